@@ -1,0 +1,27 @@
+package io.flinkmoe.capacity;
+
+/** What became of one choice of a token. The order is the wire code: new ones go to the end. */
+public enum Outcome {
+    /** The expert that was asked ran it. */
+    EXECUTED,
+    /** A less probable expert ran it, since the one asked first had no room. */
+    REROUTED,
+    /** No expert that was asked had room: the residual passes unchanged. */
+    OVERFLOWED,
+    /** The token's window was closed already: the residual passes unchanged. */
+    LATE,
+    /** The expert threw, or answered with a value that is not finite: the residual passes. */
+    FAILED;
+
+    private static final Outcome[] VALUES = values();
+
+    /** The outcome of a wire code, which is its ordinal. */
+    public static Outcome ofCode(int code) {
+        return VALUES[code];
+    }
+
+    /** The wire code. */
+    public byte code() {
+        return (byte) ordinal();
+    }
+}

@@ -1,0 +1,7 @@
+package io.flinkmoe.routing;
+
+/** How router logits become scores (DeepSeek's and vLLM's {@code scoring_func}). */
+public enum ScoringFunc {
+    /** {@code exp(z_e) / sum_j exp(z_j)} over all N experts. */
+    SOFTMAX
+}

@@ -1,0 +1,13 @@
+package io.flinkmoe.stream;
+
+import io.flinkmoe.capacity.Outcome;
+
+/**
+ * Where one MoE layer sent one token: k entries each, in order of rank, the most probable expert
+ * first.
+ *
+ * @param experts the experts, counted from 0
+ * @param weights what their outputs were multiplied by
+ * @param outcomes what became of each choice
+ */
+public record Decision(int[] experts, float[] weights, Outcome[] outcomes) {}
