@@ -1,10 +1,19 @@
 package io.flinkmoe.stream;
 
+import java.io.IOException;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
 /**
  * What a source hands to {@link Ingest}: a token that was checked, or a dead letter; one of the two
  * is null. The check comes before the watermark is made, so that a bad record never moves it.
  */
 public record Arrival(Token token, DeadLetter deadLetter) {
+
+    private static final Token.Serializer TOKENS = new Token.Serializer();
+    private static final DeadLetter.Serializer DEAD_LETTERS = new DeadLetter.Serializer();
 
     public static Arrival of(Token token) {
         return new Arrival(token, null);
@@ -12,5 +21,37 @@ public record Arrival(Token token, DeadLetter deadLetter) {
 
     public static Arrival of(DeadLetter deadLetter) {
         return new Arrival(null, deadLetter);
+    }
+
+    /** The wire form. */
+    public static final class Serializer extends ImmutableSerializer<Arrival> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void serialize(Arrival record, DataOutputView out) throws IOException {
+            out.writeBoolean(record.token != null);
+            if (record.token != null) {
+                TOKENS.serialize(record.token, out);
+            } else {
+                DEAD_LETTERS.serialize(record.deadLetter, out);
+            }
+        }
+
+        @Override
+        public Arrival deserialize(DataInputView in) throws IOException {
+            return in.readBoolean() ? of(TOKENS.deserialize(in)) : of(DEAD_LETTERS.deserialize(in));
+        }
+
+        @Override
+        public TypeSerializerSnapshot<Arrival> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<Arrival> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
     }
 }

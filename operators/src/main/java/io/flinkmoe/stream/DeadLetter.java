@@ -1,5 +1,11 @@
 package io.flinkmoe.stream;
 
+import java.io.IOException;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
 /**
  * A record that could not be scored, as it came, and why.
  *
@@ -9,4 +15,41 @@ package io.flinkmoe.stream;
  * @param offset its offset in the partition; -1 where it did not come from Kafka
  * @param reason what is wrong with it
  */
-public record DeadLetter(byte[] record, String topic, int partition, long offset, String reason) {}
+public record DeadLetter(byte[] record, String topic, int partition, long offset, String reason) {
+
+    /** The wire form. */
+    public static final class Serializer extends ImmutableSerializer<DeadLetter> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void serialize(DeadLetter record, DataOutputView out) throws IOException {
+            Wire.writeBytes(record.record, out);
+            Wire.writeString(record.topic, out);
+            out.writeInt(record.partition);
+            out.writeLong(record.offset);
+            Wire.writeString(record.reason, out);
+        }
+
+        @Override
+        public DeadLetter deserialize(DataInputView in) throws IOException {
+            return new DeadLetter(
+                    Wire.readBytes(in),
+                    Wire.readString(in),
+                    in.readInt(),
+                    in.readLong(),
+                    Wire.readString(in));
+        }
+
+        @Override
+        public TypeSerializerSnapshot<DeadLetter> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<DeadLetter> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
+    }
+}

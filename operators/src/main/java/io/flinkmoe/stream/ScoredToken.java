@@ -1,5 +1,17 @@
 package io.flinkmoe.stream;
 
+import io.flinkmoe.capacity.Outcome;
+import java.lang.reflect.Type;
+import java.util.Map;
+import org.apache.flink.api.common.typeinfo.TypeInfo;
+import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import java.io.IOException;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
 /**
  * What the model answered for one token.
  *
@@ -10,10 +22,75 @@ package io.flinkmoe.stream;
  * @param modelVersion the version of the bundle that answered
  * @param layers where the token went, an entry per MoE layer
  */
+@TypeInfo(ScoredToken.Factory.class)
 public record ScoredToken(
         String stream,
         long position,
         long timestamp,
         float[] values,
         String modelVersion,
-        Decision[] layers) {}
+        Decision[] layers) {
+
+    /** Finds {@link StreamTypes#SCORED_TOKEN} for Flink's type extraction. */
+    public static final class Factory extends TypeInfoFactory<ScoredToken> {
+        @Override
+        public TypeInformation<ScoredToken> createTypeInfo(
+                Type type, Map<String, TypeInformation<?>> genericParameters) {
+            return StreamTypes.SCORED_TOKEN;
+        }
+    }
+
+    /** The wire form. */
+    public static final class Serializer extends ImmutableSerializer<ScoredToken> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void serialize(ScoredToken record, DataOutputView out) throws IOException {
+            Wire.writeString(record.stream, out);
+            out.writeLong(record.position);
+            out.writeLong(record.timestamp);
+            Wire.writeFloats(record.values, out);
+            Wire.writeString(record.modelVersion, out);
+            out.writeInt(record.layers.length);
+            for (Decision decision : record.layers) {
+                Wire.writeInts(decision.experts(), out);
+                Wire.writeFloats(decision.weights(), out);
+                for (Outcome outcome : decision.outcomes()) {
+                    out.writeByte(outcome.code());
+                }
+            }
+        }
+
+        @Override
+        public ScoredToken deserialize(DataInputView in) throws IOException {
+            String stream = Wire.readString(in);
+            long position = in.readLong();
+            long timestamp = in.readLong();
+            float[] values = Wire.readFloats(in);
+            String modelVersion = Wire.readString(in);
+            Decision[] layers = new Decision[in.readInt()];
+            for (int layer = 0; layer < layers.length; layer++) {
+                int[] experts = Wire.readInts(in);
+                float[] weights = Wire.readFloats(in);
+                Outcome[] outcomes = new Outcome[experts.length];
+                for (int rank = 0; rank < outcomes.length; rank++) {
+                    outcomes[rank] = Outcome.ofCode(in.readByte());
+                }
+                layers[layer] = new Decision(experts, weights, outcomes);
+            }
+            return new ScoredToken(stream, position, timestamp, values, modelVersion, layers);
+        }
+
+        @Override
+        public TypeSerializerSnapshot<ScoredToken> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<ScoredToken> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
+    }
+}

@@ -5,6 +5,13 @@ import java.util.Map;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputSerializer;
+import org.apache.flink.core.memory.DataOutputView;
 
 /**
  * One token of a stream: a language model's hidden state, or the feature vector of an event.
@@ -17,12 +24,53 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 @TypeInfo(Token.Factory.class)
 public record Token(String stream, long position, long timestamp, float[] values) {
 
+    /** The token in the wire form of {@link Serializer}. */
+    public byte[] toBytes() {
+        try {
+            DataOutputSerializer out = new DataOutputSerializer(64);
+            new Serializer().serialize(this, out);
+            return out.getCopyOfBuffer();
+        } catch (IOException e) {
+            throw new UncheckedIOException("memory cannot fail", e);
+        }
+    }
+
     /** Finds {@link StreamTypes#TOKEN} for Flink's type extraction. */
     public static final class Factory extends TypeInfoFactory<Token> {
         @Override
         public TypeInformation<Token> createTypeInfo(
                 Type type, Map<String, TypeInformation<?>> genericParameters) {
             return StreamTypes.TOKEN;
+        }
+    }
+
+    /** The wire form. */
+    public static final class Serializer extends ImmutableSerializer<Token> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void serialize(Token record, DataOutputView out) throws IOException {
+            Wire.writeString(record.stream, out);
+            out.writeLong(record.position);
+            out.writeLong(record.timestamp);
+            Wire.writeFloats(record.values, out);
+        }
+
+        @Override
+        public Token deserialize(DataInputView in) throws IOException {
+            return new Token(Wire.readString(in), in.readLong(), in.readLong(), Wire.readFloats(in));
+        }
+
+        @Override
+        public TypeSerializerSnapshot<Token> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<Token> {
+        public Snapshot() {
+            super(Serializer::new);
         }
     }
 }

@@ -3,6 +3,9 @@ package io.flinkmoe.stream;
 /** What a token must be to enter a model of a given input width. */
 public final class TokenCheck {
 
+    /** Event times beyond this, in either direction, leave no room to compute windows. */
+    private static final long MAX_TIMESTAMP = 1L << 61;
+
     private TokenCheck() {}
 
     /**
@@ -14,6 +17,9 @@ public final class TokenCheck {
     public static String reasonToReject(Token token, int width) {
         if (token.stream() == null) {
             return "stream is null";
+        }
+        if (Math.abs(token.timestamp()) > MAX_TIMESTAMP || token.timestamp() == Long.MIN_VALUE) {
+            return "timestamp is %d; allowed: -2^61 to 2^61 ms".formatted(token.timestamp());
         }
         float[] values = token.values();
         if (values == null) {

@@ -1,0 +1,85 @@
+package io.flinkmoe.onnx;
+
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.LayerSpec;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The models of a bundle that one operator runs: leased from the process's {@link SessionCache} on
+ * first use, given back all together.
+ */
+public final class BundleSessions implements AutoCloseable {
+
+    private final Bundle bundle;
+    private final BundleSpec spec;
+    private final List<SessionCache.Lease> leases = new ArrayList<>();
+
+    public BundleSessions(Bundle bundle) {
+        this.bundle = bundle;
+        this.spec = bundle.spec();
+    }
+
+    public BundleSpec spec() {
+        return spec;
+    }
+
+    /** The encoder, [batch, input] → [batch, d]; the bundle must have one. */
+    public OnnxModel encoder() throws BundleException {
+        return lease(spec.encoder(), spec.inputSize(), spec.hiddenSize());
+    }
+
+    /** The head, [batch, d] → [batch, output]; the bundle must have one. */
+    public OnnxModel head() throws BundleException {
+        return lease(spec.head(), spec.hiddenSize(), spec.outputSize());
+    }
+
+    /** A layer's router, [batch, d] → logits [batch, N]. */
+    public OnnxModel router(int layer) throws BundleException {
+        LayerSpec layerSpec = spec.layers().get(layer);
+        return lease(layerSpec.router(), spec.hiddenSize(), layerSpec.routing().numExperts());
+    }
+
+    /** A layer's norm, [batch, d] → [batch, d]; the layer must have one. */
+    public OnnxModel norm(int layer) throws BundleException {
+        return hidden(spec.layers().get(layer).norm());
+    }
+
+    /** One expert of a layer, [batch, d] → [batch, d]. */
+    public OnnxModel expert(int layer, int expert) throws BundleException {
+        return hidden(spec.layers().get(layer).experts().get(expert));
+    }
+
+    /** The shared experts of a layer, each [batch, d] → [batch, d]. */
+    public List<OnnxModel> sharedExperts(int layer) throws BundleException {
+        List<OnnxModel> models = new ArrayList<>();
+        for (String file : spec.layers().get(layer).sharedExperts()) {
+            models.add(hidden(file));
+        }
+        return models;
+    }
+
+    @Override
+    public void close() {
+        leases.forEach(SessionCache.Lease::close);
+        leases.clear();
+    }
+
+    private OnnxModel hidden(String file) throws BundleException {
+        return lease(file, spec.hiddenSize(), spec.hiddenSize());
+    }
+
+    private OnnxModel lease(String file, int inputWidth, int outputWidth) throws BundleException {
+        SessionCache.Lease lease =
+                SessionCache.shared()
+                        .acquire(
+                                bundle.file(file),
+                                spec.checksums().get(file),
+                                inputWidth,
+                                outputWidth);
+        leases.add(lease);
+        return lease.model();
+    }
+}

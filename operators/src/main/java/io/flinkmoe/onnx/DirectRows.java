@@ -1,0 +1,68 @@
+package io.flinkmoe.onnx;
+
+import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OrtException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+
+/**
+ * A reused direct buffer of up to {@code maxRows} rows of {@code width} float32: what ONNX Runtime
+ * reads from and writes to without a copy of its own.
+ */
+public final class DirectRows {
+
+    private final int width;
+    private final int maxRows;
+    private final ByteBuffer bytes;
+    private final FloatBuffer floats;
+
+    public DirectRows(int maxRows, int width) {
+        this.width = width;
+        this.maxRows = maxRows;
+        this.bytes =
+                ByteBuffer.allocateDirect(
+                                Math.multiplyExact(
+                                        Math.multiplyExact(maxRows, width), Float.BYTES))
+                        .order(ByteOrder.nativeOrder());
+        this.floats = bytes.asFloatBuffer();
+    }
+
+    public int width() {
+        return width;
+    }
+
+    public int maxRows() {
+        return maxRows;
+    }
+
+    /** Copies rows in from little-endian bytes; {@code row} is the first row written. */
+    public void put(byte[] rows, int fromRow, int row, int count) {
+        int rowBytes = width * Float.BYTES;
+        bytes.put(row * rowBytes, rows, fromRow * rowBytes, count * rowBytes);
+    }
+
+    /** Copies {@code count} rows in from floats, from the buffer's first row on. */
+    public void put(float[] rows, int fromRow, int count) {
+        floats.put(0, rows, fromRow * width, count * width);
+    }
+
+    /** Copies {@code count} rows out as little-endian bytes; {@code row} is the first row read. */
+    public void get(int row, byte[] into, int intoRow, int count) {
+        int rowBytes = width * Float.BYTES;
+        bytes.get(row * rowBytes, into, intoRow * rowBytes, count * rowBytes);
+    }
+
+    /** Copies {@code count} rows out as floats, from the buffer's first row on. */
+    public void get(float[] into, int intoRow, int count) {
+        floats.get(0, into, intoRow * width, count * width);
+    }
+
+    /** The first {@code rows} rows as a tensor over this memory; the caller closes it. */
+    OnnxTensor tensor(int rows) throws OrtException {
+        return OnnxTensor.createTensor(
+                OnnxModel.environment(),
+                floats.slice(0, rows * width),
+                new long[] {rows, width});
+    }
+}

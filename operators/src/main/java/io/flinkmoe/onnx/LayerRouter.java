@@ -1,0 +1,175 @@
+package io.flinkmoe.onnx;
+
+import ai.onnxruntime.OrtException;
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ResidualKind;
+import io.flinkmoe.routing.RoutingConfig;
+import io.flinkmoe.routing.TopKRouter;
+import io.flinkmoe.tensor.Floats;
+import java.util.List;
+
+/**
+ * Everything of a layer that runs where the tokens are: the encoder (before the first layer), the
+ * norm, the router, the shared experts. For T tokens x:
+ *
+ * <pre>
+ *   u        = encoder(x) in the first layer of a model that has one, else x
+ *   hidden   = norm(u) where the layer has a norm, else u
+ *   logits   = router(hidden)                                      [T, N]
+ *   choices  = top-k of the logits and their weights               [T, k]
+ *   residual = (u or 0, as the layer says) + sum of sharedExpert_i(hidden)
+ * </pre>
+ *
+ * The arrays of the result are reused by the next call, but for {@code hidden} and {@code residual},
+ * which are new (or the input itself where nothing changes it). Not for several threads.
+ */
+public final class LayerRouter {
+
+    private final RoutingConfig routing;
+    private final ResidualKind residualKind;
+    private final OnnxModel encoder;
+    private final OnnxModel norm;
+    private final OnnxModel router;
+    private final List<OnnxModel> sharedExperts;
+    private final TopKRouter topK;
+    private final DirectRows input;
+    private final DirectRows encoded;
+    private final DirectRows normed;
+    private final DirectRows shared;
+    private final DirectRows logitRows;
+    private final int hiddenSize;
+    private final Routed routed;
+
+    /**
+     * @param sessions where the models are leased; they must outlive this
+     * @param maxRows the most tokens of one call
+     */
+    public LayerRouter(BundleSessions sessions, int layer, int maxRows) throws BundleException {
+        BundleSpec spec = sessions.spec();
+        LayerSpec layerSpec = spec.layers().get(layer);
+        boolean encodes = layer == 0 && spec.encoder() != null;
+        this.routing = layerSpec.routing();
+        this.residualKind = layerSpec.residual();
+        this.hiddenSize = spec.hiddenSize();
+        this.encoder = encodes ? sessions.encoder() : null;
+        this.norm = layerSpec.norm() == null ? null : sessions.norm(layer);
+        this.router = sessions.router(layer);
+        this.sharedExperts = sessions.sharedExperts(layer);
+        this.topK = new TopKRouter(routing);
+        this.input = new DirectRows(maxRows, encodes ? spec.inputSize() : hiddenSize);
+        this.encoded = encodes ? new DirectRows(maxRows, hiddenSize) : input;
+        this.normed = norm == null ? encoded : new DirectRows(maxRows, hiddenSize);
+        this.shared = sharedExperts.isEmpty() ? null : new DirectRows(maxRows, hiddenSize);
+        this.logitRows = new DirectRows(maxRows, routing.numExperts());
+        this.routed = new Routed(routing, maxRows);
+    }
+
+    /** The width of the vectors that {@link #route} takes. */
+    public int inputWidth() {
+        return input.width();
+    }
+
+    public RoutingConfig routing() {
+        return routing;
+    }
+
+    /**
+     * Routes T tokens, at most {@code maxRows}.
+     *
+     * @param vectors [T, inputWidth] float32, little endian
+     * @param tokens T
+     */
+    public Routed route(byte[] vectors, int tokens) throws OrtException {
+        input.put(vectors, 0, 0, tokens);
+        if (encoder != null) {
+            encoder.run(input, encoded, tokens);
+        }
+        if (norm != null) {
+            norm.run(encoded, normed, tokens);
+        }
+        router.run(normed, logitRows, tokens);
+        logitRows.get(routed.logits, 0, tokens);
+        topK.route(routed.logits, tokens, routed.experts, routed.weights);
+
+        byte[] base = encoder == null ? vectors : bytesOf(encoded, tokens);
+        routed.hidden = norm == null ? base : bytesOf(normed, tokens);
+        routed.residual = residual(base, tokens);
+        return routed;
+    }
+
+    private byte[] residual(byte[] base, int tokens) throws OrtException {
+        if (sharedExperts.isEmpty()) {
+            return residualKind == ResidualKind.INPUT ? base : new byte[base.length];
+        }
+        int size = tokens * hiddenSize;
+        float[] sum = new float[size];
+        if (residualKind == ResidualKind.INPUT) {
+            Floats.get(base, 0, sum, 0, size);
+        }
+        float[] output = new float[size];
+        for (OnnxModel expert : sharedExperts) {
+            expert.run(normed, shared, tokens);
+            shared.get(output, 0, tokens);
+            Floats.addScaled(sum, 0, 1f, output, 0, size);
+        }
+        return Floats.toBytes(sum);
+    }
+
+    private static byte[] bytesOf(DirectRows rows, int count) {
+        byte[] bytes = new byte[count * rows.width() * Float.BYTES];
+        rows.get(0, bytes, 0, count);
+        return bytes;
+    }
+
+    /** What became of the tokens of one call. */
+    public static final class Routed {
+        private final int numExperts;
+        private final float[] logits;
+        private final int[] experts;
+        private final float[] weights;
+        private byte[] hidden;
+        private byte[] residual;
+
+        private Routed(RoutingConfig routing, int maxRows) {
+            this.numExperts = routing.numExperts();
+            this.logits = new float[maxRows * numExperts];
+            this.experts = new int[maxRows * routing.numExpertsPerTok()];
+            this.weights = new float[maxRows * routing.numExpertsPerTok()];
+        }
+
+        /** Router logits [T, N]. */
+        public float[] logits() {
+            return logits;
+        }
+
+        /** Chosen experts [T, k], in order of rank. */
+        public int[] experts() {
+            return experts;
+        }
+
+        /** Their weights [T, k]. */
+        public float[] weights() {
+            return weights;
+        }
+
+        /** What the experts see [T, d], little endian. */
+        public byte[] hidden() {
+            return hidden;
+        }
+
+        /** What the experts' outputs are added to [T, d], little endian. */
+        public byte[] residual() {
+            return residual;
+        }
+
+        /**
+         * Whether a token can be routed: its logits are finite. A token that cannot keeps its
+         * residual, and its choices are FAILED.
+         */
+        public boolean isRoutable(int token) {
+            return Floats.allFinite(logits, token * numExperts, numExperts);
+        }
+    }
+}

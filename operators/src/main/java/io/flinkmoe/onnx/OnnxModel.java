@@ -1,0 +1,170 @@
+package io.flinkmoe.onnx;
+
+import ai.onnxruntime.NodeInfo;
+import ai.onnxruntime.OnnxJavaType;
+import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtSession;
+import ai.onnxruntime.TensorInfo;
+import io.flinkmoe.model.BundleException;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Map;
+
+/**
+ * One ONNX file, opened: one input {@code [batch, inputWidth]} and one output {@code [batch,
+ * outputWidth]}, both float32. Runs are safe from several threads at once.
+ *
+ * <p>One intra-op thread per session and no spinning: parallelism comes from Flink's subtasks, and
+ * private spinning pools steal the cores from each other. Prepacking stays on: with it each row gets
+ * the same bits at every batch size.
+ */
+public final class OnnxModel implements AutoCloseable {
+
+    static {
+        // ONNX Runtime reports usage unless this is set before its first use; a JVM cannot set it
+        // for itself, so the launchers, the containers and the tests do.
+        if (!"1".equals(System.getenv("ORT_DISABLE_TELEMETRY"))) {
+            org.slf4j.LoggerFactory.getLogger(OnnxModel.class)
+                    .warn(
+                            "ORT_DISABLE_TELEMETRY=1 is not set in the environment: ONNX Runtime"
+                                    + " reports its usage to its maker.");
+        }
+    }
+
+    private final Path file;
+    private final OrtSession session;
+    private final String inputName;
+    private final String outputName;
+    private final int inputWidth;
+    private final int outputWidth;
+
+    private OnnxModel(Path file, OrtSession session) throws BundleException, OrtException {
+        this.file = file;
+        this.session = session;
+        Map.Entry<String, NodeInfo> input = only("input", session.getInputInfo());
+        Map.Entry<String, NodeInfo> output = only("output", session.getOutputInfo());
+        this.inputName = input.getKey();
+        this.outputName = output.getKey();
+        this.inputWidth = width("input", input);
+        this.outputWidth = width("output", output);
+    }
+
+    static OrtEnvironment environment() {
+        return OrtEnvironment.getEnvironment();
+    }
+
+    /**
+     * Opens a file and checks its tensors.
+     *
+     * @param inputWidth the width that the bundle promises for the input
+     * @param outputWidth the width that the bundle promises for the output
+     * @throws BundleException naming the file, the tensor, what was expected and what was found
+     */
+    public static OnnxModel open(Path file, int inputWidth, int outputWidth)
+            throws BundleException {
+        OnnxModel model = open(file);
+        try {
+            model.checkWidth("input", model.inputName, inputWidth, model.inputWidth);
+            model.checkWidth("output", model.outputName, outputWidth, model.outputWidth);
+            return model;
+        } catch (BundleException e) {
+            model.close();
+            throw e;
+        }
+    }
+
+    private static OnnxModel open(Path file) throws BundleException {
+        OrtSession session = null;
+        try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
+            options.setIntraOpNumThreads(1);
+            options.setInterOpNumThreads(1);
+            options.addConfigEntry("session.intra_op.allow_spinning", "0");
+            session = environment().createSession(file.toString(), options);
+            return new OnnxModel(file, session);
+        } catch (OrtException | BundleException e) {
+            if (session != null) {
+                closeQuietly(session, e);
+            }
+            if (e instanceof BundleException known) {
+                throw known;
+            }
+            throw new BundleException(
+                    "%s: ONNX Runtime cannot open it: %s".formatted(file, e.getMessage()), e);
+        }
+    }
+
+    public Path file() {
+        return file;
+    }
+
+    public int inputWidth() {
+        return inputWidth;
+    }
+
+    public int outputWidth() {
+        return outputWidth;
+    }
+
+    /** Runs the first {@code rows} rows of {@code input} into those of {@code output}. */
+    public void run(DirectRows input, DirectRows output, int rows) throws OrtException {
+        try (OnnxTensor in = input.tensor(rows);
+                OnnxTensor out = output.tensor(rows);
+                OrtSession.Result result =
+                        session.run(Map.of(inputName, in), Map.of(outputName, out))) {
+            assert result.size() == 1;
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            session.close();
+        } catch (OrtException e) {
+            throw new IllegalStateException("cannot close the session of " + file, e);
+        }
+    }
+
+    private Map.Entry<String, NodeInfo> only(String kind, Map<String, NodeInfo> nodes)
+            throws BundleException {
+        if (nodes.size() != 1) {
+            throw new BundleException(
+                    "%s: expected one %s, found %d: %s"
+                            .formatted(file, kind, nodes.size(), nodes.keySet()));
+        }
+        return nodes.entrySet().iterator().next();
+    }
+
+    private int width(String kind, Map.Entry<String, NodeInfo> node) throws BundleException {
+        String found = String.valueOf(node.getValue().getInfo());
+        if (node.getValue().getInfo() instanceof TensorInfo tensor) {
+            long[] shape = tensor.getShape();
+            boolean anyBatch = shape.length == 2 && shape[0] == -1;
+            if (tensor.type == OnnxJavaType.FLOAT && anyBatch && shape[1] > 0) {
+                return Math.toIntExact(shape[1]);
+            }
+            found = "%s %s".formatted(tensor.type, Arrays.toString(shape));
+        }
+        throw new BundleException(
+                "%s: %s '%s' must be FLOAT [batch, width] with a free batch; found %s"
+                        .formatted(file, kind, node.getKey(), found));
+    }
+
+    private void checkWidth(String kind, String name, int expected, int found)
+            throws BundleException {
+        if (expected != found) {
+            throw new BundleException(
+                    "%s: %s '%s' must be [batch, %d]; found [batch, %d]"
+                            .formatted(file, kind, name, expected, found));
+        }
+    }
+
+    private static void closeQuietly(OrtSession session, Exception cause) {
+        try {
+            session.close();
+        } catch (OrtException e) {
+            cause.addSuppressed(e);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+package io.flinkmoe.onnx;
+
+import io.flinkmoe.model.BundleException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * The open models of this process, each opened once and shared by all slots. Leases are counted; a
+ * model without any stays open for a while, so that a restarted job finds it.
+ */
+public final class SessionCache {
+
+    private static final SessionCache SHARED = new SessionCache(Duration.ofSeconds(60));
+
+    private final Executor later;
+    private final Map<Key, Entry> entries = new HashMap<>();
+
+    SessionCache(Duration keepIdle) {
+        this.later = CompletableFuture.delayedExecutor(keepIdle.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    /** The cache of this process. */
+    public static SessionCache shared() {
+        return SHARED;
+    }
+
+    /**
+     * Leases the model of a file, opening it if no one holds it.
+     *
+     * @param checksum of the file's content: a file that was replaced is another model
+     */
+    public synchronized Lease acquire(Path file, String checksum, int inputWidth, int outputWidth)
+            throws BundleException {
+        Key key = new Key(file.toAbsolutePath().normalize(), checksum, inputWidth, outputWidth);
+        Entry entry = entries.get(key);
+        if (entry == null) {
+            entry = new Entry(OnnxModel.open(key.file, inputWidth, outputWidth));
+            entries.put(key, entry);
+        }
+        entry.leases++;
+        entry.lastUse++;
+        return new Lease(key, entry);
+    }
+
+    /** Open models, with and without leases. */
+    public synchronized int size() {
+        return entries.size();
+    }
+
+    private synchronized void release(Key key, Entry entry) {
+        entry.leases--;
+        if (entry.leases == 0) {
+            long use = entry.lastUse;
+            later.execute(() -> closeIfUnusedSince(key, entry, use));
+        }
+    }
+
+    private synchronized void closeIfUnusedSince(Key key, Entry entry, long use) {
+        if (entry.leases == 0 && entry.lastUse == use && entries.remove(key, entry)) {
+            entry.model.close();
+        }
+    }
+
+    private record Key(Path file, String checksum, int inputWidth, int outputWidth) {}
+
+    private static final class Entry {
+        final OnnxModel model;
+        int leases;
+        long lastUse;
+
+        Entry(OnnxModel model) {
+            this.model = model;
+        }
+    }
+
+    /** The right to run a model, until closed. */
+    public final class Lease implements AutoCloseable {
+        private final Key key;
+        private final Entry entry;
+        private boolean closed;
+
+        private Lease(Key key, Entry entry) {
+            this.key = key;
+            this.entry = entry;
+        }
+
+        public OnnxModel model() {
+            if (closed) {
+                throw new IllegalStateException("the lease of " + key.file + " is closed");
+            }
+            return entry.model;
+        }
+
+        @Override
+        public void close() {
+            if (!closed) {
+                closed = true;
+                release(key, entry);
+            }
+        }
+    }
+}

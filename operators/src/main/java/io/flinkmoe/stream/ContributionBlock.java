@@ -1,0 +1,59 @@
+package io.flinkmoe.stream;
+
+import java.io.IOException;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
+/**
+ * What one expert answered for some choices of a batch, on the way to the combine.
+ *
+ * @param lane the batch's lane
+ * @param batch the lane's batch number
+ * @param expert the expert that answers
+ * @param choices [R], which choices of the batch are answered: token row * k + rank
+ * @param outcomes [R], codes of {@link io.flinkmoe.capacity.Outcome}
+ * @param vectors [E, d] float32, little endian: the outputs of the E executed rows, in order
+ */
+public record ContributionBlock(
+        int lane, long batch, int expert, int[] choices, byte[] outcomes, byte[] vectors) {
+
+    /** The wire form. */
+    public static final class Serializer extends ImmutableSerializer<ContributionBlock> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void serialize(ContributionBlock record, DataOutputView out) throws IOException {
+            out.writeInt(record.lane);
+            out.writeLong(record.batch);
+            out.writeInt(record.expert);
+            Wire.writeInts(record.choices, out);
+            Wire.writeBytes(record.outcomes, out);
+            Wire.writeBytes(record.vectors, out);
+        }
+
+        @Override
+        public ContributionBlock deserialize(DataInputView in) throws IOException {
+            return new ContributionBlock(
+                    in.readInt(),
+                    in.readLong(),
+                    in.readInt(),
+                    Wire.readInts(in),
+                    Wire.readBytes(in),
+                    Wire.readBytes(in));
+        }
+
+        @Override
+        public TypeSerializerSnapshot<ContributionBlock> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<ContributionBlock> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+package io.flinkmoe.stream;
+
+import java.io.IOException;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
+/**
+ * The rows of one batch that chose one expert, on the way from the router to it.
+ *
+ * @param expert the expert, counted from 0
+ * @param lane the batch's lane, where the answer goes
+ * @param batch the lane's batch number
+ * @param choices [R], which choices of the batch these are: token row * k + rank
+ * @param timestamps [R], event time, milliseconds since the epoch
+ * @param vectors [R, d] float32, little endian
+ */
+public record DispatchBlock(
+        int expert, int lane, long batch, int[] choices, long[] timestamps, byte[] vectors) {
+
+    /** R. */
+    public int rows() {
+        return choices.length;
+    }
+
+    /** The wire form. */
+    public static final class Serializer extends ImmutableSerializer<DispatchBlock> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void serialize(DispatchBlock record, DataOutputView out) throws IOException {
+            out.writeInt(record.expert);
+            out.writeInt(record.lane);
+            out.writeLong(record.batch);
+            Wire.writeInts(record.choices, out);
+            Wire.writeLongs(record.timestamps, out);
+            Wire.writeBytes(record.vectors, out);
+        }
+
+        @Override
+        public DispatchBlock deserialize(DataInputView in) throws IOException {
+            return new DispatchBlock(
+                    in.readInt(),
+                    in.readInt(),
+                    in.readLong(),
+                    Wire.readInts(in),
+                    Wire.readLongs(in),
+                    Wire.readBytes(in));
+        }
+
+        @Override
+        public TypeSerializerSnapshot<DispatchBlock> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<DispatchBlock> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
+    }
+}

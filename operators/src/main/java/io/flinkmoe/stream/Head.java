@@ -1,0 +1,101 @@
+package io.flinkmoe.stream;
+
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.DirectRows;
+import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.tensor.Floats;
+import java.util.Arrays;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+
+/**
+ * Runs the bundle's head, if it has one, over each block that leaves the last combine, and takes the
+ * block apart. Chained between the last combine and the sink.
+ */
+public final class Head extends AbstractStreamOperator<ScoredToken>
+        implements OneInputStreamOperator<TokenBlock, ScoredToken> {
+
+    private static final long serialVersionUID = 1L;
+
+    private final LocalBundle bundle;
+    private final int maxRows;
+
+    private transient BundleSessions sessions;
+    private transient OnnxModel head;
+    private transient DirectRows input;
+    private transient DirectRows results;
+    private transient String version;
+    private transient int width;
+
+    /**
+     * @param maxRows the most tokens of a block
+     */
+    public Head(LocalBundle bundle, int maxRows) {
+        this.bundle = bundle;
+        this.maxRows = maxRows;
+    }
+
+    @Override
+    public void open() throws Exception {
+        super.open();
+        sessions = new BundleSessions(bundle.open());
+        version = sessions.spec().version();
+        width = sessions.spec().outputSize();
+        if (sessions.spec().head() != null) {
+            head = sessions.head();
+            input = new DirectRows(maxRows, sessions.spec().hiddenSize());
+            results = new DirectRows(maxRows, width);
+        }
+    }
+
+    @Override
+    public void processElement(StreamRecord<TokenBlock> element) throws Exception {
+        TokenBlock tokens = element.getValue();
+        float[] values = new float[tokens.rows() * width];
+        if (head == null) {
+            Floats.get(tokens.vectors(), 0, values, 0, values.length);
+        } else {
+            input.put(tokens.vectors(), 0, 0, tokens.rows());
+            head.run(input, results, tokens.rows());
+            results.get(values, 0, tokens.rows());
+        }
+        for (int row = 0; row < tokens.rows(); row++) {
+            ScoredToken scored =
+                    new ScoredToken(
+                            tokens.streams()[row],
+                            tokens.positions()[row],
+                            tokens.timestamps()[row],
+                            Arrays.copyOfRange(values, row * width, row * width + width),
+                            version,
+                            decisions(tokens.layers(), row));
+            output.collect(new StreamRecord<>(scored, scored.timestamp()));
+        }
+    }
+
+    private static Decision[] decisions(Choices[] layers, int row) {
+        Decision[] decisions = new Decision[layers.length];
+        for (int layer = 0; layer < layers.length; layer++) {
+            Choices choices = layers[layer];
+            int from = row * choices.k();
+            int to = from + choices.k();
+            Outcome[] outcomes = new Outcome[choices.k()];
+            Arrays.setAll(outcomes, rank -> Outcome.ofCode(choices.outcomes()[from + rank]));
+            decisions[layer] =
+                    new Decision(
+                            Arrays.copyOfRange(choices.experts(), from, to),
+                            Arrays.copyOfRange(choices.weights(), from, to),
+                            outcomes);
+        }
+        return decisions;
+    }
+
+    @Override
+    public void close() throws Exception {
+        if (sessions != null) {
+            sessions.close();
+        }
+        super.close();
+    }
+}

@@ -1,0 +1,148 @@
+package io.flinkmoe.stream;
+
+import io.flinkmoe.capacity.TumblingWindows;
+import java.time.Duration;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.util.OutputTag;
+
+/**
+ * Gathers tokens into blocks, lane by lane. Chained to the source.
+ *
+ * <p>A lane's block leaves when it is full; all leave when the oldest token has waited for the
+ * linger, before a checkpoint's barrier, before a watermark that ends a window, and at the end. A
+ * watermark that ends no window waits behind the tokens, so that frequent watermarks do not undo the
+ * batching.
+ */
+public final class Ingest extends AbstractStreamOperator<TokenBlock>
+        implements OneInputStreamOperator<Arrival, TokenBlock> {
+
+    private static final long serialVersionUID = 1L;
+
+    /** Where records go that cannot be scored. */
+    public static final OutputTag<DeadLetter> DEAD_LETTERS =
+            new OutputTag<>("dead-letters", StreamTypes.DEAD_LETTER);
+
+    private final int width;
+    private final int lanes;
+    private final int batchSize;
+    private final long lingerMillis;
+    private final TumblingWindows windows;
+
+    private transient TokenBlockBuilder[] pending;
+    private transient int pendingTokens;
+    private transient Watermark waiting;
+    private transient long lastWatermark;
+    private transient boolean timerSet;
+
+    /**
+     * @param width the width of a token's values
+     * @param lanes L, the lanes that streams are hashed to
+     * @param batchSize tokens of one lane in a block
+     * @param linger how long a token waits at most
+     * @param windows the windows that capacity is counted in, or null
+     */
+    public Ingest(
+            int width, int lanes, int batchSize, Duration linger, TumblingWindows windows) {
+        this.width = width;
+        this.lanes = lanes;
+        this.batchSize = batchSize;
+        this.lingerMillis = linger.toMillis();
+        this.windows = windows;
+    }
+
+    @Override
+    public void open() throws Exception {
+        super.open();
+        pending = new TokenBlockBuilder[lanes];
+        lastWatermark = Long.MIN_VALUE;
+    }
+
+    @Override
+    public void processElement(StreamRecord<Arrival> element) {
+        Arrival arrival = element.getValue();
+        if (arrival.token() == null) {
+            output.collect(DEAD_LETTERS, new StreamRecord<>(arrival.deadLetter()));
+            return;
+        }
+        int lane = Lanes.of(arrival.token().stream(), lanes);
+        if (pending[lane] == null) {
+            pending[lane] = new TokenBlockBuilder(lane, batchSize, width);
+        }
+        pending[lane].add(arrival.token());
+        pendingTokens++;
+        if (pending[lane].isFull()) {
+            flush(lane);
+            forwardWaiting();
+        } else {
+            startLinger();
+        }
+    }
+
+    @Override
+    public void processWatermark(Watermark mark) throws Exception {
+        boolean endsWindow =
+                windows != null && windows.endsBetween(lastWatermark, mark.getTimestamp());
+        if (endsWindow || mark.getTimestamp() == Watermark.MAX_WATERMARK.getTimestamp()) {
+            flush();
+        }
+        waiting = mark;
+        forwardWaiting();
+    }
+
+    @Override
+    public void processWatermarkStatus(WatermarkStatus status) throws Exception {
+        flush();
+        super.processWatermarkStatus(status);
+    }
+
+    @Override
+    public void prepareSnapshotPreBarrier(long checkpointId) {
+        flush();
+    }
+
+    @Override
+    public void finish() throws Exception {
+        flush();
+        super.finish();
+    }
+
+    private void startLinger() {
+        if (!timerSet) {
+            timerSet = true;
+            long now = getProcessingTimeService().getCurrentProcessingTime();
+            getProcessingTimeService().registerTimer(now + lingerMillis, this::onLinger);
+        }
+    }
+
+    private void onLinger(long time) {
+        timerSet = false;
+        flush();
+    }
+
+    private void flush() {
+        for (int lane = 0; pendingTokens > 0; lane++) {
+            if (pending[lane] != null && !pending[lane].isEmpty()) {
+                flush(lane);
+            }
+        }
+        forwardWaiting();
+    }
+
+    private void flush(int lane) {
+        TokenBlock block = pending[lane].build();
+        pendingTokens -= block.rows();
+        output.collect(new StreamRecord<>(block));
+    }
+
+    private void forwardWaiting() {
+        if (waiting != null && pendingTokens == 0) {
+            lastWatermark = waiting.getTimestamp();
+            output.emitWatermark(waiting);
+            waiting = null;
+        }
+    }
+}

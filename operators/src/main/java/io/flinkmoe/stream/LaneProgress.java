@@ -1,0 +1,186 @@
+package io.flinkmoe.stream;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * Which tokens of one lane wait in the combine, for what, and which may leave: a token may when all
+ * its choices are answered and all earlier tokens of its stream have left. Holds no vectors; it is
+ * rebuilt from the blocks in state after a restart.
+ */
+final class LaneProgress {
+
+    /** Batches by number, thus in the order of the lane. */
+    private final TreeMap<Long, Batch> batches = new TreeMap<>();
+
+    /**
+     * Rows of a batch that leave now.
+     *
+     * @param batch the batch's number
+     * @param rows the rows, ascending
+     * @param last whether no row of the batch stays behind
+     */
+    record Departure(long batch, int[] rows, boolean last) {}
+
+    /**
+     * A batch's residuals have come.
+     *
+     * @param departed rows that have left before, or null for none
+     */
+    void addResiduals(ResidualBlock block, boolean[] departed) {
+        batch(block.batch()).arrive(block, departed);
+    }
+
+    /** Choices of a batch have been answered, perhaps before its residuals came. */
+    void addAnswers(long batch, int[] choices) {
+        batch(batch).answer(choices);
+    }
+
+    /** The first batch of the lane, if every token of it may leave; else null. */
+    Departure pollFirst() {
+        Map.Entry<Long, Batch> first = batches.firstEntry();
+        if (first == null || !first.getValue().isComplete()) {
+            return null;
+        }
+        batches.remove(first.getKey());
+        return new Departure(first.getKey(), first.getValue().staying(), true);
+    }
+
+    /** Every token that may leave, over all batches, in order. */
+    List<Departure> pollAll() {
+        List<Departure> departures = new ArrayList<>();
+        Set<String> held = new HashSet<>();
+        for (Map.Entry<Long, Batch> entry : batches.entrySet()) {
+            Batch batch = entry.getValue();
+            if (!batch.hasArrived()) {
+                break; // Residuals come in the order of the lane: no later ones are here either.
+            }
+            int[] rows = batch.depart(held);
+            if (rows.length > 0) {
+                departures.add(new Departure(entry.getKey(), rows, batch.isEmpty()));
+            }
+        }
+        batches.values().removeIf(batch -> batch.hasArrived() && batch.isEmpty());
+        return departures;
+    }
+
+    /** The rows of a batch that have left. */
+    boolean[] departed(long batch) {
+        return batches.get(batch).departed;
+    }
+
+    /** The smallest timestamp of the tokens that wait, or {@code Long.MAX_VALUE}. */
+    long minTimestamp() {
+        long min = Long.MAX_VALUE;
+        for (Batch batch : batches.values()) {
+            min = Math.min(min, batch.minTimestamp);
+        }
+        return min;
+    }
+
+    boolean isEmpty() {
+        return batches.isEmpty();
+    }
+
+    private Batch batch(long number) {
+        return batches.computeIfAbsent(number, n -> new Batch());
+    }
+
+    private static final class Batch {
+        private String[] streams;
+        private long[] timestamps;
+        private int k;
+        private int[] missingOfRow;
+        private int missing;
+        private boolean[] departed;
+        private int rowsLeft;
+        private long minTimestamp = Long.MAX_VALUE;
+        private List<int[]> early = new ArrayList<>();
+
+        void arrive(ResidualBlock block, boolean[] departedBefore) {
+            int rows = block.tokens().rows();
+            streams = block.tokens().streams();
+            timestamps = block.tokens().timestamps();
+            k = block.choices().k();
+            departed = departedBefore == null ? new boolean[rows] : departedBefore;
+            missingOfRow = new int[rows];
+            byte[] outcomes = block.choices().outcomes();
+            for (int choice = 0; choice < outcomes.length; choice++) {
+                if (outcomes[choice] == Choices.PENDING) {
+                    missingOfRow[choice / k]++;
+                    missing++;
+                }
+            }
+            countRows();
+            List<int[]> before = early;
+            early = null;
+            before.forEach(this::answer);
+        }
+
+        void answer(int[] choices) {
+            if (early != null) {
+                early.add(choices);
+                return;
+            }
+            missing -= choices.length;
+            for (int choice : choices) {
+                missingOfRow[choice / k]--;
+            }
+        }
+
+        boolean hasArrived() {
+            return early == null;
+        }
+
+        boolean isComplete() {
+            return hasArrived() && missing == 0;
+        }
+
+        boolean isEmpty() {
+            return rowsLeft == 0;
+        }
+
+        int[] staying() {
+            int[] rows = new int[rowsLeft];
+            int count = 0;
+            for (int row = 0; row < departed.length; row++) {
+                if (!departed[row]) {
+                    rows[count++] = row;
+                }
+            }
+            return rows;
+        }
+
+        /** Lets go what may; the streams of those that stay join {@code held}. */
+        int[] depart(Set<String> held) {
+            int[] rows = new int[rowsLeft];
+            int count = 0;
+            for (int row : staying()) {
+                if (missingOfRow[row] == 0 && !held.contains(streams[row])) {
+                    rows[count++] = row;
+                    departed[row] = true;
+                } else {
+                    held.add(streams[row]);
+                }
+            }
+            countRows();
+            return Arrays.copyOf(rows, count);
+        }
+
+        private void countRows() {
+            rowsLeft = 0;
+            minTimestamp = Long.MAX_VALUE;
+            for (int row = 0; row < departed.length; row++) {
+                if (!departed[row]) {
+                    rowsLeft++;
+                    minTimestamp = Math.min(minTimestamp, timestamps[row]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+package io.flinkmoe.stream;
+
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.Serializable;
+import java.nio.file.Files;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import org.apache.flink.core.fs.FileStatus;
+import org.apache.flink.core.fs.FileSystem;
+import org.apache.flink.core.fs.Path;
+
+/**
+ * A bundle by its location, which any process of the cluster can open. A remote one is copied to
+ * local disk once per process; all are read and checked once per process.
+ *
+ * @param location path, or URI of any file system that Flink knows
+ * @param version the version that the job was built for, or null if any will do
+ */
+public record LocalBundle(String location, String version) implements Serializable {
+
+    private static final Map<String, Bundle> OPENED = new ConcurrentHashMap<>();
+
+    /**
+     * Opens the bundle.
+     *
+     * @throws BundleException if it cannot be read, or is of another version by now
+     */
+    public Bundle open() throws BundleException {
+        Bundle bundle = OPENED.get(location + '#' + version);
+        if (bundle == null) {
+            bundle = read();
+            OPENED.put(location + '#' + bundle.spec().version(), bundle);
+        }
+        return bundle;
+    }
+
+    private Bundle read() throws BundleException {
+        Bundle bundle = Bundle.read(localDirectory());
+        String found = bundle.spec().version();
+        if (version != null && !version.equals(found)) {
+            throw new BundleException(
+                    "%s is version %s by now; the job was built for version %s. Keep each version in a directory of its own, or submit the job again."
+                            .formatted(location, found, version));
+        }
+        return bundle;
+    }
+
+    private java.nio.file.Path localDirectory() throws BundleException {
+        try {
+            Path path = new Path(location);
+            if (path.toUri().getScheme() == null || path.toUri().getScheme().equals("file")) {
+                return java.nio.file.Path.of(path.getPath());
+            }
+            java.nio.file.Path copy = Files.createTempDirectory("flink-moe-bundle-");
+            copy(path.getFileSystem(), path, copy);
+            return copy;
+        } catch (IOException | IllegalArgumentException e) {
+            throw new BundleException(
+                    "moe.bundle is '%s', which cannot be read: %s"
+                            .formatted(location, e.getMessage()),
+                    e);
+        }
+    }
+
+    private static void copy(FileSystem fileSystem, Path from, java.nio.file.Path into)
+            throws IOException {
+        into.toFile().deleteOnExit();
+        for (FileStatus file : fileSystem.listStatus(from)) {
+            java.nio.file.Path target = into.resolve(file.getPath().getName());
+            if (file.isDir()) {
+                copy(fileSystem, file.getPath(), Files.createDirectory(target));
+            } else {
+                try (InputStream in = fileSystem.open(file.getPath())) {
+                    Files.copy(in, target);
+                }
+                target.toFile().deleteOnExit();
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+package io.flinkmoe.stream;
+
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.TumblingWindows;
+import java.io.Serializable;
+import java.time.Duration;
+import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.ReadableConfig;
+
+/**
+ * The options of {@link MoeOptions}, read and checked.
+ *
+ * @param lanes lanes that streams are hashed to
+ * @param batchSize tokens of one lane in a block
+ * @param batchLinger how long a token waits for its block
+ * @param expertBatchSize rows of one expert call
+ * @param expertBatchLinger how long a row waits for its call
+ * @param expertParallelism subtasks of the experts; 0 for the job's parallelism
+ * @param onError what an expert's run that throws does
+ * @param capacity C per expert and window, or null: dropless
+ */
+public record MoeSettings(
+        int lanes,
+        int batchSize,
+        Duration batchLinger,
+        int expertBatchSize,
+        Duration expertBatchLinger,
+        int expertParallelism,
+        MoeOptions.OnError onError,
+        Capacity capacity)
+        implements Serializable {
+
+    /** The most key groups that Flink allows, thus the most lanes and experts. */
+    private static final int MAX_KEY_GROUPS = 1 << 15;
+
+    private static final int MAX_BATCH = 1 << 16;
+
+    /**
+     * Reads the options.
+     *
+     * @throws IllegalConfigurationException naming the key, the value and what is allowed
+     */
+    public static MoeSettings of(ReadableConfig options) {
+        return new MoeSettings(
+                inRange(options, MoeOptions.LANES, 1, MAX_KEY_GROUPS),
+                inRange(options, MoeOptions.BATCH_SIZE, 1, MAX_BATCH),
+                notNegative(options, MoeOptions.BATCH_LINGER),
+                inRange(options, MoeOptions.EXPERT_BATCH_SIZE, 1, MAX_BATCH),
+                notNegative(options, MoeOptions.EXPERT_BATCH_LINGER),
+                options.getOptional(MoeOptions.EXPERT_PARALLELISM).isEmpty()
+                        ? 0
+                        : inRange(options, MoeOptions.EXPERT_PARALLELISM, 1, MAX_KEY_GROUPS),
+                options.get(MoeOptions.EXPERT_ON_ERROR),
+                capacity(options));
+    }
+
+    /** The windows that capacity is counted in, or null without capacity. */
+    public TumblingWindows windows() {
+        return capacity == null ? null : capacity.windows();
+    }
+
+    private static Capacity capacity(ReadableConfig options) {
+        if (options.get(MoeOptions.CAPACITY) == MoeOptions.CapacityPolicy.NONE) {
+            return null;
+        }
+        if (options.getOptional(MoeOptions.CAPACITY_TOKENS).isEmpty()) {
+            throw new IllegalConfigurationException(
+                    "%s is fixed, but %s is not set; give the tokens that an expert runs per window, 0 or more"
+                            .formatted(
+                                    MoeOptions.CAPACITY.key(), MoeOptions.CAPACITY_TOKENS.key()));
+        }
+        Duration size = notNegative(options, MoeOptions.CAPACITY_WINDOW_SIZE);
+        if (size.toMillis() < 1 || size.toDays() > 36_500) {
+            throw illegal(MoeOptions.CAPACITY_WINDOW_SIZE, size, "1 ms to 36500 d");
+        }
+        return new Capacity(
+                new TumblingWindows(size.toMillis()),
+                inRange(options, MoeOptions.CAPACITY_TOKENS, 0, Integer.MAX_VALUE));
+    }
+
+    private static int inRange(
+            ReadableConfig options, ConfigOption<Integer> option, int min, int max) {
+        int value = options.get(option);
+        if (value < min || value > max) {
+            throw illegal(option, value, min + " to " + max);
+        }
+        return value;
+    }
+
+    private static Duration notNegative(ReadableConfig options, ConfigOption<Duration> option) {
+        Duration value = options.get(option);
+        if (value.isNegative()) {
+            throw illegal(option, value, "0 ms or more");
+        }
+        return value;
+    }
+
+    private static IllegalConfigurationException illegal(
+            ConfigOption<?> option, Object value, String allowed) {
+        return new IllegalConfigurationException(
+                "%s is %s; allowed: %s".formatted(option.key(), value, allowed));
+    }
+}

@@ -1,0 +1,70 @@
+package io.flinkmoe.stream;
+
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.runtime.state.KeyedStateBackend;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+
+/**
+ * The watermark of an operator, kept per key over a restart: Flink does not restore watermarks, and
+ * a window that was closed before a failure must not open again after it. In force for a key is the
+ * larger of what was remembered for it and what has come since.
+ */
+final class RememberedWatermark {
+
+    private static final ValueStateDescriptor<Long> DESCRIPTOR =
+            new ValueStateDescriptor<>("watermark", LongSerializer.INSTANCE);
+
+    private final AbstractStreamOperator<?> operator;
+    private final EvenKeys keys;
+    private final ValueState<Long> state;
+    private final long[] remembered;
+    private long current = Long.MIN_VALUE;
+
+    /** Reads what was remembered for every key that the subtask owns. */
+    RememberedWatermark(AbstractStreamOperator<?> operator, EvenKeys keys) throws Exception {
+        this.operator = operator;
+        this.keys = keys;
+        this.state = operator.getRuntimeContext().getState(DESCRIPTOR);
+        this.remembered = new long[keys.count()];
+        for (int i = 0; i < remembered.length; i++) {
+            remembered[i] = Long.MIN_VALUE;
+            if (isOwned(i)) {
+                operator.setCurrentKey(keys.keyOf(i));
+                Long value = state.value();
+                remembered[i] = value == null ? Long.MIN_VALUE : value;
+            }
+        }
+    }
+
+    /** Whether thing {@code i} (an expert, a lane) belongs to this subtask. */
+    boolean isOwned(int i) {
+        KeyedStateBackend<?> backend = operator.getKeyedStateBackend();
+        return keys.owns(backend.getKeyGroupRange(), i);
+    }
+
+    void advance(long watermark) {
+        current = Math.max(current, watermark);
+    }
+
+    /** The operator's own watermark since it started. */
+    long current() {
+        return current;
+    }
+
+    /** The watermark in force for thing {@code i}. */
+    long of(int i) {
+        return Math.max(current, remembered[i]);
+    }
+
+    /** Writes the watermark in force for every owned key; call it from {@code snapshotState}. */
+    void snapshot() throws Exception {
+        for (int i = 0; i < remembered.length; i++) {
+            if (isOwned(i) && of(i) > Long.MIN_VALUE) {
+                operator.setCurrentKey(keys.keyOf(i));
+                state.update(of(i));
+            }
+        }
+    }
+}

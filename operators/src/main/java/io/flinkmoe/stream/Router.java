@@ -1,0 +1,242 @@
+package io.flinkmoe.stream;
+
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.LayerRouter;
+import io.flinkmoe.tensor.Floats;
+import java.util.Arrays;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.runtime.state.StateSnapshotContext;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.util.OutputTag;
+
+/**
+ * Scores every token of a block against the N experts and sends it to the k most probable: one
+ * {@link DispatchBlock} per chosen expert, and one {@link ResidualBlock} to the combine. Keyed by
+ * lane.
+ *
+ * <p>A block is routed when it comes, so nothing waits here for a barrier or a watermark. State per
+ * lane: the next batch number (numbers never repeat), the watermark, and the accounts of the open
+ * windows. Inside a layer nothing is ever idle, so that an expert never closes a window before all
+ * routers have: the watermark status ends here.
+ */
+public final class Router extends AbstractStreamOperator<DispatchBlock>
+        implements OneInputStreamOperator<TokenBlock, DispatchBlock> {
+
+    private static final long serialVersionUID = 1L;
+
+    /** The way of the residuals, past the experts. */
+    public static final OutputTag<ResidualBlock> RESIDUALS =
+            new OutputTag<>("residuals", StreamTypes.RESIDUAL_BLOCK);
+
+    /** The router logits, given on request. */
+    public static final OutputTag<RouterLogits> LOGITS =
+            new OutputTag<>("router-logits", StreamTypes.ROUTER_LOGITS);
+
+    private static final ValueStateDescriptor<Long> NEXT_BATCH =
+            new ValueStateDescriptor<>("next-batch", LongSerializer.INSTANCE);
+
+    private final LocalBundle bundle;
+    private final int layer;
+    private final int maxRows;
+    private final EvenKeys laneKeys;
+    private final TumblingWindows windows;
+    private final boolean emitLogits;
+
+    private transient BundleSessions sessions;
+    private transient LayerRouter router;
+    private transient int k;
+    private transient int d;
+    private transient int[] rowsOfExpert;
+    private transient ValueState<Long> nextBatch;
+    private transient RememberedWatermark watermark;
+    private transient WindowAccounts accounts;
+
+    /**
+     * @param layer the MoE layer, counted from 0
+     * @param maxRows the most tokens of a block
+     * @param laneKeys the keys of the lanes
+     * @param windows the windows that capacity is counted in, or null: then nothing is ever late
+     * @param emitLogits whether {@link #LOGITS} are given
+     */
+    public Router(
+            LocalBundle bundle,
+            int layer,
+            int maxRows,
+            EvenKeys laneKeys,
+            TumblingWindows windows,
+            boolean emitLogits) {
+        this.bundle = bundle;
+        this.layer = layer;
+        this.maxRows = maxRows;
+        this.laneKeys = laneKeys;
+        this.windows = windows;
+        this.emitLogits = emitLogits;
+    }
+
+    @Override
+    public void open() throws Exception {
+        super.open();
+        sessions = new BundleSessions(bundle.open());
+        router = new LayerRouter(sessions, layer, maxRows);
+        k = router.routing().numExpertsPerTok();
+        d = sessions.spec().hiddenSize();
+        rowsOfExpert = new int[router.routing().numExperts()];
+        nextBatch = getRuntimeContext().getState(NEXT_BATCH);
+        watermark = new RememberedWatermark(this, laneKeys);
+        if (windows != null) {
+            accounts =
+                    new WindowAccounts(
+                            this,
+                            output,
+                            windows,
+                            laneKeys,
+                            layer,
+                            WindowSummary.Source.ROUTER);
+        }
+    }
+
+    @Override
+    public void processElement(StreamRecord<TokenBlock> element) throws Exception {
+        TokenBlock tokens = element.getValue();
+        int rows = tokens.rows();
+        LayerRouter.Routed routed = router.route(tokens.vectors(), rows);
+        Choices choices =
+                new Choices(
+                        k,
+                        Arrays.copyOf(routed.experts(), rows * k),
+                        Arrays.copyOf(routed.weights(), rows * k),
+                        new byte[rows * k]);
+        judge(tokens, routed, choices);
+
+        Long batch = nextBatch.value();
+        long number = batch == null ? 0 : batch;
+        nextBatch.update(number + 1);
+        TokenBlock residual =
+                new TokenBlock(
+                        tokens.lane(),
+                        tokens.streams(),
+                        tokens.positions(),
+                        tokens.timestamps(),
+                        routed.residual(),
+                        tokens.layers());
+        output.collect(
+                RESIDUALS, new StreamRecord<>(new ResidualBlock(number, residual, choices)));
+        dispatch(number, tokens, routed.hidden(), choices);
+        if (emitLogits) {
+            emitLogits(tokens, routed.logits());
+        }
+    }
+
+    /** Settles the choices that no expert is asked: of late tokens and of unroutable ones. */
+    private void judge(TokenBlock tokens, LayerRouter.Routed routed, Choices choices)
+            throws Exception {
+        long now = watermark.of(tokens.lane());
+        for (int row = 0; row < tokens.rows(); row++) {
+            byte outcome = Choices.PENDING;
+            if (!routed.isRoutable(row)) {
+                outcome = Outcome.FAILED.code();
+                Arrays.fill(choices.experts(), row * k, row * k + k, -1);
+                Arrays.fill(choices.weights(), row * k, row * k + k, 0);
+            } else if (windows != null && windows.isClosed(tokens.timestamps()[row], now)) {
+                outcome = Outcome.LATE.code();
+            }
+            Arrays.fill(choices.outcomes(), row * k, row * k + k, outcome);
+            if (windows == null) {
+                continue;
+            }
+            if (outcome == Choices.PENDING) {
+                accounts.countAsked(tokens.timestamps()[row], k);
+            } else {
+                accounts.count(tokens.timestamps()[row], Outcome.ofCode(outcome), k);
+            }
+        }
+        if (windows != null) {
+            accounts.save();
+        }
+    }
+
+    /** Gathers the rows of each chosen expert, in the order of the batch. */
+    private void dispatch(long batch, TokenBlock tokens, byte[] hidden, Choices choices) {
+        Arrays.fill(rowsOfExpert, 0);
+        for (int choice = 0; choice < choices.experts().length; choice++) {
+            if (choices.outcomes()[choice] == Choices.PENDING) {
+                rowsOfExpert[choices.experts()[choice]]++;
+            }
+        }
+        DispatchBlock[] blocks = new DispatchBlock[rowsOfExpert.length];
+        for (int expert = 0; expert < blocks.length; expert++) {
+            int rows = rowsOfExpert[expert];
+            if (rows > 0) {
+                blocks[expert] =
+                        new DispatchBlock(
+                                expert,
+                                tokens.lane(),
+                                batch,
+                                new int[rows],
+                                new long[rows],
+                                new byte[rows * d * Float.BYTES]);
+            }
+        }
+        Arrays.fill(rowsOfExpert, 0);
+        for (int choice = 0; choice < choices.experts().length; choice++) {
+            if (choices.outcomes()[choice] == Choices.PENDING) {
+                int expert = choices.experts()[choice];
+                int row = rowsOfExpert[expert]++;
+                DispatchBlock block = blocks[expert];
+                block.choices()[row] = choice;
+                block.timestamps()[row] = tokens.timestamps()[choice / k];
+                Floats.copyRow(hidden, choice / k, block.vectors(), row, d);
+            }
+        }
+        for (DispatchBlock block : blocks) {
+            if (block != null) {
+                output.collect(new StreamRecord<>(block));
+            }
+        }
+    }
+
+    private void emitLogits(TokenBlock tokens, float[] logits) {
+        int n = router.routing().numExperts();
+        for (int row = 0; row < tokens.rows(); row++) {
+            output.collect(
+                    LOGITS,
+                    new StreamRecord<>(
+                            new RouterLogits(
+                                    layer,
+                                    tokens.streams()[row],
+                                    tokens.positions()[row],
+                                    Arrays.copyOfRange(logits, row * n, row * n + n))));
+        }
+    }
+
+    @Override
+    public void processWatermark(Watermark mark) throws Exception {
+        watermark.advance(mark.getTimestamp());
+        super.processWatermark(mark);
+    }
+
+    @Override
+    public void processWatermarkStatus(WatermarkStatus status) {}
+
+    @Override
+    public void snapshotState(StateSnapshotContext context) throws Exception {
+        watermark.snapshot();
+        super.snapshotState(context);
+    }
+
+    @Override
+    public void close() throws Exception {
+        if (sessions != null) {
+            sessions.close();
+        }
+        super.close();
+    }
+}

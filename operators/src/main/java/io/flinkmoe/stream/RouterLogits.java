@@ -1,0 +1,49 @@
+package io.flinkmoe.stream;
+
+import java.io.IOException;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
+/**
+ * The router logits of one token, given on request.
+ *
+ * @param layer the MoE layer, counted from 0
+ * @param stream the token's stream
+ * @param position the token's place in its stream
+ * @param logits the router's output, [N]
+ */
+public record RouterLogits(int layer, String stream, long position, float[] logits) {
+
+    /** The wire form. */
+    public static final class Serializer extends ImmutableSerializer<RouterLogits> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void serialize(RouterLogits record, DataOutputView out) throws IOException {
+            out.writeInt(record.layer);
+            Wire.writeString(record.stream, out);
+            out.writeLong(record.position);
+            Wire.writeFloats(record.logits, out);
+        }
+
+        @Override
+        public RouterLogits deserialize(DataInputView in) throws IOException {
+            return new RouterLogits(
+                    in.readInt(), Wire.readString(in), in.readLong(), Wire.readFloats(in));
+        }
+
+        @Override
+        public TypeSerializerSnapshot<RouterLogits> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<RouterLogits> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
+    }
+}

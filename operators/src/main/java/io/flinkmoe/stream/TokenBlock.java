@@ -1,0 +1,77 @@
+package io.flinkmoe.stream;
+
+import java.io.IOException;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
+/**
+ * T tokens of one lane, in order: what enters a router.
+ *
+ * @param lane hash of the stream modulo the number of lanes
+ * @param streams [T]
+ * @param positions [T]
+ * @param timestamps [T], event time, milliseconds since the epoch
+ * @param vectors [T, width] float32, little endian
+ * @param layers what the layers before chose for these tokens
+ */
+public record TokenBlock(
+        int lane,
+        String[] streams,
+        long[] positions,
+        long[] timestamps,
+        byte[] vectors,
+        Choices[] layers) {
+
+    private static final Choices.Serializer CHOICES = new Choices.Serializer();
+
+    /** T. */
+    public int rows() {
+        return streams.length;
+    }
+
+    /** The wire form. */
+    public static final class Serializer extends ImmutableSerializer<TokenBlock> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void serialize(TokenBlock record, DataOutputView out) throws IOException {
+            out.writeInt(record.lane);
+            Wire.writeStrings(record.streams, out);
+            Wire.writeLongs(record.positions, out);
+            Wire.writeLongs(record.timestamps, out);
+            Wire.writeBytes(record.vectors, out);
+            out.writeInt(record.layers.length);
+            for (Choices choices : record.layers) {
+                CHOICES.serialize(choices, out);
+            }
+        }
+
+        @Override
+        public TokenBlock deserialize(DataInputView in) throws IOException {
+            int lane = in.readInt();
+            String[] streams = Wire.readStrings(in);
+            long[] positions = Wire.readLongs(in);
+            long[] timestamps = Wire.readLongs(in);
+            byte[] vectors = Wire.readBytes(in);
+            Choices[] layers = new Choices[in.readInt()];
+            for (int layer = 0; layer < layers.length; layer++) {
+                layers[layer] = CHOICES.deserialize(in);
+            }
+            return new TokenBlock(lane, streams, positions, timestamps, vectors, layers);
+        }
+
+        @Override
+        public TypeSerializerSnapshot<TokenBlock> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<TokenBlock> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
+    }
+}

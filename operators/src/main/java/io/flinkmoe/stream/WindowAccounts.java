@@ -1,0 +1,107 @@
+package io.flinkmoe.stream;
+
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.WindowAccount;
+import org.apache.flink.api.common.state.MapState;
+import org.apache.flink.api.common.state.MapStateDescriptor;
+import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.runtime.state.VoidNamespace;
+import org.apache.flink.runtime.state.VoidNamespaceSerializer;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.InternalTimer;
+import org.apache.flink.streaming.api.operators.InternalTimerService;
+import org.apache.flink.streaming.api.operators.Output;
+import org.apache.flink.streaming.api.operators.Triggerable;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+
+/**
+ * The accounts of the open windows of an operator, per key in keyed state. A timer at a window's
+ * close gives its {@link WindowSummary} and clears it; what is counted for a window after that opens
+ * an account of its own, which the next watermark closes. All methods speak of the current key.
+ */
+final class WindowAccounts implements Triggerable<Integer, VoidNamespace> {
+
+    private static final MapStateDescriptor<Long, WindowAccount> DESCRIPTOR =
+            new MapStateDescriptor<>(
+                    "window-accounts", LongSerializer.INSTANCE, new WindowAccountSerializer());
+
+    private final TumblingWindows windows;
+    private final EvenKeys keys;
+    private final int layer;
+    private final WindowSummary.Source source;
+    private final Output<?> output;
+    private final MapState<Long, WindowAccount> accounts;
+    private final InternalTimerService<VoidNamespace> timers;
+
+    /** The account at hand: rows of a block are mostly of one window. Null if none. */
+    private WindowAccount current;
+
+    private long currentStart;
+
+    WindowAccounts(
+            AbstractStreamOperator<?> operator,
+            Output<?> output,
+            TumblingWindows windows,
+            EvenKeys keys,
+            int layer,
+            WindowSummary.Source source) {
+        this.windows = windows;
+        this.keys = keys;
+        this.layer = layer;
+        this.source = source;
+        this.output = output;
+        this.accounts = operator.getRuntimeContext().getMapState(DESCRIPTOR);
+        this.timers =
+                operator.getInternalTimerService("windows", VoidNamespaceSerializer.INSTANCE, this);
+    }
+
+    /** The account of the window that holds {@code timestamp}. */
+    WindowAccount at(long timestamp) throws Exception {
+        long start = windows.startOf(timestamp);
+        if (current == null || start != currentStart) {
+            save();
+            WindowAccount account = accounts.get(start);
+            current = account == null ? WindowAccount.EMPTY : account;
+            currentStart = start;
+        }
+        return current;
+    }
+
+    /** Counts choices of the token with this timestamp that ended in {@code outcome}. */
+    void count(long timestamp, Outcome outcome, int choices) throws Exception {
+        current = at(timestamp).plus(outcome, choices);
+    }
+
+    /** Counts choices of the token with this timestamp whose outcome is counted elsewhere. */
+    void countAsked(long timestamp, int choices) throws Exception {
+        current = at(timestamp).plusAsked(choices);
+    }
+
+    /** Writes what was counted to the state: call it before the current key changes. */
+    void save() throws Exception {
+        if (current != null) {
+            accounts.put(currentStart, current);
+            timers.registerEventTimeTimer(VoidNamespace.INSTANCE, windows.lastOf(currentStart));
+            current = null;
+        }
+    }
+
+    @Override
+    public void onEventTime(InternalTimer<Integer, VoidNamespace> timer) throws Exception {
+        long start = windows.startOf(timer.getTimestamp());
+        WindowAccount account = accounts.get(start);
+        accounts.remove(start);
+        output.collect(
+                WindowSummary.SUMMARIES,
+                new StreamRecord<>(
+                        new WindowSummary(
+                                layer, start, source, keys.indexOf(timer.getKey()), account),
+                        timer.getTimestamp()));
+    }
+
+    @Override
+    public void onProcessingTime(InternalTimer<Integer, VoidNamespace> timer) {
+        throw new IllegalStateException("no processing-time timer is ever set here");
+    }
+}

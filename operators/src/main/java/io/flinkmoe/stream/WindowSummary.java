@@ -1,0 +1,77 @@
+package io.flinkmoe.stream;
+
+import io.flinkmoe.capacity.WindowAccount;
+import java.io.IOException;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+import org.apache.flink.util.OutputTag;
+
+/**
+ * The account of one window as one operator kept it. Summaries of one window, source and key add up:
+ * what comes after a window's close, as late tokens do, follows in a summary of its own. Over all
+ * keys, the routers' {@code asked} is k·T and equals both the experts' and the combines'.
+ *
+ * @param layer the MoE layer, counted from 0
+ * @param windowStart first timestamp of the window, milliseconds since the epoch
+ * @param source which operator counted
+ * @param key the expert for {@link Source#EXPERT}, else the lane
+ * @param account the counts, in choices
+ */
+public record WindowSummary(
+        int layer, long windowStart, Source source, int key, WindowAccount account) {
+
+    /** Who counted. */
+    public enum Source {
+        /** Choices made, and the LATE ones among them that were never dispatched; by lane. */
+        ROUTER,
+        /** Choices that reached an expert and what it did with them; by expert. */
+        EXPERT,
+        /** What finally became of every choice; by lane. */
+        COMBINE
+    }
+
+    /** Where an operator's summaries go. */
+    public static final OutputTag<WindowSummary> SUMMARIES =
+            new OutputTag<>("window-summaries", StreamTypes.WINDOW_SUMMARY);
+
+    private static final Source[] SOURCES = Source.values();
+    private static final WindowAccountSerializer ACCOUNTS = new WindowAccountSerializer();
+
+    /** The wire form. */
+    public static final class Serializer extends ImmutableSerializer<WindowSummary> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void serialize(WindowSummary record, DataOutputView out) throws IOException {
+            out.writeInt(record.layer);
+            out.writeLong(record.windowStart);
+            out.writeByte(record.source.ordinal());
+            out.writeInt(record.key);
+            ACCOUNTS.serialize(record.account, out);
+        }
+
+        @Override
+        public WindowSummary deserialize(DataInputView in) throws IOException {
+            return new WindowSummary(
+                    in.readInt(),
+                    in.readLong(),
+                    SOURCES[in.readByte()],
+                    in.readInt(),
+                    ACCOUNTS.deserialize(in));
+        }
+
+        @Override
+        public TypeSerializerSnapshot<WindowSummary> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<WindowSummary> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
+    }
+}

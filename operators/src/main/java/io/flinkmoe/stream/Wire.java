@@ -1,0 +1,93 @@
+package io.flinkmoe.stream;
+
+import io.flinkmoe.tensor.Floats;
+import java.io.IOException;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+import org.apache.flink.types.StringValue;
+
+/** Arrays on the wire: a length, then the entries; -1 for null. Floats and bytes go in bulk. */
+final class Wire {
+
+    private Wire() {}
+
+    static void writeBytes(byte[] bytes, DataOutputView out) throws IOException {
+        out.writeInt(bytes == null ? -1 : bytes.length);
+        if (bytes != null) {
+            out.write(bytes);
+        }
+    }
+
+    static byte[] readBytes(DataInputView in) throws IOException {
+        int length = in.readInt();
+        if (length < 0) {
+            return null;
+        }
+        byte[] bytes = new byte[length];
+        in.readFully(bytes);
+        return bytes;
+    }
+
+    static void writeFloats(float[] floats, DataOutputView out) throws IOException {
+        writeBytes(floats == null ? null : Floats.toBytes(floats), out);
+    }
+
+    static float[] readFloats(DataInputView in) throws IOException {
+        byte[] bytes = readBytes(in);
+        return bytes == null ? null : Floats.toFloats(bytes);
+    }
+
+    static void writeInts(int[] ints, DataOutputView out) throws IOException {
+        out.writeInt(ints.length);
+        for (int value : ints) {
+            out.writeInt(value);
+        }
+    }
+
+    static int[] readInts(DataInputView in) throws IOException {
+        int[] ints = new int[in.readInt()];
+        for (int i = 0; i < ints.length; i++) {
+            ints[i] = in.readInt();
+        }
+        return ints;
+    }
+
+    static void writeLongs(long[] longs, DataOutputView out) throws IOException {
+        out.writeInt(longs.length);
+        for (long value : longs) {
+            out.writeLong(value);
+        }
+    }
+
+    static long[] readLongs(DataInputView in) throws IOException {
+        long[] longs = new long[in.readInt()];
+        for (int i = 0; i < longs.length; i++) {
+            longs[i] = in.readLong();
+        }
+        return longs;
+    }
+
+    /** A string of any length, or null. */
+    static void writeString(String string, DataOutputView out) throws IOException {
+        StringValue.writeString(string, out);
+    }
+
+    static String readString(DataInputView in) throws IOException {
+        return StringValue.readString(in);
+    }
+
+    static void writeStrings(String[] strings, DataOutputView out) throws IOException {
+        out.writeInt(strings.length);
+        for (String string : strings) {
+            writeString(string, out);
+        }
+    }
+
+    static String[] readStrings(DataInputView in) throws IOException {
+        String[] strings = new String[in.readInt()];
+        for (int i = 0; i < strings.length; i++) {
+            strings[i] = readString(in);
+        }
+        return strings;
+    }
+}

@@ -1,0 +1,69 @@
+package io.flinkmoe.tensor;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+
+/**
+ * Row-major float32 matrices as little-endian byte arrays, the form in which vectors travel. All
+ * copies are in bulk; offsets and lengths count floats, not bytes.
+ */
+public final class Floats {
+
+    private Floats() {}
+
+    /** Copies {@code count} floats out of {@code bytes}. */
+    public static void get(byte[] bytes, int from, float[] into, int at, int count) {
+        view(bytes).get(from, into, at, count);
+    }
+
+    /** Copies {@code count} floats into {@code bytes}. */
+    public static void put(float[] values, int from, byte[] into, int at, int count) {
+        view(into).put(at, values, from, count);
+    }
+
+    /** All of {@code bytes} as floats. */
+    public static float[] toFloats(byte[] bytes) {
+        float[] floats = new float[bytes.length / Float.BYTES];
+        get(bytes, 0, floats, 0, floats.length);
+        return floats;
+    }
+
+    /** All of {@code values} as bytes. */
+    public static byte[] toBytes(float[] values) {
+        byte[] bytes = new byte[values.length * Float.BYTES];
+        put(values, 0, bytes, 0, values.length);
+        return bytes;
+    }
+
+    /** Copies one row of {@code width} floats between two matrices. */
+    public static void copyRow(byte[] from, int row, byte[] into, int intoRow, int width) {
+        int bytes = width * Float.BYTES;
+        System.arraycopy(from, row * bytes, into, intoRow * bytes, bytes);
+    }
+
+    /** Whether {@code count} floats from {@code from} on are neither NaN nor infinite. */
+    public static boolean allFinite(float[] values, int from, int count) {
+        // x - x is 0 for a finite x and NaN for any other, so one NaN survives the sum.
+        float sum = 0;
+        for (int i = from; i < from + count; i++) {
+            sum += values[i] - values[i];
+        }
+        return sum == 0;
+    }
+
+    /**
+     * {@code sum[i] += weight * values[i]} over one row: the step of the combine. Product and sum
+     * are rounded each, so that every caller that keeps the order of rank gets the same bits.
+     */
+    public static void addScaled(
+            float[] sum, int sumFrom, float weight, float[] values, int valuesFrom, int width) {
+        for (int i = 0; i < width; i++) {
+            sum[sumFrom + i] += weight * values[valuesFrom + i];
+        }
+    }
+
+    private static FloatBuffer view(byte[] bytes) {
+        return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
+    }
+}
