@@ -1,0 +1,131 @@
+package io.flinkmoe.model;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+
+/** A model bundle on a local path whose files are all there, unchanged, and fit together. */
+public final class Bundle {
+    static final String MODEL_JSON = "model.json";
+
+    private final Path directory;
+    private final BundleSpec spec;
+
+    Bundle(Path directory, BundleSpec spec) {
+        this.directory = directory;
+        this.spec = spec;
+    }
+
+    /**
+     * Reads and checks a bundle. Every file is read once, for its checksum.
+     *
+     * @throws BundleException that names the file or the field, what was found and what is allowed
+     */
+    public static Bundle read(Path directory) throws BundleException {
+        if (!Files.isDirectory(directory)) {
+            throw new BundleException(
+                    directory, "there is no such directory; give the one that holds " + MODEL_JSON);
+        }
+        try {
+            Path root = directory.toRealPath();
+            BundleSpec spec = ModelJson.read(existing(root, MODEL_JSON, "the directory"));
+            for (Map.Entry<String, String> e : spec.checksums().entrySet()) {
+                checkChecksum(existing(root, e.getKey(), MODEL_JSON), e.getValue());
+            }
+            Bundle bundle = new Bundle(directory, spec);
+            bundle.checkWidths();
+            return bundle;
+        } catch (BundleException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new BundleException(directory, "cannot be read: " + e, e);
+        }
+    }
+
+    public Path directory() {
+        return directory;
+    }
+
+    public BundleSpec spec() {
+        return spec;
+    }
+
+    /**
+     * A file of the bundle.
+     *
+     * @param relative the path as in {@link #spec()}
+     */
+    public Path file(String relative) {
+        return directory.resolve(relative);
+    }
+
+    private static Path existing(Path root, String relative, String namedBy) throws IOException {
+        Path file = root.resolve(relative);
+        if (!Files.isRegularFile(file)) {
+            throw new BundleException(
+                    file,
+                    "there is no such file, but %s should have it; copy or import the bundle again"
+                            .formatted(namedBy.equals(MODEL_JSON) ? "the bundle" : namedBy));
+        }
+        Path real = file.toRealPath();
+        if (!real.startsWith(root)) {
+            throw new BundleException(
+                    file,
+                    "it links to %s, outside the bundle; put the file itself there"
+                            .formatted(real));
+        }
+        return file;
+    }
+
+    private static void checkChecksum(Path file, String expected) throws IOException {
+        String found = Sha256.of(file);
+        if (!found.equals(expected)) {
+            throw new BundleException(
+                    file,
+                    "its SHA-256 is %s; model.json says %s: copy or import the bundle again"
+                            .formatted(found, expected));
+        }
+    }
+
+    private void checkWidths() throws IOException {
+        int d = spec.hiddenSize();
+        if (spec.encoder() != null) {
+            checkWidths(spec.encoder(), "input_size", spec.inputSize(), "hidden_size", d);
+        }
+        for (LayerSpec layer : spec.layers()) {
+            if (layer.norm() != null) {
+                checkWidths(layer.norm(), "hidden_size", d, "hidden_size", d);
+            }
+            int n = layer.routing().numExperts();
+            checkWidths(layer.router(), "hidden_size", d, "num_experts", n);
+            for (String expert : layer.experts()) {
+                checkWidths(expert, "hidden_size", d, "hidden_size", d);
+            }
+            for (String expert : layer.sharedExperts()) {
+                checkWidths(expert, "hidden_size", d, "hidden_size", d);
+            }
+        }
+        if (spec.head() != null) {
+            checkWidths(spec.head(), "hidden_size", d, "output_size", spec.outputSize());
+        }
+    }
+
+    private void checkWidths(String relative, String inField, int in, String outField, int out)
+            throws IOException {
+        Path file = file(relative);
+        OnnxShapes shapes = OnnxShapes.read(file);
+        checkWidth(file, "input " + shapes.input(), shapes.inputWidth(), inField, in);
+        checkWidth(file, "output " + shapes.output(), shapes.outputWidth(), outField, out);
+    }
+
+    private static void checkWidth(Path file, String tensor, int found, String field, int expected)
+            throws BundleException {
+        if (found != OnnxShapes.UNKNOWN && found != expected) {
+            throw new BundleException(
+                    file,
+                    "%s is [batch, %d]; expected [batch, %d], which is %s in model.json"
+                            .formatted(tensor, found, expected, field));
+        }
+    }
+}

@@ -1,0 +1,17 @@
+package io.flinkmoe.model;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** A bundle, or a file for one, that cannot be used as it is. */
+public class BundleException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    BundleException(Path file, String message) {
+        super(file + ": " + message);
+    }
+
+    BundleException(Path file, String message, Throwable cause) {
+        super(file + ": " + message, cause);
+    }
+}

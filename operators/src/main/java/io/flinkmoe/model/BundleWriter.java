@@ -1,0 +1,115 @@
+package io.flinkmoe.model;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.UUID;
+import java.util.function.BiFunction;
+import java.util.stream.Stream;
+
+/**
+ * Writes a bundle: its files, then model.json. All goes to a directory beside the target, which is
+ * moved into place when it is complete, so that no reader ever sees half a bundle.
+ */
+public final class BundleWriter implements AutoCloseable {
+    private final Path target;
+    private final Path staging;
+    private final Map<String, String> checksums = new TreeMap<>();
+
+    /**
+     * @param target the bundle's directory, which must be empty or not exist
+     */
+    public BundleWriter(Path target) throws IOException {
+        this.target = target.toAbsolutePath().normalize();
+        requireVacant();
+        Path parent = Files.createDirectories(this.target.getParent());
+        this.staging =
+                Files.createDirectory(
+                        parent.resolve("." + this.target.getFileName() + "-" + UUID.randomUUID()));
+    }
+
+    /** Adds a file with the given content. */
+    public void add(String relative, byte[] content) throws IOException {
+        Files.write(newFile(relative), content);
+        checksums.put(relative, Sha256.of(content));
+    }
+
+    /** Adds a copy of a file. */
+    public void copy(String relative, Path source) throws IOException {
+        Path file = newFile(relative);
+        Files.copy(source, file);
+        checksums.put(relative, Sha256.of(file));
+    }
+
+    /**
+     * Writes model.json, reads the bundle back with all checks, and moves it into place.
+     *
+     * @param spec given the default version and the files' checksums, what model.json shall say.
+     *     The default version is 12 hexadecimal digits that depend on the files' content alone
+     */
+    public Bundle finish(BiFunction<String, Map<String, String>, BundleSpec> spec)
+            throws IOException {
+        Map<String, String> all = Collections.unmodifiableMap(checksums);
+        ModelJson.write(spec.apply(defaultVersion(), all), staging.resolve(Bundle.MODEL_JSON));
+        BundleSpec checked = Bundle.read(staging).spec();
+        requireVacant();
+        Files.deleteIfExists(target);
+        Files.move(staging, target);
+        return new Bundle(target, checked);
+    }
+
+    /** Removes what was written, unless {@link #finish} has moved it into place. */
+    @Override
+    public void close() throws IOException {
+        if (!Files.exists(staging)) {
+            return;
+        }
+        try (Stream<Path> tree = Files.walk(staging)) {
+            for (Path path : tree.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(path);
+            }
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+    }
+
+    private Path newFile(String relative) throws IOException {
+        Check.path("file", relative);
+        if (relative.equals(Bundle.MODEL_JSON) || checksums.containsKey(relative)) {
+            throw new IllegalArgumentException(
+                    "file %s is in the bundle already; give each file its own path"
+                            .formatted(relative));
+        }
+        Path file = staging.resolve(relative);
+        Files.createDirectories(file.getParent());
+        return file;
+    }
+
+    private String defaultVersion() {
+        StringBuilder content = new StringBuilder();
+        checksums.forEach(
+                (file, sum) -> content.append(sum).append("  ").append(file).append('\n'));
+        return Sha256.of(content.toString().getBytes(StandardCharsets.UTF_8)).substring(0, 12);
+    }
+
+    private void requireVacant() throws IOException {
+        if (!Files.exists(target)) {
+            return;
+        }
+        if (!Files.isDirectory(target)) {
+            throw new BundleException(target, "it is a file; give a directory for the bundle");
+        }
+        try (Stream<Path> entries = Files.list(target)) {
+            if (entries.findAny().isPresent()) {
+                throw new BundleException(
+                        target, "the directory is not empty; remove it or give another one");
+            }
+        }
+    }
+}

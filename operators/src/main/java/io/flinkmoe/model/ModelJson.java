@@ -1,0 +1,108 @@
+package io.flinkmoe.model;
+
+import com.fasterxml.jackson.annotation.JsonInclude;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.MapperFeature;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.cfg.EnumFeature;
+import com.fasterxml.jackson.databind.exc.InvalidFormatException;
+import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
+import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.flinkmoe.routing.RoutingConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Locale;
+
+/** model.json to and from {@link BundleSpec}: names in snake case, nothing unknown, no coercion. */
+final class ModelJson {
+    private static final JsonMapper MAPPER =
+            JsonMapper.builder()
+                    .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+                    .addMixIn(RoutingConfig.class, RoutingNames.class)
+                    .defaultPropertyInclusion(
+                            JsonInclude.Value.construct(
+                                    JsonInclude.Include.NON_NULL, JsonInclude.Include.NON_NULL))
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                    .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+                    .enable(DeserializationFeature.FAIL_ON_NUMBERS_FOR_ENUMS)
+                    .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+                    .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+                    .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
+                    .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE)
+                    .enable(SerializationFeature.INDENT_OUTPUT)
+                    .build();
+
+    /** The one name that snake case gets wrong. */
+    private interface RoutingNames {
+        @JsonProperty("norm_topk_prob")
+        boolean normTopKProb();
+    }
+
+    private ModelJson() {}
+
+    static void write(BundleSpec spec, Path file) throws IOException {
+        Files.write(file, MAPPER.writeValueAsBytes(spec));
+    }
+
+    static BundleSpec read(Path file) throws IOException {
+        try {
+            BundleSpec spec = MAPPER.readValue(Files.readAllBytes(file), BundleSpec.class);
+            if (spec == null) {
+                throw new BundleException(file, "it is null; expected a JSON object");
+            }
+            return spec;
+        } catch (UnrecognizedPropertyException e) {
+            throw new BundleException(
+                    file,
+                    "%s is not known; known there: %s".formatted(where(e), e.getKnownPropertyIds()),
+                    e);
+        } catch (ValueInstantiationException e) {
+            String where = where(e);
+            String cause =
+                    e.getCause() == null ? e.getOriginalMessage() : e.getCause().getMessage();
+            throw new BundleException(file, where.isEmpty() ? cause : where + ": " + cause, e);
+        } catch (InvalidFormatException e) {
+            throw new BundleException(
+                    file,
+                    "%s is %s; expected %s".formatted(where(e), e.getValue(), expected(e)),
+                    e);
+        } catch (JsonMappingException e) {
+            throw new BundleException(file, where(e) + ": " + e.getOriginalMessage(), e);
+        } catch (JsonProcessingException e) {
+            throw new BundleException(
+                    file,
+                    "not valid JSON at line %d: %s"
+                            .formatted(e.getLocation().getLineNr(), e.getOriginalMessage()),
+                    e);
+        }
+    }
+
+    private static String expected(InvalidFormatException e) {
+        Class<?> type = e.getTargetType();
+        return type.isEnum()
+                ? "one of " + Arrays.toString(type.getEnumConstants()).toLowerCase(Locale.ROOT)
+                : "a value of type " + type.getSimpleName();
+    }
+
+    /** The place in the document, such as {@code layers[0].routing.num_experts}. */
+    private static String where(JsonMappingException e) {
+        StringBuilder where = new StringBuilder();
+        for (JsonMappingException.Reference step : e.getPath()) {
+            if (step.getFieldName() == null) {
+                where.append('[').append(step.getIndex()).append(']');
+            } else {
+                where.append(where.isEmpty() ? "" : ".").append(step.getFieldName());
+            }
+        }
+        return where.toString();
+    }
+}

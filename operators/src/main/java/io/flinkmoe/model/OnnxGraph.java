@@ -1,0 +1,120 @@
+package io.flinkmoe.model;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Builds an ONNX model: float32 inputs and outputs [batch, width], constant weights, and nodes in
+ * the order of their execution. It writes the protobuf wire format itself, which keeps protobuf's
+ * classes out of users' jobs; the numbers below are the field numbers of {@code onnx.proto}.
+ */
+final class OnnxGraph {
+    private static final int IR_VERSION = 8;
+    private static final int OPSET = 17;
+    private static final int FLOAT = 1;
+
+    private final ProtoWriter graph = new ProtoWriter();
+
+    OnnxGraph(String name) {
+        graph.string(2, name);
+    }
+
+    /** Declares an input [batch, width]. */
+    OnnxGraph input(String name, int width) {
+        graph.message(11, valueInfo(name, width));
+        return this;
+    }
+
+    /** Declares an output [batch, width]. */
+    OnnxGraph output(String name, int width) {
+        graph.message(12, valueInfo(name, width));
+        return this;
+    }
+
+    /**
+     * Adds constant weights, row-major.
+     *
+     * @param shape the dimensions; none for a scalar
+     */
+    OnnxGraph weights(String name, float[] data, int... shape) {
+        long elements = 1;
+        ProtoWriter tensor = new ProtoWriter();
+        for (int dim : shape) {
+            elements *= dim;
+            tensor.varint(1, dim);
+        }
+        if (elements != data.length) {
+            throw new IllegalArgumentException(
+                    "weights %s has %d values; its shape needs %d"
+                            .formatted(name, data.length, elements));
+        }
+        ByteBuffer raw =
+                ByteBuffer.allocate(Math.multiplyExact(4, data.length))
+                        .order(ByteOrder.LITTLE_ENDIAN);
+        raw.asFloatBuffer().put(data);
+        graph.message(5, tensor.varint(2, FLOAT).string(8, name).bytes(9, raw.array()));
+        return this;
+    }
+
+    /** Adds a node with one output and no attributes. */
+    OnnxGraph node(String op, String output, List<String> inputs) {
+        return node(op, output, inputs, Map.of());
+    }
+
+    /**
+     * Adds a node with one output.
+     *
+     * @param attributes each an Integer, a Float, a String or an int[]
+     */
+    OnnxGraph node(String op, String output, List<String> inputs, Map<String, ?> attributes) {
+        ProtoWriter node = new ProtoWriter();
+        inputs.forEach(input -> node.string(1, input));
+        node.string(2, output).string(3, output).string(4, op);
+        attributes.forEach((name, value) -> node.message(5, attribute(name, value)));
+        graph.message(1, node);
+        return this;
+    }
+
+    /** The bytes of the model. */
+    byte[] toBytes() {
+        return new ProtoWriter()
+                .varint(1, IR_VERSION)
+                .string(2, "flink-moe")
+                .message(7, graph)
+                .message(8, new ProtoWriter().string(1, "").varint(2, OPSET))
+                .toBytes();
+    }
+
+    private static ProtoWriter valueInfo(String name, int width) {
+        ProtoWriter shape =
+                new ProtoWriter()
+                        .message(1, new ProtoWriter().string(2, "batch"))
+                        .message(1, new ProtoWriter().varint(1, width));
+        ProtoWriter tensorType = new ProtoWriter().varint(1, FLOAT).message(2, shape);
+        return new ProtoWriter()
+                .string(1, name)
+                .message(2, new ProtoWriter().message(1, tensorType));
+    }
+
+    private static ProtoWriter attribute(String name, Object value) {
+        ProtoWriter attribute = new ProtoWriter().string(1, name);
+        if (value instanceof Float f) {
+            return attribute.fixed32(2, Float.floatToRawIntBits(f)).varint(20, 1);
+        } else if (value instanceof Integer i) {
+            return attribute.varint(3, i).varint(20, 2);
+        } else if (value instanceof String s) {
+            return attribute.bytes(4, s.getBytes(StandardCharsets.UTF_8)).varint(20, 3);
+        } else if (value instanceof int[] ints) {
+            for (int i : ints) {
+                attribute.varint(8, i);
+            }
+            return attribute.varint(20, 7);
+        }
+        throw new IllegalArgumentException(
+                "attribute %s is a %s; allowed: Float, Integer, String, int[]"
+                        .formatted(name, value.getClass().getSimpleName()));
+    }
+}

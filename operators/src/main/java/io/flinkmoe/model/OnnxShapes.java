@@ -1,0 +1,192 @@
+package io.flinkmoe.model;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The one input and the one output of an ONNX file, both float32 [batch, width], read without ONNX
+ * Runtime. The numbers in the code are the field numbers of {@code onnx.proto}.
+ *
+ * @param inputWidth the input's width, or {@link #UNKNOWN} if the file leaves it open
+ * @param outputWidth the output's width, or {@link #UNKNOWN} if the file leaves it open
+ */
+public record OnnxShapes(String input, int inputWidth, String output, int outputWidth) {
+    public static final int UNKNOWN = -1;
+    private static final int FLOAT = 1;
+
+    /** One dimension; a size below 0 is open. */
+    private record Value(String name, long type, List<Long> shape) {}
+
+    /**
+     * Reads a file's graph, not its weights.
+     *
+     * @throws BundleException if the file is no ONNX model, keeps weights in a further file, or has
+     *     other inputs or outputs than a bundle's models may have
+     */
+    public static OnnxShapes read(Path file) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            if (channel.size() > Integer.MAX_VALUE) {
+                throw new BundleException(
+                        file,
+                        "it has %d bytes; an ONNX file takes less than 2 GiB"
+                                .formatted(channel.size()));
+            }
+            ByteBuffer bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
+            return readModel(file, new ProtoReader(bytes));
+        } catch (ProtoReader.MalformedException e) {
+            throw new BundleException(
+                    file, "it is not an ONNX model, or damaged: " + e.getMessage(), e);
+        }
+    }
+
+    private static OnnxShapes readModel(Path file, ProtoReader model)
+            throws BundleException, ProtoReader.MalformedException {
+        ProtoReader graph = null;
+        for (int field; (field = model.nextField()) != 0; ) {
+            if (field == 7) {
+                graph = model.message();
+            } else {
+                model.skip();
+            }
+        }
+        if (graph == null) {
+            throw new ProtoReader.MalformedException("it has no graph");
+        }
+        Set<String> weights = new HashSet<>();
+        List<Value> inputs = new ArrayList<>();
+        List<Value> outputs = new ArrayList<>();
+        for (int field; (field = graph.nextField()) != 0; ) {
+            switch (field) {
+                case 5 -> weights.add(weightsName(file, graph.message()));
+                case 11 -> inputs.add(value(graph.message()));
+                case 12 -> outputs.add(value(graph.message()));
+                default -> graph.skip();
+            }
+        }
+        // Files before IR version 4 list their weights among the inputs.
+        inputs.removeIf(input -> weights.contains(input.name));
+        Value input = only(file, "input", inputs);
+        Value output = only(file, "output", outputs);
+        return new OnnxShapes(
+                input.name,
+                width(file, "input", input),
+                output.name,
+                width(file, "output", output));
+    }
+
+    private static String weightsName(Path file, ProtoReader tensor)
+            throws BundleException, ProtoReader.MalformedException {
+        String name = "";
+        for (int field; (field = tensor.nextField()) != 0; ) {
+            if (field == 8) {
+                name = tensor.string();
+            } else if (field == 14 && tensor.varint() == 1) {
+                throw new BundleException(
+                        file, "its weights are in a further file; save the model as one file");
+            } else if (field != 14) {
+                tensor.skip();
+            }
+        }
+        return name;
+    }
+
+    private static Value value(ProtoReader info) throws ProtoReader.MalformedException {
+        String name = "";
+        long elementType = 0;
+        List<Long> shape = List.of();
+        for (int field; (field = info.nextField()) != 0; ) {
+            if (field == 1) {
+                name = info.string();
+            } else if (field == 2) {
+                ProtoReader type = info.message();
+                for (int kind; (kind = type.nextField()) != 0; ) {
+                    if (kind != 1) {
+                        type.skip();
+                        continue;
+                    }
+                    ProtoReader tensor = type.message();
+                    for (int part; (part = tensor.nextField()) != 0; ) {
+                        switch (part) {
+                            case 1 -> elementType = tensor.varint();
+                            case 2 -> shape = shape(tensor.message());
+                            default -> tensor.skip();
+                        }
+                    }
+                }
+            } else {
+                info.skip();
+            }
+        }
+        return new Value(name, elementType, shape);
+    }
+
+    private static List<Long> shape(ProtoReader shape) throws ProtoReader.MalformedException {
+        List<Long> dims = new ArrayList<>();
+        for (int field; (field = shape.nextField()) != 0; ) {
+            if (field != 1) {
+                shape.skip();
+                continue;
+            }
+            long size = UNKNOWN;
+            ProtoReader dim = shape.message();
+            for (int part; (part = dim.nextField()) != 0; ) {
+                if (part == 1) {
+                    size = Math.max(UNKNOWN, dim.varint());
+                } else {
+                    dim.skip();
+                }
+            }
+            dims.add(size);
+        }
+        return dims;
+    }
+
+    private static Value only(Path file, String kind, List<Value> values) throws BundleException {
+        if (values.size() != 1) {
+            throw new BundleException(
+                    file,
+                    "it has %d %ss, %s; expected one, float32 [batch, width]"
+                            .formatted(
+                                    values.size(),
+                                    kind,
+                                    values.stream().limit(8).map(Value::name).toList()));
+        }
+        return values.get(0);
+    }
+
+    private static int width(Path file, String kind, Value value) throws BundleException {
+        String what = kind + " " + value.name;
+        if (value.type != FLOAT) {
+            throw new BundleException(
+                    file,
+                    "%s has ONNX element type %d; expected 1, float32".formatted(what, value.type));
+        }
+        if (value.shape.size() != 2) {
+            throw new BundleException(
+                    file,
+                    "%s has %d dimensions; expected two, [batch, width]"
+                            .formatted(what, value.shape.size()));
+        }
+        if (value.shape.get(0) != UNKNOWN) {
+            throw new BundleException(
+                    file,
+                    "%s is for batches of %d only; export the model with a dynamic first dimension"
+                            .formatted(what, value.shape.get(0)));
+        }
+        long width = value.shape.get(1);
+        if (width == 0 || width > Integer.MAX_VALUE) {
+            throw new BundleException(
+                    file,
+                    "%s is [batch, %d]; allowed: 1 to %d"
+                            .formatted(what, width, Integer.MAX_VALUE));
+        }
+        return (int) width;
+    }
+}

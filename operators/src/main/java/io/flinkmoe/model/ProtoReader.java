@@ -1,0 +1,104 @@
+package io.flinkmoe.model;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * Walks the fields of one protobuf message, taken as hostile: nothing is read beyond the message,
+ * and nothing is allocated but the strings that are asked for.
+ */
+final class ProtoReader {
+    private static final int MAX_STRING = 4096;
+
+    /** A message that breaks the wire format. */
+    static final class MalformedException extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        MalformedException(String message) {
+            super(message);
+        }
+    }
+
+    private final ByteBuffer message;
+    private int wireType;
+
+    ProtoReader(ByteBuffer message) {
+        this.message = message.duplicate().order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    /** The number of the next field, or 0 at the end; its value must be read or skipped. */
+    int nextField() throws MalformedException {
+        if (!message.hasRemaining()) {
+            return 0;
+        }
+        long tag = rawVarint();
+        wireType = (int) (tag & 7);
+        if (tag >>> 3 == 0 || tag >>> 3 > 0x1fffffff) {
+            throw new MalformedException("field number %d".formatted(tag >>> 3));
+        }
+        return (int) (tag >>> 3);
+    }
+
+    long varint() throws MalformedException {
+        require(0);
+        return rawVarint();
+    }
+
+    ProtoReader message() throws MalformedException {
+        require(2);
+        return new ProtoReader(take(rawVarint()));
+    }
+
+    String string() throws MalformedException {
+        require(2);
+        ByteBuffer bytes = take(rawVarint());
+        if (bytes.remaining() > MAX_STRING) {
+            throw new MalformedException("a name of %d bytes".formatted(bytes.remaining()));
+        }
+        return StandardCharsets.UTF_8.decode(bytes).toString();
+    }
+
+    void skip() throws MalformedException {
+        switch (wireType) {
+            case 0 -> rawVarint();
+            case 1 -> take(8);
+            case 2 -> take(rawVarint());
+            case 5 -> take(4);
+            default -> throw new MalformedException("wire type %d".formatted(wireType));
+        }
+    }
+
+    private void require(int expected) throws MalformedException {
+        if (wireType != expected) {
+            throw new MalformedException(
+                    "wire type %d where %d belongs".formatted(wireType, expected));
+        }
+    }
+
+    private ByteBuffer take(long length) throws MalformedException {
+        if (length < 0 || length > message.remaining()) {
+            throw new MalformedException(
+                    "a field of %s bytes with %d left"
+                            .formatted(Long.toUnsignedString(length), message.remaining()));
+        }
+        ByteBuffer bytes = message.slice(message.position(), (int) length);
+        message.position(message.position() + (int) length);
+        return bytes;
+    }
+
+    private long rawVarint() throws MalformedException {
+        long value = 0;
+        for (int shift = 0; shift < 64; shift += 7) {
+            if (!message.hasRemaining()) {
+                throw new MalformedException("it ends inside a number");
+            }
+            byte b = message.get();
+            value |= (long) (b & 0x7f) << shift;
+            if (b >= 0) {
+                return value;
+            }
+        }
+        throw new MalformedException("a number of more than 10 bytes");
+    }
+}

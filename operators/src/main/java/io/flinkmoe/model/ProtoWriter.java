@@ -1,0 +1,76 @@
+package io.flinkmoe.model;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Builds one protobuf message. Chunks are copied once, into the outermost message's bytes. */
+final class ProtoWriter {
+    private final List<byte[]> chunks = new ArrayList<>();
+    private long size;
+
+    ProtoWriter varint(int field, long value) {
+        tag(field, 0);
+        return append(varint(value));
+    }
+
+    ProtoWriter fixed32(int field, int bits) {
+        tag(field, 5);
+        return append(
+                new byte[] {
+                    (byte) bits, (byte) (bits >> 8), (byte) (bits >> 16), (byte) (bits >> 24)
+                });
+    }
+
+    ProtoWriter bytes(int field, byte[] value) {
+        tag(field, 2);
+        return append(varint(value.length)).append(value);
+    }
+
+    ProtoWriter string(int field, String value) {
+        return bytes(field, value.getBytes(StandardCharsets.UTF_8));
+    }
+
+    ProtoWriter message(int field, ProtoWriter value) {
+        tag(field, 2);
+        append(varint(value.size));
+        chunks.addAll(value.chunks);
+        size += value.size;
+        return this;
+    }
+
+    /**
+     * @throws IllegalArgumentException if the message is larger than protobuf's 2 GiB
+     */
+    byte[] toBytes() {
+        if (size > Integer.MAX_VALUE - 8) {
+            throw new IllegalArgumentException(
+                    "the model has %d bytes; an ONNX file takes less than 2 GiB".formatted(size));
+        }
+        byte[] all = new byte[(int) size];
+        int at = 0;
+        for (byte[] chunk : chunks) {
+            System.arraycopy(chunk, 0, all, at, chunk.length);
+            at += chunk.length;
+        }
+        return all;
+    }
+
+    private void tag(int field, int wireType) {
+        append(varint((long) field << 3 | wireType));
+    }
+
+    private ProtoWriter append(byte[] chunk) {
+        chunks.add(chunk);
+        size += chunk.length;
+        return this;
+    }
+
+    private static byte[] varint(long value) {
+        byte[] bytes = new byte[Math.max(1, (70 - Long.numberOfLeadingZeros(value)) / 7)];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) (value >>> 7 * i & 0x7f | (i + 1 < bytes.length ? 0x80 : 0));
+        }
+        return bytes;
+    }
+}

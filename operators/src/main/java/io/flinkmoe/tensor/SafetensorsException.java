@@ -1,0 +1,17 @@
+package io.flinkmoe.tensor;
+
+import java.io.IOException;
+import java.nio.file.Path;
+
+/** A safetensors file that is damaged, or that does not hold what it was asked for. */
+public class SafetensorsException extends IOException {
+    private static final long serialVersionUID = 1L;
+
+    SafetensorsException(Path file, String message) {
+        super(file + ": " + message);
+    }
+
+    SafetensorsException(Path file, String tensor, String message) {
+        super("%s: tensor %s: %s".formatted(file, tensor, message));
+    }
+}

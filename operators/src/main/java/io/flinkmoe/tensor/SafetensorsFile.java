@@ -1,0 +1,240 @@
+package io.flinkmoe.tensor;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Collections;
+import java.util.Map;
+
+/**
+ * A safetensors file, of which only the header and the tensors asked for are read.
+ *
+ * <p>Safe for use by several threads at once.
+ */
+public final class SafetensorsFile implements AutoCloseable {
+    private static final int MAX_HEADER_BYTES = 100_000_000;
+    private static final int CHUNK_BYTES = 1 << 16;
+
+    private final Path path;
+    private final FileChannel channel;
+    private final Map<String, TensorInfo> tensors;
+
+    private SafetensorsFile(Path path, FileChannel channel, Map<String, TensorInfo> tensors) {
+        this.path = path;
+        this.channel = channel;
+        this.tensors = Collections.unmodifiableMap(tensors);
+    }
+
+    /**
+     * Opens a file and reads its header.
+     *
+     * @throws SafetensorsException if the file is not there, or its header is damaged
+     */
+    public static SafetensorsFile open(Path path) throws IOException {
+        if (!Files.isRegularFile(path)) {
+            throw new SafetensorsException(path, "there is no such file");
+        }
+        FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
+        try {
+            return new SafetensorsFile(path, channel, readHeader(path, channel));
+        } catch (IOException | RuntimeException e) {
+            channel.close();
+            throw e;
+        }
+    }
+
+    private static Map<String, TensorInfo> readHeader(Path path, FileChannel channel)
+            throws IOException {
+        long fileSize = channel.size();
+        if (fileSize < 8) {
+            throw new SafetensorsException(
+                    path, "the file has %d bytes; a header needs at least 8".formatted(fileSize));
+        }
+        long length = readFully(path, channel, 0, ByteBuffer.allocate(8)).getLong(0);
+        long limit = Math.min(MAX_HEADER_BYTES, fileSize - 8);
+        if (length < 0 || length > limit) {
+            throw new SafetensorsException(
+                    path,
+                    "the header's length is %s bytes; allowed: up to %d here, %d in any file"
+                            .formatted(Long.toUnsignedString(length), limit, MAX_HEADER_BYTES));
+        }
+        byte[] json =
+                readFully(path, channel, 8, ByteBuffer.allocate(Math.toIntExact(length))).array();
+        return new SafetensorsHeader(path, 8 + length, fileSize - 8 - length).parse(json);
+    }
+
+    /** The tensors by name, in the order of their data. */
+    public Map<String, TensorInfo> tensors() {
+        return tensors;
+    }
+
+    public boolean contains(String name) {
+        return tensors.containsKey(name);
+    }
+
+    /** The dimensions of a tensor; empty for a scalar. */
+    public long[] shape(String name) throws SafetensorsException {
+        return info(name).shape().stream().mapToLong(Long::longValue).toArray();
+    }
+
+    /**
+     * A tensor of F64, F32, F16 or BF16 as floats, row-major; F64 is rounded.
+     *
+     * @throws SafetensorsException if there is no such tensor, or it is of another type
+     */
+    public float[] floats(String name) throws IOException {
+        TensorInfo tensor = info(name);
+        switch (tensor.dtype()) {
+            case F64, F32, F16, BF16 -> {}
+            default -> throw wrongType(tensor, "floats are read from F64, F32, F16 and BF16");
+        }
+        float[] out = new float[arrayLength(tensor)];
+        forEachChunk(
+                tensor,
+                (bytes, at, n) -> {
+                    switch (tensor.dtype()) {
+                        case F32 -> bytes.asFloatBuffer().get(out, at, n);
+                        case F64 -> {
+                            for (int i = 0; i < n; i++) {
+                                out[at + i] = (float) bytes.getDouble(8 * i);
+                            }
+                        }
+                        case BF16 -> {
+                            for (int i = 0; i < n; i++) {
+                                out[at + i] = Float.intBitsToFloat(bytes.getShort(2 * i) << 16);
+                            }
+                        }
+                        default -> {
+                            for (int i = 0; i < n; i++) {
+                                out[at + i] = halfToFloat(bytes.getShort(2 * i));
+                            }
+                        }
+                    }
+                });
+        return out;
+    }
+
+    /**
+     * A tensor of I64, I32, I16, I8 or U8 as ints, row-major.
+     *
+     * @throws SafetensorsException if there is no such tensor, it is of another type, or a value is
+     *     beyond an int
+     */
+    public int[] ints(String name) throws IOException {
+        TensorInfo tensor = info(name);
+        switch (tensor.dtype()) {
+            case I64, I32, I16, I8, U8 -> {}
+            default -> throw wrongType(tensor, "ints are read from I64, I32, I16, I8 and U8");
+        }
+        int[] out = new int[arrayLength(tensor)];
+        forEachChunk(
+                tensor,
+                (bytes, at, n) -> {
+                    for (int i = 0; i < n; i++) {
+                        out[at + i] =
+                                switch (tensor.dtype()) {
+                                    case I64 -> toInt(tensor, bytes.getLong(8 * i), at + i);
+                                    case I32 -> bytes.getInt(4 * i);
+                                    case I16 -> bytes.getShort(2 * i);
+                                    case I8 -> bytes.get(i);
+                                    default -> bytes.get(i) & 0xff;
+                                };
+                    }
+                });
+        return out;
+    }
+
+    @Override
+    public void close() throws IOException {
+        channel.close();
+    }
+
+    private TensorInfo info(String name) throws SafetensorsException {
+        TensorInfo tensor = tensors.get(name);
+        if (tensor == null) {
+            throw new SafetensorsException(
+                    path,
+                    name,
+                    "there is no such tensor among the %d of the file; the first are %s"
+                            .formatted(
+                                    tensors.size(), tensors.keySet().stream().limit(8).toList()));
+        }
+        return tensor;
+    }
+
+    private SafetensorsException wrongType(TensorInfo tensor, String allowed) {
+        return new SafetensorsException(
+                path, tensor.name(), "dtype is %s; %s".formatted(tensor.dtype(), allowed));
+    }
+
+    private int arrayLength(TensorInfo tensor) throws SafetensorsException {
+        if (tensor.elements() > Integer.MAX_VALUE - 8) {
+            throw new SafetensorsException(
+                    path,
+                    tensor.name(),
+                    "it has %d elements; a Java array takes %d"
+                            .formatted(tensor.elements(), Integer.MAX_VALUE - 8));
+        }
+        return (int) tensor.elements();
+    }
+
+    private int toInt(TensorInfo tensor, long value, int index) throws SafetensorsException {
+        if (value != (int) value) {
+            throw new SafetensorsException(
+                    path,
+                    tensor.name(),
+                    "element %d is %d; allowed: %d to %d"
+                            .formatted(index, value, Integer.MIN_VALUE, Integer.MAX_VALUE));
+        }
+        return (int) value;
+    }
+
+    private interface ChunkReader {
+        /** Takes the {@code n} elements in {@code bytes}, which begin at element {@code at}. */
+        void read(ByteBuffer bytes, int at, int n) throws SafetensorsException;
+    }
+
+    private void forEachChunk(TensorInfo tensor, ChunkReader reader) throws IOException {
+        int elements = (int) tensor.elements();
+        int size = tensor.dtype().bytes();
+        int perChunk = Math.min(elements, CHUNK_BYTES / size);
+        ByteBuffer chunk = ByteBuffer.allocateDirect(perChunk * size);
+        for (int at = 0, n; at < elements; at += n) {
+            n = Math.min(perChunk, elements - at);
+            chunk.clear().limit(n * size);
+            readFully(path, channel, tensor.position() + (long) at * size, chunk);
+            reader.read(chunk, at, n);
+        }
+    }
+
+    /** Fills the buffer and flips it, in little endian. */
+    private static ByteBuffer readFully(
+            Path path, FileChannel channel, long position, ByteBuffer into) throws IOException {
+        while (into.hasRemaining()) {
+            int n = channel.read(into, position + into.position());
+            if (n < 0) {
+                throw new SafetensorsException(
+                        path,
+                        "the file ends at byte %d of %d; it was cut while it was read"
+                                .formatted(channel.size(), position + into.limit()));
+            }
+        }
+        return into.flip().order(ByteOrder.LITTLE_ENDIAN);
+    }
+
+    private static float halfToFloat(short half) {
+        int sign = (half & 0x8000) << 16;
+        int exponent = half >> 10 & 0x1f;
+        int fraction = half & 0x3ff;
+        if (exponent == 0) {
+            float magnitude = fraction * 0x1p-24f;
+            return sign == 0 ? magnitude : -magnitude;
+        }
+        int rebiased = exponent == 0x1f ? 0xff : exponent + 112;
+        return Float.intBitsToFloat(sign | rebiased << 23 | fraction << 13);
+    }
+}

@@ -1,0 +1,193 @@
+package io.flinkmoe.tensor;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.MapperFeature;
+import com.fasterxml.jackson.databind.ObjectReader;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.LongStream;
+
+/**
+ * The JSON header of a safetensors file, taken as hostile: every tensor must lie inside the file,
+ * fill exactly the bytes that its shape needs, and the tensors together must fill the data without
+ * overlap or gap, as the format asks.
+ */
+final class SafetensorsHeader {
+    private static final ObjectReader ENTRY =
+            JsonMapper.builder()
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
+                    .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+                    .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
+                    .build()
+                    .readerFor(Entry.class);
+
+    private record Entry(
+            String dtype, long[] shape, @JsonProperty("data_offsets") long[] dataOffsets) {}
+
+    private final Path file;
+    private final long dataStart;
+    private final long dataSize;
+
+    /**
+     * @param dataStart where the data begin, in bytes from the start of the file
+     * @param dataSize the bytes of data in the file
+     */
+    SafetensorsHeader(Path file, long dataStart, long dataSize) {
+        this.file = file;
+        this.dataStart = dataStart;
+        this.dataSize = dataSize;
+    }
+
+    /** The tensors in the order of their data. */
+    Map<String, TensorInfo> parse(byte[] json) throws IOException {
+        List<TensorInfo> tensors = new ArrayList<>();
+        String name = null;
+        try (JsonParser parser = ENTRY.createParser(json)) {
+            if (parser.nextToken() != JsonToken.START_OBJECT) {
+                throw new SafetensorsException(
+                        file, "the header is not a JSON object; is this a safetensors file?");
+            }
+            while ((name = parser.nextFieldName()) != null) {
+                parser.nextToken();
+                if (name.equals("__metadata__")) {
+                    parser.skipChildren();
+                } else {
+                    tensors.add(tensor(name, ENTRY.readValue(parser)));
+                }
+            }
+            if (parser.nextToken() != null) {
+                throw new SafetensorsException(file, "the header goes on after its JSON object");
+            }
+        } catch (JsonProcessingException e) {
+            String where = name == null ? "the header" : "the header at tensor " + name;
+            throw new SafetensorsException(
+                    file, where + " cannot be read: " + e.getOriginalMessage());
+        }
+        tensors.sort(
+                Comparator.comparingLong(TensorInfo::position)
+                        .thenComparingLong(TensorInfo::byteSize));
+        requireFilled(tensors);
+        Map<String, TensorInfo> byName = new LinkedHashMap<>();
+        tensors.forEach(t -> byName.put(t.name(), t));
+        return byName;
+    }
+
+    private TensorInfo tensor(String name, Entry entry) throws SafetensorsException {
+        if (entry == null || entry.dtype == null || entry.shape == null) {
+            throw new SafetensorsException(file, name, "dtype or shape is missing from the header");
+        }
+        DType dtype = dtype(name, entry.dtype);
+        long[] offsets = entry.dataOffsets;
+        if (offsets == null || offsets.length != 2) {
+            throw new SafetensorsException(
+                    file,
+                    name,
+                    "data_offsets is %s; expected [begin, end]"
+                            .formatted(Arrays.toString(offsets)));
+        }
+        if (offsets[0] < 0 || offsets[1] < offsets[0] || offsets[1] > dataSize) {
+            throw new SafetensorsException(
+                    file,
+                    name,
+                    "data_offsets is %s; allowed: 0 ≤ begin ≤ end ≤ %d, the bytes of data in the file"
+                            .formatted(Arrays.toString(offsets), dataSize));
+        }
+        long found = offsets[1] - offsets[0];
+        long expected = byteSize(name, entry.shape, dtype);
+        if (found != expected) {
+            throw new SafetensorsException(
+                    file,
+                    name,
+                    "shape %s of %s needs %d bytes; data_offsets %s holds %d"
+                            .formatted(
+                                    Arrays.toString(entry.shape),
+                                    dtype,
+                                    expected,
+                                    Arrays.toString(offsets),
+                                    found));
+        }
+        List<Long> shape = LongStream.of(entry.shape).boxed().toList();
+        return new TensorInfo(name, dtype, shape, dataStart + offsets[0], found);
+    }
+
+    private DType dtype(String name, String text) throws SafetensorsException {
+        try {
+            return DType.valueOf(text);
+        } catch (IllegalArgumentException e) {
+            throw new SafetensorsException(
+                    file,
+                    name,
+                    "dtype is %s; known: %s".formatted(text, Arrays.toString(DType.values())));
+        }
+    }
+
+    private long byteSize(String name, long[] shape, DType dtype) throws SafetensorsException {
+        boolean empty = false;
+        for (long dim : shape) {
+            if (dim < 0) {
+                throw new SafetensorsException(
+                        file,
+                        name,
+                        "shape is %s; no dimension may be negative"
+                                .formatted(Arrays.toString(shape)));
+            }
+            empty |= dim == 0;
+        }
+        if (empty) {
+            return 0;
+        }
+        long bytes = dtype.bytes();
+        try {
+            for (long dim : shape) {
+                bytes = Math.multiplyExact(bytes, dim);
+            }
+        } catch (ArithmeticException e) {
+            throw new SafetensorsException(
+                    file,
+                    name,
+                    "shape %s of %s is more than 2^63 bytes"
+                            .formatted(Arrays.toString(shape), dtype));
+        }
+        return bytes;
+    }
+
+    private void requireFilled(List<TensorInfo> sorted) throws SafetensorsException {
+        long end = dataStart;
+        String before = null;
+        for (TensorInfo t : sorted) {
+            if (t.position() < end) {
+                throw new SafetensorsException(
+                        file,
+                        t.name(),
+                        "its data overlap those of tensor %s; the file is damaged"
+                                .formatted(before));
+            }
+            requireNoGap(end, t.position());
+            end = t.position() + t.byteSize();
+            before = t.name();
+        }
+        requireNoGap(end, dataStart + dataSize);
+    }
+
+    private void requireNoGap(long end, long next) throws SafetensorsException {
+        if (next > end) {
+            throw new SafetensorsException(
+                    file,
+                    "bytes %d to %d belong to no tensor; the file is damaged or not complete"
+                            .formatted(end, next));
+        }
+    }
+}
