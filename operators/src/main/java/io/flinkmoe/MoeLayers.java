@@ -41,9 +41,9 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
  * result.deadLetters().sinkTo(...);
  * }</pre>
  *
- * <p>Per layer: a {@link Router} keyed by lane, an {@link Expert} keyed by expert, a {@link Combine}
- * keyed by lane. Every operator has a uid and a maximum parallelism of its own, so that state
- * survives changes of the job around and of the parallelism.
+ * <p>Per layer: a {@link Router} keyed by lane, an {@link Expert} keyed by expert, a {@link
+ * Combine} keyed by lane. Every operator has a uid and a maximum parallelism of its own, so that
+ * state survives changes of the job around and of the parallelism.
  */
 public final class MoeLayers {
 
@@ -154,8 +154,7 @@ public final class MoeLayers {
                         blockRows(),
                         settings.batchLinger(),
                         settings.windows());
-        return identified(
-                        arrivals.transform(name + "-ingest", StreamTypes.TOKEN_BLOCK, ingest))
+        return identified(arrivals.transform(name + "-ingest", StreamTypes.TOKEN_BLOCK, ingest))
                 .setParallelism(arrivals.getParallelism());
     }
 
@@ -168,8 +167,7 @@ public final class MoeLayers {
                 keys,
                 0,
                 tokens.keyBy(block -> keys.keyOf(block.lane()), Types.INT)
-                        .transform(
-                                name + "-router-" + layer, StreamTypes.DISPATCH_BLOCK, router));
+                        .transform(name + "-router-" + layer, StreamTypes.DISPATCH_BLOCK, router));
     }
 
     private SingleOutputStreamOperator<ContributionBlock> expert(
@@ -190,9 +188,7 @@ public final class MoeLayers {
                 dispatched
                         .keyBy(block -> keys.keyOf(block.expert()), Types.INT)
                         .transform(
-                                name + "-expert-" + layer,
-                                StreamTypes.CONTRIBUTION_BLOCK,
-                                expert));
+                                name + "-expert-" + layer, StreamTypes.CONTRIBUTION_BLOCK, expert));
     }
 
     private SingleOutputStreamOperator<TokenBlock> combine(
@@ -206,9 +202,7 @@ public final class MoeLayers {
                 0,
                 router.getSideOutput(Router.RESIDUALS)
                         .keyBy(block -> keys.keyOf(block.tokens().lane()), Types.INT)
-                        .connect(
-                                contributions.keyBy(
-                                        block -> keys.keyOf(block.lane()), Types.INT))
+                        .connect(contributions.keyBy(block -> keys.keyOf(block.lane()), Types.INT))
                         .transform(name + "-combine-" + layer, StreamTypes.TOKEN_BLOCK, combine));
     }
 
@@ -233,7 +227,9 @@ public final class MoeLayers {
         return Math.min(settings.batchSize(), most);
     }
 
-    /** Spreads keyed things over as many subtasks as asked, but never more than there are things. */
+    /**
+     * Spreads keyed things over as many subtasks as asked, but never more than there are things.
+     */
     private <T> SingleOutputStreamOperator<T> spread(
             EvenKeys keys, int parallelism, SingleOutputStreamOperator<T> operator) {
         int asked = parallelism > 0 ? parallelism : operator.getParallelism();

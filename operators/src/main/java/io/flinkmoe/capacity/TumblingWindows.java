@@ -3,8 +3,8 @@ package io.flinkmoe.capacity;
 import java.io.Serializable;
 
 /**
- * Tumbling event-time windows, aligned with the epoch. A window of size s that starts at a holds the
- * timestamps a to a+s-1, and is closed once the watermark reaches a+s-1.
+ * Tumbling event-time windows, aligned with the epoch. A window of size s that starts at a holds
+ * the timestamps a to a+s-1, and is closed once the watermark reaches a+s-1.
  *
  * @param size milliseconds, at least 1
  */

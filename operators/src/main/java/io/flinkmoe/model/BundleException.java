@@ -7,11 +7,11 @@ import java.nio.file.Path;
 public class BundleException extends IOException {
     private static final long serialVersionUID = 1L;
 
-    BundleException(Path file, String message) {
+    public BundleException(Path file, String message) {
         super(file + ": " + message);
     }
 
-    BundleException(Path file, String message, Throwable cause) {
+    public BundleException(Path file, String message, Throwable cause) {
         super(file + ": " + message, cause);
     }
 }

@@ -22,8 +22,7 @@ public final class DirectRows {
         this.maxRows = maxRows;
         this.bytes =
                 ByteBuffer.allocateDirect(
-                                Math.multiplyExact(
-                                        Math.multiplyExact(maxRows, width), Float.BYTES))
+                                Math.multiplyExact(Math.multiplyExact(maxRows, width), Float.BYTES))
                         .order(ByteOrder.nativeOrder());
         this.floats = bytes.asFloatBuffer();
     }
@@ -61,8 +60,6 @@ public final class DirectRows {
     /** The first {@code rows} rows as a tensor over this memory; the caller closes it. */
     OnnxTensor tensor(int rows) throws OrtException {
         return OnnxTensor.createTensor(
-                OnnxModel.environment(),
-                floats.slice(0, rows * width),
-                new long[] {rows, width});
+                OnnxModel.environment(), floats.slice(0, rows * width), new long[] {rows, width});
     }
 }

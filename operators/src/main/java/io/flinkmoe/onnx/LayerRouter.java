@@ -22,8 +22,8 @@ import java.util.List;
  *   residual = (u or 0, as the layer says) + sum of sharedExpert_i(hidden)
  * </pre>
  *
- * The arrays of the result are reused by the next call, but for {@code hidden} and {@code residual},
- * which are new (or the input itself where nothing changes it). Not for several threads.
+ * The arrays of the result are reused by the next call, but for {@code hidden} and {@code
+ * residual}, which are new (or the input itself where nothing changes it). Not for several threads.
  */
 public final class LayerRouter {
 

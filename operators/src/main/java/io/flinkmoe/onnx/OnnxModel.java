@@ -17,8 +17,8 @@ import java.util.Map;
  * outputWidth]}, both float32. Runs are safe from several threads at once.
  *
  * <p>One intra-op thread per session and no spinning: parallelism comes from Flink's subtasks, and
- * private spinning pools steal the cores from each other. Prepacking stays on: with it each row gets
- * the same bits at every batch size.
+ * private spinning pools steal the cores from each other. Prepacking stays on: with it each row
+ * gets the same bits at every batch size.
  */
 public final class OnnxModel implements AutoCloseable {
 
@@ -90,8 +90,7 @@ public final class OnnxModel implements AutoCloseable {
             if (e instanceof BundleException known) {
                 throw known;
             }
-            throw new BundleException(
-                    "%s: ONNX Runtime cannot open it: %s".formatted(file, e.getMessage()), e);
+            throw new BundleException(file, "ONNX Runtime cannot open it: " + e.getMessage(), e);
         }
     }
 
@@ -130,8 +129,8 @@ public final class OnnxModel implements AutoCloseable {
             throws BundleException {
         if (nodes.size() != 1) {
             throw new BundleException(
-                    "%s: expected one %s, found %d: %s"
-                            .formatted(file, kind, nodes.size(), nodes.keySet()));
+                    file,
+                    "expected one %s, found %d: %s".formatted(kind, nodes.size(), nodes.keySet()));
         }
         return nodes.entrySet().iterator().next();
     }
@@ -147,16 +146,18 @@ public final class OnnxModel implements AutoCloseable {
             found = "%s %s".formatted(tensor.type, Arrays.toString(shape));
         }
         throw new BundleException(
-                "%s: %s '%s' must be FLOAT [batch, width] with a free batch; found %s"
-                        .formatted(file, kind, node.getKey(), found));
+                file,
+                "%s '%s' must be FLOAT [batch, width] with a free batch; found %s"
+                        .formatted(kind, node.getKey(), found));
     }
 
     private void checkWidth(String kind, String name, int expected, int found)
             throws BundleException {
         if (expected != found) {
             throw new BundleException(
-                    "%s: %s '%s' must be [batch, %d]; found [batch, %d]"
-                            .formatted(file, kind, name, expected, found));
+                    file,
+                    "%s '%s' must be [batch, %d]; found [batch, %d]"
+                            .formatted(kind, name, expected, found));
         }
     }
 

@@ -11,9 +11,9 @@ package io.flinkmoe.routing;
  *   topKWeights = scores[topKIndices], divided by their sum if norm_topk_prob
  * </pre>
  *
- * Experts are selected by logit, not by score: the order is the same, but scores that underflow to 0
- * would tie. Scores are computed in double with {@link StrictMath} and rounded to float32 once, so
- * that every machine gives the same bits. Mixtral: transformers {@code MixtralSparseMoeBlock};
+ * Experts are selected by logit, not by score: the order is the same, but scores that underflow to
+ * 0 would tie. Scores are computed in double with {@link StrictMath} and rounded to float32 once,
+ * so that every machine gives the same bits. Mixtral: transformers {@code MixtralSparseMoeBlock};
  * Shazeer et al. 2017 for the top-k gate.
  */
 public final class TopKRouter {
@@ -38,8 +38,7 @@ public final class TopKRouter {
      * @param topKIndices [T, k], written: the chosen experts in order of rank
      * @param topKWeights [T, k], written: their weights
      */
-    public void route(
-            float[] routerLogits, int tokens, int[] topKIndices, float[] topKWeights) {
+    public void route(float[] routerLogits, int tokens, int[] topKIndices, float[] topKWeights) {
         for (int token = 0; token < tokens; token++) {
             select(routerLogits, token * numExperts, topKIndices, token * topK);
             weigh(routerLogits, token * numExperts, topKIndices, topKWeights, token * topK);

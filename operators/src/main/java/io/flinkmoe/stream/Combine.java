@@ -19,8 +19,8 @@ import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /**
- * Adds the gate-weighted expert outputs to each token's residual, once all its choices are answered.
- * Keyed by lane.
+ * Adds the gate-weighted expert outputs to each token's residual, once all its choices are
+ * answered. Keyed by lane.
  *
  * <p>What waits is in keyed state, by lane and batch; an index without vectors is kept beside it.
  * Whole batches leave when they are complete and first in their lane; at a watermark every complete
@@ -73,12 +73,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         if (windows != null) {
             accounts =
                     new WindowAccounts(
-                            this,
-                            output,
-                            windows,
-                            laneKeys,
-                            layer,
-                            WindowSummary.Source.COMBINE);
+                            this, output, windows, laneKeys, layer, WindowSummary.Source.COMBINE);
         }
         restoreIndex();
     }
@@ -164,8 +159,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     }
 
     /** Emits tokens of the current key's lane. */
-    private void release(LaneProgress progress, LaneProgress.Departure departure)
-            throws Exception {
+    private void release(LaneProgress progress, LaneProgress.Departure departure) throws Exception {
         long batch = departure.batch();
         TokenBlock tokens =
                 sum.of(residuals(batch).value(), contributions(batch).get(), departure.rows());

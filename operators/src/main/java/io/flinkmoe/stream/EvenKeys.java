@@ -1,14 +1,13 @@
 package io.flinkmoe.stream;
 
 import java.io.Serializable;
-import org.apache.flink.runtime.state.KeyGroupRange;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 
 /**
  * Keys for n things (experts, lanes) that spread evenly over any number of subtasks up to n. Flink
  * hashes a key to one of M key groups and gives each subtask a range of them; few keys hash
- * unevenly (8 on 8 subtasks leave 4 idle). So with M = n·⌈128/n⌉, thing i gets a key that is found by
- * trial to hash to key group i·(M/n): the load of two subtasks differs by at most one thing, and
+ * unevenly (8 on 8 subtasks leave 4 idle). So with M = n·⌈128/n⌉, thing i gets a key that is found
+ * by trial to hash to key group i·(M/n): the load of two subtasks differs by at most one thing, and
  * rescaling keeps it so.
  */
 public final class EvenKeys implements Serializable {
@@ -61,8 +60,9 @@ public final class EvenKeys implements Serializable {
         return group / (maxParallelism / keys.length);
     }
 
-    /** Whether the subtask that owns {@code range} owns thing {@code i}. */
-    public boolean owns(KeyGroupRange range, int i) {
-        return range.contains(KeyGroupRangeAssignment.assignToKeyGroup(keys[i], maxParallelism));
+    /** Which of {@code parallelism} subtasks owns thing {@code i}. */
+    public int subtaskOf(int i, int parallelism) {
+        return KeyGroupRangeAssignment.assignKeyToParallelOperator(
+                keys[i], maxParallelism, parallelism);
     }
 }

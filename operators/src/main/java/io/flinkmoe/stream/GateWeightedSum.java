@@ -32,8 +32,7 @@ final class GateWeightedSum {
      * @param rows the tokens wanted, ascending, all of whose choices are answered
      * @return the tokens with y and with what became of their choices
      */
-    TokenBlock of(
-            ResidualBlock residual, Iterable<ContributionBlock> contributions, int[] rows) {
+    TokenBlock of(ResidualBlock residual, Iterable<ContributionBlock> contributions, int[] rows) {
         TokenBlock tokens = residual.tokens();
         byte[] outcomes = residual.choices().outcomes().clone();
         locate(contributions, outcomes);

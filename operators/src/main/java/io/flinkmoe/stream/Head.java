@@ -11,8 +11,8 @@ import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /**
- * Runs the bundle's head, if it has one, over each block that leaves the last combine, and takes the
- * block apart. Chained between the last combine and the sink.
+ * Runs the bundle's head, if it has one, over each block that leaves the last combine, and takes
+ * the block apart. Chained between the last combine and the sink.
  */
 public final class Head extends AbstractStreamOperator<ScoredToken>
         implements OneInputStreamOperator<TokenBlock, ScoredToken> {

@@ -14,8 +14,8 @@ import org.apache.flink.util.OutputTag;
  *
  * <p>A lane's block leaves when it is full; all leave when the oldest token has waited for the
  * linger, before a checkpoint's barrier, before a watermark that ends a window, and at the end. A
- * watermark that ends no window waits behind the tokens, so that frequent watermarks do not undo the
- * batching.
+ * watermark that ends no window waits behind the tokens, so that frequent watermarks do not undo
+ * the batching.
  */
 public final class Ingest extends AbstractStreamOperator<TokenBlock>
         implements OneInputStreamOperator<Arrival, TokenBlock> {
@@ -45,8 +45,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
      * @param linger how long a token waits at most
      * @param windows the windows that capacity is counted in, or null
      */
-    public Ingest(
-            int width, int lanes, int batchSize, Duration linger, TumblingWindows windows) {
+    public Ingest(int width, int lanes, int batchSize, Duration linger, TumblingWindows windows) {
         this.width = width;
         this.lanes = lanes;
         this.batchSize = batchSize;

@@ -42,8 +42,9 @@ public record LocalBundle(String location, String version) implements Serializab
         String found = bundle.spec().version();
         if (version != null && !version.equals(found)) {
             throw new BundleException(
-                    "%s is version %s by now; the job was built for version %s. Keep each version in a directory of its own, or submit the job again."
-                            .formatted(location, found, version));
+                    bundle.directory(),
+                    "is version %s by now; the job was built for version %s. Keep each version in a directory of its own, or submit the job again"
+                            .formatted(found, version));
         }
         return bundle;
     }
@@ -59,9 +60,7 @@ public record LocalBundle(String location, String version) implements Serializab
             return copy;
         } catch (IOException | IllegalArgumentException e) {
             throw new BundleException(
-                    "moe.bundle is '%s', which cannot be read: %s"
-                            .formatted(location, e.getMessage()),
-                    e);
+                    java.nio.file.Path.of(location), "cannot be read: " + e.getMessage(), e);
         }
     }
 

@@ -1,9 +1,9 @@
 package io.flinkmoe.stream;
 
+import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
-import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 
 /**
@@ -40,8 +40,9 @@ final class RememberedWatermark {
 
     /** Whether thing {@code i} (an expert, a lane) belongs to this subtask. */
     boolean isOwned(int i) {
-        KeyedStateBackend<?> backend = operator.getKeyedStateBackend();
-        return keys.owns(backend.getKeyGroupRange(), i);
+        TaskInfo task = operator.getRuntimeContext().getTaskInfo();
+        return keys.subtaskOf(i, task.getNumberOfParallelSubtasks())
+                == task.getIndexOfThisSubtask();
     }
 
     void advance(long watermark) {

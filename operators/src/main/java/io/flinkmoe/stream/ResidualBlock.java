@@ -32,7 +32,8 @@ public record ResidualBlock(long batch, TokenBlock tokens, Choices choices) {
 
         @Override
         public ResidualBlock deserialize(DataInputView in) throws IOException {
-            return new ResidualBlock(in.readLong(), TOKENS.deserialize(in), CHOICES.deserialize(in));
+            return new ResidualBlock(
+                    in.readLong(), TOKENS.deserialize(in), CHOICES.deserialize(in));
         }
 
         @Override

@@ -94,12 +94,7 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
         if (windows != null) {
             accounts =
                     new WindowAccounts(
-                            this,
-                            output,
-                            windows,
-                            laneKeys,
-                            layer,
-                            WindowSummary.Source.ROUTER);
+                            this, output, windows, laneKeys, layer, WindowSummary.Source.ROUTER);
         }
     }
 
@@ -127,8 +122,7 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
                         tokens.timestamps(),
                         routed.residual(),
                         tokens.layers());
-        output.collect(
-                RESIDUALS, new StreamRecord<>(new ResidualBlock(number, residual, choices)));
+        output.collect(RESIDUALS, new StreamRecord<>(new ResidualBlock(number, residual, choices)));
         dispatch(number, tokens, routed.hidden(), choices);
         if (emitLogits) {
             emitLogits(tokens, routed.logits());

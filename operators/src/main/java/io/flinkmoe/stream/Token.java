@@ -1,12 +1,12 @@
 package io.flinkmoe.stream;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.reflect.Type;
 import java.util.Map;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
@@ -58,7 +58,8 @@ public record Token(String stream, long position, long timestamp, float[] values
 
         @Override
         public Token deserialize(DataInputView in) throws IOException {
-            return new Token(Wire.readString(in), in.readLong(), in.readLong(), Wire.readFloats(in));
+            return new Token(
+                    Wire.readString(in), in.readLong(), in.readLong(), Wire.readFloats(in));
         }
 
         @Override

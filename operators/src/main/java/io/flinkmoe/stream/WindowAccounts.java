@@ -17,8 +17,9 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /**
  * The accounts of the open windows of an operator, per key in keyed state. A timer at a window's
- * close gives its {@link WindowSummary} and clears it; what is counted for a window after that opens
- * an account of its own, which the next watermark closes. All methods speak of the current key.
+ * close gives its {@link WindowSummary} and clears it; what is counted for a window after that
+ * opens an account of its own, which the next watermark closes. All methods speak of the current
+ * key.
  */
 final class WindowAccounts implements Triggerable<Integer, VoidNamespace> {
 

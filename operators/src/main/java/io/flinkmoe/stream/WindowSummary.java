@@ -9,9 +9,9 @@ import org.apache.flink.core.memory.DataOutputView;
 import org.apache.flink.util.OutputTag;
 
 /**
- * The account of one window as one operator kept it. Summaries of one window, source and key add up:
- * what comes after a window's close, as late tokens do, follows in a summary of its own. Over all
- * keys, the routers' {@code asked} is k·T and equals both the experts' and the combines'.
+ * The account of one window as one operator kept it. Summaries of one window, source and key add
+ * up: what comes after a window's close, as late tokens do, follows in a summary of its own. Over
+ * all keys, the routers' {@code asked} is k·T and equals both the experts' and the combines'.
  *
  * @param layer the MoE layer, counted from 0
  * @param windowStart first timestamp of the window, milliseconds since the epoch
