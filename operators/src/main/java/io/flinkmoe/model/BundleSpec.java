@@ -4,6 +4,7 @@ import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -47,7 +48,7 @@ public record BundleSpec(
         Check.positive("output_size", outputSize);
         checkEnd("encoder", encoder, "input_size", inputSize, hiddenSize);
         checkEnd("head", head, "output_size", outputSize, hiddenSize);
-        if (layers == null || layers.isEmpty() || layers.contains(null)) {
+        if (layers == null || layers.isEmpty() || layers.stream().anyMatch(Objects::isNull)) {
             throw new IllegalArgumentException("layers is missing or empty; name at least one");
         }
         layers = List.copyOf(layers);
