@@ -11,25 +11,25 @@ import java.util.Map;
  * the order of their execution. It writes the protobuf wire format itself, which keeps protobuf's
  * classes out of users' jobs; the numbers below are the field numbers of {@code onnx.proto}.
  */
-final class OnnxGraph {
+public final class OnnxGraph {
     private static final int IR_VERSION = 8;
     private static final int OPSET = 17;
     private static final int FLOAT = 1;
 
     private final ProtoWriter graph = new ProtoWriter();
 
-    OnnxGraph(String name) {
+    public OnnxGraph(String name) {
         graph.string(2, name);
     }
 
     /** Declares an input [batch, width]. */
-    OnnxGraph input(String name, int width) {
+    public OnnxGraph input(String name, int width) {
         graph.message(11, valueInfo(name, width));
         return this;
     }
 
     /** Declares an output [batch, width]. */
-    OnnxGraph output(String name, int width) {
+    public OnnxGraph output(String name, int width) {
         graph.message(12, valueInfo(name, width));
         return this;
     }
@@ -39,7 +39,7 @@ final class OnnxGraph {
      *
      * @param shape the dimensions; none for a scalar
      */
-    OnnxGraph weights(String name, float[] data, int... shape) {
+    public OnnxGraph weights(String name, float[] data, int... shape) {
         long elements = 1;
         ProtoWriter tensor = new ProtoWriter();
         for (int dim : shape) {
@@ -60,7 +60,7 @@ final class OnnxGraph {
     }
 
     /** Adds a node with one output and no attributes. */
-    OnnxGraph node(String op, String output, List<String> inputs) {
+    public OnnxGraph node(String op, String output, List<String> inputs) {
         return node(op, output, inputs, Map.of());
     }
 
@@ -69,7 +69,8 @@ final class OnnxGraph {
      *
      * @param attributes each an Integer, a Float, a String or an int[]
      */
-    OnnxGraph node(String op, String output, List<String> inputs, Map<String, ?> attributes) {
+    public OnnxGraph node(
+            String op, String output, List<String> inputs, Map<String, ?> attributes) {
         ProtoWriter node = new ProtoWriter();
         inputs.forEach(input -> node.string(1, input));
         node.string(2, output).string(3, output).string(4, op);
@@ -79,7 +80,7 @@ final class OnnxGraph {
     }
 
     /** The bytes of the model. */
-    byte[] toBytes() {
+    public byte[] toBytes() {
         return new ProtoWriter()
                 .varint(1, IR_VERSION)
                 .string(2, "flink-moe")

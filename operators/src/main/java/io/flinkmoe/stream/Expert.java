@@ -6,7 +6,6 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
-import io.flinkmoe.tensor.Floats;
 import java.time.Duration;
 import java.util.Arrays;
 import org.apache.flink.runtime.state.StateSnapshotContext;
@@ -29,6 +28,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         implements OneInputStreamOperator<DispatchBlock, ContributionBlock> {
 
     private static final long serialVersionUID = 1L;
+    private static final byte[] NO_VECTORS = {};
 
     private final LocalBundle bundle;
     private final int layer;
@@ -39,12 +39,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private final MoeOptions.OnError onError;
 
     private transient BundleSessions sessions;
-    private transient OnnxModel[] models;
-    private transient ExpertQueue[] queues;
-    private transient DirectRows input;
-    private transient DirectRows results;
-    private transient float[] values;
-    private transient int d;
+    private transient ExpertCalls[] calls;
     private transient boolean timerSet;
     private transient RememberedWatermark watermark;
     private transient WindowAccounts accounts;
@@ -78,19 +73,6 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     public void open() throws Exception {
         super.open();
         watermark = new RememberedWatermark(this, expertKeys);
-        sessions = new BundleSessions(bundle.open());
-        d = sessions.spec().hiddenSize();
-        models = new OnnxModel[expertKeys.count()];
-        queues = new ExpertQueue[expertKeys.count()];
-        for (int expert = 0; expert < models.length; expert++) {
-            if (watermark.isOwned(expert)) {
-                models[expert] = sessions.expert(layer, expert);
-                queues[expert] = new ExpertQueue();
-            }
-        }
-        input = new DirectRows(batchSize, d);
-        results = new DirectRows(batchSize, d);
-        values = new float[batchSize * d];
         if (capacity != null) {
             accounts =
                     new WindowAccounts(
@@ -101,22 +83,32 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                             layer,
                             WindowSummary.Source.EXPERT);
         }
+        sessions = new BundleSessions(bundle.open());
+        int d = sessions.spec().hiddenSize();
+        DirectRows input = new DirectRows(batchSize, d);
+        DirectRows results = new DirectRows(batchSize, d);
+        float[] values = new float[batchSize * d];
+        calls = new ExpertCalls[expertKeys.count()];
+        for (int expert = 0; expert < calls.length; expert++) {
+            if (watermark.isOwned(expert)) {
+                calls[expert] =
+                        new ExpertCalls(
+                                sessions.expert(layer, expert),
+                                input,
+                                results,
+                                values,
+                                this::answer,
+                                this::onFailure);
+            }
+        }
     }
 
     @Override
     public void processElement(StreamRecord<DispatchBlock> element) throws Exception {
         DispatchBlock block = element.getValue();
-        int[] admitted = admit(block);
-        ExpertQueue queue = queues[block.expert()];
-        for (int from = 0; from < admitted.length; ) {
-            int to = Math.min(admitted.length, from + batchSize - queue.rows());
-            queue.add(block, Arrays.copyOfRange(admitted, from, to));
-            from = to;
-            if (queue.rows() == batchSize) {
-                run(block.expert());
-            }
-        }
-        if (queue.rows() > 0) {
+        ExpertCalls expert = calls[block.expert()];
+        expert.add(block, admit(block));
+        if (expert.waiting() > 0) {
             startLinger();
         }
     }
@@ -145,17 +137,17 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             if (outcome == Outcome.EXECUTED) {
                 admitted[admittedRows++] = row;
             } else {
-                refused[refusedRows] = block.choices()[row];
+                refused[refusedRows] = row;
                 outcomes[refusedRows++] = outcome.code();
             }
         }
         accounts.save();
         if (refusedRows > 0) {
-            answer(
+            emit(
                     block,
                     Arrays.copyOf(refused, refusedRows),
                     Arrays.copyOf(outcomes, refusedRows),
-                    new byte[0]);
+                    NO_VECTORS);
         }
         return Arrays.copyOf(admitted, admittedRows);
     }
@@ -174,115 +166,56 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     }
 
     private void runAll() throws Exception {
-        for (int expert = 0; expert < queues.length; expert++) {
-            if (queues[expert] != null && queues[expert].rows() > 0) {
-                run(expert);
+        for (ExpertCalls expert : calls) {
+            if (expert != null) {
+                expert.run();
             }
         }
     }
 
-    /** Runs all rows that wait for one expert, at most a batch, in one call. */
-    private void run(int expert) throws Exception {
-        ExpertQueue queue = queues[expert];
-        int row = 0;
-        for (ExpertQueue.Part part : queue.parts()) {
-            row += copyIn(part, row);
+    private void onFailure(OnnxModel model, int rows, OrtException cause) throws FlinkException {
+        String message =
+                "layer %d: %s (model version %s) failed on %d rows: %s"
+                        .formatted(
+                                layer,
+                                model.file(),
+                                sessions.spec().version(),
+                                rows,
+                                cause.getMessage());
+        if (onError == MoeOptions.OnError.FAIL) {
+            throw new FlinkException(
+                    "%s. With %s: residual such rows would keep their residual, marked FAILED."
+                            .formatted(message, MoeOptions.EXPERT_ON_ERROR.key()),
+                    cause);
         }
-        boolean ran = tryRun(expert, queue.rows());
-        row = 0;
-        for (ExpertQueue.Part part : queue.parts()) {
-            answer(part, row, ran);
-            row += part.rows().length;
-        }
-        queue.clear();
+        LOG.warn("{}. They keep their residual.", message, cause);
     }
 
-    private int copyIn(ExpertQueue.Part part, int at) {
-        int count = part.rows().length;
-        byte[] vectors = part.block().vectors();
-        if (part.rows()[count - 1] - part.rows()[0] == count - 1) {
-            input.put(vectors, part.rows()[0], at, count);
-        } else {
-            for (int i = 0; i < count; i++) {
-                input.put(vectors, part.rows()[i], at + i, 1);
-            }
+    private void answer(DispatchBlock block, int[] rows, byte[] outcomes, byte[] vectors)
+            throws Exception {
+        if (accounts != null) {
+            countFailed(block, rows, outcomes);
         }
-        return count;
-    }
-
-    private boolean tryRun(int expert, int rows) throws FlinkException {
-        try {
-            models[expert].run(input, results, rows);
-            results.get(values, 0, rows);
-            return true;
-        } catch (OrtException e) {
-            if (onError == MoeOptions.OnError.FAIL) {
-                throw new FlinkException(
-                        "expert %d of layer %d (%s, model version %s) failed on %d rows: %s. With %s: residual such rows would keep their residual, marked FAILED."
-                                .formatted(
-                                        expert,
-                                        layer,
-                                        models[expert].file(),
-                                        sessions.spec().version(),
-                                        rows,
-                                        e.getMessage(),
-                                        MoeOptions.EXPERT_ON_ERROR.key()),
-                        e);
-            }
-            LOG.warn(
-                    "expert {} of layer {} failed on {} rows, which keep their residual",
-                    expert,
-                    layer,
-                    rows,
-                    e);
-            return false;
-        }
-    }
-
-    /** Answers the rows of a part, whose results start at row {@code at} of the call. */
-    private void answer(ExpertQueue.Part part, int at, boolean ran) throws Exception {
-        int count = part.rows().length;
-        int[] choices = new int[count];
-        byte[] outcomes = new byte[count];
-        int executed = 0;
-        for (int i = 0; i < count; i++) {
-            choices[i] = part.block().choices()[part.rows()[i]];
-            boolean usable = ran && Floats.allFinite(values, (at + i) * d, d);
-            outcomes[i] = (usable ? Outcome.EXECUTED : Outcome.FAILED).code();
-            executed += usable ? 1 : 0;
-        }
-        byte[] vectors = new byte[executed * d * Float.BYTES];
-        if (executed == count) {
-            results.get(at, vectors, 0, count);
-        } else {
-            int next = 0;
-            for (int i = 0; i < count; i++) {
-                if (outcomes[i] == Outcome.EXECUTED.code()) {
-                    results.get(at + i, vectors, next++, 1);
-                }
-            }
-            countFailed(part, outcomes);
-        }
-        answer(part.block(), choices, outcomes, vectors);
+        emit(block, rows, outcomes, vectors);
     }
 
     /** Admission counted these rows as executed. */
-    private void countFailed(ExpertQueue.Part part, byte[] outcomes) throws Exception {
-        if (accounts == null) {
-            return;
-        }
-        setCurrentKey(expertKeys.keyOf(part.block().expert()));
-        for (int i = 0; i < outcomes.length; i++) {
+    private void countFailed(DispatchBlock block, int[] rows, byte[] outcomes) throws Exception {
+        for (int i = 0; i < rows.length; i++) {
             if (outcomes[i] == Outcome.FAILED.code()) {
-                long timestamp = part.block().timestamps()[part.rows()[i]];
-                accounts.count(timestamp, Outcome.EXECUTED, -1);
-                accounts.count(timestamp, Outcome.FAILED, 1);
+                setCurrentKey(expertKeys.keyOf(block.expert()));
+                accounts.count(block.timestamps()[rows[i]], Outcome.EXECUTED, -1);
+                accounts.count(block.timestamps()[rows[i]], Outcome.FAILED, 1);
+                accounts.save();
             }
         }
-        accounts.save();
     }
 
-    private void answer(DispatchBlock block, int[] choices, byte[] outcomes, byte[] vectors) {
+    private void emit(DispatchBlock block, int[] rows, byte[] outcomes, byte[] vectors) {
+        int[] choices = new int[rows.length];
+        for (int i = 0; i < rows.length; i++) {
+            choices[i] = block.choices()[rows[i]];
+        }
         output.collect(
                 new StreamRecord<>(
                         new ContributionBlock(

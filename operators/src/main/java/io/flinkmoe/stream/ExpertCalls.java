@@ -1,0 +1,157 @@
+package io.flinkmoe.stream;
+
+import ai.onnxruntime.OrtException;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.onnx.DirectRows;
+import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.tensor.Floats;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Joins the admitted rows of dispatch blocks to calls of one expert, and takes the results apart
+ * again. A call has at most {@code batchSize} rows.
+ */
+final class ExpertCalls {
+
+    /** Takes what a call answered to some rows of one block. */
+    interface Answers {
+        /**
+         * @param rows the rows of the block, ascending
+         * @param outcomes EXECUTED or FAILED for each
+         * @param vectors the outputs of the executed ones, in order
+         */
+        void answer(DispatchBlock block, int[] rows, byte[] outcomes, byte[] vectors)
+                throws Exception;
+    }
+
+    /** Says what to do about a call that threw; returns if its rows shall be FAILED. */
+    interface Failures {
+        void failed(OnnxModel model, int rows, OrtException cause) throws Exception;
+    }
+
+    private record Part(DispatchBlock block, int[] rows) {}
+
+    private final OnnxModel model;
+    private final DirectRows input;
+    private final DirectRows results;
+    private final float[] values;
+    private final int batchSize;
+    private final int d;
+    private final Answers answers;
+    private final Failures failures;
+    private final List<Part> parts = new ArrayList<>();
+    private int waiting;
+
+    /**
+     * @param input room for a call; may be shared by experts that run in one thread
+     * @param results room for what it gives; may be shared likewise
+     * @param values room for the results as floats; may be shared likewise
+     */
+    ExpertCalls(
+            OnnxModel model,
+            DirectRows input,
+            DirectRows results,
+            float[] values,
+            Answers answers,
+            Failures failures) {
+        this.model = model;
+        this.input = input;
+        this.results = results;
+        this.values = values;
+        this.batchSize = input.maxRows();
+        this.d = input.width();
+        this.answers = answers;
+        this.failures = failures;
+    }
+
+    /** Rows that wait for a call. */
+    int waiting() {
+        return waiting;
+    }
+
+    /**
+     * Adds rows of a block; runs whenever a call is full.
+     *
+     * @param rows rows of the block, ascending
+     */
+    void add(DispatchBlock block, int[] rows) throws Exception {
+        for (int from = 0; from < rows.length; ) {
+            int to = Math.min(rows.length, from + batchSize - waiting);
+            parts.add(new Part(block, Arrays.copyOfRange(rows, from, to)));
+            waiting += to - from;
+            from = to;
+            if (waiting == batchSize) {
+                run();
+            }
+        }
+    }
+
+    /** Runs the rows that wait, if any, in one call. */
+    void run() throws Exception {
+        if (waiting == 0) {
+            return;
+        }
+        int at = 0;
+        for (Part part : parts) {
+            copyIn(part, at);
+            at += part.rows.length;
+        }
+        boolean ran = tryRun();
+        at = 0;
+        for (Part part : parts) {
+            answer(part, at, ran);
+            at += part.rows.length;
+        }
+        parts.clear();
+        waiting = 0;
+    }
+
+    private void copyIn(Part part, int at) {
+        int count = part.rows.length;
+        byte[] vectors = part.block.vectors();
+        boolean contiguous = part.rows[count - 1] - part.rows[0] == count - 1;
+        if (contiguous) {
+            input.put(vectors, part.rows[0], at, count);
+        } else {
+            for (int i = 0; i < count; i++) {
+                input.put(vectors, part.rows[i], at + i, 1);
+            }
+        }
+    }
+
+    private boolean tryRun() throws Exception {
+        try {
+            model.run(input, results, waiting);
+            results.get(values, 0, waiting);
+            return true;
+        } catch (OrtException e) {
+            failures.failed(model, waiting, e);
+            return false;
+        }
+    }
+
+    private void answer(Part part, int at, boolean ran) throws Exception {
+        int count = part.rows.length;
+        byte[] outcomes = new byte[count];
+        int executed = 0;
+        for (int i = 0; i < count; i++) {
+            boolean usable = ran && Floats.allFinite(values, (at + i) * d, d);
+            outcomes[i] = (usable ? Outcome.EXECUTED : Outcome.FAILED).code();
+            executed += usable ? 1 : 0;
+        }
+        byte[] vectors = new byte[executed * d * Float.BYTES];
+        if (executed == count) {
+            results.get(at, vectors, 0, count);
+        } else {
+            int next = 0;
+            for (int i = 0; i < count; i++) {
+                if (outcomes[i] == Outcome.EXECUTED.code()) {
+                    results.get(at + i, vectors, next++, 1);
+                }
+            }
+        }
+        answers.answer(part.block, part.rows, outcomes, vectors);
+    }
+}
