@@ -32,8 +32,11 @@ public record TumblingWindows(long size) implements Serializable {
         return lastOf(startOf(timestamp)) <= watermark;
     }
 
-    /** Whether a watermark that moves from {@code before} to {@code now} closes any window. */
+    /**
+     * Whether a watermark that moves from {@code before} to {@code now} closes any window. The
+     * first watermark of all, with {@code before} = {@code Long.MIN_VALUE}, always does.
+     */
     public boolean endsBetween(long before, long now) {
-        return isClosed(before == Long.MIN_VALUE ? before : before + 1, now);
+        return before == Long.MIN_VALUE || isClosed(before + 1, now);
     }
 }

@@ -86,7 +86,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         }
         for (Tuple2<Integer, Long> entry : waiting(CONTRIBUTIONS.getName())) {
             setCurrentKey(entry.f0);
-            for (ContributionBlock block : contributions(entry.f1).get()) {
+            for (ContributionBlock block : answers(entry.f1)) {
                 progress(block.lane()).addAnswers(block.batch(), block.choices());
             }
         }
@@ -161,8 +161,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     /** Emits tokens of the current key's lane. */
     private void release(LaneProgress progress, LaneProgress.Departure departure) throws Exception {
         long batch = departure.batch();
-        TokenBlock tokens =
-                sum.of(residuals(batch).value(), contributions(batch).get(), departure.rows());
+        TokenBlock tokens = sum.of(residuals(batch).value(), answers(batch), departure.rows());
         if (departure.last()) {
             residuals(batch).clear();
             contributions(batch).clear();
@@ -205,6 +204,11 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
 
     private ValueState<ResidualBlock> residuals(long batch) throws Exception {
         return getPartitionedState(batch, LongSerializer.INSTANCE, RESIDUALS);
+    }
+
+    private Iterable<ContributionBlock> answers(long batch) throws Exception {
+        Iterable<ContributionBlock> answers = contributions(batch).get();
+        return answers == null ? List.of() : answers;
     }
 
     private ListState<ContributionBlock> contributions(long batch) throws Exception {

@@ -1,0 +1,267 @@
+package io.flinkmoe.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.WindowAccount;
+import io.flinkmoe.tensor.Floats;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.util.KeyedTwoInputStreamOperatorTestHarness;
+import org.junit.jupiter.api.Test;
+
+class CombineTest {
+
+    private static final EvenKeys LANES = new EvenKeys(4);
+    private static final int D = 2;
+    private static final int K = 2;
+
+    @Test
+    void addsTheOutputsInOrderOfRankWhateverTheOrderOfArrival() throws Exception {
+        // 1e8 + 1 - 1e8 depends on the order in float32.
+        float[] residual = {1e8f, 0};
+        ContributionBlock first = executed(0, 0, new int[] {0}, 1f);
+        ContributionBlock second = executed(0, 0, new int[] {1}, -1e8f);
+        for (List<ContributionBlock> order :
+                List.of(List.of(first, second), List.of(second, first))) {
+            try (var harness = open(null)) {
+                residual(harness, 0, 0, 1f, residual, "a");
+                for (ContributionBlock answer : order) {
+                    answer(harness, answer);
+                }
+                float[] y = Floats.toFloats(harness.extractOutputValues().get(0).vectors());
+                assertThat(y[0]).isEqualTo((1e8f + 1f) - 1e8f);
+            }
+        }
+    }
+
+    @Test
+    void multipliesByTheWeightAndKeepsTheResidualOfWhatWasNotExecuted() throws Exception {
+        try (var harness = open(null)) {
+            residual(harness, 0, 0, 0.5f, new float[] {10, 20}, "a");
+            answer(harness, executed(0, 0, new int[] {0}, 4));
+            answer(harness, refused(0, 0, new int[] {1}, Outcome.OVERFLOWED));
+
+            TokenBlock tokens = harness.extractOutputValues().get(0);
+            assertThat(Floats.toFloats(tokens.vectors())).containsExactly(12, 22);
+            assertThat(tokens.layers()[0].outcomes())
+                    .containsExactly(Outcome.EXECUTED.code(), Outcome.OVERFLOWED.code());
+        }
+    }
+
+    @Test
+    void takesAnswersThatComeBeforeTheResidual() throws Exception {
+        try (var harness = open(null)) {
+            answer(harness, executed(0, 0, new int[] {0, 1}, 1));
+            assertThat(harness.extractOutputValues()).isEmpty();
+            residual(harness, 0, 0, 1f, new float[] {0, 0}, "a");
+            assertThat(harness.extractOutputValues()).hasSize(1);
+        }
+    }
+
+    @Test
+    void letsATokenGoAtOnceThatAsksNoExpert() throws Exception {
+        try (var harness = open(null)) {
+            Choices late =
+                    new Choices(
+                            K,
+                            new int[K],
+                            new float[K],
+                            new byte[] {Outcome.LATE.code(), Outcome.LATE.code()});
+            ResidualBlock block = new ResidualBlock(0, tokens(0, new float[] {3, 4}, "a"), late);
+            harness.processElement1(new StreamRecord<>(block));
+            assertThat(Floats.toFloats(harness.extractOutputValues().get(0).vectors()))
+                    .containsExactly(3, 4);
+        }
+    }
+
+    @Test
+    void keepsTheOrderOfAStreamButNotOfOthersAtAWatermark() throws Exception {
+        try (var harness = open(null)) {
+            residual(harness, 0, 0, 1f, new float[] {0, 0}, "a", 1);
+            residual(harness, 0, 1, 1f, new float[] {0, 0, 0, 0}, "a", 2, "b", 3);
+            answer(harness, executed(0, 1, new int[] {0, 1, 2, 3}, 1));
+            assertThat(harness.extractOutputValues()).isEmpty();
+
+            harness.processBothWatermarks(new Watermark(10));
+            assertThat(streams(harness)).containsExactly("b");
+
+            answer(harness, executed(0, 0, new int[] {0, 1}, 1));
+            assertThat(streams(harness)).containsExactly("b", "a", "a");
+        }
+    }
+
+    @Test
+    void letsNoWatermarkPassATokenThatWaits() throws Exception {
+        try (var harness = open(null)) {
+            residual(harness, 0, 0, 1f, new float[] {0, 0}, "a", 5);
+            harness.processBothWatermarks(new Watermark(10));
+            assertThat(harness.getOutput()).containsExactly(new Watermark(4));
+
+            answer(harness, executed(0, 0, new int[] {0, 1}, 1));
+
+            assertThat(harness.getOutput()).endsWith(new Watermark(10));
+        }
+    }
+
+    @Test
+    void keepsWhatWaitsOverRestoresAndRescaling() throws Exception {
+        // A harness that is closed ends its input, which these must not: they are killed.
+        var killed = open(null);
+        residual(killed, 0, 0, 1f, new float[] {1, 1}, "a");
+        answer(killed, executed(0, 0, new int[] {0}, 2));
+        answer(killed, executed(3, 8, new int[] {1}, 5));
+        residual(killed, 3, 7, 1f, new float[] {0, 0, 0, 0}, "b", 1, "c", 1);
+        answer(killed, executed(3, 7, new int[] {2, 3}, 1));
+        killed.processBothWatermarks(new Watermark(10));
+        assertThat(streams(killed)).containsExactly("c");
+        OperatorSubtaskState one = killed.snapshot(1, 1);
+
+        OperatorSubtaskState low;
+        try (var harness = restore(null, 2, 0, Rescale.to(2, 0, LANES, one))) {
+            answer(harness, executed(0, 0, new int[] {1}, 3));
+            assertThat(Floats.toFloats(harness.extractOutputValues().get(0).vectors()))
+                    .containsExactly(6, 6);
+            low = harness.snapshot(2, 2);
+        }
+        killed = restore(null, 2, 1, Rescale.to(2, 1, LANES, one));
+        residual(killed, 3, 8, 1f, new float[] {2, 2}, "b");
+        OperatorSubtaskState high = killed.snapshot(2, 2);
+
+        try (var harness = restore(null, 1, 0, Rescale.to(1, 0, LANES, low, high))) {
+            answer(harness, executed(3, 8, new int[] {0}, 1));
+            assertThat(harness.extractOutputValues()).isEmpty();
+            answer(harness, executed(3, 7, new int[] {0, 1}, 1));
+            assertThat(streams(harness)).containsExactly("b", "b");
+            assertThat(Floats.toFloats(harness.extractOutputValues().get(1).vectors()))
+                    .containsExactly(8, 8);
+            assertThat(harness.numKeyedStateEntries()).isZero();
+        }
+    }
+
+    @Test
+    void givesTheAccountOfWhatBecameOfAWindowsChoices() throws Exception {
+        try (var harness = open(new TumblingWindows(60_000))) {
+            residual(harness, 2, 0, 1f, new float[] {0, 0}, "a", 5);
+            harness.processBothWatermarks(new Watermark(60_000));
+            assertThat(harness.getSideOutput(WindowSummary.SUMMARIES)).isNullOrEmpty();
+            answer(harness, executed(2, 0, new int[] {0}, 1));
+            answer(harness, refused(2, 0, new int[] {1}, Outcome.FAILED));
+            assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
+                    .extracting(StreamRecord::getValue)
+                    .containsExactly(
+                            new WindowSummary(
+                                    0,
+                                    0,
+                                    WindowSummary.Source.COMBINE,
+                                    2,
+                                    new WindowAccount(2, 1, 0, 0, 0, 1)));
+        }
+    }
+
+    @Test
+    void refusesToEndWhileATokenWaits() throws Exception {
+        var harness = open(null);
+        residual(harness, 0, 0, 1f, new float[] {0, 0}, "a");
+        assertThatThrownBy(() -> harness.getOperator().finish()).hasMessageContaining("lane 0");
+    }
+
+    private static KeyedTwoInputStreamOperatorTestHarness<
+                    Integer, ResidualBlock, ContributionBlock, TokenBlock>
+            open(TumblingWindows windows) throws Exception {
+        return restore(windows, 1, 0, null);
+    }
+
+    private static KeyedTwoInputStreamOperatorTestHarness<
+                    Integer, ResidualBlock, ContributionBlock, TokenBlock>
+            restore(
+                    TumblingWindows windows,
+                    int parallelism,
+                    int subtask,
+                    OperatorSubtaskState state)
+                    throws Exception {
+        var harness =
+                new KeyedTwoInputStreamOperatorTestHarness<>(
+                        new Combine(0, D, LANES, windows),
+                        (ResidualBlock block) -> LANES.keyOf(block.tokens().lane()),
+                        (ContributionBlock block) -> LANES.keyOf(block.lane()),
+                        Types.INT,
+                        LANES.maxParallelism(),
+                        parallelism,
+                        subtask);
+        if (state != null) {
+            harness.initializeState(state);
+        }
+        harness.open();
+        return harness;
+    }
+
+    /** Sends tokens that ask two experts each. @param streams stream, timestamp, stream, … */
+    private static void residual(
+            KeyedTwoInputStreamOperatorTestHarness<
+                            Integer, ResidualBlock, ContributionBlock, TokenBlock>
+                    harness,
+            int lane,
+            long batch,
+            float weight,
+            float[] vectors,
+            Object... streams)
+            throws Exception {
+        TokenBlock tokens = tokens(lane, vectors, streams);
+        float[] weights = new float[tokens.rows() * K];
+        byte[] outcomes = new byte[tokens.rows() * K];
+        Arrays.fill(weights, weight);
+        Arrays.fill(outcomes, Choices.PENDING);
+        Choices choices = new Choices(K, new int[tokens.rows() * K], weights, outcomes);
+        harness.processElement1(new StreamRecord<>(new ResidualBlock(batch, tokens, choices)));
+    }
+
+    private static TokenBlock tokens(int lane, float[] vectors, Object... streams) {
+        int rows = vectors.length / D;
+        String[] names = new String[rows];
+        long[] timestamps = new long[rows];
+        for (int row = 0; row < rows; row++) {
+            names[row] = (String) streams[Math.min(2 * row, streams.length - 1)];
+            timestamps[row] = streams.length > 1 ? (Integer) streams[2 * row + 1] : 0;
+        }
+        return new TokenBlock(
+                lane, names, new long[rows], timestamps, Floats.toBytes(vectors), new Choices[0]);
+    }
+
+    private static void answer(
+            KeyedTwoInputStreamOperatorTestHarness<
+                            Integer, ResidualBlock, ContributionBlock, TokenBlock>
+                    harness,
+            ContributionBlock block)
+            throws Exception {
+        harness.processElement2(new StreamRecord<>(block));
+    }
+
+    private static ContributionBlock executed(int lane, long batch, int[] choices, float value) {
+        float[] outputs = new float[choices.length * D];
+        Arrays.fill(outputs, value);
+        return new ContributionBlock(
+                lane, batch, 0, choices, new byte[choices.length], Floats.toBytes(outputs));
+    }
+
+    private static ContributionBlock refused(int lane, long batch, int[] choices, Outcome outcome) {
+        byte[] outcomes = new byte[choices.length];
+        Arrays.fill(outcomes, outcome.code());
+        return new ContributionBlock(lane, batch, 0, choices, outcomes, new byte[0]);
+    }
+
+    private static List<String> streams(
+            KeyedTwoInputStreamOperatorTestHarness<
+                            Integer, ResidualBlock, ContributionBlock, TokenBlock>
+                    harness) {
+        return harness.extractOutputValues().stream()
+                .flatMap(block -> Arrays.stream(block.streams()))
+                .toList();
+    }
+}

@@ -1,0 +1,271 @@
+package io.flinkmoe.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
+
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.WindowAccount;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.tensor.Floats;
+import io.flinkmoe.testing.TinyBundle;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ExpertTest {
+
+    private static final int N = 4;
+    private static final EvenKeys EXPERTS = new EvenKeys(N);
+    private static final Capacity TWO_A_MINUTE = new Capacity(new TumblingWindows(60_000), 2);
+    private static final int BATCH = 3;
+
+    @TempDir private Path directory;
+    private LocalBundle bundle;
+
+    @BeforeEach
+    void writeBundle() {
+        use(TinyBundle.write(directory.resolve("bundle"), N, 2, 1));
+    }
+
+    @Test
+    void joinsRowsOfSeveralBlocksAndAnswersEachBlock() throws Exception {
+        try (var harness = open(null)) {
+            send(harness, block(2, 5, new int[] {0, 7}, 0, 0));
+            assertThat(harness.extractOutputValues()).isEmpty();
+
+            send(harness, block(2, 6, new int[] {4}, 0));
+
+            List<ContributionBlock> answers = harness.extractOutputValues();
+            assertThat(answers).extracting(ContributionBlock::batch).containsExactly(5L, 6L);
+            assertThat(answers.get(0).choices()).containsExactly(0, 7);
+            assertThat(answers.get(0).outcomes()).containsOnly(Outcome.EXECUTED.code());
+            assertThat(Floats.toFloats(answers.get(0).vectors()))
+                    .containsExactly(0, 0, 0, 0, 21, 21, 21, 21);
+            assertThat(Floats.toFloats(answers.get(1).vectors())).containsExactly(12, 12, 12, 12);
+        }
+    }
+
+    @Test
+    void runsABlockThatIsLargerThanACallInParts() throws Exception {
+        try (var harness = open(null)) {
+            send(harness, block(0, 0, new int[] {1, 2, 3, 4, 5, 6, 7}, new long[7]));
+            harness.prepareSnapshotPreBarrier(1);
+            assertThat(harness.extractOutputValues())
+                    .extracting(answer -> answer.choices().length)
+                    .containsExactly(3, 3, 1);
+        }
+    }
+
+    @Test
+    void runsWhatHasLingered() throws Exception {
+        try (var harness = open(null)) {
+            harness.setProcessingTime(50);
+            send(harness, block(1, 0, new int[] {0}, 0));
+            harness.setProcessingTime(54);
+            assertThat(harness.extractOutputValues()).isEmpty();
+            harness.setProcessingTime(55);
+            assertThat(harness.extractOutputValues()).hasSize(1);
+        }
+    }
+
+    @Test
+    void admitsNoMoreThanTheCapacityOfEachWindow() throws Exception {
+        try (var harness = open(TWO_A_MINUTE)) {
+            send(harness, block(3, 0, new int[] {0, 1, 2, 3, 4}, 0, 1, 2, 60_000, 3));
+            harness.prepareSnapshotPreBarrier(1);
+
+            List<ContributionBlock> answers = harness.extractOutputValues();
+            assertThat(answers.get(0).outcomes()).containsOnly(Outcome.OVERFLOWED.code());
+            assertThat(answers.get(0).choices()).containsExactly(2, 4);
+            assertThat(answers.get(0).vectors()).isEmpty();
+            assertThat(answers.get(1).choices()).containsExactly(0, 1, 3);
+        }
+    }
+
+    @Test
+    void countsTheCapacityOverRestoresAndRescaling() throws Exception {
+        OperatorSubtaskState one;
+        try (var harness = open(TWO_A_MINUTE)) {
+            send(harness, block(0, 0, new int[] {0}, 0), block(3, 0, new int[] {1, 2}, 0, 0));
+            harness.prepareSnapshotPreBarrier(1);
+            one = harness.snapshot(1, 1);
+        }
+        OperatorSubtaskState low;
+        try (var harness = restore(TWO_A_MINUTE, 2, 0, Rescale.to(2, 0, EXPERTS, one))) {
+            send(harness, block(0, 1, new int[] {0}, 0));
+            harness.prepareSnapshotPreBarrier(2);
+            assertThat(outcomes(harness)).containsExactly(Outcome.EXECUTED);
+            low = harness.snapshot(2, 2);
+        }
+        OperatorSubtaskState high;
+        try (var harness = restore(TWO_A_MINUTE, 2, 1, Rescale.to(2, 1, EXPERTS, one))) {
+            send(harness, block(3, 1, new int[] {0}, 0));
+            assertThat(outcomes(harness)).containsExactly(Outcome.OVERFLOWED);
+            high = harness.snapshot(2, 2);
+        }
+        try (var harness = restore(TWO_A_MINUTE, 1, 0, Rescale.to(1, 0, EXPERTS, low, high))) {
+            send(harness, block(0, 2, new int[] {0}, 0), block(3, 2, new int[] {0}, 0));
+            assertThat(outcomes(harness)).containsExactly(Outcome.OVERFLOWED, Outcome.OVERFLOWED);
+            harness.processWatermark(59_999);
+            assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
+                    .extracting(record -> record.getValue().key(), r -> r.getValue().account())
+                    .containsExactlyInAnyOrder(
+                            tuple(0, new WindowAccount(3, 2, 0, 1, 0, 0)),
+                            tuple(3, new WindowAccount(4, 2, 0, 2, 0, 0)));
+        }
+    }
+
+    @Test
+    void answersLateForAClosedWindowAlsoAfterARestore() throws Exception {
+        OperatorSubtaskState state;
+        try (var harness = open(TWO_A_MINUTE)) {
+            harness.processWatermark(59_999);
+            state = harness.snapshot(1, 1);
+        }
+        try (var harness = restore(TWO_A_MINUTE, 1, 0, state)) {
+            send(harness, block(1, 0, new int[] {0}, 59_999));
+            assertThat(outcomes(harness)).containsExactly(Outcome.LATE);
+            harness.processWatermark(60_000);
+            assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
+                    .extracting(record -> record.getValue().account())
+                    .containsExactly(WindowAccount.EMPTY.plus(Outcome.LATE, 1));
+        }
+    }
+
+    @Test
+    void holdsNothingBackWhenAWindowCloses() throws Exception {
+        try (var harness = open(TWO_A_MINUTE)) {
+            harness.processWatermark(0);
+            send(harness, block(1, 0, new int[] {0}, 0));
+            harness.processWatermark(59_998);
+            assertThat(harness.extractOutputValues()).isEmpty();
+            harness.processWatermark(59_999);
+            assertThat(harness.extractOutputValues()).hasSize(1);
+            assertThat(harness.getSideOutput(WindowSummary.SUMMARIES)).hasSize(1);
+            assertThat(harness.numKeyedStateEntries()).isZero();
+        }
+    }
+
+    @Test
+    void failsTheJobWhenARunThrows() throws Exception {
+        use(TinyBundle.write(directory.resolve("bad"), N, 2, 1, e -> TinyBundle.failing(N)));
+        var harness = open(null);
+        assertThatThrownBy(() -> send(harness, block(1, 0, new int[] {0, 1, 2}, 0, 0, 0)))
+                .hasMessageContaining("layer 0")
+                .hasMessageContaining("1.onnx")
+                .hasMessageContaining("moe.expert.on-error: residual");
+    }
+
+    @Test
+    void keepsTheResidualWhenARunThrowsAndTheOptionSaysSo() throws Exception {
+        use(TinyBundle.write(directory.resolve("bad"), N, 2, 1, e -> TinyBundle.failing(N)));
+        try (var harness = open(TWO_A_MINUTE, MoeOptions.OnError.RESIDUAL)) {
+            send(harness, block(1, 0, new int[] {0, 1}, 0, 0));
+            harness.processWatermark(59_999);
+            assertThat(outcomes(harness)).containsExactly(Outcome.FAILED, Outcome.FAILED);
+            assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
+                    .extracting(record -> record.getValue().account())
+                    .containsExactly(WindowAccount.EMPTY.plus(Outcome.FAILED, 2));
+        }
+    }
+
+    @Test
+    void marksRowsFailedWhoseOutputIsNotFinite() throws Exception {
+        use(
+                TinyBundle.write(
+                        directory.resolve("huge"), N, 2, 1, e -> TinyBundle.scaling(N, 3e38f)));
+        try (var harness = open(null)) {
+            send(harness, block(1, 0, new int[] {0, 2, 1}, 0, 0, 0));
+            ContributionBlock answer = harness.extractOutputValues().get(0);
+            assertThat(outcomes(harness))
+                    .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);
+            assertThat(Floats.toFloats(answer.vectors()))
+                    .containsExactly(0, 0, 0, 0, 3e38f, 3e38f, 3e38f, 3e38f);
+        }
+    }
+
+    private void use(Bundle written) {
+        bundle = new LocalBundle(written.directory().toString(), written.spec().version());
+    }
+
+    private KeyedOneInputStreamOperatorTestHarness<Integer, DispatchBlock, ContributionBlock> open(
+            Capacity capacity) throws Exception {
+        return restore(capacity, 1, 0, null);
+    }
+
+    private KeyedOneInputStreamOperatorTestHarness<Integer, DispatchBlock, ContributionBlock> open(
+            Capacity capacity, MoeOptions.OnError onError) throws Exception {
+        return restore(capacity, onError, 1, 0, null);
+    }
+
+    private KeyedOneInputStreamOperatorTestHarness<Integer, DispatchBlock, ContributionBlock>
+            restore(Capacity capacity, int parallelism, int subtask, OperatorSubtaskState state)
+                    throws Exception {
+        return restore(capacity, MoeOptions.OnError.FAIL, parallelism, subtask, state);
+    }
+
+    private KeyedOneInputStreamOperatorTestHarness<Integer, DispatchBlock, ContributionBlock>
+            restore(
+                    Capacity capacity,
+                    MoeOptions.OnError onError,
+                    int parallelism,
+                    int subtask,
+                    OperatorSubtaskState state)
+                    throws Exception {
+        var harness =
+                new KeyedOneInputStreamOperatorTestHarness<>(
+                        new Expert(
+                                bundle, 0, EXPERTS, BATCH, Duration.ofMillis(5), capacity, onError),
+                        (DispatchBlock block) -> EXPERTS.keyOf(block.expert()),
+                        Types.INT,
+                        EXPERTS.maxParallelism(),
+                        parallelism,
+                        subtask);
+        if (state != null) {
+            harness.initializeState(state);
+        }
+        harness.open();
+        return harness;
+    }
+
+    private static void send(
+            KeyedOneInputStreamOperatorTestHarness<Integer, DispatchBlock, ContributionBlock>
+                    harness,
+            DispatchBlock... blocks)
+            throws Exception {
+        for (DispatchBlock block : blocks) {
+            harness.processElement(new StreamRecord<>(block));
+        }
+    }
+
+    private static List<Outcome> outcomes(
+            KeyedOneInputStreamOperatorTestHarness<Integer, DispatchBlock, ContributionBlock>
+                    harness) {
+        return harness.extractOutputValues().stream()
+                .flatMap(
+                        answer ->
+                                IntStream.range(0, answer.outcomes().length)
+                                        .mapToObj(i -> Outcome.ofCode(answer.outcomes()[i])))
+                .toList();
+    }
+
+    /** Rows whose values are the number of their choice. */
+    private static DispatchBlock block(int expert, long batch, int[] choices, long... timestamps) {
+        float[] rows = new float[choices.length * N];
+        for (int i = 0; i < rows.length; i++) {
+            rows[i] = choices[i / N];
+        }
+        return new DispatchBlock(expert, 0, batch, choices, timestamps, Floats.toBytes(rows));
+    }
+}

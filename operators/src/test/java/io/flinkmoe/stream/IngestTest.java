@@ -1,0 +1,170 @@
+package io.flinkmoe.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.capacity.TumblingWindows;
+import java.time.Duration;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
+import org.junit.jupiter.api.Test;
+
+class IngestTest {
+
+    private static final int LANES = 4;
+    private static final int BATCH = 3;
+
+    @Test
+    void emitsABlockWhenItIsFull() throws Exception {
+        try (var harness = open(null)) {
+            send(harness, "a", 0, 1, 2, 3);
+
+            assertThat(harness.extractOutputValues()).hasSize(1);
+            TokenBlock block = harness.extractOutputValues().get(0);
+            assertThat(block.lane()).isEqualTo(Lanes.of("a", LANES));
+            assertThat(block.positions()).containsExactly(0, 1, 2);
+            assertThat(block.streams()).containsOnly("a");
+        }
+    }
+
+    @Test
+    void emitsAllLanesWhenTheOldestTokenHasLingered() throws Exception {
+        try (var harness = open(null)) {
+            harness.setProcessingTime(100);
+            send(harness, "a", 0);
+            send(harness, "b", 0, 1);
+            harness.setProcessingTime(109);
+            assertThat(harness.extractOutputValues()).isEmpty();
+
+            harness.setProcessingTime(110);
+
+            assertThat(harness.extractOutputValues())
+                    .extracting(TokenBlock::rows)
+                    .containsExactlyInAnyOrder(1, 2);
+        }
+    }
+
+    @Test
+    void keepsAWatermarkBehindThePendingTokensAndMergesItWithTheNext() throws Exception {
+        try (var harness = open(new TumblingWindows(1_000))) {
+            harness.processWatermark(0);
+            harness.getOutput().clear();
+            send(harness, "a", 0);
+            harness.processWatermark(100);
+            harness.processWatermark(200);
+            assertThat(harness.getOutput()).isEmpty();
+
+            harness.setProcessingTime(10);
+
+            assertThat(harness.getOutput()).hasSize(2);
+            assertThat(((StreamRecord<?>) harness.getOutput().poll()).getValue())
+                    .isInstanceOf(TokenBlock.class);
+            assertThat(harness.getOutput().poll()).isEqualTo(new Watermark(200));
+        }
+    }
+
+    @Test
+    void emitsBeforeAWatermarkThatEndsAWindow() throws Exception {
+        try (var harness = open(new TumblingWindows(1_000))) {
+            harness.processWatermark(0);
+            send(harness, "a", 0);
+            harness.processWatermark(999);
+
+            assertThat(harness.extractOutputValues()).hasSize(1);
+            assertThat(harness.getOutput()).endsWith(new Watermark(999));
+        }
+    }
+
+    @Test
+    void forwardsAWatermarkAtOnceWhenNothingIsPending() throws Exception {
+        try (var harness = open(null)) {
+            harness.processWatermark(5);
+            assertThat(harness.getOutput()).containsExactly(new Watermark(5));
+        }
+    }
+
+    @Test
+    void emitsEverythingBeforeABarrier() throws Exception {
+        try (var harness = open(null)) {
+            send(harness, "a", 0);
+            send(harness, "b", 0);
+            harness.prepareSnapshotPreBarrier(1);
+            assertThat(harness.extractOutputValues()).hasSize(2);
+        }
+    }
+
+    @Test
+    void holdsNothingInACheckpointAndGoesOnAfterARestore() throws Exception {
+        OperatorSubtaskState snapshot;
+        try (var harness = open(null)) {
+            send(harness, "a", 0, 1);
+            harness.prepareSnapshotPreBarrier(1);
+            snapshot = harness.snapshot(1, 1);
+        }
+        try (var harness = create(null)) {
+            harness.initializeState(snapshot);
+            harness.open();
+            send(harness, "a", 2, 3, 4);
+            assertThat(harness.extractOutputValues()).hasSize(1);
+            assertThat(harness.extractOutputValues().get(0).positions()).containsExactly(2, 3, 4);
+        }
+    }
+
+    @Test
+    void emitsEverythingAtTheEnd() throws Exception {
+        try (var harness = open(null)) {
+            send(harness, "a", 0);
+            harness.endInput();
+            harness.getOperator().finish();
+            assertThat(harness.extractOutputValues()).hasSize(1);
+        }
+    }
+
+    @Test
+    void emitsEverythingBeforeItGoesIdle() throws Exception {
+        try (var harness = open(null)) {
+            send(harness, "a", 0);
+            harness.processWatermarkStatus(WatermarkStatus.IDLE);
+            assertThat(harness.extractOutputValues()).hasSize(1);
+            assertThat(harness.getOutput()).endsWith(WatermarkStatus.IDLE);
+        }
+    }
+
+    @Test
+    void passesDeadLettersToTheirOwnOutput() throws Exception {
+        DeadLetter dead = new DeadLetter(new byte[] {7}, "tokens", 1, 42, "no");
+        try (var harness = open(null)) {
+            harness.processElement(new StreamRecord<>(Arrival.of(dead)));
+            assertThat(harness.getOutput()).isEmpty();
+            assertThat(harness.getSideOutput(Ingest.DEAD_LETTERS))
+                    .extracting(StreamRecord::getValue)
+                    .containsExactly(dead);
+        }
+    }
+
+    private static OneInputStreamOperatorTestHarness<Arrival, TokenBlock> create(
+            TumblingWindows windows) throws Exception {
+        Ingest ingest = new Ingest(2, LANES, BATCH, Duration.ofMillis(10), windows);
+        return new OneInputStreamOperatorTestHarness<>(ingest, new Arrival.Serializer());
+    }
+
+    private static OneInputStreamOperatorTestHarness<Arrival, TokenBlock> open(
+            TumblingWindows windows) throws Exception {
+        var harness = create(windows);
+        harness.open();
+        return harness;
+    }
+
+    private static void send(
+            OneInputStreamOperatorTestHarness<Arrival, TokenBlock> harness,
+            String stream,
+            long... positions)
+            throws Exception {
+        for (long position : positions) {
+            Token token = new Token(stream, position, position, new float[] {position, 0});
+            harness.processElement(new StreamRecord<>(Arrival.of(token)));
+        }
+    }
+}

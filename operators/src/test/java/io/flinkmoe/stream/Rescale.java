@@ -1,0 +1,19 @@
+package io.flinkmoe.stream;
+
+import static org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness.repackageState;
+import static org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness.repartitionOperatorState;
+
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+
+/** The state of one operator at another parallelism. */
+final class Rescale {
+
+    private Rescale() {}
+
+    /** State for subtask {@code subtask} of {@code to}, out of the states of all subtasks. */
+    static OperatorSubtaskState to(
+            int to, int subtask, EvenKeys keys, OperatorSubtaskState... states) throws Exception {
+        return repartitionOperatorState(
+                repackageState(states), keys.maxParallelism(), states.length, to, subtask);
+    }
+}

@@ -1,0 +1,237 @@
+package io.flinkmoe.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.WindowAccount;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.tensor.Floats;
+import io.flinkmoe.testing.TinyBundle;
+import java.nio.file.Path;
+import java.util.List;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RouterTest {
+
+    private static final EvenKeys LANES = new EvenKeys(4);
+    private static final TumblingWindows MINUTE = new TumblingWindows(60_000);
+    private static final int N = 4;
+
+    @TempDir private static Path directory;
+    private static LocalBundle bundle;
+
+    @BeforeAll
+    static void writeBundle() {
+        Bundle written = TinyBundle.write(directory.resolve("bundle"), N, 2, 1);
+        bundle = new LocalBundle(written.directory().toString(), written.spec().version());
+    }
+
+    @Test
+    void sendsEachTokenToItsTwoMostProbableExperts() throws Exception {
+        try (var harness = open(null, 1, 0)) {
+            float[] first = {0, 3, 2, 0};
+            float[] second = {1, 0, 4, 0};
+            send(harness, block(0, new long[] {10, 20}, first, second));
+
+            List<DispatchBlock> dispatched = harness.extractOutputValues();
+            assertThat(dispatched).extracting(DispatchBlock::expert).containsExactly(0, 1, 2);
+            assertThat(dispatched.get(0).choices()).containsExactly(3);
+            assertThat(dispatched.get(1).choices()).containsExactly(0);
+            assertThat(dispatched.get(2).choices()).containsExactly(1, 2);
+            assertThat(dispatched.get(2).timestamps()).containsExactly(10, 20);
+            assertThat(Floats.toFloats(dispatched.get(2).vectors()))
+                    .containsExactly(0, 3, 2, 0, 1, 0, 4, 0);
+
+            ResidualBlock residual = residuals(harness).get(0);
+            assertThat(residual.choices().experts()).containsExactly(1, 2, 2, 0);
+            assertThat(residual.choices().outcomes()).containsOnly(Choices.PENDING);
+            assertThat(residual.choices().weights()[0] + residual.choices().weights()[1])
+                    .isEqualTo(1f);
+            assertThat(Floats.toFloats(residual.tokens().vectors()))
+                    .containsExactly(0, 3, 2, 0, 1, 0, 4, 0);
+        }
+    }
+
+    @Test
+    void numbersTheBatchesOfALaneOverRestoresAndRescaling() throws Exception {
+        OperatorSubtaskState one;
+        try (var harness = open(null, 1, 0)) {
+            send(harness, token(0), token(3), token(3));
+            one = harness.snapshot(1, 1);
+        }
+        OperatorSubtaskState low;
+        try (var harness = restore(null, 2, 0, Rescale.to(2, 0, LANES, one))) {
+            send(harness, token(0));
+            assertThat(residuals(harness)).extracting(ResidualBlock::batch).containsExactly(1L);
+            low = harness.snapshot(2, 2);
+        }
+        OperatorSubtaskState high;
+        try (var harness = restore(null, 2, 1, Rescale.to(2, 1, LANES, one))) {
+            send(harness, token(3));
+            assertThat(residuals(harness)).extracting(ResidualBlock::batch).containsExactly(2L);
+            high = harness.snapshot(2, 2);
+        }
+        try (var harness = restore(null, 1, 0, Rescale.to(1, 0, LANES, low, high))) {
+            send(harness, token(0), token(3), token(1));
+            assertThat(residuals(harness))
+                    .extracting(ResidualBlock::batch)
+                    .containsExactly(2L, 3L, 0L);
+        }
+    }
+
+    @Test
+    void callsATokenLateWhoseWindowIsClosedAlsoAfterARestore() throws Exception {
+        OperatorSubtaskState state;
+        try (var harness = open(MINUTE, 1, 0)) {
+            harness.processWatermark(59_999);
+            send(harness, block(0, new long[] {59_999, 60_000}, row(), row()));
+            assertThat(residuals(harness).get(0).choices().outcomes())
+                    .containsExactly(
+                            Outcome.LATE.code(),
+                            Outcome.LATE.code(),
+                            Choices.PENDING,
+                            Choices.PENDING);
+            assertThat(harness.extractOutputValues())
+                    .extracting(DispatchBlock::rows)
+                    .containsExactly(1, 1);
+            state = harness.snapshot(1, 1);
+        }
+        try (var harness = restore(MINUTE, 2, 1, Rescale.to(2, 1, LANES, state))) {
+            send(harness, block(3, new long[] {59_999}, row()));
+            assertThat(residuals(harness).get(0).choices().outcomes())
+                    .containsOnly(Outcome.LATE.code());
+        }
+    }
+
+    @Test
+    void callsNothingLateWithoutWindows() throws Exception {
+        try (var harness = open(null, 1, 0)) {
+            harness.processWatermark(Long.MAX_VALUE);
+            send(harness, token(0));
+            assertThat(residuals(harness).get(0).choices().outcomes())
+                    .containsOnly(Choices.PENDING);
+        }
+    }
+
+    @Test
+    void marksATokenFailedWhoseLogitsAreNotFinite() throws Exception {
+        try (var harness = open(null, 1, 0)) {
+            send(harness, block(0, new long[] {0, 1}, new float[] {Float.NaN, 0, 0, 0}, row()));
+            Choices choices = residuals(harness).get(0).choices();
+            assertThat(choices.outcomes())
+                    .containsExactly(
+                            Outcome.FAILED.code(),
+                            Outcome.FAILED.code(),
+                            Choices.PENDING,
+                            Choices.PENDING);
+            assertThat(choices.experts()).startsWith(-1, -1);
+            assertThat(harness.extractOutputValues()).hasSize(2);
+        }
+    }
+
+    @Test
+    void givesTheAccountOfALaneWhenItsWindowCloses() throws Exception {
+        OperatorSubtaskState state;
+        try (var harness = open(MINUTE, 1, 0)) {
+            send(harness, block(1, new long[] {0, 59_999, 60_000}, row(), row(), row()));
+            state = harness.snapshot(1, 1);
+        }
+        try (var harness = restore(MINUTE, 1, 0, state)) {
+            harness.processWatermark(59_999);
+            assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
+                    .extracting(StreamRecord::getValue)
+                    .containsExactly(
+                            new WindowSummary(
+                                    0,
+                                    0,
+                                    WindowSummary.Source.ROUTER,
+                                    1,
+                                    WindowAccount.EMPTY.plusAsked(4)));
+        }
+    }
+
+    @Test
+    void forwardsWatermarksButNoIdleness() throws Exception {
+        try (var harness = open(MINUTE, 1, 0)) {
+            harness.processWatermark(7);
+            harness.processWatermarkStatus(WatermarkStatus.IDLE);
+            assertThat(harness.getOutput()).containsExactly(new Watermark(7));
+        }
+    }
+
+    private static KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, DispatchBlock> open(
+            TumblingWindows windows, int parallelism, int subtask) throws Exception {
+        return restore(windows, parallelism, subtask, null);
+    }
+
+    private static KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, DispatchBlock>
+            restore(
+                    TumblingWindows windows,
+                    int parallelism,
+                    int subtask,
+                    OperatorSubtaskState state)
+                    throws Exception {
+        var harness =
+                new KeyedOneInputStreamOperatorTestHarness<>(
+                        new Router(bundle, 0, 16, LANES, windows, false),
+                        (TokenBlock block) -> LANES.keyOf(block.lane()),
+                        Types.INT,
+                        LANES.maxParallelism(),
+                        parallelism,
+                        subtask);
+        if (state != null) {
+            harness.initializeState(state);
+        }
+        harness.open();
+        return harness;
+    }
+
+    private static void send(
+            KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, DispatchBlock> harness,
+            TokenBlock... blocks)
+            throws Exception {
+        for (TokenBlock block : blocks) {
+            harness.processElement(new StreamRecord<>(block));
+        }
+    }
+
+    private static List<ResidualBlock> residuals(
+            KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, DispatchBlock> harness) {
+        return harness.getSideOutput(Router.RESIDUALS).stream()
+                .map(StreamRecord::getValue)
+                .toList();
+    }
+
+    private static float[] row() {
+        return new float[] {4, 3, 2, 1};
+    }
+
+    private static TokenBlock token(int lane) {
+        return block(lane, new long[] {0}, row());
+    }
+
+    private static TokenBlock block(int lane, long[] timestamps, float[]... rows) {
+        float[] all = new float[rows.length * N];
+        String[] streams = new String[rows.length];
+        for (int row = 0; row < rows.length; row++) {
+            System.arraycopy(rows[row], 0, all, row * N, N);
+            streams[row] = "s";
+        }
+        return new TokenBlock(
+                lane,
+                streams,
+                new long[rows.length],
+                timestamps,
+                Floats.toBytes(all),
+                new Choices[0]);
+    }
+}

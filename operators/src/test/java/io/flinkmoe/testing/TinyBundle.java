@@ -1,0 +1,101 @@
+package io.flinkmoe.testing;
+
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.BundleWriter;
+import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.OnnxGraph;
+import io.flinkmoe.model.ResidualKind;
+import io.flinkmoe.routing.RoutingConfig;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Bundles whose answers can be told by looking: d = N, the router's logits are the token itself,
+ * and expert e answers with (e + 1) · x.
+ */
+public final class TinyBundle {
+
+    private TinyBundle() {}
+
+    /** A bundle of such layers, all alike. */
+    public static Bundle write(Path directory, int numExperts, int topK, int numLayers) {
+        return write(directory, numExperts, topK, numLayers, e -> scaling(numExperts, e + 1f));
+    }
+
+    /** A bundle with experts of the test's own making. */
+    public static Bundle write(
+            Path directory, int numExperts, int topK, int numLayers, Experts experts) {
+        try (BundleWriter writer = new BundleWriter(directory)) {
+            float[] identity = new float[numExperts * numExperts];
+            for (int e = 0; e < numExperts; e++) {
+                identity[e * numExperts + e] = 1;
+            }
+            List<LayerSpec> layers = new ArrayList<>();
+            for (int layer = 0; layer < numLayers; layer++) {
+                String router = "layers/" + layer + "/router.onnx";
+                writer.add(router, ExpertGraphs.router(identity, numExperts, numExperts));
+                List<String> files = new ArrayList<>();
+                for (int e = 0; e < numExperts; e++) {
+                    files.add("layers/" + layer + "/experts/" + e + ".onnx");
+                    writer.add(files.get(e), experts.onnx(e));
+                }
+                layers.add(
+                        new LayerSpec(
+                                RoutingConfig.mixtral(numExperts, topK),
+                                null,
+                                router,
+                                ResidualKind.INPUT,
+                                files,
+                                List.of()));
+            }
+            return writer.finish(
+                    (version, checksums) ->
+                            new BundleSpec(
+                                    BundleSpec.FORMAT_VERSION,
+                                    "tiny",
+                                    version,
+                                    numExperts,
+                                    numExperts,
+                                    numExperts,
+                                    null,
+                                    null,
+                                    layers,
+                                    checksums));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** An expert that answers with factor · x. */
+    public static byte[] scaling(int d, float factor) {
+        return new OnnxGraph("scaling")
+                .input("hidden", d)
+                .output("output", d)
+                .weights("factor", new float[] {factor})
+                .node("Mul", "output", List.of("hidden", "factor"))
+                .toBytes();
+    }
+
+    /** An expert that opens, and throws on any call of more than one row. */
+    public static byte[] failing(int d) {
+        return new OnnxGraph("failing")
+                .input("hidden", d)
+                .output("output", d)
+                .weights("one_row", new float[2 * d], 2, d)
+                .node("Concat", "rows", List.of("hidden", "one_row"), Map.of("axis", 0))
+                .node("Mul", "output", List.of("rows", "hidden"))
+                .toBytes();
+    }
+
+    /** The ONNX bytes of each expert. */
+    @FunctionalInterface
+    public interface Experts {
+        byte[] onnx(int expert);
+    }
+}
