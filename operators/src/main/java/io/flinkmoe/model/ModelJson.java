@@ -6,11 +6,12 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.cfg.EnumFeature;
-import com.fasterxml.jackson.databind.exc.InvalidFormatException;
+import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
@@ -19,6 +20,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.Locale;
 
 /** model.json to and from {@link BundleSpec}: names in snake case, nothing unknown, no coercion. */
@@ -54,12 +56,9 @@ final class ModelJson {
     }
 
     static BundleSpec read(Path file) throws IOException {
+        JsonNode json = parse(file);
         try {
-            BundleSpec spec = MAPPER.readValue(Files.readAllBytes(file), BundleSpec.class);
-            if (spec == null) {
-                throw new BundleException(file, "it is null; expected a JSON object");
-            }
-            return spec;
+            return MAPPER.treeToValue(json, BundleSpec.class);
         } catch (UnrecognizedPropertyException e) {
             throw new BundleException(
                     file,
@@ -70,13 +69,24 @@ final class ModelJson {
             String cause =
                     e.getCause() == null ? e.getOriginalMessage() : e.getCause().getMessage();
             throw new BundleException(file, where.isEmpty() ? cause : where + ": " + cause, e);
-        } catch (InvalidFormatException e) {
+        } catch (MismatchedInputException e) {
             throw new BundleException(
                     file,
-                    "%s is %s; expected %s".formatted(where(e), e.getValue(), expected(e)),
+                    "%s is %s; expected %s"
+                            .formatted(where(e), found(json, e), expected(e.getTargetType())),
                     e);
         } catch (JsonMappingException e) {
             throw new BundleException(file, where(e) + ": " + e.getOriginalMessage(), e);
+        }
+    }
+
+    private static JsonNode parse(Path file) throws IOException {
+        try {
+            JsonNode json = MAPPER.readTree(Files.readAllBytes(file));
+            if (json.isObject()) {
+                return json;
+            }
+            throw new BundleException(file, "it is not a JSON object");
         } catch (JsonProcessingException e) {
             throw new BundleException(
                     file,
@@ -86,11 +96,28 @@ final class ModelJson {
         }
     }
 
-    private static String expected(InvalidFormatException e) {
-        Class<?> type = e.getTargetType();
-        return type.isEnum()
-                ? "one of " + Arrays.toString(type.getEnumConstants()).toLowerCase(Locale.ROOT)
-                : "a value of type " + type.getSimpleName();
+    private static String found(JsonNode json, JsonMappingException e) {
+        JsonNode node = json;
+        for (JsonMappingException.Reference step : e.getPath()) {
+            node =
+                    step.getFieldName() == null
+                            ? node.path(step.getIndex())
+                            : node.path(step.getFieldName());
+        }
+        return node.isMissingNode() ? "missing" : node.toString();
+    }
+
+    private static String expected(Class<?> type) {
+        if (type.isEnum()) {
+            return "one of " + Arrays.toString(type.getEnumConstants()).toLowerCase(Locale.ROOT);
+        } else if (type == int.class) {
+            return "an integer";
+        } else if (type == boolean.class) {
+            return "true or false";
+        } else if (type == String.class) {
+            return "a text";
+        }
+        return Collection.class.isAssignableFrom(type) ? "a list" : "an object";
     }
 
     /** The place in the document, such as {@code layers[0].routing.num_experts}. */

@@ -2,7 +2,6 @@ package io.flinkmoe.model;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
 
@@ -15,6 +14,8 @@ public final class OnnxGraph {
     private static final int IR_VERSION = 8;
     private static final int OPSET = 17;
     private static final int FLOAT = 1;
+    private static final int INT = 2;
+    private static final int INTS = 7;
 
     private final ProtoWriter graph = new ProtoWriter();
 
@@ -67,7 +68,7 @@ public final class OnnxGraph {
     /**
      * Adds a node with one output.
      *
-     * @param attributes each an Integer, a Float, a String or an int[]
+     * @param attributes each an Integer or an int[]
      */
     public OnnxGraph node(
             String op, String output, List<String> inputs, Map<String, ?> attributes) {
@@ -102,20 +103,16 @@ public final class OnnxGraph {
 
     private static ProtoWriter attribute(String name, Object value) {
         ProtoWriter attribute = new ProtoWriter().string(1, name);
-        if (value instanceof Float f) {
-            return attribute.fixed32(2, Float.floatToRawIntBits(f)).varint(20, 1);
-        } else if (value instanceof Integer i) {
-            return attribute.varint(3, i).varint(20, 2);
-        } else if (value instanceof String s) {
-            return attribute.bytes(4, s.getBytes(StandardCharsets.UTF_8)).varint(20, 3);
+        if (value instanceof Integer i) {
+            return attribute.varint(3, i).varint(20, INT);
         } else if (value instanceof int[] ints) {
             for (int i : ints) {
                 attribute.varint(8, i);
             }
-            return attribute.varint(20, 7);
+            return attribute.varint(20, INTS);
         }
         throw new IllegalArgumentException(
-                "attribute %s is a %s; allowed: Float, Integer, String, int[]"
+                "attribute %s is a %s; allowed: Integer, int[]"
                         .formatted(name, value.getClass().getSimpleName()));
     }
 }

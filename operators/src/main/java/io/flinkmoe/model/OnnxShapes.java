@@ -21,7 +21,7 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
     public static final int UNKNOWN = -1;
     private static final int FLOAT = 1;
 
-    /** One dimension; a size below 0 is open. */
+    /** A graph input or output; a dimension that the file leaves open is {@link #UNKNOWN}. */
     private record Value(String name, long type, List<Long> shape) {}
 
     /**
@@ -98,30 +98,35 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
     }
 
     private static Value value(ProtoReader info) throws ProtoReader.MalformedException {
-        String name = "";
-        long elementType = 0;
-        List<Long> shape = List.of();
+        Value value = new Value("", 0, List.of());
         for (int field; (field = info.nextField()) != 0; ) {
             if (field == 1) {
-                name = info.string();
+                value = new Value(info.string(), value.type, value.shape);
             } else if (field == 2) {
-                ProtoReader type = info.message();
-                for (int kind; (kind = type.nextField()) != 0; ) {
-                    if (kind != 1) {
-                        type.skip();
-                        continue;
-                    }
-                    ProtoReader tensor = type.message();
-                    for (int part; (part = tensor.nextField()) != 0; ) {
-                        switch (part) {
-                            case 1 -> elementType = tensor.varint();
-                            case 2 -> shape = shape(tensor.message());
-                            default -> tensor.skip();
-                        }
-                    }
-                }
+                value = withType(value.name, info.message());
             } else {
                 info.skip();
+            }
+        }
+        return value;
+    }
+
+    private static Value withType(String name, ProtoReader type)
+            throws ProtoReader.MalformedException {
+        long elementType = 0;
+        List<Long> shape = List.of();
+        for (int field; (field = type.nextField()) != 0; ) {
+            if (field != 1) { // not a tensor: a sequence, a map
+                type.skip();
+                continue;
+            }
+            ProtoReader tensor = type.message();
+            for (int part; (part = tensor.nextField()) != 0; ) {
+                switch (part) {
+                    case 1 -> elementType = tensor.varint();
+                    case 2 -> shape = shape(tensor.message());
+                    default -> tensor.skip();
+                }
             }
         }
         return new Value(name, elementType, shape);

@@ -14,14 +14,6 @@ final class ProtoWriter {
         return append(varint(value));
     }
 
-    ProtoWriter fixed32(int field, int bits) {
-        tag(field, 5);
-        return append(
-                new byte[] {
-                    (byte) bits, (byte) (bits >> 8), (byte) (bits >> 16), (byte) (bits >> 24)
-                });
-    }
-
     ProtoWriter bytes(int field, byte[] value) {
         tag(field, 2);
         return append(varint(value.length)).append(value);

@@ -10,7 +10,7 @@ import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class CheckpointImporterTest {
+class FlightsImportTest {
     private static final Path FLIGHTS = Path.of("..", "deploy", "demo", "flights");
 
     @TempDir Path dir;

@@ -1,0 +1,302 @@
+package io.flinkmoe.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
+import io.flinkmoe.routing.RoutingConfig;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.assertj.core.api.AbstractStringAssert;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Each test breaks one thing in a good bundle of one layer: d = 4, N = 2, k = 1. */
+class BundleTest {
+    private static final int D = 4;
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @TempDir Path dir;
+    private Path root;
+
+    @BeforeEach
+    void writeBundle() throws Exception {
+        root = dir.resolve("bundle");
+        try (BundleWriter writer = new BundleWriter(root)) {
+            writer.add("encoder.onnx", ExpertGraphs.router(new float[D * 3], D, 3));
+            writer.add("norm.onnx", ExpertGraphs.rmsNorm(new float[D], D, 1e-5f));
+            writer.add("router.onnx", ExpertGraphs.router(new float[2 * D], 2, D));
+            List<String> experts = new ArrayList<>();
+            for (int e = 0; e < 2; e++) {
+                experts.add("experts/%d.onnx".formatted(e));
+                writer.add(experts.get(e), expert(D));
+            }
+            LayerSpec layer =
+                    new LayerSpec(
+                            RoutingConfig.mixtral(2, 1),
+                            "norm.onnx",
+                            "router.onnx",
+                            ResidualKind.INPUT,
+                            experts,
+                            List.of());
+            writer.finish(
+                    (version, checksums) ->
+                            new BundleSpec(
+                                    1,
+                                    "small",
+                                    version,
+                                    3,
+                                    D,
+                                    D,
+                                    "encoder.onnx",
+                                    null,
+                                    List.of(layer),
+                                    checksums));
+        }
+    }
+
+    @Test
+    void readsAGoodBundle() throws Exception {
+        Bundle bundle = Bundle.read(root);
+
+        assertThat(bundle.spec().layers().get(0).experts())
+                .containsExactly("experts/0.onnx", "experts/1.onnx");
+        assertThat(bundle.spec().head()).isNull();
+        assertThat(bundle.file("experts/1.onnx")).exists();
+        assertThat(bundle.directory()).isEqualTo(root);
+    }
+
+    @Test
+    void writesTheNamesOfHuggingFaceConfigs() throws Exception {
+        JsonNode routing = modelJson().at("/layers/0/routing");
+
+        assertThat(routing)
+                .isEqualTo(
+                        JSON.readTree(
+                                """
+                                {"num_experts": 2, "num_experts_per_tok": 1,
+                                 "scoring_func": "softmax", "norm_topk_prob": true}
+                                """));
+        assertThat(modelJson().at("/layers/0/residual").textValue()).isEqualTo("input");
+    }
+
+    @Test
+    void namesAMissingDirectory() {
+        root = dir.resolve("nowhere");
+        assertRefused("nowhere: there is no such directory; give the one that holds model.json");
+    }
+
+    @Test
+    void namesAMissingModelJson() throws Exception {
+        Files.delete(root.resolve("model.json"));
+        assertRefused("model.json: there is no such file");
+    }
+
+    @Test
+    void namesAMissingFile() throws Exception {
+        Files.delete(root.resolve("experts/1.onnx"));
+        assertRefused("experts/1.onnx: there is no such file, but the bundle should have it");
+    }
+
+    @Test
+    void namesTheLineOfBadJson() throws Exception {
+        Files.writeString(root.resolve("model.json"), "{\n\"name\": oops}");
+        assertRefused("model.json: not valid JSON at line 2");
+
+        Files.writeString(root.resolve("model.json"), "{\"name\": 1, \"name\": 2}");
+        assertRefused("model.json: not valid JSON at line 1: Duplicate field 'name'");
+
+        for (String text : List.of("", "null", "[{}]")) {
+            Files.writeString(root.resolve("model.json"), text);
+            assertRefused("model.json: it is not a JSON object");
+        }
+    }
+
+    @Test
+    void namesAnUnknownFieldAndTheKnownOnes() throws Exception {
+        edit(json -> json.withObject("/layers/0/routing").put("num_expert", 2));
+        assertRefused("layers[0].routing.num_expert is not known; known there: [")
+                .contains("num_experts_per_tok")
+                .contains("norm_topk_prob");
+    }
+
+    @Test
+    void namesAFieldOfTheWrongType() throws Exception {
+        edit(json -> json.put("hidden_size", "wide"));
+        assertRefused("hidden_size is \"wide\"; expected an integer");
+    }
+
+    @Test
+    void namesATextWhereAListBelongs() throws Exception {
+        edit(json -> json.withObject("/layers/0").put("experts", "experts/0.onnx"));
+        assertRefused("layers[0].experts is \"experts/0.onnx\"; expected a list");
+    }
+
+    @Test
+    void doesNotRoundNumbers() throws Exception {
+        edit(json -> json.put("hidden_size", 4.5));
+        assertRefused("hidden_size is 4.5; expected an integer");
+    }
+
+    @Test
+    void namesAMissingNumber() throws Exception {
+        edit(json -> json.remove("hidden_size"));
+        assertRefused("hidden_size is missing; expected an integer");
+    }
+
+    @Test
+    void namesAnUnknownScoringFunc() throws Exception {
+        edit(json -> json.withObject("/layers/0/routing").put("scoring_func", "hardmax"));
+        assertRefused("layers[0].routing.scoring_func is \"hardmax\"; expected one of [softmax");
+    }
+
+    @Test
+    void namesARoutingThatCannotBe() throws Exception {
+        edit(json -> json.withObject("/layers/0/routing").put("num_experts_per_tok", 3));
+        assertRefused(
+                "layers[0].routing: num_experts_per_tok is 3;"
+                        + " allowed: 1 to num_experts, which is 2");
+    }
+
+    @Test
+    void refusesAnotherFormatVersion() throws Exception {
+        edit(json -> json.put("format_version", 2));
+        assertRefused("model.json: format_version is 2; this release reads 1");
+    }
+
+    @Test
+    void refusesAWrongNumberOfExperts() throws Exception {
+        edit(json -> ((ArrayNode) json.at("/layers/0/experts")).remove(1));
+        assertRefused("layers[0]: experts names 1 files, but num_experts is 2");
+    }
+
+    @Test
+    void refusesABundleWithoutLayers() throws Exception {
+        edit(json -> json.putArray("layers"));
+        assertRefused("model.json: layers is missing or empty");
+    }
+
+    @Test
+    void refusesAnOutputSizeThatNeedsAHead() throws Exception {
+        edit(json -> json.put("output_size", 1));
+        assertRefused("output_size is 1 and hidden_size 4; without head they must be equal");
+    }
+
+    @Test
+    void namesALayerFieldThatIsMissing() throws Exception {
+        edit(json -> json.withObject("/layers/0").remove("router"));
+        assertRefused("layers[0]: router is missing or blank");
+    }
+
+    @Test
+    void refusesAFileWithoutChecksum() throws Exception {
+        edit(json -> json.withObject("/checksums").remove("norm.onnx"));
+        assertRefused("model.json: checksums lacks norm.onnx");
+    }
+
+    @Test
+    void refusesAChangedFile() throws Exception {
+        Path expert = root.resolve("experts/1.onnx");
+        byte[] bytes = Files.readAllBytes(expert);
+        bytes[bytes.length / 2] ^= 1;
+        Files.write(expert, bytes);
+
+        assertRefused("experts/1.onnx: its SHA-256 is ").contains("; model.json says ");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"../x.onnx", "/etc/passwd", "a/../../x", "./a", "a//b", "c:\\x", ""})
+    void refusesAPathThatLeavesTheBundle(String path) throws Exception {
+        edit(json -> ((ArrayNode) json.at("/layers/0/experts")).set(1, TextNode.valueOf(path)));
+        assertRefused("layers[0]: experts[1] is ");
+    }
+
+    @Test
+    void refusesALinkThatLeavesTheBundle() throws Exception {
+        Path outside = dir.resolve("outside.onnx");
+        Files.move(root.resolve("norm.onnx"), outside);
+        Files.createSymbolicLink(root.resolve("norm.onnx"), outside);
+
+        assertRefused("norm.onnx: it links to ").contains("outside.onnx, outside the bundle");
+    }
+
+    @Test
+    void followsALinkToTheBundleItself() throws Exception {
+        Path link = Files.createSymbolicLink(dir.resolve("link"), root);
+
+        assertThat(Bundle.read(link).spec()).isEqualTo(Bundle.read(root).spec());
+    }
+
+    @Test
+    void refusesAnExpertWhoseWidthDiffers() throws Exception {
+        replace("experts/1.onnx", expert(D + 1));
+        assertRefused(
+                "experts/1.onnx: input hidden is [batch, 5];"
+                        + " expected [batch, 4], which is hidden_size in model.json");
+
+        replace("experts/1.onnx", ExpertGraphs.router(new float[7 * D], 7, D));
+        assertRefused("experts/1.onnx: output logits is [batch, 7]; expected [batch, 4]");
+    }
+
+    @Test
+    void refusesARouterForAnotherNumberOfExperts() throws Exception {
+        replace("router.onnx", ExpertGraphs.router(new float[3 * D], 3, D));
+        assertRefused(
+                "router.onnx: output logits is [batch, 3];"
+                        + " expected [batch, 2], which is num_experts in model.json");
+    }
+
+    @Test
+    void refusesAnEncoderForAnotherInput() throws Exception {
+        edit(json -> json.put("input_size", 5));
+        assertRefused(
+                "encoder.onnx: input hidden is [batch, 3];"
+                        + " expected [batch, 5], which is input_size in model.json");
+    }
+
+    @Test
+    void refusesAFileThatIsNoModel() throws Exception {
+        replace("norm.onnx", "not a model".getBytes(StandardCharsets.UTF_8));
+        assertRefused("norm.onnx: it is not an ONNX model, or damaged: ");
+    }
+
+    private static byte[] expert(int d) {
+        return ExpertGraphs.swiGlu(new float[6 * d], new float[6 * d], new float[6 * d], d, 6);
+    }
+
+    private AbstractStringAssert<?> assertRefused(String message) {
+        return assertThatThrownBy(() -> Bundle.read(root))
+                .isInstanceOf(BundleException.class)
+                .hasMessageContaining(dir.toString())
+                .hasMessageContaining(message)
+                .message();
+    }
+
+    private ObjectNode modelJson() throws IOException {
+        return (ObjectNode) JSON.readTree(root.resolve("model.json").toFile());
+    }
+
+    private void edit(Consumer<ObjectNode> change) throws IOException {
+        ObjectNode json = modelJson();
+        change.accept(json);
+        JSON.writeValue(root.resolve("model.json").toFile(), json);
+    }
+
+    /** Replaces a file and its checksum. */
+    private void replace(String file, byte[] content) throws IOException {
+        Files.write(root.resolve(file), content);
+        edit(json -> json.withObject("/checksums").put(file, Sha256.of(content)));
+    }
+}

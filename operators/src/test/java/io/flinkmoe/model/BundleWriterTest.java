@@ -1,0 +1,114 @@
+package io.flinkmoe.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.flinkmoe.routing.RoutingConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class BundleWriterTest {
+    private static final int D = 2;
+
+    @TempDir Path dir;
+
+    @Test
+    void equalFilesGiveAnEqualVersionAndOtherFilesAnother() throws Exception {
+        assertThat(write("a", 1).spec().version()).isEqualTo(write("b", 1).spec().version());
+        assertThat(write("c", 2).spec().version()).isNotEqualTo(write("d", 3).spec().version());
+    }
+
+    @Test
+    void fillsAnEmptyDirectory() throws Exception {
+        Files.createDirectory(dir.resolve("a"));
+
+        assertThat(write("a", 1).file("router.onnx")).exists();
+    }
+
+    @Test
+    void refusesATargetThatIsTaken() throws Exception {
+        write("a", 1);
+        assertThatThrownBy(() -> write("a", 1))
+                .isInstanceOf(BundleException.class)
+                .hasMessageEndingWith(
+                        "a: the directory is not empty; remove it or give another one");
+
+        Files.createFile(dir.resolve("b"));
+        assertThatThrownBy(() -> write("b", 1))
+                .hasMessageEndingWith("b: it is a file; give a directory for the bundle");
+    }
+
+    @Test
+    void leavesNothingBehindUnlessItFinishes() throws Exception {
+        try (BundleWriter writer = new BundleWriter(dir.resolve("deep/a"))) {
+            writer.add("layers/0/router.onnx", new byte[3]);
+            assertThat(entries(dir.resolve("deep"))).hasSize(1);
+        }
+
+        assertThat(entries(dir.resolve("deep"))).isEmpty();
+    }
+
+    @Test
+    void movesNothingIntoPlaceThatCannotBeRead() throws Exception {
+        assertThatThrownBy(
+                        () -> {
+                            try (BundleWriter writer = new BundleWriter(dir.resolve("a"))) {
+                                writer.add("router.onnx", new byte[3]);
+                                finish(writer);
+                            }
+                        })
+                .isInstanceOf(BundleException.class)
+                .hasMessageContaining("router.onnx: it is not an ONNX model");
+
+        assertThat(entries(dir)).isEmpty();
+    }
+
+    @Test
+    void refusesAFileTwiceAndPathsThatLeave() throws Exception {
+        try (BundleWriter writer = new BundleWriter(dir.resolve("a"))) {
+            writer.add("x", new byte[1]);
+            assertThatThrownBy(() -> writer.add("x", new byte[1]))
+                    .hasMessageContaining("file x is in the bundle already");
+            assertThatThrownBy(() -> writer.add("model.json", new byte[1]))
+                    .hasMessageContaining("file model.json is in the bundle already");
+            assertThatThrownBy(() -> writer.add("../x", new byte[1]))
+                    .hasMessageContaining("file is '../x'; allowed: a path below");
+        }
+    }
+
+    private Bundle write(String name, float weight) throws IOException {
+        try (BundleWriter writer = new BundleWriter(dir.resolve(name))) {
+            writer.add("router.onnx", ExpertGraphs.router(new float[] {weight, 0}, 1, D));
+            return finish(writer);
+        }
+    }
+
+    /** Adds one expert, which is also the shared one, and finishes. */
+    private static Bundle finish(BundleWriter writer) throws IOException {
+        float[] square = new float[D * D];
+        writer.add("expert.onnx", ExpertGraphs.router(square, D, D));
+        LayerSpec layer =
+                new LayerSpec(
+                        RoutingConfig.mixtral(1, 1),
+                        null,
+                        "router.onnx",
+                        ResidualKind.NONE,
+                        List.of("expert.onnx"),
+                        List.of("expert.onnx"));
+        return writer.finish(
+                (version, checksums) ->
+                        new BundleSpec(
+                                1, "b", version, D, D, D, null, null, List.of(layer), checksums));
+    }
+
+    private static List<Path> entries(Path directory) throws IOException {
+        try (Stream<Path> entries = Files.list(directory)) {
+            return entries.toList();
+        }
+    }
+}

@@ -1,0 +1,171 @@
+package io.flinkmoe.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.flinkmoe.tensor.SafetensorsException;
+import io.flinkmoe.tensor.SafetensorsWriter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class CheckpointTest {
+    @TempDir Path dir;
+
+    @BeforeEach
+    void writeConfig() throws Exception {
+        Files.writeString(
+                dir.resolve("config.json"), "{\"n\": 3, \"act\": \"silu\", \"eps\": 0.5}");
+    }
+
+    @Test
+    void readsASingleFile() throws Exception {
+        writeTensor("model.safetensors", "a.weight");
+
+        try (Checkpoint checkpoint = Checkpoint.open(dir)) {
+            assertThat(checkpoint.contains("a.weight")).isTrue();
+            assertThat(checkpoint.contains("b.weight")).isFalse();
+            assertThat(checkpoint.floats("a.weight", 1, 2)).containsExactly(1, 2);
+        }
+    }
+
+    @Test
+    void readsTheShardsOfAnIndex() throws Exception {
+        writeTensor("model-00001-of-00002.safetensors", "a.weight");
+        writeTensor("model-00002-of-00002.safetensors", "b.weight");
+        writeIndex(
+                "{\"a.weight\": \"model-00001-of-00002.safetensors\","
+                        + " \"b.weight\": \"model-00002-of-00002.safetensors\"}");
+
+        try (Checkpoint checkpoint = Checkpoint.open(dir)) {
+            assertThat(checkpoint.floats("a.weight", 1, 2)).containsExactly(1, 2);
+            assertThat(checkpoint.floats("b.weight", 1, 2)).containsExactly(1, 2);
+        }
+    }
+
+    @Test
+    void namesTensorFileAndShapes() throws Exception {
+        writeTensor("model.safetensors", "a.weight");
+
+        try (Checkpoint checkpoint = Checkpoint.open(dir)) {
+            assertThatThrownBy(() -> checkpoint.floats("a.weight", 2, 1))
+                    .isInstanceOf(CheckpointException.class)
+                    .hasMessage(
+                            dir.resolve("model.safetensors")
+                                    + ": tensor a.weight is [1, 2];"
+                                    + " by config.json it must be [2, 1]");
+        }
+    }
+
+    @Test
+    void namesTheNearestOfAMissingTensor() throws Exception {
+        SafetensorsWriter writer = new SafetensorsWriter();
+        for (String name : new String[] {"x", "moe.0.w1", "moe.1.w2", "moe.1.w11", "norm"}) {
+            writer.add(name, new long[0], new float[1]);
+        }
+        writer.writeTo(dir.resolve("model.safetensors"));
+
+        try (Checkpoint checkpoint = Checkpoint.open(dir)) {
+            assertThatThrownBy(() -> checkpoint.floats("moe.1.w1"))
+                    .isInstanceOf(CheckpointException.class)
+                    .hasMessageEndingWith(
+                            "there is no tensor moe.1.w1 among 5;"
+                                    + " near it are [moe.1.w11, moe.0.w1, moe.1.w2]");
+        }
+    }
+
+    @Test
+    void readsTheConfig() throws Exception {
+        writeTensor("model.safetensors", "a.weight");
+
+        try (Checkpoint checkpoint = Checkpoint.open(dir)) {
+            assertThat(checkpoint.positiveInt("n")).isEqualTo(3);
+            assertThat(checkpoint.text("act", "gelu")).isEqualTo("silu");
+            assertThat(checkpoint.text("absent", "gelu")).isEqualTo("gelu");
+            assertThat(checkpoint.positiveFloat("eps", 1f)).isEqualTo(0.5f);
+            assertThat(checkpoint.positiveFloat("absent", 1f)).isEqualTo(1f);
+            assertThatThrownBy(() -> checkpoint.positiveInt("absent"))
+                    .isInstanceOf(CheckpointException.class)
+                    .hasMessageEndingWith(
+                            "config.json: absent is missing; expected an integer of 1 or more");
+            assertThatThrownBy(() -> checkpoint.positiveInt("eps"))
+                    .hasMessageEndingWith("eps is 0.5; expected an integer of 1 or more");
+            assertThatThrownBy(() -> checkpoint.positiveFloat("act", 1f))
+                    .hasMessageEndingWith("act is \"silu\"; expected a number above 0");
+            assertThatThrownBy(() -> checkpoint.text("n", ""))
+                    .hasMessageEndingWith("n is 3; expected a text");
+        }
+    }
+
+    @Test
+    void namesWhatIsMissing() throws Exception {
+        assertRefused(dir, "it holds neither model.safetensors nor model.safetensors.index.json");
+
+        assertRefused(dir.resolve("nowhere"), "there is no such directory");
+
+        Files.delete(dir.resolve("config.json"));
+        assertRefused(dir, "config.json: there is no such file");
+    }
+
+    @Test
+    void namesAMissingShard() throws Exception {
+        writeIndex("{\"a\": \"gone.safetensors\"}");
+
+        try (Checkpoint checkpoint = Checkpoint.open(dir)) {
+            assertThatThrownBy(() -> checkpoint.floats("a"))
+                    .isInstanceOf(SafetensorsException.class)
+                    .hasMessageEndingWith("gone.safetensors: there is no such file");
+        }
+    }
+
+    @Test
+    void refusesJsonThatIsNone() throws Exception {
+        Files.writeString(dir.resolve("config.json"), "{\n\n,}");
+        assertRefused(dir, "config.json: not valid JSON at line 3");
+
+        Files.writeString(dir.resolve("config.json"), "[]");
+        assertRefused(dir, "config.json: it is not a JSON object");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"\"../x\"", "\"/x\"", "\"a/b\"", "\"..\"", "\"\"", "7", "null"})
+    void refusesAnIndexThatPointsElsewhere(String shard) throws Exception {
+        writeIndex("{\"a\": " + shard + "}");
+
+        assertRefused(
+                dir,
+                "index.json: weight_map sends tensor a to "
+                        + shard
+                        + "; expected the name of a file beside it");
+    }
+
+    @Test
+    void refusesAnIndexWithoutWeightMap() throws Exception {
+        writeIndex("[]");
+
+        assertRefused(dir, "weight_map is missing; expected an object from tensors to files");
+    }
+
+    private static void assertRefused(Path directory, String message) {
+        assertThatThrownBy(() -> Checkpoint.open(directory))
+                .isInstanceOf(CheckpointException.class)
+                .hasMessageContaining(message);
+    }
+
+    private void writeTensor(String file, String name) throws IOException {
+        new SafetensorsWriter()
+                .add(name, new long[] {1, 2}, new float[] {1, 2})
+                .writeTo(dir.resolve(file));
+    }
+
+    private void writeIndex(String weightMap) throws IOException {
+        Files.writeString(
+                dir.resolve("model.safetensors.index.json"),
+                "{\"metadata\": {}, \"weight_map\": " + weightMap + "}");
+    }
+}
