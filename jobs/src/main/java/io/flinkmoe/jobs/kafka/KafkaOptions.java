@@ -3,10 +3,17 @@ package io.flinkmoe.jobs.kafka;
 import static org.apache.flink.configuration.ConfigOptions.key;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Properties;
+import java.util.Set;
+import java.util.stream.Stream;
 import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.ReadableConfig;
+import org.apache.kafka.clients.CommonClientConfigs;
 
 /**
  * The Kafka options of the scoring job. Keys are the same on the command line, in YAML and in code.
@@ -157,6 +164,72 @@ public final class KafkaOptions {
                     .withDescription(
                             "The topic for records that cannot be scored: their raw bytes, topic,"
                                     + " partition, offset, and the reason.");
+
+    /**
+     * Checks what can be told from the options alone.
+     *
+     * @throws IllegalConfigurationException with everything that is wrong
+     */
+    static void check(ReadableConfig options) {
+        List<String> wrong = new ArrayList<>();
+        for (ConfigOption<String> required :
+                List.of(BROKERS, SOURCE_TOPIC, SINK_TOPIC, DEAD_LETTER_TOPIC)) {
+            if (options.getOptional(required).orElse("").isBlank()) {
+                wrong.add(required.key() + " is missing");
+            }
+        }
+        List<String> topics =
+                Stream.of(SOURCE_TOPIC, SINK_TOPIC, DEAD_LETTER_TOPIC)
+                        .flatMap(option -> options.getOptional(option).stream())
+                        .toList();
+        if (topics.size() > Set.copyOf(topics).size()) {
+            wrong.add(
+                    "%s, %s and %s must be three topics, but are %s"
+                            .formatted(
+                                    SOURCE_TOPIC.key(),
+                                    SINK_TOPIC.key(),
+                                    DEAD_LETTER_TOPIC.key(),
+                                    topics));
+        }
+        for (ConfigOption<Duration> duration :
+                List.of(
+                        SOURCE_MAX_OUT_OF_ORDERNESS,
+                        SOURCE_IDLE_TIMEOUT,
+                        SOURCE_MAX_DRIFT,
+                        SOURCE_MAX_AHEAD)) {
+            if (options.get(duration).isNegative()) {
+                wrong.add(
+                        "%s is %s, but cannot be negative"
+                                .formatted(duration.key(), options.get(duration)));
+            }
+        }
+        long timeout = options.get(SINK_TRANSACTION_TIMEOUT).toMillis();
+        if (timeout <= 0 || timeout > Integer.MAX_VALUE) {
+            wrong.add(
+                    "%s is %d ms, but must be from 1 ms to %d ms"
+                            .formatted(SINK_TRANSACTION_TIMEOUT.key(), timeout, Integer.MAX_VALUE));
+        }
+        if (options.get(FORMAT) == Format.RAW && options.get(SCHEMAS).size() > 1) {
+            wrong.add(
+                    "%s has %d files, but with %s raw only one can be right: raw records do not say"
+                                    .formatted(
+                                            SCHEMAS.key(),
+                                            options.get(SCHEMAS).size(),
+                                            FORMAT.key())
+                            + " by which schema they were written");
+        }
+        if (!wrong.isEmpty()) {
+            throw new IllegalConfigurationException(String.join("; ", wrong));
+        }
+    }
+
+    /** The user's client properties and the brokers, for any Kafka client. */
+    static Properties clientProperties(ReadableConfig options) {
+        Properties properties = new Properties();
+        properties.putAll(options.get(PROPERTIES));
+        properties.put(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, options.get(BROKERS));
+        return properties;
+    }
 
     /** How records are encoded. */
     public enum Format {
