@@ -8,11 +8,9 @@ import io.flinkmoe.stream.Arrival;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Properties;
-import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
-import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.ReadableConfig;
@@ -100,12 +98,6 @@ public final class ScoringJob {
         job.set(PipelineOptions.AUTO_GENERATE_UIDS, false);
         env.configure(job);
 
-        RuntimeExecutionMode mode = env.getConfiguration().get(ExecutionOptions.RUNTIME_MODE);
-        if (mode != RuntimeExecutionMode.STREAMING) {
-            throw new IllegalConfigurationException(
-                    "%s is %s, but only STREAMING can be: windows, capacity and order need watermarks"
-                            .formatted(ExecutionOptions.RUNTIME_MODE.key(), mode));
-        }
         if (env.getConfiguration()
                 .getOptional(CheckpointingOptions.CHECKPOINTING_INTERVAL)
                 .isEmpty()) {
@@ -133,24 +125,26 @@ public final class ScoringJob {
             ReadableConfig options, TokenDeserializer deserializer) {
         Properties properties = KafkaOptions.clientProperties(options);
         properties.putIfAbsent(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
-        OffsetsInitializer start =
-                switch (options.get(KafkaOptions.SOURCE_START)) {
-                    case EARLIEST -> OffsetsInitializer.earliest();
-                    case LATEST -> OffsetsInitializer.latest();
-                    case COMMITTED ->
-                            OffsetsInitializer.committedOffsets(OffsetResetStrategy.EARLIEST);
-                };
         KafkaSourceBuilder<Arrival> builder =
                 KafkaSource.<Arrival>builder()
                         .setProperties(properties)
                         .setGroupId(options.get(KafkaOptions.SOURCE_GROUP_ID))
                         .setTopics(options.get(KafkaOptions.SOURCE_TOPIC))
-                        .setStartingOffsets(start)
+                        .setStartingOffsets(start(options))
                         .setDeserializer(deserializer);
         if (options.get(KafkaOptions.SOURCE_STOP) == Stop.LATEST) {
             builder.setBounded(OffsetsInitializer.latest());
         }
         return builder.build();
+    }
+
+    @SuppressWarnings("deprecation") // OffsetResetStrategy: the connector takes no other.
+    private static OffsetsInitializer start(ReadableConfig options) {
+        return switch (options.get(KafkaOptions.SOURCE_START)) {
+            case EARLIEST -> OffsetsInitializer.earliest();
+            case LATEST -> OffsetsInitializer.latest();
+            case COMMITTED -> OffsetsInitializer.committedOffsets(OffsetResetStrategy.EARLIEST);
+        };
     }
 
     static WatermarkStrategy<Arrival> watermarks(ReadableConfig options) {
@@ -182,14 +176,7 @@ public final class ScoringJob {
         Properties properties = KafkaOptions.clientProperties(options);
         properties.put(
                 ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
-                Math.toIntExact(options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT).toMillis()));
-        String prefix =
-                options.getOptional(KafkaOptions.SINK_TRANSACTIONAL_ID_PREFIX)
-                        .orElseGet(
-                                () ->
-                                        options.get(KafkaOptions.SOURCE_GROUP_ID)
-                                                + "-"
-                                                + options.get(KafkaOptions.SINK_TOPIC));
+                String.valueOf(options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT).toMillis()));
         KafkaSink<T> sink =
                 KafkaSink.<T>builder()
                         .setKafkaProducerConfig(properties)
@@ -199,9 +186,17 @@ public final class ScoringJob {
                                 options.get(KafkaOptions.SINK_DELIVERY) == Delivery.EXACTLY_ONCE
                                         ? DeliveryGuarantee.EXACTLY_ONCE
                                         : DeliveryGuarantee.AT_LEAST_ONCE)
-                        .setTransactionalIdPrefix(prefix + "-" + uid)
+                        .setTransactionalIdPrefix(transactionalIdPrefix(options) + "-" + uid)
                         .build();
         // As parallel as what it writes, so that the two are chained.
         stream.sinkTo(sink).uid(uid).name(uid).setParallelism(stream.getParallelism());
+    }
+
+    private static String transactionalIdPrefix(ReadableConfig options) {
+        return options.getOptional(KafkaOptions.SINK_TRANSACTIONAL_ID_PREFIX)
+                .orElse(
+                        options.get(KafkaOptions.SOURCE_GROUP_ID)
+                                + "-"
+                                + options.get(KafkaOptions.SINK_TOPIC));
     }
 }

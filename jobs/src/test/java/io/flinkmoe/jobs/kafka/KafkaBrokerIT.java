@@ -1,5 +1,6 @@
 package io.flinkmoe.jobs.kafka;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -8,15 +9,9 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,7 +29,9 @@ class KafkaBrokerIT {
             produce(broker, "aborted", false);
             produce(broker, "committed", true);
 
-            assertThat(read(broker, "events", 3)).containsExactly("committed");
+            assertThat(TestTopics.readCommitted(broker.bootstrapServers(), "events"))
+                    .extracting(record -> new String(record.value(), UTF_8))
+                    .containsExactly("committed");
             assertThatThrownBy(() -> broker.createTopic("events", 3))
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("cannot make the topic events")
@@ -47,25 +44,19 @@ class KafkaBrokerIT {
 
     @Test
     void saysWhyItCannotUseADirectory() throws IOException {
-        Path file = Files.createFile(dir.resolve("data"));
+        Files.createFile(dir.resolve("data"));
 
         assertThatThrownBy(() -> KafkaBroker.start(dir))
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining(file.toString());
+                .hasMessageContaining("cannot prepare " + dir)
+                .hasMessageContaining("give it an empty directory");
     }
 
     private static void produce(KafkaBroker broker, String value, boolean commit) {
         Map<String, Object> config =
-                Map.of(
-                        "bootstrap.servers",
-                        broker.bootstrapServers(),
-                        "transactional.id",
-                        "test",
-                        "key.serializer",
-                        StringSerializer.class,
-                        "value.serializer",
-                        StringSerializer.class);
-        try (KafkaProducer<String, String> producer = new KafkaProducer<>(config)) {
+                Map.of("bootstrap.servers", broker.bootstrapServers(), "transactional.id", "test");
+        try (KafkaProducer<String, String> producer =
+                new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
             producer.initTransactions();
             producer.beginTransaction();
             producer.send(new ProducerRecord<>("events", value));
@@ -76,37 +67,5 @@ class KafkaBrokerIT {
                 producer.abortTransaction();
             }
         }
-    }
-
-    /** What a read_committed consumer finds, up to the end of each partition. */
-    private static List<String> read(KafkaBroker broker, String topic, int partitions) {
-        Map<String, Object> config =
-                Map.of(
-                        "bootstrap.servers",
-                        broker.bootstrapServers(),
-                        "isolation.level",
-                        "read_committed",
-                        "auto.offset.reset",
-                        "earliest",
-                        "key.deserializer",
-                        StringDeserializer.class,
-                        "value.deserializer",
-                        StringDeserializer.class);
-        List<TopicPartition> all = new ArrayList<>();
-        for (int i = 0; i < partitions; i++) {
-            all.add(new TopicPartition(topic, i));
-        }
-        List<String> values = new ArrayList<>();
-        try (KafkaConsumer<String, String> consumer = new KafkaConsumer<>(config)) {
-            consumer.assign(all);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(all);
-            long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
-            while (ends.entrySet().stream()
-                    .anyMatch(e -> consumer.position(e.getKey()) < e.getValue())) {
-                assertThat(System.nanoTime()).isLessThan(deadline);
-                consumer.poll(Duration.ofMillis(100)).forEach(record -> values.add(record.value()));
-            }
-        }
-        return values;
     }
 }
