@@ -26,9 +26,11 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericData;
 import org.apache.avro.generic.GenericRecord;
+import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.message.BinaryMessageEncoder;
 import org.apache.avro.specific.SpecificDatumReader;
 import org.apache.flink.api.common.RuntimeExecutionMode;
@@ -37,6 +39,9 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.ProcessFunction;
+import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
+import org.apache.flink.util.Collector;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -72,14 +77,23 @@ class ScoringJobIT {
     }
 
     @Test
-    void scoresEachGoodRecordOnceAndExplainsEachBadOne() throws Exception {
+    void scoresEachGoodRecordOnceAndExplainsEachBadOneAlthoughItFailsOnTheWay() throws Exception {
         Path schema = Files.writeString(dir.resolve("nullable.avsc"), NULLABLE.toString());
         Configuration options = options("mixed", 3);
         options.set(KafkaOptions.SCHEMAS, List.of(schema.toString()));
         Map<Integer, Map<Long, String>> reasons = produceGoodAndBad("mixed-in");
 
-        run(options, 2);
+        options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(100));
+        StreamExecutionEnvironment env = environment(2);
+        ScoringJob.build(env, options)
+                .scored()
+                .process(new FailOnce())
+                .uid("fail-once")
+                .sinkTo(new DiscardingSink<>())
+                .uid("discard");
+        env.execute();
 
+        assertThat(FailOnce.FAILED).isTrue();
         Map<String, Long> lastPosition = new HashMap<>();
         Set<String> seen = new HashSet<>();
         for (ConsumerRecord<byte[], byte[]> record : read("mixed-out")) {
@@ -127,10 +141,7 @@ class ScoringJobIT {
         List<Long> positions = new ArrayList<>();
         for (ConsumerRecord<byte[], byte[]> record : read("raw-out")) {
             positions.add(
-                    reader.read(
-                                    null,
-                                    org.apache.avro.io.DecoderFactory.get()
-                                            .binaryDecoder(record.value(), null))
+                    reader.read(null, DecoderFactory.get().binaryDecoder(record.value(), null))
                             .getPosition());
         }
         assertThat(positions).hasSize(100).isSorted();
@@ -327,15 +338,17 @@ class ScoringJobIT {
     }
 
     private static void build(Configuration options) throws IOException {
-        ScoringJob.build(
-                StreamExecutionEnvironment.createLocalEnvironment(1, new Configuration()), options);
+        ScoringJob.build(environment(1), options);
     }
 
     private static void run(Configuration options, int parallelism) throws Exception {
-        StreamExecutionEnvironment env =
-                StreamExecutionEnvironment.createLocalEnvironment(parallelism, new Configuration());
+        StreamExecutionEnvironment env = environment(parallelism);
         ScoringJob.build(env, options);
-        env.execute("scoring");
+        env.execute();
+    }
+
+    private static StreamExecutionEnvironment environment(int parallelism) {
+        return StreamExecutionEnvironment.createLocalEnvironment(parallelism, new Configuration());
     }
 
     private static KafkaProducer<byte[], byte[]> producer() {
@@ -344,5 +357,23 @@ class ScoringJobIT {
 
     private static List<ConsumerRecord<byte[], byte[]>> read(String topic) {
         return TestTopics.readCommitted(broker.bootstrapServers(), topic);
+    }
+
+    /** Fails the job, once, on the way through the tokens. */
+    private static final class FailOnce
+            extends ProcessFunction<io.flinkmoe.stream.ScoredToken, Integer> {
+
+        private static final long serialVersionUID = 1L;
+        private static final AtomicBoolean FAILED = new AtomicBoolean();
+
+        private int seen;
+
+        @Override
+        public void processElement(
+                io.flinkmoe.stream.ScoredToken token, Context context, Collector<Integer> out) {
+            if (++seen == GOOD / 4 && FAILED.compareAndSet(false, true)) {
+                throw new IllegalStateException("fails once, as this test wants");
+            }
+        }
     }
 }
