@@ -42,7 +42,7 @@ public final class KafkaOptions {
                     .enumType(Format.class)
                     .defaultValue(Format.AVRO)
                     .withDescription(
-                            "How records are encoded: 'avro' is Avro's single-object encoding, whose"
+                            "How records are encoded, in and out: 'avro' is Avro's single-object encoding, whose"
                                     + " header says by which schema a record was written; 'raw' is"
                                     + " bare Avro, without a header.");
 
@@ -62,7 +62,9 @@ public final class KafkaOptions {
             key("moe.source.topic")
                     .stringType()
                     .noDefaultValue()
-                    .withDescription("The topic that tokens are read from.");
+                    .withDescription(
+                            "The topic that tokens are read from; of transactions, what is"
+                                    + " committed, unless moe.kafka.properties sets isolation.level.");
 
     public static final ConfigOption<String> SOURCE_GROUP_ID =
             key("moe.source.group-id")

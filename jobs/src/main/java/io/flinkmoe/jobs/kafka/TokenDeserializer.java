@@ -115,11 +115,12 @@ final class TokenDeserializer implements KafkaRecordDeserializationSchema<Arriva
         if (written < 0 || timestamp <= written || timestamp - written <= maxAhead) {
             return null;
         }
-        return "timestamp %s is more than %d s beyond its record's, %s"
+        return "timestamp %s is beyond its record's, %s, by more than %s (%s)"
                 .formatted(
                         Instant.ofEpochMilli(timestamp),
-                        maxAhead / 1000,
-                        Instant.ofEpochMilli(written));
+                        Instant.ofEpochMilli(written),
+                        KafkaOptions.SOURCE_MAX_AHEAD.key(),
+                        Duration.ofMillis(maxAhead));
     }
 
     private static Arrival deadLetter(ConsumerRecord<byte[], byte[]> record, String reason) {

@@ -1,6 +1,11 @@
 package io.flinkmoe.jobs.kafka;
 
+import static io.flinkmoe.jobs.kafka.GoodAndBadRecords.BAD;
+import static io.flinkmoe.jobs.kafka.GoodAndBadRecords.GOOD;
+import static io.flinkmoe.jobs.kafka.GoodAndBadRecords.START;
+import static io.flinkmoe.jobs.kafka.GoodAndBadRecords.STREAMS;
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.apache.flink.core.execution.SavepointFormatType.NATIVE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -9,38 +14,33 @@ import io.flinkmoe.schemas.ScoredToken;
 import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.stream.MoeOptions;
 import java.io.IOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.apache.avro.Schema;
-import org.apache.avro.generic.GenericData;
-import org.apache.avro.generic.GenericRecord;
+import java.util.function.BooleanSupplier;
 import org.apache.avro.io.DecoderFactory;
-import org.apache.avro.message.BinaryMessageEncoder;
 import org.apache.avro.specific.SpecificDatumReader;
 import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.ProcessFunction;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
+import org.apache.flink.streaming.api.graph.StreamNode;
 import org.apache.flink.util.Collector;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -52,11 +52,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ScoringJobIT {
-
-    private static final int GOOD = 10_000;
-    private static final int BAD = 1_000;
-    private static final int STREAMS = 50;
-    private static final long START = 991_000_000_000L;
 
     @TempDir static Path dir;
 
@@ -76,14 +71,16 @@ class ScoringJobIT {
         }
     }
 
+    /** The job fails after its first checkpoint: what it had written since must not show. */
     @Test
-    void scoresEachGoodRecordOnceAndExplainsEachBadOneAlthoughItFailsOnTheWay() throws Exception {
-        Path schema = Files.writeString(dir.resolve("nullable.avsc"), NULLABLE.toString());
+    void scoresEachGoodRecordOnceAndExplainsEachBadOneAlthoughItFails() throws Exception {
+        Path schema =
+                Files.writeString(
+                        dir.resolve("nullable.avsc"), GoodAndBadRecords.NULLABLE.toString());
         Configuration options = options("mixed", 3);
         options.set(KafkaOptions.SCHEMAS, List.of(schema.toString()));
-        Map<Integer, Map<Long, String>> reasons = produceGoodAndBad("mixed-in");
-
-        options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(100));
+        options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.NEVER);
+        List<GoodAndBadRecords.Input> inputs = GoodAndBadRecords.shuffled("mixed-in");
         StreamExecutionEnvironment env = environment(2);
         ScoringJob.build(env, options)
                 .scored()
@@ -91,34 +88,54 @@ class ScoringJobIT {
                 .uid("fail-once")
                 .sinkTo(new DiscardingSink<>())
                 .uid("discard");
-        env.execute();
+
+        Map<Origin, String> reasons = produce(inputs.subList(0, inputs.size() / 2));
+        JobClient job = env.executeAsync();
+        await(() -> !read("mixed-out").isEmpty());
+        reasons.putAll(produce(inputs.subList(inputs.size() / 2, inputs.size())));
+        await(() -> read("mixed-out").size() >= GOOD && read("mixed-dead").size() >= BAD);
+        job.stopWithSavepoint(true, dir.resolve("savepoint").toUri().toString(), NATIVE)
+                .get(1, TimeUnit.MINUTES);
 
         assertThat(FailOnce.FAILED).isTrue();
-        Map<String, Long> lastPosition = new HashMap<>();
-        Set<String> seen = new HashSet<>();
-        for (ConsumerRecord<byte[], byte[]> record : read("mixed-out")) {
+        assertScored(read("mixed-out"));
+        assertDeadLetters(read("mixed-dead"), reasons);
+    }
+
+    private static void assertScored(List<ConsumerRecord<byte[], byte[]>> records)
+            throws IOException {
+        Map<String, Long> last = new HashMap<>();
+        Set<Long> positions = new HashSet<>();
+        for (ConsumerRecord<byte[], byte[]> record : records) {
             ScoredToken token = ScoredToken.fromByteBuffer(ByteBuffer.wrap(record.value()));
-            assertThat(seen.add(token.getStream() + "#" + token.getPosition())).isTrue();
-            Long last = lastPosition.put(token.getStream(), token.getPosition());
-            assertThat(token.getPosition()).isGreaterThan(last == null ? -1 : last);
+            long position = token.getPosition();
+            assertThat(positions.add(position)).as("only one %d", position).isTrue();
+            Long before = last.put(token.getStream(), position);
+            assertThat(position)
+                    .as("in the order of its stream")
+                    .isGreaterThan(before == null ? -1 : before);
             assertThat(record.key()).isEqualTo(token.getStream().getBytes(UTF_8));
+            assertThat(token.getStream()).isEqualTo("stream-" + position % STREAMS);
+            assertThat(token.getTimestamp().toEpochMilli()).isEqualTo(START + position);
             assertThat(token.getValues()).hasSize(1);
             assertThat(token.getValues().get(0)).isBetween(0f, 1f);
             assertThat(token.getLayers().get(0).getChoices()).hasSize(2);
         }
-        assertThat(seen).hasSize(GOOD);
+        assertThat(positions).hasSize(GOOD);
+    }
 
-        Map<Integer, Map<Long, String>> found = new HashMap<>();
-        for (ConsumerRecord<byte[], byte[]> record : read("mixed-dead")) {
+    private static void assertDeadLetters(
+            List<ConsumerRecord<byte[], byte[]>> records, Map<Origin, String> reasons)
+            throws IOException {
+        Map<Origin, String> found = new HashMap<>();
+        for (ConsumerRecord<byte[], byte[]> record : records) {
             DeadLetter letter = DeadLetter.fromByteBuffer(ByteBuffer.wrap(record.value()));
-            assertThat(letter.getTopic()).isEqualTo("mixed-in");
-            String before =
-                    found.computeIfAbsent(letter.getPartition(), p -> new HashMap<>())
-                            .put(letter.getOffset(), withoutInstants(letter.getReason()));
-            assertThat(before).as("the same record twice").isNull();
+            found.put(
+                    new Origin(letter.getTopic(), letter.getPartition(), letter.getOffset()),
+                    withoutInstants(letter.getReason()));
         }
-        assertThat(found).isEqualTo(reasons);
-        assertThat(found.values().stream().mapToInt(Map::size).sum()).isEqualTo(BAD);
+        assertThat(found).isEqualTo(reasons).hasSize(BAD);
+        assertThat(records).hasSize(BAD);
     }
 
     @Test
@@ -148,31 +165,28 @@ class ScoringJobIT {
     }
 
     @Test
-    void namesEveryMissingTopic() throws IOException {
-        Configuration options = options("missing", 1);
-        options.set(KafkaOptions.SOURCE_TOPIC, "nobody-made-this");
-        options.set(KafkaOptions.DEAD_LETTER_TOPIC, "nor-this");
+    void laysOutTheJobUnderItsUidsAndSettings() throws IOException {
+        Configuration options = options("layout", 2);
+        options.setString("moe.kafka.properties", "client.rack:secret");
+        StreamExecutionEnvironment env = environment(3);
 
-        assertThatThrownBy(() -> build(options))
-                .isInstanceOf(IOException.class)
-                .hasMessage(
-                        "at the brokers %s the topic nobody-made-this (moe.source.topic) does not"
-                                + " exist, the topic nor-this (moe.dead-letter.topic) does not"
-                                + " exist; create what is missing, or correct the option",
-                        broker.bootstrapServers());
-    }
+        ScoringJob.build(env, options);
 
-    @Test
-    void refusesTransactionsLongerThanTheBrokerAllows() throws IOException {
-        Configuration options = options("long", 1);
-        options.set(KafkaOptions.SINK_TRANSACTION_TIMEOUT, Duration.ofHours(1));
-
-        assertThatThrownBy(() -> build(options))
-                .isInstanceOf(IOException.class)
-                .hasMessage(
-                        "moe.sink.transaction-timeout is 3600000 ms, but the brokers %s allow"
-                                + " transaction.max.timeout.ms=900000: lower the one or raise the other",
-                        broker.bootstrapServers());
+        assertThat(env.getConfiguration().toMap())
+                .containsEntry("pipeline.object-reuse", "true")
+                .containsEntry("pipeline.generic-types", "false")
+                .containsEntry("pipeline.auto-generate-uids", "false")
+                .containsEntry("execution.checkpointing.mode", "EXACTLY_ONCE")
+                .doesNotContainKey("moe.kafka.properties");
+        Map<String, Integer> parallelism = new HashMap<>();
+        for (StreamNode node : env.getStreamGraph().getStreamNodes()) {
+            parallelism.put(node.getTransformationUID(), node.getParallelism());
+        }
+        assertThat(parallelism)
+                .containsEntry("token-source", 2)
+                .containsEntry("scored-token-sink", 3)
+                .containsEntry("dead-letter-sink", 2)
+                .doesNotContainKey(null);
     }
 
     @Test
@@ -185,140 +199,30 @@ class ScoringJobIT {
                 .hasMessageContaining("execution.runtime-mode is BATCH");
     }
 
-    @Test
-    void saysSoonThatNobodyListens() throws IOException {
-        int port;
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            port = socket.getLocalPort();
-        }
-        assertDoesNotAnswer("127.0.0.1:" + port);
-    }
+    private record Origin(String topic, int partition, long offset) {}
 
-    @Test
-    void saysSoonThatAListenerIsSilent() throws IOException {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            assertDoesNotAnswer("127.0.0.1:" + socket.getLocalPort());
-        }
-    }
-
-    @Test
-    void saysAtOnceThatAHostIsUnknown() throws IOException {
-        assertDoesNotAnswer("no-such-host.invalid:9092");
-    }
-
-    private static void assertDoesNotAnswer(String brokers) {
-        Configuration options = new Configuration();
-        options.set(KafkaOptions.BROKERS, brokers);
-        options.set(KafkaOptions.SOURCE_TOPIC, "in");
-        options.set(KafkaOptions.SINK_TOPIC, "out");
-        options.set(KafkaOptions.DEAD_LETTER_TOPIC, "dead");
-        options.set(MoeOptions.BUNDLE, bundle.toString());
-        long start = System.nanoTime();
-
-        assertThatThrownBy(() -> build(options))
-                .isInstanceOf(IOException.class)
-                .hasMessageStartingWith("the Kafka brokers " + brokers + " do not answer")
-                .hasMessageContaining("check moe.kafka.brokers");
-        assertThat(Duration.ofNanos(System.nanoTime() - start)).isLessThan(Duration.ofSeconds(15));
-    }
-
-    /** Eight kinds of bad records, shuffled among the good; gives the reason by origin. */
-    private static Map<Integer, Map<Long, String>> produceGoodAndBad(String topic)
+    /** Gives the reason that each bad record should come back with, by where it is. */
+    private static Map<Origin, String> produce(List<GoodAndBadRecords.Input> inputs)
             throws Exception {
-        Random random = new Random(1);
-        List<Boolean> order = new ArrayList<>(Collections.nCopies(GOOD, true));
-        order.addAll(Collections.nCopies(BAD, false));
-        Collections.shuffle(order, random);
-        List<Map.Entry<String, byte[]>> kinds = badRecords(random);
-        TokenEncoder encoder = TokenEncoder.singleObject();
-        Map<Future<RecordMetadata>, String> sent = new LinkedHashMap<>();
-        int good = 0;
-        int bad = 0;
+        Map<Future<RecordMetadata>, String> bad = new HashMap<>();
         try (KafkaProducer<byte[], byte[]> producer = producer()) {
-            for (boolean isGood : order) {
-                if (isGood) {
-                    String stream = "stream-" + good % STREAMS;
-                    float[] values = FlightsBundle.features(random);
-                    byte[] value = encoder.encode(stream, good, START + good, values);
-                    producer.send(new ProducerRecord<>(topic, stream.getBytes(UTF_8), value));
-                    good++;
-                } else {
-                    Map.Entry<String, byte[]> kind = kinds.get(bad++ % kinds.size());
-                    sent.put(
-                            producer.send(new ProducerRecord<>(topic, kind.getValue())),
-                            kind.getKey());
+            for (GoodAndBadRecords.Input input : inputs) {
+                Future<RecordMetadata> sent = producer.send(input.record());
+                if (input.reason() != null) {
+                    bad.put(sent, input.reason());
                 }
             }
         }
-        Map<Integer, Map<Long, String>> reasons = new HashMap<>();
-        for (Map.Entry<Future<RecordMetadata>, String> record : sent.entrySet()) {
-            RecordMetadata origin = record.getKey().get();
-            reasons.computeIfAbsent(origin.partition(), p -> new HashMap<>())
-                    .put(origin.offset(), record.getValue());
+        Map<Origin, String> reasons = new HashMap<>();
+        for (Map.Entry<Future<RecordMetadata>, String> record : bad.entrySet()) {
+            RecordMetadata at = record.getKey().get();
+            reasons.put(new Origin(at.topic(), at.partition(), at.offset()), record.getValue());
         }
         return reasons;
     }
 
-    /** A value by its reason. */
-    private static List<Map.Entry<String, byte[]>> badRecords(Random random) throws IOException {
-        TokenEncoder encoder = TokenEncoder.singleObject();
-        float[] values = FlightsBundle.features(random);
-        float[] nan = values.clone();
-        nan[3] = Float.NaN;
-        float[] infinite = values.clone();
-        infinite[0] = Float.NEGATIVE_INFINITY;
-        byte[] good = encoder.encode("s", 1, START, values);
-        long ahead = System.currentTimeMillis() + Duration.ofDays(1).toMillis();
-        Map<String, byte[]> kinds = new LinkedHashMap<>();
-        kinds.put(
-                "values has 9 entries; the model takes 10",
-                encoder.encode("s", 1, START, Arrays.copyOf(values, 9)));
-        kinds.put(
-                "values[3] is NaN; only finite values are allowed",
-                encoder.encode("s", 1, START, nan));
-        kinds.put(
-                "values[0] is -Infinity; only finite values are allowed",
-                encoder.encode("s", 1, START, infinite));
-        kinds.put("stream is null", withoutStream(values));
-        kinds.put(
-                "not Avro single-object encoding: starts with 7B 22",
-                "{\"stream\": \"s\"}".getBytes(UTF_8));
-        kinds.put("ends in the middle of `values`", Arrays.copyOf(good, good.length - 6));
-        kinds.put(
-                "timestamp * is more than 3600 s beyond its record's, *",
-                encoder.encode("s", 1, ahead, values));
-        kinds.put("the record has no value (a tombstone)", null);
-        return new ArrayList<>(kinds.entrySet());
-    }
-
     private static String withoutInstants(String reason) {
         return reason.replaceAll("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z", "*");
-    }
-
-    private static final Schema NULLABLE =
-            new Schema.Parser()
-                    .parse(
-                            """
-                            {"type": "record", "name": "MaybeToken", "fields": [
-                              {"name": "values", "type": {"type": "array", "items": "float"}},
-                              {"name": "stream", "type": ["null", "string"]},
-                              {"name": "position", "type": "long"},
-                              {"name": "timestamp", "type": "long"}
-                            ]}
-                            """);
-
-    private static byte[] withoutStream(float[] values) throws IOException {
-        List<Float> boxed = new ArrayList<>();
-        for (float value : values) {
-            boxed.add(value);
-        }
-        GenericRecord record = new GenericData.Record(NULLABLE);
-        record.put("values", boxed);
-        record.put("position", 1L);
-        record.put("timestamp", START);
-        ByteBuffer bytes =
-                new BinaryMessageEncoder<GenericRecord>(GenericData.get(), NULLABLE).encode(record);
-        return Arrays.copyOfRange(bytes.array(), bytes.arrayOffset(), bytes.limit());
     }
 
     /** Options of a job between three new topics that begin with the given name. */
@@ -351,6 +255,13 @@ class ScoringJobIT {
         return StreamExecutionEnvironment.createLocalEnvironment(parallelism, new Configuration());
     }
 
+    private static void await(BooleanSupplier condition) {
+        long deadline = System.nanoTime() + Duration.ofMinutes(2).toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).as("time to wait").isLessThan(deadline);
+        }
+    }
+
     private static KafkaProducer<byte[], byte[]> producer() {
         return TestTopics.producer(broker.bootstrapServers());
     }
@@ -359,19 +270,17 @@ class ScoringJobIT {
         return TestTopics.readCommitted(broker.bootstrapServers(), topic);
     }
 
-    /** Fails the job, once, on the way through the tokens. */
+    /** Fails the job, once, on the way through its second half. */
     private static final class FailOnce
             extends ProcessFunction<io.flinkmoe.stream.ScoredToken, Integer> {
 
         private static final long serialVersionUID = 1L;
         private static final AtomicBoolean FAILED = new AtomicBoolean();
 
-        private int seen;
-
         @Override
         public void processElement(
                 io.flinkmoe.stream.ScoredToken token, Context context, Collector<Integer> out) {
-            if (++seen == GOOD / 4 && FAILED.compareAndSet(false, true)) {
+            if (token.position() > GOOD * 3 / 4 && FAILED.compareAndSet(false, true)) {
                 throw new IllegalStateException("fails once, as this test wants");
             }
         }

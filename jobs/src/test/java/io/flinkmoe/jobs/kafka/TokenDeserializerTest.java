@@ -78,8 +78,8 @@ class TokenDeserializerTest {
         assertThat(reason(deserialize(token(WRITTEN + HOUR, 1f, 2f), WRITTEN))).isEmpty();
         assertThat(reason(deserialize(token(WRITTEN + HOUR + 1, 1f, 2f), WRITTEN)))
                 .hasValue(
-                        "timestamp 2001-09-09T02:46:40.001Z is more than 3600 s beyond its"
-                                + " record's, 2001-09-09T01:46:40Z");
+                        "timestamp 2001-09-09T02:46:40.001Z is beyond its record's,"
+                                + " 2001-09-09T01:46:40Z, by more than moe.source.max-ahead (PT1H)");
         assertThat(reason(deserialize(token(0, 1f, 2f), WRITTEN))).isEmpty();
     }
 
