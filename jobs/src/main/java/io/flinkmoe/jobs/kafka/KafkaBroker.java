@@ -1,0 +1,284 @@
+package io.flinkmoe.jobs.kafka;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import kafka.tools.StorageTool;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+
+/**
+ * A Kafka broker of one node (KRaft) on 127.0.0.1, in a JVM of its own, for the demo and for tests.
+ * It takes Kafka's classes from the class path of the running JVM, and ends with it at the latest.
+ */
+public final class KafkaBroker implements AutoCloseable {
+
+    private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
+    private static final Duration STOP_TIMEOUT = Duration.ofSeconds(10);
+    private static final int LOG_LINES_IN_ERRORS = 30;
+
+    private final Process process;
+    private final Path log;
+    private final String bootstrapServers;
+    private final Thread killer;
+
+    private KafkaBroker(Process process, Path log, int port) {
+        this.process = process;
+        this.log = log;
+        bootstrapServers = "127.0.0.1:" + port;
+        killer = new Thread(process::destroyForcibly, "kafka-broker-killer");
+        Runtime.getRuntime().addShutdownHook(killer);
+    }
+
+    /**
+     * Starts a broker and waits until it answers.
+     *
+     * @param dir where its data and its log ({@code broker.log}) go; made if missing, and not the
+     *     directory of an earlier broker
+     * @throws IOException if it does not come up within 60 s, with the end of its log
+     */
+    public static KafkaBroker start(Path dir) throws IOException {
+        Files.createDirectories(dir);
+        int[] ports = freePorts(2);
+        Path config = dir.resolve("server.properties");
+        Files.writeString(config, serverProperties(dir.resolve("data"), ports[0], ports[1]));
+        Path logging = dir.resolve("log4j2.properties");
+        Files.writeString(logging, LOGGING);
+        Path log = dir.resolve("broker.log");
+        format(config);
+        Process process =
+                new ProcessBuilder(
+                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                                "-Xmx384m",
+                                "-XX:+UseSerialGC",
+                                "-Dlog4j2.configurationFile=" + logging.toUri(),
+                                "-cp",
+                                System.getProperty("java.class.path"),
+                                "kafka.Kafka",
+                                config.toString())
+                        .redirectErrorStream(true)
+                        .redirectOutput(log.toFile())
+                        .start();
+        KafkaBroker broker = new KafkaBroker(process, log, ports[0]);
+        try {
+            broker.awaitStart(ports[0]);
+        } catch (IOException | RuntimeException e) {
+            broker.close();
+            throw e;
+        }
+        return broker;
+    }
+
+    /** Where clients connect: host:port. */
+    public String bootstrapServers() {
+        return bootstrapServers;
+    }
+
+    /** Makes a topic, and waits until all its partitions have a leader. */
+    public void createTopic(String name, int partitions) throws IOException {
+        try (Admin admin = admin()) {
+            admin.createTopics(List.of(new NewTopic(name, partitions, (short) 1)))
+                    .all()
+                    .get(START_TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+            while (!hasLeaders(admin, name)) {
+                pause();
+            }
+        } catch (ExecutionException | TimeoutException | InterruptedException e) {
+            throw new IOException(
+                    "cannot make the topic %s at %s: %s"
+                            .formatted(name, bootstrapServers, cause(e)),
+                    cause(e));
+        }
+    }
+
+    /** Ends the broker; its data and its log stay in the directory. */
+    @Override
+    public void close() {
+        process.destroy();
+        try {
+            if (!process.waitFor(STOP_TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+            }
+        } catch (InterruptedException e) {
+            process.destroyForcibly();
+            Thread.currentThread().interrupt();
+        }
+        try {
+            Runtime.getRuntime().removeShutdownHook(killer);
+        } catch (IllegalStateException e) {
+            // The JVM is ending: the hook has nothing left to kill.
+        }
+    }
+
+    /** The log directory must carry a cluster id before a broker takes it. */
+    private static void format(Path config) throws IOException {
+        ByteArrayOutputStream output = new ByteArrayOutputStream();
+        String[] args = {"format", "-t", Uuid.randomUuid().toString(), "-c", config.toString()};
+        String problem =
+                "cannot prepare %s for a Kafka broker; give it an empty directory: "
+                        .formatted(config.getParent());
+        int code;
+        try (PrintStream out = new PrintStream(output, true, StandardCharsets.UTF_8)) {
+            code = StorageTool.execute(args, out);
+        } catch (RuntimeException e) {
+            throw new IOException(problem + e.getMessage(), e);
+        }
+        if (code != 0) {
+            throw new IOException(problem + output.toString(StandardCharsets.UTF_8));
+        }
+    }
+
+    /** First the port, so that no client complains of a broker that is not there yet. */
+    private void awaitStart(int port) throws IOException {
+        long deadline = System.nanoTime() + START_TIMEOUT.toNanos();
+        while (!accepts(port)) {
+            if (!process.isAlive() || System.nanoTime() > deadline) {
+                throw startFailure(null);
+            }
+            pause();
+        }
+        try (Admin admin = admin()) {
+            admin.describeCluster().nodes().get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+        } catch (ExecutionException | TimeoutException | InterruptedException e) {
+            throw startFailure(cause(e));
+        }
+    }
+
+    private static boolean accepts(int port) {
+        try (Socket socket = new Socket()) {
+            socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 1000);
+            return true;
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private static void pause() throws IOException {
+        try {
+            Thread.sleep(50);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while the Kafka broker was starting", e);
+        }
+    }
+
+    private Admin admin() {
+        return Admin.create(
+                Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, (Object) bootstrapServers));
+    }
+
+    /** The controller knows a new topic a moment before the broker does. */
+    private static boolean hasLeaders(Admin admin, String topic)
+            throws InterruptedException, ExecutionException {
+        try {
+            return admin
+                    .describeTopics(List.of(topic))
+                    .allTopicNames()
+                    .get()
+                    .get(topic)
+                    .partitions()
+                    .stream()
+                    .allMatch(partition -> partition.leader() != null);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof UnknownTopicOrPartitionException) {
+                return false;
+            }
+            throw e;
+        }
+    }
+
+    private static Throwable cause(Exception e) {
+        if (e instanceof InterruptedException) {
+            Thread.currentThread().interrupt();
+        }
+        return e instanceof ExecutionException ? e.getCause() : e;
+    }
+
+    private IOException startFailure(Throwable cause) {
+        String state =
+                process.isAlive() ? "it still runs" : "it ended with code " + process.exitValue();
+        return new IOException(
+                "the Kafka broker at %s did not come up%s (%s); the end of its log, %s:%n%s"
+                        .formatted(
+                                bootstrapServers,
+                                Optional.ofNullable(cause).map(c -> ": " + c).orElse(""),
+                                state,
+                                log,
+                                tail()),
+                cause);
+    }
+
+    private String tail() {
+        try {
+            List<String> lines = Files.readAllLines(log, StandardCharsets.UTF_8);
+            int from = Math.max(0, lines.size() - LOG_LINES_IN_ERRORS);
+            return String.join(System.lineSeparator(), lines.subList(from, lines.size()));
+        } catch (IOException e) {
+            return "(cannot be read: " + e + ")";
+        }
+    }
+
+    private static int[] freePorts(int count) throws IOException {
+        ServerSocket[] sockets = new ServerSocket[count];
+        int[] ports = new int[count];
+        for (int i = 0; i < count; i++) {
+            sockets[i] = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
+            ports[i] = sockets[i].getLocalPort();
+        }
+        for (ServerSocket socket : sockets) {
+            socket.close();
+        }
+        return ports;
+    }
+
+    /** One node; few partitions for the internal topics, so that it starts fast. */
+    private static String serverProperties(Path data, int port, int controllerPort) {
+        return """
+        process.roles=broker,controller
+        node.id=1
+        controller.quorum.voters=1@127.0.0.1:%2$d
+        listeners=PLAINTEXT://127.0.0.1:%1$d,CONTROLLER://127.0.0.1:%2$d
+        controller.listener.names=CONTROLLER
+        log.dirs=%3$s
+        auto.create.topics.enable=false
+        offsets.topic.replication.factor=1
+        offsets.topic.num.partitions=4
+        transaction.state.log.replication.factor=1
+        transaction.state.log.min.isr=1
+        transaction.state.log.num.partitions=4
+        share.coordinator.state.topic.replication.factor=1
+        share.coordinator.state.topic.min.isr=1
+        group.initial.rebalance.delay.ms=0
+        broker.heartbeat.interval.ms=200
+        log.cleaner.dedupe.buffer.size=4194304
+        """
+                .formatted(port, controllerPort, data.toString().replace("\\", "\\\\"));
+    }
+
+    private static final String LOGGING =
+            """
+            rootLogger.level = info
+            rootLogger.appenderRef.console.ref = console
+            appender.console.name = console
+            appender.console.type = console
+            appender.console.layout.type = PatternLayout
+            appender.console.layout.pattern = %d{HH:mm:ss,SSS} %-5p %c{1} %m%n
+            """;
+}

@@ -1,0 +1,171 @@
+package io.flinkmoe.jobs.kafka;
+
+import io.flinkmoe.jobs.kafka.KafkaOptions.Delivery;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.ReadableConfig;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One look at Kafka before the job starts, so that a wrong address or a missing topic is an error
+ * with a remedy within seconds, and not a job that restarts forever.
+ */
+final class KafkaPreflight {
+
+    private static final Logger LOG = LoggerFactory.getLogger(KafkaPreflight.class);
+
+    private static final Duration TIMEOUT = Duration.ofSeconds(10);
+    private static final String MAX_TRANSACTION_TIMEOUT = "transaction.max.timeout.ms";
+
+    private final ReadableConfig options;
+    private final Admin admin;
+    private final long deadline = System.nanoTime() + TIMEOUT.toNanos();
+
+    private KafkaPreflight(ReadableConfig options, Admin admin) {
+        this.options = options;
+        this.admin = admin;
+    }
+
+    /**
+     * Checks that the brokers answer, that the three topics exist, and that the brokers allow the
+     * transaction timeout.
+     *
+     * @return the partitions of the source topic
+     * @throws IOException with what is wrong and what to do, after about 10 s at the latest
+     */
+    static int check(ReadableConfig options) throws IOException {
+        Properties properties = KafkaOptions.clientProperties(options);
+        properties.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, (int) TIMEOUT.toMillis());
+        properties.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, (int) TIMEOUT.toMillis() / 2);
+        Admin admin;
+        try {
+            admin = Admin.create(properties);
+        } catch (KafkaException e) {
+            throw unreachable(options, e.getCause() == null ? e : e.getCause());
+        }
+        try {
+            KafkaPreflight preflight = new KafkaPreflight(options, admin);
+            int partitions = preflight.checkTopics();
+            if (options.get(KafkaOptions.SINK_DELIVERY) == Delivery.EXACTLY_ONCE) {
+                preflight.checkTransactionTimeout();
+            }
+            return partitions;
+        } finally {
+            admin.close(Duration.ZERO);
+        }
+    }
+
+    private int checkTopics() throws IOException {
+        List<ConfigOption<String>> keys =
+                List.of(
+                        KafkaOptions.SOURCE_TOPIC,
+                        KafkaOptions.SINK_TOPIC,
+                        KafkaOptions.DEAD_LETTER_TOPIC);
+        Map<String, KafkaFuture<TopicDescription>> topics =
+                admin.describeTopics(keys.stream().map(options::get).toList()).topicNameValues();
+        List<String> wrong = new ArrayList<>();
+        int partitions = 0;
+        for (ConfigOption<String> key : keys) {
+            String topic = options.get(key);
+            try {
+                int found = get(topics.get(topic)).partitions().size();
+                partitions = key == KafkaOptions.SOURCE_TOPIC ? found : partitions;
+            } catch (ExecutionException e) {
+                wrong.add(
+                        e.getCause() instanceof UnknownTopicOrPartitionException
+                                ? "the topic %s (%s) does not exist".formatted(topic, key.key())
+                                : "the topic %s (%s) cannot be used: %s"
+                                        .formatted(topic, key.key(), e.getCause().getMessage()));
+            }
+        }
+        if (!wrong.isEmpty()) {
+            throw new IOException(
+                    "at the brokers %s %s; create what is missing, or correct the option"
+                            .formatted(
+                                    options.get(KafkaOptions.BROKERS), String.join(", ", wrong)));
+        }
+        return partitions;
+    }
+
+    private void checkTransactionTimeout() throws IOException {
+        Duration timeout = options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT);
+        long allowed;
+        try {
+            String node = get(admin.describeCluster().nodes()).iterator().next().idString();
+            ConfigResource broker = new ConfigResource(ConfigResource.Type.BROKER, node);
+            ConfigEntry entry =
+                    get(admin.describeConfigs(List.of(broker)).all())
+                            .get(broker)
+                            .get(MAX_TRANSACTION_TIMEOUT);
+            allowed = Long.parseLong(entry.value());
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof AuthorizationException) {
+                LOG.warn(
+                        "Cannot see whether the brokers' {} allows {}: {}",
+                        MAX_TRANSACTION_TIMEOUT,
+                        KafkaOptions.SINK_TRANSACTION_TIMEOUT.key(),
+                        e.getCause().getMessage());
+                return;
+            }
+            throw unreachable(options, e.getCause());
+        }
+        if (timeout.toMillis() > allowed) {
+            throw new IOException(
+                    "%s is %d ms, but the brokers %s allow %s=%d: lower the one or raise the other"
+                            .formatted(
+                                    KafkaOptions.SINK_TRANSACTION_TIMEOUT.key(),
+                                    timeout.toMillis(),
+                                    options.get(KafkaOptions.BROKERS),
+                                    MAX_TRANSACTION_TIMEOUT,
+                                    allowed));
+        }
+    }
+
+    /** Waits until the deadline; failures other than silence come as ExecutionException. */
+    private <T> T get(KafkaFuture<T> future) throws IOException, ExecutionException {
+        try {
+            return future.get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof org.apache.kafka.common.errors.TimeoutException) {
+                throw unreachable(options, e.getCause());
+            }
+            throw e;
+        } catch (TimeoutException e) {
+            throw unreachable(options, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw unreachable(options, e);
+        }
+    }
+
+    private static IOException unreachable(ReadableConfig options, Throwable cause) {
+        return new IOException(
+                "the Kafka brokers %s do not answer (%s); check %s, that they run, and what they"
+                                .formatted(
+                                        options.get(KafkaOptions.BROKERS),
+                                        cause.getMessage() == null ? "timeout" : cause.getMessage(),
+                                        KafkaOptions.BROKERS.key())
+                        + " ask of "
+                        + KafkaOptions.PROPERTIES.key()
+                        + " (security.protocol, sasl.*, ssl.*)",
+                cause);
+    }
+}

@@ -1,0 +1,202 @@
+package io.flinkmoe.jobs.kafka;
+
+import io.flinkmoe.MoeLayers;
+import io.flinkmoe.MoeResult;
+import io.flinkmoe.jobs.kafka.KafkaOptions.Delivery;
+import io.flinkmoe.jobs.kafka.KafkaOptions.Stop;
+import io.flinkmoe.stream.Arrival;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Properties;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.connector.base.DeliveryGuarantee;
+import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
+import org.apache.flink.connector.kafka.sink.KafkaSink;
+import org.apache.flink.connector.kafka.source.KafkaSource;
+import org.apache.flink.connector.kafka.source.KafkaSourceBuilder;
+import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
+import org.apache.flink.core.execution.CheckpointingMode;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.OffsetResetStrategy;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The scoring job: tokens from Kafka, through a bundle's layers, back to Kafka. */
+public final class ScoringJob {
+
+    /** The operators' uids, and names. Savepoints depend on them: they never change. */
+    static final String SOURCE_UID = "token-source";
+
+    static final String SCORED_SINK_UID = "scored-token-sink";
+    static final String DEAD_LETTER_SINK_UID = "dead-letter-sink";
+
+    private static final Logger LOG = LoggerFactory.getLogger(ScoringJob.class);
+
+    private static final Duration CHECKPOINT_INTERVAL = Duration.ofSeconds(10);
+
+    private ScoringJob() {}
+
+    /**
+     * Checks the options, the bundle and Kafka, and lays out the job in an environment; the caller
+     * executes it.
+     *
+     * @param options every {@link KafkaOptions} and {@link io.flinkmoe.stream.MoeOptions}, and
+     *     whatever Flink options the job should run with
+     * @return the streams between the layers and the sinks, for a caller that wants to look at them
+     * @throws IllegalConfigurationException if options are missing or contradict each other, with
+     *     all that is wrong
+     * @throws IOException if Kafka or the bundle cannot be used as they are
+     */
+    public static MoeResult build(StreamExecutionEnvironment env, Configuration options)
+            throws IOException {
+        KafkaOptions.check(options);
+        configure(env, options);
+        MoeLayers layers = MoeLayers.of(options);
+        TokenDeserializer deserializer = TokenDeserializer.of(options, layers.inputWidth());
+        int partitions = KafkaPreflight.check(options);
+
+        DataStream<Arrival> arrivals =
+                env.fromSource(
+                                source(options, deserializer),
+                                watermarks(options),
+                                SOURCE_UID,
+                                deserializer.getProducedType())
+                        .uid(SOURCE_UID)
+                        // A subtask without a partition would have no watermark to give.
+                        .setParallelism(Math.min(Math.max(env.getParallelism(), 1), partitions));
+        MoeResult result = layers.scoreArrivals(arrivals);
+        KafkaOptions.Format format = options.get(KafkaOptions.FORMAT);
+        write(
+                result.scored(),
+                new ScoredTokenSerializer(options.get(KafkaOptions.SINK_TOPIC), format),
+                SCORED_SINK_UID,
+                options);
+        write(
+                result.deadLetters(),
+                new DeadLetterSerializer(options.get(KafkaOptions.DEAD_LETTER_TOPIC), format),
+                DEAD_LETTER_SINK_UID,
+                options);
+        return result;
+    }
+
+    private static void configure(StreamExecutionEnvironment env, Configuration options) {
+        Configuration job = new Configuration();
+        // Not ours: among them are Kafka's passwords, which have no place in a job's configuration.
+        options.toMap().entrySet().stream()
+                .filter(option -> !option.getKey().startsWith("moe."))
+                .forEach(option -> job.setString(option.getKey(), option.getValue()));
+        job.set(PipelineOptions.OBJECT_REUSE, true);
+        job.set(PipelineOptions.GENERIC_TYPES, false);
+        job.set(PipelineOptions.AUTO_GENERATE_UIDS, false);
+        env.configure(job);
+
+        if (env.getConfiguration()
+                .getOptional(CheckpointingOptions.CHECKPOINTING_INTERVAL)
+                .isEmpty()) {
+            env.enableCheckpointing(CHECKPOINT_INTERVAL.toMillis());
+        }
+        env.getCheckpointConfig().setCheckpointingConsistencyMode(CheckpointingMode.EXACTLY_ONCE);
+        if (options.get(KafkaOptions.SINK_DELIVERY) == Delivery.EXACTLY_ONCE) {
+            if (!env.getCheckpointConfig().isCheckpointingEnabled()) {
+                throw new IllegalConfigurationException(
+                        "%s turns checkpoints off, but %s exactly-once needs them: they commit the"
+                                        .formatted(
+                                                CheckpointingOptions.CHECKPOINTING_INTERVAL.key(),
+                                                KafkaOptions.SINK_DELIVERY.key())
+                                + " results");
+            }
+            LOG.warn(
+                    "If the job is down for longer than {} ({}), results since its last checkpoint"
+                            + " are lost",
+                    options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT),
+                    KafkaOptions.SINK_TRANSACTION_TIMEOUT.key());
+        }
+    }
+
+    private static KafkaSource<Arrival> source(
+            ReadableConfig options, TokenDeserializer deserializer) {
+        Properties properties = KafkaOptions.clientProperties(options);
+        properties.putIfAbsent(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+        KafkaSourceBuilder<Arrival> builder =
+                KafkaSource.<Arrival>builder()
+                        .setProperties(properties)
+                        .setGroupId(options.get(KafkaOptions.SOURCE_GROUP_ID))
+                        .setTopics(options.get(KafkaOptions.SOURCE_TOPIC))
+                        .setStartingOffsets(start(options))
+                        .setDeserializer(deserializer);
+        if (options.get(KafkaOptions.SOURCE_STOP) == Stop.LATEST) {
+            builder.setBounded(OffsetsInitializer.latest());
+        }
+        return builder.build();
+    }
+
+    @SuppressWarnings("deprecation") // OffsetResetStrategy: the connector takes no other.
+    private static OffsetsInitializer start(ReadableConfig options) {
+        return switch (options.get(KafkaOptions.SOURCE_START)) {
+            case EARLIEST -> OffsetsInitializer.earliest();
+            case LATEST -> OffsetsInitializer.latest();
+            case COMMITTED -> OffsetsInitializer.committedOffsets(OffsetResetStrategy.EARLIEST);
+        };
+    }
+
+    static WatermarkStrategy<Arrival> watermarks(ReadableConfig options) {
+        WatermarkStrategy<Arrival> strategy =
+                WatermarkStrategy.<Arrival>forBoundedOutOfOrderness(
+                                options.get(KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS))
+                        .withTimestampAssigner(
+                                (arrival, written) ->
+                                        // The least timestamp: a dead letter moves no watermark.
+                                        arrival.token() == null
+                                                ? Long.MIN_VALUE
+                                                : arrival.token().timestamp());
+        Duration idleTimeout = options.get(KafkaOptions.SOURCE_IDLE_TIMEOUT);
+        if (!idleTimeout.isZero()) {
+            strategy = strategy.withIdleness(idleTimeout);
+        }
+        Duration maxDrift = options.get(KafkaOptions.SOURCE_MAX_DRIFT);
+        if (!maxDrift.isZero()) {
+            strategy = strategy.withWatermarkAlignment(SOURCE_UID, maxDrift);
+        }
+        return strategy;
+    }
+
+    private static <T> void write(
+            DataStream<T> stream,
+            KafkaRecordSerializationSchema<T> serializer,
+            String uid,
+            ReadableConfig options) {
+        Properties properties = KafkaOptions.clientProperties(options);
+        properties.put(
+                ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
+                String.valueOf(options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT).toMillis()));
+        KafkaSink<T> sink =
+                KafkaSink.<T>builder()
+                        .setKafkaProducerConfig(properties)
+                        .setBootstrapServers(options.get(KafkaOptions.BROKERS))
+                        .setRecordSerializer(serializer)
+                        .setDeliveryGuarantee(
+                                options.get(KafkaOptions.SINK_DELIVERY) == Delivery.EXACTLY_ONCE
+                                        ? DeliveryGuarantee.EXACTLY_ONCE
+                                        : DeliveryGuarantee.AT_LEAST_ONCE)
+                        .setTransactionalIdPrefix(transactionalIdPrefix(options) + "-" + uid)
+                        .build();
+        // As parallel as what it writes, so that the two are chained.
+        stream.sinkTo(sink).uid(uid).name(uid).setParallelism(stream.getParallelism());
+    }
+
+    private static String transactionalIdPrefix(ReadableConfig options) {
+        return options.getOptional(KafkaOptions.SINK_TRANSACTIONAL_ID_PREFIX)
+                .orElse(
+                        options.get(KafkaOptions.SOURCE_GROUP_ID)
+                                + "-"
+                                + options.get(KafkaOptions.SINK_TOPIC));
+    }
+}

@@ -1,0 +1,71 @@
+package io.flinkmoe.jobs.kafka;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.StringSerializer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class KafkaBrokerIT {
+
+    @TempDir Path dir;
+
+    @Test
+    void showsCommittedTransactionsOnlyAndIsGoneAfterClose() throws Exception {
+        int port;
+        try (KafkaBroker broker = KafkaBroker.start(dir)) {
+            port = Integer.parseInt(broker.bootstrapServers().split(":")[1]);
+            broker.createTopic("events", 3);
+            produce(broker, "aborted", false);
+            produce(broker, "committed", true);
+
+            assertThat(TestTopics.readCommitted(broker.bootstrapServers(), "events"))
+                    .extracting(record -> new String(record.value(), UTF_8))
+                    .containsExactly("committed");
+            assertThatThrownBy(() -> broker.createTopic("events", 3))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("cannot make the topic events")
+                    .hasMessageContaining("already exists");
+        }
+        assertThatThrownBy(() -> new Socket(InetAddress.getLoopbackAddress(), port).close())
+                .isInstanceOf(IOException.class);
+        assertThat(dir.resolve("broker.log")).isNotEmptyFile();
+    }
+
+    @Test
+    void saysWhyItCannotUseADirectory() throws IOException {
+        Files.createFile(dir.resolve("data"));
+
+        assertThatThrownBy(() -> KafkaBroker.start(dir))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("cannot prepare " + dir)
+                .hasMessageContaining("give it an empty directory");
+    }
+
+    private static void produce(KafkaBroker broker, String value, boolean commit) {
+        Map<String, Object> config =
+                Map.of("bootstrap.servers", broker.bootstrapServers(), "transactional.id", "test");
+        try (KafkaProducer<String, String> producer =
+                new KafkaProducer<>(config, new StringSerializer(), new StringSerializer())) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            producer.send(new ProducerRecord<>("events", value));
+            producer.flush();
+            if (commit) {
+                producer.commitTransaction();
+            } else {
+                producer.abortTransaction();
+            }
+        }
+    }
+}

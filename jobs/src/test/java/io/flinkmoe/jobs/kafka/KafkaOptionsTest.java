@@ -1,0 +1,92 @@
+package io.flinkmoe.jobs.kafka;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.flinkmoe.stream.Arrival;
+import io.flinkmoe.stream.DeadLetter;
+import io.flinkmoe.stream.Token;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.api.common.eventtime.TimestampAssigner;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.junit.jupiter.api.Test;
+
+class KafkaOptionsTest {
+
+    @Test
+    void readsOptionsAsTheyAreWritten() {
+        Configuration options = complete();
+        options.setString("moe.sink.delivery", "at-least-once");
+        options.setString("moe.source.start", "latest");
+        options.setString("moe.kafka.format", "raw");
+        options.setString("moe.kafka.properties", "{client.rack: a, security.protocol: SSL}");
+        options.setString("moe.kafka.schemas", "[a.avsc]");
+
+        KafkaOptions.check(options);
+
+        assertThat(options.get(KafkaOptions.SINK_DELIVERY))
+                .isEqualTo(KafkaOptions.Delivery.AT_LEAST_ONCE);
+        assertThat(options.get(KafkaOptions.SOURCE_START)).isEqualTo(KafkaOptions.Start.LATEST);
+        assertThat(options.get(KafkaOptions.FORMAT)).isEqualTo(KafkaOptions.Format.RAW);
+        assertThat(options.get(KafkaOptions.SCHEMAS)).containsExactly("a.avsc");
+        assertThat(KafkaOptions.clientProperties(options))
+                .containsEntry("client.rack", "a")
+                .containsEntry("security.protocol", "SSL")
+                .containsEntry("bootstrap.servers", "broker:9092");
+    }
+
+    @Test
+    void namesAllThatIsMissing() {
+        assertThatThrownBy(() -> KafkaOptions.check(new Configuration()))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.kafka.brokers is missing; moe.source.topic is missing;"
+                                + " moe.sink.topic is missing; moe.dead-letter.topic is missing");
+    }
+
+    @Test
+    void namesAllThatContradicts() {
+        Configuration options = complete();
+        options.set(KafkaOptions.SINK_TOPIC, "in");
+        options.set(KafkaOptions.SOURCE_MAX_AHEAD, Duration.ofSeconds(-1));
+        options.set(KafkaOptions.SINK_TRANSACTION_TIMEOUT, Duration.ofDays(30));
+        options.set(KafkaOptions.FORMAT, KafkaOptions.Format.RAW);
+        options.set(KafkaOptions.SCHEMAS, List.of("a.avsc", "b.avsc"));
+
+        assertThatThrownBy(() -> KafkaOptions.check(options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageContaining("must be three topics, but are [in, in, dead]")
+                .hasMessageContaining("moe.source.max-ahead is PT-1S, but cannot be negative")
+                .hasMessageContaining("moe.sink.transaction-timeout is 2592000000 ms")
+                .hasMessageContaining("moe.kafka.schemas has 2 files");
+    }
+
+    @Test
+    void acceptsTheDefaults() {
+        assertThatCode(() -> KafkaOptions.check(complete())).doesNotThrowAnyException();
+    }
+
+    @Test
+    void deadLettersMoveNoWatermark() {
+        TimestampAssigner<Arrival> assigner =
+                ScoringJob.watermarks(complete()).createTimestampAssigner(null);
+        Arrival good = Arrival.of(new Token("s", 1, 77, new float[0]));
+        Arrival bad = Arrival.of(new DeadLetter(new byte[0], "in", 0, 0, "why"));
+
+        assertThat(assigner.extractTimestamp(good, 99)).isEqualTo(77);
+        assertThat(assigner.extractTimestamp(bad, 99)).isEqualTo(Long.MIN_VALUE);
+    }
+
+    private static Configuration complete() {
+        return Configuration.fromMap(
+                Map.of(
+                        "moe.kafka.brokers", "broker:9092",
+                        "moe.source.topic", "in",
+                        "moe.sink.topic", "out",
+                        "moe.dead-letter.topic", "dead"));
+    }
+}

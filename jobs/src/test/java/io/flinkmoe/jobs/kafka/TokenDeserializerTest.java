@@ -1,0 +1,178 @@
+package io.flinkmoe.jobs.kafka;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.flinkmoe.jobs.kafka.KafkaOptions.Format;
+import io.flinkmoe.schemas.TokenEncoder;
+import io.flinkmoe.stream.Arrival;
+import io.flinkmoe.stream.DeadLetter;
+import io.flinkmoe.stream.StreamTypes;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.apache.flink.api.common.functions.util.ListCollector;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.util.InstantiationUtil;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TokenDeserializerTest {
+
+    private static final long WRITTEN = 1_000_000_000_000L;
+    private static final long HOUR = Duration.ofHours(1).toMillis();
+
+    @TempDir Path dir;
+
+    private final Configuration options = new Configuration();
+
+    @Test
+    void givesTokens() throws Exception {
+        Arrival arrival = deserialize(token(5, 1f, 2f), WRITTEN);
+
+        assertThat(arrival.deadLetter()).isNull();
+        assertThat(arrival.token().stream()).isEqualTo("s");
+        assertThat(arrival.token().position()).isEqualTo(7);
+        assertThat(arrival.token().timestamp()).isEqualTo(5);
+        assertThat(arrival.token().values()).containsExactly(1f, 2f);
+    }
+
+    @Test
+    void givesDeadLettersWithOriginAndReason() throws Exception {
+        byte[] raw = {0x7B, 0x22};
+
+        DeadLetter letter = deserialize(raw, WRITTEN).deadLetter();
+
+        assertThat(letter.record()).isEqualTo(raw);
+        assertThat(letter.topic()).isEqualTo("in");
+        assertThat(letter.partition()).isEqualTo(3);
+        assertThat(letter.offset()).isEqualTo(42);
+        assertThat(letter.reason()).isEqualTo("not Avro single-object encoding: starts with 7B 22");
+    }
+
+    @Test
+    void refusesTokensThatTheModelCannotTake() throws Exception {
+        assertThat(reason(deserialize(token(5, 1f), WRITTEN)))
+                .hasValue("values has 1 entries; the model takes 2");
+        assertThat(reason(deserialize(token(5, 1f, Float.NaN), WRITTEN)))
+                .hasValue("values[1] is NaN; only finite values are allowed");
+    }
+
+    @Test
+    void refusesTombstones() throws Exception {
+        Arrival arrival = deserialize(null, WRITTEN);
+
+        assertThat(reason(arrival)).hasValue("the record has no value (a tombstone)");
+        assertThat(arrival.deadLetter().record()).isEmpty();
+    }
+
+    @Test
+    void refusesTimestampsTooFarBeyondTheRecords() throws Exception {
+        assertThat(reason(deserialize(token(WRITTEN + HOUR, 1f, 2f), WRITTEN))).isEmpty();
+        assertThat(reason(deserialize(token(WRITTEN + HOUR + 1, 1f, 2f), WRITTEN)))
+                .hasValue(
+                        "timestamp 2001-09-09T02:46:40.001Z is beyond its record's,"
+                                + " 2001-09-09T01:46:40Z, by more than moe.source.max-ahead (PT1H)");
+        assertThat(reason(deserialize(token(0, 1f, 2f), WRITTEN))).isEmpty();
+    }
+
+    @Test
+    void judgesNoTimestampsWhereTheBrokerKeepsNone() throws Exception {
+        Arrival arrival = deserialize(token(WRITTEN, 1f, 2f), ConsumerRecord.NO_TIMESTAMP);
+
+        assertThat(reason(arrival)).isEmpty();
+    }
+
+    @Test
+    void readsRawAvroOfTheShippedSchema() throws Exception {
+        options.set(KafkaOptions.FORMAT, Format.RAW);
+        byte[] raw = TokenEncoder.raw().encode("s", 7, 5, new float[] {1f, 2f});
+
+        assertThat(deserialize(raw, WRITTEN).token().values()).containsExactly(1f, 2f);
+    }
+
+    @Test
+    void readsRawAvroOfAUsersSchema() throws Exception {
+        options.set(KafkaOptions.FORMAT, Format.RAW);
+        options.set(
+                KafkaOptions.SCHEMAS,
+                List.of(
+                        schemaFile(
+                                """
+                                {"type": "record", "name": "T", "fields": [
+                                  {"name": "id", "type": "int"},
+                                  {"name": "stream", "type": "string"},
+                                  {"name": "position", "type": "long"},
+                                  {"name": "timestamp", "type": "long"},
+                                  {"name": "values", "type": {"type": "array", "items": "float"}}
+                                ]}
+                                """)));
+        byte[] shipped = TokenEncoder.raw().encode("s", 7, 5, new float[] {1f, 2f});
+        byte[] raw = new byte[shipped.length + 1];
+        System.arraycopy(shipped, 0, raw, 1, shipped.length);
+
+        assertThat(deserialize(raw, WRITTEN).token().values()).containsExactly(1f, 2f);
+    }
+
+    @Test
+    void namesTheSchemaFileThatCannotBeUsed() throws Exception {
+        String missing = dir.resolve("missing.avsc").toString();
+        String broken = schemaFile("{");
+        String other = schemaFile("{\"type\": \"record\", \"name\": \"T\", \"fields\": []}");
+
+        for (String file : List.of(missing, broken, other)) {
+            options.set(KafkaOptions.SCHEMAS, List.of(file));
+            assertThatThrownBy(() -> TokenDeserializer.of(options, 2))
+                    .isInstanceOf(IllegalConfigurationException.class)
+                    .hasMessageStartingWith("moe.kafka.schemas: cannot use " + file);
+        }
+    }
+
+    @Test
+    void hasATypeOfItsOwn() {
+        assertThat(TokenDeserializer.of(options, 2).getProducedType())
+                .isEqualTo(StreamTypes.ARRIVAL);
+    }
+
+    /** As a task does: from the serialized form. */
+    private Arrival deserialize(byte[] value, long written) throws Exception {
+        TokenDeserializer deserializer = InstantiationUtil.clone(TokenDeserializer.of(options, 2));
+        deserializer.open(null);
+        ConsumerRecord<byte[], byte[]> record =
+                new ConsumerRecord<>(
+                        "in",
+                        3,
+                        42,
+                        written,
+                        TimestampType.CREATE_TIME,
+                        0,
+                        0,
+                        null,
+                        value,
+                        new RecordHeaders(),
+                        Optional.empty());
+        List<Arrival> arrivals = new ArrayList<>();
+        deserializer.deserialize(record, new ListCollector<>(arrivals));
+        assertThat(arrivals).hasSize(1);
+        return arrivals.get(0);
+    }
+
+    private static byte[] token(long timestamp, float... values) {
+        return TokenEncoder.singleObject().encode("s", 7, timestamp, values);
+    }
+
+    private static Optional<String> reason(Arrival arrival) {
+        return Optional.ofNullable(arrival.deadLetter()).map(DeadLetter::reason);
+    }
+
+    private String schemaFile(String schema) throws Exception {
+        return Files.writeString(Files.createTempFile(dir, "token", ".avsc"), schema).toString();
+    }
+}

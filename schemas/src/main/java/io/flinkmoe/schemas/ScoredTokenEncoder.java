@@ -1,0 +1,75 @@
+package io.flinkmoe.schemas;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import org.apache.avro.io.BinaryEncoder;
+
+/** Writes a {@link ScoredToken} to Avro bytes, the vector in bulk. Not thread-safe. */
+public final class ScoredTokenEncoder {
+
+    private final RecordWriter writer;
+    private final VectorCodec vectors = new VectorCodec();
+
+    private ScoredTokenEncoder(RecordWriter writer) {
+        this.writer = writer;
+    }
+
+    /** An encoder to Avro's single-object encoding. */
+    public static ScoredTokenEncoder singleObject() {
+        return new ScoredTokenEncoder(RecordWriter.singleObject(ScoredToken.getClassSchema()));
+    }
+
+    /** An encoder to bare Avro, without a header. */
+    public static ScoredTokenEncoder raw() {
+        return new ScoredTokenEncoder(RecordWriter.raw());
+    }
+
+    /**
+     * @param timestamp event time, milliseconds since the epoch
+     * @param experts per layer and choice the expert: [layers][k]
+     * @param weights per layer and choice the weight: [layers][k]
+     * @param outcomes per layer and choice the ordinal of the {@link Outcome}: [layers][k]
+     * @return the message, in an array of its own
+     */
+    public byte[] encode(
+            String stream,
+            long position,
+            long timestamp,
+            float[] values,
+            String modelVersion,
+            int[][] experts,
+            float[][] weights,
+            int[][] outcomes) {
+        try {
+            BinaryEncoder out = writer.start();
+            out.writeString(stream);
+            out.writeLong(position);
+            out.writeLong(timestamp);
+            vectors.write(values, out);
+            out.writeString(modelVersion);
+            out.writeArrayStart();
+            out.setItemCount(experts.length);
+            for (int layer = 0; layer < experts.length; layer++) {
+                out.startItem();
+                writeChoices(out, experts[layer], weights[layer], outcomes[layer]);
+            }
+            out.writeArrayEnd();
+            return writer.end();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void writeChoices(
+            BinaryEncoder out, int[] experts, float[] weights, int[] outcomes) throws IOException {
+        out.writeArrayStart();
+        out.setItemCount(experts.length);
+        for (int choice = 0; choice < experts.length; choice++) {
+            out.startItem();
+            out.writeInt(experts[choice]);
+            out.writeFloat(weights[choice]);
+            out.writeEnum(outcomes[choice]);
+        }
+        out.writeArrayEnd();
+    }
+}

@@ -1,0 +1,158 @@
+package io.flinkmoe.schemas;
+
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.avro.Schema;
+import org.apache.avro.generic.GenericDatumReader;
+import org.apache.avro.io.BinaryDecoder;
+import org.apache.avro.io.DecoderFactory;
+
+/**
+ * Reads tokens from Avro bytes, the vector in bulk.
+ *
+ * <p>A writer schema is any record with the fields {@code stream} (string, or union of null and
+ * string), {@code position} (long), {@code timestamp} (long, milliseconds) and {@code values}
+ * (array of float), in any order; its other fields are skipped.
+ *
+ * <p>A decoder holds the token that it read last. It is not thread-safe.
+ */
+public final class TokenDecoder {
+
+    private final boolean header;
+    private final long[] fingerprints;
+    private final TokenLayout[] layouts;
+    private final VectorCodec vectors = new VectorCodec();
+
+    private BinaryDecoder in;
+    private byte[] scratch = new byte[64];
+    private String stream;
+    private long position;
+    private long timestamp;
+    private float[] values;
+
+    private TokenDecoder(boolean header, List<Schema> writers) {
+        this.header = header;
+        fingerprints = writers.stream().mapToLong(SingleObject::fingerprint).toArray();
+        layouts = writers.stream().map(TokenLayout::new).toArray(TokenLayout[]::new);
+    }
+
+    /**
+     * A decoder of Avro's single-object encoding.
+     *
+     * @param writers schemas that tokens may be written by, besides the shipped {@link Token}
+     * @throws IllegalArgumentException if one of them is not a schema of tokens, with the reason
+     */
+    public static TokenDecoder singleObject(List<Schema> writers) {
+        List<Schema> all = new ArrayList<>(writers);
+        all.add(0, Token.getClassSchema());
+        return new TokenDecoder(true, all);
+    }
+
+    /**
+     * A decoder of bare Avro, without a header.
+     *
+     * @param writer the schema that every token is written by
+     * @throws IllegalArgumentException if it is not a schema of tokens, with the reason
+     */
+    public static TokenDecoder raw(Schema writer) {
+        return new TokenDecoder(false, List.of(writer));
+    }
+
+    /**
+     * Reads the token that a message holds, from its first byte to its last.
+     *
+     * @throws MalformedRecordException if the message is anything else; the token of this decoder
+     *     is undefined then
+     */
+    public void decode(byte[] message) throws MalformedRecordException {
+        TokenLayout layout = header ? layout(SingleObject.readFingerprint(message)) : layouts[0];
+        int start = header ? SingleObject.HEADER_BYTES : 0;
+        in = DecoderFactory.get().binaryDecoder(message, start, message.length - start, in);
+        int field = 0;
+        try {
+            for (; field < layout.parts.length; field++) {
+                readField(layout, field, message.length - start);
+            }
+            if (!in.isEnd()) {
+                throw new MalformedRecordException("has more bytes after the end of the record");
+            }
+        } catch (EOFException e) {
+            throw new MalformedRecordException(
+                    "ends in the middle of `%s`".formatted(layout.names[field]));
+        } catch (IOException | RuntimeException e) {
+            throw new MalformedRecordException(
+                    "`%s` is malformed: %s".formatted(layout.names[field], e.getMessage()));
+        } catch (StackOverflowError e) {
+            throw new MalformedRecordException(
+                    "`%s` is nested too deeply".formatted(layout.names[field]));
+        }
+    }
+
+    /** The stream; null if the writer's schema allows it and the message says so. */
+    public String stream() {
+        return stream;
+    }
+
+    public long position() {
+        return position;
+    }
+
+    /** Event time, milliseconds since the epoch. */
+    public long timestamp() {
+        return timestamp;
+    }
+
+    /** The vector: an array of its own for each message. */
+    public float[] values() {
+        return values;
+    }
+
+    private TokenLayout layout(long fingerprint) throws MalformedRecordException {
+        for (int i = 0; i < fingerprints.length; i++) {
+            if (fingerprints[i] == fingerprint) {
+                return layouts[i];
+            }
+        }
+        throw new MalformedRecordException(
+                "unknown schema fingerprint %016x; give its schema with moe.kafka.schemas"
+                        .formatted(fingerprint));
+    }
+
+    private void readField(TokenLayout layout, int field, int limit) throws IOException {
+        switch (layout.parts[field]) {
+            case TokenLayout.STREAM -> stream = readString(limit);
+            case TokenLayout.STREAM_OR_NULL -> stream = readNullableString(layout.nullIndex, limit);
+            case TokenLayout.POSITION -> position = in.readLong();
+            case TokenLayout.TIMESTAMP -> timestamp = in.readLong();
+            case TokenLayout.VALUES -> values = vectors.read(in, limit);
+            default -> GenericDatumReader.skip(layout.schemas[field], in);
+        }
+    }
+
+    private String readNullableString(int nullIndex, int limit) throws IOException {
+        int index = in.readIndex();
+        if (index < 0 || index > 1) {
+            throw new IOException("its union has no branch " + index);
+        }
+        return index == nullIndex ? null : readString(limit);
+    }
+
+    /** Not with {@link BinaryDecoder#readString()}, which allocates before it looks. */
+    private String readString(int limit) throws IOException {
+        long length = in.readLong();
+        if (length < 0) {
+            throw new IOException("its length is " + length);
+        }
+        if (length > limit) {
+            throw new EOFException();
+        }
+        if (length > scratch.length) {
+            scratch = new byte[(int) length];
+        }
+        in.readFixed(scratch, 0, (int) length);
+        return new String(scratch, 0, (int) length, StandardCharsets.UTF_8);
+    }
+}

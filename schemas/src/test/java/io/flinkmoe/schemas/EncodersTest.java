@@ -1,0 +1,151 @@
+package io.flinkmoe.schemas;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What our encoders write is what Avro's own write, byte for byte. */
+class EncodersTest {
+
+    private static final Instant TIMESTAMP = Instant.ofEpochMilli(991_000_000_123L);
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 10, 511, 20_000})
+    void writesTokensAsAvroDoes(int width) throws IOException {
+        float[] values = vector(width);
+        Token token = new Token("JFK ✈", -7L, TIMESTAMP, boxed(values));
+
+        byte[] single =
+                TokenEncoder.singleObject().encode("JFK ✈", -7, TIMESTAMP.toEpochMilli(), values);
+        byte[] raw = TokenEncoder.raw().encode("JFK ✈", -7, TIMESTAMP.toEpochMilli(), values);
+
+        assertThat(single).isEqualTo(Avro.singleObject(token));
+        assertThat(raw).isEqualTo(Avro.raw(token));
+        assertThat(Token.fromByteBuffer(ByteBuffer.wrap(single))).isEqualTo(token);
+    }
+
+    @Test
+    void writesScoredTokensAsAvroDoes() throws IOException {
+        float[] values = {0.25f};
+        int[][] experts = {{3, 1}, {7, -1}};
+        float[][] weights = {{0.75f, 0.25f}, {1f, 0f}};
+        int[][] outcomes = {
+            {Outcome.EXECUTED.ordinal(), Outcome.OVERFLOWED.ordinal()},
+            {Outcome.REROUTED.ordinal(), Outcome.FAILED.ordinal()}
+        };
+        ScoredToken scored =
+                new ScoredToken(
+                        "JFK",
+                        Long.MAX_VALUE,
+                        TIMESTAMP,
+                        boxed(values),
+                        "v1",
+                        List.of(
+                                layer(
+                                        new Choice(3, 0.75f, Outcome.EXECUTED),
+                                        new Choice(1, 0.25f, Outcome.OVERFLOWED)),
+                                layer(
+                                        new Choice(7, 1f, Outcome.REROUTED),
+                                        new Choice(-1, 0f, Outcome.FAILED))));
+
+        for (int twice = 0; twice < 2; twice++) {
+            ScoredTokenEncoder single = ScoredTokenEncoder.singleObject();
+            ScoredTokenEncoder raw = ScoredTokenEncoder.raw();
+            assertThat(encode(single, scored, values, experts, weights, outcomes))
+                    .isEqualTo(Avro.singleObject(scored));
+            assertThat(encode(raw, scored, values, experts, weights, outcomes))
+                    .isEqualTo(Avro.raw(scored));
+        }
+    }
+
+    @Test
+    void writesScoredTokensWithoutLayers() throws IOException {
+        ScoredToken scored = new ScoredToken("", 0L, TIMESTAMP, List.of(), "", List.of());
+
+        byte[] bytes =
+                encode(
+                        ScoredTokenEncoder.raw(),
+                        scored,
+                        new float[0],
+                        new int[0][],
+                        new float[0][],
+                        new int[0][]);
+
+        assertThat(bytes).isEqualTo(Avro.raw(scored));
+    }
+
+    @Test
+    void writesDeadLettersAsAvroDoes() throws IOException {
+        byte[] record = {0x7B, 0x22, -1};
+        DeadLetter letter = new DeadLetter(ByteBuffer.wrap(record), "in", 3, 1L << 40, "why");
+
+        byte[] single = DeadLetterEncoder.singleObject().encode(record, "in", 3, 1L << 40, "why");
+        byte[] raw = DeadLetterEncoder.raw().encode(record, "in", 3, 1L << 40, "why");
+
+        assertThat(single).isEqualTo(Avro.singleObject(letter));
+        assertThat(raw).isEqualTo(Avro.raw(letter));
+        assertThat(Avro.read(raw, DeadLetter.class)).isEqualTo(letter);
+    }
+
+    @Test
+    void encodersCanBeUsedAgain() {
+        TokenEncoder encoder = TokenEncoder.singleObject();
+        byte[] first = encoder.encode("a", 1, 2, new float[] {1f, 2f, 3f});
+        byte[] copy = first.clone();
+
+        byte[] second = encoder.encode("b", 1, 2, new float[] {4f});
+
+        assertThat(first).isEqualTo(copy);
+        assertThat(second)
+                .isEqualTo(TokenEncoder.singleObject().encode("b", 1, 2, new float[] {4f}));
+    }
+
+    private static byte[] encode(
+            ScoredTokenEncoder encoder,
+            ScoredToken token,
+            float[] values,
+            int[][] experts,
+            float[][] weights,
+            int[][] outcomes) {
+        return encoder.encode(
+                token.getStream(),
+                token.getPosition(),
+                token.getTimestamp().toEpochMilli(),
+                values,
+                token.getModelVersion(),
+                experts,
+                weights,
+                outcomes);
+    }
+
+    private static LayerDecision layer(Choice... choices) {
+        return new LayerDecision(List.of(choices));
+    }
+
+    /** Has every kind of float: both zeros, subnormal, infinite, and NaN of an unusual pattern. */
+    private static float[] vector(int width) {
+        float[] special = {
+            0f, -0f, Float.MIN_VALUE, Float.MAX_VALUE, Float.NEGATIVE_INFINITY, Float.NaN
+        };
+        float[] values = new float[width];
+        for (int i = 0; i < width; i++) {
+            values[i] = i < special.length ? special[i] : i * 0.37f;
+        }
+        return values;
+    }
+
+    private static List<Float> boxed(float[] values) {
+        List<Float> boxed = new ArrayList<>(values.length);
+        for (float value : values) {
+            boxed.add(value);
+        }
+        return boxed;
+    }
+}
