@@ -127,7 +127,7 @@ final class DemoCommand implements Callable<Integer> {
             Configuration options = options(brokers, folder);
             StreamExecutionEnvironment env = environment(JobOptions.forFlink(options));
             ScoringJob.build(env, options);
-            say("Scoring %,d flights at parallelism %d", results.tokens(), parallelism);
+            say("Starting the scoring job at parallelism %d", parallelism);
             JobClient job = env.executeAsync("moe demo");
             try (ResultReader reader =
                     new ResultReader(brokers, SCORED_TOPIC, DEAD_LETTER_TOPIC, results)) {
@@ -194,8 +194,7 @@ final class DemoCommand implements Callable<Integer> {
         ExpectedFlights expected = capacity == null ? ExpectedFlights.read(flightsFolder) : null;
         int numExperts = bundle.spec().layers().get(0).routing().numExperts();
         DemoReport report = new DemoReport(results, flights.late(), expected, numExperts);
-        say("");
-        say("%s", report);
+        say("%n%s", report);
         List<String> defects = report.defects();
         for (String defect : defects) {
             spec.commandLine().getErr().println("moe: " + defect);

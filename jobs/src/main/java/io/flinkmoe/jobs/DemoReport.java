@@ -105,10 +105,12 @@ final class DemoReport {
         long choices = Arrays.stream(outcomes).sum();
         for (Outcome outcome : Outcome.values()) {
             long n = outcomes[outcome.ordinal()];
-            figures.row(
-                    outcome.name().toLowerCase(Locale.ROOT),
-                    figure(n),
-                    "choices, %.1f %%".formatted(100.0 * n / Math.max(1, choices)));
+            if (n > 0 || outcome == Outcome.EXECUTED || outcome == Outcome.OVERFLOWED) {
+                figures.row(
+                        outcome.name().toLowerCase(Locale.ROOT),
+                        figure(n),
+                        "choices, %.1f %%".formatted(100.0 * n / Math.max(1, choices)));
+            }
         }
         return figures + System.lineSeparator() + loadTable();
     }
@@ -139,11 +141,12 @@ final class DemoReport {
                 "ms p50, %,d ms p99".formatted(Statistics.percentile(millis, 0.99)));
     }
 
-    /** From the first token in Kafka to the last answer there. */
+    /** From the second token in Kafka to the last answer there; the first waits for the job. */
     private long tokensPerSecond() {
-        long start = Arrays.stream(scored).mapToLong(results::producedAt).min().orElse(0);
-        long end = Arrays.stream(scored).mapToLong(results::scoredAt).max().orElse(0);
-        return scored.length * 1000L / Math.max(1, end - start);
+        int[] timed = Arrays.stream(scored).filter(position -> position > 0).toArray();
+        long start = Arrays.stream(timed).mapToLong(results::producedAt).min().orElse(0);
+        long end = Arrays.stream(timed).mapToLong(results::scoredAt).max().orElse(0);
+        return timed.length * 1000L / Math.max(1, end - start);
     }
 
     private void count(int position) {

@@ -14,7 +14,7 @@ final class DemoWatch {
     private final FlightProducer producer;
     private final DemoResults results;
     private final Progress progress;
-    private final long start = System.nanoTime();
+    private long start;
 
     DemoWatch(JobClient job, FlightProducer producer, DemoResults results, Progress progress) {
         this.job = job.getJobExecutionResult();
@@ -50,18 +50,23 @@ final class DemoWatch {
                 seen = all;
                 seenAt = System.nanoTime();
             }
-            progress.show(line());
+            if (results.distinct() > 0) {
+                if (start == 0) {
+                    start = System.nanoTime();
+                    producer.jobRuns();
+                }
+                progress.show(line());
+            }
         }
         progress.done(line());
     }
 
     private String line() {
-        double seconds = (System.nanoTime() - start) / 1e9;
+        double rate = 0;
+        if (start > 0) {
+            rate = (results.distinct() - 1) / ((System.nanoTime() - start) / 1e9);
+        }
         return "sent %,7d   scored %,7d   rejected %,d   %,.0f tokens/s"
-                .formatted(
-                        producer.produced(),
-                        results.distinct(),
-                        results.deadLetters(),
-                        results.distinct() / seconds);
+                .formatted(producer.produced(), results.distinct(), results.deadLetters(), rate);
     }
 }

@@ -13,7 +13,7 @@ final class TextTable {
 
     /**
      * @param columns the names of the columns; those that begin with {@code >} are aligned to the
-     *     right
+     *     right; if all are empty, there is no line for them
      */
     TextTable(String... columns) {
         right = new boolean[columns.length];
@@ -22,7 +22,9 @@ final class TextTable {
             right[i] = columns[i].startsWith(">");
             names[i] = right[i] ? columns[i].substring(1) : columns[i];
         }
-        rows.add(names);
+        if (!String.join("", names).isEmpty()) {
+            rows.add(names);
+        }
     }
 
     /** Adds a row: a cell for each column. */

@@ -32,7 +32,7 @@ class DemoReportTest {
                 .contains(
                         "tokens in 3",
                         "tokens out 3 0 missing, 0 doubled",
-                        "throughput 100 tokens/s",
+                        "throughput 66 tokens/s",
                         "latency until scored 20 ms p50, 30 ms p99",
                         "latency until committed 500 ms p50, 500 ms p99",
                         "executed 3 choices, 50.0 %",
