@@ -1,0 +1,74 @@
+package io.flinkmoe.jobs;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.configuration.IllegalConfigurationException;
+
+/** A file of options in YAML, its keys nested or dotted: both are {@code moe.capacity.policy}. */
+final class ConfigFile {
+
+    private ConfigFile() {}
+
+    /**
+     * Reads a file into values by dotted key; a list becomes one text, separated by semicolons.
+     *
+     * @throws IllegalConfigurationException if the file is missing, is not YAML, or has a key twice
+     */
+    static Map<String, String> read(Path file) throws IOException {
+        if (!Files.isRegularFile(file)) {
+            throw new IllegalConfigurationException(
+                    "--config is '%s'; there is no such file".formatted(file));
+        }
+        JsonNode root;
+        try {
+            root = new YAMLMapper().readTree(file.toFile());
+        } catch (JsonProcessingException e) {
+            throw new IllegalConfigurationException(
+                    "%s is not YAML: %s".formatted(file, e.getOriginalMessage().strip()), e);
+        }
+        Map<String, String> values = new LinkedHashMap<>();
+        if (root.isObject()) {
+            flatten("", root, values, file);
+        } else if (!root.isMissingNode() && !root.isNull()) {
+            throw new IllegalConfigurationException(
+                    "%s must hold keys and values, such as 'moe.bundle: model'".formatted(file));
+        }
+        return values;
+    }
+
+    private static void flatten(
+            String prefix, JsonNode node, Map<String, String> values, Path file) {
+        for (Map.Entry<String, JsonNode> field : node.properties()) {
+            String key = prefix + field.getKey();
+            JsonNode value = field.getValue();
+            if (value.isObject()) {
+                flatten(key + ".", value, values, file);
+            } else if (!value.isNull() && values.put(key, text(key, value, file)) != null) {
+                throw new IllegalConfigurationException("%s has %s twice".formatted(file, key));
+            }
+        }
+    }
+
+    private static String text(String key, JsonNode value, Path file) {
+        if (!value.isArray()) {
+            return value.asText();
+        }
+        List<String> entries = new ArrayList<>();
+        for (JsonNode entry : value) {
+            if (!entry.isValueNode()) {
+                throw new IllegalConfigurationException(
+                        "%s: %s must be a list of plain values".formatted(file, key));
+            }
+            entries.add(entry.asText());
+        }
+        return String.join(";", entries);
+    }
+}

@@ -1,0 +1,227 @@
+package io.flinkmoe.jobs;
+
+import io.flinkmoe.jobs.kafka.KafkaOptions;
+import io.flinkmoe.stream.MoeOptions;
+import java.lang.reflect.Field;
+import java.lang.reflect.ParameterizedType;
+import java.lang.reflect.Type;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.description.HtmlFormatter;
+import org.apache.flink.util.TimeUtils;
+import picocli.CommandLine.Model.ArgGroupSpec;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParseResult;
+
+/**
+ * The options of the scoring job as a user meets them: in the help, on the command line, in a file.
+ * An option {@code moe.capacity.policy} is {@code --capacity.policy} on the command line.
+ */
+final class JobOptions {
+
+    private static final String PREFIX = "moe.";
+
+    private static final List<JobOption> MODEL = declaredIn(MoeOptions.class);
+    private static final List<JobOption> KAFKA = declaredIn(KafkaOptions.class);
+
+    private JobOptions() {}
+
+    /**
+     * One option and its type.
+     *
+     * @param type the class of its values; List and Map stand for those of strings
+     */
+    record JobOption(ConfigOption<?> option, Class<?> type) {
+
+        String key() {
+            return option.key();
+        }
+
+        String flag() {
+            return "--" + key().substring(PREFIX.length());
+        }
+
+        /** The description as plain text. */
+        String description() {
+            return new HtmlFormatter()
+                    .format(option.description())
+                    .replace("&lt;", "<")
+                    .replace("&gt;", ">");
+        }
+
+        /** The default as a user would write it; empty where there is none. */
+        String defaultText() {
+            Object value = option.defaultValue();
+            if (value == null || value.equals(List.of()) || value.equals(Map.of())) {
+                return "";
+            }
+            if (value instanceof Duration duration) {
+                return duration.isZero() ? "0" : TimeUtils.formatWithHighestUnit(duration);
+            }
+            return value instanceof Enum<?> constant ? written(constant) : value.toString();
+        }
+
+        /** What a value must be. */
+        String allowed() {
+            if (type.isEnum()) {
+                return constants(" or ");
+            } else if (type == Duration.class) {
+                return "a duration such as 500 ms, 5 s, 1 min or 2 h";
+            } else if (type == Boolean.class) {
+                return "true or false";
+            } else if (Number.class.isAssignableFrom(type)) {
+                return "a number of type " + type.getSimpleName();
+            } else if (type == Map.class) {
+                return "key:value pairs separated by commas";
+            }
+            return "text";
+        }
+
+        private String label() {
+            if (type.isEnum()) {
+                return constants("|");
+            } else if (type == Duration.class) {
+                return "DURATION";
+            } else if (Number.class.isAssignableFrom(type)) {
+                return "N";
+            }
+            return type == Map.class ? "KEY:VALUE,..." : type == List.class ? "A;B;..." : "TEXT";
+        }
+
+        private String constants(String separator) {
+            return Stream.of(type.getEnumConstants())
+                    .map(constant -> written((Enum<?>) constant))
+                    .collect(Collectors.joining(separator));
+        }
+
+        /** Flink matches an enum's text in any case. */
+        private static String written(Enum<?> constant) {
+            return constant.toString().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    /** All options: those of the layers, then those of Kafka, in the order of their classes. */
+    static List<JobOption> all() {
+        return Stream.concat(MODEL.stream(), KAFKA.stream()).toList();
+    }
+
+    /** Adds an option per key to a command. */
+    static void addTo(CommandSpec command) {
+        command.addArgGroup(group("%nModel and experts:%n", MODEL, 10));
+        command.addArgGroup(group("%nKafka:%n", KAFKA, 11));
+    }
+
+    private static ArgGroupSpec group(String heading, List<JobOption> options, int order) {
+        ArgGroupSpec.Builder group =
+                ArgGroupSpec.builder()
+                        .heading(heading)
+                        .order(order)
+                        .exclusive(false)
+                        .validate(false);
+        for (JobOption option : options) {
+            String value = option.defaultText();
+            group.addArg(
+                    OptionSpec.builder(option.flag())
+                            .type(String.class)
+                            .paramLabel(option.label())
+                            .description(
+                                    (option.description()
+                                                    + (value.isEmpty() ? "" : " Default: " + value))
+                                            .replace("%", "%%"))
+                            .build());
+        }
+        return group.build();
+    }
+
+    /** The values given as options of their own, by key. */
+    static Map<String, String> given(ParseResult arguments) {
+        Map<String, String> values = new HashMap<>();
+        for (JobOption option : all()) {
+            String value = arguments.matchedOptionValue(option.flag(), (String) null);
+            if (value != null) {
+                values.put(option.key(), value);
+            }
+        }
+        return values;
+    }
+
+    /**
+     * Joins the values of several places, and checks them.
+     *
+     * @param places values by key; a later place wins over an earlier one
+     * @throws IllegalConfigurationException naming the key, its value and what is allowed
+     */
+    static Configuration join(List<Map<String, String>> places) {
+        Map<String, String> values = new HashMap<>();
+        places.forEach(values::putAll);
+        values.keySet().forEach(JobOptions::checkKnown);
+        Configuration configuration = Configuration.fromMap(values);
+        for (JobOption option : all()) {
+            try {
+                configuration.getOptional(option.option());
+            } catch (IllegalArgumentException e) {
+                throw new IllegalConfigurationException(
+                        "%s is '%s'; allowed: %s"
+                                .formatted(
+                                        option.key(), values.get(option.key()), option.allowed()),
+                        e);
+            }
+        }
+        return configuration;
+    }
+
+    /** What an environment is made with: Flink's options, for ours may hold Kafka's passwords. */
+    static Configuration forFlink(Configuration options) {
+        Configuration flink = new Configuration(options);
+        options.keySet().stream().filter(key -> key.startsWith(PREFIX)).forEach(flink::removeKey);
+        return flink;
+    }
+
+    /** Other keys than ours are Flink's, and Flink's own affair. */
+    private static void checkKnown(String key) {
+        if (!key.startsWith(PREFIX) || all().stream().anyMatch(option -> covers(option, key))) {
+            return;
+        }
+        String near =
+                all().stream()
+                        .map(JobOption::key)
+                        .sorted(Comparator.comparingInt(known -> EditDistance.between(known, key)))
+                        .limit(3)
+                        .collect(Collectors.joining(", "));
+        throw new IllegalConfigurationException(
+                "%s is not an option; near to it are: %s".formatted(key, near));
+    }
+
+    private static boolean covers(JobOption option, String key) {
+        return key.equals(option.key())
+                || (option.type() == Map.class && key.startsWith(option.key() + "."));
+    }
+
+    private static List<JobOption> declaredIn(Class<?> options) {
+        List<JobOption> found = new ArrayList<>();
+        for (Field field : options.getFields()) {
+            if (field.getType() == ConfigOption.class) {
+                Type type =
+                        ((ParameterizedType) field.getGenericType()).getActualTypeArguments()[0];
+                Type raw = type instanceof ParameterizedType generic ? generic.getRawType() : type;
+                try {
+                    found.add(new JobOption((ConfigOption<?>) field.get(null), (Class<?>) raw));
+                } catch (IllegalAccessException e) {
+                    throw new IllegalStateException(field + " is not public", e);
+                }
+            }
+        }
+        return List.copyOf(found);
+    }
+}

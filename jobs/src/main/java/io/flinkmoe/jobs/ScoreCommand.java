@@ -1,0 +1,103 @@
+package io.flinkmoe.jobs;
+
+import io.flinkmoe.jobs.kafka.KafkaOptions;
+import io.flinkmoe.jobs.kafka.ScoringJob;
+import io.flinkmoe.stream.MoeOptions;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.RestOptions;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Runs the scoring job: inside this process, or on the cluster that {@code flink run} names. */
+@Command(
+        name = "score",
+        customSynopsis = "moe score [--config=FILE] [-D KEY=VALUE]... [OPTIONS]",
+        description = {
+            "Score the tokens of a Kafka topic and write the answers to another.",
+            "",
+            "The job runs inside this process until Ctrl-C; under `flink run`, on the cluster."
+                    + " An option given here wins over -D, and -D over the file."
+        },
+        footer = {
+            "  moe score --bundle model --kafka.brokers localhost:9092 \\",
+            "            --source.topic tokens --sink.topic scored \\",
+            "            --dead-letter.topic rejected",
+            "  moe score --config job.yaml --capacity.policy fixed --capacity.tokens 500",
+            "  moe score --config job.yaml -D rest.port=8081 -D parallelism.default=4",
+            "  flink run flink-moe-jobs-VERSION-job.jar score --config job.yaml",
+            "",
+            "job.yaml, its keys nested or dotted:",
+            "  moe:",
+            "    bundle: s3://models/flights",
+            "    kafka.brokers: kafka-1:9092,kafka-2:9092",
+            "    source.topic: tokens",
+            "    sink.topic: scored",
+            "    dead-letter.topic: rejected",
+            "  execution.checkpointing.interval: 10 s"
+        })
+final class ScoreCommand implements Callable<Integer> {
+
+    @Spec private CommandSpec spec;
+
+    @Option(
+            names = "--config",
+            paramLabel = "FILE",
+            description = "A YAML file of moe.* options and of any Flink options.")
+    private Path file;
+
+    @Option(
+            names = "-D",
+            paramLabel = "KEY=VALUE",
+            description = "Any option of Flink, or a moe.* option by its full key.")
+    private Map<String, String> defined = new LinkedHashMap<>();
+
+    @Override
+    public Integer call() throws Exception {
+        Configuration options = options();
+        boolean embedded = StreamExecutionEnvironment.areExplicitEnvironmentsAllowed();
+        StreamExecutionEnvironment env = environment(JobOptions.forFlink(options), embedded);
+        ScoringJob.build(env, options);
+        if (embedded) {
+            announce(options);
+        }
+        env.execute("moe score");
+        return 0;
+    }
+
+    /** What the command line and the file ask for, checked. */
+    Configuration options() throws Exception {
+        Map<String, String> fromFile = file == null ? Map.of() : ConfigFile.read(file);
+        Map<String, String> given = JobOptions.given(spec.commandLine().getParseResult());
+        return JobOptions.join(List.of(fromFile, defined, given));
+    }
+
+    private static StreamExecutionEnvironment environment(Configuration options, boolean embedded) {
+        if (embedded && options.contains(RestOptions.PORT)) {
+            return StreamExecutionEnvironment.createLocalEnvironmentWithWebUI(options);
+        }
+        return StreamExecutionEnvironment.getExecutionEnvironment(options);
+    }
+
+    private void announce(Configuration options) {
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf(
+                "Scoring %s with %s; answers go to %s on %s. Ctrl-C ends it.%n",
+                options.get(KafkaOptions.SOURCE_TOPIC),
+                options.get(MoeOptions.BUNDLE),
+                options.get(KafkaOptions.SINK_TOPIC),
+                options.get(KafkaOptions.BROKERS));
+        if (options.contains(RestOptions.PORT)) {
+            out.printf("Web UI: http://localhost:%d%n", options.get(RestOptions.PORT));
+        }
+        out.flush();
+    }
+}

@@ -1,0 +1,144 @@
+package io.flinkmoe.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MoeTest {
+
+    @TempDir private Path folder;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"demo", "score", "import", "inspect", "forward"})
+    void everyCommandHasHelpWithExamples(String command) {
+        Program program = Program.run(command, "--help");
+
+        assertThat(program.exitCode()).isZero();
+        assertThat(program.err()).isEmpty();
+        assertThat(program.out())
+                .contains("Usage: moe " + command)
+                .contains("Examples:")
+                .contains("moe " + command + " ")
+                .contains("Exit codes:");
+    }
+
+    @Test
+    void versionNamesFlinkAndJava() {
+        Program program = Program.run("--version");
+
+        assertThat(program.exitCode()).isZero();
+        assertThat(program.out()).contains("flink-moe", "Apache Flink 2.", "Java ");
+    }
+
+    @Test
+    void withoutCommandShowsWhichThereAre() {
+        Program program = Program.run();
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err()).contains("demo", "score", "import", "inspect", "forward");
+        assertThat(program.err()).doesNotContain("options");
+    }
+
+    @Test
+    void unknownCommandIsWrongUse() {
+        Program program = Program.run("demmo");
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err()).contains("demmo").contains("demo");
+    }
+
+    @Test
+    void missingOptionIsWrongUseAndNamesIt() {
+        Program program = Program.run("forward", "--bundle", "model");
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err()).contains("--input", "--output");
+    }
+
+    @Test
+    void engineThatDoesNotExistIsWrongUseAndNamesThoseThatDo() {
+        Program program =
+                Program.run(
+                        "forward",
+                        "--bundle",
+                        "b",
+                        "--input",
+                        "i",
+                        "--output",
+                        "o",
+                        "--engine",
+                        "gpu");
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err()).containsIgnoringCase("reference").containsIgnoringCase("flink");
+    }
+
+    @Test
+    void parallelismWithoutFlinkIsWrongUse() {
+        Program program =
+                Program.run(
+                        "forward",
+                        "--bundle",
+                        "b",
+                        "--input",
+                        "i",
+                        "--output",
+                        "o",
+                        "--parallelism",
+                        2);
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err()).contains("--parallelism goes with --engine flink only");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"--rate=-1", "--parallelism=0", "--events=0", "--window=soon", "--window=0"})
+    void demoRefusesFiguresOutOfRange(String option) {
+        Program program = Program.run("demo", option);
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err())
+                .contains(option.substring(0, option.indexOf('=')))
+                .contains("allowed");
+    }
+
+    @Test
+    void failureIsOneLineAndPointsToMore() {
+        Path missing = folder.resolve("model");
+
+        Program program = Program.run("inspect", missing);
+
+        assertThat(program.exitCode()).isEqualTo(1);
+        assertThat(program.err())
+                .startsWith("moe: ")
+                .contains(missing.toString())
+                .contains("--verbose")
+                .doesNotContain("at io.flinkmoe");
+    }
+
+    @Test
+    void verboseFailureHasTheStackTrace() {
+        Program program = Program.run("inspect", folder.resolve("model"), "--verbose");
+
+        assertThat(program.exitCode()).isEqualTo(1);
+        assertThat(program.err()).contains("at io.flinkmoe");
+    }
+
+    @Test
+    void badConfigurationIsWrongUse() throws Exception {
+        Path file = Files.writeString(folder.resolve("job.yaml"), "moe.capacity.policy: some\n");
+
+        Program program = Program.run("score", "--config", file);
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err())
+                .contains("moe.capacity.policy is 'some'; allowed: none or fixed")
+                .contains("moe score --help");
+    }
+}

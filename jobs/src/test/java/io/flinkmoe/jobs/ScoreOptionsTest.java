@@ -1,0 +1,169 @@
+package io.flinkmoe.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.flinkmoe.jobs.kafka.KafkaOptions;
+import io.flinkmoe.stream.MoeOptions;
+import io.flinkmoe.stream.MoeOptions.CapacityPolicy;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.CoreOptions;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import picocli.CommandLine;
+
+class ScoreOptionsTest {
+
+    @TempDir private Path folder;
+
+    @Test
+    void everyOptionHasAFlagAndFlagsAreTyped() throws Exception {
+        Configuration options =
+                options(
+                        "--capacity.policy=fixed",
+                        "--capacity.window.size",
+                        "1 h",
+                        "--lanes=8",
+                        "--kafka.brokers",
+                        "a:1,b:2");
+
+        assertThat(options.get(MoeOptions.CAPACITY)).isEqualTo(CapacityPolicy.FIXED);
+        assertThat(options.get(MoeOptions.CAPACITY_WINDOW_SIZE)).isEqualTo(Duration.ofHours(1));
+        assertThat(options.get(MoeOptions.LANES)).isEqualTo(8);
+        assertThat(options.get(KafkaOptions.BROKERS)).isEqualTo("a:1,b:2");
+    }
+
+    @Test
+    void whatIsNotGivenKeepsItsDefault() throws Exception {
+        Configuration options = options();
+
+        assertThat(options.keySet()).isEmpty();
+        assertThat(options.get(MoeOptions.LANES)).isEqualTo(16);
+    }
+
+    @Test
+    void commandLineWinsOverDefinitionsAndTheseOverTheFile() throws Exception {
+        String file = file("moe.lanes: 1", "moe.batch.size: 1", "moe.expert.batch.size: 1");
+
+        Configuration options =
+                options("--lanes=3", "-Dmoe.lanes=2", "-D", "moe.batch.size=2", "--config", file);
+
+        assertThat(options.get(MoeOptions.LANES)).isEqualTo(3);
+        assertThat(options.get(MoeOptions.BATCH_SIZE)).isEqualTo(2);
+        assertThat(options.get(MoeOptions.EXPERT_BATCH_SIZE)).isEqualTo(1);
+    }
+
+    @Test
+    void keysOfTheFileAreNestedOrDotted() throws Exception {
+        String file =
+                file(
+                        "moe:",
+                        "  bundle: model",
+                        "  kafka.brokers: a:1",
+                        "  kafka.schemas: [one.avsc, two.avsc]",
+                        "  capacity:",
+                        "    policy: fixed",
+                        "    tokens: 500",
+                        "  kafka.properties:",
+                        "    security.protocol: SSL",
+                        "parallelism.default: 4");
+
+        Configuration options = options("--config", file);
+
+        assertThat(options.get(MoeOptions.BUNDLE)).isEqualTo("model");
+        assertThat(options.get(MoeOptions.CAPACITY_TOKENS)).isEqualTo(500);
+        assertThat(options.get(KafkaOptions.SCHEMAS)).containsExactly("one.avsc", "two.avsc");
+        assertThat(options.get(KafkaOptions.PROPERTIES))
+                .isEqualTo(Map.of("security.protocol", "SSL"));
+        assertThat(options.get(CoreOptions.DEFAULT_PARALLELISM)).isEqualTo(4);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "moe.capacity.polcy, moe.capacity.policy",
+        "moe.kafka.broker, moe.kafka.brokers",
+        "moe.capacity.window, moe.capacity.window.size"
+    })
+    void unknownKeyNamesNearOnes(String wrong, String near) {
+        assertThatThrownBy(() -> options("-D", wrong + "=x"))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageStartingWith(wrong + " is not an option; near to it are: ")
+                .hasMessageContaining(near);
+    }
+
+    @Test
+    void unknownFlagNamesNearOnes() {
+        Program program = Program.run("score", "--capacity.polcy=fixed");
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err()).contains("--capacity.polcy").contains("--capacity.policy");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "lanes | many | moe.lanes is 'many'; allowed: a number",
+                "batch.linger | soon | moe.batch.linger is 'soon'; allowed: a duration such as",
+                "sink.delivery | twice | moe.sink.delivery is 'twice'; allowed: exactly-once or",
+            })
+    void valueOfTheWrongTypeIsNamedWithWhatIsAllowed(String flag, String value, String message) {
+        assertThatThrownBy(() -> options("--" + flag + "=" + value))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageStartingWith(message);
+    }
+
+    @Test
+    void fileThatIsMissingOrNotYamlIsNamed() throws Exception {
+        Path missing = folder.resolve("none.yaml");
+        assertThatThrownBy(() -> options("--config", missing.toString()))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageContaining(missing + "'; there is no such file");
+
+        String broken = file("moe: [1, 2");
+        assertThatThrownBy(() -> options("--config", broken))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageStartingWith(broken + " is not YAML: ");
+
+        String text = file("just words");
+        assertThatThrownBy(() -> options("--config", text))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageStartingWith(text + " must hold keys and values");
+    }
+
+    @Test
+    void keyGivenNestedAndDottedIsRefused() throws Exception {
+        String file = file("moe.lanes: 1", "moe:", "  lanes: 2");
+
+        assertThatThrownBy(() -> options("--config", file))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(file + " has moe.lanes twice");
+    }
+
+    @Test
+    void emptyFileSetsNothing() throws Exception {
+        assertThat(options("--config", file("# nothing yet")).keySet()).isEmpty();
+    }
+
+    private String file(String... lines) throws Exception {
+        return Files.writeString(
+                        Files.createTempFile(folder, "job", ".yaml"), String.join("\n", lines))
+                .toString();
+    }
+
+    private static Configuration options(String... arguments) throws Exception {
+        CommandLine program = Moe.commandLine();
+        program.parseArgs(
+                Stream.concat(Stream.of("score"), Stream.of(arguments)).toArray(String[]::new));
+        CommandLine score = program.getSubcommands().get("score");
+        return ((ScoreCommand) score.getCommandSpec().userObject()).options();
+    }
+}
