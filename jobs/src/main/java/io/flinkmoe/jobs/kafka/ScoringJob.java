@@ -89,7 +89,7 @@ public final class ScoringJob {
 
     private static void configure(StreamExecutionEnvironment env, Configuration options) {
         Configuration job = new Configuration();
-        // Not ours: among them are Kafka's passwords, which have no place in a job's configuration.
+        // Without our own, among them Kafka's passwords: a job's configuration is shown to people.
         options.toMap().entrySet().stream()
                 .filter(option -> !option.getKey().startsWith("moe."))
                 .forEach(option -> job.setString(option.getKey(), option.getValue()));
