@@ -124,9 +124,7 @@ public final class MoeLayers {
 
     private static Arrival check(Token token, int width) {
         String reason = TokenCheck.reasonToReject(token, width);
-        return reason == null
-                ? Arrival.of(token)
-                : Arrival.of(new DeadLetter(token.toBytes(), "", -1, -1, reason));
+        return reason == null ? Arrival.of(token) : Arrival.of(DeadLetter.of(token, reason));
     }
 
     /** Scores what a source has checked already; dead letters pass through. */
@@ -143,7 +141,7 @@ public final class MoeLayers {
             counting.addAll(List.of(router, expert, tokens));
             routers.add(router);
         }
-        return new MoeResult(head(tokens), ingest, counting, routerLogits ? routers : List.of());
+        return new MoeResult(head(tokens), ingest, routers, counting, routerLogits);
     }
 
     private SingleOutputStreamOperator<TokenBlock> ingest(DataStream<Arrival> arrivals) {

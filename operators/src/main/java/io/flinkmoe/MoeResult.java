@@ -1,7 +1,6 @@
 package io.flinkmoe;
 
 import io.flinkmoe.stream.DeadLetter;
-import io.flinkmoe.stream.Ingest;
 import io.flinkmoe.stream.Router;
 import io.flinkmoe.stream.RouterLogits;
 import io.flinkmoe.stream.ScoredToken;
@@ -15,19 +14,22 @@ import org.apache.flink.util.OutputTag;
 public final class MoeResult {
 
     private final SingleOutputStreamOperator<ScoredToken> scored;
-    private final SingleOutputStreamOperator<?> ingest;
-    private final List<SingleOutputStreamOperator<?>> counting;
+    private final List<SingleOutputStreamOperator<?>> rejecting;
     private final List<SingleOutputStreamOperator<?>> routers;
+    private final List<SingleOutputStreamOperator<?>> counting;
+    private final boolean hasRouterLogits;
 
     MoeResult(
             SingleOutputStreamOperator<ScoredToken> scored,
             SingleOutputStreamOperator<?> ingest,
+            List<SingleOutputStreamOperator<?>> routers,
             List<SingleOutputStreamOperator<?>> counting,
-            List<SingleOutputStreamOperator<?>> routers) {
+            boolean hasRouterLogits) {
         this.scored = scored;
-        this.ingest = ingest;
-        this.counting = counting;
+        this.rejecting = List.of(ingest, routers.get(0));
         this.routers = routers;
+        this.counting = counting;
+        this.hasRouterLogits = hasRouterLogits;
     }
 
     /** One scored token per good token; those of a stream in their order. */
@@ -35,9 +37,9 @@ public final class MoeResult {
         return scored;
     }
 
-    /** The records that could not be scored. */
+    /** The records that could not be scored, from the ingest and from the first router. */
     public DataStream<DeadLetter> deadLetters() {
-        return ingest.getSideOutput(Ingest.DEAD_LETTERS);
+        return union(rejecting, DeadLetter.OUTPUT);
     }
 
     /** The accounts of all operators, window by window; empty without capacity. */
@@ -47,7 +49,7 @@ public final class MoeResult {
 
     /** The router logits of every token and layer, if {@link MoeLayers#withRouterLogits()}. */
     public DataStream<RouterLogits> routerLogits() {
-        if (routers.isEmpty()) {
+        if (!hasRouterLogits) {
             throw new IllegalStateException(
                     "router logits were not asked for; call MoeLayers.withRouterLogits()");
         }

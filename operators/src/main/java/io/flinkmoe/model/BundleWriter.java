@@ -50,13 +50,17 @@ public final class BundleWriter implements AutoCloseable {
     /**
      * Writes model.json, reads the bundle back with all checks, and moves it into place.
      *
-     * @param spec given the default version and the files' checksums, what model.json shall say.
-     *     The default version is 12 hexadecimal digits that depend on the files' content alone
+     * @param spec given a version and the files' checksums, what model.json shall say. It is asked
+     *     twice: the default version is 12 hexadecimal digits of the files and the layers
      */
     public Bundle finish(BiFunction<String, Map<String, String>, BundleSpec> spec)
             throws IOException {
         Map<String, String> all = Collections.unmodifiableMap(checksums);
-        ModelJson.write(spec.apply(defaultVersion(), all), staging.resolve(Bundle.MODEL_JSON));
+        // The version depends on the files and on how the layers use them, not on the name.
+        String layers = spec.apply("unnumbered", all).layers().toString();
+        String version =
+                Sha256.of((all + layers).getBytes(StandardCharsets.UTF_8)).substring(0, 12);
+        ModelJson.write(spec.apply(version, all), staging.resolve(Bundle.MODEL_JSON));
         BundleSpec checked = Bundle.read(staging).spec();
         requireVacant();
         Files.deleteIfExists(target);
@@ -89,13 +93,6 @@ public final class BundleWriter implements AutoCloseable {
         Path file = staging.resolve(relative);
         Files.createDirectories(file.getParent());
         return file;
-    }
-
-    private String defaultVersion() {
-        StringBuilder content = new StringBuilder();
-        checksums.forEach(
-                (file, sum) -> content.append(sum).append("  ").append(file).append('\n'));
-        return Sha256.of(content.toString().getBytes(StandardCharsets.UTF_8)).substring(0, 12);
     }
 
     private void requireVacant() throws IOException {

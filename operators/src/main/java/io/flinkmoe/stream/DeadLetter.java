@@ -5,6 +5,7 @@ import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.apache.flink.util.OutputTag;
 
 /**
  * A record that could not be scored, as it came, and why.
@@ -16,6 +17,15 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param reason what is wrong with it
  */
 public record DeadLetter(byte[] record, String topic, int partition, long offset, String reason) {
+
+    /** Where an operator's dead letters go. */
+    public static final OutputTag<DeadLetter> OUTPUT =
+            new OutputTag<>("dead-letters", StreamTypes.DEAD_LETTER);
+
+    /** A token that did not come from Kafka, or of whose record only the token is left. */
+    public static DeadLetter of(Token token, String reason) {
+        return new DeadLetter(token.toBytes(), "", -1, -1, reason);
+    }
 
     /** The wire form. */
     public static final class Serializer extends ImmutableSerializer<DeadLetter> {

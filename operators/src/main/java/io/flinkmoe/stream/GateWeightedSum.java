@@ -51,11 +51,16 @@ final class GateWeightedSum {
         }
         byte[] vectors = new byte[rows.length * d * Float.BYTES];
         Floats.put(sums, 0, vectors, 0, rows.length * d);
-        return select(
-                tokens,
-                new Choices(k, residual.choices().experts(), weights, outcomes),
-                rows,
-                vectors);
+        Choices[] layers = Arrays.copyOf(tokens.layers(), tokens.layers().length + 1);
+        layers[layers.length - 1] = new Choices(k, residual.choices().experts(), weights, outcomes);
+        return new TokenBlock(
+                        tokens.lane(),
+                        tokens.streams(),
+                        tokens.positions(),
+                        tokens.timestamps(),
+                        tokens.vectors(),
+                        layers)
+                .select(rows, vectors);
     }
 
     /** Gathers all outputs, and where the output of each choice is. */
@@ -76,33 +81,6 @@ final class GateWeightedSum {
                 }
             }
         }
-    }
-
-    private static TokenBlock select(
-            TokenBlock tokens, Choices choices, int[] rows, byte[] vectors) {
-        Choices[] layers = Arrays.copyOf(tokens.layers(), tokens.layers().length + 1);
-        layers[layers.length - 1] = choices;
-        if (rows.length == tokens.rows()) {
-            return new TokenBlock(
-                    tokens.lane(),
-                    tokens.streams(),
-                    tokens.positions(),
-                    tokens.timestamps(),
-                    vectors,
-                    layers);
-        }
-        String[] streams = new String[rows.length];
-        long[] positions = new long[rows.length];
-        long[] timestamps = new long[rows.length];
-        for (int i = 0; i < rows.length; i++) {
-            streams[i] = tokens.streams()[rows[i]];
-            positions[i] = tokens.positions()[rows[i]];
-            timestamps[i] = tokens.timestamps()[rows[i]];
-        }
-        for (int layer = 0; layer < layers.length; layer++) {
-            layers[layer] = layers[layer].select(rows);
-        }
-        return new TokenBlock(tokens.lane(), streams, positions, timestamps, vectors, layers);
     }
 
     private static float[] atLeast(float[] array, int length) {

@@ -7,7 +7,6 @@ import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
-import org.apache.flink.util.OutputTag;
 
 /**
  * Gathers tokens into blocks, lane by lane. Chained to the source.
@@ -21,10 +20,6 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
         implements OneInputStreamOperator<Arrival, TokenBlock> {
 
     private static final long serialVersionUID = 1L;
-
-    /** Where records go that cannot be scored. */
-    public static final OutputTag<DeadLetter> DEAD_LETTERS =
-            new OutputTag<>("dead-letters", StreamTypes.DEAD_LETTER);
 
     private final int width;
     private final int lanes;
@@ -64,7 +59,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     public void processElement(StreamRecord<Arrival> element) {
         Arrival arrival = element.getValue();
         if (arrival.token() == null) {
-            output.collect(DEAD_LETTERS, new StreamRecord<>(arrival.deadLetter()));
+            output.collect(DeadLetter.OUTPUT, new StreamRecord<>(arrival.deadLetter()));
             return;
         }
         int lane = Lanes.of(arrival.token().stream(), lanes);

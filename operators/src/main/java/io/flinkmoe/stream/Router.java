@@ -1,5 +1,6 @@
 package io.flinkmoe.stream;
 
+import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.onnx.BundleSessions;
@@ -15,6 +16,7 @@ import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.util.FlinkException;
 import org.apache.flink.util.OutputTag;
 
 /**
@@ -101,8 +103,18 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
     @Override
     public void processElement(StreamRecord<TokenBlock> element) throws Exception {
         TokenBlock tokens = element.getValue();
+        try {
+            route(tokens, router.route(tokens.vectors(), tokens.rows()));
+        } catch (OrtException e) {
+            TokenBlock good = rejectUnreadable(tokens, e);
+            if (good.rows() > 0) {
+                route(good, router.route(good.vectors(), good.rows()));
+            }
+        }
+    }
+
+    private void route(TokenBlock tokens, LayerRouter.Routed routed) throws Exception {
         int rows = tokens.rows();
-        LayerRouter.Routed routed = router.route(tokens.vectors(), rows);
         Choices choices =
                 new Choices(
                         k,
@@ -114,19 +126,53 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
         Long batch = nextBatch.value();
         long number = batch == null ? 0 : batch;
         nextBatch.update(number + 1);
-        TokenBlock residual =
-                new TokenBlock(
-                        tokens.lane(),
-                        tokens.streams(),
-                        tokens.positions(),
-                        tokens.timestamps(),
-                        routed.residual(),
-                        tokens.layers());
-        output.collect(RESIDUALS, new StreamRecord<>(new ResidualBlock(number, residual, choices)));
+        output.collect(
+                RESIDUALS,
+                new StreamRecord<>(
+                        new ResidualBlock(number, tokens.withVectors(routed.residual()), choices)));
         dispatch(number, tokens, routed.hidden(), choices);
         if (emitLogits) {
             emitLogits(tokens, routed.logits());
         }
+    }
+
+    /**
+     * Takes the tokens out of a block that a model throws at when they come alone, as an encoder
+     * does at a category that it does not know. If it throws at a row of zeros too, the model is
+     * broken, not the input, and the job fails.
+     */
+    private TokenBlock rejectUnreadable(TokenBlock tokens, OrtException cause) throws Exception {
+        int width = router.inputWidth();
+        try {
+            router.route(new byte[width * Float.BYTES], 1);
+        } catch (OrtException e) {
+            throw new FlinkException(
+                    "layer %d (model version %s): encoder, norm, router or a shared expert fails on every input: %s"
+                            .formatted(layer, sessions.spec().version(), e.getMessage()),
+                    e);
+        }
+        int[] good = new int[tokens.rows()];
+        int count = 0;
+        for (int row = 0; row < tokens.rows(); row++) {
+            TokenBlock alone = tokens.select(new int[] {row}, width);
+            try {
+                router.route(alone.vectors(), 1);
+                good[count++] = row;
+            } catch (OrtException e) {
+                Token token =
+                        new Token(
+                                tokens.streams()[row],
+                                tokens.positions()[row],
+                                tokens.timestamps()[row],
+                                Floats.toFloats(alone.vectors()));
+                String reason =
+                        "the model cannot read position %d of stream %s: %s"
+                                .formatted(token.position(), token.stream(), e.getMessage());
+                output.collect(DeadLetter.OUTPUT, new StreamRecord<>(DeadLetter.of(token, reason)));
+            }
+        }
+        LOG.warn("{} of {} tokens rejected", tokens.rows() - count, tokens.rows(), cause);
+        return tokens.select(Arrays.copyOf(good, count), width);
     }
 
     /** Settles the choices that no expert is asked: of late tokens and of unroutable ones. */

@@ -1,5 +1,6 @@
 package io.flinkmoe.stream;
 
+import io.flinkmoe.tensor.Floats;
 import java.io.IOException;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
@@ -29,6 +30,46 @@ public record TokenBlock(
     /** T. */
     public int rows() {
         return streams.length;
+    }
+
+    /** The same tokens with other vectors. */
+    TokenBlock withVectors(byte[] others) {
+        return new TokenBlock(lane, streams, positions, timestamps, others, layers);
+    }
+
+    /**
+     * Some of the tokens.
+     *
+     * @param rows the rows wanted, ascending
+     * @param width of a vector
+     */
+    TokenBlock select(int[] rows, int width) {
+        byte[] selected = new byte[rows.length * width * Float.BYTES];
+        for (int i = 0; i < rows.length; i++) {
+            Floats.copyRow(vectors, rows[i], selected, i, width);
+        }
+        return select(rows, selected);
+    }
+
+    /** Some of the tokens, with vectors given for just these. */
+    TokenBlock select(int[] rows, byte[] theirVectors) {
+        if (rows.length == rows()) {
+            return withVectors(theirVectors);
+        }
+        String[] theirStreams = new String[rows.length];
+        long[] theirPositions = new long[rows.length];
+        long[] theirTimestamps = new long[rows.length];
+        for (int i = 0; i < rows.length; i++) {
+            theirStreams[i] = streams[rows[i]];
+            theirPositions[i] = positions[rows[i]];
+            theirTimestamps[i] = timestamps[rows[i]];
+        }
+        Choices[] theirLayers = new Choices[layers.length];
+        for (int layer = 0; layer < layers.length; layer++) {
+            theirLayers[layer] = layers[layer].select(rows);
+        }
+        return new TokenBlock(
+                lane, theirStreams, theirPositions, theirTimestamps, theirVectors, theirLayers);
     }
 
     /** The wire form. */

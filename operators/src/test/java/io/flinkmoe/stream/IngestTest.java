@@ -138,7 +138,7 @@ class IngestTest {
         try (var harness = open(null)) {
             harness.processElement(new StreamRecord<>(Arrival.of(dead)));
             assertThat(harness.getOutput()).isEmpty();
-            assertThat(harness.getSideOutput(Ingest.DEAD_LETTERS))
+            assertThat(harness.getSideOutput(DeadLetter.OUTPUT))
                     .extracting(StreamRecord::getValue)
                     .containsExactly(dead);
         }

@@ -16,6 +16,7 @@ import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -139,6 +140,22 @@ class RouterTest {
     }
 
     @Test
+    void rejectsTheTokensThatTheEncoderThrowsAtAndRoutesTheOthers() throws Exception {
+        Bundle strict = TinyBundle.writeWithStrictEncoder(directory.resolve("strict"), N, 2);
+        LocalBundle location =
+                new LocalBundle(strict.directory().toString(), strict.spec().version());
+        try (var harness = restore(location, null, 1, 0, null)) {
+            float[] unknown = {N, 0, 0, 0};
+            send(harness, block(0, new long[] {1, 2, 3}, row(1), unknown, row(2)));
+            assertThat(residuals(harness).get(0).tokens().timestamps()).containsExactly(1, 3);
+            assertThat(harness.getSideOutput(DeadLetter.OUTPUT))
+                    .extracting(record -> record.getValue().reason())
+                    .singleElement(InstanceOfAssertFactories.STRING)
+                    .contains("position 0 of stream s");
+        }
+    }
+
+    @Test
     void givesTheAccountOfALaneWhenItsWindowCloses() throws Exception {
         OperatorSubtaskState state;
         try (var harness = open(MINUTE, 1, 0)) {
@@ -180,9 +197,20 @@ class RouterTest {
                     int subtask,
                     OperatorSubtaskState state)
                     throws Exception {
+        return restore(bundle, windows, parallelism, subtask, state);
+    }
+
+    private static KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, DispatchBlock>
+            restore(
+                    LocalBundle location,
+                    TumblingWindows windows,
+                    int parallelism,
+                    int subtask,
+                    OperatorSubtaskState state)
+                    throws Exception {
         var harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
-                        new Router(bundle, 0, 16, LANES, windows, false),
+                        new Router(location, 0, 16, LANES, windows, false),
                         (TokenBlock block) -> LANES.keyOf(block.lane()),
                         Types.INT,
                         LANES.maxParallelism(),
@@ -212,7 +240,11 @@ class RouterTest {
     }
 
     private static float[] row() {
-        return new float[] {4, 3, 2, 1};
+        return row(4);
+    }
+
+    private static float[] row(float first) {
+        return new float[] {first, 3, 2, 1};
     }
 
     private static TokenBlock token(int lane) {

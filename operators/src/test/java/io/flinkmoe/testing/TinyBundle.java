@@ -28,13 +28,50 @@ public final class TinyBundle {
         return write(directory, numExperts, topK, numLayers, e -> scaling(numExperts, e + 1f));
     }
 
+    /** A bundle whose encoder throws at a token whose first value is no category 0..N-1. */
+    public static Bundle writeWithStrictEncoder(Path directory, int numExperts, int topK) {
+        float[] table = new float[numExperts];
+        byte[] encoder =
+                new OnnxGraph("strict")
+                        .input("features", numExperts)
+                        .output("hidden", numExperts)
+                        .weights("table", table, numExperts, 1)
+                        .weights("first_column", firstColumn(numExperts), numExperts, 1)
+                        .node("MatMul", "category", List.of("features", "first_column"))
+                        .node("Cast", "id", List.of("category"), Map.of("to", 7))
+                        .node("Squeeze", "ids", List.of("id"))
+                        .node("Gather", "embedded", List.of("table", "ids"))
+                        .node("Add", "hidden", List.of("features", "embedded"))
+                        .toBytes();
+        return write(directory, numExperts, topK, 1, encoder, e -> scaling(numExperts, e + 1f));
+    }
+
+    private static float[] firstColumn(int n) {
+        float[] column = new float[n];
+        column[0] = 1;
+        return column;
+    }
+
     /** A bundle with experts of the test's own making. */
     public static Bundle write(
             Path directory, int numExperts, int topK, int numLayers, Experts experts) {
+        return write(directory, numExperts, topK, numLayers, null, experts);
+    }
+
+    private static Bundle write(
+            Path directory,
+            int numExperts,
+            int topK,
+            int numLayers,
+            byte[] encoder,
+            Experts experts) {
         try (BundleWriter writer = new BundleWriter(directory)) {
             float[] identity = new float[numExperts * numExperts];
             for (int e = 0; e < numExperts; e++) {
                 identity[e * numExperts + e] = 1;
+            }
+            if (encoder != null) {
+                writer.add("encoder.onnx", encoder);
             }
             List<LayerSpec> layers = new ArrayList<>();
             for (int layer = 0; layer < numLayers; layer++) {
@@ -63,7 +100,7 @@ public final class TinyBundle {
                                     numExperts,
                                     numExperts,
                                     numExperts,
-                                    null,
+                                    encoder == null ? null : "encoder.onnx",
                                     null,
                                     layers,
                                     checksums));
