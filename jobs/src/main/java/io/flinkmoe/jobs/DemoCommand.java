@@ -211,7 +211,8 @@ final class DemoCommand implements Callable<Integer> {
         places.row("topics", String.join(", ", TOPIC, SCORED_TOPIC, DEAD_LETTER_TOPIC));
         places.row("Flink's web UI", "http://localhost:" + options.get(RestOptions.PORT));
         places.row("folder", folder);
-        say("%n%s", places);
+        spec.commandLine().getOut().printf("%n%s", places);
+        spec.commandLine().getOut().flush();
         new CountDownLatch(1).await();
     }
 

@@ -70,6 +70,9 @@ final class ScoreCommand implements Callable<Integer> {
             announce(options);
         }
         env.execute("moe score");
+        if (embedded) {
+            spec.commandLine().getOut().println("The job has ended.");
+        }
         return 0;
     }
 
