@@ -40,6 +40,7 @@ public final class SessionCache {
         Entry entry = entries.get(key);
         if (entry == null) {
             entry = new Entry(OnnxModel.open(key.file, inputWidth, outputWidth));
+            BatchProbe.warnIfBatchMatters(entry.model);
             entries.put(key, entry);
         }
         entry.leases++;

@@ -1,0 +1,67 @@
+package io.flinkmoe.onnx;
+
+import ai.onnxruntime.OrtException;
+import java.util.Arrays;
+import java.util.Random;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Asks a model, when it is opened, whether a row gets the same bits alone as among 64. Float32
+ * models with constant weights do on the CPU; a model that does not makes answers depend on how
+ * tokens were batched, which is worth a warning but not a refusal.
+ */
+final class BatchProbe {
+
+    private static final Logger LOG = LoggerFactory.getLogger(BatchProbe.class);
+    private static final int ROWS = 64;
+    private static final int[] ALONE = {0, 1, 31, 63};
+
+    private BatchProbe() {}
+
+    static void warnIfBatchMatters(OnnxModel model) {
+        try {
+            float difference = difference(model);
+            if (difference > 0) {
+                LOG.warn(
+                        "{}: a row alone and the same row among {} differ by up to {}: answers will"
+                                + " depend on how tokens are batched",
+                        model.file(),
+                        ROWS,
+                        difference);
+            }
+        } catch (OrtException e) {
+            // The model does not take just any numbers, categories for instance: nothing is known.
+            LOG.debug("{}: not probed", model.file(), e);
+        }
+    }
+
+    private static float difference(OnnxModel model) throws OrtException {
+        float[] x = new float[ROWS * model.inputWidth()];
+        Random random = new Random(0);
+        for (int i = 0; i < x.length; i++) {
+            x[i] = (float) random.nextGaussian();
+        }
+        float[] together = run(model, x, ROWS);
+        float difference = 0;
+        for (int row : ALONE) {
+            int from = row * model.inputWidth();
+            float[] alone = run(model, Arrays.copyOfRange(x, from, from + model.inputWidth()), 1);
+            for (int i = 0; i < alone.length; i++) {
+                float among = together[row * alone.length + i];
+                difference = Math.max(difference, Math.abs(alone[i] - among));
+            }
+        }
+        return difference;
+    }
+
+    private static float[] run(OnnxModel model, float[] x, int rows) throws OrtException {
+        DirectRows input = new DirectRows(rows, model.inputWidth());
+        DirectRows output = new DirectRows(rows, model.outputWidth());
+        float[] y = new float[rows * model.outputWidth()];
+        input.put(x, 0, rows);
+        model.run(input, output, rows);
+        output.get(y, 0, rows);
+        return y;
+    }
+}
