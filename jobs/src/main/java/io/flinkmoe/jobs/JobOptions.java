@@ -81,7 +81,7 @@ final class JobOptions {
             } else if (type == Boolean.class) {
                 return "true or false";
             } else if (Number.class.isAssignableFrom(type)) {
-                return "a number of type " + type.getSimpleName();
+                return type == Integer.class || type == Long.class ? "a whole number" : "a number";
             } else if (type == Map.class) {
                 return "key:value pairs separated by commas";
             }

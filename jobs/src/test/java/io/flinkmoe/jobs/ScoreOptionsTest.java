@@ -111,7 +111,7 @@ class ScoreOptionsTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "lanes | many | moe.lanes is 'many'; allowed: a number",
+                "lanes | many | moe.lanes is 'many'; allowed: a whole number",
                 "batch.linger | soon | moe.batch.linger is 'soon'; allowed: a duration such as",
                 "sink.delivery | twice | moe.sink.delivery is 'twice'; allowed: exactly-once or",
             })
