@@ -98,7 +98,19 @@ public final class Bundle {
                 checkWidths(layer.norm(), "hidden_size", d, "hidden_size", d);
             }
             int n = layer.routing().numExperts();
-            checkWidths(layer.router(), "hidden_size", d, "num_experts", n);
+            boolean seesToken = layer.routerInput() == LayerSpec.RouterInput.TOKEN;
+            checkWidths(
+                    layer.router(),
+                    seesToken ? "input_size" : "hidden_size",
+                    seesToken ? spec.inputSize() : d,
+                    "num_experts",
+                    n);
+            if (layer.routerNoise() != null) {
+                checkWidths(layer.routerNoise(), "hidden_size", d, "num_experts", n);
+            }
+            if (layer.expertScale() != null) {
+                checkWidths(layer.expertScale(), "hidden_size", d, "one factor per token", 1);
+            }
             for (String expert : layer.experts()) {
                 checkWidths(expert, "hidden_size", d, "hidden_size", d);
             }

@@ -52,6 +52,12 @@ public record BundleSpec(
             throw new IllegalArgumentException("layers is missing or empty; name at least one");
         }
         layers = List.copyOf(layers);
+        for (LayerSpec layer : layers.subList(1, layers.size())) {
+            if (layer.routerInput() == LayerSpec.RouterInput.TOKEN) {
+                throw new IllegalArgumentException(
+                        "router_input is token in a later layer; only the first one sees the token's own values");
+            }
+        }
         checksums = new TreeMap<>(Check.present("checksums", checksums));
         for (String file : checksums.keySet()) {
             Check.path("checksums", file);

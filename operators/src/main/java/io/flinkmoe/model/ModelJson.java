@@ -21,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.List;
 import java.util.Locale;
 
 /** model.json to and from {@link BundleSpec}: names in snake case, nothing unknown, no coercion. */
@@ -43,10 +44,13 @@ final class ModelJson {
                     .enable(SerializationFeature.INDENT_OUTPUT)
                     .build();
 
-    /** The one name that snake case gets wrong. */
+    /** The names that snake case gets wrong, or that Hugging Face has otherwise. */
     private interface RoutingNames {
         @JsonProperty("norm_topk_prob")
         boolean normTopKProb();
+
+        @JsonProperty("e_score_correction_bias")
+        List<Float> scoreCorrectionBias();
     }
 
     private ModelJson() {}

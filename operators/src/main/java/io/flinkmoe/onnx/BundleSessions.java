@@ -36,10 +36,25 @@ public final class BundleSessions implements AutoCloseable {
         return lease(spec.head(), spec.hiddenSize(), spec.outputSize());
     }
 
-    /** A layer's router, [batch, d] → logits [batch, N]. */
+    /** A layer's router, [batch, d] (or [batch, input]) → logits [batch, N]. */
     public OnnxModel router(int layer) throws BundleException {
         LayerSpec layerSpec = spec.layers().get(layer);
-        return lease(layerSpec.router(), spec.hiddenSize(), layerSpec.routing().numExperts());
+        boolean seesToken = layerSpec.routerInput() == LayerSpec.RouterInput.TOKEN;
+        return lease(
+                layerSpec.router(),
+                seesToken ? spec.inputSize() : spec.hiddenSize(),
+                layerSpec.routing().numExperts());
+    }
+
+    /** The deviations of a layer's noise, [batch, d] → [batch, N]; the layer must have them. */
+    public OnnxModel routerNoise(int layer) throws BundleException {
+        LayerSpec layerSpec = spec.layers().get(layer);
+        return lease(layerSpec.routerNoise(), spec.hiddenSize(), layerSpec.routing().numExperts());
+    }
+
+    /** What scales a layer's weights, [batch, d] → [batch, 1]; the layer must have it. */
+    public OnnxModel expertScale(int layer) throws BundleException {
+        return lease(spec.layers().get(layer).expertScale(), spec.hiddenSize(), 1);
     }
 
     /** A layer's norm, [batch, d] → [batch, d]; the layer must have one. */

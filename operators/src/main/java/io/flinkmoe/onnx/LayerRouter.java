@@ -5,6 +5,8 @@ import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.model.ResidualKind;
+import io.flinkmoe.routing.NoiseSource;
+import io.flinkmoe.routing.RouterNoise;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.TopKRouter;
 import io.flinkmoe.tensor.Floats;
@@ -17,8 +19,9 @@ import java.util.List;
  * <pre>
  *   u        = encoder(x) in the first layer of a model that has one, else x
  *   hidden   = norm(u) where the layer has a norm, else u
- *   logits   = router(hidden)                                      [T, N]
+ *   logits   = router(hidden), with noise where the layer has it    [T, N]
  *   choices  = top-k of the logits and their weights               [T, k]
+ *   weights  = weights · expertScale(hidden) where the layer has it
  *   residual = (u or 0, as the layer says) + sum of sharedExpert_i(hidden)
  * </pre>
  *
@@ -32,11 +35,16 @@ public final class LayerRouter {
     private final OnnxModel encoder;
     private final OnnxModel norm;
     private final OnnxModel router;
+    private final OnnxModel routerNoise;
+    private final OnnxModel expertScale;
+    private final boolean routerSeesToken;
     private final List<OnnxModel> sharedExperts;
     private final TopKRouter topK;
     private final DirectRows input;
     private final DirectRows encoded;
     private final DirectRows normed;
+    private final DirectRows jittered;
+    private final DirectRows scales;
     private final DirectRows shared;
     private final DirectRows logitRows;
     private final int hiddenSize;
@@ -56,11 +64,17 @@ public final class LayerRouter {
         this.encoder = encodes ? sessions.encoder() : null;
         this.norm = layerSpec.norm() == null ? null : sessions.norm(layer);
         this.router = sessions.router(layer);
+        this.routerSeesToken = layerSpec.routerInput() == LayerSpec.RouterInput.TOKEN;
+        this.routerNoise = layerSpec.routerNoise() == null ? null : sessions.routerNoise(layer);
+        this.expertScale = layerSpec.expertScale() == null ? null : sessions.expertScale(layer);
         this.sharedExperts = sessions.sharedExperts(layer);
         this.topK = new TopKRouter(routing);
         this.input = new DirectRows(maxRows, encodes ? spec.inputSize() : hiddenSize);
         this.encoded = encodes ? new DirectRows(maxRows, hiddenSize) : input;
         this.normed = norm == null ? encoded : new DirectRows(maxRows, hiddenSize);
+        this.jittered =
+                has(RouterNoise.Kind.INPUT_JITTER) ? new DirectRows(maxRows, hiddenSize) : null;
+        this.scales = expertScale == null ? null : new DirectRows(maxRows, 1);
         this.shared = sharedExperts.isEmpty() ? null : new DirectRows(maxRows, hiddenSize);
         this.logitRows = new DirectRows(maxRows, routing.numExperts());
         this.routed = new Routed(routing, maxRows);
@@ -80,8 +94,9 @@ public final class LayerRouter {
      *
      * @param vectors [T, inputWidth] float32, little endian
      * @param tokens T
+     * @param noise the draws for the layer's noise; null for none
      */
-    public Routed route(byte[] vectors, int tokens) throws OrtException {
+    public Routed route(byte[] vectors, int tokens, NoiseSource noise) throws OrtException {
         input.put(vectors, 0, 0, tokens);
         if (encoder != null) {
             encoder.run(input, encoded, tokens);
@@ -89,14 +104,64 @@ public final class LayerRouter {
         if (norm != null) {
             norm.run(encoded, normed, tokens);
         }
-        router.run(normed, logitRows, tokens);
-        logitRows.get(routed.logits, 0, tokens);
-        topK.route(routed.logits, tokens, routed.experts, routed.weights);
-
+        computeLogits(tokens, routing.noise() == null ? null : noise);
+        topK.route(routed.logits, tokens, routed.experts, routed.weights, noise);
+        if (expertScale != null) {
+            scaleWeights(tokens);
+        }
         byte[] base = encoder == null ? vectors : bytesOf(encoded, tokens);
         routed.hidden = norm == null ? base : bytesOf(normed, tokens);
         routed.residual = residual(base, tokens);
         return routed;
+    }
+
+    private void computeLogits(int tokens, NoiseSource noise) throws OrtException {
+        if (noise != null && has(RouterNoise.Kind.INPUT_JITTER)) {
+            jitter(tokens, noise);
+            router.run(jittered, logitRows, tokens);
+        } else {
+            router.run(routerSeesToken ? input : normed, logitRows, tokens);
+        }
+        logitRows.get(routed.logits, 0, tokens);
+        if (noise != null && has(RouterNoise.Kind.NORMAL)) {
+            addNormalNoise(tokens, noise);
+        }
+    }
+
+    private boolean has(RouterNoise.Kind kind) {
+        return routing.noise() != null && routing.noise().kind() == kind;
+    }
+
+    /** What the router sees, times 1-ε..1+ε. */
+    private void jitter(int tokens, NoiseSource noise) {
+        float[] values = new float[tokens * hiddenSize];
+        normed.get(values, 0, tokens);
+        float epsilon = routing.noise().amount();
+        for (int i = 0; i < values.length; i++) {
+            float u = noise.uniform(i / hiddenSize, i % hiddenSize);
+            values[i] *= 1 - epsilon + 2 * epsilon * u;
+        }
+        jittered.put(values, 0, tokens);
+    }
+
+    private void addNormalNoise(int tokens, NoiseSource noise) throws OrtException {
+        routerNoise.run(normed, logitRows, tokens);
+        int n = routing.numExperts();
+        float[] deviations = new float[tokens * n];
+        logitRows.get(deviations, 0, tokens);
+        for (int i = 0; i < deviations.length; i++) {
+            routed.logits[i] += noise.normal(i / n, i % n) * deviations[i];
+        }
+    }
+
+    private void scaleWeights(int tokens) throws OrtException {
+        expertScale.run(normed, scales, tokens);
+        float[] factors = new float[tokens];
+        scales.get(factors, 0, tokens);
+        int k = routing.numExpertsPerTok();
+        for (int choice = 0; choice < tokens * k; choice++) {
+            routed.weights[choice] *= factors[choice / k];
+        }
     }
 
     private byte[] residual(byte[] base, int tokens) throws OrtException {

@@ -156,7 +156,7 @@ public final class ReferenceModel implements AutoCloseable {
                 int rows = Math.min(MAX_ROWS, tokens - from);
                 byte[] block =
                         Floats.toBytes(Arrays.copyOfRange(x, from * width, (from + rows) * width));
-                LayerRouter.Routed routed = router.route(block, rows);
+                LayerRouter.Routed routed = router.route(block, rows, null);
                 Floats.get(routed.hidden(), 0, hidden, from * d, rows * d);
                 Floats.get(routed.residual(), 0, result.out, from * d, rows * d);
                 System.arraycopy(routed.logits(), 0, result.logits, from * n, rows * n);

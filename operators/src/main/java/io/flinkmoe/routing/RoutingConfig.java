@@ -1,15 +1,33 @@
 package io.flinkmoe.routing;
 
+import java.util.List;
+
 /**
- * How a layer chooses its experts, with the names of Hugging Face configurations.
+ * How a layer chooses its experts, with the names of Hugging Face configurations: a composition of
+ * independent choices. {@link RoutingPresets} names those of the published systems.
  *
  * @param numExperts N, the experts that tokens are routed to
  * @param numExpertsPerTok k, the experts that each token asks, 1 ≤ k ≤ N
  * @param scoringFunc how logits become scores
- * @param normTopKProb whether the weights of the k chosen are divided by their sum
+ * @param scoreCorrectionBias [N], added to the scores for the selection only (DeepSeek-V3's {@code
+ *     e_score_correction_bias}); null for none
+ * @param groupLimit limits the selection to the best groups of experts; null for none
+ * @param normTopKProb whether the weights of the k chosen are divided by their norm
+ * @param normOrder the p of that norm, 1 or 2 (DBRX's {@code moe_normalize_expert_weights}); null
+ *     for 1
+ * @param routedScalingFactor multiplies the weights in the end; null for 1
+ * @param noise noise in the router; null for none
  */
 public record RoutingConfig(
-        int numExperts, int numExpertsPerTok, ScoringFunc scoringFunc, boolean normTopKProb) {
+        int numExperts,
+        int numExpertsPerTok,
+        ScoringFunc scoringFunc,
+        List<Float> scoreCorrectionBias,
+        GroupLimit groupLimit,
+        boolean normTopKProb,
+        Integer normOrder,
+        Float routedScalingFactor,
+        RouterNoise noise) {
 
     public RoutingConfig {
         if (numExperts < 1 || numExperts > Short.MAX_VALUE) {
@@ -22,12 +40,175 @@ public record RoutingConfig(
                             .formatted(numExpertsPerTok, numExperts));
         }
         if (scoringFunc == null) {
-            throw new IllegalArgumentException("scoring_func is missing; allowed: softmax");
+            throw new IllegalArgumentException(
+                    "scoring_func is missing; allowed: softmax, sigmoid");
         }
+        if (scoreCorrectionBias != null) {
+            scoreCorrectionBias = List.copyOf(scoreCorrectionBias);
+            if (scoreCorrectionBias.size() != numExperts) {
+                throw new IllegalArgumentException(
+                        "e_score_correction_bias has %d values; allowed: num_experts, which is %d"
+                                .formatted(scoreCorrectionBias.size(), numExperts));
+            }
+            if (!scoreCorrectionBias.stream().allMatch(Float::isFinite)) {
+                throw new IllegalArgumentException(
+                        "e_score_correction_bias has a value that is not finite");
+            }
+        }
+        if (groupLimit != null) {
+            checkGroups(groupLimit, numExperts, numExpertsPerTok);
+        }
+        if (normOrder != null && normOrder != 1 && normOrder != 2) {
+            throw new IllegalArgumentException(
+                    "norm_order is %d; allowed: 1 or 2".formatted(normOrder));
+        }
+        if (routedScalingFactor != null && !Float.isFinite(routedScalingFactor)) {
+            throw new IllegalArgumentException(
+                    "routed_scaling_factor is %s; allowed: finite values"
+                            .formatted(routedScalingFactor));
+        }
+        if (noise != null && noise.kind().ordinal() >= RouterNoise.Kind.GUMBEL_SECOND.ordinal()) {
+            if (numExpertsPerTok != 2) {
+                throw new IllegalArgumentException(
+                        "noise is %s, but num_experts_per_tok is %d; allowed: 2"
+                                .formatted(noise.kind(), numExpertsPerTok));
+            }
+        }
+    }
+
+    private static void checkGroups(GroupLimit limit, int numExperts, int numExpertsPerTok) {
+        if (numExperts % limit.nGroup() != 0) {
+            throw new IllegalArgumentException(
+                    "n_group is %d; allowed: a divisor of num_experts, which is %d"
+                            .formatted(limit.nGroup(), numExperts));
+        }
+        int selectable = numExperts / limit.nGroup() * limit.topkGroup();
+        if (numExpertsPerTok > selectable) {
+            throw new IllegalArgumentException(
+                    "num_experts_per_tok is %d, but topk_group groups have only %d experts"
+                            .formatted(numExpertsPerTok, selectable));
+        }
+        if (limit.groupScore() == GroupLimit.GroupScore.TOP2_SUM
+                && numExperts / limit.nGroup() < 2) {
+            throw new IllegalArgumentException(
+                    "group_score is top2_sum, but a group has one expert; allowed: max");
+        }
+    }
+
+    /** Softmax over all experts, the k largest, weights as they are: the plainest router. */
+    public static RoutingConfig softmax(int numExperts, int numExpertsPerTok) {
+        return new RoutingConfig(
+                numExperts,
+                numExpertsPerTok,
+                ScoringFunc.SOFTMAX,
+                null,
+                null,
+                false,
+                null,
+                null,
+                null);
+    }
+
+    /** Each score by itself, the k largest, weights as they are. */
+    public static RoutingConfig sigmoid(int numExperts, int numExpertsPerTok) {
+        return new RoutingConfig(
+                numExperts,
+                numExpertsPerTok,
+                ScoringFunc.SIGMOID,
+                null,
+                null,
+                false,
+                null,
+                null,
+                null);
     }
 
     /** Mixtral's: softmax over all experts, the k most probable, weights that sum to 1. */
     public static RoutingConfig mixtral(int numExperts, int numExpertsPerTok) {
-        return new RoutingConfig(numExperts, numExpertsPerTok, ScoringFunc.SOFTMAX, true);
+        return softmax(numExperts, numExpertsPerTok).normalized(true);
+    }
+
+    /** The same with or without division of the weights by their sum. */
+    public RoutingConfig normalized(boolean normalize) {
+        return new RoutingConfig(
+                numExperts,
+                numExpertsPerTok,
+                scoringFunc,
+                scoreCorrectionBias,
+                groupLimit,
+                normalize,
+                null,
+                routedScalingFactor,
+                noise);
+    }
+
+    /** The same with the weights divided by their p-norm. */
+    public RoutingConfig normalizedBy(int order) {
+        return new RoutingConfig(
+                numExperts,
+                numExpertsPerTok,
+                scoringFunc,
+                scoreCorrectionBias,
+                groupLimit,
+                true,
+                order,
+                routedScalingFactor,
+                noise);
+    }
+
+    /** The same with a bias for the selection, [N]. */
+    public RoutingConfig biased(List<Float> bias) {
+        return new RoutingConfig(
+                numExperts,
+                numExpertsPerTok,
+                scoringFunc,
+                bias,
+                groupLimit,
+                normTopKProb,
+                normOrder,
+                routedScalingFactor,
+                noise);
+    }
+
+    /** The same with the selection limited to groups. */
+    public RoutingConfig limitedTo(GroupLimit limit) {
+        return new RoutingConfig(
+                numExperts,
+                numExpertsPerTok,
+                scoringFunc,
+                scoreCorrectionBias,
+                limit,
+                normTopKProb,
+                normOrder,
+                routedScalingFactor,
+                noise);
+    }
+
+    /** The same with the weights multiplied in the end. */
+    public RoutingConfig scaledBy(float factor) {
+        return new RoutingConfig(
+                numExperts,
+                numExpertsPerTok,
+                scoringFunc,
+                scoreCorrectionBias,
+                groupLimit,
+                normTopKProb,
+                normOrder,
+                factor,
+                noise);
+    }
+
+    /** The same with noise. */
+    public RoutingConfig withNoise(RouterNoise routerNoise) {
+        return new RoutingConfig(
+                numExperts,
+                numExpertsPerTok,
+                scoringFunc,
+                scoreCorrectionBias,
+                groupLimit,
+                normTopKProb,
+                normOrder,
+                routedScalingFactor,
+                routerNoise);
     }
 }

@@ -1,37 +1,51 @@
 package io.flinkmoe.routing;
 
 /**
- * Chooses the k most probable of N experts for each token, and their weights.
+ * Chooses k of N experts for each token, and their weights, as a {@link RoutingConfig} composes it.
  *
  * <p>Dimensions: T tokens, N experts, k choices. Per token, with router logits z:
  *
  * <pre>
- *   topKIndices = the k largest z, in descending order; equal logits: the lowest expert first
- *   scores      = exp(z - max z) / sum over all N of exp(z - max z)
- *   topKWeights = scores[topKIndices], divided by their sum if norm_topk_prob
+ *   scores           = softmax(z) or sigmoid(z)                                   [N]
+ *   selection scores = scores + e_score_correction_bias, outside the best groups masked
+ *   topKIndices      = the k largest selection scores, descending; equal ones: the lowest id first
+ *   topKWeights      = scores[topKIndices]
+ *                      / their p-norm              if norm_topk_prob
+ *                      * routed_scaling_factor
  * </pre>
  *
- * Experts are selected by logit, not by score: the order is the same, but scores that underflow to
- * 0 would tie. Scores are computed in double with {@link StrictMath} and rounded to float32 once,
- * so that every machine gives the same bits. Mixtral: transformers {@code MixtralSparseMoeBlock};
- * Shazeer et al. 2017 for the top-k gate.
+ * Where there is neither bias nor group, experts are selected by logit: the order is the same, but
+ * scores that underflow to 0 or saturate at 1 would tie. Not for several threads.
  */
 public final class TopKRouter {
 
+    private final RoutingConfig config;
     private final int numExperts;
     private final int topK;
-    private final boolean normTopKProb;
-    private final double[] exponentials;
+    private final TopK selection;
+    private final boolean selectsByScore;
+    private final float[] bias;
+    private final float[] selectionScores;
+    private final double[] chosen;
 
     public TopKRouter(RoutingConfig config) {
+        this.config = config;
         this.numExperts = config.numExperts();
         this.topK = config.numExpertsPerTok();
-        this.normTopKProb = config.normTopKProb();
-        this.exponentials = new double[topK];
+        this.selection = new TopK(numExperts, topK, config.groupLimit());
+        this.selectsByScore = config.scoreCorrectionBias() != null || config.groupLimit() != null;
+        this.bias = new float[numExperts];
+        if (config.scoreCorrectionBias() != null) {
+            for (int expert = 0; expert < numExperts; expert++) {
+                bias[expert] = config.scoreCorrectionBias().get(expert);
+            }
+        }
+        this.selectionScores = new float[numExperts];
+        this.chosen = new double[topK];
     }
 
     /**
-     * Routes T tokens. Logits must be finite.
+     * Routes T tokens without noise in the selection. Logits must be finite.
      *
      * @param routerLogits [T, N]
      * @param tokens T
@@ -39,47 +53,104 @@ public final class TopKRouter {
      * @param topKWeights [T, k], written: their weights
      */
     public void route(float[] routerLogits, int tokens, int[] topKIndices, float[] topKWeights) {
+        route(routerLogits, tokens, topKIndices, topKWeights, null);
+    }
+
+    /**
+     * Routes T tokens.
+     *
+     * @param noise the draws for noise in the selection; null for none
+     */
+    public void route(
+            float[] routerLogits,
+            int tokens,
+            int[] topKIndices,
+            float[] topKWeights,
+            NoiseSource noise) {
+        boolean gumbel =
+                noise != null
+                        && config.noise() != null
+                        && config.noise().kind() == RouterNoise.Kind.GUMBEL_SECOND;
         for (int token = 0; token < tokens; token++) {
-            select(routerLogits, token * numExperts, topKIndices, token * topK);
-            weigh(routerLogits, token * numExperts, topKIndices, topKWeights, token * topK);
+            int from = token * numExperts;
+            int at = token * topK;
+            if (selectsByScore) {
+                selectByScore(routerLogits, from, topKIndices, at);
+            } else {
+                selection.select(routerLogits, from, topKIndices, at);
+            }
+            if (gumbel) {
+                chooseSecondByGumbel(routerLogits, token, topKIndices, noise);
+            }
+            weigh(routerLogits, from, topKIndices, topKWeights, at);
         }
     }
 
-    /** Insertion into the k best so far; only a strictly larger logit displaces one before it. */
-    private void select(float[] logits, int from, int[] indices, int at) {
+    private void selectByScore(float[] logits, int from, int[] indices, int at) {
+        Scores.write(config.scoringFunc(), logits, from, numExperts, selectionScores, 0);
         for (int expert = 0; expert < numExperts; expert++) {
-            float logit = logits[from + expert];
-            int slot = Math.min(expert, topK);
-            while (slot > 0 && logit > logits[from + indices[at + slot - 1]]) {
-                if (slot < topK) {
-                    indices[at + slot] = indices[at + slot - 1];
+            selectionScores[expert] += bias[expert];
+        }
+        selection.select(selectionScores, 0, indices, at);
+    }
+
+    private void chooseSecondByGumbel(float[] logits, int token, int[] indices, NoiseSource noise) {
+        int first = indices[token * topK];
+        int second = -1;
+        float best = Float.NEGATIVE_INFINITY;
+        for (int expert = 0; expert < numExperts; expert++) {
+            if (expert != first) {
+                float noisy = logits[token * numExperts + expert] + noise.gumbel(token, expert);
+                if (second < 0 || noisy > best) {
+                    best = noisy;
+                    second = expert;
                 }
-                slot--;
-            }
-            if (slot < topK) {
-                indices[at + slot] = expert;
             }
         }
+        indices[token * topK + 1] = second;
     }
 
     private void weigh(float[] logits, int from, int[] indices, float[] weights, int at) {
-        double max = logits[from + indices[at]];
-        double chosen = 0;
+        score(logits, from, indices, at);
+        double norm = config.normTopKProb() ? norm() : 1;
+        double factor = config.routedScalingFactor() == null ? 1 : config.routedScalingFactor();
         for (int rank = 0; rank < topK; rank++) {
-            exponentials[rank] = StrictMath.exp(logits[from + indices[at + rank]] - max);
-            chosen += exponentials[rank];
-        }
-        double sum = normTopKProb ? chosen : sumOfExponentials(logits, from, max);
-        for (int rank = 0; rank < topK; rank++) {
-            weights[at + rank] = (float) (exponentials[rank] / sum);
+            // All chosen scores can underflow to 0; their shares are then 0 too.
+            weights[at + rank] = norm == 0 ? 0 : (float) (chosen[rank] / norm * factor);
         }
     }
 
-    private double sumOfExponentials(float[] logits, int from, double max) {
-        double sum = 0;
-        for (int expert = 0; expert < numExperts; expert++) {
-            sum += StrictMath.exp(logits[from + expert] - max);
+    /** The scores of the chosen experts, in double. */
+    private void score(float[] logits, int from, int[] indices, int at) {
+        if (config.scoringFunc() == ScoringFunc.SIGMOID) {
+            for (int rank = 0; rank < topK; rank++) {
+                chosen[rank] = Scores.sigmoid(logits[from + indices[at + rank]]);
+            }
+            return;
         }
-        return sum;
+        double max = Double.NEGATIVE_INFINITY;
+        for (int rank = 0; rank < topK; rank++) {
+            max = Math.max(max, logits[from + indices[at + rank]]);
+        }
+        if (!config.normTopKProb()) {
+            for (int expert = 0; expert < numExperts; expert++) {
+                max = Math.max(max, logits[from + expert]);
+            }
+        }
+        // Divided by their own sum, the chosen need no sum over all.
+        double sum =
+                config.normTopKProb() ? 1 : Scores.sumOfExponentials(logits, from, numExperts, max);
+        for (int rank = 0; rank < topK; rank++) {
+            chosen[rank] = StrictMath.exp(logits[from + indices[at + rank]] - max) / sum;
+        }
+    }
+
+    private double norm() {
+        boolean euclidean = config.normOrder() != null && config.normOrder() == 2;
+        double sum = 0;
+        for (double score : chosen) {
+            sum += euclidean ? score * score : score;
+        }
+        return euclidean ? StrictMath.sqrt(sum) : sum;
     }
 }

@@ -5,6 +5,8 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.LayerRouter;
+import io.flinkmoe.routing.NoiseSource;
+import io.flinkmoe.routing.SeededNoise;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
 import org.apache.flink.api.common.state.ValueState;
@@ -104,13 +106,25 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
     public void processElement(StreamRecord<TokenBlock> element) throws Exception {
         TokenBlock tokens = element.getValue();
         try {
-            route(tokens, router.route(tokens.vectors(), tokens.rows()));
+            route(tokens, router.route(tokens.vectors(), tokens.rows(), noise(tokens)));
         } catch (OrtException e) {
             TokenBlock good = rejectUnreadable(tokens, e);
             if (good.rows() > 0) {
-                route(good, router.route(good.vectors(), good.rows()));
+                route(good, router.route(good.vectors(), good.rows(), noise(good)));
             }
         }
+    }
+
+    /** Draws seeded by each token, so that a replay draws the same; null without noise. */
+    private NoiseSource noise(TokenBlock tokens) {
+        if (router.routing().noise() == null) {
+            return null;
+        }
+        long[] seeds = new long[tokens.rows()];
+        for (int row = 0; row < seeds.length; row++) {
+            seeds[row] = SeededNoise.seed(tokens.streams()[row], tokens.positions()[row], layer);
+        }
+        return new SeededNoise(seeds);
     }
 
     private void route(TokenBlock tokens, LayerRouter.Routed routed) throws Exception {
@@ -144,7 +158,7 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
     private TokenBlock rejectUnreadable(TokenBlock tokens, OrtException cause) throws Exception {
         int width = router.inputWidth();
         try {
-            router.route(new byte[width * Float.BYTES], 1);
+            router.route(new byte[width * Float.BYTES], 1, null);
         } catch (OrtException e) {
             throw new FlinkException(
                     "layer %d (model version %s): encoder, norm, router or a shared expert fails on every input: %s"
@@ -156,7 +170,7 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
         for (int row = 0; row < tokens.rows(); row++) {
             TokenBlock alone = tokens.select(new int[] {row}, width);
             try {
-                router.route(alone.vectors(), 1);
+                router.route(alone.vectors(), 1, null);
                 good[count++] = row;
             } catch (OrtException e) {
                 Token token =

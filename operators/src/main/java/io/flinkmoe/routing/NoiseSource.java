@@ -1,0 +1,17 @@
+package io.flinkmoe.routing;
+
+/** Where a router's random draws come from; the same arguments always give the same draw. */
+public interface NoiseSource {
+
+    /** Uniform in [0, 1), one per token of the call. */
+    float uniform(int token);
+
+    /** Uniform in [0, 1), one per token of the call and value of its vector. */
+    float uniform(int token, int value);
+
+    /** Standard normal, one per token of the call and expert. */
+    float normal(int token, int expert);
+
+    /** Standard Gumbel, -log(-log(u)), one per token of the call and expert. */
+    float gumbel(int token, int expert);
+}
