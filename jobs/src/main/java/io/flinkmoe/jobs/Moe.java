@@ -37,6 +37,7 @@ import picocli.CommandLine.Spec;
             ImportCommand.class,
             InspectCommand.class,
             ForwardCommand.class,
+            BenchCommand.class,
             OptionsCommand.class
         },
         footer = {

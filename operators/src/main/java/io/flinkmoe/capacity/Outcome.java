@@ -6,7 +6,10 @@ public enum Outcome {
     EXECUTED,
     /** A less probable expert ran it, since the one asked first had no room. */
     REROUTED,
-    /** No expert that was asked had room: the residual passes unchanged. */
+    /**
+     * No expert that was asked had room, or a random policy left the choice out: the residual
+     * passes unchanged.
+     */
     OVERFLOWED,
     /** The token's window was closed already: the residual passes unchanged. */
     LATE,

@@ -106,6 +106,9 @@ public final class LayerRouter {
         }
         computeLogits(tokens, routing.noise() == null ? null : noise);
         topK.route(routed.logits, tokens, routed.experts, routed.weights, noise);
+        if (noise != null && has(RouterNoise.Kind.RANDOM_SECOND)) {
+            skipSeconds(tokens, noise);
+        }
         if (expertScale != null) {
             scaleWeights(tokens);
         }
@@ -154,6 +157,19 @@ public final class LayerRouter {
         }
     }
 
+    /** Keeps a second choice if u < weight/threshold; one that is not kept asks no expert. */
+    private void skipSeconds(int tokens, NoiseSource noise) {
+        float threshold = routing.noise().amount();
+        for (int token = 0; token < tokens; token++) {
+            int second = 2 * token + 1;
+            boolean kept = noise.uniform(token) < routed.weights[second] / threshold;
+            routed.skipped[second] = !kept;
+            if (!kept) {
+                routed.weights[second] = 0;
+            }
+        }
+    }
+
     private void scaleWeights(int tokens) throws OrtException {
         expertScale.run(normed, scales, tokens);
         float[] factors = new float[tokens];
@@ -194,6 +210,7 @@ public final class LayerRouter {
         private final float[] logits;
         private final int[] experts;
         private final float[] weights;
+        private final boolean[] skipped;
         private byte[] hidden;
         private byte[] residual;
 
@@ -202,6 +219,7 @@ public final class LayerRouter {
             this.logits = new float[maxRows * numExperts];
             this.experts = new int[maxRows * routing.numExpertsPerTok()];
             this.weights = new float[maxRows * routing.numExpertsPerTok()];
+            this.skipped = new boolean[maxRows * routing.numExpertsPerTok()];
         }
 
         /** Router logits [T, N]. */
@@ -217,6 +235,11 @@ public final class LayerRouter {
         /** Their weights [T, k]. */
         public float[] weights() {
             return weights;
+        }
+
+        /** Whether random_second noise left a choice out: no expert is asked, its weight is 0. */
+        public boolean isSkipped(int choice) {
+            return skipped[choice];
         }
 
         /** What the experts see [T, d], little endian. */

@@ -5,6 +5,7 @@ import ai.onnxruntime.OnnxJavaType;
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
+import ai.onnxruntime.OrtLoggingLevel;
 import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.TensorInfo;
 import io.flinkmoe.model.BundleException;
@@ -33,6 +34,10 @@ public final class OnnxModel implements AutoCloseable {
         }
     }
 
+    /** One per process. What fails is thrown, so it need not be on the terminal as well. */
+    private static final OrtEnvironment ENVIRONMENT =
+            OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, "flink-moe");
+
     private final Path file;
     private final OrtSession session;
     private final String inputName;
@@ -52,7 +57,7 @@ public final class OnnxModel implements AutoCloseable {
     }
 
     static OrtEnvironment environment() {
-        return OrtEnvironment.getEnvironment();
+        return ENVIRONMENT;
     }
 
     /**

@@ -9,6 +9,7 @@ import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.tensor.Floats;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -48,12 +49,25 @@ public final class ReferenceModel implements AutoCloseable {
     }
 
     /**
-     * Runs T tokens through the model.
+     * Runs T tokens through the model, dropless and without noise.
      *
      * @param x [T, input size]
      * @param tokens T
      */
     public Result forward(float[] x, int tokens) throws OrtException {
+        return forward(x, tokens, null, layer -> {});
+    }
+
+    /**
+     * Runs the T tokens of one window through the model.
+     *
+     * @param x [T, input size]
+     * @param tokens T
+     * @param noise the draws for layers with noise, by the token's row; null for none
+     * @param rule what becomes of the choices of each layer before its experts run
+     */
+    public Result forward(float[] x, int tokens, NoiseSource noise, ChoiceRule rule)
+            throws OrtException {
         if (x.length != tokens * spec.inputSize()) {
             throw new IllegalArgumentException(
                     "x has %d values; %d tokens of width %d have %d"
@@ -63,7 +77,7 @@ public final class ReferenceModel implements AutoCloseable {
         float[] values = x;
         List<LayerResult> results = new ArrayList<>();
         for (Layer layer : layers) {
-            LayerResult result = layer.forward(values, tokens);
+            LayerResult result = layer.forward(values, tokens, noise, rule);
             results.add(result);
             values = result.out;
         }
@@ -86,6 +100,16 @@ public final class ReferenceModel implements AutoCloseable {
     @Override
     public void close() {
         sessions.close();
+    }
+
+    /**
+     * Decides over the choices of a window between routing and execution, as a capacity does: it
+     * may change experts and weights, and marks what is not to run with another outcome than
+     * EXECUTED or REROUTED.
+     */
+    @FunctionalInterface
+    public interface ChoiceRule {
+        void apply(LayerResult routed);
     }
 
     /**
@@ -131,7 +155,8 @@ public final class ReferenceModel implements AutoCloseable {
             this.output = new DirectRows(MAX_ROWS, d);
         }
 
-        LayerResult forward(float[] x, int tokens) throws OrtException {
+        LayerResult forward(float[] x, int tokens, NoiseSource noise, ChoiceRule rule)
+                throws OrtException {
             LayerResult result =
                     new LayerResult(
                             new float[tokens * d],
@@ -140,7 +165,8 @@ public final class ReferenceModel implements AutoCloseable {
                             new float[tokens * k],
                             new byte[tokens * k]);
             float[] hidden = new float[tokens * d];
-            route(x, tokens, hidden, result);
+            route(x, tokens, hidden, noise, result);
+            rule.apply(result);
             float[] outputs = new float[tokens * k * d];
             for (int expert = 0; expert < n; expert++) {
                 execute(expert, hidden, result, outputs);
@@ -149,23 +175,29 @@ public final class ReferenceModel implements AutoCloseable {
             return result;
         }
 
-        private void route(float[] x, int tokens, float[] hidden, LayerResult result)
+        private void route(
+                float[] x, int tokens, float[] hidden, NoiseSource noise, LayerResult result)
                 throws OrtException {
             int width = router.inputWidth();
             for (int from = 0; from < tokens; from += MAX_ROWS) {
                 int rows = Math.min(MAX_ROWS, tokens - from);
                 byte[] block =
                         Floats.toBytes(Arrays.copyOfRange(x, from * width, (from + rows) * width));
-                LayerRouter.Routed routed = router.route(block, rows, null);
+                LayerRouter.Routed routed =
+                        router.route(block, rows, noise == null ? null : noise.from(from));
                 Floats.get(routed.hidden(), 0, hidden, from * d, rows * d);
                 Floats.get(routed.residual(), 0, result.out, from * d, rows * d);
                 System.arraycopy(routed.logits(), 0, result.logits, from * n, rows * n);
                 System.arraycopy(routed.experts(), 0, result.experts, from * k, rows * k);
                 System.arraycopy(routed.weights(), 0, result.weights, from * k, rows * k);
-                for (int row = 0; row < rows; row++) {
-                    Outcome outcome = routed.isRoutable(row) ? Outcome.EXECUTED : Outcome.FAILED;
-                    int choice = (from + row) * k;
-                    Arrays.fill(result.outcomes, choice, choice + k, outcome.code());
+                for (int choice = 0; choice < rows * k; choice++) {
+                    Outcome outcome = Outcome.EXECUTED;
+                    if (!routed.isRoutable(choice / k)) {
+                        outcome = Outcome.FAILED;
+                    } else if (routed.isSkipped(choice)) {
+                        outcome = Outcome.OVERFLOWED;
+                    }
+                    result.outcomes[from * k + choice] = outcome.code();
                 }
             }
         }
@@ -177,8 +209,7 @@ public final class ReferenceModel implements AutoCloseable {
             float[] rows = new float[MAX_ROWS * d];
             int count = 0;
             for (int choice = 0; choice < result.experts.length; choice++) {
-                if (result.experts[choice] == expert
-                        && result.outcomes[choice] == Outcome.EXECUTED.code()) {
+                if (result.experts[choice] == expert && runs(result.outcomes[choice])) {
                     System.arraycopy(hidden, choice / k * d, rows, count * d, d);
                     choices[count++] = choice;
                     if (count == MAX_ROWS) {
@@ -212,9 +243,13 @@ public final class ReferenceModel implements AutoCloseable {
             }
         }
 
+        private static boolean runs(byte outcome) {
+            return outcome == Outcome.EXECUTED.code() || outcome == Outcome.REROUTED.code();
+        }
+
         private void combine(int tokens, float[] outputs, LayerResult result) {
             for (int choice = 0; choice < tokens * k; choice++) {
-                if (result.outcomes[choice] == Outcome.EXECUTED.code()) {
+                if (runs(result.outcomes[choice])) {
                     Floats.addScaled(
                             result.out,
                             choice / k * d,

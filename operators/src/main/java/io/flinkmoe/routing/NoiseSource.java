@@ -14,4 +14,30 @@ public interface NoiseSource {
 
     /** Standard Gumbel, -log(-log(u)), one per token of the call and expert. */
     float gumbel(int token, int expert);
+
+    /** The same draws for the tokens from {@code first} on, counted from 0. */
+    default NoiseSource from(int first) {
+        NoiseSource all = this;
+        return new NoiseSource() {
+            @Override
+            public float uniform(int token) {
+                return all.uniform(first + token);
+            }
+
+            @Override
+            public float uniform(int token, int value) {
+                return all.uniform(first + token, value);
+            }
+
+            @Override
+            public float normal(int token, int expert) {
+                return all.normal(first + token, expert);
+            }
+
+            @Override
+            public float gumbel(int token, int expert) {
+                return all.gumbel(first + token, expert);
+            }
+        };
+    }
 }

@@ -4,18 +4,29 @@ import java.util.Arrays;
 
 /**
  * The k largest of N selection scores, in descending order; equal scores: the lowest index first.
- * Optionally limited to the best groups. No sorting of N, no allocation per token. Not for several
- * threads: scratch memory is reused.
+ * Optionally limited to the best groups.
+ *
+ * <p>Neither sorts N nor allocates. Scores become integers in the same order. A first pass takes
+ * the best (and second best) of each group, or of k chunks where there are no groups: the least of
+ * them bounds the k-th largest from below, since k scores are at least as large. The few scores
+ * that reach the bound are then inserted into a list of k. Not for several threads: scratch memory
+ * is reused.
  */
 public final class TopK {
+
+    private static final int ZERO = order(0f);
 
     private final int n;
     private final int k;
     private final GroupLimit limit;
-    private final int groupSize;
+    private final int chunks;
+    private final int chunkSize;
+    private final int[] orders;
+    private final int[] best;
+    private final int[] second;
     private final float[] groupScores;
-    private final int[] groupRank;
     private final boolean[] kept;
+    private final int[] candidates;
 
     /**
      * @param limit the limit to groups, or null
@@ -24,93 +35,132 @@ public final class TopK {
         this.n = n;
         this.k = k;
         this.limit = limit;
-        int groups = limit == null ? 1 : limit.nGroup();
-        this.groupSize = n / groups;
-        this.groupScores = new float[groups];
-        this.groupRank = new int[limit == null ? 0 : limit.topkGroup()];
-        this.kept = new boolean[groups];
+        this.chunks = limit == null ? k : limit.nGroup();
+        this.chunkSize = n / chunks;
+        this.orders = new int[n];
+        this.best = new int[chunks];
+        this.second = new int[chunks];
+        this.groupScores = new float[chunks];
+        this.kept = new boolean[chunks];
+        this.candidates = new int[n + 1];
+        Arrays.fill(kept, true);
     }
 
     /**
      * Selects for one token.
      *
-     * @param scores where the token's N scores are, from {@code from} on; with a group mask of
-     *     ZERO, those of the masked groups are overwritten
+     * @param scores where the token's N scores are, from {@code from} on; no NaN
      * @param indices the k chosen are written from {@code at} on
      */
     public void select(float[] scores, int from, int[] indices, int at) {
-        if (limit == null) {
-            insertAll(scores, from, 0, n, indices, at, 0, k);
-            return;
+        for (int chunk = 0; chunk < chunks; chunk++) {
+            rank(scores, from, chunk);
         }
-        keepBestGroups(scores, from);
+        if (limit != null) {
+            keepBestGroups();
+        }
         int found = 0;
-        for (int group = 0; group < kept.length; group++) {
-            int first = group * groupSize;
-            if (!kept[group] && limit.mask() == GroupLimit.GroupMask.NEG_INF) {
-                continue;
+        int bound = bound();
+        for (int chunk = 0; chunk < chunks; chunk++) {
+            if (kept[chunk]) {
+                found = filter(chunk * chunkSize, endOf(chunk), bound, found);
+            } else if (limit.mask() == GroupLimit.GroupMask.ZERO) {
+                Arrays.fill(orders, chunk * chunkSize, endOf(chunk), ZERO);
+                found = filter(chunk * chunkSize, endOf(chunk), bound, found);
             }
-            if (!kept[group]) {
-                Arrays.fill(scores, from + first, from + first + groupSize, 0f);
-            }
-            found = insertAll(scores, from, first, first + groupSize, indices, at, found, k);
         }
+        insert(found, indices, at);
     }
 
-    private void keepBestGroups(float[] scores, int from) {
-        for (int group = 0; group < groupScores.length; group++) {
-            groupScores[group] = scoreOf(scores, from + group * groupSize);
+    /** Brings a chunk into order form, and finds its two best. */
+    private void rank(float[] scores, int from, int chunk) {
+        int first = Integer.MIN_VALUE;
+        int next = Integer.MIN_VALUE;
+        int end = endOf(chunk);
+        for (int i = chunk * chunkSize; i < end; i++) {
+            int order = order(scores[from + i]);
+            orders[i] = order;
+            next = Math.max(next, Math.min(first, order));
+            first = Math.max(first, order);
         }
-        insertAll(groupScores, 0, 0, groupScores.length, groupRank, 0, 0, groupRank.length);
+        best[chunk] = first;
+        second[chunk] = next;
+    }
+
+    /** The last chunk takes what does not divide. */
+    private int endOf(int chunk) {
+        return chunk == chunks - 1 ? n : (chunk + 1) * chunkSize;
+    }
+
+    private void keepBestGroups() {
+        boolean sum = limit.groupScore() == GroupLimit.GroupScore.TOP2_SUM;
+        for (int group = 0; group < chunks; group++) {
+            float score = score(best[group]);
+            groupScores[group] = sum ? score + score(second[group]) : score;
+        }
         Arrays.fill(kept, false);
-        for (int group : groupRank) {
-            kept[group] = true;
+        for (int round = 0; round < limit.topkGroup(); round++) {
+            int winner = -1;
+            for (int group = 0; group < chunks; group++) {
+                if (!kept[group] && (winner < 0 || groupScores[group] > groupScores[winner])) {
+                    winner = group;
+                }
+            }
+            kept[winner] = true;
         }
     }
 
-    private float scoreOf(float[] scores, int first) {
-        float best = Float.NEGATIVE_INFINITY;
-        float second = Float.NEGATIVE_INFINITY;
-        for (int i = first; i < first + groupSize; i++) {
-            float score = scores[i];
-            if (score > best) {
-                second = best;
-                best = score;
-            } else if (score > second) {
-                second = score;
+    /** A lower bound of the k-th largest: at least k of the kept scores reach it. */
+    private int bound() {
+        if (limit != null && k > 2 * limit.topkGroup()) {
+            return Integer.MIN_VALUE;
+        }
+        int[] known = limit == null || k <= limit.topkGroup() ? best : second;
+        int bound = Integer.MAX_VALUE;
+        for (int chunk = 0; chunk < chunks; chunk++) {
+            if (kept[chunk]) {
+                bound = Math.min(bound, known[chunk]);
             }
         }
-        return limit.groupScore() == GroupLimit.GroupScore.MAX ? best : best + second;
+        return bound;
     }
 
-    /**
-     * Inserts entries into the list of the {@code size} best, which holds {@code found} so far;
-     * only a strictly larger one displaces one before it.
-     *
-     * @return how many the list holds now
-     */
-    private static int insertAll(
-            float[] scores,
-            int from,
-            int first,
-            int end,
-            int[] indices,
-            int at,
-            int found,
-            int size) {
+    /** Appends the indices whose order reaches the bound, without a branch per score. */
+    private int filter(int first, int end, int bound, int found) {
         int count = found;
         for (int i = first; i < end; i++) {
-            float score = scores[from + i];
-            if (count == size && !(score > scores[from + indices[at + size - 1]])) {
+            candidates[count] = i;
+            count += orders[i] >= bound ? 1 : 0;
+        }
+        return count;
+    }
+
+    /** Candidates come in order of index: only a strictly larger one displaces one before it. */
+    private void insert(int found, int[] indices, int at) {
+        int count = 0;
+        for (int c = 0; c < found; c++) {
+            int candidate = candidates[c];
+            int order = orders[candidate];
+            if (count == k && order <= orders[indices[at + k - 1]]) {
                 continue;
             }
-            int slot = count < size ? count++ : size - 1;
-            while (slot > 0 && score > scores[from + indices[at + slot - 1]]) {
+            int slot = count < k ? count++ : k - 1;
+            while (slot > 0 && order > orders[indices[at + slot - 1]]) {
                 indices[at + slot] = indices[at + slot - 1];
                 slot--;
             }
-            indices[at + slot] = i;
+            indices[at + slot] = candidate;
         }
-        return count;
+    }
+
+    /** An integer that orders as the score does; -0 equals 0. */
+    private static int order(float score) {
+        int bits = Float.floatToRawIntBits(score + 0f);
+        return bits ^ ((bits >> 31) & Integer.MAX_VALUE);
+    }
+
+    /** The score of an order. */
+    private static float score(int order) {
+        return Float.intBitsToFloat(order ^ ((order >> 31) & Integer.MAX_VALUE));
     }
 }

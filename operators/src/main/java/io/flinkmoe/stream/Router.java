@@ -57,8 +57,7 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
     private transient BundleSessions sessions;
     private transient LayerRouter router;
     private transient int k;
-    private transient int d;
-    private transient int[] rowsOfExpert;
+    private transient Dispatcher dispatcher;
     private transient ValueState<Long> nextBatch;
     private transient RememberedWatermark watermark;
     private transient WindowAccounts accounts;
@@ -91,8 +90,7 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
         sessions = new BundleSessions(bundle.open());
         router = new LayerRouter(sessions, layer, maxRows);
         k = router.routing().numExpertsPerTok();
-        d = sessions.spec().hiddenSize();
-        rowsOfExpert = new int[router.routing().numExperts()];
+        dispatcher = new Dispatcher(router.routing().numExperts(), k, sessions.spec().hiddenSize());
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         watermark = new RememberedWatermark(this, laneKeys);
         if (windows != null) {
@@ -144,7 +142,9 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
                 RESIDUALS,
                 new StreamRecord<>(
                         new ResidualBlock(number, tokens.withVectors(routed.residual()), choices)));
-        dispatch(number, tokens, routed.hidden(), choices);
+        for (DispatchBlock block : dispatcher.split(number, tokens, routed.hidden(), choices)) {
+            output.collect(new StreamRecord<>(block));
+        }
         if (emitLogits) {
             emitLogits(tokens, routed.logits());
         }
@@ -189,27 +189,28 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
         return tokens.select(Arrays.copyOf(good, count), width);
     }
 
-    /** Settles the choices that no expert is asked: of late tokens and of unroutable ones. */
+    /** Settles the choices that no expert is asked: of late tokens, unroutable ones, skipped. */
     private void judge(TokenBlock tokens, LayerRouter.Routed routed, Choices choices)
             throws Exception {
         long now = watermark.of(tokens.lane());
         for (int row = 0; row < tokens.rows(); row++) {
-            byte outcome = Choices.PENDING;
-            if (!routed.isRoutable(row)) {
-                outcome = Outcome.FAILED.code();
-                Arrays.fill(choices.experts(), row * k, row * k + k, -1);
-                Arrays.fill(choices.weights(), row * k, row * k + k, 0);
-            } else if (windows != null && windows.isClosed(tokens.timestamps()[row], now)) {
-                outcome = Outcome.LATE.code();
-            }
-            Arrays.fill(choices.outcomes(), row * k, row * k + k, outcome);
-            if (windows == null) {
-                continue;
-            }
-            if (outcome == Choices.PENDING) {
-                accounts.countAsked(tokens.timestamps()[row], k);
-            } else {
-                accounts.count(tokens.timestamps()[row], Outcome.ofCode(outcome), k);
+            boolean routable = routed.isRoutable(row);
+            boolean late = windows != null && windows.isClosed(tokens.timestamps()[row], now);
+            for (int choice = row * k; choice < row * k + k; choice++) {
+                byte outcome = Choices.PENDING;
+                if (!routable) {
+                    outcome = Outcome.FAILED.code();
+                    choices.experts()[choice] = -1;
+                    choices.weights()[choice] = 0;
+                } else if (late) {
+                    outcome = Outcome.LATE.code();
+                } else if (routed.isSkipped(choice)) {
+                    outcome = Outcome.OVERFLOWED.code();
+                }
+                choices.outcomes()[choice] = outcome;
+                if (windows != null) {
+                    count(tokens.timestamps()[row], outcome);
+                }
             }
         }
         if (windows != null) {
@@ -217,43 +218,11 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
         }
     }
 
-    /** Gathers the rows of each chosen expert, in the order of the batch. */
-    private void dispatch(long batch, TokenBlock tokens, byte[] hidden, Choices choices) {
-        Arrays.fill(rowsOfExpert, 0);
-        for (int choice = 0; choice < choices.experts().length; choice++) {
-            if (choices.outcomes()[choice] == Choices.PENDING) {
-                rowsOfExpert[choices.experts()[choice]]++;
-            }
-        }
-        DispatchBlock[] blocks = new DispatchBlock[rowsOfExpert.length];
-        for (int expert = 0; expert < blocks.length; expert++) {
-            int rows = rowsOfExpert[expert];
-            if (rows > 0) {
-                blocks[expert] =
-                        new DispatchBlock(
-                                expert,
-                                tokens.lane(),
-                                batch,
-                                new int[rows],
-                                new long[rows],
-                                new byte[rows * d * Float.BYTES]);
-            }
-        }
-        Arrays.fill(rowsOfExpert, 0);
-        for (int choice = 0; choice < choices.experts().length; choice++) {
-            if (choices.outcomes()[choice] == Choices.PENDING) {
-                int expert = choices.experts()[choice];
-                int row = rowsOfExpert[expert]++;
-                DispatchBlock block = blocks[expert];
-                block.choices()[row] = choice;
-                block.timestamps()[row] = tokens.timestamps()[choice / k];
-                Floats.copyRow(hidden, choice / k, block.vectors(), row, d);
-            }
-        }
-        for (DispatchBlock block : blocks) {
-            if (block != null) {
-                output.collect(new StreamRecord<>(block));
-            }
+    private void count(long timestamp, byte outcome) throws Exception {
+        if (outcome == Choices.PENDING) {
+            accounts.countAsked(timestamp, 1);
+        } else {
+            accounts.count(timestamp, Outcome.ofCode(outcome), 1);
         }
     }
 
