@@ -101,6 +101,12 @@ public final class GoldenCase {
         return config(key, JsonNode::isTextual, "a text").asText();
     }
 
+    /** Whether a key has this text; it may have something else than a text. */
+    public boolean isText(String key, String text) {
+        JsonNode value = json.path("config").path(key);
+        return value.isTextual() && value.asText().equals(text);
+    }
+
     private JsonNode config(String key, Predicate<JsonNode> type, String expected) {
         return typed(json.path("config"), key, type, expected);
     }

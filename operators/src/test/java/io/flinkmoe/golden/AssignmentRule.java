@@ -1,0 +1,94 @@
+package io.flinkmoe.golden;
+
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.reference.ReferenceModel.ChoiceRule;
+import io.flinkmoe.reference.ReferenceModel.LayerResult;
+import io.flinkmoe.routing.BalancedAssignment;
+import io.flinkmoe.routing.ExpertChoice;
+import io.flinkmoe.routing.Scores;
+import io.flinkmoe.routing.ScoringFunc;
+import io.flinkmoe.routing.Sinkhorn;
+import java.util.Arrays;
+
+/**
+ * The systems whose choice depends on the whole batch: Expert Choice, and in training BASE's balanced
+ * assignment and the Sinkhorn plan.
+ */
+final class AssignmentRule implements ChoiceRule {
+
+    private final GoldenCase golden;
+    private final int n;
+
+    AssignmentRule(GoldenCase golden) {
+        this.golden = golden;
+        this.n = golden.integer("num_experts");
+    }
+
+    static boolean appliesTo(GoldenCase golden) {
+        return switch (golden.system()) {
+            case "expert_choice" -> true;
+            case "sinkhorn", "base_layer" -> golden.flag("training");
+            default -> false;
+        };
+    }
+
+    @Override
+    public void apply(LayerResult routed) {
+        switch (golden.system()) {
+            case "expert_choice" -> letExpertsChoose(routed);
+            case "sinkhorn" ->
+                    Sinkhorn.route(
+                            routed.logits(),
+                            n,
+                            golden.integer("top_k"),
+                            routed.experts(),
+                            routed.weights());
+            default -> balance(routed);
+        }
+    }
+
+    ExpertChoice expertChoice(float[] logits) {
+        int capacity =
+                ExpertChoice.capacity(
+                        golden.number("capacity_factor"), golden.integer("tokens"), n);
+        if (capacity != golden.integer("capacity")) {
+            throw new AssertionError(
+                    "%s: capacity: expected %d, found %d"
+                            .formatted(golden, golden.integer("capacity"), capacity));
+        }
+        return overTokens()
+                ? ExpertChoice.overTokens(logits, n, capacity)
+                : ExpertChoice.overExperts(logits, n, capacity);
+    }
+
+    boolean overTokens() {
+        return golden.text("score").equals("softmax over TOKENS per expert");
+    }
+
+    /** Every token has asked every expert; those that took it run it. */
+    private void letExpertsChoose(LayerResult routed) {
+        ExpertChoice chosen = expertChoice(routed.logits());
+        Arrays.fill(routed.outcomes(), Outcome.OVERFLOWED.code());
+        int capacity = chosen.tokenIds().length / n;
+        for (int pick = 0; pick < chosen.tokenIds().length; pick++) {
+            int first = chosen.tokenIds()[pick] * n;
+            for (int choice = first; choice < first + n; choice++) {
+                if (routed.experts()[choice] == pick / capacity) {
+                    routed.outcomes()[choice] = Outcome.EXECUTED.code();
+                    routed.weights()[choice] = chosen.weights()[pick];
+                }
+            }
+        }
+    }
+
+    private void balance(LayerResult routed) {
+        int[] experts =
+                BalancedAssignment.expertOfToken(
+                        BalancedAssignment.auction(routed.logits(), n), n);
+        float[] gates = Scores.of(ScoringFunc.SIGMOID, routed.logits(), n);
+        for (int token = 0; token < experts.length; token++) {
+            routed.experts()[token] = experts[token];
+            routed.weights()[token] = gates[token * n + experts[token]];
+        }
+    }
+}

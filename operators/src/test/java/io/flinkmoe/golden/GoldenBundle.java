@@ -1,0 +1,240 @@
+package io.flinkmoe.golden;
+
+import io.flinkmoe.model.Activation;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.BundleWriter;
+import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.LayerSpec.RouterInput;
+import io.flinkmoe.model.ResidualKind;
+import io.flinkmoe.model.RouterGraphs;
+import io.flinkmoe.routing.RouterNoise;
+import io.flinkmoe.routing.RoutingConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * A bundle of one layer out of the weights of a golden case: the router, the experts and what else
+ * the system has. The layer gives the block's output alone, but for BASE, whose published form holds
+ * the residual. A hash layer's tokens bear their id before their vector.
+ */
+final class GoldenBundle {
+
+    private final GoldenCase golden;
+    private final int d;
+    private final int n;
+
+    GoldenBundle(GoldenCase golden) {
+        this.golden = golden;
+        this.d = golden.integer("d_model");
+        this.n = golden.integer("num_experts");
+    }
+
+    /** Whether the router sees the token's id, in a column before the vector. */
+    boolean hashes() {
+        return golden.hasTensor("hash.table");
+    }
+
+    int inputWidth() {
+        return hashes() ? d + 1 : d;
+    }
+
+    /** The tokens, [T, inputWidth]. */
+    float[] tokens() {
+        float[] x = golden.floats("x");
+        if (!hashes()) {
+            return x;
+        }
+        int[] ids = golden.ints("token_ids");
+        float[] tokens = new float[ids.length * (d + 1)];
+        for (int token = 0; token < ids.length; token++) {
+            tokens[token * (d + 1)] = ids[token];
+            System.arraycopy(x, token * d, tokens, token * (d + 1) + 1, d);
+        }
+        return tokens;
+    }
+
+    Bundle write(Path directory, RoutingConfig routing) throws IOException {
+        try (BundleWriter writer = new BundleWriter(directory)) {
+            if (hashes()) {
+                writer.add("encoder.onnx", RouterGraphs.dropColumn(0, d + 1));
+            }
+            writer.add("router.onnx", router());
+            boolean noisy =
+                    routing.noise() != null && routing.noise().kind() == RouterNoise.Kind.NORMAL;
+            if (noisy) {
+                writer.add(
+                        "noise.onnx",
+                        RouterGraphs.noiseStddev(golden.floats("router.noise_weight"), n, d));
+            }
+            List<String> experts = new ArrayList<>();
+            for (int expert = 0; expert < n; expert++) {
+                experts.add("experts/" + expert + ".onnx");
+                writer.add(experts.get(expert), expert(expert));
+            }
+            List<String> shared = new ArrayList<>();
+            byte[] sharedExpert = sharedExpert();
+            if (sharedExpert != null) {
+                shared.add("shared.onnx");
+                writer.add("shared.onnx", sharedExpert);
+            }
+            boolean mixed = golden.hasTensor("residual.coef_weight");
+            if (mixed) {
+                writer.add(
+                        "scale.onnx",
+                        RouterGraphs.residualScale(
+                                golden.floats("residual.coef_weight"),
+                                golden.floats("residual.coef_bias"),
+                                d));
+            }
+            LayerSpec layer =
+                    new LayerSpec(
+                            routing,
+                            null,
+                            "router.onnx",
+                            hashes() ? RouterInput.TOKEN : null,
+                            noisy ? "noise.onnx" : null,
+                            mixed ? "scale.onnx" : null,
+                            golden.system().equals("base_layer")
+                                    ? ResidualKind.INPUT
+                                    : ResidualKind.NONE,
+                            experts,
+                            shared);
+            return writer.finish(
+                    (version, checksums) ->
+                            new BundleSpec(
+                                    BundleSpec.FORMAT_VERSION,
+                                    golden.name(),
+                                    version,
+                                    inputWidth(),
+                                    d,
+                                    d,
+                                    hashes() ? "encoder.onnx" : null,
+                                    null,
+                                    List.of(layer),
+                                    checksums));
+        }
+    }
+
+    private byte[] router() {
+        if (hashes()) {
+            return RouterGraphs.hash(golden.ints("hash.table"), 0, d + 1, n);
+        }
+        if (golden.hasTensor("router.weight")) {
+            return RouterGraphs.linear(golden.floats("router.weight"), n, d);
+        }
+        if (golden.hasTensor("router.w1")) {
+            return RouterGraphs.mlp(
+                    golden.floats("router.w1"),
+                    golden.floats("router.b1"),
+                    golden.floats("router.w2"),
+                    n,
+                    d,
+                    golden.shape("router.w1")[0]);
+        }
+        if (golden.hasTensor("router.proj")) {
+            return RouterGraphs.cosine(
+                    golden.floats("router.proj"),
+                    golden.floats("router.centroids"),
+                    golden.floats("router.log_temperature")[0],
+                    n,
+                    d,
+                    golden.shape("router.proj")[0]);
+        }
+        return RouterGraphs.linear(golden.floats("router.centroids"), n, d);
+    }
+
+    private byte[] expert(int expert) {
+        int h = golden.integer("d_ff");
+        if (golden.hasTensor("experts.wa")) {
+            return ExpertGraphs.tripleProduct(
+                    of("experts.wa", expert),
+                    of("experts.wb", expert),
+                    of("experts.wu", expert),
+                    of("experts.w2", expert),
+                    d,
+                    h);
+        }
+        if (golden.hasTensor("experts.ln_weight")) {
+            return ExpertGraphs.baseLayer(
+                    of("experts.ln_weight", expert),
+                    of("experts.ln_bias", expert),
+                    (float) golden.number("ln_eps"),
+                    of("experts.wi", expert),
+                    of("experts.bi", expert),
+                    of("experts.wo", expert),
+                    of("experts.bo", expert),
+                    d,
+                    h);
+        }
+        if (golden.hasTensor("experts.w3")) {
+            return ExpertGraphs.gated(
+                    activation(),
+                    of("experts.w1", expert),
+                    of("experts.w3", expert),
+                    of("experts.w2", expert),
+                    d,
+                    h);
+        }
+        float scale =
+                golden.has("expert_output_scale")
+                        ? (float) golden.number("expert_output_scale")
+                        : 1;
+        return ExpertGraphs.plain(
+                activation(),
+                of("experts.wi", expert),
+                of("experts.bi", expert),
+                of("experts.wo", expert),
+                of("experts.bo", expert),
+                scale,
+                d,
+                h);
+    }
+
+    private byte[] sharedExpert() {
+        if (golden.hasTensor("out_bias")) {
+            return ExpertGraphs.constant(golden.floats("out_bias"));
+        }
+        if (golden.hasTensor("residual.wi")) {
+            return ExpertGraphs.residualMlp(
+                    activation(),
+                    golden.floats("residual.coef_weight"),
+                    golden.floats("residual.coef_bias"),
+                    golden.floats("residual.wi"),
+                    golden.floats("residual.bi"),
+                    golden.floats("residual.wo"),
+                    golden.floats("residual.bo"),
+                    d,
+                    golden.shape("residual.wi")[0]);
+        }
+        if (!golden.hasTensor("shared.w1")) {
+            return null;
+        }
+        float[] w1 = golden.floats("shared.w1");
+        float[] w3 = golden.floats("shared.w3");
+        float[] w2 = golden.floats("shared.w2");
+        int h = golden.shape("shared.w1")[0];
+        return golden.hasTensor("shared_gate.weight")
+                ? ExpertGraphs.sharedWithGate(
+                        golden.floats("shared_gate.weight"), w1, w3, w2, d, h)
+                : ExpertGraphs.gated(Activation.SILU, w1, w3, w2, d, h);
+    }
+
+    private Activation activation() {
+        return Activation.valueOf(golden.text("activation").toUpperCase(java.util.Locale.ROOT));
+    }
+
+    /** One expert's part of a tensor, or null if the system has no such tensor. */
+    private float[] of(String tensor, int expert) {
+        if (!golden.hasTensor(tensor)) {
+            return null;
+        }
+        float[] all = golden.floats(tensor);
+        int size = all.length / n;
+        return Arrays.copyOfRange(all, expert * size, (expert + 1) * size);
+    }
+}
