@@ -1,75 +1,232 @@
 package io.flinkmoe.model;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
 /**
- * The ONNX models of a layer, made from a checkpoint's weights. Linear layers keep the checkpoint's
- * layout [out, in], row-major. The input is {@code hidden} [batch, d], all values are float32.
+ * The experts of the published systems as ONNX files, made from a checkpoint's weights; and the
+ * norm before them. Linear layers are output-major [out, in], row-major. The input is {@code
+ * hidden} [batch, d], the output {@code output} [batch, d], all float32; h is the inner width.
+ *
+ * <p>Every graph gives a row the same bits alone and in any batch: it has no operator whose CPU
+ * kernel treats the end of an array, or an unaligned row, differently from the rest.
  */
 public final class ExpertGraphs {
-    private static final Map<String, Integer> TRANSPOSED = Map.of("transB", 1);
-
     private ExpertGraphs() {}
 
     /**
-     * A SwiGLU expert: {@code output} [batch, d] = (silu(x w1ᵀ) * (x w3ᵀ)) w2ᵀ.
+     * A gated expert: (act(x w1ᵀ) * (x w3ᵀ)) w2ᵀ. With SILU the SwiGLU of Mixtral, Qwen, OLMoE,
+     * DBRX, DeepSeek and JetMoE, with GELU_TANH the one of Grok-1 and ST-MoE.
      *
-     * @param w1 the gate projection [h, d]
+     * @param w1 the gate projection [h, d], which is activated
      * @param w3 the up projection [h, d]
      * @param w2 the down projection [d, h]
-     * @return the bytes of an ONNX file
      */
-    public static byte[] swiGlu(float[] w1, float[] w3, float[] w2, int d, int h) {
-        return new OnnxGraph("swiglu")
-                .input("hidden", d)
-                .output("output", d)
-                .weights("w1", w1, h, d)
-                .weights("w3", w3, h, d)
-                .weights("w2", w2, d, h)
-                .node("Gemm", "gate", List.of("hidden", "w1"), TRANSPOSED)
-                .node("Sigmoid", "sigmoid", List.of("gate"))
-                .node("Mul", "silu", List.of("gate", "sigmoid"))
-                .node("Gemm", "up", List.of("hidden", "w3"), TRANSPOSED)
-                .node("Mul", "inner", List.of("silu", "up"))
-                .node("Gemm", "output", List.of("inner", "w2"), TRANSPOSED)
-                .toBytes();
+    public static byte[] gated(Activation act, float[] w1, float[] w3, float[] w2, int d, int h) {
+        return gatedNodes(expert("gated", d), "output", act, w1, w3, w2, d, h).toBytes();
+    }
+
+    /** A plain expert whose output is not scaled; see below. */
+    public static byte[] plain(
+            Activation act, float[] wi, float[] bi, float[] wo, float[] bo, int d, int h) {
+        return plain(act, wi, bi, wo, bo, 1, d, h);
     }
 
     /**
-     * A linear router: {@code logits} [batch, N] = x weightᵀ.
+     * A plain expert: (act(x wiᵀ + bi) woᵀ + bo) * outputScale. Switch, GShard, V-MoE, DeepSpeed,
+     * ModuleFormer, NLLB (which scales by 1 - moe_token_dropout), Hash.
      *
-     * @param weight [N, d]
-     * @return the bytes of an ONNX file
+     * @param wi the first layer [h, d]
+     * @param bi its bias [h], or null for none
+     * @param wo the second layer [d, h]
+     * @param bo its bias [d], or null for none
      */
-    public static byte[] router(float[] weight, int n, int d) {
-        return new OnnxGraph("router")
-                .input("hidden", d)
-                .output("logits", n)
-                .weights("weight", weight, n, d)
-                .node("Gemm", "logits", List.of("hidden", "weight"), TRANSPOSED)
+    public static byte[] plain(
+            Activation act,
+            float[] wi,
+            float[] bi,
+            float[] wo,
+            float[] bo,
+            float outputScale,
+            int d,
+            int h) {
+        OnnxGraph graph = expert("plain", d);
+        if (outputScale == 1) {
+            return plainNodes(graph, "output", "hidden", act, wi, bi, wo, bo, d, h).toBytes();
+        }
+        return plainNodes(graph, "mlp", "hidden", act, wi, bi, wo, bo, d, h)
+                .weights("scale", new float[] {outputScale})
+                .node("Mul", "output", List.of("mlp", "scale"))
                 .toBytes();
     }
 
     /**
-     * Root mean square normalisation: {@code output} [batch, d] = weight * x / sqrt(mean(x²) +
-     * eps).
+     * OpenMoE's expert: ((x waᵀ) * silu(x wbᵀ) * (x wuᵀ)) w2ᵀ. In its checkpoint wa and wb are the
+     * halves of one gate projection (ColossalAI, colossalai/moe/experts.py).
+     *
+     * @param wa the first half of the gate projection [h, d], which is linear
+     * @param wb the second half [h, d], which is activated
+     * @param wu the up projection [h, d]
+     * @param w2 the down projection [d, h]
+     */
+    public static byte[] tripleProduct(
+            float[] wa, float[] wb, float[] wu, float[] w2, int d, int h) {
+        OnnxGraph graph =
+                expert("triple_product", d)
+                        .linear("a", "hidden", wa, null, d, h)
+                        .linear("b", "hidden", wb, null, d, h)
+                        .linear("up", "hidden", wu, null, d, h);
+        return Activation.SILU
+                .addTo(graph, "silu", "b")
+                .node("Mul", "gate", List.of("a", "silu"))
+                .node("Mul", "inner", List.of("gate", "up"))
+                .linear("output", "inner", w2, null, h, d)
+                .toBytes();
+    }
+
+    /**
+     * BASE's expert without its residual: relu(LayerNorm(x) wiᵀ + bi) woᵀ + bo. BASE's layer
+     * (fairseq/modules/base_layer.py) gives a·(x + f(x)) + (1 - a)·x, which is x + a·f(x): f is
+     * this, the weight is a = sigmoid(logit) and the layer's residual is its input.
+     *
+     * @param lnWeight the scale of the LayerNorm [d]
+     * @param lnBias its shift [d]
+     * @param eps what is added to its variance
+     */
+    public static byte[] baseLayer(
+            float[] lnWeight,
+            float[] lnBias,
+            float eps,
+            float[] wi,
+            float[] bi,
+            float[] wo,
+            float[] bo,
+            int d,
+            int h) {
+        OnnxGraph graph =
+                expert("base_layer", d)
+                        .weights("ln.weight", lnWeight, d)
+                        .weights("ln.bias", lnBias, d)
+                        .node(
+                                "LayerNormalization",
+                                "ln",
+                                List.of("hidden", "ln.weight", "ln.bias"),
+                                Map.of("epsilon", eps));
+        return plainNodes(graph, "output", "ln", Activation.RELU, wi, bi, wo, bo, d, h).toBytes();
+    }
+
+    /**
+     * Qwen2-MoE's shared expert: sigmoid(x gateᵀ) * SwiGLU(x), one gate for the whole token.
+     *
+     * @param gate the gate's weight [1, d]; w1, w3, w2 as in {@link #gated}
+     */
+    public static byte[] sharedWithGate(
+            float[] gate, float[] w1, float[] w3, float[] w2, int d, int h) {
+        OnnxGraph graph =
+                expert("shared_with_gate", d)
+                        .linear("gate", "hidden", gate, null, d, 1)
+                        .node("Sigmoid", "share", List.of("gate"));
+        return gatedNodes(graph, "mlp", Activation.SILU, w1, w3, w2, d, h)
+                .node("Mul", "output", List.of("mlp", "share"))
+                .toBytes();
+    }
+
+    /**
+     * The same answer for every token: a bias that a layer adds once, whatever was routed (JetMoE),
+     * as a shared expert.
+     *
+     * @param bias [d]
+     */
+    public static byte[] constant(float[] bias) {
+        int d = bias.length;
+        return expert("constant", d)
+                .weights("bias", bias, d)
+                .node("Shape", "shape", List.of("hidden"))
+                .node("Expand", "output", List.of("bias", "shape"))
+                .toBytes();
+    }
+
+    /**
+     * The dense MLP of DeepSpeed's residual MoE (deepspeed/moe/layer.py), as a shared expert: c[1]
+     * * mlp(x) with c = softmax(x coefWeightᵀ + coefBias). The experts are weighted by c[0], which
+     * {@link RouterGraphs#residualScale} gives.
+     *
+     * @param coefWeight [2, d]
+     * @param coefBias [2]; wi, bi, wo, bo as in {@link #plain}
+     */
+    public static byte[] residualMlp(
+            Activation act,
+            float[] coefWeight,
+            float[] coefBias,
+            float[] wi,
+            float[] bi,
+            float[] wo,
+            float[] bo,
+            int d,
+            int h) {
+        OnnxGraph graph = expert("residual_mlp", d);
+        RouterGraphs.mixNodes(graph, "share", 1, coefWeight, coefBias, d);
+        return plainNodes(graph, "mlp", "hidden", act, wi, bi, wo, bo, d, h)
+                .node("Mul", "output", List.of("mlp", "share"))
+                .toBytes();
+    }
+
+    /**
+     * Root mean square normalisation: weight * x / sqrt(mean(x²) + eps).
      *
      * @param weight [d]
-     * @return the bytes of an ONNX file
      */
     public static byte[] rmsNorm(float[] weight, int d, float eps) {
-        return new OnnxGraph("rms_norm")
-                .input("hidden", d)
-                .output("output", d)
+        // The sum is a linear layer: ReduceMean adds up in an order that depends on where in memory
+        // a row begins.
+        float[] ones = new float[d];
+        Arrays.fill(ones, 1);
+        return expert("rms_norm", d)
                 .weights("weight", weight, d)
                 .weights("eps", new float[] {eps})
+                .weights("d", new float[] {d})
                 .node("Mul", "square", List.of("hidden", "hidden"))
-                .node("ReduceMean", "mean", List.of("square"), Map.of("axes", new int[] {-1}))
+                .linear("sum", "square", ones, null, d, 1)
+                .node("Div", "mean", List.of("sum", "d"))
                 .node("Add", "shifted", List.of("mean", "eps"))
                 .node("Sqrt", "root", List.of("shifted"))
                 .node("Div", "normal", List.of("hidden", "root"))
                 .node("Mul", "output", List.of("normal", "weight"))
                 .toBytes();
+    }
+
+    private static OnnxGraph expert(String name, int d) {
+        return new OnnxGraph(name).input("hidden", d).output("output", d);
+    }
+
+    private static OnnxGraph gatedNodes(
+            OnnxGraph graph,
+            String output,
+            Activation act,
+            float[] w1,
+            float[] w3,
+            float[] w2,
+            int d,
+            int h) {
+        graph.linear("w1", "hidden", w1, null, d, h).linear("w3", "hidden", w3, null, d, h);
+        return act.addTo(graph, "act", "w1")
+                .node("Mul", "inner", List.of("act", "w3"))
+                .linear(output, "inner", w2, null, h, d);
+    }
+
+    private static OnnxGraph plainNodes(
+            OnnxGraph graph,
+            String output,
+            String input,
+            Activation act,
+            float[] wi,
+            float[] bi,
+            float[] wo,
+            float[] bo,
+            int d,
+            int h) {
+        graph.linear("wi", input, wi, bi, d, h);
+        return act.addTo(graph, "act", "wi").linear(output, "act", wo, bo, h, d);
     }
 }

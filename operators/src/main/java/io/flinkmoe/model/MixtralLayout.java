@@ -60,13 +60,14 @@ final class MixtralLayout {
     byte[] router(int layer) throws IOException {
         int n = routing.numExperts();
         float[] weight = checkpoint.floats(moe(layer) + "gate.weight", n, hiddenSize);
-        return ExpertGraphs.router(weight, n, hiddenSize);
+        return RouterGraphs.linear(weight, n, hiddenSize);
     }
 
     /** One expert of a layer as an ONNX model. */
     byte[] expert(int layer, int expert) throws IOException {
         String name = "%sexperts.%d.".formatted(moe(layer), expert);
-        return ExpertGraphs.swiGlu(
+        return ExpertGraphs.gated(
+                Activation.SILU,
                 checkpoint.floats(name + "w1.weight", intermediateSize, hiddenSize),
                 checkpoint.floats(name + "w3.weight", intermediateSize, hiddenSize),
                 checkpoint.floats(name + "w2.weight", hiddenSize, intermediateSize),

@@ -2,6 +2,7 @@ package io.flinkmoe.model;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -13,9 +14,12 @@ import java.util.Map;
 public final class OnnxGraph {
     private static final int IR_VERSION = 8;
     private static final int OPSET = 17;
-    private static final int FLOAT = 1;
-    private static final int INT = 2;
-    private static final int INTS = 7;
+    // The types of tensors and, where named so, of attributes.
+    static final int FLOAT = 1;
+    static final int INT64 = 7;
+    private static final int FLOAT_ATTRIBUTE = 1;
+    private static final int INT_ATTRIBUTE = 2;
+    private static final int INTS_ATTRIBUTE = 7;
 
     private final ProtoWriter graph = new ProtoWriter();
 
@@ -41,23 +45,38 @@ public final class OnnxGraph {
      * @param shape the dimensions; none for a scalar
      */
     public OnnxGraph weights(String name, float[] data, int... shape) {
-        long elements = 1;
-        ProtoWriter tensor = new ProtoWriter();
-        for (int dim : shape) {
-            elements *= dim;
-            tensor.varint(1, dim);
-        }
-        if (elements != data.length) {
-            throw new IllegalArgumentException(
-                    "weights %s has %d values; its shape needs %d"
-                            .formatted(name, data.length, elements));
-        }
-        ByteBuffer raw =
-                ByteBuffer.allocate(Math.multiplyExact(4, data.length))
-                        .order(ByteOrder.LITTLE_ENDIAN);
+        ByteBuffer raw = constant(name, FLOAT, Float.BYTES, data.length, shape);
         raw.asFloatBuffer().put(data);
-        graph.message(5, tensor.varint(2, FLOAT).string(8, name).bytes(9, raw.array()));
         return this;
+    }
+
+    /**
+     * Adds constant int64 values: indices and shapes, row-major.
+     *
+     * @param shape the dimensions; none for a scalar
+     */
+    public OnnxGraph integers(String name, long[] data, int... shape) {
+        ByteBuffer raw = constant(name, INT64, Long.BYTES, data.length, shape);
+        raw.asLongBuffer().put(data);
+        return this;
+    }
+
+    /**
+     * Adds a linear layer and its weights: {@code output} [batch, out] = {@code input} weightᵀ +
+     * bias.
+     *
+     * @param weight [out, in], row-major
+     * @param bias [out], or null for none
+     */
+    public OnnxGraph linear(
+            String output, String input, float[] weight, float[] bias, int in, int out) {
+        List<String> inputs = new ArrayList<>(List.of(input, output + ".weight"));
+        weights(output + ".weight", weight, out, in);
+        if (bias != null) {
+            inputs.add(output + ".bias");
+            weights(output + ".bias", bias, out);
+        }
+        return node("Gemm", output, inputs, Map.of("transB", 1));
     }
 
     /** Adds a node with one output and no attributes. */
@@ -68,7 +87,7 @@ public final class OnnxGraph {
     /**
      * Adds a node with one output.
      *
-     * @param attributes each an Integer or an int[]
+     * @param attributes each an Integer, a Float or an int[]
      */
     public OnnxGraph node(
             String op, String output, List<String> inputs, Map<String, ?> attributes) {
@@ -90,6 +109,24 @@ public final class OnnxGraph {
                 .toBytes();
     }
 
+    /** Adds a constant tensor, whose content the caller writes to the buffer. */
+    private ByteBuffer constant(String name, int type, int bytes, int values, int... shape) {
+        long elements = 1;
+        ProtoWriter tensor = new ProtoWriter();
+        for (int dim : shape) {
+            elements *= dim;
+            tensor.varint(1, dim);
+        }
+        if (elements != values) {
+            throw new IllegalArgumentException(
+                    "weights %s has %d values; its shape needs %d"
+                            .formatted(name, values, elements));
+        }
+        byte[] raw = new byte[Math.multiplyExact(bytes, values)];
+        graph.message(5, tensor.varint(2, type).string(8, name).bytes(9, raw));
+        return ByteBuffer.wrap(raw).order(ByteOrder.LITTLE_ENDIAN);
+    }
+
     private static ProtoWriter valueInfo(String name, int width) {
         ProtoWriter shape =
                 new ProtoWriter()
@@ -104,15 +141,17 @@ public final class OnnxGraph {
     private static ProtoWriter attribute(String name, Object value) {
         ProtoWriter attribute = new ProtoWriter().string(1, name);
         if (value instanceof Integer i) {
-            return attribute.varint(3, i).varint(20, INT);
+            return attribute.varint(3, i).varint(20, INT_ATTRIBUTE);
+        } else if (value instanceof Float f) {
+            return attribute.float32(2, f).varint(20, FLOAT_ATTRIBUTE);
         } else if (value instanceof int[] ints) {
             for (int i : ints) {
                 attribute.varint(8, i);
             }
-            return attribute.varint(20, INTS);
+            return attribute.varint(20, INTS_ATTRIBUTE);
         }
         throw new IllegalArgumentException(
-                "attribute %s is a %s; allowed: Integer, int[]"
+                "attribute %s is a %s; allowed: Integer, Float, int[]"
                         .formatted(name, value.getClass().getSimpleName()));
     }
 }

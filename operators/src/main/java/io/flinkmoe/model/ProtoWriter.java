@@ -14,6 +14,15 @@ final class ProtoWriter {
         return append(varint(value));
     }
 
+    ProtoWriter float32(int field, float value) {
+        tag(field, 5);
+        int bits = Float.floatToIntBits(value);
+        return append(
+                new byte[] {
+                    (byte) bits, (byte) (bits >>> 8), (byte) (bits >>> 16), (byte) (bits >>> 24)
+                });
+    }
+
     ProtoWriter bytes(int field, byte[] value) {
         tag(field, 2);
         return append(varint(value.length)).append(value);

@@ -35,9 +35,9 @@ class BundleTest {
     void writeBundle() throws Exception {
         root = dir.resolve("bundle");
         try (BundleWriter writer = new BundleWriter(root)) {
-            writer.add("encoder.onnx", ExpertGraphs.router(new float[D * 3], D, 3));
+            writer.add("encoder.onnx", RouterGraphs.linear(new float[D * 3], D, 3));
             writer.add("norm.onnx", ExpertGraphs.rmsNorm(new float[D], D, 1e-5f));
-            writer.add("router.onnx", ExpertGraphs.router(new float[2 * D], 2, D));
+            writer.add("router.onnx", RouterGraphs.linear(new float[2 * D], 2, D));
             List<String> experts = new ArrayList<>();
             for (int e = 0; e < 2; e++) {
                 experts.add("experts/%d.onnx".formatted(e));
@@ -246,13 +246,13 @@ class BundleTest {
                 "experts/1.onnx: input hidden is [batch, 5];"
                         + " expected [batch, 4], which is hidden_size in model.json");
 
-        replace("experts/1.onnx", ExpertGraphs.router(new float[7 * D], 7, D));
+        replace("experts/1.onnx", RouterGraphs.linear(new float[7 * D], 7, D));
         assertRefused("experts/1.onnx: output logits is [batch, 7]; expected [batch, 4]");
     }
 
     @Test
     void refusesARouterForAnotherNumberOfExperts() throws Exception {
-        replace("router.onnx", ExpertGraphs.router(new float[3 * D], 3, D));
+        replace("router.onnx", RouterGraphs.linear(new float[3 * D], 3, D));
         assertRefused(
                 "router.onnx: output logits is [batch, 3];"
                         + " expected [batch, 2], which is num_experts in model.json");
@@ -273,7 +273,8 @@ class BundleTest {
     }
 
     private static byte[] expert(int d) {
-        return ExpertGraphs.swiGlu(new float[6 * d], new float[6 * d], new float[6 * d], d, 6);
+        return ExpertGraphs.gated(
+                Activation.SILU, new float[6 * d], new float[6 * d], new float[6 * d], d, 6);
     }
 
     private AbstractStringAssert<?> assertRefused(String message) {

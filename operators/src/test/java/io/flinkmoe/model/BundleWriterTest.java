@@ -83,7 +83,7 @@ class BundleWriterTest {
 
     private Bundle write(String name, float weight) throws IOException {
         try (BundleWriter writer = new BundleWriter(dir.resolve(name))) {
-            writer.add("router.onnx", ExpertGraphs.router(new float[] {weight, 0}, 1, D));
+            writer.add("router.onnx", RouterGraphs.linear(new float[] {weight, 0}, 1, D));
             return finish(writer);
         }
     }
@@ -91,7 +91,7 @@ class BundleWriterTest {
     /** Adds one expert, which is also the shared one, and finishes. */
     private static Bundle finish(BundleWriter writer) throws IOException {
         float[] square = new float[D * D];
-        writer.add("expert.onnx", ExpertGraphs.router(square, D, D));
+        writer.add("expert.onnx", RouterGraphs.linear(square, D, D));
         LayerSpec layer =
                 new LayerSpec(
                         RoutingConfig.mixtral(1, 1),

@@ -1,129 +1,189 @@
 package io.flinkmoe.model;
 
+import static io.flinkmoe.model.Loops.assertClose;
+import static io.flinkmoe.model.Loops.linear;
+import static io.flinkmoe.model.Loops.map;
+import static io.flinkmoe.model.Loops.times;
+import static io.flinkmoe.model.Loops.widen;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
+/**
+ * The widths are no multiples of what a vector unit takes at once: that is where rows would differ.
+ */
 class ExpertGraphsTest {
-    private static final int D = 24;
-    private static final int H = 40;
-    private static final int N = 5;
-    private static final int T = 64;
+    private static final int D = 23;
+    private static final int H = 37;
+    private static final int T = 300;
 
     private final Random random = new Random(1);
     private final float[] x = gaussian(T * D);
+    private final double[] xWide = widen(x);
+    private final float[] wi = gaussian(H * D);
+    private final float[] bi = gaussian(H);
+    private final float[] wo = gaussian(D * H);
+    private final float[] bo = gaussian(D);
+    private final float[] w3 = gaussian(H * D);
 
-    @Test
-    void swiGluAgreesWithADoubleLoop() throws Exception {
-        float[] w1 = gaussian(H * D);
-        float[] w3 = gaussian(H * D);
-        float[] w2 = gaussian(D * H);
-        double[] gate = linear(widen(x), w1, D, H);
-        double[] inner = linear(widen(x), w3, D, H);
-        for (int i = 0; i < inner.length; i++) {
-            inner[i] *= gate[i] / (1 + Math.exp(-gate[i]));
-        }
+    @ParameterizedTest
+    @EnumSource
+    void gatedAgreesWithADoubleLoop(Activation act) throws Exception {
+        double[] inner = times(activated(act, xWide, wi, null), linear(xWide, w3, null, D, H));
 
-        byte[] model = ExpertGraphs.swiGlu(w1, w3, w2, D, H);
+        assertAgrees(ExpertGraphs.gated(act, wi, w3, wo, D, H), linear(inner, wo, null, H, D));
+    }
 
-        assertClose(OnnxRunner.run(model, x, D), linear(inner, w2, H, D));
-        assertRowsDoNotDependOnTheBatch(model);
+    @ParameterizedTest
+    @EnumSource
+    void plainAgreesWithADoubleLoop(Activation act) throws Exception {
+        double[] expected = linear(activated(act, xWide, wi, bi), wo, bo, H, D);
+
+        assertAgrees(ExpertGraphs.plain(act, wi, bi, wo, bo, D, H), expected);
+        assertAgrees(
+                ExpertGraphs.plain(act, wi, bi, wo, bo, 0.8f, D, H), map(expected, y -> y * 0.8f));
     }
 
     @Test
-    void routerAgreesWithADoubleLoop() throws Exception {
-        float[] weight = gaussian(N * D);
+    void plainGoesWithoutBiases() throws Exception {
+        double[] inner = activated(Activation.RELU, xWide, wi, null);
 
-        byte[] model = ExpertGraphs.router(weight, N, D);
+        assertAgrees(
+                ExpertGraphs.plain(Activation.RELU, wi, null, wo, null, D, H),
+                linear(inner, wo, null, H, D));
+    }
 
-        assertClose(OnnxRunner.run(model, x, D), linear(widen(x), weight, D, N));
-        assertRowsDoNotDependOnTheBatch(model);
+    @Test
+    void tripleProductAgreesWithADoubleLoop() throws Exception {
+        float[] wu = gaussian(H * D);
+        double[] gate =
+                times(linear(xWide, wi, null, D, H), activated(Activation.SILU, xWide, w3, null));
+        double[] inner = times(gate, linear(xWide, wu, null, D, H));
+
+        assertAgrees(
+                ExpertGraphs.tripleProduct(wi, w3, wu, wo, D, H), linear(inner, wo, null, H, D));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, 1e-5", "4, 0.25"})
+    void baseLayerAgreesWithADoubleLoop(float shift, float eps) throws Exception {
+        float[] lnWeight = gaussian(D);
+        float[] lnBias = gaussian(D);
+        for (int i = 0; i < x.length; i++) {
+            x[i] += shift;
+        }
+        double[] ln = Loops.norm(widen(x), true, lnWeight, lnBias, eps, D);
+        double[] inner = activated(Activation.RELU, ln, wi, bi);
+
+        assertAgrees(
+                ExpertGraphs.baseLayer(lnWeight, lnBias, eps, wi, bi, wo, bo, D, H),
+                linear(inner, wo, bo, H, D));
+    }
+
+    @Test
+    void sharedWithGateAgreesWithADoubleLoop() throws Exception {
+        float[] gate = gaussian(D);
+        double[] inner =
+                times(activated(Activation.SILU, xWide, wi, null), linear(xWide, w3, null, D, H));
+        double[] share = map(linear(xWide, gate, null, D, 1), Loops::sigmoid);
+
+        assertAgrees(
+                ExpertGraphs.sharedWithGate(gate, wi, w3, wo, D, H),
+                times(linear(inner, wo, null, H, D), share));
+    }
+
+    @Test
+    void constantAnswersEveryRowWithTheBias() throws Exception {
+        x[3] = Float.MAX_VALUE;
+        try (OpenGraph graph = new OpenGraph(ExpertGraphs.constant(bo))) {
+            float[] y = graph.runInAnyBatch(x);
+            for (int i = 0; i < y.length; i++) {
+                assertThat(y[i]).isEqualTo(bo[i % D]);
+            }
+        }
+    }
+
+    @Test
+    void residualMlpTakesTheShareThatItsScaleLeaves() throws Exception {
+        float[] coefWeight = gaussian(2 * D);
+        float[] coefBias = gaussian(2);
+        double[] coef = linear(xWide, coefWeight, coefBias, D, 2);
+        double[] share = new double[T];
+        for (int t = 0; t < T; t++) {
+            share[t] = Loops.sigmoid(coef[2 * t + 1] - coef[2 * t]);
+        }
+        double[] mlp = linear(activated(Activation.GELU_ERF, xWide, wi, bi), wo, bo, H, D);
+
+        assertAgrees(
+                ExpertGraphs.residualMlp(
+                        Activation.GELU_ERF, coefWeight, coefBias, wi, bi, wo, bo, D, H),
+                times(mlp, share));
+        assertAgrees(RouterGraphs.residualScale(coefWeight, coefBias, D), map(share, c -> 1 - c));
     }
 
     @Test
     void rmsNormAgreesWithADoubleLoop() throws Exception {
         float[] weight = gaussian(D);
-        float eps = 0.25f;
-        double[] expected = new double[T * D];
-        for (int t = 0; t < T; t++) {
-            double squares = 0;
-            for (int i = 0; i < D; i++) {
-                squares += (double) x[t * D + i] * x[t * D + i];
-            }
-            for (int i = 0; i < D; i++) {
-                expected[t * D + i] = weight[i] * x[t * D + i] / Math.sqrt(squares / D + eps);
-            }
-        }
 
-        byte[] model = ExpertGraphs.rmsNorm(weight, D, eps);
-
-        assertClose(OnnxRunner.run(model, x, D), expected);
-        assertRowsDoNotDependOnTheBatch(model);
+        assertAgrees(
+                ExpertGraphs.rmsNorm(weight, D, 0.25f),
+                Loops.norm(xWide, false, weight, null, 0.25, D));
     }
 
     @Test
     void declaresItsShapes(@TempDir Path dir) throws Exception {
-        Path file = dir.resolve("router.onnx");
-        Files.write(file, ExpertGraphs.router(gaussian(N * D), N, D));
+        Path file = dir.resolve("expert.onnx");
+        Files.write(file, ExpertGraphs.gated(Activation.SILU, wi, w3, wo, D, H));
 
-        assertThat(OnnxShapes.read(file)).isEqualTo(new OnnxShapes("hidden", D, "logits", N));
+        assertThat(OnnxShapes.read(file)).isEqualTo(new OnnxShapes("hidden", D, "output", D));
     }
 
     @Test
     void refusesWeightsOfTheWrongSize() {
-        assertThatThrownBy(() -> ExpertGraphs.router(new float[7], N, D))
-                .hasMessage("weights weight has 7 values; its shape needs 120");
+        assertThatThrownBy(() -> ExpertGraphs.plain(Activation.RELU, wi, null, bo, null, D, H))
+                .hasMessage("weights output.weight has 23 values; its shape needs 851");
     }
 
-    private void assertRowsDoNotDependOnTheBatch(byte[] model) throws Exception {
-        float[] batch = OnnxRunner.run(model, x, D);
-        int width = batch.length / T;
-        for (int t = 0; t < T; t++) {
-            float[] alone = OnnxRunner.run(model, Arrays.copyOfRange(x, t * D, t * D + D), D);
-            assertThat(alone).isEqualTo(Arrays.copyOfRange(batch, t * width, (t + 1) * width));
+    @ParameterizedTest
+    @CsvSource({
+        "relu, RELU",
+        "silu, SILU",
+        "swish, SILU",
+        "gelu, GELU_ERF",
+        "gelu_new, GELU_TANH",
+        "gelu_pytorch_tanh, GELU_TANH"
+    })
+    void knowsTheActivationsOfHuggingFace(String hiddenAct, Activation act) {
+        assertThat(Activation.ofHuggingFace(hiddenAct)).isEqualTo(act);
+    }
+
+    @Test
+    void refusesAnUnknownActivation() {
+        assertThatThrownBy(() -> Activation.ofHuggingFace("tanh"))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage(
+                        "the activation tanh is not known; allowed: relu, silu, swish, gelu, gelu_new, gelu_pytorch_tanh");
+    }
+
+    private void assertAgrees(byte[] model, double[] expected) throws Exception {
+        try (OpenGraph graph = new OpenGraph(model)) {
+            assertClose(graph.runInAnyBatch(x), expected);
         }
     }
 
-    /** x wᵀ with w [out, in]. */
-    private static double[] linear(double[] x, float[] w, int in, int out) {
-        int rows = x.length / in;
-        double[] y = new double[rows * out];
-        for (int t = 0; t < rows; t++) {
-            for (int o = 0; o < out; o++) {
-                for (int i = 0; i < in; i++) {
-                    y[t * out + o] += x[t * in + i] * w[o * in + i];
-                }
-            }
-        }
-        return y;
-    }
-
-    /** Within 1e-6 of the largest value expected. */
-    private static void assertClose(float[] found, double[] expected) {
-        assertThat(found).hasSameSizeAs(expected);
-        double tolerance = 1e-6 * Arrays.stream(expected).map(Math::abs).max().orElseThrow();
-        for (int i = 0; i < expected.length; i++) {
-            assertThat(Math.abs(found[i] - expected[i])).as("value %d", i).isLessThan(tolerance);
-        }
-    }
-
-    private static double[] widen(float[] values) {
-        double[] wide = new double[values.length];
-        Arrays.setAll(wide, i -> values[i]);
-        return wide;
+    private static double[] activated(Activation act, double[] x, float[] w, float[] b) {
+        return map(linear(x, w, b, D, H), z -> Loops.activation(act, z));
     }
 
     private float[] gaussian(int n) {
-        float[] values = new float[n];
-        for (int i = 0; i < n; i++) {
-            values[i] = (float) random.nextGaussian();
-        }
-        return values;
+        return Loops.gaussian(random, n);
     }
 }

@@ -66,7 +66,8 @@ class MixtralImportTest {
             for (int layer = 0; layer < 2; layer++) {
                 String expert = "model.layers.%d.block_sparse_moe.experts.1.".formatted(layer);
                 byte[] expected =
-                        ExpertGraphs.swiGlu(
+                        ExpertGraphs.gated(
+                                Activation.SILU,
                                 checkpoint.floats(expert + "w1.weight", H, D),
                                 checkpoint.floats(expert + "w3.weight", H, D),
                                 checkpoint.floats(expert + "w2.weight", D, H),
@@ -121,7 +122,7 @@ class MixtralImportTest {
 
     @Test
     void refusesAnEncoderOfAnotherHiddenSize() throws Exception {
-        Path encoder = Files.write(dir.resolve("e.onnx"), ExpertGraphs.router(new float[10], 5, 2));
+        Path encoder = Files.write(dir.resolve("e.onnx"), RouterGraphs.linear(new float[10], 5, 2));
 
         assertThatThrownBy(() -> importBundle(encoder, null))
                 .isInstanceOf(BundleException.class)
@@ -133,8 +134,8 @@ class MixtralImportTest {
 
     @Test
     void takesTheWidthsOfEncoderAndHead() throws Exception {
-        Path encoder = Files.write(dir.resolve("e.onnx"), ExpertGraphs.router(new float[8], D, 2));
-        Path head = Files.write(dir.resolve("h.onnx"), ExpertGraphs.router(new float[12], 3, D));
+        Path encoder = Files.write(dir.resolve("e.onnx"), RouterGraphs.linear(new float[8], D, 2));
+        Path head = Files.write(dir.resolve("h.onnx"), RouterGraphs.linear(new float[12], 3, D));
 
         BundleSpec spec = importBundle(encoder, head).spec();
 

@@ -78,7 +78,7 @@ class OnnxShapesTest {
 
     @Test
     void everyCutOfAFileIsRefusedOrReadTheSame() throws Exception {
-        byte[] good = ExpertGraphs.router(new float[6], 2, 3);
+        byte[] good = RouterGraphs.linear(new float[6], 2, 3);
         for (int length = 0; length < good.length; length++) {
             byte[] cut = Arrays.copyOf(good, length);
             Path file = Files.write(dir.resolve("cut.onnx"), cut);
@@ -92,7 +92,8 @@ class OnnxShapesTest {
 
     @Test
     void randomDamageGivesAnAnswerOrABundleException() throws Exception {
-        byte[] good = ExpertGraphs.swiGlu(new float[6], new float[6], new float[6], 2, 3);
+        byte[] good =
+                ExpertGraphs.gated(Activation.SILU, new float[6], new float[6], new float[6], 2, 3);
         Random random = new Random(7);
         int refused = 0;
         for (int round = 0; round < 3000; round++) {

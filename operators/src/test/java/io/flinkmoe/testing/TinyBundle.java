@@ -3,10 +3,10 @@ package io.flinkmoe.testing;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
-import io.flinkmoe.model.ExpertGraphs;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.model.OnnxGraph;
 import io.flinkmoe.model.ResidualKind;
+import io.flinkmoe.model.RouterGraphs;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -76,7 +76,7 @@ public final class TinyBundle {
             List<LayerSpec> layers = new ArrayList<>();
             for (int layer = 0; layer < numLayers; layer++) {
                 String router = "layers/" + layer + "/router.onnx";
-                writer.add(router, ExpertGraphs.router(identity, numExperts, numExperts));
+                writer.add(router, RouterGraphs.linear(identity, numExperts, numExperts));
                 List<String> files = new ArrayList<>();
                 for (int e = 0; e < numExperts; e++) {
                     files.add("layers/" + layer + "/experts/" + e + ".onnx");

@@ -1,0 +1,84 @@
+package io.flinkmoe.model;
+
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * The activation of an expert, element by element.
+ *
+ * <pre>
+ *   RELU       max(x, 0)
+ *   SILU       x / (1 + exp(-x))
+ *   GELU_TANH  x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))
+ *   GELU_ERF   x/2 · (1 + erf(x / √2))
+ * </pre>
+ *
+ * The two forms of GELU (Hendrycks and Gimpel, arXiv 1606.08415) differ by up to 5e-4: a checkpoint
+ * needs the one that it was trained with.
+ */
+public enum Activation {
+    RELU,
+    SILU,
+    GELU_TANH,
+    GELU_ERF;
+
+    /**
+     * The activation that a Hugging Face config means by its {@code hidden_act}.
+     *
+     * @throws IllegalArgumentException naming the known ones
+     */
+    public static Activation ofHuggingFace(String hiddenAct) {
+        return switch (String.valueOf(hiddenAct).toLowerCase(Locale.ROOT)) {
+            case "relu" -> RELU;
+            case "silu", "swish" -> SILU;
+            case "gelu_new", "gelu_pytorch_tanh" -> GELU_TANH;
+            case "gelu" -> GELU_ERF;
+            default ->
+                    throw new IllegalArgumentException(
+                            "the activation %s is not known; allowed: relu, silu, swish, gelu, gelu_new, gelu_pytorch_tanh"
+                                    .formatted(hiddenAct));
+        };
+    }
+
+    /** Adds the nodes of {@code y} = this({@code x}) to a graph; they are named after y. */
+    OnnxGraph addTo(OnnxGraph graph, String y, String x) {
+        return switch (this) {
+            case RELU -> graph.node("Relu", y, List.of(x));
+            case SILU ->
+                    graph.node("Sigmoid", y + ".sigmoid", List.of(x))
+                            .node("Mul", y, List.of(x, y + ".sigmoid"));
+            case GELU_TANH ->
+                    half(
+                            graph.weights(y + ".cubic", scalar(0.044715))
+                                    .weights(y + ".slope", scalar(Math.sqrt(2 / Math.PI)))
+                                    .node("Mul", y + ".x2", List.of(x, x))
+                                    .node("Mul", y + ".x3", List.of(y + ".x2", x))
+                                    .node("Mul", y + ".bend", List.of(y + ".x3", y + ".cubic"))
+                                    .node("Add", y + ".bent", List.of(x, y + ".bend"))
+                                    .node("Mul", y + ".scaled", List.of(y + ".bent", y + ".slope"))
+                                    .node("Tanh", y + ".s", List.of(y + ".scaled")),
+                            y,
+                            x);
+            case GELU_ERF ->
+                    half(
+                            graph.weights(y + ".sqrt2", scalar(Math.sqrt(2)))
+                                    .node("Div", y + ".scaled", List.of(x, y + ".sqrt2"))
+                                    .node("Erf", y + ".s", List.of(y + ".scaled")),
+                            y,
+                            x);
+        };
+    }
+
+    /** y = x/2 · (1 + s), of a node named y.s. */
+    private static OnnxGraph half(OnnxGraph graph, String y, String x) {
+        return graph.weights(y + ".one", scalar(1))
+                .weights(y + ".half", scalar(0.5))
+                .node("Add", y + ".s1", List.of(y + ".s", y + ".one"))
+                .node("Mul", y + ".twice", List.of(x, y + ".s1"))
+                .node("Mul", y, List.of(y + ".twice", y + ".half"));
+    }
+
+    private static float[] scalar(double value) {
+        return new float[] {(float) value};
+    }
+}
