@@ -1,0 +1,176 @@
+package io.flinkmoe.routing;
+
+import java.util.Arrays;
+
+/**
+ * BASE layers in training (arXiv 2103.16716): T tokens go to N experts, exactly T/N to each, so
+ * that the sum of the affinities is nearly the largest. This is the auction of fairseq's
+ * balanced_assignment.cpp (after Bertsekas): experts bid for tokens.
+ *
+ * <pre>
+ *   epsilon = max((max - min) / 50, 1e-4),  cost = 0                                [T]
+ *   each round, value = score - cost; what an expert won in the last round counts as max
+ *     each expert bids for its T/N most valuable tokens: value - (its (T/N+1)-th value) + epsilon,
+ *       and epsilon at least for what it won in the last round
+ *     each token goes to the highest bid (equal ones: the lowest expert), which raises its cost
+ *   until every token has a bid; from the 100th round on nothing won is held, to end soon
+ * </pre>
+ *
+ * All in float32, and equal values in the order of the original's {@code torch.topk}, since the
+ * outcome depends on both. It may fall short of the largest sum by T * epsilon; {@link
+ * OptimalAssignment} does not. At inference BASE takes the best expert: see the preset {@code
+ * base}.
+ */
+public final class BalancedAssignment {
+
+    private static final float SMALLEST_EPSILON = 1e-4f;
+    private static final int ROUNDS_THAT_HOLD = 100;
+    private static final int MOST_ROUNDS = 10_000;
+
+    private BalancedAssignment() {}
+
+    /**
+     * Assigns by auction.
+     *
+     * @param scores [T, N], affinities; NaN and infinite ones are taken as the smallest finite one
+     * @return [T], the tokens of expert 0 in the order of their value to it, then those of expert
+     *     1, and so on (fairseq's {@code sort_by_expert})
+     * @throws IllegalArgumentException if T is 0 or N does not divide it, or no score is finite
+     * @throws ArithmeticException if the auction does not end, when scores are so large that
+     *     epsilon is lost in them
+     */
+    public static int[] auction(float[] scores, int numExperts) {
+        LogitMatrix byToken = LogitMatrix.of(finite(scores), numExperts);
+        int tokens = byToken.tokens();
+        int perExpert = tokensPerExpert(tokens, numExperts);
+        int[] sortByExpert = new int[tokens];
+        if (numExperts == 1) {
+            Arrays.setAll(sortByExpert, token -> token);
+            return sortByExpert;
+        }
+        float[] byExpert = new float[scores.length];
+        float min = Float.POSITIVE_INFINITY;
+        float max = Float.NEGATIVE_INFINITY;
+        for (int i = 0; i < byExpert.length; i++) {
+            byExpert[i] = byToken.at(i % tokens, i / tokens);
+            min = Math.min(min, byExpert[i]);
+            max = Math.max(max, byExpert[i]);
+        }
+        float epsilon = Math.max((max - min) / 50, SMALLEST_EPSILON);
+        float[] value = byExpert.clone();
+        float[] cost = new float[tokens];
+        int[] winner = new int[tokens];
+        Arrays.fill(winner, -1);
+        for (int round = 0; round < MOST_ROUNDS; round++) {
+            float[] bids = new float[byExpert.length];
+            for (int expert = 0; expert < numExperts; expert++) {
+                int from = expert * tokens;
+                int[] best = TorchTopK.indices(value, from, tokens, perExpert + 1);
+                float next = value[from + best[perExpert]];
+                for (int i = 0; i < perExpert; i++) {
+                    bids[from + best[i]] = value[from + best[i]] - next + epsilon;
+                    sortByExpert[expert * perExpert + i] = best[i];
+                }
+            }
+            boolean holds = round < ROUNDS_THAT_HOLD;
+            if (holds) {
+                bidForWhatWasWon(bids, winner, epsilon);
+            }
+            if (award(bids, winner, cost)) {
+                return sortByExpert;
+            }
+            for (int i = 0; i < value.length; i++) {
+                boolean won = winner[i % tokens] == i / tokens;
+                float ofWon = holds ? max : byExpert[i];
+                value[i] = won ? ofWon : byExpert[i] - cost[i % tokens];
+            }
+        }
+        throw new ArithmeticException(
+                "the auction of %d tokens over %d experts has not ended after %d rounds"
+                        .formatted(tokens, numExperts, MOST_ROUNDS));
+    }
+
+    /**
+     * The expert of each token.
+     *
+     * @param sortByExpert [T], as {@link #auction} gives it
+     * @return [T]
+     */
+    public static int[] expertOfToken(int[] sortByExpert, int numExperts) {
+        int perExpert = tokensPerExpert(sortByExpert.length, numExperts);
+        int[] experts = new int[sortByExpert.length];
+        for (int i = 0; i < experts.length; i++) {
+            experts[sortByExpert[i]] = i / perExpert;
+        }
+        return experts;
+    }
+
+    /**
+     * The sum of the affinities of an assignment.
+     *
+     * @param scores [T, N]
+     * @param expertOfToken [T]
+     */
+    public static double value(float[] scores, int numExperts, int[] expertOfToken) {
+        double sum = 0;
+        for (int token = 0; token < expertOfToken.length; token++) {
+            sum += scores[token * numExperts + expertOfToken[token]];
+        }
+        return sum;
+    }
+
+    static int tokensPerExpert(int tokens, int numExperts) {
+        if (tokens == 0 || tokens % numExperts != 0) {
+            throw new IllegalArgumentException(
+                    "a balanced assignment of %d tokens; allowed: multiples of num_experts, %d"
+                            .formatted(tokens, numExperts));
+        }
+        return tokens / numExperts;
+    }
+
+    /** The scores, with the smallest finite one for those that are not finite. */
+    static float[] finite(float[] scores) {
+        float min = Float.POSITIVE_INFINITY;
+        for (float score : scores) {
+            min = Float.isFinite(score) ? Math.min(min, score) : min;
+        }
+        if (scores.length > 0 && min == Float.POSITIVE_INFINITY) {
+            throw new IllegalArgumentException("no score is finite; allowed: at least one");
+        }
+        float[] finite = scores.clone();
+        for (int i = 0; i < finite.length; i++) {
+            finite[i] = Float.isFinite(finite[i]) ? finite[i] : min;
+        }
+        return finite;
+    }
+
+    /** A bid of epsilon keeps a token won in the last round if no other expert wants it. */
+    private static void bidForWhatWasWon(float[] bids, int[] winner, float epsilon) {
+        for (int token = 0; token < winner.length; token++) {
+            if (winner[token] >= 0) {
+                bids[winner[token] * winner.length + token] = epsilon;
+            }
+        }
+    }
+
+    /** Gives each token to its highest bid; true when all have one, and then no cost is raised. */
+    private static boolean award(float[] bids, int[] winner, float[] cost) {
+        int tokens = winner.length;
+        boolean all = true;
+        float[] highest = new float[tokens];
+        for (int token = 0; token < tokens; token++) {
+            winner[token] = -1;
+            for (int i = token; i < bids.length; i += tokens) {
+                if (bids[i] > highest[token]) {
+                    highest[token] = bids[i];
+                    winner[token] = i / tokens;
+                }
+            }
+            all &= winner[token] >= 0;
+        }
+        for (int token = 0; token < tokens && !all; token++) {
+            cost[token] += highest[token];
+        }
+        return all;
+    }
+}
