@@ -7,6 +7,7 @@ import io.flinkmoe.tensor.SafetensorsFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -80,9 +81,19 @@ public final class Checkpoint implements AutoCloseable {
         }
     }
 
+    /** Whether config.json has a key, with a value other than null. */
+    boolean has(String key) {
+        return !value(key).isMissingNode() && !value(key).isNull();
+    }
+
+    /** Whether config.json has a key, and its value is null. */
+    boolean isNull(String key) {
+        return value(key).isNull();
+    }
+
     /** The text of a key of config.json, or the default if the key is not there. */
     public String text(String key, String defaultValue) throws CheckpointException {
-        JsonNode value = config.path(key);
+        JsonNode value = value(key);
         if (value.isMissingNode() || value.isNull()) {
             return defaultValue;
         }
@@ -94,16 +105,64 @@ public final class Checkpoint implements AutoCloseable {
 
     /** The value of a key of config.json that must be there, 1 or more. */
     public int positiveInt(String key) throws CheckpointException {
-        JsonNode value = config.path(key);
-        if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < 1) {
-            throw badConfig(key, "an integer of 1 or more");
+        return atLeast(1, key);
+    }
+
+    /** The value of a key of config.json, 0 or more, or the default if the key is not there. */
+    int count(String key, int defaultValue) throws CheckpointException {
+        return has(key) ? atLeast(0, key) : defaultValue;
+    }
+
+    private int atLeast(int minimum, String key) throws CheckpointException {
+        JsonNode value = value(key);
+        if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < minimum) {
+            throw badConfig(key, "an integer of %d or more".formatted(minimum));
         }
         return value.intValue();
     }
 
+    /** The value of a key of config.json, or the default if the key is not there. */
+    boolean flag(String key, boolean defaultValue) throws CheckpointException {
+        if (!has(key)) {
+            return defaultValue;
+        }
+        if (!value(key).isBoolean()) {
+            throw badConfig(key, "true or false");
+        }
+        return value(key).booleanValue();
+    }
+
+    /** The value of a key of config.json, or the default if the key is not there. */
+    double number(String key, double defaultValue) throws CheckpointException {
+        if (!has(key)) {
+            return defaultValue;
+        }
+        if (!value(key).isNumber()) {
+            throw badConfig(key, "a number");
+        }
+        return value(key).doubleValue();
+    }
+
+    /** The values of a key of config.json; empty if the key is not there. */
+    List<Integer> integers(String key) throws CheckpointException {
+        List<Integer> integers = new ArrayList<>();
+        if (has(key)) {
+            if (!value(key).isArray()) {
+                throw badConfig(key, "a list of integers");
+            }
+            for (JsonNode value : value(key)) {
+                if (!value.isIntegralNumber() || !value.canConvertToInt()) {
+                    throw badConfig(key, "a list of integers");
+                }
+                integers.add(value.intValue());
+            }
+        }
+        return integers;
+    }
+
     /** The value of a key of config.json, above 0, or the default if the key is not there. */
     public float positiveFloat(String key, float defaultValue) throws CheckpointException {
-        JsonNode value = config.path(key);
+        JsonNode value = value(key);
         if (value.isMissingNode()) {
             return defaultValue;
         }
@@ -115,10 +174,24 @@ public final class Checkpoint implements AutoCloseable {
 
     /** An error about a key of config.json. */
     CheckpointException badConfig(String key, String expected) {
-        return new CheckpointException(
-                directory.resolve("config.json"),
+        JsonNode value = value(key);
+        return badConfig(
                 "%s is %s; expected %s"
-                        .formatted(key, config.has(key) ? config.get(key) : "missing", expected));
+                        .formatted(key, value.isMissingNode() ? "missing" : value, expected));
+    }
+
+    /** An error about config.json. */
+    CheckpointException badConfig(String message) {
+        return new CheckpointException(directory.resolve("config.json"), message);
+    }
+
+    /** A dot in the key goes into an object, as in {@code ffn_config.moe_top_k}. */
+    private JsonNode value(String key) {
+        JsonNode value = config;
+        for (String name : key.split("\\.")) {
+            value = value.path(name);
+        }
+        return value;
     }
 
     public boolean contains(String tensor) {
@@ -131,6 +204,22 @@ public final class Checkpoint implements AutoCloseable {
      * @throws CheckpointException if there is no such tensor, or its shape is another
      */
     public float[] floats(String tensor, long... expectedShape) throws IOException {
+        return withShape(tensor, expectedShape).floats(tensor);
+    }
+
+    /**
+     * One of several parts of equal size that a tensor stacks along its first dimension, as floats,
+     * row-major; only the part is read.
+     *
+     * @param parts a divisor of the first dimension
+     * @throws CheckpointException if there is no such tensor, or its shape is another
+     */
+    float[] part(String tensor, int part, int parts, long... expectedShape) throws IOException {
+        return withShape(tensor, expectedShape).floats(tensor, part, parts);
+    }
+
+    /** The file of a tensor, which must be of the shape. */
+    private SafetensorsFile withShape(String tensor, long... expectedShape) throws IOException {
         String name = fileOfTensor.get(tensor);
         if (name == null) {
             throw new CheckpointException(
@@ -149,7 +238,7 @@ public final class Checkpoint implements AutoCloseable {
                                     Arrays.toString(shape),
                                     Arrays.toString(expectedShape)));
         }
-        return file.floats(tensor);
+        return file;
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.flinkmoe.model;
 
+import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -16,7 +17,8 @@ public final class CheckpointImporter {
     private CheckpointImporter() {}
 
     /**
-     * Writes a bundle named as its directory. Nothing is left behind if it fails.
+     * Writes a bundle of all MoE layers, named as its directory. Nothing is left behind if it
+     * fails.
      *
      * @param checkpointDirectory config.json and safetensors files of a known {@code model_type}
      * @param encoder an ONNX file [batch, input size] → [batch, d], or null
@@ -27,9 +29,24 @@ public final class CheckpointImporter {
      */
     public static Bundle importBundle(
             Path checkpointDirectory, Path encoder, Path head, Path output) throws IOException {
+        return importBundle(checkpointDirectory, null, encoder, head, output);
+    }
+
+    /**
+     * Writes a bundle of some MoE layers. Only their tensors need be there.
+     *
+     * @param chosen the layers in the order in which the bundle shall have them: 0 is the first MoE
+     *     layer of the checkpoint, dense layers are not counted; null for all
+     * @throws IllegalArgumentException if there is no such layer, or none is chosen
+     */
+    public static Bundle importBundle(
+            Path checkpointDirectory, List<Integer> chosen, Path encoder, Path head, Path output)
+            throws IOException {
         try (Checkpoint checkpoint = Checkpoint.open(checkpointDirectory);
                 BundleWriter writer = new BundleWriter(output)) {
-            MixtralLayout layout = layoutOf(checkpoint);
+            requireUnquantized(checkpoint);
+            CheckpointLayout layout = CheckpointLayout.of(checkpoint);
+            List<String> names = choose(chosen, layout.layers(), checkpoint);
             int d = layout.hiddenSize();
             int inputSize = d;
             if (encoder != null) {
@@ -46,9 +63,10 @@ public final class CheckpointImporter {
                 writer.copy("head.onnx", head);
             }
             List<LayerSpec> layers = new ArrayList<>();
-            for (int layer = 0; layer < layout.numLayers(); layer++) {
-                layers.add(writeLayer(layout, layer, writer));
-                LOG.info("Imported layer {} of {}", layer + 1, layout.numLayers());
+            for (String name : names) {
+                RoutingConfig routing = routing(checkpoint, layout, name);
+                layers.add(writeLayer(layout, name, routing, layers.size(), writer));
+                LOG.info("Imported layer {} of {}, {}", layers.size(), names.size(), name);
             }
             int in = inputSize;
             int out = outputSize;
@@ -68,32 +86,79 @@ public final class CheckpointImporter {
         }
     }
 
-    private static MixtralLayout layoutOf(Checkpoint checkpoint) throws CheckpointException {
-        if (!checkpoint.text("model_type", "").equals(MixtralLayout.MODEL_TYPE)) {
+    /** A quantised checkpoint has scales beside its tensors, which no layout reads. */
+    private static void requireUnquantized(Checkpoint checkpoint) throws CheckpointException {
+        if (checkpoint.has("quantization_config")) {
             throw checkpoint.badConfig(
-                    "model_type", "one of the known: " + MixtralLayout.MODEL_TYPE);
+                    "quantization_config", "none; convert the checkpoint to bfloat16 first");
         }
-        return new MixtralLayout(checkpoint);
     }
 
-    private static LayerSpec writeLayer(MixtralLayout layout, int layer, BundleWriter writer)
+    private static List<String> choose(
+            List<Integer> chosen, List<String> all, Checkpoint checkpoint)
+            throws CheckpointException {
+        if (all.isEmpty()) {
+            throw checkpoint.badConfig("it describes a model without MoE layers");
+        }
+        if (chosen == null) {
+            return all;
+        }
+        if (chosen.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "no layer is chosen; allowed: 0 to %d".formatted(all.size() - 1));
+        }
+        List<String> names = new ArrayList<>();
+        for (int layer : chosen) {
+            if (layer < 0 || layer >= all.size()) {
+                throw new IllegalArgumentException(
+                        "there is no layer %d; the checkpoint has the MoE layers 0 to %d, %s to %s"
+                                .formatted(
+                                        layer,
+                                        all.size() - 1,
+                                        all.get(0),
+                                        all.get(all.size() - 1)));
+            }
+            names.add(all.get(layer));
+        }
+        return names;
+    }
+
+    private static RoutingConfig routing(
+            Checkpoint checkpoint, CheckpointLayout layout, String name) throws IOException {
+        try {
+            return layout.routing(name);
+        } catch (IllegalArgumentException e) {
+            throw checkpoint.badConfig("the routing that it describes: " + e.getMessage());
+        }
+    }
+
+    private static LayerSpec writeLayer(
+            CheckpointLayout layout,
+            String name,
+            RoutingConfig routing,
+            int index,
+            BundleWriter writer)
             throws IOException {
-        String folder = "layers/%d/".formatted(layer);
-        byte[] norm = layout.norm(layer);
+        String folder = "layers/%d/".formatted(index);
+        byte[] norm = layout.norm(name);
         String normFile = norm == null ? null : folder + "norm.onnx";
         if (norm != null) {
             writer.add(normFile, norm);
         }
         String router = folder + "router.onnx";
-        writer.add(router, layout.router(layer));
+        writer.add(router, layout.router(name));
         List<String> experts = new ArrayList<>();
-        for (int e = 0; e < layout.routing().numExperts(); e++) {
-            String expert = "%sexperts/%d.onnx".formatted(folder, e);
-            writer.add(expert, layout.expert(layer, e));
-            experts.add(expert);
+        for (int e = 0; e < routing.numExperts(); e++) {
+            experts.add("%sexperts/%d.onnx".formatted(folder, e));
+            writer.add(experts.get(e), layout.expert(name, e));
         }
-        return new LayerSpec(
-                layout.routing(), normFile, router, ResidualKind.INPUT, experts, List.of());
+        List<String> sharedExperts = new ArrayList<>();
+        for (byte[] shared : layout.sharedExperts(name)) {
+            String file = "%sshared/%d.onnx".formatted(folder, sharedExperts.size());
+            writer.add(file, shared);
+            sharedExperts.add(file);
+        }
+        return new LayerSpec(routing, normFile, router, ResidualKind.INPUT, experts, sharedExperts);
     }
 
     private static int openEnd(Path file, String kind, int width) throws BundleException {
@@ -110,7 +175,7 @@ public final class CheckpointImporter {
         if (width != OnnxShapes.UNKNOWN && width != d) {
             throw new BundleException(
                     file,
-                    "its %s is [batch, %d]; expected [batch, %d], hidden_size in config.json"
+                    "its %s is [batch, %d]; expected [batch, %d], the checkpoint's hidden size"
                             .formatted(kind, width, d));
         }
     }

@@ -2,80 +2,67 @@ package io.flinkmoe.model;
 
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
+import java.util.List;
 
-/**
- * Where a Mixtral checkpoint keeps its MoE layers, and what its config.json says of them. The
- * attention blocks between them are not read.
- */
-final class MixtralLayout {
-    static final String MODEL_TYPE = "mixtral";
-
+/** Mixtral (transformers' {@code models/mixtral}): every layer is sparse, w1 is the gate. */
+final class MixtralLayout implements CheckpointLayout {
     private final Checkpoint checkpoint;
-    private final int hiddenSize;
-    private final int intermediateSize;
-    private final int numLayers;
-    private final RoutingConfig routing;
+    private final Activation activation;
+    private final int d;
+    private final int h;
+    private final int numExperts;
+    private final int topK;
+    private final List<String> layers;
 
     MixtralLayout(Checkpoint checkpoint) throws CheckpointException {
         this.checkpoint = checkpoint;
-        if (!checkpoint.text("hidden_act", "silu").equals("silu")) {
-            throw checkpoint.badConfig(
-                    "hidden_act", "\"silu\", the only activation of " + MODEL_TYPE);
-        }
-        hiddenSize = checkpoint.positiveInt("hidden_size");
-        intermediateSize = checkpoint.positiveInt("intermediate_size");
-        numLayers = checkpoint.positiveInt("num_hidden_layers");
-        int numExperts = checkpoint.positiveInt("num_local_experts");
-        int topK = checkpoint.positiveInt("num_experts_per_tok");
-        if (topK > numExperts) {
-            throw checkpoint.badConfig(
-                    "num_experts_per_tok", "1 to num_local_experts, which is " + numExperts);
-        }
-        routing = RoutingConfig.mixtral(numExperts, topK);
+        activation = LayoutParts.activation(checkpoint, "hidden_act", "silu");
+        d = checkpoint.positiveInt("hidden_size");
+        h = checkpoint.positiveInt("intermediate_size");
+        numExperts = checkpoint.positiveInt("num_local_experts");
+        topK = LayoutParts.topK(checkpoint, "num_experts_per_tok", "num_local_experts");
+        layers =
+                LayoutParts.layers(
+                        "model.layers.%d",
+                        checkpoint.positiveInt("num_hidden_layers"), layer -> true);
     }
 
-    int hiddenSize() {
-        return hiddenSize;
+    @Override
+    public int hiddenSize() {
+        return d;
     }
 
-    int numLayers() {
-        return numLayers;
+    @Override
+    public List<String> layers() {
+        return layers;
     }
 
-    RoutingConfig routing() {
-        return routing;
+    @Override
+    public RoutingConfig routing(String layer) {
+        return RoutingConfig.mixtral(numExperts, topK);
     }
 
-    /** The norm of a layer as an ONNX model, or null if the layer has none. */
-    byte[] norm(int layer) throws IOException {
-        String name = "model.layers.%d.post_attention_layernorm.weight".formatted(layer);
-        if (!checkpoint.contains(name)) {
-            return null;
-        }
+    @Override
+    public byte[] norm(String layer) throws IOException {
         float eps = checkpoint.positiveFloat("rms_norm_eps", 1e-5f);
-        return ExpertGraphs.rmsNorm(checkpoint.floats(name, hiddenSize), hiddenSize, eps);
+        return LayoutParts.rmsNorm(checkpoint, layer + ".post_attention_layernorm.weight", d, eps);
     }
 
-    /** The router of a layer as an ONNX model. */
-    byte[] router(int layer) throws IOException {
-        int n = routing.numExperts();
-        float[] weight = checkpoint.floats(moe(layer) + "gate.weight", n, hiddenSize);
-        return RouterGraphs.linear(weight, n, hiddenSize);
+    @Override
+    public byte[] router(String layer) throws IOException {
+        return LayoutParts.router(
+                checkpoint, layer + ".block_sparse_moe.gate.weight", numExperts, d);
     }
 
-    /** One expert of a layer as an ONNX model. */
-    byte[] expert(int layer, int expert) throws IOException {
-        String name = "%sexperts.%d.".formatted(moe(layer), expert);
+    @Override
+    public byte[] expert(String layer, int expert) throws IOException {
+        String name = "%s.block_sparse_moe.experts.%d".formatted(layer, expert);
         return ExpertGraphs.gated(
-                Activation.SILU,
-                checkpoint.floats(name + "w1.weight", intermediateSize, hiddenSize),
-                checkpoint.floats(name + "w3.weight", intermediateSize, hiddenSize),
-                checkpoint.floats(name + "w2.weight", hiddenSize, intermediateSize),
-                hiddenSize,
-                intermediateSize);
-    }
-
-    private static String moe(int layer) {
-        return "model.layers.%d.block_sparse_moe.".formatted(layer);
+                activation,
+                checkpoint.floats(name + ".w1.weight", h, d),
+                checkpoint.floats(name + ".w3.weight", h, d),
+                checkpoint.floats(name + ".w2.weight", d, h),
+                d,
+                h);
     }
 }

@@ -7,7 +7,9 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -87,7 +89,31 @@ public final class SafetensorsFile implements AutoCloseable {
      * @throws SafetensorsException if there is no such tensor, or it is of another type
      */
     public float[] floats(String name) throws IOException {
-        TensorInfo tensor = info(name);
+        return floats(info(name));
+    }
+
+    /**
+     * One of several parts of equal size that a tensor stacks along its first dimension, as floats,
+     * row-major. The other parts are not read.
+     *
+     * @param part 0 ≤ part < parts
+     * @param parts a divisor of the first dimension
+     * @throws SafetensorsException if there is no such tensor, or it is of another type
+     */
+    public float[] floats(String name, int part, int parts) throws IOException {
+        TensorInfo all = info(name);
+        if (part < 0 || part >= parts || all.shape().isEmpty() || all.shape().get(0) % parts != 0) {
+            throw new IllegalArgumentException(
+                    "part %d of %d of tensor %s, which is %s: parts must divide its first dimension"
+                            .formatted(part, parts, name, all.shape()));
+        }
+        long size = all.byteSize() / parts;
+        List<Long> shape = new ArrayList<>(all.shape());
+        shape.set(0, shape.get(0) / parts);
+        return floats(new TensorInfo(name, all.dtype(), shape, all.position() + part * size, size));
+    }
+
+    private float[] floats(TensorInfo tensor) throws IOException {
         switch (tensor.dtype()) {
             case F64, F32, F16, BF16 -> {}
             default -> throw wrongType(tensor, "floats are read from F64, F32, F16 and BF16");

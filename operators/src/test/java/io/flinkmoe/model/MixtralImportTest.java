@@ -129,7 +129,7 @@ class MixtralImportTest {
                 .hasMessage(
                         encoder
                                 + ": its output is [batch, 5];"
-                                + " expected [batch, 4], hidden_size in config.json");
+                                + " expected [batch, 4], the checkpoint's hidden size");
     }
 
     @Test

@@ -1,0 +1,32 @@
+package io.flinkmoe.model;
+
+import java.util.List;
+import java.util.Map;
+
+/** The norms before router and experts that are not root mean square norms. */
+final class NormGraphs {
+
+    private NormGraphs() {}
+
+    /**
+     * LayerNorm: {@code output} [batch, d] = weight * (x - mean(x)) / sqrt(variance(x) + eps) +
+     * bias.
+     *
+     * @param weight [d]
+     * @param bias [d], or null for none
+     * @return the bytes of an ONNX file
+     */
+    static byte[] layerNorm(float[] weight, float[] bias, int d, float eps) {
+        OnnxGraph graph =
+                new OnnxGraph("layer_norm")
+                        .input("hidden", d)
+                        .output("output", d)
+                        .weights("weight", weight, d);
+        if (bias != null) {
+            graph.weights("bias", bias, d);
+        }
+        List<String> inputs =
+                bias == null ? List.of("hidden", "weight") : List.of("hidden", "weight", "bias");
+        return graph.node("LayerNormalization", "output", inputs, Map.of("epsilon", eps)).toBytes();
+    }
+}
