@@ -1,13 +1,10 @@
 package io.flinkmoe.model;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.flinkmoe.tensor.SafetensorsFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -24,11 +21,11 @@ public final class Checkpoint implements AutoCloseable {
     private static final String INDEX = "model.safetensors.index.json";
 
     private final Path directory;
-    private final JsonNode config;
-    private final Map<String, String> fileOfTensor = new TreeMap<>();
+    private final CheckpointConfig config;
+    private final TreeMap<String, String> fileOfTensor = new TreeMap<>();
     private final Map<String, SafetensorsFile> open = new HashMap<>();
 
-    private Checkpoint(Path directory, JsonNode config) {
+    private Checkpoint(Path directory, CheckpointConfig config) {
         this.directory = directory;
         this.config = config;
     }
@@ -44,7 +41,7 @@ public final class Checkpoint implements AutoCloseable {
                     directory, "there is no such directory; give the one that holds config.json");
         }
         Checkpoint checkpoint =
-                new Checkpoint(directory, readJson(directory.resolve("config.json")));
+                new Checkpoint(directory, CheckpointConfig.read(directory.resolve("config.json")));
         try {
             checkpoint.findTensors();
         } catch (IOException | RuntimeException e) {
@@ -64,7 +61,7 @@ public final class Checkpoint implements AutoCloseable {
             throw new CheckpointException(
                     directory, "it holds neither %s nor %s".formatted(SINGLE, INDEX));
         }
-        JsonNode weightMap = readJson(index).path("weight_map");
+        JsonNode weightMap = CheckpointConfig.readJson(index).path("weight_map");
         if (!weightMap.isObject()) {
             throw new CheckpointException(
                     index, "weight_map is missing; expected an object from tensors to files");
@@ -81,121 +78,19 @@ public final class Checkpoint implements AutoCloseable {
         }
     }
 
-    /** Whether config.json has a key, with a value other than null. */
-    boolean has(String key) {
-        return !value(key).isMissingNode() && !value(key).isNull();
-    }
-
-    /** Whether config.json has a key, and its value is null. */
-    boolean isNull(String key) {
-        return value(key).isNull();
-    }
-
-    /** The text of a key of config.json, or the default if the key is not there. */
-    public String text(String key, String defaultValue) throws CheckpointException {
-        JsonNode value = value(key);
-        if (value.isMissingNode() || value.isNull()) {
-            return defaultValue;
-        }
-        if (!value.isTextual()) {
-            throw badConfig(key, "a text");
-        }
-        return value.textValue();
-    }
-
-    /** The value of a key of config.json that must be there, 1 or more. */
-    public int positiveInt(String key) throws CheckpointException {
-        return atLeast(1, key);
-    }
-
-    /** The value of a key of config.json, 0 or more, or the default if the key is not there. */
-    int count(String key, int defaultValue) throws CheckpointException {
-        return has(key) ? atLeast(0, key) : defaultValue;
-    }
-
-    private int atLeast(int minimum, String key) throws CheckpointException {
-        JsonNode value = value(key);
-        if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < minimum) {
-            throw badConfig(key, "an integer of %d or more".formatted(minimum));
-        }
-        return value.intValue();
-    }
-
-    /** The value of a key of config.json, or the default if the key is not there. */
-    boolean flag(String key, boolean defaultValue) throws CheckpointException {
-        if (!has(key)) {
-            return defaultValue;
-        }
-        if (!value(key).isBoolean()) {
-            throw badConfig(key, "true or false");
-        }
-        return value(key).booleanValue();
-    }
-
-    /** The value of a key of config.json, or the default if the key is not there. */
-    double number(String key, double defaultValue) throws CheckpointException {
-        if (!has(key)) {
-            return defaultValue;
-        }
-        if (!value(key).isNumber()) {
-            throw badConfig(key, "a number");
-        }
-        return value(key).doubleValue();
-    }
-
-    /** The values of a key of config.json; empty if the key is not there. */
-    List<Integer> integers(String key) throws CheckpointException {
-        List<Integer> integers = new ArrayList<>();
-        if (has(key)) {
-            if (!value(key).isArray()) {
-                throw badConfig(key, "a list of integers");
-            }
-            for (JsonNode value : value(key)) {
-                if (!value.isIntegralNumber() || !value.canConvertToInt()) {
-                    throw badConfig(key, "a list of integers");
-                }
-                integers.add(value.intValue());
-            }
-        }
-        return integers;
-    }
-
-    /** The value of a key of config.json, above 0, or the default if the key is not there. */
-    public float positiveFloat(String key, float defaultValue) throws CheckpointException {
-        JsonNode value = value(key);
-        if (value.isMissingNode()) {
-            return defaultValue;
-        }
-        if (!value.isNumber() || !(value.floatValue() > 0)) {
-            throw badConfig(key, "a number above 0");
-        }
-        return value.floatValue();
-    }
-
-    /** An error about a key of config.json. */
-    CheckpointException badConfig(String key, String expected) {
-        JsonNode value = value(key);
-        return badConfig(
-                "%s is %s; expected %s"
-                        .formatted(key, value.isMissingNode() ? "missing" : value, expected));
-    }
-
-    /** An error about config.json. */
-    CheckpointException badConfig(String message) {
-        return new CheckpointException(directory.resolve("config.json"), message);
-    }
-
-    /** A dot in the key goes into an object, as in {@code ffn_config.moe_top_k}. */
-    private JsonNode value(String key) {
-        JsonNode value = config;
-        for (String name : key.split("\\.")) {
-            value = value.path(name);
-        }
-        return value;
+    /** What config.json says. */
+    public CheckpointConfig config() {
+        return config;
     }
 
     public boolean contains(String tensor) {
         return fileOfTensor.containsKey(tensor);
+    }
+
+    /** Whether the name of a tensor begins so. */
+    boolean containsPrefix(String prefix) {
+        String next = fileOfTensor.ceilingKey(prefix);
+        return next != null && next.startsWith(prefix);
     }
 
     /**
@@ -276,25 +171,5 @@ public final class Checkpoint implements AutoCloseable {
             end++;
         }
         return begin + end;
-    }
-
-    private static JsonNode readJson(Path file) throws IOException {
-        if (!Files.isRegularFile(file)) {
-            throw new CheckpointException(
-                    file, "there is no such file; a checkpoint folder has one");
-        }
-        try {
-            JsonNode json = new ObjectMapper().readTree(Files.readAllBytes(file));
-            if (json.isObject()) {
-                return json;
-            }
-            throw new CheckpointException(file, "it is not a JSON object");
-        } catch (JsonProcessingException e) {
-            throw new CheckpointException(
-                    file,
-                    "not valid JSON at line %d: %s"
-                            .formatted(e.getLocation().getLineNr(), e.getOriginalMessage()),
-                    e);
-        }
     }
 }

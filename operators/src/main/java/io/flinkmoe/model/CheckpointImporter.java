@@ -88,8 +88,8 @@ public final class CheckpointImporter {
 
     /** A quantised checkpoint has scales beside its tensors, which no layout reads. */
     private static void requireUnquantized(Checkpoint checkpoint) throws CheckpointException {
-        if (checkpoint.has("quantization_config")) {
-            throw checkpoint.badConfig(
+        if (checkpoint.config().has("quantization_config")) {
+            throw checkpoint.config().badConfig(
                     "quantization_config", "none; convert the checkpoint to bfloat16 first");
         }
     }
@@ -98,7 +98,7 @@ public final class CheckpointImporter {
             List<Integer> chosen, List<String> all, Checkpoint checkpoint)
             throws CheckpointException {
         if (all.isEmpty()) {
-            throw checkpoint.badConfig("it describes a model without MoE layers");
+            throw checkpoint.config().badConfig("it describes a model without MoE layers");
         }
         if (chosen == null) {
             return all;
@@ -128,7 +128,7 @@ public final class CheckpointImporter {
         try {
             return layout.routing(name);
         } catch (IllegalArgumentException e) {
-            throw checkpoint.badConfig("the routing that it describes: " + e.getMessage());
+            throw checkpoint.config().badConfig("the routing that it describes: " + e.getMessage());
         }
     }
 

@@ -62,9 +62,9 @@ interface CheckpointLayout {
 
     /** The layout of a checkpoint, by its {@code model_type}. */
     static CheckpointLayout of(Checkpoint checkpoint) throws CheckpointException {
-        Reader reader = BY_MODEL_TYPE.get(checkpoint.text("model_type", ""));
+        Reader reader = BY_MODEL_TYPE.get(checkpoint.config().text("model_type", ""));
         if (reader == null) {
-            throw checkpoint.badConfig(
+            throw checkpoint.config().badConfig(
                     "model_type",
                     "one of the known: "
                             + String.join(", ", new TreeMap<>(BY_MODEL_TYPE).keySet()));

@@ -27,26 +27,26 @@ final class DbrxLayout implements CheckpointLayout {
     DbrxLayout(Checkpoint checkpoint) throws CheckpointException {
         this.checkpoint = checkpoint;
         activation = LayoutParts.activation(checkpoint, "ffn_config.ffn_act_fn.name", "silu");
-        d = checkpoint.positiveInt("d_model");
-        h = checkpoint.positiveInt("ffn_config.ffn_hidden_size");
-        numExperts = checkpoint.positiveInt("ffn_config.moe_num_experts");
+        d = checkpoint.config().positiveInt("d_model");
+        h = checkpoint.config().positiveInt("ffn_config.ffn_hidden_size");
+        numExperts = checkpoint.config().positiveInt("ffn_config.moe_num_experts");
         topK = LayoutParts.topK(checkpoint, "ffn_config.moe_top_k", "ffn_config.moe_num_experts");
         normOrder = normOrder();
         layers =
                 LayoutParts.layers(
-                        "transformer.blocks.%d", checkpoint.positiveInt("n_layers"), layer -> true);
+                        "transformer.blocks.%d", checkpoint.config().positiveInt("n_layers"), layer -> true);
     }
 
     /**
      * The p of the norm that the weights are divided by, or 0 for none; 1 unless config.json says.
      */
     private int normOrder() throws CheckpointException {
-        if (checkpoint.isNull(NORM_ORDER)) {
+        if (checkpoint.config().isNull(NORM_ORDER)) {
             return 0;
         }
-        double order = checkpoint.number(NORM_ORDER, 1);
+        double order = checkpoint.config().number(NORM_ORDER, 1);
         if (order != 0 && order != 1 && order != 2) {
-            throw checkpoint.badConfig(NORM_ORDER, "null, 0, 1 or 2");
+            throw checkpoint.config().badConfig(NORM_ORDER, "null, 0, 1 or 2");
         }
         return (int) order;
     }

@@ -32,18 +32,18 @@ final class DeepseekLayout implements CheckpointLayout {
         this.checkpoint = checkpoint;
         this.version = version;
         activation = LayoutParts.activation(checkpoint, "hidden_act", "silu");
-        d = checkpoint.positiveInt("hidden_size");
-        h = checkpoint.positiveInt("moe_intermediate_size");
-        sharedH = Math.multiplyExact(h, checkpoint.count("n_shared_experts", 0));
-        numExperts = checkpoint.positiveInt("n_routed_experts");
+        d = checkpoint.config().positiveInt("hidden_size");
+        h = checkpoint.config().positiveInt("moe_intermediate_size");
+        sharedH = Math.multiplyExact(h, checkpoint.config().count("n_shared_experts", 0));
+        numExperts = checkpoint.config().positiveInt("n_routed_experts");
         topK = LayoutParts.topK(checkpoint, "num_experts_per_tok", "n_routed_experts");
         require("scoring_func", version == 3 ? "sigmoid" : "softmax");
-        int firstSparse = checkpoint.count("first_k_dense_replace", 0);
-        int frequency = Math.max(1, checkpoint.count("moe_layer_freq", 1));
+        int firstSparse = checkpoint.config().count("first_k_dense_replace", 0);
+        int frequency = LayoutParts.step(checkpoint, "moe_layer_freq");
         layers =
                 LayoutParts.layers(
                         "model.layers.%d",
-                        checkpoint.positiveInt("num_hidden_layers"),
+                        checkpoint.config().positiveInt("num_hidden_layers"),
                         layer -> layer >= firstSparse && layer % frequency == 0);
     }
 
@@ -60,8 +60,8 @@ final class DeepseekLayout implements CheckpointLayout {
     }
 
     private void require(String key, String only) throws CheckpointException {
-        if (!checkpoint.text(key, only).equals(only)) {
-            throw checkpoint.badConfig(key, "\"%s\"".formatted(only));
+        if (!checkpoint.config().text(key, only).equals(only)) {
+            throw checkpoint.config().badConfig(key, "\"%s\"".formatted(only));
         }
     }
 
@@ -77,7 +77,7 @@ final class DeepseekLayout implements CheckpointLayout {
 
     @Override
     public RoutingConfig routing(String layer) throws IOException {
-        boolean normalize = topK > 1 && checkpoint.flag("norm_topk_prob", version == 3);
+        boolean normalize = topK > 1 && checkpoint.config().flag("norm_topk_prob", version == 3);
         return switch (version) {
             case 1 -> {
                 require("topk_method", "greedy");
@@ -99,21 +99,21 @@ final class DeepseekLayout implements CheckpointLayout {
     }
 
     private float scalingFactor(double defaultValue) throws CheckpointException {
-        return (float) checkpoint.number("routed_scaling_factor", defaultValue);
+        return (float) checkpoint.config().number("routed_scaling_factor", defaultValue);
     }
 
     private RoutingConfig limited(RoutingConfig routing) throws CheckpointException {
         if (version == 2) {
-            String method = checkpoint.text("topk_method", "greedy");
+            String method = checkpoint.config().text("topk_method", "greedy");
             if (method.equals("greedy")) {
                 return routing;
             }
             if (!method.equals("group_limited_greedy")) {
-                throw checkpoint.badConfig("topk_method", "\"greedy\" or \"group_limited_greedy\"");
+                throw checkpoint.config().badConfig("topk_method", "\"greedy\" or \"group_limited_greedy\"");
             }
         }
-        int groups = checkpoint.positiveInt("n_group");
-        int kept = checkpoint.positiveInt("topk_group");
+        int groups = checkpoint.config().positiveInt("n_group");
+        int kept = checkpoint.config().positiveInt("topk_group");
         if (kept == groups) {
             return routing;
         }
@@ -133,7 +133,7 @@ final class DeepseekLayout implements CheckpointLayout {
 
     @Override
     public byte[] norm(String layer) throws IOException {
-        float eps = checkpoint.positiveFloat("rms_norm_eps", 1e-6f);
+        float eps = checkpoint.config().positiveFloat("rms_norm_eps", 1e-6f);
         return LayoutParts.rmsNorm(checkpoint, layer + ".post_attention_layernorm.weight", d, eps);
     }
 

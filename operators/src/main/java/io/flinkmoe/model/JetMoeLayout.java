@@ -25,21 +25,21 @@ final class JetMoeLayout implements CheckpointLayout {
     JetMoeLayout(Checkpoint checkpoint) throws CheckpointException {
         this.checkpoint = checkpoint;
         activation = LayoutParts.activation(checkpoint, "activation_function", "silu");
-        d = checkpoint.positiveInt("hidden_size");
-        boolean original = checkpoint.has("moe_num_experts");
+        d = checkpoint.config().positiveInt("hidden_size");
+        boolean original = checkpoint.config().has("moe_num_experts");
         String numExpertsKey = original ? "moe_num_experts" : "num_local_experts";
-        h = checkpoint.positiveInt(original ? "ffn_hidden_size" : "intermediate_size");
-        numExperts = checkpoint.positiveInt(numExpertsKey);
+        h = checkpoint.config().positiveInt(original ? "ffn_hidden_size" : "intermediate_size");
+        numExperts = checkpoint.config().positiveInt(numExpertsKey);
         topK =
                 LayoutParts.topK(
                         checkpoint, original ? "moe_top_k" : "num_experts_per_tok", numExpertsKey);
-        if (!checkpoint.flag("glu", true)) {
-            throw checkpoint.badConfig("glu", "true; experts without gate are not supported");
+        if (!checkpoint.config().flag("glu", true)) {
+            throw checkpoint.config().badConfig("glu", "true; experts without gate are not supported");
         }
         layers =
                 LayoutParts.layers(
                         "model.layers.%d",
-                        checkpoint.positiveInt("num_hidden_layers"), layer -> true);
+                        checkpoint.config().positiveInt("num_hidden_layers"), layer -> true);
     }
 
     @Override
@@ -60,7 +60,7 @@ final class JetMoeLayout implements CheckpointLayout {
 
     @Override
     public byte[] norm(String layer) throws IOException {
-        float eps = checkpoint.positiveFloat("rms_norm_eps", 1e-6f);
+        float eps = checkpoint.config().positiveFloat("rms_norm_eps", 1e-6f);
         return LayoutParts.rmsNorm(checkpoint, layer + ".post_attention_layernorm.weight", d, eps);
     }
 
@@ -88,7 +88,7 @@ final class JetMoeLayout implements CheckpointLayout {
 
     @Override
     public List<byte[]> sharedExperts(String layer) throws IOException {
-        return checkpoint.flag("bias", true)
+        return checkpoint.config().flag("bias", true)
                 ? List.of(ExpertGraphs.constant(checkpoint.floats(layer + ".mlp.bias", d)))
                 : List.of();
     }

@@ -15,23 +15,28 @@ final class LayoutParts {
         return IntStream.range(0, count).filter(isSparse).mapToObj(format::formatted).toList();
     }
 
+    /** The value of a key of config.json, 1 or more; 1 if the key is not there. */
+    static int step(Checkpoint checkpoint, String key) throws CheckpointException {
+        return checkpoint.config().has(key) ? checkpoint.config().positiveInt(key) : 1;
+    }
+
     /** The activation that a key of config.json names. */
     static Activation activation(Checkpoint checkpoint, String key, String defaultName)
             throws CheckpointException {
         try {
-            return Activation.ofHuggingFace(checkpoint.text(key, defaultName));
+            return Activation.ofHuggingFace(checkpoint.config().text(key, defaultName));
         } catch (IllegalArgumentException e) {
-            throw checkpoint.badConfig(key, "a supported activation: " + e.getMessage());
+            throw checkpoint.config().badConfig(key + ": " + e.getMessage());
         }
     }
 
     /** k, the value of a key of config.json, at most N, that of another. */
     static int topK(Checkpoint checkpoint, String key, String numExpertsKey)
             throws CheckpointException {
-        int topK = checkpoint.positiveInt(key);
-        int numExperts = checkpoint.positiveInt(numExpertsKey);
+        int topK = checkpoint.config().positiveInt(key);
+        int numExperts = checkpoint.config().positiveInt(numExpertsKey);
         if (topK > numExperts) {
-            throw checkpoint.badConfig(
+            throw checkpoint.config().badConfig(
                     key, "1 to %s, which is %d".formatted(numExpertsKey, numExperts));
         }
         return topK;
@@ -64,8 +69,8 @@ final class LayoutParts {
 
     /** Refuses a router with a bias, which no published checkpoint has. */
     static void requireNoRouterBias(Checkpoint checkpoint) throws CheckpointException {
-        if (checkpoint.flag("router_bias", false)) {
-            throw checkpoint.badConfig("router_bias", "false; a router's bias is not supported");
+        if (checkpoint.config().flag("router_bias", false)) {
+            throw checkpoint.config().badConfig("router_bias", "false; a router's bias is not supported");
         }
     }
 }

@@ -17,14 +17,14 @@ final class MixtralLayout implements CheckpointLayout {
     MixtralLayout(Checkpoint checkpoint) throws CheckpointException {
         this.checkpoint = checkpoint;
         activation = LayoutParts.activation(checkpoint, "hidden_act", "silu");
-        d = checkpoint.positiveInt("hidden_size");
-        h = checkpoint.positiveInt("intermediate_size");
-        numExperts = checkpoint.positiveInt("num_local_experts");
+        d = checkpoint.config().positiveInt("hidden_size");
+        h = checkpoint.config().positiveInt("intermediate_size");
+        numExperts = checkpoint.config().positiveInt("num_local_experts");
         topK = LayoutParts.topK(checkpoint, "num_experts_per_tok", "num_local_experts");
         layers =
                 LayoutParts.layers(
                         "model.layers.%d",
-                        checkpoint.positiveInt("num_hidden_layers"), layer -> true);
+                        checkpoint.config().positiveInt("num_hidden_layers"), layer -> true);
     }
 
     @Override
@@ -44,7 +44,7 @@ final class MixtralLayout implements CheckpointLayout {
 
     @Override
     public byte[] norm(String layer) throws IOException {
-        float eps = checkpoint.positiveFloat("rms_norm_eps", 1e-5f);
+        float eps = checkpoint.config().positiveFloat("rms_norm_eps", 1e-5f);
         return LayoutParts.rmsNorm(checkpoint, layer + ".post_attention_layernorm.weight", d, eps);
     }
 

@@ -25,34 +25,27 @@ final class NllbLayout implements CheckpointLayout {
     NllbLayout(Checkpoint checkpoint) throws CheckpointException {
         this.checkpoint = checkpoint;
         LayoutParts.requireNoRouterBias(checkpoint);
-        if (!checkpoint.text("second_expert_policy", "all").equals("all")) {
-            throw checkpoint.badConfig(
+        if (!checkpoint.config().text("second_expert_policy", "all").equals("all")) {
+            throw checkpoint.config().badConfig(
                     "second_expert_policy", "\"all\"; a second expert by chance is not supported");
         }
         activation = LayoutParts.activation(checkpoint, "activation_function", "relu");
-        d = checkpoint.positiveInt("d_model");
-        numExperts = checkpoint.positiveInt("num_experts");
-        double dropout = checkpoint.number("moe_token_dropout", 0.2);
+        d = checkpoint.config().positiveInt("d_model");
+        numExperts = checkpoint.config().positiveInt("num_experts");
+        double dropout = checkpoint.config().number("moe_token_dropout", 0.2);
         if (!(dropout >= 0 && dropout < 1)) {
-            throw checkpoint.badConfig("moe_token_dropout", "0 or more, and below 1");
+            throw checkpoint.config().badConfig("moe_token_dropout", "0 or more, and below 1");
         }
         outputScale = (float) (1 - dropout);
         layers = Stream.concat(sparse("encoder").stream(), sparse("decoder").stream()).toList();
     }
 
     private List<String> sparse(String side) throws CheckpointException {
-        int step = checkpoint.count(side + "_sparse_step", 4);
-        List<String> bare =
-                LayoutParts.layers(
-                        side + ".layers.%d",
-                        checkpoint.positiveInt(side + "_layers"),
-                        layer -> step > 0 && (layer + 1) % step == 0);
-        return bare.stream().map(this::prefixed).toList();
-    }
-
-    private String prefixed(String layer) {
-        String prefixed = "model." + layer;
-        return checkpoint.contains(prefixed + ".ffn.router.classifier.weight") ? prefixed : layer;
+        int step = checkpoint.config().count(side + "_sparse_step", 4);
+        return LayoutParts.layers(
+                (checkpoint.containsPrefix("model.") ? "model." : "") + side + ".layers.%d",
+                checkpoint.config().positiveInt(side + "_layers"),
+                layer -> step > 0 && (layer + 1) % step == 0);
     }
 
     @Override
@@ -92,7 +85,7 @@ final class NllbLayout implements CheckpointLayout {
     public byte[] expert(String layer, int expert) throws IOException {
         String name = "%s.ffn.experts.expert_%d".formatted(layer, expert);
         int h =
-                checkpoint.positiveInt(
+                checkpoint.config().positiveInt(
                         layer.contains("encoder.") ? "encoder_ffn_dim" : "decoder_ffn_dim");
         return ExpertGraphs.plain(
                 activation,

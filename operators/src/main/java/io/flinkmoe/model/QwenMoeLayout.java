@@ -32,21 +32,21 @@ final class QwenMoeLayout implements CheckpointLayout {
         this.checkpoint = checkpoint;
         activation = LayoutParts.activation(checkpoint, "hidden_act", "silu");
         if (sharedSizeKey != null && activation != Activation.SILU) {
-            throw checkpoint.badConfig("hidden_act", "\"silu\", as the shared expert has");
+            throw checkpoint.config().badConfig("hidden_act", "\"silu\", as the shared expert has");
         }
-        d = checkpoint.positiveInt("hidden_size");
-        h = checkpoint.positiveInt(sizeKey);
-        sharedH = sharedSizeKey == null ? 0 : checkpoint.positiveInt(sharedSizeKey);
-        numExperts = checkpoint.positiveInt("num_experts");
+        d = checkpoint.config().positiveInt("hidden_size");
+        h = checkpoint.config().positiveInt(sizeKey);
+        sharedH = sharedSizeKey == null ? 0 : checkpoint.config().positiveInt(sharedSizeKey);
+        numExperts = checkpoint.config().positiveInt("num_experts");
         topK = LayoutParts.topK(checkpoint, "num_experts_per_tok", "num_experts");
-        normTopKProb = checkpoint.flag("norm_topk_prob", false);
-        eps = checkpoint.positiveFloat("rms_norm_eps", defaultEps);
-        int step = Math.max(1, checkpoint.count("decoder_sparse_step", 1));
-        List<Integer> dense = checkpoint.integers("mlp_only_layers");
+        normTopKProb = checkpoint.config().flag("norm_topk_prob", false);
+        eps = checkpoint.config().positiveFloat("rms_norm_eps", defaultEps);
+        int step = LayoutParts.step(checkpoint, "decoder_sparse_step");
+        List<Integer> dense = checkpoint.config().integers("mlp_only_layers");
         layers =
                 LayoutParts.layers(
                         "model.layers.%d",
-                        checkpoint.positiveInt("num_hidden_layers"),
+                        checkpoint.config().positiveInt("num_hidden_layers"),
                         layer -> (layer + 1) % step == 0 && !dense.contains(layer));
     }
 

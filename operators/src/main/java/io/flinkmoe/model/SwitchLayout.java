@@ -22,11 +22,11 @@ final class SwitchLayout implements CheckpointLayout {
         this.checkpoint = checkpoint;
         LayoutParts.requireNoRouterBias(checkpoint);
         activation = LayoutParts.activation(checkpoint, "dense_act_fn", "relu");
-        d = checkpoint.positiveInt("d_model");
-        h = checkpoint.positiveInt("d_ff");
-        numExperts = checkpoint.positiveInt("num_experts");
-        int encoderLayers = checkpoint.positiveInt("num_layers");
-        int decoderLayers = checkpoint.count("num_decoder_layers", encoderLayers);
+        d = checkpoint.config().positiveInt("d_model");
+        h = checkpoint.config().positiveInt("d_ff");
+        numExperts = checkpoint.config().positiveInt("num_experts");
+        int encoderLayers = checkpoint.config().positiveInt("num_layers");
+        int decoderLayers = checkpoint.config().count("num_decoder_layers", encoderLayers);
         layers =
                 Stream.concat(
                                 sparse("encoder", 1, encoderLayers).stream(),
@@ -36,9 +36,9 @@ final class SwitchLayout implements CheckpointLayout {
 
     /** The sparse layers of one side, whose MLP is sublayer {@code sublayer} of a block. */
     private List<String> sparse(String side, int sublayer, int count) throws CheckpointException {
-        int sparseLayers = checkpoint.count("num_sparse_%s_layers".formatted(side), 3);
+        int sparseLayers = checkpoint.config().count("num_sparse_%s_layers".formatted(side), 3);
         int step =
-                checkpoint.count(
+                checkpoint.config().count(
                         side + "_sparse_step", sparseLayers == 0 ? 0 : count / sparseLayers);
         return LayoutParts.layers(
                 side + ".block.%d.layer." + sublayer,
@@ -63,7 +63,7 @@ final class SwitchLayout implements CheckpointLayout {
 
     @Override
     public byte[] norm(String layer) throws IOException {
-        float eps = checkpoint.positiveFloat("layer_norm_epsilon", 1e-6f);
+        float eps = checkpoint.config().positiveFloat("layer_norm_epsilon", 1e-6f);
         return LayoutParts.rmsNorm(checkpoint, layer + ".layer_norm.weight", d, eps);
     }
 

@@ -84,20 +84,20 @@ class CheckpointTest {
         writeTensor("model.safetensors", "a.weight");
 
         try (Checkpoint checkpoint = Checkpoint.open(dir)) {
-            assertThat(checkpoint.positiveInt("n")).isEqualTo(3);
-            assertThat(checkpoint.text("act", "gelu")).isEqualTo("silu");
-            assertThat(checkpoint.text("absent", "gelu")).isEqualTo("gelu");
-            assertThat(checkpoint.positiveFloat("eps", 1f)).isEqualTo(0.5f);
-            assertThat(checkpoint.positiveFloat("absent", 1f)).isEqualTo(1f);
-            assertThatThrownBy(() -> checkpoint.positiveInt("absent"))
+            assertThat(checkpoint.config().positiveInt("n")).isEqualTo(3);
+            assertThat(checkpoint.config().text("act", "gelu")).isEqualTo("silu");
+            assertThat(checkpoint.config().text("absent", "gelu")).isEqualTo("gelu");
+            assertThat(checkpoint.config().positiveFloat("eps", 1f)).isEqualTo(0.5f);
+            assertThat(checkpoint.config().positiveFloat("absent", 1f)).isEqualTo(1f);
+            assertThatThrownBy(() -> checkpoint.config().positiveInt("absent"))
                     .isInstanceOf(CheckpointException.class)
                     .hasMessageEndingWith(
                             "config.json: absent is missing; expected an integer of 1 or more");
-            assertThatThrownBy(() -> checkpoint.positiveInt("eps"))
+            assertThatThrownBy(() -> checkpoint.config().positiveInt("eps"))
                     .hasMessageEndingWith("eps is 0.5; expected an integer of 1 or more");
-            assertThatThrownBy(() -> checkpoint.positiveFloat("act", 1f))
+            assertThatThrownBy(() -> checkpoint.config().positiveFloat("act", 1f))
                     .hasMessageEndingWith("act is \"silu\"; expected a number above 0");
-            assertThatThrownBy(() -> checkpoint.text("n", ""))
+            assertThatThrownBy(() -> checkpoint.config().text("n", ""))
                     .hasMessageEndingWith("n is 3; expected a text");
         }
     }

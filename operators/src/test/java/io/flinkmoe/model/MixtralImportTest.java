@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.flinkmoe.tensor.SafetensorsWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Consumer;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -93,14 +94,62 @@ class MixtralImportTest {
     void refusesAnUnknownModelType() {
         assertRefused(
                 c -> c.put("model_type", "gpt2"),
-                "config.json: model_type is \"gpt2\"; expected one of the known: mixtral");
+                "config.json: model_type is \"gpt2\"; expected one of the known: dbrx, deepseek,"
+                        + " deepseek_v2, deepseek_v3, jetmoe, mixtral, nllb-moe, olmoe, qwen2_moe,"
+                        + " qwen3_moe, switch_transformers");
         assertRefused(c -> c.remove("model_type"), "model_type is missing; expected one of");
     }
 
     @Test
-    void refusesAnActivationThatMixtralDoesNotHave() {
+    void refusesAnActivationThatIsNotKnown() {
         assertRefused(
-                c -> c.put("hidden_act", "gelu"), "hidden_act is \"gelu\"; expected \"silu\"");
+                c -> c.put("hidden_act", "tanh"),
+                "config.json: hidden_act: the activation tanh is not known; allowed: relu");
+    }
+
+    @Test
+    void importsChosenLayersInTheOrderGiven() throws Exception {
+        Path checkpoint = dir.resolve("checkpoint");
+        Files.writeString(checkpoint.resolve("config.json"), config.toString());
+        Bundle all =
+                CheckpointImporter.importBundle(checkpoint, null, null, dir.resolve("all"));
+        Bundle last =
+                CheckpointImporter.importBundle(
+                        checkpoint, List.of(1), null, null, dir.resolve("last"));
+        Bundle reversed =
+                CheckpointImporter.importBundle(
+                        checkpoint, List.of(1, 0), null, null, dir.resolve("reversed"));
+
+        assertThat(last.spec().layers()).hasSize(1);
+        assertThat(checksums(last, "layers/0/")).isEqualTo(checksums(all, "layers/1/"));
+        assertThat(checksums(reversed, "layers/0/")).isEqualTo(checksums(all, "layers/1/"));
+        assertThat(checksums(reversed, "layers/1/")).isEqualTo(checksums(all, "layers/0/"));
+    }
+
+    @Test
+    void refusesLayersThatAreNotThere() throws Exception {
+        Path checkpoint = dir.resolve("checkpoint");
+        Files.writeString(checkpoint.resolve("config.json"), config.toString());
+        Path output = dir.resolve("bundle");
+
+        for (int layer : new int[] {-1, 2}) {
+            assertThatThrownBy(
+                            () ->
+                                    CheckpointImporter.importBundle(
+                                            checkpoint, List.of(0, layer), null, null, output))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage(
+                            "there is no layer %d; the checkpoint has the MoE layers 0 to 1,"
+                                            .formatted(layer)
+                                    + " model.layers.0 to model.layers.1");
+        }
+        assertThatThrownBy(
+                        () ->
+                                CheckpointImporter.importBundle(
+                                        checkpoint, List.of(), null, null, output))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("no layer is chosen; allowed: 0 to 1");
+        assertThat(output).doesNotExist();
     }
 
     @Test
@@ -141,6 +190,14 @@ class MixtralImportTest {
 
         assertThat(spec.inputSize()).isEqualTo(2);
         assertThat(spec.outputSize()).isEqualTo(3);
+    }
+
+    /** The checksums of a layer's files, in the order of their names. */
+    private static List<String> checksums(Bundle bundle, String folder) {
+        return bundle.spec().checksums().entrySet().stream()
+                .filter(e -> e.getKey().startsWith(folder))
+                .map(e -> e.getKey().substring(folder.length()) + "=" + e.getValue())
+                .toList();
     }
 
     private Bundle importBundle(Path encoder, Path head) throws Exception {

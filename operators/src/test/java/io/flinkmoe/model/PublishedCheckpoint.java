@@ -11,9 +11,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /** A checkpoint to write as Hugging Face's libraries do: config.json and named tensors. */
 final class PublishedCheckpoint {
@@ -40,6 +42,21 @@ final class PublishedCheckpoint {
                             .formatted(name, tensors.keySet()));
         }
         return this;
+    }
+
+    void rename(UnaryOperator<String> renaming) {
+        Map<String, Tensor> old = new LinkedHashMap<>(tensors);
+        tensors.clear();
+        old.forEach((name, tensor) -> tensors.put(renaming.apply(name), tensor));
+    }
+
+    /** The names of tensors, of those that differ by the expert only the last one's. */
+    Collection<String> oneTensorOfEachKind() {
+        Map<String, String> kinds = new LinkedHashMap<>();
+        for (String name : tensors.keySet()) {
+            kinds.put(name.replaceAll("experts\\.(expert_)?\\d+", "experts"), name);
+        }
+        return kinds.values();
     }
 
     /** Rounds every value to what a type of 16 bits holds. */
