@@ -136,6 +136,10 @@ public final class GoldenCase {
         return tensor(tensor).shape.clone();
     }
 
+    public boolean isFloat(String tensor) {
+        return tensor(tensor).floats != null;
+    }
+
     /** A float tensor, row-major. */
     public float[] floats(String tensor) {
         return read(tensor, Tensor::floats, "floats").clone();

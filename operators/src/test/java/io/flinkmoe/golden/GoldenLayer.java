@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 
 /** Runs the layer of a golden case through a bundle and the reference, and compares all of it. */
 final class GoldenLayer {
@@ -153,8 +154,7 @@ final class GoldenLayer {
                 }
                 if (better >= limit.topkGroup()) {
                     int first = token * n + group * size;
-                    float mask =
-                            limit.mask() == GroupMask.ZERO ? 0 : Float.NEGATIVE_INFINITY;
+                    float mask = limit.mask() == GroupMask.ZERO ? 0 : Float.NEGATIVE_INFINITY;
                     Arrays.fill(selection, first, first + size, mask);
                 }
             }
@@ -162,7 +162,9 @@ final class GoldenLayer {
         return selection;
     }
 
-    /** Noisy top-k: the logits without noise, and the deviations, by the noise that was recorded. */
+    /**
+     * Noisy top-k: the logits without noise, and the deviations, by the noise that was recorded.
+     */
     private void checkNoise(float[] logits) throws Exception {
         if (!golden.hasTensor("logits_clean")) {
             return;
@@ -300,12 +302,11 @@ final class GoldenLayer {
         return counts;
     }
 
-    private float[] all(java.util.function.Function<LayerResult, float[]> part) {
+    private float[] all(Function<LayerResult, float[]> part) {
         return concat(windows, part);
     }
 
-    private static float[] concat(
-            List<LayerResult> results, java.util.function.Function<LayerResult, float[]> part) {
+    private static float[] concat(List<LayerResult> results, Function<LayerResult, float[]> part) {
         int length = results.stream().mapToInt(result -> part.apply(result).length).sum();
         float[] all = new float[length];
         int at = 0;
@@ -317,7 +318,7 @@ final class GoldenLayer {
         return all;
     }
 
-    private int[] allInts(java.util.function.Function<LayerResult, int[]> part) {
+    private int[] allInts(Function<LayerResult, int[]> part) {
         return windows.stream().flatMapToInt(result -> Arrays.stream(part.apply(result))).toArray();
     }
 }
