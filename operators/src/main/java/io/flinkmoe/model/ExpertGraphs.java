@@ -1,5 +1,6 @@
 package io.flinkmoe.model;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 
@@ -55,17 +56,26 @@ public final class ExpertGraphs {
      * Root mean square normalisation: {@code output} [batch, d] = weight * x / sqrt(mean(x²) +
      * eps).
      *
+     * <p>The sum of squares is a product with a column of ones: ReduceMean adds up in an order that
+     * depends on where a row lies in memory unless d is a multiple of 4, so that a token's bits
+     * would depend on its batch.
+     *
      * @param weight [d]
      * @return the bytes of an ONNX file
      */
     public static byte[] rmsNorm(float[] weight, int d, float eps) {
+        float[] ones = new float[d];
+        Arrays.fill(ones, 1);
         return new OnnxGraph("rms_norm")
                 .input("hidden", d)
                 .output("output", d)
                 .weights("weight", weight, d)
                 .weights("eps", new float[] {eps})
+                .weights("ones", ones, 1, d)
+                .weights("d", new float[] {d})
                 .node("Mul", "square", List.of("hidden", "hidden"))
-                .node("ReduceMean", "mean", List.of("square"), Map.of("axes", new int[] {-1}))
+                .node("Gemm", "sum", List.of("square", "ones"), TRANSPOSED)
+                .node("Div", "mean", List.of("sum", "d"))
                 .node("Add", "shifted", List.of("mean", "eps"))
                 .node("Sqrt", "root", List.of("shifted"))
                 .node("Div", "normal", List.of("hidden", "root"))
