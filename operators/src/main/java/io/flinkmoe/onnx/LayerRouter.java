@@ -89,6 +89,11 @@ public final class LayerRouter {
         return routing;
     }
 
+    /** Routes T tokens without noise. */
+    public Routed route(byte[] vectors, int tokens) throws OrtException {
+        return route(vectors, tokens, null);
+    }
+
     /**
      * Routes T tokens, at most {@code maxRows}.
      *

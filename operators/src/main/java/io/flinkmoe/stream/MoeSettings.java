@@ -36,6 +36,9 @@ public record MoeSettings(
 
     private static final int MAX_BATCH = 1 << 16;
 
+    /** Beyond this, milliseconds do not add up to a time any more. */
+    private static final Duration MAX_DURATION = Duration.ofDays(36_500);
+
     /**
      * Reads the options.
      *
@@ -45,13 +48,13 @@ public record MoeSettings(
         return new MoeSettings(
                 inRange(options, MoeOptions.LANES, 1, MAX_KEY_GROUPS),
                 inRange(options, MoeOptions.BATCH_SIZE, 1, MAX_BATCH),
-                notNegative(options, MoeOptions.BATCH_LINGER),
+                inRange(options, MoeOptions.BATCH_LINGER, 0),
                 inRange(options, MoeOptions.EXPERT_BATCH_SIZE, 1, MAX_BATCH),
-                notNegative(options, MoeOptions.EXPERT_BATCH_LINGER),
-                options.getOptional(MoeOptions.EXPERT_PARALLELISM).isEmpty()
+                inRange(options, MoeOptions.EXPERT_BATCH_LINGER, 0),
+                value(options, MoeOptions.EXPERT_PARALLELISM) == null
                         ? 0
                         : inRange(options, MoeOptions.EXPERT_PARALLELISM, 1, MAX_KEY_GROUPS),
-                options.get(MoeOptions.EXPERT_ON_ERROR),
+                value(options, MoeOptions.EXPERT_ON_ERROR),
                 capacity(options));
     }
 
@@ -61,19 +64,16 @@ public record MoeSettings(
     }
 
     private static Capacity capacity(ReadableConfig options) {
-        if (options.get(MoeOptions.CAPACITY) == MoeOptions.CapacityPolicy.NONE) {
+        if (value(options, MoeOptions.CAPACITY) == MoeOptions.CapacityPolicy.NONE) {
             return null;
         }
-        if (options.getOptional(MoeOptions.CAPACITY_TOKENS).isEmpty()) {
+        if (value(options, MoeOptions.CAPACITY_TOKENS) == null) {
             throw new IllegalConfigurationException(
                     "%s is fixed, but %s is not set; give the tokens that an expert runs per window, 0 or more"
                             .formatted(
                                     MoeOptions.CAPACITY.key(), MoeOptions.CAPACITY_TOKENS.key()));
         }
-        Duration size = notNegative(options, MoeOptions.CAPACITY_WINDOW_SIZE);
-        if (size.toMillis() < 1 || size.toDays() > 36_500) {
-            throw illegal(MoeOptions.CAPACITY_WINDOW_SIZE, size, "1 ms to 36500 d");
-        }
+        Duration size = inRange(options, MoeOptions.CAPACITY_WINDOW_SIZE, 1);
         return new Capacity(
                 new TumblingWindows(size.toMillis()),
                 inRange(options, MoeOptions.CAPACITY_TOKENS, 0, Integer.MAX_VALUE));
@@ -81,19 +81,30 @@ public record MoeSettings(
 
     private static int inRange(
             ReadableConfig options, ConfigOption<Integer> option, int min, int max) {
-        int value = options.get(option);
+        int value = value(options, option);
         if (value < min || value > max) {
             throw illegal(option, value, min + " to " + max);
         }
         return value;
     }
 
-    private static Duration notNegative(ReadableConfig options, ConfigOption<Duration> option) {
-        Duration value = options.get(option);
-        if (value.isNegative()) {
-            throw illegal(option, value, "0 ms or more");
+    private static Duration inRange(
+            ReadableConfig options, ConfigOption<Duration> option, int minMillis) {
+        Duration value = value(options, option);
+        if (value.compareTo(Duration.ofMillis(minMillis)) < 0
+                || value.compareTo(MAX_DURATION) > 0) {
+            throw illegal(option, value, minMillis + " ms to " + MAX_DURATION.toDays() + " d");
         }
         return value;
+    }
+
+    private static <T> T value(ReadableConfig options, ConfigOption<T> option) {
+        try {
+            return options.get(option);
+        } catch (IllegalArgumentException e) {
+            String why = e.getCause() == null ? "" : " " + e.getCause().getMessage();
+            throw new IllegalConfigurationException(e.getMessage() + why, e);
+        }
     }
 
     private static IllegalConfigurationException illegal(

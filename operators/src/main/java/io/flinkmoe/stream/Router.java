@@ -158,7 +158,7 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
     private TokenBlock rejectUnreadable(TokenBlock tokens, OrtException cause) throws Exception {
         int width = router.inputWidth();
         try {
-            router.route(new byte[width * Float.BYTES], 1, null);
+            router.route(new byte[width * Float.BYTES], 1);
         } catch (OrtException e) {
             throw new FlinkException(
                     "layer %d (model version %s): encoder, norm, router or a shared expert fails on every input: %s"
@@ -170,7 +170,7 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
         for (int row = 0; row < tokens.rows(); row++) {
             TokenBlock alone = tokens.select(new int[] {row}, width);
             try {
-                router.route(alone.vectors(), 1, null);
+                router.route(alone.vectors(), 1);
                 good[count++] = row;
             } catch (OrtException e) {
                 Token token =

@@ -11,8 +11,8 @@ import io.flinkmoe.routing.Sinkhorn;
 import java.util.Arrays;
 
 /**
- * The systems whose choice depends on the whole batch: Expert Choice, and in training BASE's balanced
- * assignment and the Sinkhorn plan.
+ * The systems whose choice depends on the whole batch: Expert Choice, and in training BASE's
+ * balanced assignment and the Sinkhorn plan.
  */
 final class AssignmentRule implements ChoiceRule {
 
@@ -83,8 +83,7 @@ final class AssignmentRule implements ChoiceRule {
 
     private void balance(LayerResult routed) {
         int[] experts =
-                BalancedAssignment.expertOfToken(
-                        BalancedAssignment.auction(routed.logits(), n), n);
+                BalancedAssignment.expertOfToken(BalancedAssignment.auction(routed.logits(), n), n);
         float[] gates = Scores.of(ScoringFunc.SIGMOID, routed.logits(), n);
         for (int token = 0; token < experts.length; token++) {
             routed.experts()[token] = experts[token];

@@ -15,8 +15,8 @@ import io.flinkmoe.routing.TopKRouter;
 import java.util.Arrays;
 
 /**
- * What a golden case's capacity makes of the choices, window by window (a group, or a sequence of HF
- * Switch, is one window), and what it must be compared with, over all windows.
+ * What a golden case's capacity makes of the choices, window by window (a group, or a sequence of
+ * HF Switch, is one window), and what it must be compared with, over all windows.
  */
 final class CapacityRule implements ChoiceRule {
 

@@ -16,11 +16,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * A bundle of one layer out of the weights of a golden case: the router, the experts and what else
- * the system has. The layer gives the block's output alone, but for BASE, whose published form holds
- * the residual. A hash layer's tokens bear their id before their vector.
+ * the system has. The layer gives the block's output alone, but for BASE, whose published form
+ * holds the residual. A hash layer's tokens bear their id before their vector.
  */
 final class GoldenBundle {
 
@@ -219,13 +220,12 @@ final class GoldenBundle {
         float[] w2 = golden.floats("shared.w2");
         int h = golden.shape("shared.w1")[0];
         return golden.hasTensor("shared_gate.weight")
-                ? ExpertGraphs.sharedWithGate(
-                        golden.floats("shared_gate.weight"), w1, w3, w2, d, h)
+                ? ExpertGraphs.sharedWithGate(golden.floats("shared_gate.weight"), w1, w3, w2, d, h)
                 : ExpertGraphs.gated(Activation.SILU, w1, w3, w2, d, h);
     }
 
     private Activation activation() {
-        return Activation.valueOf(golden.text("activation").toUpperCase(java.util.Locale.ROOT));
+        return Activation.valueOf(golden.text("activation").toUpperCase(Locale.ROOT));
     }
 
     /** One expert's part of a tensor, or null if the system has no such tensor. */

@@ -136,6 +136,10 @@ public final class GoldenCase {
         return tensor(tensor).shape.clone();
     }
 
+    public boolean isFloat(String tensor) {
+        return tensor(tensor).floats != null;
+    }
+
     /** A float tensor, row-major. */
     public float[] floats(String tensor) {
         return read(tensor, Tensor::floats, "floats").clone();
@@ -199,24 +203,22 @@ public final class GoldenCase {
                     || tie && actualWeights != null && weighsNothing(i, actualWeights)) {
                 continue;
             }
-            throw new AssertionError(
-                    "%s: %s, row %d: expected %s, found %s"
-                            .formatted(
-                                    name,
-                                    tie ? "canonical." + tensor : tensor,
-                                    row,
-                                    Arrays.toString(row(expected, row, width)),
-                                    Arrays.toString(row(actual, row, width))));
+            throw differs(
+                    tie ? "canonical." + tensor : tensor,
+                    ", row %d: expected %s, found %s",
+                    row,
+                    text(expected, row, width),
+                    text(actual, row, width));
         }
     }
 
     private boolean weighsNothing(int choice, float[] actualWeights) {
-        float expected = floats("canonical.topk_weights")[choice];
+        float expected = tensor("canonical.topk_weights").floats[choice];
         return Math.max(Math.abs(expected), Math.abs(actualWeights[choice])) <= NEGLIGIBLE_WEIGHT;
     }
 
-    private static int[] row(int[] values, int row, int width) {
-        return Arrays.copyOfRange(values, row * width, (row + 1) * width);
+    private static String text(int[] values, int row, int width) {
+        return Arrays.toString(Arrays.copyOfRange(values, row * width, (row + 1) * width));
     }
 
     /**
@@ -234,29 +236,34 @@ public final class GoldenCase {
         }
         int[] published = ints("tokens_per_expert");
         assertLength("tokens_per_expert", published.length, actual.length);
-        int[] ids = ints("topk_ids");
-        int[] dropped = hasTensor("topk_dropped") ? ints("topk_dropped") : new int[ids.length];
-        int[] certain = new int[published.length];
-        int width = tensor("topk_ids").rowWidth();
-        for (int choice = 0; choice < ids.length; choice++) {
-            if (!ties.contains(choice / width) && ids[choice] >= 0 && dropped[choice] == 0) {
-                certain[ids[choice]]++;
-            }
-        }
+        int[] certain = countOutside(ties, published.length);
         boolean same = Arrays.stream(actual).sum() == Arrays.stream(published).sum();
         for (int expert = 0; expert < actual.length; expert++) {
             int free = actual[expert] - certain[expert];
             same &= free >= 0 && free <= ties.size();
         }
         if (!same) {
-            throw new AssertionError(
-                    "%s: tokens_per_expert: expected %s but for %d tie rows, found %s"
-                            .formatted(
-                                    name,
-                                    Arrays.toString(published),
-                                    ties.size(),
-                                    Arrays.toString(actual)));
+            throw differs(
+                    "tokens_per_expert",
+                    ": expected %s but for %d tie rows, found %s",
+                    Arrays.toString(published),
+                    ties.size(),
+                    Arrays.toString(actual));
         }
+    }
+
+    /** The executed choices per expert of all rows but some; not a comparison, so not a reading. */
+    private int[] countOutside(Set<Integer> rows, int experts) {
+        Tensor ids = tensor("topk_ids");
+        int[] dropped = hasTensor("topk_dropped") ? tensor("topk_dropped").ints : null;
+        int[] counts = new int[experts];
+        for (int choice = 0; choice < ids.ints.length; choice++) {
+            boolean executed = ids.ints[choice] >= 0 && (dropped == null || dropped[choice] == 0);
+            if (executed && !rows.contains(choice / ids.rowWidth())) {
+                counts[ids.ints[choice]]++;
+            }
+        }
+        return counts;
     }
 
     /** Compares topk_weights, [T, k], to 2e-6. */
@@ -293,16 +300,14 @@ public final class GoldenCase {
                             ? actual[i] <= MASKED
                             : Math.abs((double) actual[i] - expected) <= limit;
             if (!close) {
-                throw new AssertionError(
-                        "%s: %s, row %d, element %d: expected %s, found %s; allowed difference: %.3g"
-                                .formatted(
-                                        name,
-                                        tie ? "canonical." + tensor : tensor,
-                                        row,
-                                        i % tensor(tensor).rowWidth(),
-                                        expected,
-                                        actual[i],
-                                        limit));
+                throw differs(
+                        tie ? "canonical." + tensor : tensor,
+                        ", row %d, element %d: expected %s, found %s; allowed difference: %s",
+                        row,
+                        i % tensor(tensor).rowWidth(),
+                        expected,
+                        actual[i],
+                        limit);
             }
         }
     }
@@ -318,15 +323,17 @@ public final class GoldenCase {
 
     private void assertLength(String tensor, int expected, int found) {
         if (expected != found) {
-            throw new AssertionError(
-                    "%s: %s %s: expected %d elements, found %d"
-                            .formatted(
-                                    name,
-                                    tensor,
-                                    Arrays.toString(tensor(tensor).shape),
-                                    expected,
-                                    found));
+            throw differs(
+                    tensor,
+                    " %s: expected %d elements, found %d",
+                    Arrays.toString(tensor(tensor).shape),
+                    expected,
+                    found);
         }
+    }
+
+    private AssertionError differs(String tensor, String format, Object... values) {
+        return new AssertionError(name + ": " + tensor + format.formatted(values));
     }
 
     @Override

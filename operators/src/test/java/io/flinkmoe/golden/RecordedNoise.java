@@ -6,8 +6,7 @@ import io.flinkmoe.routing.NoiseSource;
 record RecordedNoise(GoldenCase golden, int width, int numExperts) implements NoiseSource {
 
     static RecordedNoise of(GoldenCase golden) {
-        return new RecordedNoise(
-                golden, golden.integer("d_model"), golden.integer("num_experts"));
+        return new RecordedNoise(golden, golden.integer("d_model"), golden.integer("num_experts"));
     }
 
     @Override

@@ -1,0 +1,231 @@
+package io.flinkmoe;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.stream.MoeOptions;
+import io.flinkmoe.stream.StreamTypes;
+import io.flinkmoe.stream.Token;
+import io.flinkmoe.testing.TinyBundle;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.flink.api.common.RuntimeExecutionMode;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.api.common.typeutils.base.IntSerializer;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.ExecutionOptions;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
+import org.apache.flink.streaming.api.graph.StreamGraph;
+import org.apache.flink.streaming.api.graph.StreamNode;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** The job that is built, without running it. */
+class MoeLayersTest {
+
+    private static final int N = 5;
+
+    @TempDir private Path directory;
+
+    private final Configuration options = new Configuration();
+
+    @BeforeEach
+    void writeBundle() {
+        TinyBundle.write(directory.resolve("bundle"), N, 2, 2);
+        options.set(MoeOptions.BUNDLE, directory.resolve("bundle").toString());
+        options.set(PipelineOptions.GENERIC_TYPES, false);
+        options.set(PipelineOptions.AUTO_GENERATE_UIDS, false);
+    }
+
+    @Test
+    void asksForABundle() {
+        assertThatThrownBy(() -> MoeLayers.of(new Configuration()))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage("moe.bundle is not set; give the directory of a model bundle");
+    }
+
+    @Test
+    void refusesABundleThatIsMissing() {
+        options.set(MoeOptions.BUNDLE, directory.resolve("missing").toString());
+        assertThatThrownBy(() -> MoeLayers.of(options))
+                .isInstanceOf(BundleException.class)
+                .hasMessageContaining(directory.resolve("missing").toString());
+    }
+
+    @Test
+    void refusesAnIllegalOptionBeforeAnythingRuns() {
+        options.set(MoeOptions.LANES, 0);
+        assertThatThrownBy(() -> MoeLayers.of(options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage("moe.lanes is 0; allowed: 1 to 32768");
+    }
+
+    @Test
+    void tellsTheWidthAndTheVersionOfTheBundle() throws Exception {
+        MoeLayers layers = MoeLayers.of(options);
+        assertThat(layers.inputWidth()).isEqualTo(N);
+        assertThat(layers.modelVersion()).matches("[0-9a-f]{12}");
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = "STREAMING", mode = EnumSource.Mode.EXCLUDE)
+    void refusesEveryModeButStreaming(RuntimeExecutionMode mode) throws Exception {
+        options.set(ExecutionOptions.RUNTIME_MODE, mode);
+        StreamExecutionEnvironment env =
+                StreamExecutionEnvironment.getExecutionEnvironment(options);
+        MoeLayers layers = MoeLayers.of(options);
+        assertThatThrownBy(() -> layers.score(tokens(env)))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageStartingWith("execution.runtime-mode is %s; allowed: STREAMING", mode);
+    }
+
+    @Test
+    void refusesAModeThatTheProgramSets() throws Exception {
+        StreamExecutionEnvironment env =
+                StreamExecutionEnvironment.getExecutionEnvironment(options);
+        env.setRuntimeMode(RuntimeExecutionMode.BATCH);
+        MoeLayers layers = MoeLayers.of(options);
+        assertThatThrownBy(() -> layers.score(tokens(env)))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageContaining("BATCH");
+    }
+
+    @Test
+    void givesRouterLogitsOnlyWhenAskedTo() throws Exception {
+        MoeResult result = MoeLayers.of(options).score(tokens(env(1)));
+        assertThatThrownBy(result::routerLogits)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("withRouterLogits()");
+    }
+
+    @Test
+    void givesEveryOperatorAUidAndAMaxParallelismOfItsOwn() throws Exception {
+        StreamExecutionEnvironment env = env(8);
+        env.setMaxParallelism(777);
+        MoeLayers.of(options).score(tokens(env)).scored().sinkTo(new DiscardingSink<>()).uid("out");
+        StreamGraph graph = env.getStreamGraph();
+
+        assertThat(uids(graph))
+                .containsExactlyInAnyOrder(
+                        "in",
+                        "moe-check",
+                        "moe-ingest",
+                        "moe-router-0",
+                        "moe-expert-0",
+                        "moe-combine-0",
+                        "moe-router-1",
+                        "moe-expert-1",
+                        "moe-combine-1",
+                        "moe-head",
+                        "out");
+        for (int layer = 0; layer < 2; layer++) {
+            checkSpread(graph, "moe-router-" + layer, 8, 128);
+            checkSpread(graph, "moe-expert-" + layer, N, 130);
+            checkSpread(graph, "moe-combine-" + layer, 8, 128);
+        }
+        assertThat(node(graph, "moe-head").getParallelism()).isEqualTo(8);
+        assertThat(graph.getJobGraph().getNumberOfVertices())
+                .as("tasks, after ingest and head are chained")
+                .isLessThanOrEqualTo(9);
+    }
+
+    @Test
+    void capsParallelismAtTheNumberOfLanesAndOfExperts() throws Exception {
+        options.set(MoeOptions.LANES, 3);
+        options.set(MoeOptions.EXPERT_PARALLELISM, 2);
+        StreamExecutionEnvironment env = env(4);
+        MoeLayers.of(options).score(tokens(env)).scored().sinkTo(new DiscardingSink<>()).uid("out");
+        StreamGraph graph = env.getStreamGraph();
+
+        checkSpread(graph, "moe-router-0", 3, 129);
+        checkSpread(graph, "moe-expert-0", 2, 130);
+        checkSpread(graph, "moe-combine-0", 3, 129);
+    }
+
+    @Test
+    void usesItsOwnSerializersEverywhere() throws Exception {
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.set(MoeOptions.CAPACITY_TOKENS, 1);
+        StreamExecutionEnvironment env = env(1);
+        MoeResult result = MoeLayers.of(options).withRouterLogits().score(tokens(env));
+        result.scored().sinkTo(new DiscardingSink<>()).uid("scored");
+        result.deadLetters().sinkTo(new DiscardingSink<>()).uid("dead");
+        result.windowSummaries().sinkTo(new DiscardingSink<>()).uid("summaries");
+        result.routerLogits().sinkTo(new DiscardingSink<>()).uid("logits");
+
+        int checked = 0;
+        for (StreamNode node : env.getStreamGraph().getStreamNodes()) {
+            List<TypeSerializer<?>> serializers =
+                    new ArrayList<>(Arrays.asList(node.getTypeSerializersIn()));
+            if (node.getTransformationUID().startsWith("moe-")) {
+                serializers.add(node.getTypeSerializerOut());
+            }
+            for (TypeSerializer<?> serializer : serializers) {
+                checked++;
+                assertThat(serializer.getClass().getName())
+                        .as("serializer of %s", node.getOperatorName())
+                        .startsWith("io.flinkmoe.stream.");
+            }
+            if (node.getStateKeySerializer() != null) {
+                assertThat(node.getStateKeySerializer()).isEqualTo(IntSerializer.INSTANCE);
+            }
+        }
+        assertThat(checked).as("inputs and outputs").isGreaterThan(20);
+    }
+
+    @Test
+    void letsTwoOfThemShareAJobUnderNamesOfTheirOwn() throws Exception {
+        StreamExecutionEnvironment env = env(1);
+        DataStream<Token> tokens = tokens(env);
+        MoeLayers layers = MoeLayers.of(options);
+        layers.named("a").score(tokens).scored().sinkTo(new DiscardingSink<>()).uid("out-a");
+        layers.named("b").score(tokens).scored().sinkTo(new DiscardingSink<>()).uid("out-b");
+        StreamGraph graph = env.getStreamGraph();
+
+        assertThat(uids(graph))
+                .doesNotHaveDuplicates()
+                .hasSize(21)
+                .contains("a-check", "a-router-1", "a-head", "b-check", "b-router-1", "b-head");
+        assertThat(graph.getJobGraph().getVerticesAsArray()).isNotEmpty();
+    }
+
+    private StreamExecutionEnvironment env(int parallelism) {
+        return StreamExecutionEnvironment.getExecutionEnvironment(options)
+                .setParallelism(parallelism);
+    }
+
+    private static DataStream<Token> tokens(StreamExecutionEnvironment env) {
+        List<Token> one = List.of(new Token("a", 0, 0, new float[N]));
+        return env.fromData(one, StreamTypes.TOKEN).uid("in");
+    }
+
+    private static List<String> uids(StreamGraph graph) {
+        return graph.getStreamNodes().stream().map(StreamNode::getTransformationUID).toList();
+    }
+
+    private static void checkSpread(
+            StreamGraph graph, String uid, int parallelism, int maxParallelism) {
+        StreamNode node = node(graph, uid);
+        assertThat(node.getParallelism()).as("parallelism of %s", uid).isEqualTo(parallelism);
+        assertThat(node.getMaxParallelism()).as("max of %s", uid).isEqualTo(maxParallelism);
+    }
+
+    private static StreamNode node(StreamGraph graph, String uid) {
+        Map<String, StreamNode> nodes = new TreeMap<>();
+        graph.getStreamNodes().forEach(node -> nodes.put(node.getTransformationUID(), node));
+        assertThat(nodes).containsKey(uid);
+        return nodes.get(uid);
+    }
+}

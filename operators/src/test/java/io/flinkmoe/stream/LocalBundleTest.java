@@ -1,0 +1,82 @@
+package io.flinkmoe.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.testing.TinyBundle;
+import java.nio.file.Path;
+import org.apache.flink.util.InstantiationUtil;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LocalBundleTest {
+
+    @TempDir private Path directory;
+    private Bundle written;
+
+    @BeforeEach
+    void writeBundle() {
+        written = TinyBundle.write(directory.resolve("bundle"), 3, 2, 1);
+    }
+
+    @Test
+    void opensAPath() throws Exception {
+        Bundle bundle = new LocalBundle(location(), null).open();
+        assertThat(bundle.directory()).isEqualTo(written.directory());
+        assertThat(bundle.spec()).isEqualTo(written.spec());
+    }
+
+    @Test
+    void opensAFileUri() throws Exception {
+        Bundle bundle = new LocalBundle("file://" + location(), version()).open();
+        assertThat(bundle.directory()).isEqualTo(written.directory());
+        assertThat(bundle.spec()).isEqualTo(written.spec());
+    }
+
+    @Test
+    void opensAVersionOncePerProcess() throws Exception {
+        LocalBundle bundle = new LocalBundle(location(), version());
+        LocalBundle shipped = InstantiationUtil.clone(bundle);
+        assertThat(shipped).isEqualTo(bundle);
+        assertThat(shipped.open()).isSameAs(bundle.open());
+    }
+
+    @Test
+    void refusesAVersionThatTheJobWasNotBuiltFor() {
+        LocalBundle bundle = new LocalBundle(location(), "000000000000");
+        assertThatThrownBy(bundle::open)
+                .isInstanceOf(BundleException.class)
+                .hasMessage(
+                        "%s: is version %s by now; the job was built for version 000000000000."
+                                + " Keep each version in a directory of its own, or submit the job"
+                                + " again",
+                        location(), version());
+    }
+
+    @Test
+    void refusesADirectoryThatIsMissing() {
+        LocalBundle bundle = new LocalBundle(location() + "-missing", null);
+        assertThatThrownBy(bundle::open)
+                .isInstanceOf(BundleException.class)
+                .hasMessageStartingWith(location() + "-missing: there is no such directory");
+    }
+
+    @Test
+    void refusesAFileSystemThatFlinkDoesNotKnow() {
+        assertThatThrownBy(() -> new LocalBundle("nowhere://host/bundle", null).open())
+                .isInstanceOf(BundleException.class)
+                .hasMessageContaining("cannot be read")
+                .hasMessageContaining("'nowhere'");
+    }
+
+    private String location() {
+        return written.directory().toString();
+    }
+
+    private String version() {
+        return written.spec().version();
+    }
+}

@@ -1,0 +1,146 @@
+package io.flinkmoe.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.time.Duration;
+import java.util.Map;
+import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class MoeSettingsTest {
+
+    @Test
+    void hasTheDefaults() {
+        MoeSettings settings = MoeSettings.of(new Configuration());
+        assertThat(settings)
+                .isEqualTo(
+                        new MoeSettings(
+                                16,
+                                256,
+                                Duration.ofMillis(5),
+                                256,
+                                Duration.ofMillis(2),
+                                0,
+                                MoeOptions.OnError.FAIL,
+                                null));
+        assertThat(settings.windows()).isNull();
+    }
+
+    @Test
+    void readsEveryOption() {
+        MoeSettings settings =
+                settings(
+                        "moe.lanes", "3",
+                        "moe.batch.size", "7",
+                        "moe.batch.linger", "0 ms",
+                        "moe.expert.batch.size", "65536",
+                        "moe.expert.batch.linger", "1 s",
+                        "moe.expert.parallelism", "4",
+                        "moe.expert.on-error", "residual",
+                        "moe.capacity.policy", "fixed",
+                        "moe.capacity.tokens", "0",
+                        "moe.capacity.window.size", "1 h");
+        assertThat(settings.lanes()).isEqualTo(3);
+        assertThat(settings.batchSize()).isEqualTo(7);
+        assertThat(settings.batchLinger()).isZero();
+        assertThat(settings.expertBatchSize()).isEqualTo(65_536);
+        assertThat(settings.expertBatchLinger()).isEqualTo(Duration.ofSeconds(1));
+        assertThat(settings.expertParallelism()).isEqualTo(4);
+        assertThat(settings.onError()).isEqualTo(MoeOptions.OnError.RESIDUAL);
+        assertThat(settings.capacity().tokens()).isZero();
+        assertThat(settings.windows().size()).isEqualTo(3_600_000);
+    }
+
+    @ParameterizedTest(name = "{0}: {1}")
+    @CsvSource({
+        "moe.lanes, 0, 1 to 32768",
+        "moe.lanes, -1, 1 to 32768",
+        "moe.lanes, 32769, 1 to 32768",
+        "moe.batch.size, 0, 1 to 65536",
+        "moe.batch.size, 65537, 1 to 65536",
+        "moe.batch.linger, PT-0.001S, 0 ms to 36500 d",
+        "moe.batch.linger, PT2562047788015H, 0 ms to 36500 d",
+        "moe.expert.batch.size, 0, 1 to 65536",
+        "moe.expert.batch.size, 65537, 1 to 65536",
+        "moe.expert.batch.linger, PT-1S, 0 ms to 36500 d",
+        "moe.expert.batch.linger, PT2562047788015H, 0 ms to 36500 d",
+        "moe.expert.parallelism, 0, 1 to 32768",
+        "moe.expert.parallelism, -1, 1 to 32768",
+        "moe.expert.parallelism, 32769, 1 to 32768",
+        "moe.capacity.tokens, -1, 0 to 2147483647",
+        "moe.capacity.window.size, PT0S, 1 ms to 36500 d",
+        "moe.capacity.window.size, PT0.0001S, 1 ms to 36500 d",
+        "moe.capacity.window.size, PT-1S, 1 ms to 36500 d",
+        "moe.capacity.window.size, PT876024H, 1 ms to 36500 d",
+        "moe.capacity.window.size, PT2562047788015H, 1 ms to 36500 d",
+    })
+    void refusesAnIllegalValueNamingKeyValueAndWhatIsAllowed(
+            String key, String value, String allowed) {
+        Configuration options = fixedCapacity();
+        if (value.startsWith("PT")) {
+            options.set(durationOption(key), Duration.parse(value));
+        } else {
+            options.setString(key, value);
+        }
+        assertThatThrownBy(() -> MoeSettings.of(options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage("%s is %s; allowed: %s", key, value, allowed);
+    }
+
+    @ParameterizedTest(name = "{0}: {1}")
+    @CsvSource({
+        "moe.lanes, many",
+        "moe.batch.size, 1.5",
+        "moe.batch.linger, 5 parsecs",
+        "moe.expert.batch.linger, -5 ms",
+        "moe.expert.parallelism, 99999999999",
+        "moe.expert.on-error, ignore",
+        "moe.capacity.policy, factor",
+        "moe.capacity.tokens, x",
+    })
+    void refusesWhatIsNoValueAtAllNamingKeyAndValue(String key, String value) {
+        Configuration options = fixedCapacity();
+        options.setString(key, value);
+        assertThatThrownBy(() -> MoeSettings.of(options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageContaining(key)
+                .hasMessageContaining(value);
+    }
+
+    @Test
+    void asksForTheTokensOfAFixedCapacity() {
+        assertThatThrownBy(() -> settings("moe.capacity.policy", "fixed"))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.capacity.policy is fixed, but moe.capacity.tokens is not set; give"
+                                + " the tokens that an expert runs per window, 0 or more");
+    }
+
+    private static Configuration fixedCapacity() {
+        Configuration options = new Configuration();
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.set(MoeOptions.CAPACITY_TOKENS, 1);
+        return options;
+    }
+
+    private static ConfigOption<Duration> durationOption(String key) {
+        return Map.of(
+                        "moe.batch.linger", MoeOptions.BATCH_LINGER,
+                        "moe.expert.batch.linger", MoeOptions.EXPERT_BATCH_LINGER,
+                        "moe.capacity.window.size", MoeOptions.CAPACITY_WINDOW_SIZE)
+                .get(key);
+    }
+
+    private static MoeSettings settings(String... keysAndValues) {
+        Configuration options = new Configuration();
+        for (int i = 0; i < keysAndValues.length; i += 2) {
+            options.setString(keysAndValues[i], keysAndValues[i + 1]);
+        }
+        return MoeSettings.of(options);
+    }
+}

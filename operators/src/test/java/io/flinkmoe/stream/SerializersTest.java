@@ -1,0 +1,247 @@
+package io.flinkmoe.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.WindowAccount;
+import java.lang.reflect.Field;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+import org.apache.flink.api.common.ExecutionConfig;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.core.memory.DataInputDeserializer;
+import org.apache.flink.core.memory.DataOutputSerializer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class SerializersTest {
+
+    private static final String LONG = "flink-moe ".repeat(10_000);
+    private static final String UNICODE = "Zürich ✈ 東京 \ud83d\udeeb \0 \u07ff";
+    private static final float[] FLOATS = {1.5f, -0f, Float.NaN, Float.NEGATIVE_INFINITY};
+    private static final byte[] BYTES = {0, -1, 127, -128};
+
+    private static final Choices CHOICES =
+            new Choices(2, new int[] {3, -1}, new float[] {0.75f, 0}, new byte[] {-1, 4});
+    private static final Choices NO_CHOICES = new Choices(1, new int[0], new float[0], new byte[0]);
+    private static final TokenBlock BLOCK =
+            new TokenBlock(
+                    5,
+                    new String[] {"a", null, UNICODE},
+                    new long[] {0, -1, Long.MAX_VALUE},
+                    new long[] {Long.MIN_VALUE, 0, 1},
+                    BYTES,
+                    new Choices[] {CHOICES, NO_CHOICES});
+    private static final TokenBlock EMPTY_BLOCK =
+            new TokenBlock(0, new String[0], new long[0], new long[0], new byte[0], new Choices[0]);
+    private static final Token TOKEN = new Token(UNICODE, 7, -8, FLOATS);
+    private static final DeadLetter DEAD = new DeadLetter(BYTES, "tokens", 3, 1L << 40, UNICODE);
+    private static final WindowAccount ACCOUNT = new WindowAccount(1, 2, 3, 4, 5, Long.MAX_VALUE);
+
+    /** A serializer and records that it must take. */
+    private record Case(TypeSerializer<?> serializer, List<?> records) {
+        @Override
+        public String toString() {
+            return records.get(0).getClass().getSimpleName();
+        }
+    }
+
+    static Stream<Case> cases() {
+        return Stream.of(
+                of(
+                        StreamTypes.TOKEN,
+                        TOKEN,
+                        new Token(null, 0, 0, null),
+                        new Token("", Long.MIN_VALUE, Long.MAX_VALUE, new float[0]),
+                        new Token(LONG, 1, 1, new float[] {1})),
+                of(
+                        StreamTypes.ARRIVAL,
+                        Arrival.of(TOKEN),
+                        Arrival.of(DEAD),
+                        Arrival.of(new Token(null, 0, 0, null))),
+                of(
+                        StreamTypes.DEAD_LETTER,
+                        DEAD,
+                        new DeadLetter(null, null, -1, -1, null),
+                        new DeadLetter(new byte[0], "", 0, 0, LONG)),
+                of(
+                        StreamTypes.SCORED_TOKEN,
+                        new ScoredToken(
+                                UNICODE,
+                                1,
+                                2,
+                                FLOATS,
+                                "v1",
+                                new Decision[] {
+                                    new Decision(
+                                            new int[] {7, 0, -1, 2, 5},
+                                            new float[] {0.5f, 0.25f, 0, 0.125f, 0.125f},
+                                            Outcome.values()),
+                                    new Decision(new int[0], new float[0], new Outcome[0])
+                                }),
+                        new ScoredToken(null, 0, 0, new float[0], LONG, new Decision[0])),
+                of(
+                        StreamTypes.WINDOW_SUMMARY,
+                        Stream.of(WindowSummary.Source.values())
+                                .map(source -> new WindowSummary(2, -60_000, source, 9, ACCOUNT))
+                                .toArray()),
+                of(
+                        StreamTypes.ROUTER_LOGITS,
+                        new RouterLogits(1, UNICODE, 4, FLOATS),
+                        new RouterLogits(0, null, -4, new float[0])),
+                of(StreamTypes.TOKEN_BLOCK, BLOCK, EMPTY_BLOCK, withStream(LONG)),
+                of(
+                        StreamTypes.RESIDUAL_BLOCK,
+                        new ResidualBlock(1L << 33, BLOCK, CHOICES),
+                        new ResidualBlock(0, EMPTY_BLOCK, NO_CHOICES)),
+                of(
+                        StreamTypes.DISPATCH_BLOCK,
+                        new DispatchBlock(
+                                2, 3, 1L << 33, new int[] {0, 5}, new long[] {-1, 1}, BYTES),
+                        new DispatchBlock(0, 0, 0, new int[0], new long[0], new byte[0])),
+                of(
+                        StreamTypes.CONTRIBUTION_BLOCK,
+                        new ContributionBlock(
+                                2, 1L << 33, 7, new int[] {9, 8}, new byte[] {0, 4}, BYTES),
+                        new ContributionBlock(0, 0, 0, new int[0], new byte[0], new byte[0])),
+                new Case(new Choices.Serializer(), List.of(CHOICES, NO_CHOICES)),
+                new Case(new WindowAccountSerializer(), List.of(ACCOUNT, WindowAccount.EMPTY)));
+    }
+
+    @Test
+    void coverEveryStreamType() throws Exception {
+        List<TypeSerializer<?>> tested = cases().<TypeSerializer<?>>map(Case::serializer).toList();
+        List<TypeSerializer<?>> all = new ArrayList<>();
+        for (Field field : StreamTypes.class.getFields()) {
+            all.add(serializerOf((TypeInformation<?>) field.get(null)));
+        }
+        assertThat(tested).containsAll(all);
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void giveBackEveryRecord(Case test) throws Exception {
+        roundTrip(test.serializer, test.records);
+    }
+
+    private static <T> void roundTrip(TypeSerializer<T> serializer, List<?> records)
+            throws Exception {
+        for (Object record : records) {
+            byte[] bytes = bytes(serializer, record);
+            DataInputDeserializer in = new DataInputDeserializer(bytes);
+            T read = serializer.deserialize(in);
+            assertSame(read, record);
+            assertThat(in.available()).as("bytes left over").isZero();
+            assertThat(bytes(serializer, read)).isEqualTo(bytes);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void keepRecordsApartInAStreamOfBytes(Case test) throws Exception {
+        DataOutputSerializer all = new DataOutputSerializer(16);
+        for (Object record : test.records) {
+            all.write(bytes(test.serializer, record));
+        }
+        DataInputDeserializer in = new DataInputDeserializer(all.getCopyOfBuffer());
+        for (Object record : test.records) {
+            assertSame(test.serializer.deserialize(in), record);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void copyTheSameBytes(Case test) throws Exception {
+        for (Object record : test.records) {
+            byte[] bytes = bytes(test.serializer, record);
+            DataInputDeserializer in = new DataInputDeserializer(bytes);
+            DataOutputSerializer out = new DataOutputSerializer(16);
+            test.serializer.copy(in, out);
+            assertThat(out.getCopyOfBuffer()).isEqualTo(bytes);
+            assertThat(in.available()).isZero();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void takeRecordsForImmutable(Case test) {
+        assertThat(test.serializer.isImmutableType()).isTrue();
+        assertThat(test.serializer.duplicate()).isSameAs(test.serializer);
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void areRestoredFromTheirSnapshot(Case test) throws Exception {
+        restore(test.serializer);
+    }
+
+    private static <T> void restore(TypeSerializer<T> serializer) throws Exception {
+        DataOutputSerializer out = new DataOutputSerializer(16);
+        TypeSerializerSnapshot.writeVersionedSnapshot(out, serializer.snapshotConfiguration());
+        TypeSerializerSnapshot<T> restored =
+                TypeSerializerSnapshot.readVersionedSnapshot(
+                        new DataInputDeserializer(out.getCopyOfBuffer()),
+                        SerializersTest.class.getClassLoader());
+        assertThat(restored.restoreSerializer()).isEqualTo(serializer);
+        assertThat(
+                        serializer
+                                .snapshotConfiguration()
+                                .resolveSchemaCompatibility(restored)
+                                .isCompatibleAsIs())
+                .isTrue();
+    }
+
+    @Test
+    void areFoundByTypeExtractionForWhatUsersMake() {
+        assertThat(TypeInformation.of(Token.class)).isEqualTo(StreamTypes.TOKEN);
+        assertThat(TypeInformation.of(ScoredToken.class)).isEqualTo(StreamTypes.SCORED_TOKEN);
+    }
+
+    @Test
+    void keepATokenInADeadLetter() throws Exception {
+        Token token = new Token(null, 5, 6, new float[] {Float.NaN});
+        DataInputDeserializer in = new DataInputDeserializer(token.toBytes());
+        assertSame(new Token.Serializer().deserialize(in), token);
+    }
+
+    /** Field by field; floats by their bits, so that NaN is NaN and -0 is not 0. */
+    private static void assertSame(Object found, Object expected) {
+        assertThat(found)
+                .usingRecursiveComparison()
+                .withComparatorForType(Comparator.comparing(Float::floatToRawIntBits), Float.class)
+                .isEqualTo(expected);
+    }
+
+    private static Case of(TypeInformation<?> type, Object... records) {
+        return new Case(serializerOf(type), List.of(records));
+    }
+
+    /** The serializer under {@code pipeline.generic-types: false}, which must be ours. */
+    private static TypeSerializer<?> serializerOf(TypeInformation<?> type) {
+        Configuration options = new Configuration();
+        options.set(PipelineOptions.GENERIC_TYPES, false);
+        ExecutionConfig config = new ExecutionConfig(options);
+        TypeSerializer<?> serializer = type.createSerializer(config.getSerializerConfig());
+        assertThat(serializer).isInstanceOf(ImmutableSerializer.class);
+        return serializer;
+    }
+
+    private static TokenBlock withStream(String stream) {
+        return new TokenBlock(
+                0, new String[] {stream}, new long[1], new long[1], BYTES, new Choices[0]);
+    }
+
+    @SuppressWarnings("unchecked")
+    private static <T> byte[] bytes(TypeSerializer<T> serializer, Object record) throws Exception {
+        DataOutputSerializer out = new DataOutputSerializer(16);
+        serializer.serialize((T) record, out);
+        return out.getCopyOfBuffer();
+    }
+}

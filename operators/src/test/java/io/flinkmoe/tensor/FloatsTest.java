@@ -1,0 +1,131 @@
+package io.flinkmoe.tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class FloatsTest {
+
+    private static final float[] SPECIAL = {
+        0f, -0f, Float.MIN_VALUE, -Float.MAX_VALUE, Float.NaN, Float.NEGATIVE_INFINITY, 1f / 3
+    };
+
+    @Test
+    void isLittleEndian() {
+        assertThat(Floats.toBytes(new float[] {1f, -2f}))
+                .containsExactly(0, 0, (byte) 0x80, 0x3f, 0, 0, 0, 0xc0);
+    }
+
+    @Test
+    void givesBackTheSameBits() {
+        float oddNaN = Float.intBitsToFloat(0x7fc12345);
+        float[] values = Arrays.copyOf(SPECIAL, SPECIAL.length + 1);
+        values[SPECIAL.length] = oddNaN;
+        assertThat(bits(Floats.toFloats(Floats.toBytes(values)))).isEqualTo(bits(values));
+        assertThat(Floats.toBytes(new float[0])).isEmpty();
+        assertThat(Floats.toFloats(new byte[0])).isEmpty();
+    }
+
+    @Test
+    void getsAndPutsAtAnyOffset() {
+        float[] source = gaussian(20, 1);
+        byte[] bytes = Floats.toBytes(source);
+        for (int from = 0; from <= 20; from++) {
+            for (int count = 0; from + count <= 20; count++) {
+                for (int at : new int[] {0, 3}) {
+                    float[] expected = new float[24];
+                    System.arraycopy(source, from, expected, at, count);
+
+                    float[] got = new float[24];
+                    Floats.get(bytes, from, got, at, count);
+                    assertThat(got).as("get %d from %d to %d", count, from, at).isEqualTo(expected);
+
+                    byte[] put = new byte[24 * Float.BYTES];
+                    Floats.put(source, from, put, at, count);
+                    assertThat(put)
+                            .as("put %d from %d to %d", count, from, at)
+                            .isEqualTo(Floats.toBytes(expected));
+                }
+            }
+        }
+    }
+
+    @Test
+    void copiesOneRow() {
+        byte[] from = Floats.toBytes(new float[] {1, 2, 3, 4, 5, 6});
+        byte[] into = new byte[9 * Float.BYTES];
+        Floats.copyRow(from, 1, into, 2, 3);
+        assertThat(Floats.toFloats(into)).containsExactly(0, 0, 0, 0, 0, 0, 4, 5, 6);
+    }
+
+    @ParameterizedTest
+    @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+    void seesAValueThatIsNotFiniteAtEveryPlace(float bad) {
+        float[] values = gaussian(67, 2);
+        for (int i = 0; i < values.length; i++) {
+            float good = values[i];
+            values[i] = bad;
+            assertThat(Floats.allFinite(values, 0, values.length)).as("%s at %d", bad, i).isFalse();
+            assertThat(Floats.allFinite(values, i, 1)).isFalse();
+            assertThat(Floats.allFinite(values, 0, i)).as("before %d", i).isTrue();
+            assertThat(Floats.allFinite(values, i + 1, values.length - i - 1)).isTrue();
+            values[i] = good;
+        }
+    }
+
+    @Test
+    void takesTheLargestValuesForFinite() {
+        float[] values = new float[64];
+        Arrays.fill(values, Float.MAX_VALUE);
+        assertThat(Floats.allFinite(values, 0, 64)).isTrue();
+        Arrays.fill(values, 0, 32, -Float.MAX_VALUE);
+        assertThat(Floats.allFinite(values, 0, 64)).isTrue();
+        assertThat(Floats.allFinite(values, 5, 0)).isTrue();
+    }
+
+    @Test
+    void doesNotLetOppositeInfinitiesCancel() {
+        float[] values = {Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY};
+        assertThat(Floats.allFinite(values, 0, 2)).isFalse();
+    }
+
+    @Test
+    void addsAScaledRowAndTouchesNothingElse() {
+        float[] sum = {9, 1, 2, 9};
+        Floats.addScaled(sum, 1, 0.5f, new float[] {7, 7, 4, 6}, 2, 2);
+        assertThat(sum).containsExactly(9, 3, 5, 9);
+    }
+
+    @Test
+    void roundsProductAndSumEach() {
+        float[] sums = gaussian(1_000, 3);
+        float[] values = gaussian(1_000, 4);
+        float[] expected = sums.clone();
+        float weight = 1f / 3;
+        for (int i = 0; i < expected.length; i++) {
+            float product = weight * values[i];
+            expected[i] = expected[i] + product;
+        }
+        Floats.addScaled(sums, 0, weight, values, 0, 1_000);
+        assertThat(bits(sums)).isEqualTo(bits(expected));
+    }
+
+    private static int[] bits(float[] values) {
+        int[] bits = new int[values.length];
+        Arrays.setAll(bits, i -> Float.floatToRawIntBits(values[i]));
+        return bits;
+    }
+
+    private static float[] gaussian(int count, long seed) {
+        Random random = new Random(seed);
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = (float) random.nextGaussian();
+        }
+        return values;
+    }
+}
