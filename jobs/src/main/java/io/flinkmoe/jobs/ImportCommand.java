@@ -68,7 +68,8 @@ final class ImportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        Bundle bundle = CheckpointImporter.importBundle(checkpoint, chosenLayers(), encoder, head, output);
+        Bundle bundle =
+                CheckpointImporter.importBundle(checkpoint, chosenLayers(), encoder, head, output);
         spec.commandLine().getOut().print(new BundleReport(bundle));
         spec.commandLine().getOut().flush();
         return 0;

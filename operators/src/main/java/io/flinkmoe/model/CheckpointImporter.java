@@ -89,8 +89,11 @@ public final class CheckpointImporter {
     /** A quantised checkpoint has scales beside its tensors, which no layout reads. */
     private static void requireUnquantized(Checkpoint checkpoint) throws CheckpointException {
         if (checkpoint.config().has("quantization_config")) {
-            throw checkpoint.config().badConfig(
-                    "quantization_config", "none; convert the checkpoint to bfloat16 first");
+            throw checkpoint
+                    .config()
+                    .badConfig(
+                            "quantization_config",
+                            "none; convert the checkpoint to bfloat16 first");
         }
     }
 

@@ -64,10 +64,12 @@ interface CheckpointLayout {
     static CheckpointLayout of(Checkpoint checkpoint) throws CheckpointException {
         Reader reader = BY_MODEL_TYPE.get(checkpoint.config().text("model_type", ""));
         if (reader == null) {
-            throw checkpoint.config().badConfig(
-                    "model_type",
-                    "one of the known: "
-                            + String.join(", ", new TreeMap<>(BY_MODEL_TYPE).keySet()));
+            throw checkpoint
+                    .config()
+                    .badConfig(
+                            "model_type",
+                            "one of the known: "
+                                    + String.join(", ", new TreeMap<>(BY_MODEL_TYPE).keySet()));
         }
         return reader.read(checkpoint);
     }

@@ -34,7 +34,8 @@ final class DbrxLayout implements CheckpointLayout {
         normOrder = normOrder();
         layers =
                 LayoutParts.layers(
-                        "transformer.blocks.%d", checkpoint.config().positiveInt("n_layers"), layer -> true);
+                        "transformer.blocks.%d",
+                        checkpoint.config().positiveInt("n_layers"), layer -> true);
     }
 
     /**

@@ -109,7 +109,9 @@ final class DeepseekLayout implements CheckpointLayout {
                 return routing;
             }
             if (!method.equals("group_limited_greedy")) {
-                throw checkpoint.config().badConfig("topk_method", "\"greedy\" or \"group_limited_greedy\"");
+                throw checkpoint
+                        .config()
+                        .badConfig("topk_method", "\"greedy\" or \"group_limited_greedy\"");
             }
         }
         int groups = checkpoint.config().positiveInt("n_group");

@@ -34,7 +34,9 @@ final class JetMoeLayout implements CheckpointLayout {
                 LayoutParts.topK(
                         checkpoint, original ? "moe_top_k" : "num_experts_per_tok", numExpertsKey);
         if (!checkpoint.config().flag("glu", true)) {
-            throw checkpoint.config().badConfig("glu", "true; experts without gate are not supported");
+            throw checkpoint
+                    .config()
+                    .badConfig("glu", "true; experts without gate are not supported");
         }
         layers =
                 LayoutParts.layers(

@@ -36,8 +36,9 @@ final class LayoutParts {
         int topK = checkpoint.config().positiveInt(key);
         int numExperts = checkpoint.config().positiveInt(numExpertsKey);
         if (topK > numExperts) {
-            throw checkpoint.config().badConfig(
-                    key, "1 to %s, which is %d".formatted(numExpertsKey, numExperts));
+            throw checkpoint
+                    .config()
+                    .badConfig(key, "1 to %s, which is %d".formatted(numExpertsKey, numExperts));
         }
         return topK;
     }
@@ -70,7 +71,9 @@ final class LayoutParts {
     /** Refuses a router with a bias, which no published checkpoint has. */
     static void requireNoRouterBias(Checkpoint checkpoint) throws CheckpointException {
         if (checkpoint.config().flag("router_bias", false)) {
-            throw checkpoint.config().badConfig("router_bias", "false; a router's bias is not supported");
+            throw checkpoint
+                    .config()
+                    .badConfig("router_bias", "false; a router's bias is not supported");
         }
     }
 }

@@ -26,8 +26,11 @@ final class NllbLayout implements CheckpointLayout {
         this.checkpoint = checkpoint;
         LayoutParts.requireNoRouterBias(checkpoint);
         if (!checkpoint.config().text("second_expert_policy", "all").equals("all")) {
-            throw checkpoint.config().badConfig(
-                    "second_expert_policy", "\"all\"; a second expert by chance is not supported");
+            throw checkpoint
+                    .config()
+                    .badConfig(
+                            "second_expert_policy",
+                            "\"all\"; a second expert by chance is not supported");
         }
         activation = LayoutParts.activation(checkpoint, "activation_function", "relu");
         d = checkpoint.config().positiveInt("d_model");
@@ -85,8 +88,10 @@ final class NllbLayout implements CheckpointLayout {
     public byte[] expert(String layer, int expert) throws IOException {
         String name = "%s.ffn.experts.expert_%d".formatted(layer, expert);
         int h =
-                checkpoint.config().positiveInt(
-                        layer.contains("encoder.") ? "encoder_ffn_dim" : "decoder_ffn_dim");
+                checkpoint
+                        .config()
+                        .positiveInt(
+                                layer.contains("encoder.") ? "encoder_ffn_dim" : "decoder_ffn_dim");
         return ExpertGraphs.plain(
                 activation,
                 checkpoint.floats(name + ".fc1.weight", h, d),

@@ -38,8 +38,9 @@ final class SwitchLayout implements CheckpointLayout {
     private List<String> sparse(String side, int sublayer, int count) throws CheckpointException {
         int sparseLayers = checkpoint.config().count("num_sparse_%s_layers".formatted(side), 3);
         int step =
-                checkpoint.config().count(
-                        side + "_sparse_step", sparseLayers == 0 ? 0 : count / sparseLayers);
+                checkpoint
+                        .config()
+                        .count(side + "_sparse_step", sparseLayers == 0 ? 0 : count / sparseLayers);
         return LayoutParts.layers(
                 side + ".block.%d.layer." + sublayer,
                 count,

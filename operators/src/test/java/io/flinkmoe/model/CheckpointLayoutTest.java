@@ -102,8 +102,7 @@ class CheckpointLayoutTest {
         int k = ffn.get("moe_top_k").intValue();
 
         ffn.remove("moe_normalize_expert_weights");
-        assertThat(routing(checkpoint, "a"))
-                .isEqualTo(RoutingConfig.softmax(n, k).normalizedBy(1));
+        assertThat(routing(checkpoint, "a")).isEqualTo(RoutingConfig.softmax(n, k).normalizedBy(1));
         ffn.put("moe_normalize_expert_weights", 0);
         assertThat(routing(checkpoint, "b")).isEqualTo(RoutingConfig.softmax(n, k));
     }
@@ -234,8 +233,7 @@ class CheckpointLayoutTest {
                 "nllb_moe|{moe_token_dropout: 1}|moe_token_dropout is 1; expected 0 or more",
                 "nllb_moe|{router_bias: true}|router_bias is true; expected false"
             })
-    void refusesWhatIsNotSupported(String system, String changes, String message)
-            throws Exception {
+    void refusesWhatIsNotSupported(String system, String changes, String message) throws Exception {
         PublishedCheckpoint checkpoint = checkpoint(system);
         change(checkpoint, changes);
 
@@ -245,8 +243,7 @@ class CheckpointLayoutTest {
     @Test
     void refusesAPNormOtherThanOneAndTwo() throws Exception {
         PublishedCheckpoint checkpoint = checkpoint("dbrx");
-        ((ObjectNode) checkpoint.config.get("ffn_config"))
-                .put("moe_normalize_expert_weights", 3);
+        ((ObjectNode) checkpoint.config.get("ffn_config")).put("moe_normalize_expert_weights", 3);
 
         assertRefused(
                 checkpoint,

@@ -111,8 +111,7 @@ class MixtralImportTest {
     void importsChosenLayersInTheOrderGiven() throws Exception {
         Path checkpoint = dir.resolve("checkpoint");
         Files.writeString(checkpoint.resolve("config.json"), config.toString());
-        Bundle all =
-                CheckpointImporter.importBundle(checkpoint, null, null, dir.resolve("all"));
+        Bundle all = CheckpointImporter.importBundle(checkpoint, null, null, dir.resolve("all"));
         Bundle last =
                 CheckpointImporter.importBundle(
                         checkpoint, List.of(1), null, null, dir.resolve("last"));
