@@ -11,7 +11,7 @@ import java.util.Arrays;
  *   epsilon = max((max - min) / 50, 1e-4),  cost = 0                                [T]
  *   each round, value = score - cost; what an expert won in the last round counts as max
  *     each expert bids for its T/N most valuable tokens: value - (its (T/N+1)-th value) + epsilon,
- *       and epsilon at least for what it won in the last round
+ *       but only epsilon for what it won in the last round
  *     each token goes to the highest bid (equal ones: the lowest expert), which raises its cost
  *   until every token is among those of an expert; from the 100th round on nothing won is held, to
  *   end soon
@@ -150,7 +150,7 @@ public final class BalancedAssignment {
         return finite;
     }
 
-    /** A bid of epsilon keeps a token won in the last round if no other expert wants it. */
+    /** Puts a bid of epsilon on what was won before: it is kept if no other expert wants it. */
     private static void bidForWhatWasWon(float[] bids, int[] winner, float epsilon) {
         for (int token = 0; token < winner.length; token++) {
             if (winner[token] >= 0) {
