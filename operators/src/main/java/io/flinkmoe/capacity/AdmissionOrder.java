@@ -8,8 +8,9 @@ import java.util.stream.IntStream;
  * The order in which the choices of a window's T tokens ask their experts for room. Token {@code t}
  * is the one at index {@code t}; equal keys: the lowest token index first, then the lowest rank.
  *
- * <p>DeepSpeed's random token selection is {@link #GATE_SCORE} over uniform draws instead of
- * scores.
+ * <p>{@link #GATE_SCORE} over uniform draws instead of scores is DeepSpeed's random token
+ * selection; over equal scores it visits token by token, ranks mixed: the {@code position} of
+ * Megatron.
  */
 public enum AdmissionOrder {
     /**

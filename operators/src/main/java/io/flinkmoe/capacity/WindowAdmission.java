@@ -29,8 +29,8 @@ public record WindowAdmission(
      * Admits the choices of one window.
      *
      * @param topKIndices [T, k], experts by rank; -1 for a choice that asks nobody
-     * @param scores [T, k], the gate scores by rank (raw, not normalised per token), or the uniform
-     *     draws of random token selection; may be null with POSITION
+     * @param scores [T, k], by rank, what the system compares: raw gate scores in most, the final
+     *     weights in Megatron, uniform draws in random token selection; may be null with POSITION
      * @param numExperts N
      * @param topK k
      * @param capacity C; {@code Integer.MAX_VALUE} drops nothing

@@ -11,12 +11,17 @@ import java.util.Arrays;
  *   epsilon = max((max - min) / 50, 1e-4),  cost = 0                                [T]
  *   each round, value = score - cost; what an expert won in the last round counts as max
  *     each expert bids for its T/N most valuable tokens: value - (its (T/N+1)-th value) + epsilon,
- *       and epsilon at least for what it won in the last round
+ *       but only epsilon for what it won in the last round
  *     each token goes to the highest bid (equal ones: the lowest expert), which raises its cost
- *   until every token has a bid; from the 100th round on nothing won is held, to end soon
+ *   until every token is among those of an expert; from the 100th round on nothing won is held, to
+ *   end soon
  * </pre>
  *
- * All in float32, and equal values in the order of the original's {@code torch.topk}, since the
+ * The original ends already when every token has a bid, if only a held one: where many values are
+ * the maximum, it then gives one token to two experts and another to none. Otherwise the two ends
+ * are the same.
+ *
+ * <p>All in float32, and equal values in the order of the original's {@code torch.topk}, since the
  * outcome depends on both. It may fall short of the largest sum by T * epsilon; {@link
  * OptimalAssignment} does not. At inference BASE takes the best expert: see the preset {@code
  * base}.
@@ -72,13 +77,14 @@ public final class BalancedAssignment {
                     sortByExpert[expert * perExpert + i] = best[i];
                 }
             }
+            if (Arrays.stream(sortByExpert).distinct().count() == tokens) {
+                return sortByExpert;
+            }
             boolean holds = round < ROUNDS_THAT_HOLD;
             if (holds) {
                 bidForWhatWasWon(bids, winner, epsilon);
             }
-            if (award(bids, winner, cost)) {
-                return sortByExpert;
-            }
+            award(bids, winner, cost);
             for (int i = 0; i < value.length; i++) {
                 boolean won = winner[i % tokens] == i / tokens;
                 float ofWon = holds ? max : byExpert[i];
@@ -144,7 +150,7 @@ public final class BalancedAssignment {
         return finite;
     }
 
-    /** A bid of epsilon keeps a token won in the last round if no other expert wants it. */
+    /** Puts a bid of epsilon on what was won before: it is kept if no other expert wants it. */
     private static void bidForWhatWasWon(float[] bids, int[] winner, float epsilon) {
         for (int token = 0; token < winner.length; token++) {
             if (winner[token] >= 0) {
@@ -153,24 +159,19 @@ public final class BalancedAssignment {
         }
     }
 
-    /** Gives each token to its highest bid; true when all have one, and then no cost is raised. */
-    private static boolean award(float[] bids, int[] winner, float[] cost) {
+    /** Gives each token to its highest bid, and raises its cost by it. */
+    private static void award(float[] bids, int[] winner, float[] cost) {
         int tokens = winner.length;
-        boolean all = true;
-        float[] highest = new float[tokens];
         for (int token = 0; token < tokens; token++) {
             winner[token] = -1;
+            float highest = 0;
             for (int i = token; i < bids.length; i += tokens) {
-                if (bids[i] > highest[token]) {
-                    highest[token] = bids[i];
+                if (bids[i] > highest) {
+                    highest = bids[i];
                     winner[token] = i / tokens;
                 }
             }
-            all &= winner[token] >= 0;
+            cost[token] += highest;
         }
-        for (int token = 0; token < tokens && !all; token++) {
-            cost[token] += highest[token];
-        }
-        return all;
     }
 }

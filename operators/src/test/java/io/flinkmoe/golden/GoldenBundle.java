@@ -7,6 +7,7 @@ import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.ExpertGraphs;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.model.LayerSpec.RouterInput;
+import io.flinkmoe.model.OnnxGraph;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.RouterGraphs;
 import io.flinkmoe.routing.RouterNoise;
@@ -28,11 +29,22 @@ final class GoldenBundle {
     private final GoldenCase golden;
     private final int d;
     private final int n;
+    private final boolean noiseInTheToken;
 
     GoldenBundle(GoldenCase golden) {
+        this(golden, false);
+    }
+
+    private GoldenBundle(GoldenCase golden, boolean noiseInTheToken) {
         this.golden = golden;
+        this.noiseInTheToken = noiseInTheToken;
         this.d = golden.integer("d_model");
         this.n = golden.integer("num_experts");
+    }
+
+    /** The same layer over tokens that bear their own draws of normal noise, before the vector. */
+    GoldenBundle withNoiseInTheToken() {
+        return new GoldenBundle(golden, true);
     }
 
     /** Whether the router sees the token's id, in a column before the vector. */
@@ -41,32 +53,44 @@ final class GoldenBundle {
     }
 
     int inputWidth() {
-        return hashes() ? d + 1 : d;
+        return d + extraColumns();
+    }
+
+    private int extraColumns() {
+        return noiseInTheToken ? n : hashes() ? 1 : 0;
     }
 
     /** The tokens, [T, inputWidth]. */
     float[] tokens() {
         float[] x = golden.floats("x");
-        if (!hashes()) {
+        int extra = extraColumns();
+        if (extra == 0) {
             return x;
         }
-        int[] ids = golden.ints("token_ids");
-        float[] tokens = new float[ids.length * (d + 1)];
-        for (int token = 0; token < ids.length; token++) {
-            tokens[token * (d + 1)] = ids[token];
-            System.arraycopy(x, token * d, tokens, token * (d + 1) + 1, d);
+        int[] ids = hashes() ? golden.ints("token_ids") : null;
+        float[] noise = noiseInTheToken ? golden.floats("noise.normal") : null;
+        int rows = x.length / d;
+        float[] tokens = new float[rows * (d + extra)];
+        for (int row = 0; row < rows; row++) {
+            int at = row * (d + extra);
+            for (int column = 0; column < extra; column++) {
+                tokens[at + column] = hashes() ? ids[row] : noise[row * n + column];
+            }
+            System.arraycopy(x, row * d, tokens, at + extra, d);
         }
         return tokens;
     }
 
     Bundle write(Path directory, RoutingConfig routing) throws IOException {
         try (BundleWriter writer = new BundleWriter(directory)) {
-            if (hashes()) {
-                writer.add("encoder.onnx", RouterGraphs.dropColumn(0, d + 1));
+            boolean encodes = extraColumns() > 0;
+            if (encodes) {
+                writer.add("encoder.onnx", lastColumns());
             }
-            writer.add("router.onnx", router());
+            writer.add("router.onnx", noiseInTheToken ? noisyRouter() : router());
+            RoutingConfig config = noiseInTheToken ? routing.withNoise(null) : routing;
             boolean noisy =
-                    routing.noise() != null && routing.noise().kind() == RouterNoise.Kind.NORMAL;
+                    config.noise() != null && config.noise().kind() == RouterNoise.Kind.NORMAL;
             if (noisy) {
                 writer.add(
                         "noise.onnx",
@@ -94,10 +118,10 @@ final class GoldenBundle {
             }
             LayerSpec layer =
                     new LayerSpec(
-                            routing,
+                            config,
                             null,
                             "router.onnx",
-                            hashes() ? RouterInput.TOKEN : null,
+                            encodes ? RouterInput.TOKEN : null,
                             noisy ? "noise.onnx" : null,
                             mixed ? "scale.onnx" : null,
                             golden.system().equals("base_layer")
@@ -114,11 +138,47 @@ final class GoldenBundle {
                                     inputWidth(),
                                     d,
                                     d,
-                                    hashes() ? "encoder.onnx" : null,
+                                    encodes ? "encoder.onnx" : null,
                                     null,
                                     List.of(layer),
                                     checksums));
         }
+    }
+
+    /** An encoder that leaves the vector. */
+    private byte[] lastColumns() {
+        return new OnnxGraph("last_columns")
+                .input("token", inputWidth())
+                .output("hidden", d)
+                .linear("hidden", "token", columns(extraColumns(), d), null, inputWidth(), d)
+                .toBytes();
+    }
+
+    /** [count, inputWidth], which takes {@code count} columns of a token. */
+    private float[] columns(int first, int count) {
+        float[] matrix = new float[count * inputWidth()];
+        for (int i = 0; i < count; i++) {
+            matrix[i * inputWidth() + first + i] = 1;
+        }
+        return matrix;
+    }
+
+    /** x·W + noise · (softplus(x·Wnoise) + 0.01), with the noise out of the token. */
+    private byte[] noisyRouter() {
+        int width = inputWidth();
+        return new OnnxGraph("noisy_router")
+                .input("token", width)
+                .output("logits", n)
+                .linear("x", "token", columns(n, d), null, width, d)
+                .linear("noise", "token", columns(0, n), null, width, n)
+                .linear("clean", "x", golden.floats("router.weight"), null, d, n)
+                .linear("raw", "x", golden.floats("router.noise_weight"), null, d, n)
+                .weights("floor", new float[] {0.01f})
+                .node("Softplus", "soft", List.of("raw"))
+                .node("Add", "deviation", List.of("soft", "floor"))
+                .node("Mul", "drawn", List.of("noise", "deviation"))
+                .node("Add", "logits", List.of("clean", "drawn"))
+                .toBytes();
     }
 
     private byte[] router() {

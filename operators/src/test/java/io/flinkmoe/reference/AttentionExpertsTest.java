@@ -4,11 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.flinkmoe.golden.GoldenAttention;
 import io.flinkmoe.golden.GoldenCase;
 import io.flinkmoe.golden.GoldenCases;
 import io.flinkmoe.routing.RoutingConfig;
-import io.flinkmoe.routing.RoutingPresets;
-import io.flinkmoe.routing.Scores;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
@@ -27,39 +26,9 @@ class AttentionExpertsTest {
     }
 
     @ParameterizedTest
-    @MethodSource("attentionCases")
-    void answersAsThePublishedCode(GoldenCase golden) {
-        boolean jetMoe = golden.system().equals("jetmoe_attention");
-        int tokens = golden.integer("tokens");
-        RoutingConfig routing =
-                RoutingPresets.of(jetMoe ? "jetmoe" : "moduleformer")
-                        .of(golden.integer("num_experts"), golden.integer("top_k"));
-        AttentionForm form =
-                jetMoe ? new RotarySoftmax(golden.number("rope_theta")) : new StickBreaking();
-
-        AttentionExperts.Result result =
-                new AttentionExperts(weights(golden), routing, form)
-                        .forward(golden.floats("x"), tokens);
-
-        golden.assertClose("logits", result.logits(), 1e-5);
-        golden.assertIds("topk_ids", result.experts(), result.weights());
-        golden.assertWeights(result.weights());
-        golden.assertTokensPerExpert(counts(result.experts(), routing.numExperts()));
-        golden.assertClose("q", result.q(), 1e-5);
-        golden.assertClose("attn_weights", result.attnWeights(), 1e-5);
-        golden.assertOut(result.out());
-        if (golden.hasTensor("scores")) {
-            float[] scores =
-                    Scores.of(routing.scoringFunc(), result.logits(), routing.numExperts());
-            golden.assertClose("scores", scores, 2e-6);
-        }
-        assertThat(golden.unread()).isEmpty();
-    }
-
-    @ParameterizedTest
     @MethodSource("gateCases")
     void gatesGiveThePublishedLogits(GoldenCase golden) {
-        Gate gate = gate(golden);
+        Gate gate = GoldenAttention.gate(golden);
         int d = gate.width();
         float[] x = golden.floats("x");
         float[] logits = new float[x.length / d * gate.numExperts()];
@@ -74,60 +43,10 @@ class AttentionExpertsTest {
         golden.assertClose("logits", logits, 1e-5);
     }
 
-    private static AttentionWeights weights(GoldenCase golden) {
-        int d = golden.integer("d_model");
-        int experts = golden.integer("num_experts");
-        int width = golden.integer("num_heads") * golden.integer("head_dim");
-        Linear keys;
-        Linear values;
-        if (golden.hasTensor("kv.weight")) {
-            List<Linear> fused = Linear.stacked(2, width, d, golden.floats("kv.weight"));
-            keys = fused.get(0);
-            values = fused.get(1);
-        } else {
-            keys = new Linear(width, d, golden.floats("k.weight"), golden.floats("k.bias"));
-            values = new Linear(width, d, golden.floats("v.weight"), golden.floats("v.bias"));
-        }
-        return new AttentionWeights(
-                gate(golden),
-                golden.integer("num_heads"),
-                Linear.stacked(experts, width, d, golden.floats("experts.wq")),
-                keys,
-                values,
-                Linear.stacked(experts, d, width, golden.floats("experts.wo")),
-                golden.hasTensor("out_bias") ? golden.floats("out_bias") : null);
-    }
-
-    private static Gate gate(GoldenCase golden) {
-        if (golden.hasTensor("router.weight")) {
-            return new Gate.OneLayer(linear(golden, "router.weight", null));
-        }
-        if (golden.hasTensor("router.w1")) {
-            return new Gate.TwoLayer(
-                    linear(golden, "router.w1", golden.floats("router.b1")),
-                    linear(golden, "router.w2", null));
-        }
-        return new Gate.Cosine(
-                linear(golden, "router.proj", null),
-                linear(golden, "router.centroids", null),
-                golden.floats("router.log_temperature")[0]);
-    }
-
-    private static Linear linear(GoldenCase golden, String tensor, float[] bias) {
-        int[] shape = golden.shape(tensor);
-        return new Linear(shape[0], shape[1], golden.floats(tensor), bias);
-    }
-
-    private static int[] counts(int[] ids, int experts) {
-        int[] counts = new int[experts];
-        Arrays.stream(ids).forEach(id -> counts[id]++);
-        return counts;
-    }
-
     @Test
     void laterTokensDoNotChangeEarlierOnes() throws IOException {
         for (GoldenCase golden : attentionCases()) {
-            AttentionWeights weights = weights(golden);
+            AttentionWeights weights = GoldenAttention.weights(golden);
             RoutingConfig routing =
                     RoutingConfig.softmax(weights.gate().numExperts(), golden.integer("top_k"));
             AttentionExperts layer = new AttentionExperts(weights, routing, new StickBreaking());
