@@ -103,6 +103,8 @@ class ArchitectureTest {
                         "Combine",
                         "GateWeightedSum",
                         "DirectRows",
+                        "Dispatcher",
+                        "TopK",
                         "TopKRouter");
         assertThat(CLASSES)
                 .extracting(JavaClass::getSimpleName)

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
 import java.nio.file.Files;
+import java.nio.file.attribute.FileTime;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.flink.core.fs.FileStatus;
@@ -21,7 +22,10 @@ import org.apache.flink.core.fs.Path;
  */
 public record LocalBundle(String location, String version) implements Serializable {
 
-    private static final Map<String, Bundle> OPENED = new ConcurrentHashMap<>();
+    private static final Map<String, Opened> OPENED = new ConcurrentHashMap<>();
+
+    /** A bundle that was read, and when its model.json was written. */
+    private record Opened(Bundle bundle, FileTime written) {}
 
     /**
      * Opens the bundle.
@@ -29,12 +33,22 @@ public record LocalBundle(String location, String version) implements Serializab
      * @throws BundleException if it cannot be read, or is of another version by now
      */
     public Bundle open() throws BundleException {
-        Bundle bundle = OPENED.get(location + '#' + version);
-        if (bundle == null) {
-            bundle = read();
-            OPENED.put(location + '#' + bundle.spec().version(), bundle);
+        Opened opened = OPENED.get(location + '#' + version);
+        if (opened == null || !opened.written.equals(written(opened.bundle))) {
+            Bundle bundle = read();
+            opened = new Opened(bundle, written(bundle));
+            OPENED.put(location + '#' + bundle.spec().version(), opened);
         }
-        return bundle;
+        return opened.bundle;
+    }
+
+    /** Another time than before means another bundle in the same place. */
+    private static FileTime written(Bundle bundle) {
+        try {
+            return Files.getLastModifiedTime(bundle.file("model.json"));
+        } catch (IOException e) {
+            return FileTime.fromMillis(Long.MIN_VALUE); // It is gone; reading it again says so.
+        }
     }
 
     private Bundle read() throws BundleException {

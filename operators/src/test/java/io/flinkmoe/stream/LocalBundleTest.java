@@ -7,6 +7,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
+import org.apache.flink.util.FileUtils;
 import org.apache.flink.util.InstantiationUtil;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -54,6 +55,28 @@ class LocalBundleTest {
                                 + " Keep each version in a directory of its own, or submit the job"
                                 + " again",
                         location(), version());
+    }
+
+    @Test
+    void refusesABundleThatWasReplacedAfterItWasOpened() throws Exception {
+        LocalBundle bundle = new LocalBundle(location(), version());
+        bundle.open();
+        FileUtils.deleteDirectory(written.directory().toFile());
+        Bundle other = TinyBundle.write(directory.resolve("bundle"), 4, 2, 1);
+        assertThatThrownBy(bundle::open)
+                .isInstanceOf(BundleException.class)
+                .hasMessageContaining("is version %s by now", other.spec().version());
+        assertThat(new LocalBundle(location(), null).open().spec()).isEqualTo(other.spec());
+    }
+
+    @Test
+    void refusesABundleThatWasRemovedAfterItWasOpened() throws Exception {
+        LocalBundle bundle = new LocalBundle(location(), version());
+        bundle.open();
+        FileUtils.deleteDirectory(written.directory().toFile());
+        assertThatThrownBy(bundle::open)
+                .isInstanceOf(BundleException.class)
+                .hasMessageContaining("there is no such directory");
     }
 
     @Test
