@@ -8,6 +8,8 @@ import io.flinkmoe.routing.RoutingPresets;
 import io.flinkmoe.routing.TopK;
 import io.flinkmoe.routing.TopKRouter;
 import java.io.PrintWriter;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Locale;
@@ -26,13 +28,15 @@ import picocli.CommandLine.Spec;
             "Measure how fast experts are chosen, on one core.",
             "",
             "The selection finds the k best of N scores; the routing computes scores out of logits,"
-                    + " selects, and computes weights. Medians of interleaved rounds, in tokens/s."
+                    + " selects, and computes weights. Medians of interleaved rounds, in tokens per"
+                    + " second of processor time."
         },
         footer = "  moe bench routing --rounds 9")
 final class BenchRoutingCommand implements Callable<Integer> {
 
     private static final int TOKENS = 4096;
     private static final long ROUND_NANOS = 100_000_000;
+    private static final ThreadMXBean THREADS = ManagementFactory.getThreadMXBean();
 
     private enum Shape {
         MIXTRAL(RoutingConfig.mixtral(8, 2)),
@@ -134,15 +138,15 @@ final class BenchRoutingCommand implements Callable<Integer> {
         return values;
     }
 
-    /** Tokens per second over one round. */
+    /** Tokens per second of one core's time, whoever else is on the machine. */
     private static double rate(Runnable pass) {
-        long start = System.nanoTime();
+        long start = THREADS.getCurrentThreadCpuTime();
         long passes = 0;
         long elapsed;
         do {
             pass.run();
             passes++;
-            elapsed = System.nanoTime() - start;
+            elapsed = THREADS.getCurrentThreadCpuTime() - start;
         } while (elapsed < ROUND_NANOS);
         return passes * (double) TOKENS * 1e9 / elapsed;
     }

@@ -125,7 +125,7 @@ public final class ReferenceModel implements AutoCloseable {
      *
      * @param out [T, d], the residual included
      * @param logits [T, N]
-     * @param experts [T, k], in order of rank
+     * @param experts [T, k], in order of rank; -1 where the logits are not finite
      * @param weights [T, k]
      * @param outcomes [T, k], codes of {@link Outcome}
      */
@@ -194,6 +194,8 @@ public final class ReferenceModel implements AutoCloseable {
                     Outcome outcome = Outcome.EXECUTED;
                     if (!routed.isRoutable(choice / k)) {
                         outcome = Outcome.FAILED;
+                        result.experts[from * k + choice] = -1;
+                        result.weights[from * k + choice] = 0;
                     } else if (routed.isSkipped(choice)) {
                         outcome = Outcome.OVERFLOWED;
                     }

@@ -98,15 +98,17 @@ public final class TopK {
             float score = score(best[group]);
             groupScores[group] = sum ? score + score(second[group]) : score;
         }
-        Arrays.fill(kept, false);
-        for (int round = 0; round < limit.topkGroup(); round++) {
-            int winner = -1;
-            for (int group = 0; group < chunks; group++) {
-                if (!kept[group] && (winner < 0 || groupScores[group] > groupScores[winner])) {
-                    winner = group;
-                }
+        // A group's rank is the number of better ones: counted without a branch per pair.
+        for (int group = 0; group < chunks; group++) {
+            float score = groupScores[group];
+            int better = 0;
+            for (int other = 0; other < group; other++) {
+                better += groupScores[other] >= score ? 1 : 0;
             }
-            kept[winner] = true;
+            for (int other = group + 1; other < chunks; other++) {
+                better += groupScores[other] > score ? 1 : 0;
+            }
+            kept[group] = better < limit.topkGroup();
         }
     }
 
