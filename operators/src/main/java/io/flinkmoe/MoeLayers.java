@@ -25,11 +25,14 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.core.execution.CheckpointingMode;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+import org.apache.flink.streaming.api.environment.CheckpointConfig;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
 /**
@@ -130,6 +133,7 @@ public final class MoeLayers {
     /** Scores what a source has checked already; dead letters pass through. */
     public MoeResult scoreArrivals(DataStream<Arrival> arrivals) {
         refuseBatchMode(arrivals.getExecutionEnvironment());
+        refuseAtLeastOnce(arrivals.getExecutionEnvironment());
         SingleOutputStreamOperator<TokenBlock> ingest = ingest(arrivals);
         List<SingleOutputStreamOperator<?>> counting = new ArrayList<>();
         List<SingleOutputStreamOperator<?>> routers = new ArrayList<>();
@@ -248,6 +252,19 @@ public final class MoeLayers {
             throw new IllegalConfigurationException(
                     "%s is %s; allowed: STREAMING (lanes are kept in order by batch numbers, which a sort by key would tear apart)"
                             .formatted(ExecutionOptions.RUNTIME_MODE.key(), mode));
+        }
+    }
+
+    /** With it a checkpoint holds parts of batches whose numbers are given out again. */
+    private static void refuseAtLeastOnce(StreamExecutionEnvironment env) {
+        CheckpointConfig checkpoints = env.getCheckpointConfig();
+        CheckpointingMode mode = checkpoints.getCheckpointingConsistencyMode();
+        if (checkpoints.isCheckpointingEnabled() && mode != CheckpointingMode.EXACTLY_ONCE) {
+            throw new IllegalConfigurationException(
+                    "%s is %s; allowed: EXACTLY_ONCE (how a sink delivers is another matter: moe.sink.delivery)"
+                            .formatted(
+                                    CheckpointingOptions.CHECKPOINTING_CONSISTENCY_MODE.key(),
+                                    mode));
         }
     }
 }

@@ -5,6 +5,7 @@ import io.flinkmoe.stream.Router;
 import io.flinkmoe.stream.RouterLogits;
 import io.flinkmoe.stream.ScoredToken;
 import io.flinkmoe.stream.WindowSummary;
+import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
@@ -26,7 +27,8 @@ public final class MoeResult {
             List<SingleOutputStreamOperator<?>> counting,
             boolean hasRouterLogits) {
         this.scored = scored;
-        this.rejecting = List.of(ingest, routers.get(0));
+        this.rejecting = new ArrayList<>(routers);
+        this.rejecting.add(ingest);
         this.routers = routers;
         this.counting = counting;
         this.hasRouterLogits = hasRouterLogits;
@@ -37,7 +39,7 @@ public final class MoeResult {
         return scored;
     }
 
-    /** The records that could not be scored, from the ingest and from the first router. */
+    /** The records that could not be scored, from the ingest and the routers. */
     public DataStream<DeadLetter> deadLetters() {
         return union(rejecting, DeadLetter.OUTPUT);
     }

@@ -10,6 +10,7 @@ import io.flinkmoe.routing.RouterNoise;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.TopKRouter;
 import io.flinkmoe.tensor.Floats;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -111,6 +112,7 @@ public final class LayerRouter {
         }
         computeLogits(tokens, routing.noise() == null ? null : noise);
         topK.route(routed.logits, tokens, routed.experts, routed.weights, noise);
+        Arrays.fill(routed.skipped, false);
         if (noise != null && has(RouterNoise.Kind.RANDOM_SECOND)) {
             skipSeconds(tokens, noise);
         }
@@ -212,6 +214,7 @@ public final class LayerRouter {
     /** What became of the tokens of one call. */
     public static final class Routed {
         private final int numExperts;
+        private final int topK;
         private final float[] logits;
         private final int[] experts;
         private final float[] weights;
@@ -221,6 +224,7 @@ public final class LayerRouter {
 
         private Routed(RoutingConfig routing, int maxRows) {
             this.numExperts = routing.numExperts();
+            this.topK = routing.numExpertsPerTok();
             this.logits = new float[maxRows * numExperts];
             this.experts = new int[maxRows * routing.numExpertsPerTok()];
             this.weights = new float[maxRows * routing.numExpertsPerTok()];
@@ -258,11 +262,12 @@ public final class LayerRouter {
         }
 
         /**
-         * Whether a token can be routed: its logits are finite. A token that cannot keeps its
-         * residual, and its choices are FAILED.
+         * Whether a token can be routed: its logits and weights are finite. A token that cannot
+         * keeps its residual, and its choices are FAILED.
          */
         public boolean isRoutable(int token) {
-            return Floats.allFinite(logits, token * numExperts, numExperts);
+            return Floats.allFinite(logits, token * numExperts, numExperts)
+                    && Floats.allFinite(weights, token * topK, topK);
         }
     }
 }

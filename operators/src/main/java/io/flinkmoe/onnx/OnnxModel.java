@@ -24,13 +24,14 @@ import java.util.Map;
 public final class OnnxModel implements AutoCloseable {
 
     static {
-        // ONNX Runtime reports usage unless this is set before its first use; a JVM cannot set it
-        // for itself, so the launchers, the containers and the tests do.
-        if (!"1".equals(System.getenv("ORT_DISABLE_TELEMETRY"))) {
-            org.slf4j.LoggerFactory.getLogger(OnnxModel.class)
-                    .warn(
-                            "ORT_DISABLE_TELEMETRY=1 is not set in the environment: ONNX Runtime"
-                                    + " reports its usage to its maker.");
+        // ONNX Runtime reports its usage unless this is in the environment before its first use,
+        // and
+        // was seen to crash the JVM where it cannot. A JVM cannot set its own environment.
+        if (System.getenv("ORT_DISABLE_TELEMETRY") == null) {
+            throw new IllegalStateException(
+                    "ORT_DISABLE_TELEMETRY is not set. Set it to 1 in the environment of every JVM that"
+                            + " runs models (task managers, tests, launchers), before it starts: ONNX"
+                            + " Runtime reports its usage to its maker otherwise. 0 lets it report.");
         }
     }
 

@@ -40,8 +40,8 @@ public final class SessionCache {
         Entry entry = entries.get(key);
         if (entry == null) {
             entry = new Entry(OnnxModel.open(key.file, inputWidth, outputWidth));
-            BatchProbe.warnIfBatchMatters(entry.model);
             entries.put(key, entry);
+            BatchProbe.warnIfBatchMatters(entry.model);
         }
         entry.leases++;
         entry.lastUse++;

@@ -46,8 +46,8 @@ public final class SeededNoise implements NoiseSource {
 
     @Override
     public float gumbel(int token, int expert) {
-        // 1 - u is in (0, 1]; at 1 the inner logarithm is 0, and half a step keeps it below.
-        double u = 1 - draw(token, 4, expert) - 0x1.0p-54;
+        // Half a step keeps u off 0 and 1, where a logarithm is infinite.
+        double u = draw(token, 4, expert) * (1 - 0x1.0p-52) + 0x1.0p-54;
         return (float) -StrictMath.log(-StrictMath.log(u));
     }
 

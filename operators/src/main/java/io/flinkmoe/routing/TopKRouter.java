@@ -45,7 +45,8 @@ public final class TopKRouter {
     }
 
     /**
-     * Routes T tokens without noise in the selection. Logits must be finite.
+     * Routes T tokens without noise in the selection. What a token with a logit that is not finite
+     * gets is of no use.
      *
      * @param routerLogits [T, N]
      * @param tokens T

@@ -36,6 +36,8 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
             new ValueStateDescriptor<>("residuals", new ResidualBlock.Serializer());
     private static final ListStateDescriptor<ContributionBlock> CONTRIBUTIONS =
             new ListStateDescriptor<>("contributions", new ContributionBlock.Serializer());
+    private static final ValueStateDescriptor<Long> NEXT_BATCH =
+            new ValueStateDescriptor<>("next-batch-to-leave", LongSerializer.INSTANCE);
     private static final ValueStateDescriptor<boolean[]> DEPARTED =
             new ValueStateDescriptor<>("departed", BooleanPrimitiveArraySerializer.INSTANCE);
 
@@ -45,6 +47,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private final TumblingWindows windows;
 
     private transient Map<Integer, LaneProgress> lanes;
+    private transient ValueState<Long> nextBatch;
     private transient GateWeightedSum sum;
     private transient WindowAccounts accounts;
     private transient long inputWatermark;
@@ -68,6 +71,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         super.open();
         sum = new GateWeightedSum(d);
         lanes = new HashMap<>();
+        nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
         if (windows != null) {
@@ -81,8 +85,14 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private void restoreIndex() throws Exception {
         for (Tuple2<Integer, Long> entry : waiting(RESIDUALS.getName())) {
             setCurrentKey(entry.f0);
-            progress(laneKeys.indexOf(entry.f0))
-                    .addResiduals(residuals(entry.f1).value(), departed(entry.f1).value());
+            ResidualBlock block = residuals(entry.f1).value();
+            progress(block.tokens().lane()).addResiduals(block, departed(entry.f1).value());
+        }
+        for (Tuple2<Integer, Long> entry : waiting(DEPARTED.getName())) {
+            setCurrentKey(entry.f0);
+            if (residuals(entry.f1).value() == null) {
+                progress(laneKeys.indexOf(entry.f0)).addDeparted(entry.f1);
+            }
         }
         for (Tuple2<Integer, Long> entry : waiting(CONTRIBUTIONS.getName())) {
             setCurrentKey(entry.f0);
@@ -158,21 +168,33 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         }
     }
 
-    /** Emits tokens of the current key's lane. */
+    /** Emits tokens of the current key's lane, and forgets what is done with. */
     private void release(LaneProgress progress, LaneProgress.Departure departure) throws Exception {
         long batch = departure.batch();
-        TokenBlock tokens = sum.of(residuals(batch).value(), answers(batch), departure.rows());
-        if (departure.last()) {
+        TokenBlock tokens = null;
+        if (departure.rows().length > 0) {
+            tokens = sum.of(residuals(batch).value(), answers(batch), departure.rows());
+        }
+        boolean allGone = true;
+        for (boolean gone : departure.departed()) {
+            allGone &= gone;
+        }
+        if (departure.first() || allGone) {
             residuals(batch).clear();
             contributions(batch).clear();
+        }
+        if (departure.first()) {
             departed(batch).clear();
+            nextBatch.update(progress.next());
         } else {
-            departed(batch).update(progress.departed(batch).clone());
+            departed(batch).update(departure.departed());
         }
-        if (accounts != null) {
-            count(tokens);
+        if (tokens != null) {
+            if (accounts != null) {
+                count(tokens);
+            }
+            output.collect(new StreamRecord<>(tokens));
         }
-        output.collect(new StreamRecord<>(tokens));
     }
 
     private void count(TokenBlock tokens) throws Exception {
@@ -190,7 +212,10 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private void forwardWatermark() throws Exception {
         long limit = inputWatermark;
         for (LaneProgress progress : lanes.values()) {
-            limit = Math.min(limit, progress.minTimestamp() - 1);
+            long waiting = progress.minTimestamp();
+            if (waiting != Long.MAX_VALUE) {
+                limit = Math.min(limit, waiting - 1);
+            }
         }
         if (limit > outputWatermark) {
             outputWatermark = limit;
@@ -198,8 +223,15 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         }
     }
 
-    private LaneProgress progress(int lane) {
-        return lanes.computeIfAbsent(lane, l -> new LaneProgress());
+    /** The progress of the current key's lane. */
+    private LaneProgress progress(int lane) throws Exception {
+        LaneProgress progress = lanes.get(lane);
+        if (progress == null) {
+            Long next = nextBatch.value();
+            progress = new LaneProgress(next == null ? 0 : next);
+            lanes.put(lane, progress);
+        }
+        return progress;
     }
 
     private ValueState<ResidualBlock> residuals(long batch) throws Exception {

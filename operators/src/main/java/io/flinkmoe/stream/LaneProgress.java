@@ -4,7 +4,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -15,17 +14,28 @@ import java.util.TreeMap;
  */
 final class LaneProgress {
 
-    /** Batches by number, thus in the order of the lane. */
+    /** Batches by number, thus in the order of the lane, those from {@link #next} on. */
     private final TreeMap<Long, Batch> batches = new TreeMap<>();
+
+    /** The first batch that has not left as a whole; batches are numbered without gaps. */
+    private long next;
+
+    /**
+     * @param next the first batch that has not left as a whole
+     */
+    LaneProgress(long next) {
+        this.next = next;
+    }
 
     /**
      * Rows of a batch that leave now.
      *
      * @param batch the batch's number
-     * @param rows the rows, ascending
-     * @param last whether no row of the batch stays behind
+     * @param rows the rows, ascending; none if all have left before, out of turn
+     * @param departed which rows of the batch have left, these included
+     * @param first whether the batch is done with: all before it have left, and all of it
      */
-    record Departure(long batch, int[] rows, boolean last) {}
+    record Departure(long batch, int[] rows, boolean[] departed, boolean first) {}
 
     /**
      * A batch's residuals have come.
@@ -36,42 +46,49 @@ final class LaneProgress {
         batch(block.batch()).arrive(block, departed);
     }
 
+    /** All of a batch has left before, out of turn: nothing but this is kept of it. */
+    void addDeparted(long batch) {
+        batch(batch).arriveEmpty();
+    }
+
     /** Choices of a batch have been answered, perhaps before its residuals came. */
     void addAnswers(long batch, int[] choices) {
         batch(batch).answer(choices);
     }
 
-    /** The first batch of the lane, if every token of it may leave; else null. */
-    Departure pollFirst() {
-        Map.Entry<Long, Batch> first = batches.firstEntry();
-        if (first == null || !first.getValue().isComplete()) {
-            return null;
-        }
-        batches.remove(first.getKey());
-        return new Departure(first.getKey(), first.getValue().staying(), true);
+    /** The first batch that has not left as a whole. */
+    long next() {
+        return next;
     }
 
-    /** Every token that may leave, over all batches, in order. */
+    /** The first batch of the lane, if every token of it may leave; else null. */
+    Departure pollFirst() {
+        Batch batch = batches.get(next);
+        if (batch == null || !batch.isComplete()) {
+            return null;
+        }
+        batches.remove(next);
+        return new Departure(next++, batch.staying(), batch.departed, true);
+    }
+
+    /**
+     * Every token that may leave, over all batches, in order; the first batch is left to {@link
+     * #pollFirst()} if it is complete. Ends where residuals have not come yet: after a change of
+     * parallelism a later batch may come before an earlier one.
+     */
     List<Departure> pollAll() {
         List<Departure> departures = new ArrayList<>();
         Set<String> held = new HashSet<>();
-        for (Map.Entry<Long, Batch> entry : batches.entrySet()) {
-            Batch batch = entry.getValue();
-            if (!batch.hasArrived()) {
-                break; // Residuals come in the order of the lane: no later ones are here either.
-            }
+        long number = next;
+        Batch batch = batches.get(number);
+        while (batch != null && batch.hasArrived()) {
             int[] rows = batch.depart(held);
             if (rows.length > 0) {
-                departures.add(new Departure(entry.getKey(), rows, batch.isEmpty()));
+                departures.add(new Departure(number, rows, batch.departed.clone(), false));
             }
+            batch = batches.get(++number);
         }
-        batches.values().removeIf(batch -> batch.hasArrived() && batch.isEmpty());
         return departures;
-    }
-
-    /** The rows of a batch that have left. */
-    boolean[] departed(long batch) {
-        return batches.get(batch).departed;
     }
 
     /** The smallest timestamp of the tokens that wait, or {@code Long.MAX_VALUE}. */
@@ -107,7 +124,7 @@ final class LaneProgress {
             streams = block.tokens().streams();
             timestamps = block.tokens().timestamps();
             k = block.choices().k();
-            departed = departedBefore == null ? new boolean[rows] : departedBefore;
+            departed = departedBefore == null ? new boolean[rows] : departedBefore.clone();
             missingOfRow = new int[rows];
             byte[] outcomes = block.choices().outcomes();
             for (int choice = 0; choice < outcomes.length; choice++) {
@@ -120,6 +137,11 @@ final class LaneProgress {
             List<int[]> before = early;
             early = null;
             before.forEach(this::answer);
+        }
+
+        void arriveEmpty() {
+            departed = new boolean[0];
+            early = null;
         }
 
         void answer(int[] choices) {
@@ -139,10 +161,6 @@ final class LaneProgress {
 
         boolean isComplete() {
             return hasArrived() && missing == 0;
-        }
-
-        boolean isEmpty() {
-            return rowsLeft == 0;
         }
 
         int[] staying() {

@@ -7,11 +7,12 @@ import java.io.InputStream;
 import java.io.Serializable;
 import java.nio.file.Files;
 import java.nio.file.attribute.FileTime;
+import java.util.HashMap;
 import java.util.Map;
-import java.util.concurrent.ConcurrentHashMap;
 import org.apache.flink.core.fs.FileStatus;
 import org.apache.flink.core.fs.FileSystem;
 import org.apache.flink.core.fs.Path;
+import org.apache.flink.util.FileUtils;
 
 /**
  * A bundle by its location, which any process of the cluster can open. A remote one is copied to
@@ -22,7 +23,7 @@ import org.apache.flink.core.fs.Path;
  */
 public record LocalBundle(String location, String version) implements Serializable {
 
-    private static final Map<String, Opened> OPENED = new ConcurrentHashMap<>();
+    private static final Map<String, Opened> OPENED = new HashMap<>();
 
     /** A bundle that was read, and when its model.json was written. */
     private record Opened(Bundle bundle, FileTime written) {}
@@ -33,6 +34,12 @@ public record LocalBundle(String location, String version) implements Serializab
      * @throws BundleException if it cannot be read, or is of another version by now
      */
     public Bundle open() throws BundleException {
+        synchronized (OPENED) { // Subtasks that start together must not copy and read it each.
+            return openOnce();
+        }
+    }
+
+    private Bundle openOnce() throws BundleException {
         Opened opened = OPENED.get(location + '#' + version);
         if (opened == null || !opened.written.equals(written(opened.bundle))) {
             Bundle bundle = read();
@@ -69,12 +76,21 @@ public record LocalBundle(String location, String version) implements Serializab
             if (path.toUri().getScheme() == null || path.toUri().getScheme().equals("file")) {
                 return java.nio.file.Path.of(path.getPath());
             }
-            java.nio.file.Path copy = Files.createTempDirectory("flink-moe-bundle-");
-            copy(path.getFileSystem(), path, copy);
-            return copy;
+            return copy(path);
         } catch (IOException | IllegalArgumentException e) {
             throw new BundleException(
                     java.nio.file.Path.of(location), "cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    private static java.nio.file.Path copy(Path path) throws IOException {
+        java.nio.file.Path copy = Files.createTempDirectory("flink-moe-bundle-");
+        try {
+            copy(path.getFileSystem(), path, copy);
+            return copy;
+        } catch (IOException e) {
+            FileUtils.deleteDirectoryQuietly(copy.toFile());
+            throw e;
         }
     }
 

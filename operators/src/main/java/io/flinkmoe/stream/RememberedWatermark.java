@@ -59,10 +59,14 @@ final class RememberedWatermark {
         return Math.max(current, remembered[i]);
     }
 
-    /** Writes the watermark in force for every owned key; call it from {@code snapshotState}. */
+    /**
+     * Writes the watermark in force for every owned key; call it from {@code snapshotState}. The
+     * one that ends the input is not written: a job that goes on after a drained savepoint is not
+     * late.
+     */
     void snapshot() throws Exception {
         for (int i = 0; i < remembered.length; i++) {
-            if (isOwned(i) && of(i) > Long.MIN_VALUE) {
+            if (isOwned(i) && of(i) > Long.MIN_VALUE && of(i) < Long.MAX_VALUE) {
                 operator.setCurrentKey(keys.keyOf(i));
                 state.update(of(i));
             }

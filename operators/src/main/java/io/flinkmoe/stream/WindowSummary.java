@@ -11,7 +11,8 @@ import org.apache.flink.util.OutputTag;
 /**
  * The account of one window as one operator kept it. Summaries of one window, source and key add
  * up: what comes after a window's close, as late tokens do, follows in a summary of its own. Over
- * all keys, the routers' {@code asked} is k·T and equals both the experts' and the combines'.
+ * all keys, k·T is the routers' {@code asked} and the combines'; the experts' is less by the
+ * choices that the routers settled themselves.
  *
  * @param layer the MoE layer, counted from 0
  * @param windowStart first timestamp of the window, milliseconds since the epoch
@@ -24,7 +25,7 @@ public record WindowSummary(
 
     /** Who counted. */
     public enum Source {
-        /** Choices made, and the LATE ones among them that were never dispatched; by lane. */
+        /** Choices made, and what became of those that were never dispatched; by lane. */
         ROUTER,
         /** Choices that reached an expert and what it did with them; by expert. */
         EXPERT,

@@ -111,14 +111,53 @@ class CombineTest {
     }
 
     @Test
+    void forwardsTheLastWatermarkAsItIs() throws Exception {
+        try (var harness = open(null)) {
+            residual(harness, 0, 0, 1f, new float[] {0, 0}, "a", 5);
+            answer(harness, executed(0, 0, new int[] {0, 1}, 1));
+            harness.processBothWatermarks(Watermark.MAX_WATERMARK);
+            assertThat(harness.getOutput()).endsWith(Watermark.MAX_WATERMARK);
+        }
+    }
+
+    @Test
+    void waitsForAnEarlierBatchThatComesLaterAfterAChangeOfParallelism() throws Exception {
+        try (var harness = open(null)) {
+            residual(harness, 0, 1, 1f, new float[] {1, 1}, "a", 2);
+            answer(harness, executed(0, 1, new int[] {0, 1}, 1));
+            harness.processBothWatermarks(new Watermark(1));
+            assertThat(harness.extractOutputValues()).isEmpty();
+
+            residual(harness, 0, 0, 1f, new float[] {0, 0}, "a", 1);
+            answer(harness, executed(0, 0, new int[] {0, 1}, 1));
+
+            assertThat(harness.extractOutputValues())
+                    .extracting(block -> block.timestamps()[0])
+                    .containsExactly(1L, 2L);
+        }
+    }
+
+    @Test
+    void doesNotChangeWhatIsInState() {
+        Choices none = new Choices(1, new int[2], new float[2], new byte[] {0, 0});
+        ResidualBlock block =
+                new ResidualBlock(1, tokens(0, new float[] {0, 0, 0, 0}, "a", 1, "b", 1), none);
+        boolean[] inState = {true, false};
+        LaneProgress progress = new LaneProgress(1);
+        progress.addResiduals(block, inState);
+        assertThat(progress.pollAll()).hasSize(1);
+        assertThat(inState).containsExactly(true, false);
+    }
+
+    @Test
     void keepsWhatWaitsOverRestoresAndRescaling() throws Exception {
         // A harness that is closed ends its input, which these must not: they are killed.
         var killed = open(null);
         residual(killed, 0, 0, 1f, new float[] {1, 1}, "a");
         answer(killed, executed(0, 0, new int[] {0}, 2));
-        answer(killed, executed(3, 8, new int[] {1}, 5));
-        residual(killed, 3, 7, 1f, new float[] {0, 0, 0, 0}, "b", 1, "c", 1);
-        answer(killed, executed(3, 7, new int[] {2, 3}, 1));
+        answer(killed, executed(3, 1, new int[] {1}, 5));
+        residual(killed, 3, 0, 1f, new float[] {0, 0, 0, 0}, "b", 1, "c", 1);
+        answer(killed, executed(3, 0, new int[] {2, 3}, 1));
         killed.processBothWatermarks(new Watermark(10));
         assertThat(streams(killed)).containsExactly("c");
         OperatorSubtaskState one = killed.snapshot(1, 1);
@@ -131,17 +170,18 @@ class CombineTest {
             low = harness.snapshot(2, 2);
         }
         killed = restore(null, 2, 1, Rescale.to(2, 1, LANES, one));
-        residual(killed, 3, 8, 1f, new float[] {2, 2}, "b");
+        residual(killed, 3, 1, 1f, new float[] {2, 2}, "b");
         OperatorSubtaskState high = killed.snapshot(2, 2);
 
         try (var harness = restore(null, 1, 0, Rescale.to(1, 0, LANES, low, high))) {
-            answer(harness, executed(3, 8, new int[] {0}, 1));
+            answer(harness, executed(3, 1, new int[] {0}, 1));
             assertThat(harness.extractOutputValues()).isEmpty();
-            answer(harness, executed(3, 7, new int[] {0, 1}, 1));
+            answer(harness, executed(3, 0, new int[] {0, 1}, 1));
             assertThat(streams(harness)).containsExactly("b", "b");
             assertThat(Floats.toFloats(harness.extractOutputValues().get(1).vectors()))
                     .containsExactly(8, 8);
-            assertThat(harness.numKeyedStateEntries()).isZero();
+            // The number of the next batch to leave, per lane.
+            assertThat(harness.numKeyedStateEntries()).isEqualTo(2);
         }
     }
 
