@@ -188,7 +188,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                             .formatted(message, MoeOptions.EXPERT_ON_ERROR.key()),
                     cause);
         }
-        LOG.warn("{}. They keep their residual.", message, cause);
+        LOG.warn("{}. Those to blame keep their residual.", message);
     }
 
     private void answer(DispatchBlock block, int[] rows, byte[] outcomes, byte[] vectors)

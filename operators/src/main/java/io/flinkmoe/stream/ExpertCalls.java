@@ -26,7 +26,7 @@ final class ExpertCalls {
                 throws Exception;
     }
 
-    /** Says what to do about a call that threw; returns if its rows shall be FAILED. */
+    /** Says what to do about a call that threw; returns if the rows to blame shall be FAILED. */
     interface Failures {
         void failed(OnnxModel model, int rows, OrtException cause) throws Exception;
     }
@@ -98,10 +98,10 @@ final class ExpertCalls {
             copyIn(part, at);
             at += part.rows.length;
         }
-        boolean ran = tryRun();
+        call();
         at = 0;
         for (Part part : parts) {
-            answer(part, at, ran);
+            answer(part, at);
             at += part.rows.length;
         }
         parts.clear();
@@ -121,23 +121,44 @@ final class ExpertCalls {
         }
     }
 
-    private boolean tryRun() throws Exception {
+    private void call() throws Exception {
         try {
             model.run(input, results, waiting);
-            results.get(values, 0, waiting);
-            return true;
         } catch (OrtException e) {
             failures.failed(model, waiting, e);
-            return false;
+            callRowByRow();
+        }
+        results.get(values, 0, waiting);
+    }
+
+    /**
+     * Which rows fail must not depend on which were joined: each is run alone, NaN if it throws.
+     */
+    private void callRowByRow() {
+        DirectRows row = new DirectRows(1, d);
+        DirectRows result = new DirectRows(1, d);
+        byte[] bytes = new byte[d * Float.BYTES];
+        float[] failed = new float[d];
+        Arrays.fill(failed, Float.NaN);
+        for (int i = 0; i < waiting; i++) {
+            input.get(i, bytes, 0, 1);
+            row.put(bytes, 0, 0, 1);
+            try {
+                model.run(row, result, 1);
+                result.get(0, bytes, 0, 1);
+            } catch (OrtException e) {
+                Floats.put(failed, 0, bytes, 0, d);
+            }
+            results.put(bytes, 0, i, 1);
         }
     }
 
-    private void answer(Part part, int at, boolean ran) throws Exception {
+    private void answer(Part part, int at) throws Exception {
         int count = part.rows.length;
         byte[] outcomes = new byte[count];
         int executed = 0;
         for (int i = 0; i < count; i++) {
-            boolean usable = ran && Floats.allFinite(values, (at + i) * d, d);
+            boolean usable = Floats.allFinite(values, (at + i) * d, d);
             outcomes[i] = (usable ? Outcome.EXECUTED : Outcome.FAILED).code();
             executed += usable ? 1 : 0;
         }

@@ -1,5 +1,6 @@
 package io.flinkmoe.stream;
 
+import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
@@ -28,6 +29,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
     private transient DirectRows results;
     private transient String version;
     private transient int width;
+    private transient int hiddenSize;
 
     /**
      * @param maxRows the most tokens of a block
@@ -43,16 +45,23 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
         sessions = new BundleSessions(bundle.open());
         version = sessions.spec().version();
         width = sessions.spec().outputSize();
+        hiddenSize = sessions.spec().hiddenSize();
         if (sessions.spec().head() != null) {
             head = sessions.head();
-            input = new DirectRows(maxRows, sessions.spec().hiddenSize());
+            input = new DirectRows(maxRows, hiddenSize);
             results = new DirectRows(maxRows, width);
         }
     }
 
     @Override
-    public void processElement(StreamRecord<TokenBlock> element) throws Exception {
-        TokenBlock tokens = element.getValue();
+    public void processElement(StreamRecord<TokenBlock> element) throws OrtException {
+        // A block from a checkpoint can be larger than the batch size that is configured now.
+        for (TokenBlock tokens : element.getValue().slices(maxRows, hiddenSize)) {
+            score(tokens);
+        }
+    }
+
+    private void score(TokenBlock tokens) throws OrtException {
         float[] values = new float[tokens.rows() * width];
         if (head == null) {
             Floats.get(tokens.vectors(), 0, values, 0, values.length);

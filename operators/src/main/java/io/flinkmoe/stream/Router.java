@@ -58,6 +58,7 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
     private transient LayerRouter router;
     private transient int k;
     private transient Dispatcher dispatcher;
+    private transient boolean hasRouted;
     private transient ValueState<Long> nextBatch;
     private transient RememberedWatermark watermark;
     private transient WindowAccounts accounts;
@@ -102,15 +103,57 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
 
     @Override
     public void processElement(StreamRecord<TokenBlock> element) throws Exception {
-        TokenBlock tokens = element.getValue();
+        // A block from a checkpoint can be larger than the batch size that is configured now.
+        for (TokenBlock tokens : element.getValue().slices(maxRows, router.inputWidth())) {
+            routeReadable(tokens);
+        }
+    }
+
+    /**
+     * Routes a block. Where a model throws at it, as an encoder does at a category that it does not
+     * know, the block is halved until the tokens stand alone that are to blame; they are rejected.
+     */
+    private void routeReadable(TokenBlock tokens) throws Exception {
+        LayerRouter.Routed routed;
         try {
-            route(tokens, router.route(tokens.vectors(), tokens.rows(), noise(tokens)));
+            routed = router.route(tokens.vectors(), tokens.rows(), noise(tokens));
         } catch (OrtException e) {
-            TokenBlock good = rejectUnreadable(tokens, e);
-            if (good.rows() > 0) {
-                route(good, router.route(good.vectors(), good.rows(), noise(good)));
+            if (tokens.rows() == 1) {
+                reject(tokens, e);
+            } else {
+                int half = (tokens.rows() + 1) / 2;
+                for (TokenBlock part : tokens.slices(half, router.inputWidth())) {
+                    routeReadable(part);
+                }
+            }
+            return;
+        }
+        hasRouted = true;
+        route(tokens, routed);
+    }
+
+    /** Rejects a token, unless the model has never run and throws at a row of zeros too. */
+    private void reject(TokenBlock alone, OrtException cause) throws FlinkException {
+        if (!hasRouted) {
+            try {
+                router.route(new byte[alone.vectors().length], 1);
+            } catch (OrtException e) {
+                throw new FlinkException(
+                        "layer %d (model version %s): encoder, norm, router or a shared expert fails on every input: %s"
+                                .formatted(layer, sessions.spec().version(), e.getMessage()),
+                        e);
             }
         }
+        Token token =
+                new Token(
+                        alone.streams()[0],
+                        alone.positions()[0],
+                        alone.timestamps()[0],
+                        Floats.toFloats(alone.vectors()));
+        String reason =
+                "the model cannot read position %d of stream %s: %s"
+                        .formatted(token.position(), token.stream(), cause.getMessage());
+        output.collect(DeadLetter.OUTPUT, new StreamRecord<>(DeadLetter.of(token, reason)));
     }
 
     /** Draws seeded by each token, so that a replay draws the same; null without noise. */
@@ -148,45 +191,6 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
         if (emitLogits) {
             emitLogits(tokens, routed.logits());
         }
-    }
-
-    /**
-     * Takes the tokens out of a block that a model throws at when they come alone, as an encoder
-     * does at a category that it does not know. If it throws at a row of zeros too, the model is
-     * broken, not the input, and the job fails.
-     */
-    private TokenBlock rejectUnreadable(TokenBlock tokens, OrtException cause) throws Exception {
-        int width = router.inputWidth();
-        try {
-            router.route(new byte[width * Float.BYTES], 1);
-        } catch (OrtException e) {
-            throw new FlinkException(
-                    "layer %d (model version %s): encoder, norm, router or a shared expert fails on every input: %s"
-                            .formatted(layer, sessions.spec().version(), e.getMessage()),
-                    e);
-        }
-        int[] good = new int[tokens.rows()];
-        int count = 0;
-        for (int row = 0; row < tokens.rows(); row++) {
-            TokenBlock alone = tokens.select(new int[] {row}, width);
-            try {
-                router.route(alone.vectors(), 1);
-                good[count++] = row;
-            } catch (OrtException e) {
-                Token token =
-                        new Token(
-                                tokens.streams()[row],
-                                tokens.positions()[row],
-                                tokens.timestamps()[row],
-                                Floats.toFloats(alone.vectors()));
-                String reason =
-                        "the model cannot read position %d of stream %s: %s"
-                                .formatted(token.position(), token.stream(), e.getMessage());
-                output.collect(DeadLetter.OUTPUT, new StreamRecord<>(DeadLetter.of(token, reason)));
-            }
-        }
-        LOG.warn("{} of {} tokens rejected", tokens.rows() - count, tokens.rows(), cause);
-        return tokens.select(Arrays.copyOf(good, count), width);
     }
 
     /** Settles the choices that no expert is asked: of late tokens, unroutable ones, skipped. */

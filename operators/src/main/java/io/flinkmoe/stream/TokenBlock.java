@@ -2,6 +2,8 @@ package io.flinkmoe.stream;
 
 import io.flinkmoe.tensor.Floats;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
@@ -49,6 +51,22 @@ public record TokenBlock(
             Floats.copyRow(vectors, rows[i], selected, i, width);
         }
         return select(rows, selected);
+    }
+
+    /** The tokens in blocks of at most {@code maxRows}, in order. */
+    List<TokenBlock> slices(int maxRows, int width) {
+        if (rows() <= maxRows) {
+            return List.of(this);
+        }
+        List<TokenBlock> slices = new ArrayList<>();
+        for (int from = 0; from < rows(); from += maxRows) {
+            int[] rows = new int[Math.min(maxRows, rows() - from)];
+            for (int i = 0; i < rows.length; i++) {
+                rows[i] = from + i;
+            }
+            slices.add(select(rows, width));
+        }
+        return slices;
     }
 
     /** Some of the tokens, with vectors given for just these. */

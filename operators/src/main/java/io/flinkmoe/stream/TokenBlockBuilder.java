@@ -8,6 +8,9 @@ final class TokenBlockBuilder {
 
     private static final Choices[] NO_LAYERS = {};
 
+    /** Most lanes of most jobs are quiet; a block's room is not taken before it is needed. */
+    private static final int FIRST_ROWS = 16;
+
     private final int lane;
     private final int capacity;
     private final int width;
@@ -21,10 +24,13 @@ final class TokenBlockBuilder {
         this.lane = lane;
         this.capacity = capacity;
         this.width = width;
-        allocate();
+        allocate(Math.min(capacity, FIRST_ROWS));
     }
 
     void add(Token token) {
+        if (rows == streams.length) {
+            grow(Math.min(capacity, 2 * rows));
+        }
         streams[rows] = token.stream();
         positions[rows] = token.position();
         timestamps[rows] = token.timestamp();
@@ -45,7 +51,7 @@ final class TokenBlockBuilder {
         TokenBlock block;
         if (isFull()) {
             block = new TokenBlock(lane, streams, positions, timestamps, vectors, NO_LAYERS);
-            allocate();
+            allocate(capacity); // A lane that has filled one block will fill the next.
         } else {
             block =
                     new TokenBlock(
@@ -60,10 +66,17 @@ final class TokenBlockBuilder {
         return block;
     }
 
-    private void allocate() {
-        streams = new String[capacity];
-        positions = new long[capacity];
-        timestamps = new long[capacity];
-        vectors = new byte[capacity * width * Float.BYTES];
+    private void allocate(int room) {
+        streams = new String[room];
+        positions = new long[room];
+        timestamps = new long[room];
+        vectors = new byte[room * width * Float.BYTES];
+    }
+
+    private void grow(int room) {
+        streams = Arrays.copyOf(streams, room);
+        positions = Arrays.copyOf(positions, room);
+        timestamps = Arrays.copyOf(timestamps, room);
+        vectors = Arrays.copyOf(vectors, room * width * Float.BYTES);
     }
 }

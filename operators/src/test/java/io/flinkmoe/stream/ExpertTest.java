@@ -181,6 +181,18 @@ class ExpertTest {
     }
 
     @Test
+    void failsOnlyTheRowsToBlameWhateverTheyWereJoinedWith() throws Exception {
+        use(TinyBundle.write(directory.resolve("strict"), N, 2, 1, e -> TinyBundle.strict(N)));
+        try (var harness = open(null, MoeOptions.OnError.RESIDUAL)) {
+            send(harness, block(1, 0, new int[] {0, N, 2}, 0, 0, 0));
+            assertThat(outcomes(harness))
+                    .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);
+            assertThat(Floats.toFloats(harness.extractOutputValues().get(0).vectors()))
+                    .containsExactly(0, 0, 0, 0, 2, 2, 2, 2);
+        }
+    }
+
+    @Test
     void marksRowsFailedWhoseOutputIsNotFinite() throws Exception {
         use(
                 TinyBundle.write(

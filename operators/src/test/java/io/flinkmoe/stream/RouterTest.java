@@ -1,6 +1,7 @@
 package io.flinkmoe.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
@@ -9,6 +10,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
@@ -26,6 +28,7 @@ class RouterTest {
     private static final EvenKeys LANES = new EvenKeys(4);
     private static final TumblingWindows MINUTE = new TumblingWindows(60_000);
     private static final int N = 4;
+    private static final int MAX_ROWS = 16;
 
     @TempDir private static Path directory;
     private static LocalBundle bundle;
@@ -147,11 +150,25 @@ class RouterTest {
         try (var harness = restore(location, null, 1, 0, null)) {
             float[] unknown = {N, 0, 0, 0};
             send(harness, block(0, new long[] {1, 2, 3}, row(1), unknown, row(2)));
-            assertThat(residuals(harness).get(0).tokens().timestamps()).containsExactly(1, 3);
+            assertThat(residuals(harness))
+                    .extracting(ResidualBlock::batch, block -> block.tokens().timestamps()[0])
+                    .containsExactly(tuple(0L, 1L), tuple(1L, 3L));
             assertThat(harness.getSideOutput(DeadLetter.OUTPUT))
                     .extracting(record -> record.getValue().reason())
                     .singleElement(InstanceOfAssertFactories.STRING)
                     .contains("position 0 of stream s");
+        }
+    }
+
+    @Test
+    void routesABlockThatIsLargerThanItsBuffersInParts() throws Exception {
+        try (var harness = open(null, 1, 0)) {
+            float[][] rows = new float[MAX_ROWS + 1][];
+            Arrays.fill(rows, row());
+            send(harness, block(0, new long[MAX_ROWS + 1], rows));
+            assertThat(residuals(harness))
+                    .extracting(block -> block.tokens().rows())
+                    .containsExactly(MAX_ROWS, 1);
         }
     }
 
@@ -210,7 +227,7 @@ class RouterTest {
                     throws Exception {
         var harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
-                        new Router(location, 0, 16, LANES, windows, false),
+                        new Router(location, 0, MAX_ROWS, LANES, windows, false),
                         (TokenBlock block) -> LANES.keyOf(block.lane()),
                         Types.INT,
                         LANES.maxParallelism(),

@@ -30,20 +30,28 @@ public final class TinyBundle {
 
     /** A bundle whose encoder throws at a token whose first value is no category 0..N-1. */
     public static Bundle writeWithStrictEncoder(Path directory, int numExperts, int topK) {
-        float[] table = new float[numExperts];
-        byte[] encoder =
-                new OnnxGraph("strict")
-                        .input("features", numExperts)
-                        .output("hidden", numExperts)
-                        .weights("table", table, numExperts, 1)
-                        .weights("first_column", firstColumn(numExperts), numExperts, 1)
-                        .node("MatMul", "category", List.of("features", "first_column"))
-                        .node("Cast", "id", List.of("category"), Map.of("to", 7))
-                        .node("Squeeze", "ids", List.of("id"))
-                        .node("Gather", "embedded", List.of("table", "ids"))
-                        .node("Add", "hidden", List.of("features", "embedded"))
-                        .toBytes();
-        return write(directory, numExperts, topK, 1, encoder, e -> scaling(numExperts, e + 1f));
+        return write(
+                directory,
+                numExperts,
+                topK,
+                1,
+                strict(numExperts),
+                e -> scaling(numExperts, e + 1f));
+    }
+
+    /** A model that answers with x, and throws if a row's first value is no category 0..d-1. */
+    public static byte[] strict(int d) {
+        return new OnnxGraph("strict")
+                .input("features", d)
+                .output("hidden", d)
+                .weights("table", new float[d], d, 1)
+                .weights("first_column", firstColumn(d), d, 1)
+                .node("MatMul", "category", List.of("features", "first_column"))
+                .node("Cast", "id", List.of("category"), Map.of("to", 7))
+                .node("Squeeze", "ids", List.of("id"))
+                .node("Gather", "embedded", List.of("table", "ids"))
+                .node("Add", "hidden", List.of("features", "embedded"))
+                .toBytes();
     }
 
     private static float[] firstColumn(int n) {
@@ -119,7 +127,7 @@ public final class TinyBundle {
                 .toBytes();
     }
 
-    /** An expert that opens, and throws on any call of more than one row. */
+    /** An expert that opens, and throws on any call. */
     public static byte[] failing(int d) {
         return new OnnxGraph("failing")
                 .input("hidden", d)
