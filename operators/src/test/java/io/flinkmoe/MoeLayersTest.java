@@ -21,6 +21,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.core.execution.CheckpointingMode;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
@@ -100,6 +101,18 @@ class MoeLayersTest {
         assertThatThrownBy(() -> layers.score(tokens(env)))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessageContaining("BATCH");
+    }
+
+    @Test
+    void refusesCheckpointsThatAreNotExactlyOnce() throws Exception {
+        StreamExecutionEnvironment env =
+                StreamExecutionEnvironment.getExecutionEnvironment(options);
+        env.enableCheckpointing(1_000, CheckpointingMode.AT_LEAST_ONCE);
+        MoeLayers layers = MoeLayers.of(options);
+        assertThatThrownBy(() -> layers.score(tokens(env)))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageStartingWith(
+                        "execution.checkpointing.mode is AT_LEAST_ONCE; allowed: EXACTLY_ONCE");
     }
 
     @Test

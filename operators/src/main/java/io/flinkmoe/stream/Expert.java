@@ -8,6 +8,7 @@ import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
 import java.time.Duration;
 import java.util.Arrays;
+import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
@@ -67,6 +68,12 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         this.lingerMillis = linger.toMillis();
         this.capacity = capacity;
         this.onError = onError;
+    }
+
+    @Override
+    public void initializeState(StateInitializationContext context) throws Exception {
+        super.initializeState(context);
+        FixedCount.keep(context, "the number of experts of layer " + layer, expertKeys.count());
     }
 
     @Override

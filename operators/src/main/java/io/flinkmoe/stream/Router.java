@@ -12,6 +12,7 @@ import java.util.Arrays;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
@@ -83,6 +84,12 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
         this.laneKeys = laneKeys;
         this.windows = windows;
         this.emitLogits = emitLogits;
+    }
+
+    @Override
+    public void initializeState(StateInitializationContext context) throws Exception {
+        super.initializeState(context);
+        FixedCount.keep(context, MoeOptions.LANES.key(), laneKeys.count());
     }
 
     @Override

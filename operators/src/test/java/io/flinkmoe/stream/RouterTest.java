@@ -1,6 +1,7 @@
 package io.flinkmoe.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
 import io.flinkmoe.capacity.Outcome;
@@ -90,6 +91,26 @@ class RouterTest {
                     .extracting(ResidualBlock::batch)
                     .containsExactly(2L, 3L, 0L);
         }
+    }
+
+    @Test
+    void refusesStateOfAnotherNumberOfLanes() throws Exception {
+        OperatorSubtaskState state;
+        try (var harness = open(null, 1, 0)) {
+            send(harness, token(0));
+            state = harness.snapshot(1, 1);
+        }
+        EvenKeys other = new EvenKeys(8);
+        var harness =
+                new KeyedOneInputStreamOperatorTestHarness<>(
+                        new Router(bundle, 0, MAX_ROWS, other, null, false),
+                        (TokenBlock block) -> other.keyOf(block.lane()),
+                        Types.INT,
+                        other.maxParallelism(),
+                        1,
+                        0);
+        assertThatThrownBy(() -> harness.initializeState(state))
+                .hasMessageContaining("moe.lanes is 8, but the checkpoint was written with 4");
     }
 
     @Test
