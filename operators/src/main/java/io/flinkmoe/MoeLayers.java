@@ -3,13 +3,14 @@ package io.flinkmoe;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.stream.Arrival;
 import io.flinkmoe.stream.Combine;
 import io.flinkmoe.stream.ContributionBlock;
 import io.flinkmoe.stream.DeadLetter;
-import io.flinkmoe.stream.DispatchBlock;
 import io.flinkmoe.stream.EvenKeys;
 import io.flinkmoe.stream.Expert;
+import io.flinkmoe.stream.ExpertInput;
 import io.flinkmoe.stream.Head;
 import io.flinkmoe.stream.Ingest;
 import io.flinkmoe.stream.LocalBundle;
@@ -87,10 +88,14 @@ public final class MoeLayers {
                                                 "%s is not set; give the directory of a model bundle"
                                                         .formatted(MoeOptions.BUNDLE.key())));
         Bundle bundle = new LocalBundle(location, null).open();
+        MoeSettings settings = MoeSettings.of(options);
+        if (settings.capacity() != null && settings.capacity().renormalize()) {
+            refuseFactorsAfterNormalisation(bundle.spec());
+        }
         return new MoeLayers(
                 new LocalBundle(location, bundle.spec().version()),
                 bundle.spec(),
-                MoeSettings.of(options),
+                settings,
                 "moe",
                 false);
     }
@@ -139,7 +144,7 @@ public final class MoeLayers {
         List<SingleOutputStreamOperator<?>> routers = new ArrayList<>();
         SingleOutputStreamOperator<TokenBlock> tokens = ingest;
         for (int layer = 0; layer < spec.layers().size(); layer++) {
-            SingleOutputStreamOperator<DispatchBlock> router = router(tokens, layer);
+            SingleOutputStreamOperator<ExpertInput> router = router(tokens, layer);
             SingleOutputStreamOperator<ContributionBlock> expert = expert(router, layer);
             tokens = combine(router, expert, layer);
             counting.addAll(List.of(router, expert, tokens));
@@ -160,20 +165,20 @@ public final class MoeLayers {
                 .setParallelism(arrivals.getParallelism());
     }
 
-    private SingleOutputStreamOperator<DispatchBlock> router(
+    private SingleOutputStreamOperator<ExpertInput> router(
             DataStream<TokenBlock> tokens, int layer) {
         EvenKeys keys = laneKeys();
         Router router =
-                new Router(bundle, layer, blockRows(), keys, settings.windows(), routerLogits);
+                new Router(bundle, layer, blockRows(), keys, settings.capacity(), routerLogits);
         return spread(
                 keys,
                 0,
                 tokens.keyBy(block -> keys.keyOf(block.lane()), Types.INT)
-                        .transform(name + "-router-" + layer, StreamTypes.DISPATCH_BLOCK, router));
+                        .transform(name + "-router-" + layer, StreamTypes.EXPERT_INPUT, router));
     }
 
     private SingleOutputStreamOperator<ContributionBlock> expert(
-            DataStream<DispatchBlock> dispatched, int layer) {
+            DataStream<ExpertInput> dispatched, int layer) {
         EvenKeys keys = new EvenKeys(spec.layers().get(layer).routing().numExperts());
         Expert expert =
                 new Expert(
@@ -188,17 +193,17 @@ public final class MoeLayers {
                 keys,
                 settings.expertParallelism(),
                 dispatched
-                        .keyBy(block -> keys.keyOf(block.expert()), Types.INT)
+                        .keyBy(input -> keys.keyOf(input.expert()), Types.INT)
                         .transform(
                                 name + "-expert-" + layer, StreamTypes.CONTRIBUTION_BLOCK, expert));
     }
 
     private SingleOutputStreamOperator<TokenBlock> combine(
-            SingleOutputStreamOperator<DispatchBlock> router,
+            SingleOutputStreamOperator<ExpertInput> router,
             DataStream<ContributionBlock> contributions,
             int layer) {
         EvenKeys keys = laneKeys();
-        Combine combine = new Combine(layer, spec.hiddenSize(), keys, settings.windows());
+        Combine combine = new Combine(layer, spec.hiddenSize(), keys, settings.capacity());
         return spread(
                 keys,
                 0,
@@ -244,6 +249,25 @@ public final class MoeLayers {
     private static <T> SingleOutputStreamOperator<T> identified(
             SingleOutputStreamOperator<T> operator) {
         return operator.uid(operator.getName());
+    }
+
+    /** Weights that are divided by their sum lose what the router had multiplied them by. */
+    private static void refuseFactorsAfterNormalisation(BundleSpec spec) {
+        for (int layer = 0; layer < spec.layers().size(); layer++) {
+            LayerSpec layerSpec = spec.layers().get(layer);
+            Float scaling = layerSpec.routing().routedScalingFactor();
+            boolean scales = scaling != null && scaling != 1;
+            if (scales || layerSpec.expertScale() != null) {
+                throw new IllegalConfigurationException(
+                        "%s is survivors, but layer %d of the model has %s, which would be lost; allowed: none"
+                                .formatted(
+                                        MoeOptions.CAPACITY_RENORMALIZE.key(),
+                                        layer,
+                                        scales
+                                                ? "routed_scaling_factor " + scaling
+                                                : "an expert_scale"));
+            }
+        }
     }
 
     private static void refuseBatchMode(StreamExecutionEnvironment env) {

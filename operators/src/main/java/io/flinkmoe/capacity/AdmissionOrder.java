@@ -1,18 +1,18 @@
 package io.flinkmoe.capacity;
 
 import java.util.Comparator;
-import java.util.function.IntToDoubleFunction;
-import java.util.stream.IntStream;
+import java.util.Locale;
 
 /**
- * The order in which the choices of a window's T tokens ask their experts for room. Token {@code t}
- * is the one at index {@code t}; equal keys: the lowest token index first, then the lowest rank.
+ * The order in which the choices of a window's T tokens ask their experts for room. Those that are
+ * equal here follow the order of the tokens (lowest token index, in a stream lowest timestamp,
+ * stream, position), then the lowest rank: sort stably, or compare these next.
  *
  * <p>{@link #GATE_SCORE} over uniform draws instead of scores is DeepSpeed's random token
  * selection; over equal scores it visits token by token, ranks mixed: the {@code position} of
  * Megatron.
  */
-public enum AdmissionOrder {
+public enum AdmissionOrder implements Comparator<Candidate> {
     /**
      * All first choices in order of the tokens, then all second choices, ...: Mesh TensorFlow,
      * Lingvo, DeepSpeed top-2, NLLB, Flaxformer, OpenMoE.
@@ -29,37 +29,26 @@ public enum AdmissionOrder {
      */
     GATE_SCORE;
 
-    /**
-     * The choices in this order, as indices {@code t·k + rank}.
-     *
-     * @param scores [T, k]; not read by POSITION
-     * @return [T·k]
-     */
-    int[] choices(float[] scores, int tokens, int topK) {
+    /** Negative if {@code a} asks before {@code b}, 0 if the order of the tokens decides. */
+    @Override
+    public int compare(Candidate a, Candidate b) {
         if (this == GATE_SCORE) {
-            return descending(tokens * topK, choice -> scores[choice]);
+            return descending(a.score(), b.score());
         }
-        int[] visited =
-                this == POSITION
-                        ? IntStream.range(0, tokens).toArray()
-                        : descending(tokens, token -> scores[token * topK]);
-        int[] choices = new int[tokens * topK];
-        int next = 0;
-        for (int rank = 0; rank < topK; rank++) {
-            for (int token : visited) {
-                choices[next++] = token * topK + rank;
-            }
+        if (a.rank() != b.rank() || this == POSITION) {
+            return Integer.compare(a.rank(), b.rank());
         }
-        return choices;
+        return descending(a.topScore(), b.topScore());
     }
 
-    /** 0 to count-1 by descending key; the sort is stable. */
-    private static int[] descending(int count, IntToDoubleFunction key) {
-        // Subtraction from 0 makes one zero of both.
-        return IntStream.range(0, count)
-                .boxed()
-                .sorted(Comparator.comparingDouble(i -> 0.0 - key.applyAsDouble(i)))
-                .mapToInt(Integer::intValue)
-                .toArray();
+    /** Subtraction from 0 makes one zero of both. */
+    private static int descending(float a, float b) {
+        return Double.compare(0.0 - a, 0.0 - b);
+    }
+
+    /** As options write it: token-priority. */
+    @Override
+    public String toString() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 }

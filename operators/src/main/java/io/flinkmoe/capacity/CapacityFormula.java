@@ -1,6 +1,7 @@
 package io.flinkmoe.capacity;
 
 import java.io.Serializable;
+import java.util.Locale;
 
 /**
  * C, the tokens of a window that one expert runs, out of T tokens in the window, N experts and k
@@ -47,7 +48,13 @@ public record CapacityFormula(
         /** ⌊[CF·T]·κ / N⌋. */
         ROUNDED_PRODUCT,
         /** [CF·T·κ]: a fraction of the window for each expert. */
-        FRACTION_OF_WINDOW
+        FRACTION_OF_WINDOW;
+
+        /** As options write it: quotient-float32. */
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
+        }
     }
 
     /** How a share becomes a whole number. */
@@ -63,6 +70,12 @@ public record CapacityFormula(
                 case CEIL -> Math.ceil(value);
                 case HALF_EVEN -> Math.rint(value);
             };
+        }
+
+        /** As options write it: half-even. */
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT).replace('_', '-');
         }
     }
 
@@ -82,6 +95,11 @@ public record CapacityFormula(
             throw new IllegalArgumentException(
                     "capacity is a multiple of %d; allowed: 1 or more".formatted(multipleOf));
         }
+    }
+
+    /** Whether C is the same for every window, whatever T. */
+    public boolean isFixed() {
+        return factor == 0;
     }
 
     /**

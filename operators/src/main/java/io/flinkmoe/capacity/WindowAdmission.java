@@ -1,6 +1,8 @@
 package io.flinkmoe.capacity;
 
 import java.util.Arrays;
+import java.util.Comparator;
+import java.util.stream.IntStream;
 
 /**
  * Which choices of a window are executed when each expert has room for C: the batch rule.
@@ -74,7 +76,7 @@ public record WindowAdmission(
         int[] slot = new int[topKIndices.length];
         Arrays.fill(slot, -1);
 
-        for (int choice : order.choices(scores, topKIndices.length / topK, topK)) {
+        for (int choice : choicesInOrder(scores, topKIndices.length, topK, order)) {
             int expert = topKIndices[choice];
             if (expert < 0) {
                 continue;
@@ -96,5 +98,23 @@ public record WindowAdmission(
         int[] admitted = new int[used.length];
         Arrays.setAll(admitted, expert -> used[expert] - usedBefore[expert]);
         return new WindowAdmission(executed, slot, requested, admitted);
+    }
+
+    /** The choices {@code t·k + rank} in the order in which they ask; the sort is stable. */
+    private static int[] choicesInOrder(
+            float[] scores, int choices, int topK, AdmissionOrder order) {
+        Candidate[] candidates = new Candidate[choices];
+        for (int choice = 0; choice < choices; choice++) {
+            int rank = choice % topK;
+            candidates[choice] =
+                    order == AdmissionOrder.POSITION
+                            ? new Candidate(rank, 0, 0)
+                            : new Candidate(rank, scores[choice - rank], scores[choice]);
+        }
+        return IntStream.range(0, choices)
+                .boxed()
+                .sorted(Comparator.comparing(choice -> candidates[choice], order))
+                .mapToInt(Integer::intValue)
+                .toArray();
     }
 }

@@ -8,6 +8,8 @@ import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.routing.RouterNoise;
 import io.flinkmoe.routing.RoutingConfig;
+import io.flinkmoe.routing.Scores;
+import io.flinkmoe.routing.ScoringFunc;
 import io.flinkmoe.routing.TopKRouter;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
@@ -215,6 +217,7 @@ public final class LayerRouter {
     public static final class Routed {
         private final int numExperts;
         private final int topK;
+        private final ScoringFunc scoringFunc;
         private final float[] logits;
         private final int[] experts;
         private final float[] weights;
@@ -225,6 +228,7 @@ public final class LayerRouter {
         private Routed(RoutingConfig routing, int maxRows) {
             this.numExperts = routing.numExperts();
             this.topK = routing.numExpertsPerTok();
+            this.scoringFunc = routing.scoringFunc();
             this.logits = new float[maxRows * numExperts];
             this.experts = new int[maxRows * routing.numExpertsPerTok()];
             this.weights = new float[maxRows * routing.numExpertsPerTok()];
@@ -244,6 +248,17 @@ public final class LayerRouter {
         /** Their weights [T, k]. */
         public float[] weights() {
             return weights;
+        }
+
+        /** What the choices of the first T tokens score, neither normalised nor scaled [T, k]. */
+        public float[] scores(int tokens) {
+            float[] all =
+                    Scores.of(scoringFunc, Arrays.copyOf(logits, tokens * numExperts), numExperts);
+            float[] chosen = new float[tokens * topK];
+            for (int choice = 0; choice < chosen.length; choice++) {
+                chosen[choice] = all[choice / topK * numExperts + experts[choice]];
+            }
+            return chosen;
         }
 
         /** Whether random_second noise left a choice out: no expert is asked, its weight is 0. */

@@ -1,7 +1,7 @@
 package io.flinkmoe.stream;
 
+import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.TumblingWindows;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -44,7 +44,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private final int layer;
     private final int d;
     private final EvenKeys laneKeys;
-    private final TumblingWindows windows;
+    private final Capacity capacity;
 
     private transient Map<Integer, LaneProgress> lanes;
     private transient ValueState<Long> nextBatch;
@@ -57,27 +57,33 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
      * @param layer the MoE layer, counted from 0
      * @param d the width of a vector
      * @param laneKeys the keys of the lanes
-     * @param windows the windows that capacity is counted in, or null
+     * @param capacity what the experts have room for, or null: dropless
      */
-    public Combine(int layer, int d, EvenKeys laneKeys, TumblingWindows windows) {
+    public Combine(int layer, int d, EvenKeys laneKeys, Capacity capacity) {
         this.layer = layer;
         this.d = d;
         this.laneKeys = laneKeys;
-        this.windows = windows;
+        this.capacity = capacity;
     }
 
     @Override
     public void open() throws Exception {
         super.open();
-        sum = new GateWeightedSum(d);
+        sum = new GateWeightedSum(d, capacity != null && capacity.renormalize());
         lanes = new HashMap<>();
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
-        if (windows != null) {
+        if (capacity != null) {
             accounts =
                     new WindowAccounts(
-                            this, output, windows, laneKeys, layer, WindowSummary.Source.COMBINE);
+                            this,
+                            output,
+                            capacity.windows(),
+                            laneKeys,
+                            layer,
+                            WindowSummary.Source.COMBINE,
+                            (lane, windowStart) -> {});
         }
         restoreIndex();
     }

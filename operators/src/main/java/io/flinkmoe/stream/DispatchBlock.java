@@ -1,5 +1,6 @@
 package io.flinkmoe.stream;
 
+import io.flinkmoe.tensor.Floats;
 import java.io.IOException;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
@@ -14,14 +15,50 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param batch the lane's batch number
  * @param choices [R], which choices of the batch these are: token row * k + rank
  * @param timestamps [R], event time, milliseconds since the epoch
+ * @param priorities what prioritized admission goes by, else {@link Priorities#NONE}
  * @param vectors [R, d] float32, little endian
  */
 public record DispatchBlock(
-        int expert, int lane, long batch, int[] choices, long[] timestamps, byte[] vectors) {
+        int expert,
+        int lane,
+        long batch,
+        int[] choices,
+        long[] timestamps,
+        Priorities priorities,
+        byte[] vectors)
+        implements ExpertInput {
 
     /** R. */
     public int rows() {
         return choices.length;
+    }
+
+    /**
+     * Some rows of a block that has priorities.
+     *
+     * @param rows the rows wanted, ascending
+     */
+    DispatchBlock select(int[] rows) {
+        if (rows.length == rows()) {
+            return this;
+        }
+        int width = vectors.length / rows() / Float.BYTES;
+        int[] theirChoices = new int[rows.length];
+        long[] theirTimestamps = new long[rows.length];
+        byte[] theirVectors = new byte[rows.length * width * Float.BYTES];
+        for (int i = 0; i < rows.length; i++) {
+            theirChoices[i] = choices[rows[i]];
+            theirTimestamps[i] = timestamps[rows[i]];
+            Floats.copyRow(vectors, rows[i], theirVectors, i, width);
+        }
+        return new DispatchBlock(
+                expert,
+                lane,
+                batch,
+                theirChoices,
+                theirTimestamps,
+                priorities.select(rows),
+                theirVectors);
     }
 
     /** The wire form. */
@@ -35,6 +72,7 @@ public record DispatchBlock(
             out.writeLong(record.batch);
             Wire.writeInts(record.choices, out);
             Wire.writeLongs(record.timestamps, out);
+            record.priorities.write(out);
             Wire.writeBytes(record.vectors, out);
         }
 
@@ -46,6 +84,7 @@ public record DispatchBlock(
                     in.readLong(),
                     Wire.readInts(in),
                     Wire.readLongs(in),
+                    Priorities.read(in),
                     Wire.readBytes(in));
         }
 

@@ -24,9 +24,11 @@ final class Dispatcher {
     /**
      * @param hidden what the experts see, [T, d]
      * @param choices whose PENDING ones are dispatched
+     * @param scores [T, k], what they score, if the experts are to order them; else null
      */
-    List<DispatchBlock> split(long batch, TokenBlock tokens, byte[] hidden, Choices choices) {
-        DispatchBlock[] blocks = allocate(batch, tokens.lane(), choices);
+    List<DispatchBlock> split(
+            long batch, TokenBlock tokens, byte[] hidden, Choices choices, float[] scores) {
+        DispatchBlock[] blocks = allocate(batch, tokens.lane(), choices, scores != null);
         Arrays.fill(rowsOfExpert, 0);
         for (int choice = 0; choice < choices.experts().length; choice++) {
             if (choices.outcomes()[choice] == Choices.PENDING) {
@@ -36,6 +38,16 @@ final class Dispatcher {
                 block.choices()[row] = choice;
                 block.timestamps()[row] = tokens.timestamps()[choice / k];
                 Floats.copyRow(hidden, choice / k, block.vectors(), row, d);
+                if (scores != null) {
+                    int token = choice / k;
+                    block.priorities()
+                            .set(
+                                    row,
+                                    tokens.streams()[token],
+                                    tokens.positions()[token],
+                                    scores[token * k],
+                                    scores[choice]);
+                }
             }
         }
         List<DispatchBlock> asked = new ArrayList<>();
@@ -47,7 +59,7 @@ final class Dispatcher {
         return asked;
     }
 
-    private DispatchBlock[] allocate(long batch, int lane, Choices choices) {
+    private DispatchBlock[] allocate(long batch, int lane, Choices choices, boolean prioritized) {
         Arrays.fill(rowsOfExpert, 0);
         for (int choice = 0; choice < choices.experts().length; choice++) {
             if (choices.outcomes()[choice] == Choices.PENDING) {
@@ -65,6 +77,7 @@ final class Dispatcher {
                                 batch,
                                 new int[rows],
                                 new long[rows],
+                                prioritized ? Priorities.ofRows(rows) : Priorities.NONE,
                                 new byte[rows * d * Float.BYTES]);
             }
         }

@@ -22,11 +22,13 @@ import org.apache.flink.util.FlinkException;
  * <p>Rows are judged when they come: late (their window is closed), turned away (the window's
  * capacity is used up), or admitted; the first two are answered at once. Admitted rows of several
  * blocks are joined until they fill a call, the oldest has waited for the linger, a barrier or the
- * close of a window comes, or the input ends. State per expert: the accounts of its open windows,
- * which hold the capacity used, and the watermark.
+ * close of a window comes, or the input ends. Where admission is prioritized, rows that are not
+ * late wait in a {@link WindowQueue} for the close of their window instead; then all are answered
+ * at once. State per expert: the accounts of its open windows, which hold the capacity used, what
+ * waits for their close, and the watermark.
  */
 public final class Expert extends AbstractStreamOperator<ContributionBlock>
-        implements OneInputStreamOperator<DispatchBlock, ContributionBlock> {
+        implements OneInputStreamOperator<ExpertInput, ContributionBlock> {
 
     private static final long serialVersionUID = 1L;
     private static final byte[] NO_VECTORS = {};
@@ -44,6 +46,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private transient boolean timerSet;
     private transient RememberedWatermark watermark;
     private transient WindowAccounts accounts;
+    private transient WindowQueue queue;
 
     /**
      * @param layer the MoE layer, counted from 0
@@ -88,9 +91,14 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                             capacity.windows(),
                             expertKeys,
                             layer,
-                            WindowSummary.Source.EXPERT);
+                            WindowSummary.Source.EXPERT,
+                            this::closeWindow);
         }
         sessions = new BundleSessions(bundle.open());
+        if (capacity != null && capacity.isPrioritized()) {
+            int k = sessions.spec().layers().get(layer).routing().numExpertsPerTok();
+            queue = new WindowQueue(this, capacity, accounts, expertKeys.count(), k);
+        }
         int d = sessions.spec().hiddenSize();
         DirectRows input = new DirectRows(batchSize, d);
         DirectRows results = new DirectRows(batchSize, d);
@@ -111,16 +119,28 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     }
 
     @Override
-    public void processElement(StreamRecord<DispatchBlock> element) throws Exception {
-        DispatchBlock block = element.getValue();
+    public void processElement(StreamRecord<ExpertInput> element) throws Exception {
+        if (element.getValue() instanceof WindowTokens count) {
+            queue.addTokens(count.windowStart(), count.tokens());
+            return;
+        }
+        DispatchBlock block = (DispatchBlock) element.getValue();
+        int[] admitted = admit(block);
+        if (queue != null) {
+            queue.hold(block, admitted);
+            return;
+        }
         ExpertCalls expert = calls[block.expert()];
-        expert.add(block, admit(block));
+        expert.add(block, admitted);
         if (expert.waiting() > 0) {
             startLinger();
         }
     }
 
-    /** Admits rows while their window has room, in order, and answers the others. */
+    /**
+     * Admits rows while their window has room, in order, and answers the others. Prioritized, only
+     * late ones are answered: the others are counted when their window closes.
+     */
     private int[] admit(DispatchBlock block) throws Exception {
         int[] admitted = new int[block.rows()];
         if (capacity == null) {
@@ -137,10 +157,12 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             Outcome outcome = Outcome.EXECUTED;
             if (capacity.windows().isClosed(timestamp, now)) {
                 outcome = Outcome.LATE;
-            } else if (!capacity.hasRoom(accounts.at(timestamp))) {
+            } else if (queue == null && !capacity.hasRoom(accounts.at(timestamp))) {
                 outcome = Outcome.OVERFLOWED;
             }
-            accounts.count(timestamp, outcome, 1);
+            if (queue == null || outcome == Outcome.LATE) {
+                accounts.count(timestamp, outcome, 1);
+            }
             if (outcome == Outcome.EXECUTED) {
                 admitted[admittedRows++] = row;
             } else {
@@ -157,6 +179,25 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                     NO_VECTORS);
         }
         return Arrays.copyOf(admitted, admittedRows);
+    }
+
+    /** Runs what finds room among the rows that waited for the close, and answers the others. */
+    private void closeWindow(int expert, long windowStart) throws Exception {
+        if (queue == null) {
+            return;
+        }
+        for (WindowQueue.Decision decision : queue.close(windowStart)) {
+            int[] refused = decision.refused();
+            accounts.count(windowStart, Outcome.EXECUTED, decision.admitted().length);
+            accounts.count(windowStart, Outcome.OVERFLOWED, refused.length);
+            if (refused.length > 0) {
+                byte[] outcomes = new byte[refused.length];
+                Arrays.fill(outcomes, Outcome.OVERFLOWED.code());
+                emit(decision.block(), refused, outcomes, NO_VECTORS);
+            }
+            calls[expert].add(decision.block(), decision.admitted());
+        }
+        calls[expert].run();
     }
 
     private void startLinger() {

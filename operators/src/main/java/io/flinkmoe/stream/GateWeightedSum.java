@@ -1,6 +1,7 @@
 package io.flinkmoe.stream;
 
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.Survivors;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
 
@@ -11,18 +12,25 @@ import java.util.Arrays;
  *   y_t = residual_t + sum over ranks j = 1..k, in this order, of weight_tj · output_tj
  * </pre>
  *
- * over the choices that were executed. The order is that of rank, never of arrival: floating-point
- * sums depend on it. Not for several threads; the scratch memory is reused.
+ * over the choices that were executed, with the weights of the router, or renormalised to {@link
+ * Survivors#SHARE_OF_SURVIVORS}. The order is that of rank, never of arrival: floating-point sums
+ * depend on it. Not for several threads; the scratch memory is reused.
  */
 final class GateWeightedSum {
 
     private final int d;
+    private final boolean renormalize;
     private float[] sums = {};
     private float[] outputs = {};
     private int[] outputOfChoice = {};
 
-    GateWeightedSum(int d) {
+    /**
+     * @param d the width of a vector
+     * @param renormalize whether the executed choices of a token share all its weight
+     */
+    GateWeightedSum(int d, boolean renormalize) {
         this.d = d;
+        this.renormalize = renormalize;
     }
 
     /**
@@ -38,7 +46,7 @@ final class GateWeightedSum {
         locate(contributions, outcomes);
 
         int k = residual.choices().k();
-        float[] weights = residual.choices().weights();
+        float[] weights = weights(residual.choices(), outcomes);
         sums = atLeast(sums, rows.length * d);
         for (int i = 0; i < rows.length; i++) {
             Floats.get(tokens.vectors(), rows[i] * d, sums, i * d, d);
@@ -61,6 +69,17 @@ final class GateWeightedSum {
                         tokens.vectors(),
                         layers)
                 .select(rows, vectors);
+    }
+
+    private float[] weights(Choices choices, byte[] outcomes) {
+        if (!renormalize) {
+            return choices.weights();
+        }
+        boolean[] executed = new boolean[outcomes.length];
+        for (int choice = 0; choice < executed.length; choice++) {
+            executed[choice] = outcomes[choice] == Outcome.EXECUTED.code();
+        }
+        return Survivors.SHARE_OF_SURVIVORS.weights(choices.weights(), executed, choices.k());
     }
 
     /** Gathers all outputs, and where the output of each choice is. */

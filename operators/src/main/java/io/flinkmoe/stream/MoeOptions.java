@@ -2,6 +2,9 @@ package io.flinkmoe.stream;
 
 import static org.apache.flink.configuration.ConfigOptions.key;
 
+import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.CapacityFormula;
 import java.time.Duration;
 import org.apache.flink.configuration.ConfigOption;
 
@@ -71,14 +74,102 @@ public final class MoeOptions {
                     .enumType(CapacityPolicy.class)
                     .defaultValue(CapacityPolicy.NONE)
                     .withDescription(
-                            "How many tokens of a window an expert runs: all (none), or at most"
-                                    + " moe.capacity.tokens (fixed), first come, first served.");
+                            "How many choices of a window an expert runs: all (none), at most"
+                                    + " moe.capacity.tokens (fixed), or a share of the window's"
+                                    + " tokens by moe.capacity.factor (factor).");
 
     public static final ConfigOption<Integer> CAPACITY_TOKENS =
             key("moe.capacity.tokens")
                     .intType()
                     .noDefaultValue()
-                    .withDescription("Tokens per expert and window under the policy 'fixed'.");
+                    .withDescription("Choices per expert and window under the policy 'fixed'.");
+
+    public static final ConfigOption<Admission> CAPACITY_ADMISSION =
+            key("moe.capacity.admission")
+                    .enumType(Admission.class)
+                    .defaultValue(Admission.FIRST_COME)
+                    .withDescription(
+                            "When it is decided who finds room: as tokens come (first-come), or when"
+                                    + " the window closes, by its content alone (prioritized)."
+                                    + " Prioritized admission holds a window's tokens in state.");
+
+    public static final ConfigOption<AdmissionOrder> CAPACITY_ORDER =
+            key("moe.capacity.order")
+                    .enumType(AdmissionOrder.class)
+                    .defaultValue(AdmissionOrder.POSITION)
+                    .withDescription(
+                            "Who comes first in prioritized admission: all first choices, then all"
+                                    + " second ones, in order of the tokens (position), or of their"
+                                    + " best scores (token-priority: batch-prioritized routing); or"
+                                    + " the highest score with the expert, ranks mixed (gate-score)."
+                                    + " Equals: by timestamp, stream, position.");
+
+    public static final ConfigOption<Double> CAPACITY_FACTOR =
+            key("moe.capacity.factor")
+                    .doubleType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "The capacity factor CF under the policy 'factor', for windows of T"
+                                    + " tokens that are not late, N experts and k choices per token:"
+                                    + " by default an expert runs ceil(T*k*CF/N) choices, so that 1"
+                                    + " is exactly enough for a balanced load. Needs prioritized"
+                                    + " admission.");
+
+    public static final ConfigOption<Boolean> CAPACITY_FACTOR_TIMES_K =
+            key("moe.capacity.factor-times-k")
+                    .booleanType()
+                    .defaultValue(true)
+                    .withDescription(
+                            "Whether the T*k choices share the room under the policy 'factor', or"
+                                    + " the T tokens (K is k or 1 below).");
+
+    public static final ConfigOption<CapacityFormula.Arithmetic> CAPACITY_ARITHMETIC =
+            key("moe.capacity.arithmetic")
+                    .enumType(CapacityFormula.Arithmetic.class)
+                    .defaultValue(CapacityFormula.Arithmetic.PRODUCT)
+                    .withDescription(
+                            "Order and precision of the operations under the policy 'factor', []"
+                                    + " being the rounding: [T*K*CF/N] (product), [(T*K/N)*CF]"
+                                    + " (quotient), [(T/N)*(K*CF)] in float32 (quotient-float32),"
+                                    + " [CF*ceil(T/N)]*K (ceiled-quotient), floor([CF*T]*K/N)"
+                                    + " (rounded-product), [CF*T*K] (fraction-of-window).");
+
+    public static final ConfigOption<CapacityFormula.Rounding> CAPACITY_ROUNDING =
+            key("moe.capacity.rounding")
+                    .enumType(CapacityFormula.Rounding.class)
+                    .defaultValue(CapacityFormula.Rounding.CEIL)
+                    .withDescription("How a share becomes a whole number; half-even: the nearest.");
+
+    public static final ConfigOption<Integer> CAPACITY_MINIMUM =
+            key("moe.capacity.minimum")
+                    .intType()
+                    .defaultValue(0)
+                    .withDescription("The least capacity under the policy 'factor'.");
+
+    public static final ConfigOption<Integer> CAPACITY_MULTIPLE_OF =
+            key("moe.capacity.multiple-of")
+                    .intType()
+                    .defaultValue(1)
+                    .withDescription(
+                            "Under the policy 'factor' the capacity is raised to a multiple of"
+                                    + " this.");
+
+    public static final ConfigOption<Boolean> CAPACITY_AT_MOST_TOKENS =
+            key("moe.capacity.at-most-tokens")
+                    .booleanType()
+                    .defaultValue(false)
+                    .withDescription(
+                            "Whether the share under the policy 'factor' is limited to the window's"
+                                    + " tokens, before minimum and multiple apply.");
+
+    public static final ConfigOption<Renormalize> CAPACITY_RENORMALIZE =
+            key("moe.capacity.renormalize")
+                    .enumType(Renormalize.class)
+                    .defaultValue(Renormalize.NONE)
+                    .withDescription(
+                            "Whether the executed choices of a token keep the router's weights"
+                                    + " (none), or divide them by their sum, so that they share all"
+                                    + " the weight (survivors: DeepSpeed top-k, NLLB, GShard).");
 
     public static final ConfigOption<Duration> CAPACITY_WINDOW_SIZE =
             key("moe.capacity.window.size")
@@ -97,6 +188,13 @@ public final class MoeOptions {
     /** How an expert's room in a window is set. */
     public enum CapacityPolicy {
         NONE,
-        FIXED
+        FIXED,
+        FACTOR
+    }
+
+    /** What becomes of the weights of a token that lost a choice. */
+    public enum Renormalize {
+        NONE,
+        SURVIVORS
     }
 }

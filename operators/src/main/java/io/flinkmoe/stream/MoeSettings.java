@@ -1,6 +1,8 @@
 package io.flinkmoe.stream;
 
+import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.TumblingWindows;
 import java.io.Serializable;
 import java.time.Duration;
@@ -18,7 +20,7 @@ import org.apache.flink.configuration.ReadableConfig;
  * @param expertBatchLinger how long a row waits for its call
  * @param expertParallelism subtasks of the experts; 0 for the job's parallelism
  * @param onError what an expert's run that throws does
- * @param capacity C per expert and window, or null: dropless
+ * @param capacity what experts have room for per window, or null: dropless
  */
 public record MoeSettings(
         int lanes,
@@ -64,19 +66,59 @@ public record MoeSettings(
     }
 
     private static Capacity capacity(ReadableConfig options) {
-        if (value(options, MoeOptions.CAPACITY) == MoeOptions.CapacityPolicy.NONE) {
+        MoeOptions.CapacityPolicy policy = value(options, MoeOptions.CAPACITY);
+        if (policy == MoeOptions.CapacityPolicy.NONE) {
             return null;
         }
+        Admission admission = value(options, MoeOptions.CAPACITY_ADMISSION);
+        if (policy == MoeOptions.CapacityPolicy.FACTOR && admission != Admission.PRIORITIZED) {
+            throw new IllegalConfigurationException(
+                    "%s is factor, but %s is %s; allowed with it: prioritized, since the tokens of a window are not known before it closes"
+                            .formatted(
+                                    MoeOptions.CAPACITY.key(),
+                                    MoeOptions.CAPACITY_ADMISSION.key(),
+                                    admission));
+        }
+        Duration size = inRange(options, MoeOptions.CAPACITY_WINDOW_SIZE, 1);
+        return new Capacity(
+                new TumblingWindows(size.toMillis()),
+                policy == MoeOptions.CapacityPolicy.FIXED ? fixed(options) : byFactor(options),
+                admission,
+                value(options, MoeOptions.CAPACITY_ORDER),
+                value(options, MoeOptions.CAPACITY_RENORMALIZE)
+                        == MoeOptions.Renormalize.SURVIVORS);
+    }
+
+    private static CapacityFormula fixed(ReadableConfig options) {
         if (value(options, MoeOptions.CAPACITY_TOKENS) == null) {
             throw new IllegalConfigurationException(
                     "%s is fixed, but %s is not set; give the tokens that an expert runs per window, 0 or more"
                             .formatted(
                                     MoeOptions.CAPACITY.key(), MoeOptions.CAPACITY_TOKENS.key()));
         }
-        Duration size = inRange(options, MoeOptions.CAPACITY_WINDOW_SIZE, 1);
-        return new Capacity(
-                new TumblingWindows(size.toMillis()),
+        return CapacityFormula.fixed(
                 inRange(options, MoeOptions.CAPACITY_TOKENS, 0, Integer.MAX_VALUE));
+    }
+
+    private static CapacityFormula byFactor(ReadableConfig options) {
+        Double factor = value(options, MoeOptions.CAPACITY_FACTOR);
+        if (factor == null) {
+            throw new IllegalConfigurationException(
+                    "%s is factor, but %s is not set; give the capacity factor, 0 or more"
+                            .formatted(
+                                    MoeOptions.CAPACITY.key(), MoeOptions.CAPACITY_FACTOR.key()));
+        }
+        if (!(factor >= 0) || factor.isInfinite()) {
+            throw illegal(MoeOptions.CAPACITY_FACTOR, factor, "0 or more");
+        }
+        return new CapacityFormula(
+                factor,
+                value(options, MoeOptions.CAPACITY_FACTOR_TIMES_K),
+                value(options, MoeOptions.CAPACITY_ARITHMETIC),
+                value(options, MoeOptions.CAPACITY_ROUNDING),
+                inRange(options, MoeOptions.CAPACITY_MINIMUM, 0, Integer.MAX_VALUE),
+                inRange(options, MoeOptions.CAPACITY_MULTIPLE_OF, 1, Integer.MAX_VALUE),
+                value(options, MoeOptions.CAPACITY_AT_MOST_TOKENS));
     }
 
     private static int inRange(

@@ -1,8 +1,9 @@
 package io.flinkmoe.stream;
 
 import ai.onnxruntime.OrtException;
+import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.WindowAccount;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.routing.NoiseSource;
@@ -25,15 +26,16 @@ import org.apache.flink.util.OutputTag;
 /**
  * Scores every token of a block against the N experts and sends it to the k most probable: one
  * {@link DispatchBlock} per chosen expert, and one {@link ResidualBlock} to the combine. Keyed by
- * lane.
+ * lane. When a window closes whose capacity depends on its tokens, every expert is told how many
+ * the lane had.
  *
  * <p>A block is routed when it comes, so nothing waits here for a barrier or a watermark. State per
  * lane: the next batch number (numbers never repeat), the watermark, and the accounts of the open
  * windows. Inside a layer nothing is ever idle, so that an expert never closes a window before all
  * routers have: the watermark status ends here.
  */
-public final class Router extends AbstractStreamOperator<DispatchBlock>
-        implements OneInputStreamOperator<TokenBlock, DispatchBlock> {
+public final class Router extends AbstractStreamOperator<ExpertInput>
+        implements OneInputStreamOperator<TokenBlock, ExpertInput> {
 
     private static final long serialVersionUID = 1L;
 
@@ -52,7 +54,7 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
     private final int layer;
     private final int maxRows;
     private final EvenKeys laneKeys;
-    private final TumblingWindows windows;
+    private final Capacity capacity;
     private final boolean emitLogits;
 
     private transient BundleSessions sessions;
@@ -68,7 +70,7 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
      * @param layer the MoE layer, counted from 0
      * @param maxRows the most tokens of a block
      * @param laneKeys the keys of the lanes
-     * @param windows the windows that capacity is counted in, or null: then nothing is ever late
+     * @param capacity what the experts have room for, or null: then nothing is ever late
      * @param emitLogits whether {@link #LOGITS} are given
      */
     public Router(
@@ -76,13 +78,13 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
             int layer,
             int maxRows,
             EvenKeys laneKeys,
-            TumblingWindows windows,
+            Capacity capacity,
             boolean emitLogits) {
         this.bundle = bundle;
         this.layer = layer;
         this.maxRows = maxRows;
         this.laneKeys = laneKeys;
-        this.windows = windows;
+        this.capacity = capacity;
         this.emitLogits = emitLogits;
     }
 
@@ -101,10 +103,16 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
         dispatcher = new Dispatcher(router.routing().numExperts(), k, sessions.spec().hiddenSize());
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         watermark = new RememberedWatermark(this, laneKeys);
-        if (windows != null) {
+        if (capacity != null) {
             accounts =
                     new WindowAccounts(
-                            this, output, windows, laneKeys, layer, WindowSummary.Source.ROUTER);
+                            this,
+                            output,
+                            capacity.windows(),
+                            laneKeys,
+                            layer,
+                            WindowSummary.Source.ROUTER,
+                            this::tellTokens);
         }
     }
 
@@ -192,7 +200,10 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
                 RESIDUALS,
                 new StreamRecord<>(
                         new ResidualBlock(number, tokens.withVectors(routed.residual()), choices)));
-        for (DispatchBlock block : dispatcher.split(number, tokens, routed.hidden(), choices)) {
+        boolean prioritized = capacity != null && capacity.isPrioritized();
+        float[] scores = prioritized ? routed.scores(rows) : null;
+        for (DispatchBlock block :
+                dispatcher.split(number, tokens, routed.hidden(), choices, scores)) {
             output.collect(new StreamRecord<>(block));
         }
         if (emitLogits) {
@@ -206,7 +217,8 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
         long now = watermark.of(tokens.lane());
         for (int row = 0; row < tokens.rows(); row++) {
             boolean routable = routed.isRoutable(row);
-            boolean late = windows != null && windows.isClosed(tokens.timestamps()[row], now);
+            boolean late =
+                    capacity != null && capacity.windows().isClosed(tokens.timestamps()[row], now);
             for (int choice = row * k; choice < row * k + k; choice++) {
                 byte outcome = Choices.PENDING;
                 if (!routable) {
@@ -219,12 +231,12 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
                     outcome = Outcome.OVERFLOWED.code();
                 }
                 choices.outcomes()[choice] = outcome;
-                if (windows != null) {
+                if (capacity != null) {
                     count(tokens.timestamps()[row], outcome);
                 }
             }
         }
-        if (windows != null) {
+        if (capacity != null) {
             accounts.save();
         }
     }
@@ -234,6 +246,18 @@ public final class Router extends AbstractStreamOperator<DispatchBlock>
             accounts.countAsked(timestamp, 1);
         } else {
             accounts.count(timestamp, Outcome.ofCode(outcome), 1);
+        }
+    }
+
+    /** Tells every expert how many tokens of a closed window were in a lane, if C depends on it. */
+    private void tellTokens(int lane, long windowStart) throws Exception {
+        if (capacity.formula().isFixed()) {
+            return;
+        }
+        WindowAccount account = accounts.at(windowStart);
+        int tokens = (int) ((account.asked() - account.late()) / k);
+        for (int expert = 0; tokens > 0 && expert < router.routing().numExperts(); expert++) {
+            output.collect(new StreamRecord<>(new WindowTokens(expert, lane, windowStart, tokens)));
         }
     }
 

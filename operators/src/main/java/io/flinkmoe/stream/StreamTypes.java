@@ -22,8 +22,8 @@ public final class StreamTypes {
             new ImmutableTypeInfo<>(TokenBlock.class, new TokenBlock.Serializer());
     public static final TypeInformation<ResidualBlock> RESIDUAL_BLOCK =
             new ImmutableTypeInfo<>(ResidualBlock.class, new ResidualBlock.Serializer());
-    public static final TypeInformation<DispatchBlock> DISPATCH_BLOCK =
-            new ImmutableTypeInfo<>(DispatchBlock.class, new DispatchBlock.Serializer());
+    public static final TypeInformation<ExpertInput> EXPERT_INPUT =
+            new ImmutableTypeInfo<>(ExpertInput.class, new ExpertInput.Serializer());
     public static final TypeInformation<ContributionBlock> CONTRIBUTION_BLOCK =
             new ImmutableTypeInfo<>(ContributionBlock.class, new ContributionBlock.Serializer());
 

@@ -23,6 +23,14 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  */
 final class WindowAccounts implements Triggerable<Integer, VoidNamespace> {
 
+    /** What an operator does at the close of a window, before its summary is given. */
+    interface Closing {
+        /**
+         * @param index the thing (expert, lane) whose key is the current one
+         */
+        void close(int index, long windowStart) throws Exception;
+    }
+
     private static final MapStateDescriptor<Long, WindowAccount> DESCRIPTOR =
             new MapStateDescriptor<>(
                     "window-accounts", LongSerializer.INSTANCE, new WindowAccountSerializer());
@@ -32,6 +40,7 @@ final class WindowAccounts implements Triggerable<Integer, VoidNamespace> {
     private final int layer;
     private final WindowSummary.Source source;
     private final Output<?> output;
+    private final Closing closing;
     private final MapState<Long, WindowAccount> accounts;
     private final InternalTimerService<VoidNamespace> timers;
 
@@ -46,12 +55,14 @@ final class WindowAccounts implements Triggerable<Integer, VoidNamespace> {
             TumblingWindows windows,
             EvenKeys keys,
             int layer,
-            WindowSummary.Source source) {
+            WindowSummary.Source source,
+            Closing closing) {
         this.windows = windows;
         this.keys = keys;
         this.layer = layer;
         this.source = source;
         this.output = output;
+        this.closing = closing;
         this.accounts = operator.getRuntimeContext().getMapState(DESCRIPTOR);
         this.timers =
                 operator.getInternalTimerService("windows", VoidNamespaceSerializer.INSTANCE, this);
@@ -79,6 +90,12 @@ final class WindowAccounts implements Triggerable<Integer, VoidNamespace> {
         current = at(timestamp).plusAsked(choices);
     }
 
+    /** Sees to it that the window is closed in its time, even if nothing is counted in it. */
+    void open(long windowStart) throws Exception {
+        at(windowStart);
+        save();
+    }
+
     /** Writes what was counted to the state: call it before the current key changes. */
     void save() throws Exception {
         if (current != null) {
@@ -91,14 +108,20 @@ final class WindowAccounts implements Triggerable<Integer, VoidNamespace> {
     @Override
     public void onEventTime(InternalTimer<Integer, VoidNamespace> timer) throws Exception {
         long start = windows.startOf(timer.getTimestamp());
-        WindowAccount account = accounts.get(start);
+        int index = keys.indexOf(timer.getKey());
+        closing.close(index, start);
+        WindowAccount account = at(start);
+        current = null;
         accounts.remove(start);
-        output.collect(
-                WindowSummary.SUMMARIES,
-                new StreamRecord<>(
-                        new WindowSummary(
-                                layer, start, source, keys.indexOf(timer.getKey()), account),
-                        timer.getTimestamp()));
+        // What was counted just now may have set the timer again.
+        timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, timer.getTimestamp());
+        if (account.asked() > 0) {
+            output.collect(
+                    WindowSummary.SUMMARIES,
+                    new StreamRecord<>(
+                            new WindowSummary(layer, start, source, index, account),
+                            timer.getTimestamp()));
+        }
     }
 
     @Override

@@ -11,7 +11,7 @@ class CapacityTest {
 
     @Test
     void hasRoomUntilSoManyAreAdmitted() {
-        Capacity two = new Capacity(MINUTE, 2);
+        Capacity two = Capacity.firstCome(MINUTE, 2);
         WindowAccount account = WindowAccount.EMPTY;
         assertThat(two.hasRoom(account)).isTrue();
         account = account.plus(Outcome.EXECUTED, 1);
@@ -27,18 +27,35 @@ class CapacityTest {
                         .plus(Outcome.OVERFLOWED, 9)
                         .plus(Outcome.LATE, 9)
                         .plus(Outcome.REROUTED, 9);
-        assertThat(new Capacity(MINUTE, 1).hasRoom(account)).isTrue();
+        assertThat(Capacity.firstCome(MINUTE, 1).hasRoom(account)).isTrue();
     }
 
     @Test
     void mayBeNoneAtAll() {
-        assertThat(new Capacity(MINUTE, 0).hasRoom(WindowAccount.EMPTY)).isFalse();
+        assertThat(Capacity.firstCome(MINUTE, 0).hasRoom(WindowAccount.EMPTY)).isFalse();
     }
 
     @Test
     void refusesANegativeNumber() {
-        assertThatThrownBy(() -> new Capacity(MINUTE, -1))
+        assertThatThrownBy(() -> Capacity.firstCome(MINUTE, -1))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("expert capacity is -1 tokens; allowed: 0 or more");
+                .hasMessage("minimum capacity is -1 tokens; allowed: 0 or more");
+    }
+
+    @Test
+    void knowsNoFactorBeforeTheWindowCloses() {
+        CapacityFormula factor = CapacityFormula.vmoe(1.25);
+        assertThatThrownBy(
+                        () ->
+                                new Capacity(
+                                        MINUTE,
+                                        factor,
+                                        Admission.FIRST_COME,
+                                        AdmissionOrder.POSITION,
+                                        false))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("capacity factor is 1.25 with first-come admission");
+        assertThat(Capacity.prioritized(MINUTE, factor, AdmissionOrder.POSITION).isPrioritized())
+                .isTrue();
     }
 }

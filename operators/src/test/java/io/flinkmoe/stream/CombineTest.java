@@ -3,6 +3,7 @@ package io.flinkmoe.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WindowAccount;
@@ -52,6 +53,22 @@ class CombineTest {
             assertThat(Floats.toFloats(tokens.vectors())).containsExactly(12, 22);
             assertThat(tokens.layers()[0].outcomes())
                     .containsExactly(Outcome.EXECUTED.code(), Outcome.OVERFLOWED.code());
+        }
+    }
+
+    @Test
+    void letsTheExecutedChoicesShareAllTheWeightWhereTheCapacitySaysSo() throws Exception {
+        Capacity capacity = Capacity.firstCome(new TumblingWindows(60_000), 2).renormalized();
+        try (var harness = open(capacity)) {
+            residual(
+                    harness, 0, 0, 0.25f, new float[] {10, 20, 1, 1, 5, 6}, "a", 1, "b", 2, "c", 3);
+            answer(harness, executed(0, 0, new int[] {0, 2, 3}, 4));
+            answer(harness, refused(0, 0, new int[] {1, 4}, Outcome.OVERFLOWED));
+            answer(harness, refused(0, 0, new int[] {5}, Outcome.FAILED));
+
+            TokenBlock tokens = harness.extractOutputValues().get(0);
+            assertThat(tokens.layers()[0].weights()).containsExactly(1, 0, 0.5f, 0.5f, 0, 0);
+            assertThat(Floats.toFloats(tokens.vectors())).containsExactly(14, 24, 5, 5, 5, 6);
         }
     }
 
@@ -187,7 +204,7 @@ class CombineTest {
 
     @Test
     void givesTheAccountOfWhatBecameOfAWindowsChoices() throws Exception {
-        try (var harness = open(new TumblingWindows(60_000))) {
+        try (var harness = open(Capacity.firstCome(new TumblingWindows(60_000), 2))) {
             residual(harness, 2, 0, 1f, new float[] {0, 0}, "a", 5);
             harness.processBothWatermarks(new Watermark(60_000));
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES)).isNullOrEmpty();
@@ -214,21 +231,17 @@ class CombineTest {
 
     private static KeyedTwoInputStreamOperatorTestHarness<
                     Integer, ResidualBlock, ContributionBlock, TokenBlock>
-            open(TumblingWindows windows) throws Exception {
-        return restore(windows, 1, 0, null);
+            open(Capacity capacity) throws Exception {
+        return restore(capacity, 1, 0, null);
     }
 
     private static KeyedTwoInputStreamOperatorTestHarness<
                     Integer, ResidualBlock, ContributionBlock, TokenBlock>
-            restore(
-                    TumblingWindows windows,
-                    int parallelism,
-                    int subtask,
-                    OperatorSubtaskState state)
+            restore(Capacity capacity, int parallelism, int subtask, OperatorSubtaskState state)
                     throws Exception {
         var harness =
                 new KeyedTwoInputStreamOperatorTestHarness<>(
-                        new Combine(0, D, LANES, windows),
+                        new Combine(0, D, LANES, capacity),
                         (ResidualBlock block) -> LANES.keyOf(block.tokens().lane()),
                         (ContributionBlock block) -> LANES.keyOf(block.lane()),
                         Types.INT,

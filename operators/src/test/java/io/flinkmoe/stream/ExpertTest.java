@@ -27,7 +27,7 @@ class ExpertTest {
 
     private static final int N = 4;
     private static final EvenKeys EXPERTS = new EvenKeys(N);
-    private static final Capacity TWO_A_MINUTE = new Capacity(new TumblingWindows(60_000), 2);
+    private static final Capacity TWO_A_MINUTE = Capacity.firstCome(new TumblingWindows(60_000), 2);
     private static final int BATCH = 3;
 
     @TempDir private Path directory;
@@ -211,35 +211,34 @@ class ExpertTest {
         bundle = new LocalBundle(written.directory().toString(), written.spec().version());
     }
 
-    private KeyedOneInputStreamOperatorTestHarness<Integer, DispatchBlock, ContributionBlock> open(
+    private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> open(
             Capacity capacity) throws Exception {
         return restore(capacity, 1, 0, null);
     }
 
-    private KeyedOneInputStreamOperatorTestHarness<Integer, DispatchBlock, ContributionBlock> open(
+    private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> open(
             Capacity capacity, MoeOptions.OnError onError) throws Exception {
         return restore(capacity, onError, 1, 0, null);
     }
 
-    private KeyedOneInputStreamOperatorTestHarness<Integer, DispatchBlock, ContributionBlock>
-            restore(Capacity capacity, int parallelism, int subtask, OperatorSubtaskState state)
-                    throws Exception {
+    private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> restore(
+            Capacity capacity, int parallelism, int subtask, OperatorSubtaskState state)
+            throws Exception {
         return restore(capacity, MoeOptions.OnError.FAIL, parallelism, subtask, state);
     }
 
-    private KeyedOneInputStreamOperatorTestHarness<Integer, DispatchBlock, ContributionBlock>
-            restore(
-                    Capacity capacity,
-                    MoeOptions.OnError onError,
-                    int parallelism,
-                    int subtask,
-                    OperatorSubtaskState state)
-                    throws Exception {
+    private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> restore(
+            Capacity capacity,
+            MoeOptions.OnError onError,
+            int parallelism,
+            int subtask,
+            OperatorSubtaskState state)
+            throws Exception {
         var harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
                         new Expert(
                                 bundle, 0, EXPERTS, BATCH, Duration.ofMillis(5), capacity, onError),
-                        (DispatchBlock block) -> EXPERTS.keyOf(block.expert()),
+                        (ExpertInput input) -> EXPERTS.keyOf(input.expert()),
                         Types.INT,
                         EXPERTS.maxParallelism(),
                         parallelism,
@@ -252,17 +251,16 @@ class ExpertTest {
     }
 
     private static void send(
-            KeyedOneInputStreamOperatorTestHarness<Integer, DispatchBlock, ContributionBlock>
-                    harness,
-            DispatchBlock... blocks)
+            KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> harness,
+            ExpertInput... inputs)
             throws Exception {
-        for (DispatchBlock block : blocks) {
-            harness.processElement(new StreamRecord<>(block));
+        for (ExpertInput input : inputs) {
+            harness.processElement(new StreamRecord<>(input));
         }
     }
 
     private static List<Outcome> outcomes(
-            KeyedOneInputStreamOperatorTestHarness<Integer, DispatchBlock, ContributionBlock>
+            KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock>
                     harness) {
         return harness.extractOutputValues().stream()
                 .flatMap(
@@ -278,6 +276,7 @@ class ExpertTest {
         for (int i = 0; i < rows.length; i++) {
             rows[i] = choices[i / N];
         }
-        return new DispatchBlock(expert, 0, batch, choices, timestamps, Floats.toBytes(rows));
+        return new DispatchBlock(
+                expert, 0, batch, choices, timestamps, Priorities.NONE, Floats.toBytes(rows));
     }
 }

@@ -20,7 +20,7 @@ class GateWeightedSumTest {
 
     @Test
     void givesTheBitsOfAPlainLoopInOrderOfRank() {
-        GateWeightedSum sum = new GateWeightedSum(D);
+        GateWeightedSum sum = new GateWeightedSum(D, false);
         for (int run = 0; run < 500; run++) {
             Case test = new Case(1 + random.nextInt(20), 1 + random.nextInt(4));
             byte[] before = test.residual.tokens().vectors().clone();
@@ -51,7 +51,7 @@ class GateWeightedSumTest {
                 new TokenBlock(
                         0, new String[] {"a"}, new long[1], new long[1], vectors, new Choices[0]);
         TokenBlock found =
-                new GateWeightedSum(D)
+                new GateWeightedSum(D, false)
                         .of(new ResidualBlock(0, tokens, late), List.of(), new int[] {0});
         assertThat(found.vectors()).isEqualTo(vectors);
         assertThat(found.layers()[0]).usingRecursiveComparison().isEqualTo(late);

@@ -3,6 +3,10 @@ package io.flinkmoe.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.TumblingWindows;
 import java.time.Duration;
 import java.util.Map;
 import org.apache.flink.configuration.ConfigOption;
@@ -52,8 +56,103 @@ class MoeSettingsTest {
         assertThat(settings.expertBatchLinger()).isEqualTo(Duration.ofSeconds(1));
         assertThat(settings.expertParallelism()).isEqualTo(4);
         assertThat(settings.onError()).isEqualTo(MoeOptions.OnError.RESIDUAL);
-        assertThat(settings.capacity().tokens()).isZero();
+        assertThat(settings.capacity())
+                .isEqualTo(Capacity.firstCome(new TumblingWindows(3_600_000), 0));
         assertThat(settings.windows().size()).isEqualTo(3_600_000);
+    }
+
+    @Test
+    void readsEveryPartOfACapacityFactor() {
+        MoeSettings settings =
+                settings(
+                        "moe.capacity.policy", "factor",
+                        "moe.capacity.admission", "prioritized",
+                        "moe.capacity.order", "token-priority",
+                        "moe.capacity.factor", "1.25",
+                        "moe.capacity.factor-times-k", "false",
+                        "moe.capacity.arithmetic", "quotient-float32",
+                        "moe.capacity.rounding", "half-even",
+                        "moe.capacity.minimum", "4",
+                        "moe.capacity.multiple-of", "2",
+                        "moe.capacity.at-most-tokens", "true",
+                        "moe.capacity.renormalize", "survivors");
+        CapacityFormula formula =
+                new CapacityFormula(
+                        1.25,
+                        false,
+                        CapacityFormula.Arithmetic.QUOTIENT_FLOAT32,
+                        CapacityFormula.Rounding.HALF_EVEN,
+                        4,
+                        2,
+                        true);
+        assertThat(settings.capacity())
+                .isEqualTo(
+                        Capacity.prioritized(
+                                        new TumblingWindows(60_000),
+                                        formula,
+                                        AdmissionOrder.TOKEN_PRIORITY)
+                                .renormalized());
+    }
+
+    @Test
+    void takesTheChoicesOfABalancedLoadByDefault() {
+        MoeSettings settings =
+                settings(
+                        "moe.capacity.policy", "factor",
+                        "moe.capacity.admission", "prioritized",
+                        "moe.capacity.factor", "1");
+        assertThat(settings.capacity().formula())
+                .isEqualTo(
+                        CapacityFormula.of(
+                                1,
+                                true,
+                                CapacityFormula.Arithmetic.PRODUCT,
+                                CapacityFormula.Rounding.CEIL));
+        assertThat(settings.capacity().order()).isEqualTo(AdmissionOrder.POSITION);
+        assertThat(settings.capacity().renormalize()).isFalse();
+    }
+
+    @Test
+    void refusesAFactorWithoutPrioritizedAdmission() {
+        assertThatThrownBy(
+                        () -> settings("moe.capacity.policy", "factor", "moe.capacity.factor", "1"))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.capacity.policy is factor, but moe.capacity.admission is first-come;"
+                                + " allowed with it: prioritized, since the tokens of a window are"
+                                + " not known before it closes");
+    }
+
+    @Test
+    void asksForTheFactor() {
+        assertThatThrownBy(
+                        () ->
+                                settings(
+                                        "moe.capacity.policy", "factor",
+                                        "moe.capacity.admission", "prioritized"))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.capacity.policy is factor, but moe.capacity.factor is not set; give"
+                                + " the capacity factor, 0 or more");
+    }
+
+    @ParameterizedTest(name = "{0}: {1}")
+    @CsvSource({
+        "moe.capacity.factor, -0.5, 0 or more",
+        "moe.capacity.factor, NaN, 0 or more",
+        "moe.capacity.factor, Infinity, 0 or more",
+        "moe.capacity.minimum, -1, 0 to 2147483647",
+        "moe.capacity.multiple-of, 0, 1 to 2147483647",
+    })
+    void refusesAnIllegalPartOfACapacityFactor(String key, String value, String allowed) {
+        Configuration options = new Configuration();
+        options.setString("moe.capacity.policy", "factor");
+        options.setString("moe.capacity.admission", "prioritized");
+        options.setString("moe.capacity.factor", "1");
+        options.setString(key, value);
+        assertThatThrownBy(() -> MoeSettings.of(options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage("%s is %s; allowed: %s", key, value, allowed);
     }
 
     @ParameterizedTest(name = "{0}: {1}")
@@ -100,7 +199,10 @@ class MoeSettingsTest {
         "moe.expert.batch.linger, -5 ms",
         "moe.expert.parallelism, 99999999999",
         "moe.expert.on-error, ignore",
-        "moe.capacity.policy, factor",
+        "moe.capacity.policy, half",
+        "moe.capacity.admission, last-come",
+        "moe.capacity.order, random",
+        "moe.capacity.renormalize, all",
         "moe.capacity.tokens, x",
     })
     void refusesWhatIsNoValueAtAllNamingKeyAndValue(String key, String value) {

@@ -4,10 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
+import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WindowAccount;
 import io.flinkmoe.model.Bundle;
+import io.flinkmoe.routing.Scores;
+import io.flinkmoe.routing.ScoringFunc;
 import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
@@ -27,7 +32,8 @@ import org.junit.jupiter.api.io.TempDir;
 class RouterTest {
 
     private static final EvenKeys LANES = new EvenKeys(4);
-    private static final TumblingWindows MINUTE = new TumblingWindows(60_000);
+    private static final TumblingWindows WINDOWS = new TumblingWindows(60_000);
+    private static final Capacity MINUTE = Capacity.firstCome(WINDOWS, 2);
     private static final int N = 4;
     private static final int MAX_ROWS = 16;
 
@@ -47,7 +53,7 @@ class RouterTest {
             float[] second = {1, 0, 4, 0};
             send(harness, block(0, new long[] {10, 20}, first, second));
 
-            List<DispatchBlock> dispatched = harness.extractOutputValues();
+            List<DispatchBlock> dispatched = dispatched(harness);
             assertThat(dispatched).extracting(DispatchBlock::expert).containsExactly(0, 1, 2);
             assertThat(dispatched.get(0).choices()).containsExactly(3);
             assertThat(dispatched.get(1).choices()).containsExactly(0);
@@ -125,9 +131,7 @@ class RouterTest {
                             Outcome.LATE.code(),
                             Choices.PENDING,
                             Choices.PENDING);
-            assertThat(harness.extractOutputValues())
-                    .extracting(DispatchBlock::rows)
-                    .containsExactly(1, 1);
+            assertThat(dispatched(harness)).extracting(DispatchBlock::rows).containsExactly(1, 1);
             state = harness.snapshot(1, 1);
         }
         try (var harness = restore(MINUTE, 2, 1, Rescale.to(2, 1, LANES, state))) {
@@ -177,7 +181,7 @@ class RouterTest {
             assertThat(harness.getSideOutput(DeadLetter.OUTPUT))
                     .extracting(record -> record.getValue().reason())
                     .singleElement(InstanceOfAssertFactories.STRING)
-                    .contains("position 0 of stream s");
+                    .contains("position 1 of stream s");
         }
     }
 
@@ -215,6 +219,66 @@ class RouterTest {
     }
 
     @Test
+    void sendsScoresStreamsAndPositionsWhenTheExpertsOrderTheirRows() throws Exception {
+        Capacity prioritized =
+                Capacity.prioritized(WINDOWS, CapacityFormula.fixed(1), AdmissionOrder.GATE_SCORE);
+        float[] first = {0, 3, 2, 0};
+        float[] second = {1, 0, 4, 0};
+        try (var harness = open(prioritized, 1, 0)) {
+            send(harness, block(0, new long[] {10, 20}, first, second));
+
+            float[] logits = {0, 3, 2, 0, 1, 0, 4, 0};
+            float[] p = Scores.of(ScoringFunc.SOFTMAX, logits, N);
+            Priorities ofExpertTwo = dispatched(harness).get(2).priorities();
+            assertThat(ofExpertTwo.streams()).containsExactly("s", "s");
+            assertThat(ofExpertTwo.positions()).containsExactly(0, 1);
+            assertThat(ofExpertTwo.topScores()).containsExactly(p[1], p[6]);
+            assertThat(ofExpertTwo.scores()).containsExactly(p[2], p[6]);
+        }
+        try (var harness = open(MINUTE, 1, 0)) {
+            send(harness, block(0, new long[] {10, 20}, first, second));
+            assertThat(dispatched(harness))
+                    .allSatisfy(block -> assertThat(block.priorities().scores()).isEmpty());
+        }
+    }
+
+    @Test
+    void tellsEveryExpertTheTokensOfAClosedWindowBeforeTheWatermark() throws Exception {
+        Capacity factor =
+                Capacity.prioritized(WINDOWS, CapacityFormula.vmoe(1), AdmissionOrder.POSITION);
+        OperatorSubtaskState state;
+        try (var harness = open(factor, 1, 0)) {
+            send(harness, block(1, new long[] {0, 59_999, 60_000}, row(), row(), row()), token(3));
+            state = harness.snapshot(1, 1);
+        }
+        try (var harness = restore(factor, 1, 0, state)) {
+            send(harness, token(1));
+            harness.getOutput().clear();
+            harness.processWatermark(59_999);
+            assertThat(harness.extractOutputValues())
+                    .hasSize(2 * N)
+                    .contains(new WindowTokens(0, 1, 0, 3), new WindowTokens(3, 1, 0, 3))
+                    .contains(new WindowTokens(0, 3, 0, 1), new WindowTokens(3, 3, 0, 1));
+            assertThat(harness.getOutput()).endsWith(new Watermark(59_999));
+
+            harness.getOutput().clear();
+            send(harness, token(1));
+            harness.processWatermark(60_000);
+            assertThat(harness.extractOutputValues()).as("late tokens do not count").isEmpty();
+        }
+    }
+
+    @Test
+    void tellsNobodyTheTokensWhenCapacityIsFixed() throws Exception {
+        try (var harness = open(MINUTE, 1, 0)) {
+            send(harness, token(1));
+            harness.getOutput().clear();
+            harness.processWatermark(59_999);
+            assertThat(harness.getOutput()).containsExactly(new Watermark(59_999));
+        }
+    }
+
+    @Test
     void forwardsWatermarksButNoIdleness() throws Exception {
         try (var harness = open(MINUTE, 1, 0)) {
             harness.processWatermark(7);
@@ -223,37 +287,33 @@ class RouterTest {
         }
     }
 
-    private static KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, DispatchBlock> open(
-            TumblingWindows windows, int parallelism, int subtask) throws Exception {
-        return restore(windows, parallelism, subtask, null);
+    private static KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> open(
+            Capacity capacity, int parallelism, int subtask) throws Exception {
+        return restore(capacity, parallelism, subtask, null);
     }
 
-    private static KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, DispatchBlock>
-            restore(
-                    TumblingWindows windows,
-                    int parallelism,
-                    int subtask,
-                    OperatorSubtaskState state)
-                    throws Exception {
-        return restore(bundle, windows, parallelism, subtask, state);
+    private static KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> restore(
+            Capacity capacity, int parallelism, int subtask, OperatorSubtaskState state)
+            throws Exception {
+        return restore(bundle, capacity, parallelism, subtask, state);
     }
 
-    private static KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, DispatchBlock>
-            restore(
-                    LocalBundle location,
-                    TumblingWindows windows,
-                    int parallelism,
-                    int subtask,
-                    OperatorSubtaskState state)
-                    throws Exception {
+    private static KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> restore(
+            LocalBundle location,
+            Capacity capacity,
+            int parallelism,
+            int subtask,
+            OperatorSubtaskState state)
+            throws Exception {
         var harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
-                        new Router(location, 0, MAX_ROWS, LANES, windows, false),
+                        new Router(location, 0, MAX_ROWS, LANES, capacity, false),
                         (TokenBlock block) -> LANES.keyOf(block.lane()),
                         Types.INT,
                         LANES.maxParallelism(),
                         parallelism,
                         subtask);
+        harness.setup(new ExpertInput.Serializer());
         if (state != null) {
             harness.initializeState(state);
         }
@@ -262,7 +322,7 @@ class RouterTest {
     }
 
     private static void send(
-            KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, DispatchBlock> harness,
+            KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> harness,
             TokenBlock... blocks)
             throws Exception {
         for (TokenBlock block : blocks) {
@@ -270,8 +330,16 @@ class RouterTest {
         }
     }
 
+    private static List<DispatchBlock> dispatched(
+            KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> harness) {
+        return harness.extractOutputValues().stream()
+                .filter(DispatchBlock.class::isInstance)
+                .map(DispatchBlock.class::cast)
+                .toList();
+    }
+
     private static List<ResidualBlock> residuals(
-            KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, DispatchBlock> harness) {
+            KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> harness) {
         return harness.getSideOutput(Router.RESIDUALS).stream()
                 .map(StreamRecord::getValue)
                 .toList();
@@ -292,16 +360,13 @@ class RouterTest {
     private static TokenBlock block(int lane, long[] timestamps, float[]... rows) {
         float[] all = new float[rows.length * N];
         String[] streams = new String[rows.length];
+        long[] positions = new long[rows.length];
         for (int row = 0; row < rows.length; row++) {
             System.arraycopy(rows[row], 0, all, row * N, N);
             streams[row] = "s";
+            positions[row] = row;
         }
         return new TokenBlock(
-                lane,
-                streams,
-                new long[rows.length],
-                timestamps,
-                Floats.toBytes(all),
-                new Choices[0]);
+                lane, streams, positions, timestamps, Floats.toBytes(all), new Choices[0]);
     }
 }

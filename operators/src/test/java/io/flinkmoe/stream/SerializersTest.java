@@ -45,6 +45,22 @@ class SerializersTest {
     private static final DeadLetter DEAD = new DeadLetter(BYTES, "tokens", 3, 1L << 40, UNICODE);
     private static final WindowAccount ACCOUNT = new WindowAccount(1, 2, 3, 4, 5, Long.MAX_VALUE);
 
+    private static final DispatchBlock DISPATCHED =
+            new DispatchBlock(
+                    2,
+                    3,
+                    1L << 33,
+                    new int[] {0, 5},
+                    new long[] {-1, 1},
+                    new Priorities(
+                            new String[] {UNICODE, ""},
+                            new long[] {Long.MIN_VALUE, 7},
+                            new float[] {1, -0f},
+                            new float[] {0.5f, Float.MIN_VALUE}),
+                    BYTES);
+    private static final DispatchBlock EMPTY_DISPATCHED =
+            new DispatchBlock(0, 0, 0, new int[0], new long[0], Priorities.NONE, new byte[0]);
+
     /** A serializer and records that it must take. */
     private record Case(TypeSerializer<?> serializer, List<?> records) {
         @Override
@@ -102,10 +118,12 @@ class SerializersTest {
                         new ResidualBlock(1L << 33, BLOCK, CHOICES),
                         new ResidualBlock(0, EMPTY_BLOCK, NO_CHOICES)),
                 of(
-                        StreamTypes.DISPATCH_BLOCK,
-                        new DispatchBlock(
-                                2, 3, 1L << 33, new int[] {0, 5}, new long[] {-1, 1}, BYTES),
-                        new DispatchBlock(0, 0, 0, new int[0], new long[0], new byte[0])),
+                        StreamTypes.EXPERT_INPUT,
+                        DISPATCHED,
+                        new WindowTokens(2, 3, -60_000, Integer.MAX_VALUE),
+                        EMPTY_DISPATCHED),
+                new Case(new DispatchBlock.Serializer(), List.of(DISPATCHED, EMPTY_DISPATCHED)),
+                new Case(new WindowTokens.Serializer(), List.of(new WindowTokens(0, 0, 0, 1))),
                 of(
                         StreamTypes.CONTRIBUTION_BLOCK,
                         new ContributionBlock(

@@ -1,0 +1,183 @@
+package io.flinkmoe.stream;
+
+import io.flinkmoe.capacity.Candidate;
+import io.flinkmoe.capacity.Capacity;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import org.apache.flink.api.common.state.ListState;
+import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.api.common.state.State;
+import org.apache.flink.api.common.state.StateDescriptor;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeutils.base.IntSerializer;
+import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.runtime.state.KeyedStateBackend;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+
+/**
+ * The rows of an expert that wait for the close of their window, and who of them finds room then.
+ *
+ * <p>In keyed state, per expert and window: the blocks as they came, split by window, and T, the
+ * tokens that the routers have counted. At the close all rows are sorted by {@link
+ * io.flinkmoe.capacity.AdmissionOrder}, then timestamp, stream and position, and the first C are
+ * admitted. All methods speak of the current key.
+ */
+final class WindowQueue {
+
+    private static final ListStateDescriptor<DispatchBlock> HELD =
+            new ListStateDescriptor<>("held-rows", new DispatchBlock.Serializer());
+    private static final ValueStateDescriptor<Integer> TOKENS =
+            new ValueStateDescriptor<>("window-tokens", IntSerializer.INSTANCE);
+
+    private final AbstractStreamOperator<?> operator;
+    private final Capacity capacity;
+    private final WindowAccounts accounts;
+    private final int numExperts;
+    private final int topK;
+    private final Comparator<Row> order;
+
+    /**
+     * What becomes of the rows of one block.
+     *
+     * @param admitted rows that find room, ascending
+     * @param refused the other rows, ascending
+     */
+    record Decision(DispatchBlock block, int[] admitted, int[] refused) {}
+
+    /** A row that waits: {@code row} of the block at {@code blockIndex} in the state. */
+    private record Row(int blockIndex, DispatchBlock block, int row, Candidate candidate) {
+        long timestamp() {
+            return block.timestamps()[row];
+        }
+
+        String stream() {
+            return block.priorities().streams()[row];
+        }
+
+        long position() {
+            return block.priorities().positions()[row];
+        }
+
+        int choice() {
+            return block.choices()[row];
+        }
+    }
+
+    /**
+     * @param accounts whose timers close the windows
+     * @param numExperts N
+     * @param topK k
+     */
+    WindowQueue(
+            AbstractStreamOperator<?> operator,
+            Capacity capacity,
+            WindowAccounts accounts,
+            int numExperts,
+            int topK) {
+        this.operator = operator;
+        this.capacity = capacity;
+        this.accounts = accounts;
+        this.numExperts = numExperts;
+        this.topK = topK;
+        // A token that came twice is one stream's, thus one lane's: its batch tells which was
+        // first.
+        this.order =
+                Comparator.comparing(Row::candidate, capacity.order())
+                        .thenComparingLong(Row::timestamp)
+                        .thenComparing(Row::stream)
+                        .thenComparingLong(Row::position)
+                        .thenComparingLong(row -> row.block().batch())
+                        .thenComparingInt(Row::choice);
+    }
+
+    /** Keeps rows of a block, ascending, until their windows close. */
+    void hold(DispatchBlock block, int[] rows) throws Exception {
+        for (int[] left = rows; left.length > 0; ) {
+            long start = capacity.windows().startOf(block.timestamps()[left[0]]);
+            int[] own = new int[left.length];
+            int[] others = new int[left.length];
+            int ownCount = 0;
+            for (int i = 0; i < left.length; i++) {
+                if (capacity.windows().startOf(block.timestamps()[left[i]]) == start) {
+                    own[ownCount++] = left[i];
+                } else {
+                    others[i - ownCount] = left[i];
+                }
+            }
+            state(start, HELD).add(block.select(Arrays.copyOf(own, ownCount)));
+            accounts.open(start);
+            left = Arrays.copyOf(others, left.length - ownCount);
+        }
+    }
+
+    /** Adds to T of a window. */
+    void addTokens(long windowStart, int tokens) throws Exception {
+        ValueState<Integer> state = state(windowStart, TOKENS);
+        Integer before = state.value();
+        state.update(before == null ? tokens : before + tokens);
+        accounts.open(windowStart);
+    }
+
+    /** Decides over all rows of a window, and forgets it. */
+    List<Decision> close(long windowStart) throws Exception {
+        ListState<DispatchBlock> held = state(windowStart, HELD);
+        ValueState<Integer> counted = state(windowStart, TOKENS);
+        List<DispatchBlock> blocks = new ArrayList<>();
+        Iterable<DispatchBlock> inState = held.get();
+        if (inState != null) {
+            inState.forEach(blocks::add);
+        }
+        Integer tokens = counted.value();
+        held.clear();
+        counted.clear();
+        int room = capacity.formula().capacity(tokens == null ? 0 : tokens, numExperts, topK);
+        return decide(blocks, room);
+    }
+
+    private List<Decision> decide(List<DispatchBlock> blocks, int room) {
+        List<Row> rows = new ArrayList<>();
+        List<boolean[]> admitted = new ArrayList<>();
+        for (DispatchBlock block : blocks) {
+            Priorities priorities = block.priorities();
+            for (int row = 0; row < block.rows(); row++) {
+                Candidate candidate =
+                        new Candidate(
+                                block.choices()[row] % topK,
+                                priorities.topScores()[row],
+                                priorities.scores()[row]);
+                rows.add(new Row(admitted.size(), block, row, candidate));
+            }
+            admitted.add(new boolean[block.rows()]);
+        }
+        rows.sort(order);
+        for (Row row : rows.subList(0, Math.min(room, rows.size()))) {
+            admitted.get(row.blockIndex())[row.row()] = true;
+        }
+        List<Decision> decisions = new ArrayList<>();
+        for (int i = 0; i < blocks.size(); i++) {
+            boolean[] ofBlock = admitted.get(i);
+            decisions.add(new Decision(blocks.get(i), where(ofBlock, true), where(ofBlock, false)));
+        }
+        return decisions;
+    }
+
+    private static int[] where(boolean[] flags, boolean wanted) {
+        int[] rows = new int[flags.length];
+        int count = 0;
+        for (int row = 0; row < flags.length; row++) {
+            if (flags[row] == wanted) {
+                rows[count++] = row;
+            }
+        }
+        return Arrays.copyOf(rows, count);
+    }
+
+    private <S extends State> S state(long windowStart, StateDescriptor<S, ?> descriptor)
+            throws Exception {
+        KeyedStateBackend<Integer> backend = operator.getKeyedStateBackend();
+        return backend.getPartitionedState(windowStart, LongSerializer.INSTANCE, descriptor);
+    }
+}
