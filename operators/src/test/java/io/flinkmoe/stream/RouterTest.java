@@ -155,7 +155,7 @@ class RouterTest {
             assertThat(harness.getSideOutput(DeadLetter.OUTPUT))
                     .extracting(record -> record.getValue().reason())
                     .singleElement(InstanceOfAssertFactories.STRING)
-                    .contains("position 0 of stream s");
+                    .contains("position 1 of stream s");
         }
     }
 
@@ -275,6 +275,7 @@ class RouterTest {
                         LANES.maxParallelism(),
                         parallelism,
                         subtask);
+        harness.setup(new ExpertInput.Serializer());
         if (state != null) {
             harness.initializeState(state);
         }
