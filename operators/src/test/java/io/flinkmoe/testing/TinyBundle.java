@@ -43,7 +43,17 @@ public final class TinyBundle {
                         .node("Gather", "embedded", List.of("table", "ids"))
                         .node("Add", "hidden", List.of("features", "embedded"))
                         .toBytes();
-        return write(directory, numExperts, topK, 1, encoder, e -> scaling(numExperts, e + 1f));
+        return write(
+                directory,
+                RoutingConfig.mixtral(numExperts, topK),
+                1,
+                encoder,
+                e -> scaling(numExperts, e + 1f));
+    }
+
+    /** A bundle of one layer with a routing of the test's own making. */
+    public static Bundle write(Path directory, RoutingConfig routing) {
+        return write(directory, routing, 1, null, e -> scaling(routing.numExperts(), e + 1f));
     }
 
     private static float[] firstColumn(int n) {
@@ -55,16 +65,12 @@ public final class TinyBundle {
     /** A bundle with experts of the test's own making. */
     public static Bundle write(
             Path directory, int numExperts, int topK, int numLayers, Experts experts) {
-        return write(directory, numExperts, topK, numLayers, null, experts);
+        return write(directory, RoutingConfig.mixtral(numExperts, topK), numLayers, null, experts);
     }
 
     private static Bundle write(
-            Path directory,
-            int numExperts,
-            int topK,
-            int numLayers,
-            byte[] encoder,
-            Experts experts) {
+            Path directory, RoutingConfig routing, int numLayers, byte[] encoder, Experts experts) {
+        int numExperts = routing.numExperts();
         try (BundleWriter writer = new BundleWriter(directory)) {
             float[] identity = new float[numExperts * numExperts];
             for (int e = 0; e < numExperts; e++) {
@@ -83,13 +89,7 @@ public final class TinyBundle {
                     writer.add(files.get(e), experts.onnx(e));
                 }
                 layers.add(
-                        new LayerSpec(
-                                RoutingConfig.mixtral(numExperts, topK),
-                                null,
-                                router,
-                                ResidualKind.INPUT,
-                                files,
-                                List.of()));
+                        new LayerSpec(routing, null, router, ResidualKind.INPUT, files, List.of()));
             }
             return writer.finish(
                     (version, checksums) ->
