@@ -2,6 +2,7 @@ package io.flinkmoe;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WindowAccount;
@@ -52,14 +53,21 @@ class CapacityIT {
         }
     }
 
-    @ParameterizedTest(name = "parallelism {0}, capacity {1}")
-    @CsvSource({"1, 150", "3, 150", "2, 0"})
-    void noExpertRunsMoreThanItsCapacityAndEveryChoiceIsAccountedFor(int parallelism, int capacity)
-            throws Exception {
+    @ParameterizedTest(name = "parallelism {0}, capacity {1}, {2}")
+    @CsvSource({
+        "1, 150, FIRST_COME",
+        "3, 150, FIRST_COME",
+        "2, 0, FIRST_COME",
+        "3, 150, PRIORITIZED",
+        "2, 0, PRIORITIZED"
+    })
+    void noExpertRunsMoreThanItsCapacityAndEveryChoiceIsAccountedFor(
+            int parallelism, int capacity, Admission admission) throws Exception {
         Configuration options = new Configuration();
         options.set(MoeOptions.BUNDLE, directory.resolve("bundle").toString());
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
-        options.set(MoeOptions.CAPACITY_TOKENS, capacity);
+        options.set(MoeOptions.CAPACITY_SIZE, capacity);
+        options.set(MoeOptions.CAPACITY_ADMISSION, admission);
         options.set(MoeOptions.CAPACITY_WINDOW_SIZE, Duration.ofHours(1));
         options.set(PipelineOptions.GENERIC_TYPES, false);
         StreamExecutionEnvironment env =

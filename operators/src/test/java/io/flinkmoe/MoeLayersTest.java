@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.model.BundleException;
+import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.StreamTypes;
 import io.flinkmoe.stream.Token;
@@ -71,6 +72,20 @@ class MoeLayersTest {
         assertThatThrownBy(() -> MoeLayers.of(options))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage("moe.lanes is 0; allowed: 1 to 32768");
+    }
+
+    @Test
+    void refusesToRenormaliseWeightsThatTheModelScales() {
+        TinyBundle.write(directory.resolve("scaled"), RoutingConfig.softmax(N, 2).scaledBy(2.5f));
+        options.set(MoeOptions.BUNDLE, directory.resolve("scaled").toString());
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.set(MoeOptions.CAPACITY_SIZE, 1);
+        options.set(MoeOptions.CAPACITY_RENORMALIZE, MoeOptions.Renormalize.SURVIVORS);
+        assertThatThrownBy(() -> MoeLayers.of(options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.capacity.renormalize is survivors, but layer 0 of the model has"
+                                + " routed_scaling_factor 2.5, which would be lost; allowed: none");
     }
 
     @Test
@@ -170,7 +185,7 @@ class MoeLayersTest {
     @Test
     void usesItsOwnSerializersEverywhere() throws Exception {
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
-        options.set(MoeOptions.CAPACITY_TOKENS, 1);
+        options.set(MoeOptions.CAPACITY_SIZE, 1);
         StreamExecutionEnvironment env = env(1);
         MoeResult result = MoeLayers.of(options).withRouterLogits().score(tokens(env));
         result.scored().sinkTo(new DiscardingSink<>()).uid("scored");

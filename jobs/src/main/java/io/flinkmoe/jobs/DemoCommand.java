@@ -166,7 +166,7 @@ final class DemoCommand implements Callable<Integer> {
         options.set(KafkaOptions.DEAD_LETTER_TOPIC, DEAD_LETTER_TOPIC);
         if (capacity != null) {
             options.set(MoeOptions.CAPACITY, CapacityPolicy.FIXED);
-            options.set(MoeOptions.CAPACITY_TOKENS, capacity);
+            options.set(MoeOptions.CAPACITY_SIZE, capacity);
             options.set(MoeOptions.CAPACITY_WINDOW_SIZE, TimeUtils.parseDuration(window));
         }
         options.set(CoreOptions.DEFAULT_PARALLELISM, parallelism);

@@ -31,7 +31,7 @@ import picocli.CommandLine.Spec;
             "  moe score --bundle model --kafka.brokers localhost:9092 \\",
             "            --source.topic tokens --sink.topic scored \\",
             "            --dead-letter.topic rejected",
-            "  moe score --config job.yaml --capacity.policy fixed --capacity.tokens 500",
+            "  moe score --config job.yaml --capacity.policy fixed --capacity.size 500",
             "  moe score --config job.yaml -D rest.port=8081 -D parallelism.default=4",
             "  flink run flink-moe-jobs-VERSION-job.jar score --config job.yaml",
             "",

@@ -79,7 +79,7 @@ class ScoreOptionsTest {
         Configuration options = options("--config", file);
 
         assertThat(options.get(MoeOptions.BUNDLE)).isEqualTo("model");
-        assertThat(options.get(MoeOptions.CAPACITY_TOKENS)).isEqualTo(500);
+        assertThat(options.get(MoeOptions.CAPACITY_SIZE)).isEqualTo(500);
         assertThat(options.get(KafkaOptions.SCHEMAS)).containsExactly("one.avsc", "two.avsc");
         assertThat(options.get(KafkaOptions.PROPERTIES))
                 .isEqualTo(Map.of("security.protocol", "SSL"));

@@ -23,9 +23,8 @@ import org.apache.flink.util.FlinkException;
  * capacity is used up), or admitted; the first two are answered at once. Admitted rows of several
  * blocks are joined until they fill a call, the oldest has waited for the linger, a barrier or the
  * close of a window comes, or the input ends. Where admission is prioritized, rows that are not
- * late wait in a {@link WindowQueue} for the close of their window instead; then all are answered
- * at once. State per expert: the accounts of its open windows, which hold the capacity used, what
- * waits for their close, and the watermark.
+ * late wait in a {@link WindowQueue} for the close of their window. State per expert: the accounts
+ * of its open windows, which hold the capacity used, what waits for their close, and the watermark.
  */
 public final class Expert extends AbstractStreamOperator<ContributionBlock>
         implements OneInputStreamOperator<ExpertInput, ContributionBlock> {
@@ -171,13 +170,11 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             }
         }
         accounts.save();
-        if (refusedRows > 0) {
-            emit(
-                    block,
-                    Arrays.copyOf(refused, refusedRows),
-                    Arrays.copyOf(outcomes, refusedRows),
-                    NO_VECTORS);
-        }
+        emit(
+                block,
+                Arrays.copyOf(refused, refusedRows),
+                Arrays.copyOf(outcomes, refusedRows),
+                NO_VECTORS);
         return Arrays.copyOf(admitted, admittedRows);
     }
 
@@ -187,14 +184,11 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             return;
         }
         for (WindowQueue.Decision decision : queue.close(windowStart)) {
-            int[] refused = decision.refused();
+            byte[] outcomes = new byte[decision.refused().length];
+            Arrays.fill(outcomes, Outcome.OVERFLOWED.code());
+            accounts.count(windowStart, Outcome.OVERFLOWED, outcomes.length);
             accounts.count(windowStart, Outcome.EXECUTED, decision.admitted().length);
-            accounts.count(windowStart, Outcome.OVERFLOWED, refused.length);
-            if (refused.length > 0) {
-                byte[] outcomes = new byte[refused.length];
-                Arrays.fill(outcomes, Outcome.OVERFLOWED.code());
-                emit(decision.block(), refused, outcomes, NO_VECTORS);
-            }
+            emit(decision.block(), decision.refused(), outcomes, NO_VECTORS);
             calls[expert].add(decision.block(), decision.admitted());
         }
         calls[expert].run();
@@ -241,25 +235,25 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     private void answer(DispatchBlock block, int[] rows, byte[] outcomes, byte[] vectors)
             throws Exception {
-        if (accounts != null) {
-            countFailed(block, rows, outcomes);
-        }
         emit(block, rows, outcomes, vectors);
-    }
-
-    /** Admission counted these rows as executed. */
-    private void countFailed(DispatchBlock block, int[] rows, byte[] outcomes) throws Exception {
+        if (accounts == null) {
+            return;
+        }
+        setCurrentKey(expertKeys.keyOf(block.expert()));
         for (int i = 0; i < rows.length; i++) {
             if (outcomes[i] == Outcome.FAILED.code()) {
-                setCurrentKey(expertKeys.keyOf(block.expert()));
+                // Admission counted the row as executed.
                 accounts.count(block.timestamps()[rows[i]], Outcome.EXECUTED, -1);
                 accounts.count(block.timestamps()[rows[i]], Outcome.FAILED, 1);
-                accounts.save();
             }
         }
+        accounts.save();
     }
 
     private void emit(DispatchBlock block, int[] rows, byte[] outcomes, byte[] vectors) {
+        if (rows.length == 0) {
+            return;
+        }
         int[] choices = new int[rows.length];
         for (int i = 0; i < rows.length; i++) {
             choices[i] = block.choices()[rows[i]];

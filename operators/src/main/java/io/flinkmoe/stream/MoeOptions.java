@@ -75,11 +75,11 @@ public final class MoeOptions {
                     .defaultValue(CapacityPolicy.NONE)
                     .withDescription(
                             "How many choices of a window an expert runs: all (none), at most"
-                                    + " moe.capacity.tokens (fixed), or a share of the window's"
+                                    + " moe.capacity.size (fixed), or a share of the window's"
                                     + " tokens by moe.capacity.factor (factor).");
 
-    public static final ConfigOption<Integer> CAPACITY_TOKENS =
-            key("moe.capacity.tokens")
+    public static final ConfigOption<Integer> CAPACITY_SIZE =
+            key("moe.capacity.size")
                     .intType()
                     .noDefaultValue()
                     .withDescription("Choices per expert and window under the policy 'fixed'.");
@@ -111,17 +111,17 @@ public final class MoeOptions {
                     .withDescription(
                             "The capacity factor CF under the policy 'factor', for windows of T"
                                     + " tokens that are not late, N experts and k choices per token:"
-                                    + " by default an expert runs ceil(T*k*CF/N) choices, so that 1"
-                                    + " is exactly enough for a balanced load. Needs prioritized"
-                                    + " admission.");
+                                    + " by default an expert runs ceil(T * k * CF / N) choices, so"
+                                    + " that 1 is exactly enough for a balanced load. Needs"
+                                    + " prioritized admission.");
 
     public static final ConfigOption<Boolean> CAPACITY_FACTOR_TIMES_K =
             key("moe.capacity.factor-times-k")
                     .booleanType()
                     .defaultValue(true)
                     .withDescription(
-                            "Whether the T*k choices share the room under the policy 'factor', or"
-                                    + " the T tokens (K is k or 1 below).");
+                            "Whether the T * k choices share the room under the policy 'factor', or"
+                                    + " the T tokens: K is k or 1 in moe.capacity.arithmetic.");
 
     public static final ConfigOption<CapacityFormula.Arithmetic> CAPACITY_ARITHMETIC =
             key("moe.capacity.arithmetic")
@@ -129,10 +129,11 @@ public final class MoeOptions {
                     .defaultValue(CapacityFormula.Arithmetic.PRODUCT)
                     .withDescription(
                             "Order and precision of the operations under the policy 'factor', []"
-                                    + " being the rounding: [T*K*CF/N] (product), [(T*K/N)*CF]"
-                                    + " (quotient), [(T/N)*(K*CF)] in float32 (quotient-float32),"
-                                    + " [CF*ceil(T/N)]*K (ceiled-quotient), floor([CF*T]*K/N)"
-                                    + " (rounded-product), [CF*T*K] (fraction-of-window).");
+                                    + " being the rounding: [T * K * CF / N] (product),"
+                                    + " [(T * K / N) * CF] (quotient), [(T / N) * (K * CF)] in"
+                                    + " float32 (quotient-float32), [CF * ceil(T / N)] * K"
+                                    + " (ceiled-quotient), floor([CF * T] * K / N)"
+                                    + " (rounded-product), [CF * T * K] (fraction-of-window).");
 
     public static final ConfigOption<CapacityFormula.Rounding> CAPACITY_ROUNDING =
             key("moe.capacity.rounding")
@@ -154,8 +155,8 @@ public final class MoeOptions {
                             "Under the policy 'factor' the capacity is raised to a multiple of"
                                     + " this.");
 
-    public static final ConfigOption<Boolean> CAPACITY_AT_MOST_TOKENS =
-            key("moe.capacity.at-most-tokens")
+    public static final ConfigOption<Boolean> CAPACITY_AT_MOST_WINDOW =
+            key("moe.capacity.at-most-window")
                     .booleanType()
                     .defaultValue(false)
                     .withDescription(
@@ -169,7 +170,8 @@ public final class MoeOptions {
                     .withDescription(
                             "Whether the executed choices of a token keep the router's weights"
                                     + " (none), or divide them by their sum, so that they share all"
-                                    + " the weight (survivors: DeepSpeed top-k, NLLB, GShard).");
+                                    + " the weight (survivors: DeepSpeed top-k, NLLB, GShard)."
+                                    + " Survivors is refused where the model scales its weights.");
 
     public static final ConfigOption<Duration> CAPACITY_WINDOW_SIZE =
             key("moe.capacity.window.size")

@@ -90,14 +90,13 @@ public record MoeSettings(
     }
 
     private static CapacityFormula fixed(ReadableConfig options) {
-        if (value(options, MoeOptions.CAPACITY_TOKENS) == null) {
+        if (value(options, MoeOptions.CAPACITY_SIZE) == null) {
             throw new IllegalConfigurationException(
                     "%s is fixed, but %s is not set; give the tokens that an expert runs per window, 0 or more"
-                            .formatted(
-                                    MoeOptions.CAPACITY.key(), MoeOptions.CAPACITY_TOKENS.key()));
+                            .formatted(MoeOptions.CAPACITY.key(), MoeOptions.CAPACITY_SIZE.key()));
         }
         return CapacityFormula.fixed(
-                inRange(options, MoeOptions.CAPACITY_TOKENS, 0, Integer.MAX_VALUE));
+                inRange(options, MoeOptions.CAPACITY_SIZE, 0, Integer.MAX_VALUE));
     }
 
     private static CapacityFormula byFactor(ReadableConfig options) {
@@ -118,7 +117,7 @@ public record MoeSettings(
                 value(options, MoeOptions.CAPACITY_ROUNDING),
                 inRange(options, MoeOptions.CAPACITY_MINIMUM, 0, Integer.MAX_VALUE),
                 inRange(options, MoeOptions.CAPACITY_MULTIPLE_OF, 1, Integer.MAX_VALUE),
-                value(options, MoeOptions.CAPACITY_AT_MOST_TOKENS));
+                value(options, MoeOptions.CAPACITY_AT_MOST_WINDOW));
     }
 
     private static int inRange(

@@ -222,11 +222,13 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             for (int choice = row * k; choice < row * k + k; choice++) {
                 byte outcome = Choices.PENDING;
                 if (!routable) {
-                    outcome = Outcome.FAILED.code();
                     choices.experts()[choice] = -1;
                     choices.weights()[choice] = 0;
-                } else if (late) {
+                }
+                if (late) {
                     outcome = Outcome.LATE.code();
+                } else if (!routable) {
+                    outcome = Outcome.FAILED.code();
                 } else if (routed.isSkipped(choice)) {
                     outcome = Outcome.OVERFLOWED.code();
                 }

@@ -54,13 +54,22 @@ final class CapacityRule implements ChoiceRule {
         return golden.has("capacity") && !golden.system().equals("expert_choice");
     }
 
+    /** Whether the streams have a case's rule: no next expert, no draws that were recorded. */
+    static boolean isInStreams(GoldenCase golden) {
+        return appliesTo(golden)
+                && !golden.system().equals("next_expert")
+                && GoldenRouting.of(golden).noise() == null
+                && !new CapacityRule(golden).selectsAtRandom();
+    }
+
+    private boolean dropsTokens() {
+        return !golden.has("drop_tokens") || golden.flag("drop_tokens");
+    }
+
     /** C of a window of T tokens, by the system's formula; it must be the one in force. */
     private int capacity(int tokens) {
-        if (golden.has("drop_tokens") && !golden.flag("drop_tokens")) {
-            return Integer.MAX_VALUE;
-        }
         int capacity = formula().capacity(tokens, n, k);
-        if (capacity != golden.integer("capacity")) {
+        if (dropsTokens() && capacity != golden.integer("capacity")) {
             throw new AssertionError(
                     "%s: capacity: expected %d, found %d"
                             .formatted(golden, golden.integer("capacity"), capacity));
@@ -68,7 +77,10 @@ final class CapacityRule implements ChoiceRule {
         return capacity;
     }
 
-    private CapacityFormula formula() {
+    CapacityFormula formula() {
+        if (!dropsTokens()) {
+            return CapacityFormula.fixed(Integer.MAX_VALUE);
+        }
         double factor = golden.has("capacity_factor") ? golden.number("capacity_factor") : 0;
         return switch (golden.system()) {
             case "switch", "next_expert" -> CapacityFormula.fixed(golden.integer("capacity"));
@@ -91,7 +103,7 @@ final class CapacityRule implements ChoiceRule {
         };
     }
 
-    private Survivors survivors() {
+    Survivors survivors() {
         return switch (golden.system()) {
             case "st_moe" -> Survivors.SHARE_OF_ALL;
             case "gshard" ->
@@ -111,7 +123,7 @@ final class CapacityRule implements ChoiceRule {
         return golden.has("use_rts") && golden.flag("use_rts");
     }
 
-    private AdmissionOrder order() {
+    AdmissionOrder order() {
         if (golden.system().equals("deepspeed_topk") || selectsAtRandom()) {
             return AdmissionOrder.GATE_SCORE;
         }

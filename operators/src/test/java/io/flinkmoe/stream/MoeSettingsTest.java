@@ -47,7 +47,7 @@ class MoeSettingsTest {
                         "moe.expert.parallelism", "4",
                         "moe.expert.on-error", "residual",
                         "moe.capacity.policy", "fixed",
-                        "moe.capacity.tokens", "0",
+                        "moe.capacity.size", "0",
                         "moe.capacity.window.size", "1 h");
         assertThat(settings.lanes()).isEqualTo(3);
         assertThat(settings.batchSize()).isEqualTo(7);
@@ -74,7 +74,7 @@ class MoeSettingsTest {
                         "moe.capacity.rounding", "half-even",
                         "moe.capacity.minimum", "4",
                         "moe.capacity.multiple-of", "2",
-                        "moe.capacity.at-most-tokens", "true",
+                        "moe.capacity.at-most-window", "true",
                         "moe.capacity.renormalize", "survivors");
         CapacityFormula formula =
                 new CapacityFormula(
@@ -171,7 +171,7 @@ class MoeSettingsTest {
         "moe.expert.parallelism, 0, 1 to 32768",
         "moe.expert.parallelism, -1, 1 to 32768",
         "moe.expert.parallelism, 32769, 1 to 32768",
-        "moe.capacity.tokens, -1, 0 to 2147483647",
+        "moe.capacity.size, -1, 0 to 2147483647",
         "moe.capacity.window.size, PT0S, 1 ms to 36500 d",
         "moe.capacity.window.size, PT0.0001S, 1 ms to 36500 d",
         "moe.capacity.window.size, PT-1S, 1 ms to 36500 d",
@@ -203,7 +203,7 @@ class MoeSettingsTest {
         "moe.capacity.admission, last-come",
         "moe.capacity.order, random",
         "moe.capacity.renormalize, all",
-        "moe.capacity.tokens, x",
+        "moe.capacity.size, x",
     })
     void refusesWhatIsNoValueAtAllNamingKeyAndValue(String key, String value) {
         Configuration options = fixedCapacity();
@@ -219,14 +219,14 @@ class MoeSettingsTest {
         assertThatThrownBy(() -> settings("moe.capacity.policy", "fixed"))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
-                        "moe.capacity.policy is fixed, but moe.capacity.tokens is not set; give"
+                        "moe.capacity.policy is fixed, but moe.capacity.size is not set; give"
                                 + " the tokens that an expert runs per window, 0 or more");
     }
 
     private static Configuration fixedCapacity() {
         Configuration options = new Configuration();
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
-        options.set(MoeOptions.CAPACITY_TOKENS, 1);
+        options.set(MoeOptions.CAPACITY_SIZE, 1);
         return options;
     }
 

@@ -262,7 +262,13 @@ class RouterTest {
             assertThat(harness.getOutput()).endsWith(new Watermark(59_999));
 
             harness.getOutput().clear();
-            send(harness, token(1));
+            send(harness, token(1), block(2, new long[] {0}, new float[] {Float.NaN, 0, 0, 0}));
+            assertThat(residuals(harness))
+                    .last(InstanceOfAssertFactories.type(ResidualBlock.class))
+                    .satisfies(
+                            block ->
+                                    assertThat(block.choices().outcomes())
+                                            .containsOnly(Outcome.LATE.code()));
             harness.processWatermark(60_000);
             assertThat(harness.extractOutputValues()).as("late tokens do not count").isEmpty();
         }

@@ -32,8 +32,7 @@ public final class TinyBundle {
     public static Bundle writeWithStrictEncoder(Path directory, int numExperts, int topK) {
         return write(
                 directory,
-                numExperts,
-                topK,
+                RoutingConfig.mixtral(numExperts, topK),
                 1,
                 strict(numExperts),
                 e -> scaling(numExperts, e + 1f));
@@ -54,6 +53,11 @@ public final class TinyBundle {
                 .toBytes();
     }
 
+    /** A bundle of one layer with a routing of the test's own making. */
+    public static Bundle write(Path directory, RoutingConfig routing) {
+        return write(directory, routing, 1, null, e -> scaling(routing.numExperts(), e + 1f));
+    }
+
     private static float[] firstColumn(int n) {
         float[] column = new float[n];
         column[0] = 1;
@@ -63,16 +67,12 @@ public final class TinyBundle {
     /** A bundle with experts of the test's own making. */
     public static Bundle write(
             Path directory, int numExperts, int topK, int numLayers, Experts experts) {
-        return write(directory, numExperts, topK, numLayers, null, experts);
+        return write(directory, RoutingConfig.mixtral(numExperts, topK), numLayers, null, experts);
     }
 
     private static Bundle write(
-            Path directory,
-            int numExperts,
-            int topK,
-            int numLayers,
-            byte[] encoder,
-            Experts experts) {
+            Path directory, RoutingConfig routing, int numLayers, byte[] encoder, Experts experts) {
+        int numExperts = routing.numExperts();
         try (BundleWriter writer = new BundleWriter(directory)) {
             float[] identity = new float[numExperts * numExperts];
             for (int e = 0; e < numExperts; e++) {
@@ -91,13 +91,7 @@ public final class TinyBundle {
                     writer.add(files.get(e), experts.onnx(e));
                 }
                 layers.add(
-                        new LayerSpec(
-                                RoutingConfig.mixtral(numExperts, topK),
-                                null,
-                                router,
-                                ResidualKind.INPUT,
-                                files,
-                                List.of()));
+                        new LayerSpec(routing, null, router, ResidualKind.INPUT, files, List.of()));
             }
             return writer.finish(
                     (version, checksums) ->

@@ -1,0 +1,260 @@
+package io.flinkmoe;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.Survivors;
+import io.flinkmoe.capacity.WindowAdmission;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.reference.ReferenceModel;
+import io.flinkmoe.reference.ReferenceModel.LayerResult;
+import io.flinkmoe.routing.Scores;
+import io.flinkmoe.routing.ScoringFunc;
+import io.flinkmoe.stream.Decision;
+import io.flinkmoe.stream.MoeOptions;
+import io.flinkmoe.stream.ScoredToken;
+import io.flinkmoe.stream.StreamTypes;
+import io.flinkmoe.stream.Token;
+import io.flinkmoe.testing.TinyBundle;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.runtime.testutils.MiniClusterResourceConfiguration;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.test.junit5.MiniClusterExtension;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Random windows with random capacities, orders, arrivals, parallelism and batch sizes: the stream
+ * gives the bits that the batch rule gives, window by window.
+ */
+class PrioritizedCapacityIT {
+
+    private static final int WINDOWS = 70;
+    private static final int WINDOW_MILLIS = 50;
+
+    @RegisterExtension
+    private static final MiniClusterExtension CLUSTER =
+            new MiniClusterExtension(
+                    new MiniClusterResourceConfiguration.Builder()
+                            .setNumberTaskManagers(1)
+                            .setNumberSlotsPerTaskManager(3)
+                            .build());
+
+    @TempDir private Path directory;
+
+    private Random random;
+    private int n;
+    private int k;
+    private CapacityFormula formula;
+    private AdmissionOrder order;
+    private boolean renormalize;
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
+    void givesTheBitsOfTheBatchRule(int seed) throws Exception {
+        random = new Random(seed);
+        n = 2 + random.nextInt(5);
+        k = 1 + random.nextInt(Math.min(3, n));
+        order = AdmissionOrder.values()[seed % 3];
+        renormalize = random.nextBoolean();
+        formula = random.nextInt(3) == 0 ? CapacityFormula.fixed(random.nextInt(9)) : byFactor();
+        Bundle bundle = TinyBundle.write(directory.resolve("bundle"), n, k, 1 + random.nextInt(2));
+        Map<Long, List<Token>> windows = windows();
+
+        Map<Token, ScoredToken> scored = score(bundle, windows.values(), 1 + seed % 3);
+
+        int dropped = 0;
+        try (ReferenceModel model = ReferenceModel.open(bundle)) {
+            for (List<Token> window : windows.values()) {
+                dropped += check(model, window, scored);
+            }
+        }
+        assertThat(dropped).as("choices without room").isPositive();
+    }
+
+    private CapacityFormula byFactor() {
+        CapacityFormula.Arithmetic[] arithmetics = {
+            CapacityFormula.Arithmetic.PRODUCT,
+            CapacityFormula.Arithmetic.QUOTIENT,
+            CapacityFormula.Arithmetic.QUOTIENT_FLOAT32,
+            CapacityFormula.Arithmetic.CEILED_QUOTIENT,
+            CapacityFormula.Arithmetic.ROUNDED_PRODUCT
+        };
+        CapacityFormula.Rounding[] roundings = CapacityFormula.Rounding.values();
+        return new CapacityFormula(
+                0.2 + random.nextDouble(),
+                random.nextBoolean(),
+                arithmetics[random.nextInt(arithmetics.length)],
+                roundings[random.nextInt(roundings.length)],
+                random.nextInt(3),
+                1 + random.nextInt(2),
+                random.nextBoolean());
+    }
+
+    /** Windows by start, each in order of (timestamp, stream, position). Many logits are equal. */
+    private Map<Long, List<Token>> windows() {
+        Map<Long, List<Token>> windows = new HashMap<>();
+        long position = 0;
+        for (int window = 0; window < WINDOWS; window++) {
+            List<Token> tokens = new ArrayList<>();
+            for (int left = random.nextInt(30); left > 0; left--) {
+                float[] values = new float[n];
+                for (int i = 0; i < n; i++) {
+                    values[i] = random.nextInt(5) / 4f;
+                }
+                tokens.add(
+                        new Token(
+                                "stream-" + random.nextInt(5),
+                                position++,
+                                (long) WINDOW_MILLIS * window + random.nextInt(WINDOW_MILLIS),
+                                values));
+            }
+            tokens.sort(
+                    Comparator.comparingLong(Token::timestamp)
+                            .thenComparing(Token::stream)
+                            .thenComparingLong(Token::position));
+            windows.put((long) WINDOW_MILLIS * window, tokens);
+        }
+        return windows;
+    }
+
+    private Map<Token, ScoredToken> score(
+            Bundle bundle, Iterable<List<Token>> windows, int parallelism) throws Exception {
+        Configuration options = options(bundle);
+        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        env.configure(options);
+        env.setParallelism(parallelism);
+        List<Token> arrivals = new ArrayList<>();
+        windows.forEach(arrivals::addAll);
+        // No token comes a window later than one that is a window younger, so none is late.
+        Map<Token, Integer> delays = new HashMap<>();
+        arrivals.forEach(token -> delays.put(token, random.nextInt(WINDOW_MILLIS)));
+        arrivals.sort(Comparator.comparingLong(token -> token.timestamp() + delays.get(token)));
+        Map<Long, Token> byPosition = new HashMap<>();
+        arrivals.forEach(token -> byPosition.put(token.position(), token));
+
+        Map<Token, ScoredToken> scored = new HashMap<>();
+        List<ScoredToken> found =
+                MoeLayers.of(options)
+                        .score(
+                                env.fromData(arrivals, StreamTypes.TOKEN)
+                                        .rebalance()
+                                        .assignTimestampsAndWatermarks(
+                                                WatermarkStrategy.<Token>forBoundedOutOfOrderness(
+                                                                Duration.ofMillis(WINDOW_MILLIS))
+                                                        .withTimestampAssigner(
+                                                                (token, at) -> token.timestamp())))
+                        .scored()
+                        .executeAndCollect(arrivals.size() + 1);
+        found.forEach(token -> scored.put(byPosition.get(token.position()), token));
+        assertThat(found).hasSameSizeAs(arrivals);
+        assertThat(scored).hasSameSizeAs(arrivals);
+        return scored;
+    }
+
+    private Configuration options(Bundle bundle) {
+        Configuration options = new Configuration();
+        options.set(MoeOptions.BUNDLE, bundle.directory().toString());
+        options.set(MoeOptions.LANES, 1 + random.nextInt(6));
+        options.set(MoeOptions.BATCH_SIZE, 1 + random.nextInt(20));
+        options.set(MoeOptions.EXPERT_BATCH_SIZE, 1 + random.nextInt(16));
+        options.set(MoeOptions.CAPACITY_WINDOW_SIZE, Duration.ofMillis(WINDOW_MILLIS));
+        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(MoeOptions.CAPACITY_ORDER, order);
+        options.set(
+                MoeOptions.CAPACITY_RENORMALIZE,
+                renormalize ? MoeOptions.Renormalize.SURVIVORS : MoeOptions.Renormalize.NONE);
+        options.set(
+                MoeOptions.CAPACITY,
+                formula.isFixed()
+                        ? MoeOptions.CapacityPolicy.FIXED
+                        : MoeOptions.CapacityPolicy.FACTOR);
+        options.set(MoeOptions.CAPACITY_SIZE, formula.minimum());
+        options.set(MoeOptions.CAPACITY_FACTOR, formula.factor());
+        options.set(MoeOptions.CAPACITY_FACTOR_TIMES_K, formula.timesK());
+        options.set(MoeOptions.CAPACITY_ARITHMETIC, formula.arithmetic());
+        options.set(MoeOptions.CAPACITY_ROUNDING, formula.rounding());
+        options.set(MoeOptions.CAPACITY_MINIMUM, formula.minimum());
+        options.set(MoeOptions.CAPACITY_MULTIPLE_OF, formula.multipleOf());
+        options.set(MoeOptions.CAPACITY_AT_MOST_WINDOW, formula.atMostTokens());
+        options.set(PipelineOptions.AUTO_WATERMARK_INTERVAL, Duration.ofMillis(1));
+        options.set(PipelineOptions.GENERIC_TYPES, false);
+        return options;
+    }
+
+    /** Compares one window; gives the choices that found no room. */
+    private int check(ReferenceModel model, List<Token> window, Map<Token, ScoredToken> scored)
+            throws Exception {
+        float[] x = new float[window.size() * n];
+        for (int row = 0; row < window.size(); row++) {
+            System.arraycopy(window.get(row).values(), 0, x, row * n, n);
+        }
+        ReferenceModel.Result expected = model.forward(x, window.size(), null, this::admit);
+        int dropped = 0;
+        for (int row = 0; row < window.size(); row++) {
+            ScoredToken found = scored.get(window.get(row));
+            assertThat(found.values())
+                    .as("token %d of a window of %d", row, window.size())
+                    .isEqualTo(Arrays.copyOfRange(expected.out(), row * n, row * n + n));
+            for (int layer = 0; layer < expected.layers().size(); layer++) {
+                LayerResult result = expected.layers().get(layer);
+                Decision decision = found.layers()[layer];
+                int from = row * k;
+                assertThat(decision.experts())
+                        .isEqualTo(Arrays.copyOfRange(result.experts(), from, from + k));
+                assertThat(decision.weights())
+                        .isEqualTo(Arrays.copyOfRange(result.weights(), from, from + k));
+                for (int rank = 0; rank < k; rank++) {
+                    Outcome outcome = Outcome.ofCode(result.outcomes()[from + rank]);
+                    assertThat(decision.outcomes()[rank]).isEqualTo(outcome);
+                    dropped += outcome == Outcome.OVERFLOWED ? 1 : 0;
+                }
+            }
+        }
+        return dropped;
+    }
+
+    /** The batch rule over the tokens of a window. */
+    private void admit(LayerResult routed) {
+        int choices = routed.experts().length;
+        float[] all = Scores.of(ScoringFunc.SOFTMAX, routed.logits(), n);
+        float[] scores = new float[choices];
+        for (int choice = 0; choice < choices; choice++) {
+            scores[choice] = all[choice / k * n + routed.experts()[choice]];
+        }
+        boolean[] executed =
+                WindowAdmission.of(
+                                routed.experts(),
+                                scores,
+                                n,
+                                k,
+                                formula.capacity(choices / k, n, k),
+                                order)
+                        .executed();
+        for (int choice = 0; choice < choices; choice++) {
+            routed.outcomes()[choice] =
+                    (executed[choice] ? Outcome.EXECUTED : Outcome.OVERFLOWED).code();
+        }
+        if (renormalize) {
+            float[] shares =
+                    Survivors.SHARE_OF_SURVIVORS.weights(routed.weights().clone(), executed, k);
+            System.arraycopy(shares, 0, routed.weights(), 0, choices);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+package io.flinkmoe.golden;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.MoeLayers;
+import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.Survivors;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.routing.RoutingConfig;
+import io.flinkmoe.stream.MoeOptions;
+import io.flinkmoe.stream.ScoredToken;
+import io.flinkmoe.stream.StreamTypes;
+import io.flinkmoe.stream.Token;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.runtime.testutils.MiniClusterResourceConfiguration;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.test.junit5.MiniClusterExtension;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * The golden cases with a capacity, of the folder that {@code -Dgolden.dir} gives (default: the
+ * project's own), through {@link MoeLayers} at parallelism 1, 2 and 4. A group (a sequence of HF
+ * Switch) is one window; its tokens arrive in random order.
+ */
+class GoldenStreamIT {
+
+    private static final int[] PARALLELISMS = {1, 2, 4};
+
+    @RegisterExtension
+    private static final MiniClusterExtension CLUSTER =
+            new MiniClusterExtension(
+                    new MiniClusterResourceConfiguration.Builder()
+                            .setNumberTaskManagers(1)
+                            .setNumberSlotsPerTaskManager(4)
+                            .build());
+
+    private static int cases;
+    private static int passed;
+
+    @TempDir private Path directory;
+
+    static List<GoldenCase> capacityCases() throws IOException {
+        return GoldenCases.in(GoldenCases.folder()).stream()
+                .filter(CapacityRule::isInStreams)
+                .toList();
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("capacityCases")
+    void dropsAndAnswersAsThePublishedCodeInAStream(GoldenCase golden) throws Exception {
+        cases++;
+        GoldenBundle layer = new GoldenBundle(golden);
+        RoutingConfig routing = GoldenRouting.of(golden);
+        Configuration options = options(layer.write(directory.resolve("bundle"), routing), golden);
+        for (int parallelism : PARALLELISMS) {
+            check(golden, routing, score(golden, layer.tokens(), options, parallelism));
+        }
+        passed++;
+    }
+
+    /** The case's capacity as a user would write it. */
+    private static Configuration options(Bundle bundle, GoldenCase golden) {
+        CapacityRule rule = new CapacityRule(golden);
+        CapacityFormula formula = rule.formula();
+        Configuration options = new Configuration();
+        options.set(MoeOptions.BUNDLE, bundle.directory().toString());
+        options.set(MoeOptions.BATCH_SIZE, 5);
+        options.set(MoeOptions.EXPERT_BATCH_SIZE, 3);
+        options.set(MoeOptions.CAPACITY_WINDOW_SIZE, Duration.ofMillis(rowsOfGroup(golden)));
+        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(MoeOptions.CAPACITY_ORDER, rule.order());
+        if (formula.isFixed()) {
+            options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+            options.set(MoeOptions.CAPACITY_SIZE, formula.minimum());
+        } else {
+            options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FACTOR);
+            options.set(MoeOptions.CAPACITY_FACTOR, formula.factor());
+            options.set(MoeOptions.CAPACITY_FACTOR_TIMES_K, formula.timesK());
+            options.set(MoeOptions.CAPACITY_ARITHMETIC, formula.arithmetic());
+            options.set(MoeOptions.CAPACITY_ROUNDING, formula.rounding());
+            options.set(MoeOptions.CAPACITY_MINIMUM, formula.minimum());
+            options.set(MoeOptions.CAPACITY_MULTIPLE_OF, formula.multipleOf());
+            options.set(MoeOptions.CAPACITY_AT_MOST_WINDOW, formula.atMostTokens());
+        }
+        if (rule.survivors() == Survivors.SHARE_OF_SURVIVORS) {
+            options.set(MoeOptions.CAPACITY_RENORMALIZE, MoeOptions.Renormalize.SURVIVORS);
+        }
+        options.set(PipelineOptions.GENERIC_TYPES, false);
+        return options;
+    }
+
+    private static int rowsOfGroup(GoldenCase golden) {
+        int groups = golden.has("groups") ? golden.integer("groups") : 1;
+        return golden.integer("tokens") / groups;
+    }
+
+    /** The timestamp of a token is its row, so that a window as long as a group is a group. */
+    private static List<ScoredToken> score(
+            GoldenCase golden, float[] x, Configuration options, int parallelism) throws Exception {
+        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        env.configure(options);
+        env.setParallelism(parallelism);
+        int tokens = golden.integer("tokens");
+        int width = x.length / tokens;
+        List<Token> rows = new ArrayList<>();
+        for (int row = 0; row < tokens; row++) {
+            rows.add(
+                    new Token(
+                            "stream-" + row % 7,
+                            row,
+                            row,
+                            Arrays.copyOfRange(x, row * width, (row + 1) * width)));
+        }
+        Collections.shuffle(rows, new Random(parallelism));
+        return MoeLayers.of(options)
+                .score(
+                        env.fromData(rows, StreamTypes.TOKEN)
+                                .rebalance()
+                                .assignTimestampsAndWatermarks(
+                                        WatermarkStrategy.<Token>forBoundedOutOfOrderness(
+                                                        Duration.ofDays(1))
+                                                .withTimestampAssigner(
+                                                        (token, at) -> token.timestamp())))
+                .scored()
+                .executeAndCollect(tokens + 1);
+    }
+
+    private static void check(GoldenCase golden, RoutingConfig routing, List<ScoredToken> scored) {
+        int k = routing.numExpertsPerTok();
+        int tokens = golden.integer("tokens");
+        int d = golden.integer("d_model");
+        int[] ids = new int[tokens * k];
+        int[] dropped = new int[tokens * k];
+        float[] weights = new float[tokens * k];
+        float[] out = new float[tokens * d];
+        int[] executed = new int[routing.numExperts()];
+        assertThat(scored).hasSize(tokens);
+        for (ScoredToken token : scored) {
+            int row = (int) token.position();
+            System.arraycopy(token.values(), 0, out, row * d, d);
+            for (int rank = 0; rank < k; rank++) {
+                int choice = row * k + rank;
+                ids[choice] = token.layers()[0].experts()[rank];
+                if (token.layers()[0].outcomes()[rank] == Outcome.EXECUTED) {
+                    weights[choice] = token.layers()[0].weights()[rank];
+                    executed[ids[choice]]++;
+                } else {
+                    assertThat(token.layers()[0].outcomes()[rank]).isEqualTo(Outcome.OVERFLOWED);
+                    dropped[choice] = 1;
+                }
+            }
+        }
+        golden.assertIds("topk_ids", ids, weights);
+        golden.assertIds("topk_dropped", dropped);
+        // Residual MoE mixes the experts with a dense MLP: its weights are in the output alone.
+        if (!golden.hasTensor("residual.coef_weight")) {
+            golden.assertWeights(weights);
+        }
+        golden.assertTokensPerExpert(executed);
+        golden.assertOut(out);
+    }
+
+    @AfterAll
+    static void report() {
+        System.out.printf("golden stream: %d cases, %d passed%n", cases, passed);
+    }
+}
