@@ -75,7 +75,7 @@ public final class Moe implements Callable<Integer> {
         // Under `flink run` the JVM belongs to Flink.
         boolean ownsProcess = StreamExecutionEnvironment.areExplicitEnvironmentsAllowed();
         if (ownsProcess) {
-            TempFolder.install();
+            TempFolder.removeAtEnd();
         }
         if (Arrays.asList(args).contains(VERBOSE)) {
             // Read by log4j2.properties, thus before the first logger exists.
