@@ -1,6 +1,7 @@
 package io.flinkmoe.jobs;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import java.io.IOException;
@@ -14,6 +15,9 @@ import org.apache.flink.configuration.IllegalConfigurationException;
 
 /** A file of options in YAML, its keys nested or dotted: both are {@code moe.capacity.policy}. */
 final class ConfigFile {
+
+    private static final YAMLMapper MAPPER =
+            YAMLMapper.builder().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
 
     private ConfigFile() {}
 
@@ -29,10 +33,10 @@ final class ConfigFile {
         }
         JsonNode root;
         try {
-            root = new YAMLMapper().readTree(file.toFile());
+            root = MAPPER.readTree(file.toFile());
         } catch (JsonProcessingException e) {
             throw new IllegalConfigurationException(
-                    "%s is not YAML: %s".formatted(file, e.getOriginalMessage().strip()), e);
+                    "%s is not valid YAML: %s".formatted(file, e.getOriginalMessage().strip()), e);
         }
         Map<String, String> values = new LinkedHashMap<>();
         if (root.isObject()) {

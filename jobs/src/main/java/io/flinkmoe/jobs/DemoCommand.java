@@ -14,8 +14,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
@@ -25,6 +28,7 @@ import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.util.FileUtils;
 import org.apache.flink.util.TimeUtils;
+import org.apache.kafka.common.config.TopicConfig;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -101,17 +105,17 @@ final class DemoCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         checkArguments();
         Path flightsFolder = flightsFolder();
-        Path folder = Files.createTempDirectory("flink-moe-demo-");
-        Thread removal = new Thread(() -> FileUtils.deleteDirectoryQuietly(folder.toFile()));
-        if (!keep) {
-            Runtime.getRuntime().addShutdownHook(removal);
-        }
+        Path folder =
+                keep
+                        ? Files.createTempDirectory(TempFolder.outer(), "flink-moe-demo-")
+                        : Files.createTempDirectory("flink-moe-demo-");
         try {
             return run(flightsFolder, folder);
         } finally {
-            if (!keep) {
+            if (keep) {
+                spec.commandLine().getErr().println("The demo's folder is kept: " + folder);
+            } else {
                 FileUtils.deleteDirectoryQuietly(folder.toFile());
-                Runtime.getRuntime().removeShutdownHook(removal);
             }
         }
     }
@@ -122,30 +126,49 @@ final class DemoCommand implements Callable<Integer> {
         say("Starting a Kafka broker");
         try (KafkaBroker broker = KafkaBroker.start(folder.resolve("kafka"))) {
             String brokers = broker.bootstrapServers();
-            new DemoTopics(broker).create(PARTITIONS, TOPIC, SCORED_TOPIC, DEAD_LETTER_TOPIC);
-            DemoResults results = new DemoResults(flights.tokens().size());
+            for (String topic : List.of(TOPIC, SCORED_TOPIC, DEAD_LETTER_TOPIC)) {
+                // Stamped by the broker, so that latencies are by one clock.
+                broker.createTopic(
+                        topic,
+                        PARTITIONS,
+                        Map.of(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "LogAppendTime"));
+            }
             Configuration options = options(brokers, folder);
-            StreamExecutionEnvironment env = environment(JobOptions.forFlink(options));
-            ScoringJob.build(env, options);
-            say("Starting the scoring job at parallelism %d", parallelism);
-            JobClient job = env.executeAsync("moe demo");
-            try (ResultReader reader =
-                    new ResultReader(brokers, SCORED_TOPIC, DEAD_LETTER_TOPIC, results)) {
-                FlightProducer producer =
-                        new FlightProducer(brokers, TOPIC, flights.tokens(), rate, results);
-                producer.start();
-                new DemoWatch(job, producer, results, progress()).await(reader, PATIENCE);
-                if (!keep) {
-                    job.cancel().get();
+            try (EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
+                DemoResults results = score(flink, options, flights);
+                int exitCode = report(bundle, flightsFolder, flights, results);
+                if (keep) {
+                    waitForInterrupt(options, folder);
                 }
-                reader.drain();
+                return exitCode;
             }
-            int exitCode = report(bundle, flightsFolder, flights, results);
-            if (keep) {
-                waitForInterrupt(options, folder);
-            }
-            return exitCode;
         }
+    }
+
+    private DemoResults score(EmbeddedFlink flink, Configuration options, Flights flights)
+            throws Exception {
+        String brokers = options.get(KafkaOptions.BROKERS);
+        DemoResults results = new DemoResults(flights.tokens().size());
+        StreamExecutionEnvironment env = flink.environment();
+        ScoringJob.build(env, options);
+        say("Starting the scoring job at parallelism %d", parallelism);
+        JobClient job = env.executeAsync("moe demo");
+        try (ResultReader reader =
+                new ResultReader(brokers, SCORED_TOPIC, DEAD_LETTER_TOPIC, results)) {
+            FlightProducer producer =
+                    new FlightProducer(brokers, TOPIC, flights.tokens(), rate, results);
+            producer.start();
+            new DemoWatch(job, producer, results, progress()).await(reader, PATIENCE);
+            if (!keep) {
+                job.cancel().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+            }
+            reader.drain();
+        } catch (TimeoutException e) {
+            throw new IOException(
+                    "The job could not be cancelled within %d s.".formatted(PATIENCE.toSeconds()),
+                    e);
+        }
+        return results;
     }
 
     private Bundle importModel(Path flightsFolder, Path target) throws IOException {
@@ -181,12 +204,6 @@ final class DemoCommand implements Callable<Integer> {
             options.set(RestOptions.PORT, freePort());
         }
         return options;
-    }
-
-    private StreamExecutionEnvironment environment(Configuration options) {
-        return keep
-                ? StreamExecutionEnvironment.createLocalEnvironmentWithWebUI(options)
-                : StreamExecutionEnvironment.createLocalEnvironment(options);
     }
 
     private int report(Bundle bundle, Path flightsFolder, Flights flights, DemoResults results)

@@ -49,6 +49,7 @@ final class DemoReport {
         auc = Statistics.auc(scores, truth);
     }
 
+    /** NaN unless some of the tokens were late, and some not. */
     double auc() {
         return auc;
     }
@@ -94,7 +95,8 @@ final class DemoReport {
         figures.row("throughput", figure(tokensPerSecond()), "tokens/s");
         latency(figures, "latency until scored", results::scoredAt);
         latency(figures, "latency until committed", results::committedAt);
-        figures.row("AUC", "%.5f".formatted(auc), "against the true delays");
+        figures.row(
+                "AUC", Double.isNaN(auc) ? "-" : "%.5f".formatted(auc), "against the true delays");
         if (expected != null) {
             figures.row(
                     "largest difference",
@@ -119,7 +121,12 @@ final class DemoReport {
         String mark = Charset.defaultCharset().newEncoder().canEncode('\u2588') ? "\u2588" : "#";
         long all = Math.max(1, Arrays.stream(load).sum());
         long most = Math.max(1, Arrays.stream(load).max().orElse(1));
-        TextTable table = new TextTable(">expert", ">tokens", ">share", "");
+        TextTable table =
+                new TextTable(
+                        ">expert",
+                        expected == null ? ">choices executed" : ">tokens",
+                        ">share",
+                        "");
         for (int expert = 0; expert < load.length; expert++) {
             table.row(
                     expert,

@@ -21,6 +21,8 @@ import java.util.function.Consumer;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.CoreOptions;
+import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -44,15 +46,34 @@ final class FlinkForward {
      *
      * @param x [T, input size]
      */
-    @SuppressWarnings("try") // closing may be interrupted, and the interrupt is passed on
     ReferenceModel.Result run(float[] x, int parallelism) throws Exception {
         int tokens = x.length / spec.inputSize();
         ReferenceModel.Result result = empty(tokens);
+        if (tokens == 0) {
+            return result;
+        }
         Configuration options = new Configuration();
         options.set(MoeOptions.BUNDLE, bundle.directory().toAbsolutePath().toString());
-        StreamExecutionEnvironment env =
-                StreamExecutionEnvironment.createLocalEnvironment(parallelism, options);
-        MoeResult answers = MoeLayers.of(options).withRouterLogits().score(tokens(env, x));
+        Configuration flinkOptions = new Configuration();
+        flinkOptions.set(CoreOptions.DEFAULT_PARALLELISM, parallelism);
+        flinkOptions.set(PipelineOptions.GENERIC_TYPES, false);
+        flinkOptions.set(PipelineOptions.AUTO_GENERATE_UIDS, false);
+        MoeLayers layers = MoeLayers.of(options).withRouterLogits();
+        try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
+            StreamExecutionEnvironment env = flink.environment();
+            int scored = execute(env, layers.score(tokens(env, x)), result);
+            if (scored != tokens) {
+                throw new IOException("%,d tokens went in, %,d came out".formatted(tokens, scored));
+            }
+        }
+        return result;
+    }
+
+    /** Gives the number of scored tokens. */
+    @SuppressWarnings("try") // closing may be interrupted, and the interrupt is passed on
+    private static int execute(
+            StreamExecutionEnvironment env, MoeResult answers, ReferenceModel.Result result)
+            throws Exception {
         int scored;
         // Both are read at the same time: a full one of the two would hold up the job.
         try (CloseableIterator<ScoredToken> scores = answers.scored().collectAsync();
@@ -64,24 +85,21 @@ final class FlinkForward {
             logitsRead.get();
             job.getJobExecutionResult().get();
         }
-        if (scored != tokens) {
-            throw new IOException("%,d tokens went in, %,d came out".formatted(tokens, scored));
-        }
-        return result;
+        return scored;
     }
 
     private DataStream<Token> tokens(StreamExecutionEnvironment env, float[] x) {
         int tokens = x.length / spec.inputSize();
-        if (tokens == 0) {
-            throw new IllegalArgumentException("x has no rows; give at least one");
-        }
         return env.fromSequence(0, tokens - 1)
+                .uid("row-numbers")
                 .setParallelism(1)
                 .map(new Rows(x, spec.inputSize()))
+                .uid("rows")
                 .setParallelism(1)
                 .assignTimestampsAndWatermarks(
                         WatermarkStrategy.<Token>forMonotonousTimestamps()
                                 .withTimestampAssigner((token, before) -> token.timestamp()))
+                .uid("timestamps")
                 .setParallelism(1);
     }
 

@@ -3,18 +3,24 @@ package io.flinkmoe.jobs;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.reference.ReferenceModel.LayerResult;
+import io.flinkmoe.stream.Token;
+import io.flinkmoe.stream.TokenCheck;
 import io.flinkmoe.tensor.SafetensorsFile;
 import io.flinkmoe.tensor.SafetensorsWriter;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 /** Runs a matrix of tokens through a bundle. */
 @Command(
@@ -62,6 +68,7 @@ final class ForwardCommand implements Callable<Integer> {
             names = "--engine",
             paramLabel = "ENGINE",
             defaultValue = "reference",
+            converter = EngineConverter.class,
             description =
                     "reference: in one loop, without Flink (the default). flink: through the"
                             + " stream operators, on an embedded cluster.")
@@ -78,6 +85,20 @@ final class ForwardCommand implements Callable<Integer> {
         FLINK
     }
 
+    /** As picocli's own, but with values in the case in which they are written. */
+    static final class EngineConverter implements ITypeConverter<Engine> {
+        @Override
+        public Engine convert(String value) {
+            return switch (value.toLowerCase(Locale.ROOT)) {
+                case "reference" -> Engine.REFERENCE;
+                case "flink" -> Engine.FLINK;
+                default ->
+                        throw new TypeConversionException(
+                                "'%s'; allowed: reference or flink".formatted(value));
+            };
+        }
+    }
+
     @Override
     public Integer call() throws Exception {
         if (parallelism != null && (engine == Engine.REFERENCE || parallelism < 1)) {
@@ -86,6 +107,11 @@ final class ForwardCommand implements Callable<Integer> {
                     engine == Engine.REFERENCE
                             ? "--parallelism goes with --engine flink only"
                             : "--parallelism is %d; allowed: 1 or more".formatted(parallelism));
+        }
+        Path folder = output.toAbsolutePath().getParent();
+        if (!Files.isDirectory(folder)) {
+            throw new IOException(
+                    "--output is '%s'; there is no folder %s".formatted(output, folder));
         }
         Bundle model = Bundle.read(bundle);
         float[] x = readInput(model.spec().inputSize());
@@ -114,7 +140,20 @@ final class ForwardCommand implements Callable<Integer> {
                         "%s: x is %s; the model takes [T, %d]"
                                 .formatted(input, Arrays.toString(shape), width));
             }
-            return file.floats("x");
+            float[] x = file.floats("x");
+            checkRows(x, width);
+            return x;
+        }
+    }
+
+    /** The operators reject a bad token, and the reference would spread its NaN. */
+    private void checkRows(float[] x, int width) throws IOException {
+        for (int row = 0; row < x.length / width; row++) {
+            float[] values = Arrays.copyOfRange(x, row * width, (row + 1) * width);
+            String reason = TokenCheck.reasonToReject(new Token("x", row, row, values), width);
+            if (reason != null) {
+                throw new IOException("%s: row %d of x: %s".formatted(input, row, reason));
+            }
         }
     }
 

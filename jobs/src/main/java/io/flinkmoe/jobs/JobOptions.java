@@ -171,6 +171,12 @@ final class JobOptions {
             try {
                 configuration.getOptional(option.option());
             } catch (IllegalArgumentException e) {
+                if (option.type() == Map.class) {
+                    // Neither the value nor Flink's exception, which has it: passwords are in it.
+                    throw new IllegalConfigurationException(
+                            "%s is malformed; allowed: %s (its value may be secret, thus not shown)"
+                                    .formatted(option.key(), option.allowed()));
+                }
                 throw new IllegalConfigurationException(
                         "%s is '%s'; allowed: %s"
                                 .formatted(
@@ -179,13 +185,6 @@ final class JobOptions {
             }
         }
         return configuration;
-    }
-
-    /** What an environment is made with: Flink's options, for ours may hold Kafka's passwords. */
-    static Configuration forFlink(Configuration options) {
-        Configuration flink = new Configuration(options);
-        options.keySet().stream().filter(key -> key.startsWith(PREFIX)).forEach(flink::removeKey);
-        return flink;
     }
 
     /** Other keys than ours are Flink's, and Flink's own affair. */

@@ -2,6 +2,8 @@ package io.flinkmoe.jobs;
 
 import java.io.PrintWriter;
 import java.util.Arrays;
+import java.util.Optional;
+import java.util.concurrent.Callable;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.runtime.util.EnvironmentInformation;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -14,6 +16,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command-line program, and the main class of the job jar under {@code flink run}. */
 @Command(
@@ -46,12 +49,15 @@ import picocli.CommandLine.Spec;
             "  moe inspect BUNDLE                  show what a model bundle holds",
             "  moe score --help                    every option of the scoring job"
         })
-public final class Moe implements Runnable {
+public final class Moe implements Callable<Integer> {
 
     static final int FAILED = 1;
     static final int WRONG_USE = 2;
 
     private static final String VERBOSE = "--verbose";
+
+    /** How Flink begins to say that the value of an option, which it names, is of no use. */
+    private static final String UNREADABLE_VALUE = "Could not parse value";
 
     @Spec private CommandSpec spec;
 
@@ -66,16 +72,21 @@ public final class Moe implements Runnable {
     private Moe() {}
 
     public static void main(String[] args) throws Exception {
+        // Under `flink run` the JVM belongs to Flink.
+        boolean ownsProcess = StreamExecutionEnvironment.areExplicitEnvironmentsAllowed();
+        if (ownsProcess) {
+            TempFolder.removeAtEnd();
+        }
         if (Arrays.asList(args).contains(VERBOSE)) {
             // Read by log4j2.properties, thus before the first logger exists.
             System.setProperty("moe.log.console", "info");
         }
         Moe moe = new Moe();
         int exitCode = commandLine(moe).execute(args);
-        if (StreamExecutionEnvironment.areExplicitEnvironmentsAllowed()) {
+        if (ownsProcess) {
             System.exit(exitCode);
         }
-        // Under `flink run` the JVM belongs to Flink, which learns of a failure by exception.
+        // Flink learns of a failure by exception.
         if (exitCode != 0) {
             throw new IllegalStateException("moe ended with exit code " + exitCode, moe.failure);
         }
@@ -89,7 +100,7 @@ public final class Moe implements Runnable {
     private static CommandLine commandLine(Moe moe) {
         CommandLine program = new CommandLine(moe);
         JobOptions.addTo(program.getSubcommands().get("score").getCommandSpec());
-        program.setCaseInsensitiveEnumValuesAllowed(true);
+        program.setParameterExceptionHandler((exception, arguments) -> wrongUse(exception));
         program.setExecutionExceptionHandler(
                 (exception, command, arguments) -> moe.report(exception, command));
         return program;
@@ -97,17 +108,34 @@ public final class Moe implements Runnable {
 
     /** Without a subcommand: says which there are. */
     @Override
-    public void run() {
-        throw new ParameterException(spec.commandLine(), "Say which command to run.");
+    public Integer call() {
+        PrintWriter err = spec.commandLine().getErr();
+        err.println("moe: say which command to run");
+        spec.commandLine().usage(err);
+        return WRONG_USE;
+    }
+
+    private static int wrongUse(ParameterException exception) {
+        CommandLine command = exception.getCommandLine();
+        PrintWriter err = command.getErr();
+        err.println("moe: " + exception.getMessage());
+        UnmatchedArgumentException.printSuggestions(exception, err);
+        return pointToHelp(command);
+    }
+
+    private static int pointToHelp(CommandLine command) {
+        command.getErr().printf("See %s --help.%n", command.getCommandSpec().qualifiedName());
+        command.getErr().flush();
+        return WRONG_USE;
     }
 
     private int report(Exception exception, CommandLine command) {
         failure = exception;
         PrintWriter err = command.getErr();
-        if (exception instanceof IllegalConfigurationException) {
-            err.println("moe: " + exception.getMessage());
-            err.printf("See %s --help.%n", command.getCommandSpec().qualifiedName());
-            return WRONG_USE;
+        Optional<String> badOption = badOption(exception);
+        if (badOption.isPresent()) {
+            err.println("moe: " + badOption.get());
+            return pointToHelp(command);
         }
         err.println("moe: " + reason(exception));
         if (verbose) {
@@ -121,14 +149,39 @@ public final class Moe implements Runnable {
         return FAILED;
     }
 
+    /** What is wrong with an option: one of ours, or one whose value Flink could not read. */
+    private static Optional<String> badOption(Exception exception) {
+        if (exception instanceof IllegalConfigurationException) {
+            return Optional.of(exception.getMessage());
+        }
+        return ExceptionUtils.findThrowableWithMessage(exception, UNREADABLE_VALUE)
+                .filter(IllegalArgumentException.class::isInstance)
+                .map(
+                        unreadable ->
+                                unreadable.getCause() == null
+                                        ? unreadable.getMessage()
+                                        : "%s %s"
+                                                .formatted(
+                                                        unreadable.getMessage(),
+                                                        rootReason(unreadable.getCause())));
+    }
+
     /** What is wrong, in a line: Flink wraps the cause of a job's failure several times. */
     private static String reason(Throwable exception) {
         boolean wrapped =
                 exception instanceof org.apache.flink.util.FlinkException
                         || exception instanceof java.util.concurrent.ExecutionException;
-        Throwable cause = wrapped ? root(exception) : exception;
-        String message = cause.getMessage();
-        return message == null || message.isBlank() ? cause.toString() : message;
+        return wrapped ? rootReason(exception) : message(exception);
+    }
+
+    /** What an exception was caused by in the first place. */
+    static String rootReason(Throwable exception) {
+        return message(root(exception));
+    }
+
+    private static String message(Throwable exception) {
+        String message = exception.getMessage();
+        return message == null || message.isBlank() ? exception.toString() : message;
     }
 
     private static Throwable root(Throwable exception) {

@@ -18,6 +18,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 final class ResultReader implements AutoCloseable {
 
     private static final Duration POLL = Duration.ofMillis(100);
+    private static final Duration DRAIN_TIMEOUT = Duration.ofMinutes(1);
 
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final List<TopicPartition> partitions;
@@ -58,10 +59,16 @@ final class ResultReader implements AutoCloseable {
     }
 
     /** Reads on until nothing committed is left, so that an answer given twice shows. */
-    void drain() {
+    void drain() throws IOException {
         Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+        long deadline = System.nanoTime() + DRAIN_TIMEOUT.toNanos();
         while (ends.entrySet().stream()
                 .anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
+            if (System.nanoTime() > deadline) {
+                throw new IOException(
+                        "The end of the answers was not reached within %d s: a transaction may still be open."
+                                .formatted(DRAIN_TIMEOUT.toSeconds()));
+            }
             poll();
         }
     }

@@ -11,7 +11,9 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestOptions;
+import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -46,6 +48,8 @@ import picocli.CommandLine.Spec;
         })
 final class ScoreCommand implements Callable<Integer> {
 
+    private static final String NAME = "moe score";
+
     @Spec private CommandSpec spec;
 
     @Option(
@@ -63,17 +67,30 @@ final class ScoreCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         Configuration options = options();
-        boolean embedded = StreamExecutionEnvironment.areExplicitEnvironmentsAllowed();
-        StreamExecutionEnvironment env = environment(JobOptions.forFlink(options), embedded);
-        ScoringJob.build(env, options);
-        if (embedded) {
-            announce(options);
-        }
-        env.execute("moe score");
-        if (embedded) {
-            spec.commandLine().getOut().println("The job has ended.");
+        Configuration flinkOptions = ScoringJob.flinkOptions(options);
+        if (StreamExecutionEnvironment.areExplicitEnvironmentsAllowed()) {
+            runHere(options, flinkOptions);
+        } else {
+            StreamExecutionEnvironment env =
+                    StreamExecutionEnvironment.getExecutionEnvironment(flinkOptions);
+            ScoringJob.build(env, options);
+            env.execute(NAME);
         }
         return 0;
+    }
+
+    private void runHere(Configuration options, Configuration flinkOptions) throws Exception {
+        CommandLine command = spec.commandLine();
+        try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
+            StreamExecutionEnvironment env = flink.environment();
+            ScoringJob.build(env, options);
+            announce(options);
+            JobClient job = env.executeAsync(NAME);
+            new RestartWatch(flink, job.getJobID(), command.getErr()).start();
+            job.getJobExecutionResult().get();
+        }
+        command.getOut().println("The job has ended.");
+        command.getOut().flush();
     }
 
     /** What the command line and the file ask for, checked. */
@@ -81,13 +98,6 @@ final class ScoreCommand implements Callable<Integer> {
         Map<String, String> fromFile = file == null ? Map.of() : ConfigFile.read(file);
         Map<String, String> given = JobOptions.given(spec.commandLine().getParseResult());
         return JobOptions.join(List.of(fromFile, defined, given));
-    }
-
-    private static StreamExecutionEnvironment environment(Configuration options, boolean embedded) {
-        if (embedded && options.contains(RestOptions.PORT)) {
-            return StreamExecutionEnvironment.createLocalEnvironmentWithWebUI(options);
-        }
-        return StreamExecutionEnvironment.getExecutionEnvironment(options);
     }
 
     private void announce(Configuration options) {

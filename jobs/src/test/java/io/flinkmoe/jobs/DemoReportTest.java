@@ -83,4 +83,18 @@ class DemoReportTest {
                 "v1",
                 List.of(new LayerDecision(choices)));
     }
+
+    @Test
+    void aucOfOneKindOfFlightsOnlyIsNotShown() {
+        DemoResults one = new DemoResults(1);
+        one.scored(answer(0, 0.5f), 0, 0);
+
+        DemoReport report = new DemoReport(one, LATE, null, 4);
+
+        assertThat(report.auc()).isNaN();
+        assertThat(report.toString())
+                .containsPattern("AUC +- +against")
+                .doesNotContain("NaN")
+                .contains("choices executed");
+    }
 }

@@ -6,9 +6,13 @@ import static org.assertj.core.api.Assertions.within;
 import io.flinkmoe.stream.Token;
 import io.flinkmoe.tensor.SafetensorsFile;
 import io.flinkmoe.tensor.SafetensorsWriter;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -84,33 +88,99 @@ class ForwardIT {
         Path input = folder.resolve("wide.safetensors");
         new SafetensorsWriter().add("x", new long[] {1, 3}, new float[3]).writeTo(input);
 
-        Program program =
-                Program.run(
-                        "forward",
-                        "--bundle",
-                        folder.resolve("model"),
-                        "--input",
-                        input,
-                        "--output",
-                        folder.resolve("none"));
+        Program program = run(input, folder.resolve("none"));
 
         assertThat(program.exitCode()).isEqualTo(1);
         assertThat(program.err()).contains(input + ": x is [1, 3]; the model takes [T, 10]");
     }
 
-    private static Path forward(String output, Object... more) {
-        List<Object> arguments = new java.util.ArrayList<>();
-        arguments.addAll(
+    @Test
+    void badRowIsNamedBeforeEitherEngineRuns() throws Exception {
+        float[] x = new float[3 * 10];
+        x[2 * 10 + 7] = Float.NaN;
+        Path input = folder.resolve("nan.safetensors");
+        new SafetensorsWriter().add("x", new long[] {3, 10}, x).writeTo(input);
+
+        for (String engine : List.of("reference", "flink")) {
+            Program program = run(input, folder.resolve("none"), "--engine", engine);
+
+            assertThat(program.exitCode()).isEqualTo(1);
+            assertThat(program.err())
+                    .contains(input + ": row 2 of x: values[7] is NaN; only finite values");
+        }
+    }
+
+    @Test
+    void noRowsGiveEmptyAnswersInBothEngines() throws Exception {
+        Path input = folder.resolve("no-rows.safetensors");
+        new SafetensorsWriter().add("x", new long[] {0, 10}, new float[0]).writeTo(input);
+
+        for (String engine : List.of("reference", "flink")) {
+            Path output = folder.resolve("no-rows-" + engine);
+            Program program = run(input, output, "--engine", engine);
+
+            assertThat(program.exitCode()).as(program.err()).isZero();
+            try (SafetensorsFile answers = SafetensorsFile.open(output)) {
+                assertThat(answers.shape("out")).containsExactly(0, 1);
+                assertThat(answers.shape("logits")).containsExactly(0, 8);
+                assertThat(answers.shape("experts")).containsExactly(0, 2);
+            }
+        }
+    }
+
+    @Test
+    void folderOfTheOutputMustExist() {
+        Path output = folder.resolve("nowhere").resolve("out.safetensors");
+
+        Program program = run(folder.resolve("in.safetensors"), output);
+
+        assertThat(program.exitCode()).isEqualTo(1);
+        assertThat(program.err()).contains(output + "'; there is no folder " + output.getParent());
+    }
+
+    @Test
+    void processRemovesItsTemporaryFolder() throws Exception {
+        Path temporary = Files.createDirectory(folder.resolve("tmp"));
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .filter(argument -> argument.startsWith("--add-"))
+                .forEach(command::add);
+        command.addAll(
                 List.of(
+                        "-Djava.io.tmpdir=" + temporary,
+                        "-Dmoe.tmp=" + temporary,
+                        "-Dmoe.log.file=" + folder.resolve("moe.log"),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        Moe.class.getName(),
                         "forward",
-                        "--bundle",
-                        folder.resolve("model"),
-                        "--input",
-                        folder.resolve("in.safetensors"),
-                        "--output",
-                        folder.resolve(output)));
+                        "--engine=flink",
+                        "--bundle=" + folder.resolve("model"),
+                        "--input=" + folder.resolve("in.safetensors"),
+                        "--output=" + folder.resolve("of-a-process")));
+        Path output = folder.resolve("output.txt");
+        Process process =
+                new ProcessBuilder(command)
+                        .redirectErrorStream(true)
+                        .redirectOutput(output.toFile())
+                        .start();
+
+        assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
+        assertThat(process.exitValue()).as(Files.readString(output)).isZero();
+        assertThat(temporary).doesNotExist();
+    }
+
+    private static Program run(Path input, Path output, Object... more) {
+        List<Object> arguments = new ArrayList<>();
+        arguments.addAll(List.of("forward", "--bundle", folder.resolve("model")));
+        arguments.addAll(List.of("--input", input, "--output", output));
         arguments.addAll(List.of(more));
-        Program program = Program.run(arguments.toArray());
+        return Program.run(arguments.toArray());
+    }
+
+    private static Path forward(String output, Object... more) {
+        Program program = run(folder.resolve("in.safetensors"), folder.resolve(output), more);
         assertThat(program.exitCode()).as(program.err()).isZero();
         return folder.resolve(output);
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.jar.JarFile;
 import java.util.stream.Stream;
 import java.util.zip.ZipEntry;
@@ -14,12 +15,12 @@ import org.junit.jupiter.api.Test;
 /** What goes to a Flink cluster: all that its installation lacks, and nothing that it has. */
 class JobJarIT {
 
+    private static Path file;
     private static List<String> entries;
     private static String mainClass;
 
     @BeforeAll
     static void open() throws Exception {
-        Path file;
         try (Stream<Path> files = Files.list(Path.of("target"))) {
             file =
                     files.filter(path -> path.toString().endsWith("-job.jar"))
@@ -30,6 +31,15 @@ class JobJarIT {
             entries = jar.stream().map(ZipEntry::getName).toList();
             mainClass = jar.getManifest().getMainAttributes().getValue("Main-Class");
         }
+    }
+
+    @Test
+    void hasTheNativesOfLinuxOnly() throws Exception {
+        assertThat(entries.stream().filter(entry -> entry.matches(".*[.](so|dll|dylib|jnilib|a)")))
+                .hasSize(6)
+                .allMatch(entry -> entry.toLowerCase(Locale.ROOT).contains("linux/"))
+                .allMatch(entry -> entry.matches(".*/(amd64|x86_64|aarch64)/.*"));
+        assertThat(Files.size(file)).isLessThan(20_000_000);
     }
 
     @Test

@@ -131,7 +131,7 @@ class ScoreOptionsTest {
         String broken = file("moe: [1, 2");
         assertThatThrownBy(() -> options("--config", broken))
                 .isInstanceOf(IllegalConfigurationException.class)
-                .hasMessageStartingWith(broken + " is not YAML: ");
+                .hasMessageStartingWith(broken + " is not valid YAML: ");
 
         String text = file("just words");
         assertThatThrownBy(() -> options("--config", text))
@@ -146,6 +146,36 @@ class ScoreOptionsTest {
         assertThatThrownBy(() -> options("--config", file))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(file + " has moe.lanes twice");
+    }
+
+    @Test
+    void keyGivenTwiceInOneSpellingIsRefused() throws Exception {
+        String file = file("moe.lanes: 1", "moe.lanes: 2");
+
+        assertThatThrownBy(() -> options("--config", file))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageStartingWith(file)
+                .hasMessageContaining("moe.lanes");
+    }
+
+    @Test
+    void malformedKafkaPropertiesAreNotPrinted() {
+        Program program =
+                Program.run("score", "--kafka.properties", "sasl.password=geheim", "--verbose");
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err())
+                .contains("moe.kafka.properties is malformed; allowed: key:value pairs")
+                .doesNotContain("geheim");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"parallelism.default, four", "execution.checkpointing.interval, often"})
+    void valueThatFlinkCannotReadIsWrongUse(String key, String value) {
+        Program program = Program.run("score", "-D", key + "=" + value);
+
+        assertThat(program.exitCode()).as(program.err()).isEqualTo(2);
+        assertThat(program.err()).startsWith("moe: ").contains(key, value, "moe score --help");
     }
 
     @Test

@@ -21,16 +21,19 @@ import kafka.tools.StorageTool;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
  * A Kafka broker of one node (KRaft) on 127.0.0.1, in a JVM of its own, for the demo and for tests.
- * It takes Kafka's classes from the class path of the running JVM, and ends with it at the latest.
+ * It takes Kafka's classes from the class path of the running JVM. It ends with that JVM at the
+ * latest, even if that is killed: see {@link BrokerMain}.
  */
 public final class KafkaBroker implements AutoCloseable {
 
     private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
+    private static final Duration TOPIC_TIMEOUT = Duration.ofSeconds(30);
     private static final Duration STOP_TIMEOUT = Duration.ofSeconds(10);
     private static final int LOG_LINES_IN_ERRORS = 30;
 
@@ -68,10 +71,11 @@ public final class KafkaBroker implements AutoCloseable {
                                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                                 "-Xmx384m",
                                 "-XX:+UseSerialGC",
+                                "-Djava.io.tmpdir=" + dir,
                                 "-Dlog4j2.configurationFile=" + logging.toUri(),
                                 "-cp",
                                 System.getProperty("java.class.path"),
-                                "kafka.Kafka",
+                                BrokerMain.class.getName(),
                                 config.toString())
                         .redirectErrorStream(true)
                         .redirectOutput(log.toFile())
@@ -91,13 +95,19 @@ public final class KafkaBroker implements AutoCloseable {
         return bootstrapServers;
     }
 
-    /** Makes a topic, and waits until all its partitions have a leader. */
-    public void createTopic(String name, int partitions) throws IOException {
+    /**
+     * Makes a topic, and waits until all its partitions have a leader.
+     *
+     * @param configs the topic's own settings, such as {@code message.timestamp.type}
+     * @throws IOException if it cannot be made, or not within 30 s
+     */
+    public void createTopic(String name, int partitions, Map<String, String> configs)
+            throws IOException {
+        long deadline = System.nanoTime() + TOPIC_TIMEOUT.toNanos();
+        NewTopic topic = new NewTopic(name, partitions, (short) 1).configs(configs);
         try (Admin admin = admin()) {
-            admin.createTopics(List.of(new NewTopic(name, partitions, (short) 1)))
-                    .all()
-                    .get(START_TIMEOUT.toSeconds(), TimeUnit.SECONDS);
-            while (!hasLeaders(admin, name)) {
+            get(admin.createTopics(List.of(topic)).all(), deadline);
+            while (!hasLeaders(admin, name, deadline)) {
                 pause();
             }
         } catch (ExecutionException | TimeoutException | InterruptedException e) {
@@ -155,7 +165,7 @@ public final class KafkaBroker implements AutoCloseable {
             pause();
         }
         try (Admin admin = admin()) {
-            admin.describeCluster().nodes().get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+            get(admin.describeCluster().nodes(), deadline);
         } catch (ExecutionException | TimeoutException | InterruptedException e) {
             throw startFailure(cause(e));
         }
@@ -185,13 +195,10 @@ public final class KafkaBroker implements AutoCloseable {
     }
 
     /** The controller knows a new topic a moment before the broker does. */
-    private static boolean hasLeaders(Admin admin, String topic)
-            throws InterruptedException, ExecutionException {
+    private static boolean hasLeaders(Admin admin, String topic, long deadline)
+            throws InterruptedException, ExecutionException, TimeoutException {
         try {
-            return admin
-                    .describeTopics(List.of(topic))
-                    .allTopicNames()
-                    .get()
+            return get(admin.describeTopics(List.of(topic)).allTopicNames(), deadline)
                     .get(topic)
                     .partitions()
                     .stream()
@@ -204,9 +211,17 @@ public final class KafkaBroker implements AutoCloseable {
         }
     }
 
+    private static <T> T get(KafkaFuture<T> future, long deadline)
+            throws InterruptedException, ExecutionException, TimeoutException {
+        return future.get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
+    }
+
     private static Throwable cause(Exception e) {
         if (e instanceof InterruptedException) {
             Thread.currentThread().interrupt();
+        }
+        if (e instanceof TimeoutException) {
+            return new TimeoutException("no answer in time");
         }
         return e instanceof ExecutionException ? e.getCause() : e;
     }

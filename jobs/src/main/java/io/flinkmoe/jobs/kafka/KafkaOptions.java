@@ -2,6 +2,7 @@ package io.flinkmoe.jobs.kafka;
 
 import static org.apache.flink.configuration.ConfigOptions.key;
 
+import io.flinkmoe.stream.MoeOptions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -35,7 +36,8 @@ public final class KafkaOptions {
                     .withDescription(
                             "Kafka client properties, passed to the consumer, the producers and the"
                                     + " admin client: security.protocol, sasl.*, ssl.* and so on."
-                                    + " Their values are never logged.");
+                                    + " Their values are never logged. Secrets belong into the file"
+                                    + " that --config names: 'ps' shows a command line to everyone.");
 
     public static final ConfigOption<Format> FORMAT =
             key("moe.kafka.format")
@@ -175,7 +177,7 @@ public final class KafkaOptions {
     static void check(ReadableConfig options) {
         List<String> wrong = new ArrayList<>();
         for (ConfigOption<String> required :
-                List.of(BROKERS, SOURCE_TOPIC, SINK_TOPIC, DEAD_LETTER_TOPIC)) {
+                List.of(MoeOptions.BUNDLE, BROKERS, SOURCE_TOPIC, SINK_TOPIC, DEAD_LETTER_TOPIC)) {
             if (options.getOptional(required).orElse("").isBlank()) {
                 wrong.add(required.key() + " is missing");
             }

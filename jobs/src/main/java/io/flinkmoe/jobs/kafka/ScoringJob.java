@@ -87,12 +87,18 @@ public final class ScoringJob {
         return result;
     }
 
+    /**
+     * The options without our own, among them Kafka's passwords: the configuration of a cluster and
+     * of a job is shown to people.
+     */
+    public static Configuration flinkOptions(Configuration options) {
+        Configuration flink = new Configuration(options);
+        options.keySet().stream().filter(key -> key.startsWith("moe.")).forEach(flink::removeKey);
+        return flink;
+    }
+
     private static void configure(StreamExecutionEnvironment env, Configuration options) {
-        Configuration job = new Configuration();
-        // Without our own, among them Kafka's passwords: a job's configuration is shown to people.
-        options.toMap().entrySet().stream()
-                .filter(option -> !option.getKey().startsWith("moe."))
-                .forEach(option -> job.setString(option.getKey(), option.getValue()));
+        Configuration job = flinkOptions(options);
         job.set(PipelineOptions.OBJECT_REUSE, true);
         job.set(PipelineOptions.GENERIC_TYPES, false);
         job.set(PipelineOptions.AUTO_GENERATE_UIDS, false);

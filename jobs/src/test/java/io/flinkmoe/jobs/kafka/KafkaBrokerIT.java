@@ -9,7 +9,9 @@ import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
@@ -25,14 +27,14 @@ class KafkaBrokerIT {
         int port;
         try (KafkaBroker broker = KafkaBroker.start(dir)) {
             port = Integer.parseInt(broker.bootstrapServers().split(":")[1]);
-            broker.createTopic("events", 3);
+            broker.createTopic("events", 3, Map.of());
             produce(broker, "aborted", false);
             produce(broker, "committed", true);
 
             assertThat(TestTopics.readCommitted(broker.bootstrapServers(), "events"))
                     .extracting(record -> new String(record.value(), UTF_8))
                     .containsExactly("committed");
-            assertThatThrownBy(() -> broker.createTopic("events", 3))
+            assertThatThrownBy(() -> broker.createTopic("events", 3, Map.of()))
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("cannot make the topic events")
                     .hasMessageContaining("already exists");
@@ -50,6 +52,40 @@ class KafkaBrokerIT {
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("cannot prepare " + dir)
                 .hasMessageContaining("give it an empty directory");
+    }
+
+    @Test
+    void endsWithAProcessThatIsKilled() throws Exception {
+        Process parent =
+                new ProcessBuilder(
+                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                                "-cp",
+                                System.getProperty("java.class.path"),
+                                StartsABroker.class.getName(),
+                                dir.toString())
+                        .redirectError(dir.resolve("parent.log").toFile())
+                        .start();
+        String brokers = parent.inputReader().readLine();
+        assertThat(brokers).as(Files.readString(dir.resolve("parent.log"))).isNotNull();
+        List<ProcessHandle> children = parent.children().toList();
+        assertThat(children).hasSize(1);
+
+        parent.destroyForcibly();
+
+        children.get(0).onExit().get(30, TimeUnit.SECONDS);
+    }
+
+    /** Starts a broker, says where it is, and waits to be killed. */
+    static final class StartsABroker {
+
+        private StartsABroker() {}
+
+        public static void main(String[] args) throws Exception {
+            try (KafkaBroker broker = KafkaBroker.start(Path.of(args[0], "kafka"))) {
+                System.out.println(broker.bootstrapServers());
+                Thread.sleep(120_000);
+            }
+        }
     }
 
     private static void produce(KafkaBroker broker, String value, boolean commit) {

@@ -44,7 +44,7 @@ class KafkaOptionsTest {
         assertThatThrownBy(() -> KafkaOptions.check(new Configuration()))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
-                        "moe.kafka.brokers is missing; moe.source.topic is missing;"
+                        "moe.bundle is missing; moe.kafka.brokers is missing; moe.source.topic is missing;"
                                 + " moe.sink.topic is missing; moe.dead-letter.topic is missing");
     }
 
@@ -84,6 +84,7 @@ class KafkaOptionsTest {
     private static Configuration complete() {
         return Configuration.fromMap(
                 Map.of(
+                        "moe.bundle", "model",
                         "moe.kafka.brokers", "broker:9092",
                         "moe.source.topic", "in",
                         "moe.sink.topic", "out",

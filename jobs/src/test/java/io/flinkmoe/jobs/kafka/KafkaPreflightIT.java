@@ -8,6 +8,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
 import org.apache.flink.configuration.Configuration;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -23,9 +24,9 @@ class KafkaPreflightIT {
     @BeforeAll
     static void start() throws IOException {
         broker = KafkaBroker.start(dir);
-        broker.createTopic("in", 3);
-        broker.createTopic("out", 1);
-        broker.createTopic("dead", 1);
+        broker.createTopic("in", 3, Map.of());
+        broker.createTopic("out", 1, Map.of());
+        broker.createTopic("dead", 1, Map.of());
     }
 
     @AfterAll

@@ -228,7 +228,7 @@ class ScoringJobIT {
     /** Options of a job between three new topics that begin with the given name. */
     private static Configuration options(String name, int partitions) throws IOException {
         for (String topic : List.of(name + "-in", name + "-out", name + "-dead")) {
-            broker.createTopic(topic, partitions);
+            broker.createTopic(topic, partitions, Map.of());
         }
         Configuration options = new Configuration();
         options.set(KafkaOptions.BROKERS, broker.bootstrapServers());
