@@ -49,8 +49,7 @@ final class BenchRoutingCommand implements Callable<Integer> {
         /** Top-8 of 256 in groups, as DeepSeek-V3, for softmax scores. */
         GROUPED(
                 RoutingConfig.softmax(256, 8)
-                        .limitedTo(
-                                new GroupLimit(8, 4, GroupScore.TOP2_SUM, GroupMask.NEG_INF)));
+                        .limitedTo(new GroupLimit(8, 4, GroupScore.TOP2_SUM, GroupMask.NEG_INF)));
 
         private final RoutingConfig config;
 
