@@ -65,10 +65,13 @@ final class RestartWatch extends Thread {
      * @param at when, in milliseconds
      */
     void failed(String reason, long at) {
-        Long before = toldAt.get(reason);
+        String line = reason.lines().findFirst().orElse(reason);
+        // Without its numbers: the same outage names now this partition, now that.
+        String cause = line.replaceAll("\\d+", "#");
+        Long before = toldAt.get(cause);
         if (before == null || at - before >= SILENCE_MILLIS) {
-            toldAt.put(reason, at);
-            err.println("moe: the job failed and restarts: " + reason);
+            toldAt.put(cause, at);
+            err.println("moe: the job failed and restarts: " + line);
             err.flush();
         }
     }

@@ -86,13 +86,13 @@ class EmbeddedFlinkTest {
     void sameCauseIsToldOnceAMinute() {
         RestartWatch watch = new RestartWatch(null, null, new PrintWriter(err));
 
-        watch.failed("a", 1_000);
-        watch.failed("a", 60_000);
-        watch.failed("b", 60_000);
-        watch.failed("a", 61_000);
+        watch.failed("no position for in-1\nand more", 1_000);
+        watch.failed("no position for in-2", 60_000);
+        watch.failed("no answer", 60_000);
+        watch.failed("no position for in-1", 61_000);
 
         assertThat(err.toString().lines().map(line -> line.replaceAll(".*: ", "")))
-                .containsExactly("a", "b", "a");
+                .containsExactly("no position for in-1", "no answer", "no position for in-1");
     }
 
     private static int freePort() throws Exception {
