@@ -195,7 +195,9 @@ final class JobOptions {
         String near =
                 all().stream()
                         .map(JobOption::key)
-                        .sorted(Comparator.comparingInt(known -> EditDistance.between(known, key)))
+                        .sorted(
+                                Comparator.comparing((String known) -> !known.startsWith(key))
+                                        .thenComparing(known -> EditDistance.between(known, key)))
                         .limit(3)
                         .collect(Collectors.joining(", "));
         throw new IllegalConfigurationException(

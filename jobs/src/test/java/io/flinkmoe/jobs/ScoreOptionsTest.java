@@ -71,7 +71,7 @@ class ScoreOptionsTest {
                         "  kafka.schemas: [one.avsc, two.avsc]",
                         "  capacity:",
                         "    policy: fixed",
-                        "    tokens: 500",
+                        "    size: 500",
                         "  kafka.properties:",
                         "    security.protocol: SSL",
                         "parallelism.default: 4");

@@ -185,7 +185,7 @@ class ScoringJobIT {
         assertThat(parallelism)
                 .containsEntry("token-source", 2)
                 .containsEntry("scored-token-sink", 3)
-                .containsEntry("dead-letter-sink", 2)
+                .containsEntry("dead-letter-sink", 3)
                 .doesNotContainKey(null);
     }
 
