@@ -73,15 +73,22 @@ final class BenchRoutingCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--rounds is %d; allowed: 1 or more".formatted(rounds));
         }
-        double[][] selections = new double[Shape.values().length][rounds];
-        double[][] routings = new double[Shape.values().length][rounds];
+        int shapes = Shape.values().length;
+        Runnable[] selecting = new Runnable[shapes];
+        Runnable[] routing = new Runnable[shapes];
+        for (Shape shape : Shape.values()) {
+            selecting[shape.ordinal()] = selecting(shape.config);
+            routing[shape.ordinal()] = routing(shape.config);
+        }
+        double[][] selections = new double[shapes][rounds];
+        double[][] routings = new double[shapes][rounds];
         for (int round = -2; round < rounds; round++) {
-            for (Shape shape : Shape.values()) {
-                double selection = rate(selecting(shape.config));
-                double routing = rate(routing(shape.config));
+            for (int shape = 0; shape < shapes; shape++) {
+                double selectionRate = rate(selecting[shape]);
+                double routingRate = rate(routing[shape]);
                 if (round >= 0) {
-                    selections[shape.ordinal()][round] = selection;
-                    routings[shape.ordinal()][round] = routing;
+                    selections[shape][round] = selectionRate;
+                    routings[shape][round] = routingRate;
                 }
             }
         }

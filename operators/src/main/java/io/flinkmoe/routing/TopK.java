@@ -16,6 +16,9 @@ public final class TopK {
 
     private static final int ZERO = order(0f);
 
+    /** Ranking is quadratic: with more candidates than so many per choice, insertion is quicker. */
+    private static final int RANKED_PER_CHOICE = 4;
+
     private final int n;
     private final int k;
     private final GroupLimit limit;
@@ -24,9 +27,10 @@ public final class TopK {
     private final int[] orders;
     private final int[] best;
     private final int[] second;
-    private final float[] groupScores;
+    private final long[] groupKeys;
     private final boolean[] kept;
     private final int[] candidates;
+    private final long[] candidateKeys;
 
     /**
      * @param limit the limit to groups, or null
@@ -40,9 +44,10 @@ public final class TopK {
         this.orders = new int[n];
         this.best = new int[chunks];
         this.second = new int[chunks];
-        this.groupScores = new float[chunks];
+        this.groupKeys = new long[chunks];
         this.kept = new boolean[chunks];
         this.candidates = new int[n + 1];
+        this.candidateKeys = new long[RANKED_PER_CHOICE * k];
         Arrays.fill(kept, true);
     }
 
@@ -54,7 +59,7 @@ public final class TopK {
      */
     public void select(float[] scores, int from, int[] indices, int at) {
         for (int chunk = 0; chunk < chunks; chunk++) {
-            rank(scores, from, chunk);
+            arrange(scores, from, chunk);
         }
         if (limit != null) {
             keepBestGroups();
@@ -69,11 +74,15 @@ public final class TopK {
                 found = filter(chunk * chunkSize, endOf(chunk), bound, found);
             }
         }
-        insert(found, indices, at);
+        if (found <= candidateKeys.length) {
+            rank(found, indices, at);
+        } else {
+            insert(found, indices, at);
+        }
     }
 
     /** Brings a chunk into order form, and finds its two best. */
-    private void rank(float[] scores, int from, int chunk) {
+    private void arrange(float[] scores, int from, int chunk) {
         int first = Integer.MIN_VALUE;
         int next = Integer.MIN_VALUE;
         int end = endOf(chunk);
@@ -96,19 +105,10 @@ public final class TopK {
         boolean sum = limit.groupScore() == GroupLimit.GroupScore.TOP2_SUM;
         for (int group = 0; group < chunks; group++) {
             float score = score(best[group]);
-            groupScores[group] = sum ? score + score(second[group]) : score;
+            groupKeys[group] = key(order(sum ? score + score(second[group]) : score), group);
         }
-        // A group's rank is the number of better ones: counted without a branch per pair.
         for (int group = 0; group < chunks; group++) {
-            float score = groupScores[group];
-            int better = 0;
-            for (int other = 0; other < group; other++) {
-                better += groupScores[other] >= score ? 1 : 0;
-            }
-            for (int other = group + 1; other < chunks; other++) {
-                better += groupScores[other] > score ? 1 : 0;
-            }
-            kept[group] = better < limit.topkGroup();
+            kept[group] = rank(groupKeys, chunks, groupKeys[group]) < limit.topkGroup();
         }
     }
 
@@ -127,14 +127,41 @@ public final class TopK {
         return bound;
     }
 
-    /** Appends the indices whose order reaches the bound, without a branch per score. */
+    /** Appends the indices whose order reaches the bound. */
     private int filter(int first, int end, int bound, int found) {
         int count = found;
         for (int i = first; i < end; i++) {
             candidates[count] = i;
-            count += orders[i] >= bound ? 1 : 0;
+            count += (int) (~((long) orders[i] - bound) >>> 63);
         }
         return count;
+    }
+
+    /** Gives each candidate the place of its rank. */
+    private void rank(int found, int[] indices, int at) {
+        for (int c = 0; c < found; c++) {
+            candidateKeys[c] = key(orders[candidates[c]], candidates[c]);
+        }
+        for (int c = 0; c < found; c++) {
+            int rank = rank(candidateKeys, found, candidateKeys[c]);
+            if (rank < k) {
+                indices[at + rank] = candidates[c];
+            }
+        }
+    }
+
+    /** How many of the first {@code count} keys are better than {@code key}. */
+    private static int rank(long[] keys, int count, long key) {
+        int better = 0;
+        for (int i = 0; i < count; i++) {
+            better += (int) ((key - keys[i]) >>> 63);
+        }
+        return better;
+    }
+
+    /** A number that is larger for a better order, and among equal orders for a lower index. */
+    private static long key(int order, int index) {
+        return ((long) order << 16) | (Short.MAX_VALUE - index);
     }
 
     /** Candidates come in order of index: only a strictly larger one displaces one before it. */
