@@ -16,6 +16,24 @@ final class GoldenRouting {
     private GoldenRouting() {}
 
     static RoutingConfig of(GoldenCase golden) {
+        RoutingConfig config = withoutNoise(golden);
+        if (golden.hasTensor("noise.normal")) {
+            return config.withNoise(new RouterNoise(Kind.NORMAL, 0));
+        }
+        if (golden.hasTensor("noise.input_multiplier")) {
+            return config.withNoise(new RouterNoise(Kind.INPUT_JITTER, 1));
+        }
+        if (golden.hasTensor("noise.gumbel")) {
+            return config.withNoise(new RouterNoise(Kind.GUMBEL_SECOND, 0));
+        }
+        if (golden.hasTensor("noise.second_uniform")) {
+            float threshold = (float) golden.number("second_threshold");
+            return config.withNoise(new RouterNoise(Kind.RANDOM_SECOND, threshold));
+        }
+        return config;
+    }
+
+    private static RoutingConfig withoutNoise(GoldenCase golden) {
         int n = golden.integer("num_experts");
         int k = golden.has("top_k") ? golden.integer("top_k") : n;
         RoutingConfig plain = RoutingConfig.softmax(n, k);
@@ -28,32 +46,25 @@ final class GoldenRouting {
                             : plain;
             case "deepseek_v2" -> deepseekV2(golden, plain);
             case "deepseek_v3" -> deepseekV3(golden, maskOf(golden));
-            case "noisy_topk" ->
-                    golden.flag("noisy")
-                            ? plain.normalized(true).withNoise(new RouterNoise(Kind.NORMAL, 0))
-                            : plain.normalized(true);
-            case "jetmoe_mlp", "hash" -> plain.normalized(true);
-            case "gshard" -> plain.normalized(golden.flag("legacy_mtf_behavior"));
+            case "jetmoe_mlp", "hash", "noisy_topk", "st_moe" -> plain.normalized(true);
+            case "gshard" ->
+                    // A random second policy goes by the shares, whenever they are in force.
+                    plain.normalized(
+                            golden.flag("legacy_mtf_behavior")
+                                    || golden.hasTensor("noise.second_uniform"));
             case "nllb_moe" -> plain.normalized(golden.text("normalise").equals("before dropping"));
-            case "st_moe" -> stMoe(golden, plain);
-            case "switch_mesh" ->
-                    golden.has("jitter")
-                            ? plain.withNoise(new RouterNoise(Kind.INPUT_JITTER, 1))
-                            : plain;
-            case "deepspeed_top2" ->
-                    golden.flag("second_expert_sampling")
-                            ? plain.withNoise(new RouterNoise(Kind.GUMBEL_SECOND, 0))
-                            : plain;
             case "base_layer" -> RoutingPresets.of("base").of(n, k);
             case "sinkhorn" -> RoutingPresets.of("sinkhorn").of(n, k);
             case "grok1",
                     "moduleformer_mlp",
                     "switch",
+                    "switch_mesh",
                     "next_expert",
                     "vmoe",
                     "tokens_choose",
                     "openmoe",
                     "deepspeed_top1",
+                    "deepspeed_top2",
                     "deepspeed_topk",
                     "deepspeed_residual",
                     "expert_choice" ->
@@ -94,15 +105,6 @@ final class GoldenRouting {
                                 mask))
                 .normalized(golden.flag("norm_topk_prob"))
                 .scaledBy((float) golden.number("routed_scaling_factor"));
-    }
-
-    private static RoutingConfig stMoe(GoldenCase golden, RoutingConfig plain) {
-        RoutingConfig config = plain.normalized(true);
-        if (golden.text("second_policy").equals("all")) {
-            return config;
-        }
-        float threshold = (float) golden.number("second_threshold");
-        return config.withNoise(new RouterNoise(Kind.RANDOM_SECOND, threshold));
     }
 
     private static GroupMask maskOf(GoldenCase golden) {
