@@ -23,21 +23,11 @@ import java.util.Map;
  */
 public final class OnnxModel implements AutoCloseable {
 
-    static {
-        // ONNX Runtime reports its usage unless this is in the environment before its first use,
-        // and
-        // was seen to crash the JVM where it cannot. A JVM cannot set its own environment.
-        if (System.getenv("ORT_DISABLE_TELEMETRY") == null) {
-            throw new IllegalStateException(
-                    "ORT_DISABLE_TELEMETRY is not set. Set it to 1 in the environment of every JVM that"
-                            + " runs models (task managers, tests, launchers), before it starts: ONNX"
-                            + " Runtime reports its usage to its maker otherwise. 0 lets it report.");
-        }
-    }
-
     /** One per process. What fails is thrown, so it need not be on the terminal as well. */
-    private static final OrtEnvironment ENVIRONMENT =
-            OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, "flink-moe");
+    private static final class Runtime {
+        static final OrtEnvironment ENVIRONMENT =
+                OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, "flink-moe");
+    }
 
     private final Path file;
     private final OrtSession session;
@@ -58,7 +48,20 @@ public final class OnnxModel implements AutoCloseable {
     }
 
     static OrtEnvironment environment() {
-        return ENVIRONMENT;
+        return Runtime.ENVIRONMENT;
+    }
+
+    /**
+     * ONNX Runtime reports its usage unless this is in the environment before its first use, and
+     * was seen to crash the JVM where it cannot. A JVM cannot set its own environment.
+     */
+    private static void requireTelemetryToBeSettled() {
+        if (System.getenv("ORT_DISABLE_TELEMETRY") == null) {
+            throw new IllegalStateException(
+                    "ORT_DISABLE_TELEMETRY is not set. Set it to 1 in the environment of every JVM that"
+                            + " runs models (task managers, tests, launchers), before it starts: ONNX"
+                            + " Runtime reports its usage to its maker otherwise. 0 lets it report.");
+        }
     }
 
     /**
@@ -82,6 +85,7 @@ public final class OnnxModel implements AutoCloseable {
     }
 
     private static OnnxModel open(Path file) throws BundleException {
+        requireTelemetryToBeSettled();
         OrtSession session = null;
         try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
             options.setIntraOpNumThreads(1);
