@@ -42,7 +42,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     private transient BundleSessions sessions;
     private transient ExpertCalls[] calls;
-    private transient boolean timerSet;
+    private transient Linger linger;
     private transient RememberedWatermark watermark;
     private transient WindowAccounts accounts;
     private transient WindowQueue queue;
@@ -81,6 +81,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     @Override
     public void open() throws Exception {
         super.open();
+        linger = new Linger(getProcessingTimeService(), lingerMillis, time -> runAll());
         watermark = new RememberedWatermark(this, expertKeys);
         if (capacity != null) {
             accounts =
@@ -132,7 +133,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         ExpertCalls expert = calls[block.expert()];
         expert.add(block, admitted);
         if (expert.waiting() > 0) {
-            startLinger();
+            linger.start();
         }
     }
 
@@ -192,19 +193,6 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             calls[expert].add(decision.block(), decision.admitted());
         }
         calls[expert].run();
-    }
-
-    private void startLinger() {
-        if (!timerSet) {
-            timerSet = true;
-            long now = getProcessingTimeService().getCurrentProcessingTime();
-            getProcessingTimeService().registerTimer(now + lingerMillis, this::onLinger);
-        }
-    }
-
-    private void onLinger(long time) throws Exception {
-        timerSet = false;
-        runAll();
     }
 
     private void runAll() throws Exception {

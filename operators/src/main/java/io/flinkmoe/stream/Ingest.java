@@ -31,7 +31,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     private transient int pendingTokens;
     private transient Watermark waiting;
     private transient long lastWatermark;
-    private transient boolean timerSet;
+    private transient Linger linger;
 
     /**
      * @param width the width of a token's values
@@ -51,6 +51,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     @Override
     public void open() throws Exception {
         super.open();
+        linger = new Linger(getProcessingTimeService(), lingerMillis, time -> flush());
         pending = new TokenBlockBuilder[lanes];
         lastWatermark = Long.MIN_VALUE;
     }
@@ -72,7 +73,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
             flush(lane);
             forwardWaiting();
         } else {
-            startLinger();
+            linger.start();
         }
     }
 
@@ -102,19 +103,6 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     public void finish() throws Exception {
         flush();
         super.finish();
-    }
-
-    private void startLinger() {
-        if (!timerSet) {
-            timerSet = true;
-            long now = getProcessingTimeService().getCurrentProcessingTime();
-            getProcessingTimeService().registerTimer(now + lingerMillis, this::onLinger);
-        }
-    }
-
-    private void onLinger(long time) {
-        timerSet = false;
-        flush();
     }
 
     private void flush() {
