@@ -27,6 +27,11 @@ public record RouterNoise(Kind kind, float amount) {
         RANDOM_SECOND
     }
 
+    /** Whether only a second choice is drawn, so that k must be 2. */
+    boolean isOfSecondChoice() {
+        return kind == Kind.GUMBEL_SECOND || kind == Kind.RANDOM_SECOND;
+    }
+
     public RouterNoise {
         if (kind == null) {
             throw new IllegalArgumentException(

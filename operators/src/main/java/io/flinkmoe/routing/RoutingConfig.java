@@ -67,12 +67,10 @@ public record RoutingConfig(
                     "routed_scaling_factor is %s; allowed: finite values"
                             .formatted(routedScalingFactor));
         }
-        if (noise != null && noise.kind().ordinal() >= RouterNoise.Kind.GUMBEL_SECOND.ordinal()) {
-            if (numExpertsPerTok != 2) {
-                throw new IllegalArgumentException(
-                        "noise is %s, but num_experts_per_tok is %d; allowed: 2"
-                                .formatted(noise.kind(), numExpertsPerTok));
-            }
+        if (noise != null && noise.isOfSecondChoice() && numExpertsPerTok != 2) {
+            throw new IllegalArgumentException(
+                    "noise is %s, but num_experts_per_tok is %d; allowed: 2"
+                            .formatted(noise.kind(), numExpertsPerTok));
         }
     }
 
