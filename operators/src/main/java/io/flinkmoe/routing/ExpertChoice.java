@@ -15,14 +15,6 @@ import java.util.Arrays;
 public record ExpertChoice(int[] tokenIds, float[] weights, int[] expertsPerToken) {
 
     /**
-     * C = max(round(c T / N), 1), halves to the even number, as flaxformer rounds: c experts per
-     * token on average.
-     */
-    public static int capacity(double capacityFactor, int tokens, int numExperts) {
-        return Math.max((int) Math.rint(capacityFactor * tokens / numExperts), 1);
-    }
-
-    /**
      * The paper and flaxformer's ExpertsChooseMaskedRouter: scores = softmax(z) over the experts of
      * a token; the weights are the scores.
      *

@@ -1,5 +1,6 @@
 package io.flinkmoe.golden;
 
+import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.reference.ReferenceModel.ChoiceRule;
 import io.flinkmoe.reference.ReferenceModel.LayerResult;
@@ -49,8 +50,8 @@ final class AssignmentRule implements ChoiceRule {
 
     ExpertChoice expertChoice(float[] logits) {
         int capacity =
-                ExpertChoice.capacity(
-                        golden.number("capacity_factor"), golden.integer("tokens"), n);
+                CapacityFormula.expertChoice(golden.number("capacity_factor"))
+                        .capacity(golden.integer("tokens"), n, 1);
         if (capacity != golden.integer("capacity")) {
             throw new AssertionError(
                     "%s: capacity: expected %d, found %d"

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
+import io.flinkmoe.capacity.CapacityFormula;
 import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -154,7 +155,8 @@ class BalancedRoutingTest {
     @ParameterizedTest
     @CsvSource({"1.0, 20, 8, 2", "1.0, 28, 8, 4", "0.01, 20, 8, 1", "2.0, 32, 8, 8"})
     void capacityRoundsHalvesToTheEvenNumber(double factor, int tokens, int experts, int capacity) {
-        assertThat(ExpertChoice.capacity(factor, tokens, experts)).isEqualTo(capacity);
+        assertThat(CapacityFormula.expertChoice(factor).capacity(tokens, experts, 1))
+                .isEqualTo(capacity);
     }
 
     @Test
