@@ -190,8 +190,8 @@ public final class Axis {
             case CATEGORIES -> names.get((int) Math.round(value));
             case TIME -> {
                 double step = ticks.length > 1 ? ticks[1] - ticks[0] : HOUR;
-                yield format(
-                        value, step < 60_000 ? "HH:mm:ss" : step < 24 * HOUR ? "HH:mm" : "d MMM");
+                boolean midnight = value % (24 * HOUR) == 0;
+                yield format(value, midnight ? "d MMM" : step < 60_000 ? "HH:mm:ss" : "HH:mm");
             }
         };
     }

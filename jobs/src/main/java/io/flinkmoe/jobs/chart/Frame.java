@@ -13,6 +13,9 @@ final class Frame {
     private static final double LINE = 19;
     private static final double SWATCH = 12;
 
+    /** What a sloping name needs. */
+    private static final double LEAST_SLOT = 22;
+
     /** The slope of names that do not fit side by side. */
     private static final double SLOPE = Math.toRadians(35);
 
@@ -63,17 +66,18 @@ final class Frame {
             svg.text(MARGIN, line - 6, "start", Svg.TEXT, y.label());
             svg.text(width - MARGIN, line - 6, "end", Svg.TEXT, note);
         }
-        top = line + 6;
-        // Estimated: where the ticks of y are depends on the height, which names at a slope change.
+        top = line + 8;
+        // Estimated: how many marks y has depends on the height, which sloping names change.
         double[] yTicks =
                 y.ticks(y.isCategories() ? (int) ((height - top) / 14) : marks(height - top));
-        left = MARGIN + widest(y, yTicks) + 8;
+        double labels = MARGIN + widest(y, yTicks) + 8;
         right = width - MARGIN - aside;
-        double slot = x.isCategories() ? (right - left) / x.ticks(Integer.MAX_VALUE).length : 0;
-        double[] xTicks = x.ticks((int) ((right - left) / (x.isCategories() ? 16 : 72)));
-        boolean sloped =
-                x.isCategories() && widest(x, xTicks) + 6 > slot * (slot < 16 ? 16 / slot : 1);
-        double names = sloped ? widest(x, xTicks) * Math.sin(SLOPE) + 12 : LINE;
+        double room = right - labels;
+        double[] xTicks = x.ticks((int) (room / (x.isCategories() ? LEAST_SLOT : 72)));
+        double longest = widest(x, xTicks);
+        boolean sloped = x.isCategories() && longest + 6 > room / xTicks.length;
+        left = sloped ? Math.max(labels, longest * Math.cos(SLOPE)) : labels;
+        double names = sloped ? longest * Math.sin(SLOPE) + 12 : LINE;
         bottom = height - MARGIN + 4 - names - (x.label().isEmpty() ? 0 : LINE);
         yAxis(yTicks);
         xAxis(xTicks, sloped);

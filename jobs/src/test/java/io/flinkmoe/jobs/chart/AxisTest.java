@@ -77,7 +77,7 @@ class AxisTest {
         Axis day = Axis.time("").range(start, start + 86_400_000);
         Axis month = Axis.time("").range(start, start + 30 * 86_400_000.);
 
-        assertThat(texts(day, 6)).containsExactly("00:00", "06:00", "12:00", "18:00", "00:00");
+        assertThat(texts(day, 6)).containsExactly("1 Jun", "06:00", "12:00", "18:00", "2 Jun");
         assertThat(texts(month, 5))
                 .allMatch(text -> text.endsWith(" Jun") || text.endsWith(" Jul"));
         assertThat(day.exact(start + 3_600_000)).isEqualTo("1 Jun 01:00");
