@@ -4,7 +4,7 @@ import java.math.BigDecimal;
 import java.math.RoundingMode;
 
 /** Writes one SVG image, which needs nothing outside itself: elements in order, text escaped. */
-final class Svg {
+public final class Svg {
 
     static final String TITLE = "#1f2937";
     static final String TEXT = "#4b5563";
@@ -81,7 +81,7 @@ final class Svg {
     /**
      * Text as XML takes it, in content and in attributes. Characters that XML bans are left out.
      */
-    static String escape(String text) {
+    public static String escape(String text) {
         StringBuilder escaped = new StringBuilder();
         text.codePoints()
                 .filter(c -> c >= ' ' && c != 0xFFFE && c != 0xFFFF && (c < 0xD800 || c > 0xDFFF))
