@@ -23,7 +23,7 @@ final class DemoCharts {
     private static final int CALIBRATION_BINS = 10;
 
     /** Points of a line over the whole run. */
-    private static final int SLICES = 60;
+    private static final int SLICES = 40;
 
     private static final double[] DIAGONAL = {0, 100};
 
@@ -138,8 +138,8 @@ final class DemoCharts {
         double[][] roc = Probabilities.roc(report.scores(), report.truth());
         return half(
                 "ROC curve",
-                Axis.linear("% of the flights on time that are called late"),
-                Axis.linear("% of the late flights that are"),
+                Axis.linear("% of the flights on time, called late"),
+                Axis.linear("% of the late flights, called late"),
                 List.of(
                         Series.of("model", percent(roc[0]), percent(roc[1])),
                         Series.of("chance", DIAGONAL, DIAGONAL).asBaseline()));

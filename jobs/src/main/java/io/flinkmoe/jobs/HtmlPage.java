@@ -42,7 +42,8 @@ final class HtmlPage {
             tr:last-child td { border-bottom: 0; }
             th:last-child, td:last-child { padding-right: 0; }
             .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-            .key { overflow-wrap: anywhere; }
+            .key { white-space: nowrap; }
+            td { overflow-wrap: anywhere; }
             @media (max-width: 860px) { .grid { grid-template-columns: minmax(0, 1fr); } }
             @media print { body { background: #fff; } figure, .card, .tile { break-inside: avoid; } }
             """;

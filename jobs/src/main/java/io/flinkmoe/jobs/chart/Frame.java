@@ -77,7 +77,7 @@ final class Frame {
         double longest = widest(x, xTicks);
         boolean sloped = x.isCategories() && longest + 6 > room / xTicks.length;
         left = sloped ? Math.max(labels, longest * Math.cos(SLOPE)) : labels;
-        double names = sloped ? longest * Math.sin(SLOPE) + 12 : LINE;
+        double names = sloped ? longest * Math.sin(SLOPE) + 12 : LINE + 2;
         bottom = height - MARGIN + 4 - names - (x.label().isEmpty() ? 0 : LINE);
         yAxis(yTicks);
         xAxis(xTicks, sloped);
@@ -178,7 +178,7 @@ final class Frame {
                                 .formatted(Svg.length(x(tick) + 4), Svg.length(bottom + 14));
                 svg.text(x(tick) + 4, bottom + 14, "end", Svg.TEXT, text, "transform", turn);
             } else {
-                svg.text(x(tick), bottom + 17, "middle", Svg.TEXT, text);
+                svg.text(x(tick), bottom + 19, "middle", Svg.TEXT, text);
             }
         }
     }

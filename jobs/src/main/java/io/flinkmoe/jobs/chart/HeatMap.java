@@ -91,7 +91,7 @@ public record HeatMap(
                 double x = frame.left + column * w;
                 double at = column + (this.x.isCategories() ? 0.5 : 0);
                 // A little too wide, or the edges between cells show.
-                double overlap = column + 1 < values[row].length ? 0.5 : 0;
+                double overlap = column + 1 < values[row].length ? 1 : 0;
                 frame.svg.explained(
                         "%s, %s: %s"
                                 .formatted(
