@@ -8,6 +8,7 @@ import io.flinkmoe.jobs.chart.Series;
 import io.flinkmoe.schemas.Outcome;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.IntToLongFunction;
@@ -175,9 +176,16 @@ final class DemoCharts {
 
     /** Of slices of equally many flights, by when they were sent. The first flight is left out. */
     private Series medians(String name, IntToLongFunction until) {
-        int[] sent = Arrays.stream(report.scored()).filter(i -> i > 0).toArray();
+        // Of two partitions, a later flight may come first.
+        int[] sent =
+                Arrays.stream(report.scored())
+                        .filter(i -> i > 0)
+                        .boxed()
+                        .sorted(Comparator.comparingLong(results::producedAt))
+                        .mapToInt(Integer::intValue)
+                        .toArray();
         int slices = Math.min(SLICES, sent.length);
-        long start = Arrays.stream(sent).mapToLong(results::producedAt).min().orElse(0);
+        long start = slices == 0 ? 0 : results.producedAt(sent[0]);
         double[] seconds = new double[slices];
         double[] medians = new double[slices];
         for (int slice = 0; slice < slices; slice++) {
