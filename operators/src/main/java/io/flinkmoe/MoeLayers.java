@@ -11,6 +11,7 @@ import io.flinkmoe.stream.DeadLetter;
 import io.flinkmoe.stream.EvenKeys;
 import io.flinkmoe.stream.Expert;
 import io.flinkmoe.stream.ExpertInput;
+import io.flinkmoe.stream.Footprint;
 import io.flinkmoe.stream.Head;
 import io.flinkmoe.stream.Ingest;
 import io.flinkmoe.stream.LocalBundle;
@@ -22,6 +23,7 @@ import io.flinkmoe.stream.StreamTypes;
 import io.flinkmoe.stream.Token;
 import io.flinkmoe.stream.TokenBlock;
 import io.flinkmoe.stream.TokenCheck;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.api.common.RuntimeExecutionMode;
@@ -118,6 +120,15 @@ public final class MoeLayers {
     /** The version of the bundle, which every scored token bears. */
     public String modelVersion() {
         return spec.version();
+    }
+
+    /**
+     * What the layers will take up.
+     *
+     * @throws IOException if the bundle is gone
+     */
+    public Footprint footprint() throws IOException {
+        return Footprint.of(bundle.open(), settings, blockRows());
     }
 
     /** Scores tokens; bad ones (no stream, wrong width, NaN …) become dead letters. */

@@ -1,5 +1,6 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.MoeLayers;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.ScoringJob;
 import io.flinkmoe.stream.MoeOptions;
@@ -34,6 +35,7 @@ import picocli.CommandLine.Spec;
             "            --source.topic tokens --sink.topic scored \\",
             "            --dead-letter.topic rejected",
             "  moe score --config job.yaml --capacity.policy fixed --capacity.size 500",
+            "  moe score --config job.yaml --dry-run",
             "  moe score --config job.yaml -D rest.port=8081 -D parallelism.default=4",
             "  flink run flink-moe-jobs-VERSION-job.jar score --config job.yaml",
             "",
@@ -64,11 +66,20 @@ final class ScoreCommand implements Callable<Integer> {
             description = "Any option of Flink, or a moe.* option by its full key.")
     private Map<String, String> defined = new LinkedHashMap<>();
 
+    @Option(
+            names = "--dry-run",
+            description =
+                    "Check options, bundle and Kafka, and print the job: its graph, the options in"
+                            + " force, where each expert is, what it takes. Starts nothing.")
+    private boolean dryRun;
+
     @Override
     public Integer call() throws Exception {
         Configuration options = options();
         Configuration flinkOptions = ScoringJob.flinkOptions(options);
-        if (StreamExecutionEnvironment.areExplicitEnvironmentsAllowed()) {
+        if (dryRun) {
+            print(options, flinkOptions);
+        } else if (StreamExecutionEnvironment.areExplicitEnvironmentsAllowed()) {
             runHere(options, flinkOptions);
         } else {
             StreamExecutionEnvironment env =
@@ -77,6 +88,22 @@ final class ScoreCommand implements Callable<Integer> {
             env.execute(NAME);
         }
         return 0;
+    }
+
+    private void print(Configuration options, Configuration flinkOptions) throws Exception {
+        try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
+            StreamExecutionEnvironment env =
+                    StreamExecutionEnvironment.areExplicitEnvironmentsAllowed()
+                            ? flink.environment()
+                            : StreamExecutionEnvironment.getExecutionEnvironment(flinkOptions);
+            ScoringJob.build(env, options);
+            new DryRun(
+                            env.getStreamGraph().getJobGraph(),
+                            options,
+                            new Configuration((Configuration) env.getConfiguration()),
+                            MoeLayers.of(options).footprint())
+                    .print(spec.commandLine().getOut());
+        }
     }
 
     private void runHere(Configuration options, Configuration flinkOptions) throws Exception {

@@ -5,6 +5,7 @@ import io.flinkmoe.MoeResult;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Delivery;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Stop;
 import io.flinkmoe.stream.Arrival;
+import io.flinkmoe.stream.Footprint;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Properties;
@@ -62,6 +63,7 @@ public final class ScoringJob {
         MoeLayers layers = MoeLayers.of(options);
         TokenDeserializer deserializer = TokenDeserializer.of(options, layers.inputWidth());
         int partitions = KafkaPreflight.check(options);
+        logFootprint(layers.footprint());
 
         DataStream<Arrival> arrivals =
                 env.fromSource(
@@ -125,6 +127,16 @@ public final class ScoringJob {
                     options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT),
                     KafkaOptions.SINK_TRANSACTION_TIMEOUT.key());
         }
+    }
+
+    private static void logFootprint(Footprint footprint) {
+        LOG.info(
+                "Estimates: {} MB for {} models in each process, {} MB of direct buffers per slot,"
+                        + " {} bytes of state per token of an open window",
+                footprint.sessionBytes() / 1_000_000,
+                footprint.sessions(),
+                footprint.directBytes() / 1_000_000,
+                footprint.windowBytesPerToken());
     }
 
     private static KafkaSource<Arrival> source(
