@@ -38,6 +38,7 @@ public record Footprint(
         for (String file : spec.files()) {
             sessionBytes += Files.size(bundle.file(file)) + SESSION_OVERHEAD;
         }
+        int attempts = settings.capacity() == null ? 1 : settings.capacity().attempts();
         long d = spec.hiddenSize();
         long floats = 0;
         long windowFloats = 0;
@@ -45,8 +46,8 @@ public record Footprint(
             int n = layer.routing().numExperts();
             // The router: what it reads, what its shared experts or norm give, the logits.
             floats += blockRows * (Math.max(spec.inputSize(), d) + 2 * d + n);
-            // The experts of a subtask share a buffer in and one out.
-            floats += 2 * settings.expertBatchSize() * d;
+            // The experts of a subtask share a buffer in and one out, in each round.
+            floats += attempts * 2 * settings.expertBatchSize() * d;
             windowFloats += (layer.routing().numExpertsPerTok() + 1) * d;
         }
         floats += spec.head() == null ? 0 : blockRows * (d + spec.outputSize());
