@@ -5,9 +5,13 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.flinkmoe.jobs.cluster.ApplicationCluster;
 import io.flinkmoe.jobs.cluster.FreePorts;
+import io.flinkmoe.jobs.deploy.Observability;
+import io.flinkmoe.jobs.deploy.Scrape;
 import io.flinkmoe.jobs.kafka.KafkaBroker;
 import io.flinkmoe.model.CheckpointImporter;
+import java.io.IOException;
 import java.lang.management.ManagementFactory;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -34,15 +38,37 @@ class ContainerIT {
     @TempDir private static Path dir;
 
     private static KafkaBroker broker;
+    private static DemoResults results;
+    private static Path home;
+    private static String metrics;
+    private static int exitValue;
+    private static String logs;
 
+    /** The job from its start until it has scored all flights. */
     @BeforeAll
-    static void start() throws Exception {
+    static void score() throws Exception {
         broker = KafkaBroker.start(dir.resolve("kafka"));
         CheckpointImporter.importBundle(
                 Home.FLIGHTS.resolve("checkpoint"),
                 Home.FLIGHTS.resolve("encoder.onnx"),
                 Home.FLIGHTS.resolve("head.onnx"),
                 dir.resolve("bundle"));
+        results = new DemoResults(FLIGHTS);
+        produce();
+        home = dir.resolve("home");
+        int[] ports = FreePorts.find(4);
+        try (ApplicationCluster cluster = new ApplicationCluster(home, overrides(ports))) {
+            Process jobManager = cluster.start(Moe.class, job());
+            metrics = awaitMetrics(jobManager, ports[2], ports[3]);
+            boolean ended = jobManager.waitFor(2, TimeUnit.MINUTES);
+            logs = tail(cluster.log("jobmanager")) + tail(cluster.log("taskmanager"));
+            assertThat(ended).as(logs).isTrue();
+            exitValue = jobManager.exitValue();
+        }
+        try (ResultReader reader =
+                new ResultReader(broker.bootstrapServers(), "scored", "rejected", results)) {
+            reader.drain();
+        }
     }
 
     @AfterAll
@@ -68,39 +94,43 @@ class ContainerIT {
 
     @Test
     void scoresFlightsInApplicationMode() throws Exception {
-        DemoResults results = new DemoResults(FLIGHTS);
-        produce(results);
-        Path home = dir.resolve("home");
-        int[] ports = FreePorts.find(4);
-        try (ApplicationCluster cluster = new ApplicationCluster(home, overrides(ports))) {
-            Process jobManager = cluster.start(Moe.class, job());
-
-            String metrics = awaitMetrics(jobManager, ports[2], ports[3]);
-            assertThat(jobManager.waitFor(2, TimeUnit.MINUTES))
-                    .as("job manager, %s", cluster.log("jobmanager"))
-                    .isTrue();
-
-            assertThat(jobManager.exitValue())
-                    .as(() -> tail(cluster.log("jobmanager")) + tail(cluster.log("taskmanager")))
-                    .isZero();
-            assertThat(metrics).contains("flink_taskmanager_job_task_operator_numRecordsIn");
-        }
-        try (ResultReader reader =
-                new ResultReader(broker.bootstrapServers(), "scored", "rejected", results)) {
-            reader.drain();
-        }
+        assertThat(exitValue).as(logs).isZero();
         assertThat(results.missing()).isZero();
         assertThat(results.surplus()).isZero();
         ExpectedFlights expected = ExpectedFlights.read(Home.FLIGHTS);
         for (int i = 0; i < FLIGHTS; i++) {
             assertThat(results.probability(i)).isCloseTo(expected.probability(i), within(1e-5f));
         }
+    }
+
+    @Test
+    void theImageHasOneJobJar() throws Exception {
         try (Stream<Path> jars = Files.list(home.resolve("usrlib"))) {
             assertThat(jars).containsExactly(home.resolve("usrlib/flink-moe-job.jar"));
         }
     }
 
-    private static void produce(DemoResults results) throws Exception {
+    @Test
+    void theJobReportsWhatTheDashboardShows() throws Exception {
+        assertReported(Observability.dashboard(), 35);
+    }
+
+    @Test
+    void theJobReportsWhatTheAlertsWatch() throws Exception {
+        assertReported(Observability.alerts(), 9);
+    }
+
+    private static void assertReported(List<Observability.Query> queries, int least) {
+        Scrape scrape = new Scrape(metrics);
+        assertThat(queries).hasSizeGreaterThanOrEqualTo(least);
+        for (Observability.Query query : queries) {
+            assertThat(scrape.errors(query.expression(), query.shown()))
+                    .as(query.where())
+                    .isEmpty();
+        }
+    }
+
+    private static void produce() throws Exception {
         for (String topic : List.of("flights", "scored", "rejected")) {
             broker.createTopic(topic, 2, Map.of());
         }
@@ -144,31 +174,36 @@ class ContainerIT {
                 "-Dparallelism.default=2");
     }
 
-    /** What the task manager reports while the job runs. */
+    /** What both processes report while the job runs, once all its operators do. */
     private static String awaitMetrics(Process jobManager, int... ports) throws Exception {
         HttpClient client = HttpClient.newHttpClient();
-        String last = "";
-        while (jobManager.isAlive() && !last.contains("task_operator")) {
+        String all = "";
+        while (jobManager.isAlive()
+                && !(all.contains("moe_combine_numTokensOut")
+                        && all.contains("pendingRecords")
+                        && all.contains("flink_jobmanager_job_"))) {
+            StringBuilder text = new StringBuilder();
             for (int port : ports) {
                 HttpRequest request =
                         HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/metrics"))
                                 .build();
                 try {
-                    String body = client.send(request, HttpResponse.BodyHandlers.ofString()).body();
-                    last = body.contains("taskmanager_job_task") ? body : last;
-                } catch (java.net.ConnectException notYet) {
+                    text.append(
+                            client.send(request, HttpResponse.BodyHandlers.ofString()).body());
+                } catch (ConnectException notYet) {
                     Thread.sleep(50);
                 }
             }
+            all = text.toString();
         }
-        return last;
+        return all;
     }
 
     private static String tail(Path log) {
         try {
             List<String> lines = Files.readAllLines(log);
             return String.join("\n", lines.subList(Math.max(0, lines.size() - 40), lines.size()));
-        } catch (java.io.IOException e) {
+        } catch (IOException e) {
             return e.toString();
         }
     }
