@@ -35,6 +35,7 @@ final class Topology {
     private final MoeSettings settings;
     private final String name;
     private final EvenKeys laneKeys;
+    private final int blockRows;
     private final List<SingleOutputStreamOperator<?>> routers = new ArrayList<>();
     private final List<SingleOutputStreamOperator<?>> counting = new ArrayList<>();
 
@@ -45,6 +46,7 @@ final class Topology {
         this.settings = layers.settings;
         this.name = layers.name();
         this.laneKeys = new EvenKeys(settings.lanes());
+        this.blockRows = blockRows(spec, settings);
     }
 
     MoeResult of(DataStream<Arrival> arrivals) {
@@ -65,7 +67,7 @@ final class Topology {
                 new Ingest(
                         spec.inputSize(),
                         settings.lanes(),
-                        blockRows(),
+                        blockRows,
                         settings.batchLinger(),
                         settings.windows(),
                         layers.maxOutOfOrderness());
@@ -82,7 +84,7 @@ final class Topology {
                         layers.draws(),
                         layers.logsDecisions(),
                         layers.givesRouterLogits());
-        Router router = new Router(bundle, layer, blockRows(), laneKeys, routerSettings);
+        Router router = new Router(bundle, layer, blockRows, laneKeys, routerSettings);
         EvenKeys keys = laneKeys;
         return spread(
                 keys,
@@ -153,13 +155,13 @@ final class Topology {
 
     private SingleOutputStreamOperator<ScoredToken> head(
             SingleOutputStreamOperator<TokenBlock> tokens) {
-        Head head = new Head(bundle, blockRows(), settings.windows(), layers.logsDecisions());
+        Head head = new Head(bundle, blockRows, settings.windows(), layers.logsDecisions());
         return identified(tokens.transform(name + "-head", StreamTypes.SCORED_TOKEN, head))
                 .setParallelism(tokens.getParallelism());
     }
 
     /** Tokens of a block, so that neither its inputs nor its hidden vectors exceed the limit. */
-    private int blockRows() {
+    static int blockRows(BundleSpec spec, MoeSettings settings) {
         int widest = Math.max(spec.inputSize(), spec.hiddenSize());
         int most = Math.max(1, MAX_BLOCK_BYTES / (Float.BYTES * widest));
         return Math.min(settings.batchSize(), most);

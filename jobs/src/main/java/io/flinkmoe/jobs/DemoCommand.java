@@ -1,5 +1,7 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.jobs.cluster.FreePorts;
+import io.flinkmoe.jobs.cluster.Installation;
 import io.flinkmoe.jobs.kafka.KafkaBroker;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.ScoringJob;
@@ -10,7 +12,6 @@ import io.flinkmoe.stream.MoeOptions.CapacityPolicy;
 import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -112,7 +113,7 @@ final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         checkArguments();
-        Path flightsFolder = Flights.folder();
+        Path flightsFolder = Installation.here().flights();
         Path folder =
                 keep
                         ? Files.createTempDirectory(TempFolder.outer(), "flink-moe-demo-")
@@ -209,7 +210,7 @@ final class DemoCommand implements Callable<Integer> {
         options.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
         options.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 3);
         if (keep) {
-            options.set(RestOptions.PORT, freePort());
+            options.set(RestOptions.PORT, FreePorts.preferring(WEB_PORT));
         }
         return options;
     }
@@ -278,16 +279,6 @@ final class DemoCommand implements Callable<Integer> {
     private void check(boolean holds, String message, Object value) {
         if (!holds) {
             throw new ParameterException(spec.commandLine(), message.formatted(value));
-        }
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(WEB_PORT)) {
-            return socket.getLocalPort();
-        } catch (IOException taken) {
-            try (ServerSocket socket = new ServerSocket(0)) {
-                return socket.getLocalPort();
-            }
         }
     }
 

@@ -37,6 +37,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         subcommands = {
             DemoCommand.class,
             ScoreCommand.class,
+            ClusterCommand.class,
             ImportCommand.class,
             InspectCommand.class,
             ForwardCommand.class,
@@ -46,6 +47,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         footer = {
             "  moe demo                            score 48,836 real flights, end to end",
             "  moe score --config job.yaml         run the scoring job",
+            "  moe cluster start                   start a Flink cluster on this machine",
             "  moe inspect BUNDLE                  show what a model bundle holds",
             "  moe score --help                    every option of the scoring job"
         })

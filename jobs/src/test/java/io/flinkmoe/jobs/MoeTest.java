@@ -14,7 +14,7 @@ class MoeTest {
     @TempDir private Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"demo", "score", "import", "inspect", "forward"})
+    @ValueSource(strings = {"demo", "score", "cluster", "import", "inspect", "forward"})
     void everyCommandHasHelpWithExamples(String command) {
         Program program = Program.run(command, "--help");
 

@@ -3,12 +3,15 @@ package io.flinkmoe.jobs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.MoeOptions.CapacityPolicy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.flink.configuration.Configuration;
@@ -18,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
 class ScoreOptionsTest {
@@ -39,6 +43,27 @@ class ScoreOptionsTest {
         assertThat(options.get(MoeOptions.CAPACITY_WINDOW_SIZE)).isEqualTo(Duration.ofHours(1));
         assertThat(options.get(MoeOptions.LANES)).isEqualTo(8);
         assertThat(options.get(KafkaOptions.BROKERS)).isEqualTo("a:1,b:2");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"cpu.yaml", "gpu.yaml"})
+    void manifestsGiveTheProgramWhatItNeeds(String manifest) throws Exception {
+        Path file = Home.ROOT.resolve("deploy/kubernetes").resolve(manifest);
+        List<String> arguments = new ArrayList<>();
+        new YAMLMapper()
+                .readTree(file.toFile())
+                .at("/spec/job/args")
+                .forEach(argument -> arguments.add(argument.asText()));
+
+        assertThat(arguments.remove(0)).isEqualTo("score");
+        assertThat(options(arguments.toArray(String[]::new)).keySet())
+                .contains(
+                        MoeOptions.BUNDLE.key(),
+                        KafkaOptions.BROKERS.key(),
+                        KafkaOptions.SOURCE_TOPIC.key(),
+                        KafkaOptions.SOURCE_GROUP_ID.key(),
+                        KafkaOptions.SINK_TOPIC.key(),
+                        KafkaOptions.DEAD_LETTER_TOPIC.key());
     }
 
     @Test

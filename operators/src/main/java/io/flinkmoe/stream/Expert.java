@@ -60,6 +60,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private transient RememberedWatermark watermark;
     private transient WindowAccounts accounts;
     private transient WindowQueue queue;
+    private transient ExpertMetrics[] metrics;
 
     /**
      * @param layer the MoE layer, counted from 0
@@ -121,9 +122,12 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         DirectRows input = new DirectRows(batchSize, d);
         DirectRows results = new DirectRows(batchSize, d);
         float[] values = new float[batchSize * d];
+        MoeMetrics.registerModel(getMetricGroup(), sessions.spec().version());
+        metrics = new ExpertMetrics[expertKeys.count()];
         calls = new ExpertCalls[expertKeys.count()];
         for (int expert = 0; expert < calls.length; expert++) {
             if (watermark.isOwned(expert)) {
+                metrics[expert] = new ExpertMetrics(getMetricGroup(), expert, round);
                 calls[expert] =
                         new ExpertCalls(
                                 sessions.expert(layer, expert),
@@ -131,7 +135,9 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                                 results,
                                 values,
                                 this::answer,
-                                this::onFailure);
+                                this::onFailure,
+                                metrics[expert]);
+                metrics[expert].waiting(calls[expert]::waiting);
             }
         }
     }
@@ -149,9 +155,12 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     }
 
     private void process(DispatchBlock block) throws Exception {
+        ExpertMetrics ofExpert = metrics[block.expert()];
+        ofExpert.tokensIn.inc(block.rows());
         int[] admitted = admit(block);
         if (queue != null) {
             queue.hold(block, admitted);
+            ofExpert.held.inc(admitted.length);
             return;
         }
         ExpertCalls expert = calls[block.expert()];
@@ -193,6 +202,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             }
         }
         accounts.save();
+        metrics[block.expert()].late.inc(lateRows);
         settle(block, Arrays.copyOf(late, lateRows), Outcome.LATE);
         turnAway(block, Arrays.copyOf(refused, refusedRows));
         return Arrays.copyOf(admitted, admittedRows);
@@ -214,6 +224,8 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                 }
             }
             alike = Arrays.copyOf(alike, alikeCount);
+            ExpertMetrics ofExpert = metrics[block.expert()];
+            (next < 0 ? ofExpert.overflowed : ofExpert.passedOn).inc(alikeCount);
             if (next < 0) {
                 settle(block, alike, Outcome.OVERFLOWED);
             } else {
@@ -233,6 +245,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             for (WindowQueue.Decision decision : close.blocks()) {
                 accounts.count(windowStart, Outcome.OVERFLOWED, decision.refused().length);
                 accounts.count(windowStart, Outcome.EXECUTED, decision.admitted().length);
+                metrics[expert].released(decision.block().rows());
                 turnAway(decision.block(), decision.refused());
                 calls[expert].add(decision.block(), decision.admitted());
             }

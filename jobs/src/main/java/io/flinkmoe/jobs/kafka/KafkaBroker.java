@@ -1,11 +1,11 @@
 package io.flinkmoe.jobs.kafka;
 
+import io.flinkmoe.jobs.cluster.FreePorts;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -37,16 +37,19 @@ public final class KafkaBroker implements AutoCloseable {
     private static final Duration STOP_TIMEOUT = Duration.ofSeconds(10);
     private static final int LOG_LINES_IN_ERRORS = 30;
 
-    private final Process process;
+    private final Path dir;
     private final Path log;
+    private final int port;
     private final String bootstrapServers;
     private final Thread killer;
+    private volatile Process process;
 
-    private KafkaBroker(Process process, Path log, int port) {
-        this.process = process;
-        this.log = log;
+    private KafkaBroker(Path dir, int port) {
+        this.dir = dir;
+        this.port = port;
+        log = dir.resolve("broker.log");
         bootstrapServers = "127.0.0.1:" + port;
-        killer = new Thread(process::destroyForcibly, "kafka-broker-killer");
+        killer = new Thread(this::destroy, "kafka-broker-killer");
         Runtime.getRuntime().addShutdownHook(killer);
     }
 
@@ -59,35 +62,71 @@ public final class KafkaBroker implements AutoCloseable {
      */
     public static KafkaBroker start(Path dir) throws IOException {
         Files.createDirectories(dir);
-        int[] ports = freePorts(2);
-        Path config = dir.resolve("server.properties");
+        int[] ports = FreePorts.find(2);
+        Path config = configFile(dir);
         Files.writeString(config, serverProperties(dir.resolve("data"), ports[0], ports[1]));
-        Path logging = dir.resolve("log4j2.properties");
-        Files.writeString(logging, LOGGING);
-        Path log = dir.resolve("broker.log");
+        Files.writeString(loggingFile(dir), LOGGING);
         format(config);
-        Process process =
-                new ProcessBuilder(
-                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                                "-Xmx384m",
-                                "-XX:+UseSerialGC",
-                                "-Djava.io.tmpdir=" + dir,
-                                "-Dlog4j2.configurationFile=" + logging.toUri(),
-                                "-cp",
-                                System.getProperty("java.class.path"),
-                                BrokerMain.class.getName(),
-                                config.toString())
-                        .redirectErrorStream(true)
-                        .redirectOutput(log.toFile())
-                        .start();
-        KafkaBroker broker = new KafkaBroker(process, log, ports[0]);
+        KafkaBroker broker = new KafkaBroker(dir, ports[0]);
         try {
-            broker.awaitStart(ports[0]);
+            broker.launch();
         } catch (IOException | RuntimeException e) {
             broker.close();
             throw e;
         }
         return broker;
+    }
+
+    private void launch() throws IOException {
+        process =
+                new ProcessBuilder(
+                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                                "-Xmx384m",
+                                "-XX:+UseSerialGC",
+                                "-Djava.io.tmpdir=" + dir,
+                                "-Dlog4j2.configurationFile=" + loggingFile(dir).toUri(),
+                                "-cp",
+                                System.getProperty("java.class.path"),
+                                BrokerMain.class.getName(),
+                                configFile(dir).toString())
+                        .redirectErrorStream(true)
+                        .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
+                        .start();
+        awaitStart();
+    }
+
+    private static Path configFile(Path dir) {
+        return dir.resolve("server.properties");
+    }
+
+    private static Path loggingFile(Path dir) {
+        return dir.resolve("log4j2.properties");
+    }
+
+    /** Ends the broker with SIGKILL, as a crash would: what it has in memory is lost. */
+    public void kill() throws IOException {
+        destroy();
+        try {
+            process.waitFor();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while the Kafka broker was ending", e);
+        }
+    }
+
+    /**
+     * Starts the broker again that was killed, on its data and its port.
+     *
+     * @throws IOException if it does not come up within 60 s, with the end of its log
+     */
+    public void restart() throws IOException {
+        launch();
+    }
+
+    private void destroy() {
+        if (process != null) {
+            process.destroyForcibly();
+        }
     }
 
     /** Where clients connect: host:port. */
@@ -121,8 +160,8 @@ public final class KafkaBroker implements AutoCloseable {
     /** Ends the broker; its data and its log stay in the directory. */
     @Override
     public void close() {
-        process.destroy();
         try {
+            process.destroy();
             if (!process.waitFor(STOP_TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
                 process.destroyForcibly();
             }
@@ -156,9 +195,9 @@ public final class KafkaBroker implements AutoCloseable {
     }
 
     /** First the port, so that no client complains of a broker that is not there yet. */
-    private void awaitStart(int port) throws IOException {
+    private void awaitStart() throws IOException {
         long deadline = System.nanoTime() + START_TIMEOUT.toNanos();
-        while (!accepts(port)) {
+        while (!accepts()) {
             if (!process.isAlive() || System.nanoTime() > deadline) {
                 throw startFailure(null);
             }
@@ -171,7 +210,7 @@ public final class KafkaBroker implements AutoCloseable {
         }
     }
 
-    private static boolean accepts(int port) {
+    private boolean accepts() {
         try (Socket socket = new Socket()) {
             socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 1000);
             return true;
@@ -248,19 +287,6 @@ public final class KafkaBroker implements AutoCloseable {
         } catch (IOException e) {
             return "(cannot be read: " + e + ")";
         }
-    }
-
-    private static int[] freePorts(int count) throws IOException {
-        ServerSocket[] sockets = new ServerSocket[count];
-        int[] ports = new int[count];
-        for (int i = 0; i < count; i++) {
-            sockets[i] = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
-            ports[i] = sockets[i].getLocalPort();
-        }
-        for (ServerSocket socket : sockets) {
-            socket.close();
-        }
-        return ports;
     }
 
     /** One node; few partitions for the internal topics, so that it starts fast. */
