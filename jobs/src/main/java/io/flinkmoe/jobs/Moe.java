@@ -38,6 +38,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             DemoCommand.class,
             ScoreCommand.class,
             ClusterCommand.class,
+            DrillCommand.class,
             ImportCommand.class,
             InspectCommand.class,
             ForwardCommand.class,
