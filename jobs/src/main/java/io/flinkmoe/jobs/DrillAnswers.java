@@ -58,6 +58,21 @@ record DrillAnswers(Map<String, List<ScoredToken>> byStream, double tokensPerSec
         }
     }
 
+    /** Counts the answers that are committed now, without a look at them. */
+    static long count(String brokers, String topic) {
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(brokers, "read_committed")) {
+            List<TopicPartition> partitions = partitions(consumer, topic);
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+            long count = 0;
+            while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
+                count += consumer.poll(POLL).count();
+            }
+            return count;
+        }
+    }
+
     /** Records in a topic, committed or not. */
     static long end(String brokers, String topic) {
         try (KafkaConsumer<byte[], byte[]> consumer = consumer(brokers, "read_uncommitted")) {

@@ -8,6 +8,7 @@ import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.apache.flink.api.common.JobID;
@@ -125,9 +126,7 @@ final class DrillCommand implements Callable<Integer> {
                 new ClusterSettings(1, 2, rescale ? 4 : 1, MemorySize.parse("512m"));
         try (DrillSite site = DrillSite.open(folder, installation, settings)) {
             site.createTopic(DrillSite.FLIGHTS);
-            DrillProducer producer =
-                    producer(site, DrillSite.FLIGHTS, flights, rate, Long.MAX_VALUE);
-            List<Token> sent = drill(site, producer);
+            List<Token> sent = drill(site, flights);
             say("Scoring the same %,d flights undisturbed", sent.size());
             site.run(site.options(DrillSite.FLIGHTS, UNDISTURBED));
             int exitCode = report(site, sent);
@@ -138,14 +137,23 @@ final class DrillCommand implements Callable<Integer> {
         }
     }
 
-    private List<Token> drill(DrillSite site, DrillProducer producer) throws Exception {
+    private List<Token> drill(DrillSite site, List<Token> flights) throws Exception {
+        List<Token> sent = new ArrayList<>();
+        DrillProducer producer =
+                site.producer(
+                        DrillSite.FLIGHTS,
+                        new DrillStream(flights),
+                        rate,
+                        Long.MAX_VALUE,
+                        sent::add);
         Configuration options = site.options(DrillSite.FLIGHTS, DRILLED);
         options.set(CheckpointingOptions.ENABLE_UNALIGNED, unaligned);
         JobID job = site.submit(options);
         producer.start();
         say("");
         job = rescale ? rescale(site, job, options, producer) : kill(site, job, producer);
-        List<Token> sent = producer.end(true);
+        producer.finish();
+        producer.await();
         site.awaitConsumed(job, options);
         site.rest().stop(job, true);
         say("");
@@ -204,9 +212,10 @@ final class DrillCommand implements Callable<Integer> {
     /** The first run is not counted: in it the task managers' code is still being compiled. */
     private void showCost(DrillSite site, List<Token> flights) throws Exception {
         site.createTopic("cost");
-        DrillProducer producer = producer(site, "cost", flights, 0, COST_TOKENS);
+        DrillProducer producer =
+                site.producer("cost", new DrillStream(flights), 0, COST_TOKENS, token -> {});
         producer.start();
-        producer.end(false);
+        producer.await();
         throughput(site, "warm-up", Delivery.EXACTLY_ONCE);
         double without = throughput(site, "at-least-once", Delivery.AT_LEAST_ONCE);
         double with = throughput(site, "exactly-once", Delivery.EXACTLY_ONCE);
@@ -221,12 +230,6 @@ final class DrillCommand implements Callable<Integer> {
         options.set(KafkaOptions.SINK_DELIVERY, delivery);
         site.run(options);
         return DrillAnswers.read(site.brokers(), name).tokensPerSecond();
-    }
-
-    private static DrillProducer producer(
-            DrillSite site, String topic, List<Token> flights, int rate, long limit) {
-        return new DrillProducer(
-                site.brokers(), topic, DrillSite.PARTITIONS, new DrillStream(flights), rate, limit);
     }
 
     private void check(boolean holds, String message, Object value) {

@@ -4,10 +4,9 @@ import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -28,13 +27,14 @@ final class DrillProducer extends Thread {
     private final DrillStream stream;
     private final int rate;
     private final long limit;
-    private final List<Token> sent = new ArrayList<>();
+    private final Consumer<Token> sending;
     private volatile boolean ending;
     private volatile Exception failure;
 
     /**
      * @param rate tokens per second; 0: as fast as Kafka takes them
      * @param limit tokens to send at most
+     * @param sending is told of each token before it is sent, and may hold it up
      */
     DrillProducer(
             String brokers,
@@ -42,7 +42,8 @@ final class DrillProducer extends Thread {
             int partitions,
             DrillStream stream,
             int rate,
-            long limit) {
+            long limit,
+            Consumer<Token> sending) {
         super("drill-producer");
         setDaemon(true);
         this.brokers = brokers;
@@ -51,6 +52,7 @@ final class DrillProducer extends Thread {
         this.stream = stream;
         this.rate = rate;
         this.limit = limit;
+        this.sending = sending;
     }
 
     @Override
@@ -64,7 +66,7 @@ final class DrillProducer extends Thread {
                     LockSupport.parkNanos(Math.max(0, due - System.nanoTime()));
                 }
                 Token token = stream.next();
-                sent.add(token);
+                sending.accept(token);
                 producer.send(
                         new ProducerRecord<>(
                                 topic,
@@ -86,16 +88,19 @@ final class DrillProducer extends Thread {
         }
     }
 
+    /** Sends no more. */
+    void finish() {
+        ending = true;
+    }
+
     /**
-     * Ends sending, or waits for the end if there is a limit.
+     * Waits for the end: every token that was sent is in Kafka.
      *
-     * @return all tokens in the order in which they were sent, every one of them in Kafka
+     * @throws IOException if sending has failed
      */
-    List<Token> end(boolean now) throws IOException, InterruptedException {
-        ending = now;
+    void await() throws IOException, InterruptedException {
         join();
         check();
-        return sent;
     }
 
     /**
@@ -116,6 +121,8 @@ final class DrillProducer extends Thread {
                         brokers,
                         ProducerConfig.LINGER_MS_CONFIG,
                         5,
+                        ProducerConfig.COMPRESSION_TYPE_CONFIG,
+                        "lz4",
                         ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG,
                         true,
                         ProducerConfig.MAX_BLOCK_MS_CONFIG,

@@ -10,11 +10,13 @@ import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.ScoringJob;
 import io.flinkmoe.model.CheckpointImporter;
 import io.flinkmoe.stream.MoeOptions;
+import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Consumer;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.configuration.CheckpointingOptions;
@@ -25,9 +27,7 @@ import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
-import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.TopicConfig;
 
 /** Where drills take place: the flights model, a Kafka broker, and a cluster of real processes. */
@@ -142,6 +142,12 @@ final class DrillSite implements AutoCloseable {
         return name + "-dead-letters";
     }
 
+    /** Sends a stream to a topic, once it is started; see {@link DrillProducer}. */
+    DrillProducer producer(
+            String topic, DrillStream stream, int rate, long limit, Consumer<Token> sending) {
+        return new DrillProducer(brokers(), topic, PARTITIONS, stream, rate, limit, sending);
+    }
+
     /** Starts a job on the cluster, and waits until all its tasks run. */
     JobID submit(Configuration options) throws Exception {
         StreamExecutionEnvironment env =
@@ -166,32 +172,27 @@ final class DrillSite implements AutoCloseable {
 
     /** Waits until a job has read its source to the present end, and a checkpoint says so. */
     void awaitConsumed(JobID job, Configuration options) throws Exception {
-        String group = options.get(KafkaOptions.SOURCE_GROUP_ID);
-        String topic = options.get(KafkaOptions.SOURCE_TOPIC);
-        try (Admin admin =
-                Admin.create(
-                        Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, (Object) brokers()))) {
-            await("it has read all", job, () -> lag(admin, group, topic) == 0);
+        long end = DrillAnswers.end(brokers(), options.get(KafkaOptions.SOURCE_TOPIC));
+        try (Admin admin = admin()) {
+            await("it has read all", job, () -> consumed(admin, options) == end);
         }
     }
 
-    /** Records of a topic that a group has not read by its last checkpoint. */
-    static long lag(Admin admin, String group, String topic) throws IOException {
+    Admin admin() {
+        return Admin.create(Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, (Object) brokers()));
+    }
+
+    /** Records of its source that a job had read by its last checkpoint. */
+    static long consumed(Admin admin, Configuration options) throws IOException {
         try {
-            Map<TopicPartition, OffsetAndMetadata> read =
-                    admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
-            long lag = 0;
-            for (int partition = 0; partition < PARTITIONS; partition++) {
-                TopicPartition key = new TopicPartition(topic, partition);
-                OffsetAndMetadata at = read.get(key);
-                lag +=
-                        admin.listOffsets(Map.of(key, OffsetSpec.latest()))
-                                        .partitionResult(key)
-                                        .get()
-                                        .offset()
-                                - (at == null ? 0 : at.offset());
-            }
-            return lag;
+            return admin
+                    .listConsumerGroupOffsets(options.get(KafkaOptions.SOURCE_GROUP_ID))
+                    .partitionsToOffsetAndMetadata()
+                    .get()
+                    .values()
+                    .stream()
+                    .mapToLong(OffsetAndMetadata::offset)
+                    .sum();
         } catch (ExecutionException e) {
             throw new IOException("Kafka does not tell offsets: " + e.getCause(), e.getCause());
         } catch (InterruptedException e) {

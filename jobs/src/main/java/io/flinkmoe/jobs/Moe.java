@@ -39,6 +39,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             ScoreCommand.class,
             ClusterCommand.class,
             DrillCommand.class,
+            SoakCommand.class,
             ImportCommand.class,
             InspectCommand.class,
             ForwardCommand.class,
