@@ -38,6 +38,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
             DemoCommand.class,
             ScoreCommand.class,
             ClusterCommand.class,
+            DrillCommand.class,
+            SoakCommand.class,
             ImportCommand.class,
             InspectCommand.class,
             ForwardCommand.class,

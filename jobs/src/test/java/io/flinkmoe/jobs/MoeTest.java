@@ -14,7 +14,8 @@ class MoeTest {
     @TempDir private Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"demo", "score", "cluster", "import", "inspect", "forward"})
+    @ValueSource(
+            strings = {"demo", "score", "cluster", "drill", "soak", "import", "inspect", "forward"})
     void everyCommandHasHelpWithExamples(String command) {
         Program program = Program.run(command, "--help");
 

@@ -14,6 +14,7 @@ import org.apache.flink.configuration.JobManagerOptions;
 import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
+import org.apache.flink.configuration.WebOptions;
 
 /**
  * How large a local cluster is.
@@ -66,6 +67,9 @@ public record ClusterSettings(int jobManagers, int taskManagers, int slots, Memo
         options.set(BlobServerOptions.PORT, "0");
         options.set(RestOptions.ADDRESS, HOST);
         options.set(RestOptions.BIND_ADDRESS, HOST);
+        // What it answers is of now, not of some seconds ago.
+        options.set(RestOptions.CACHE_CHECKPOINT_STATISTICS_TIMEOUT, Duration.ofMillis(10));
+        options.set(WebOptions.REFRESH_INTERVAL, Duration.ofMillis(200));
         options.set(RestOptions.PORT, FreePorts.preferring(WEB_PORT));
         options.set(TaskManagerOptions.HOST, HOST);
         options.set(TaskManagerOptions.BIND_HOST, HOST);

@@ -289,7 +289,10 @@ public final class KafkaBroker implements AutoCloseable {
         }
     }
 
-    /** One node; few partitions for the internal topics, so that it starts fast. */
+    /**
+     * One node; few partitions for the internal topics, so that it starts fast, and a short
+     * session, which must have ended before a broker that was killed may come back.
+     */
     private static String serverProperties(Path data, int port, int controllerPort) {
         return """
         process.roles=broker,controller
@@ -308,6 +311,7 @@ public final class KafkaBroker implements AutoCloseable {
         share.coordinator.state.topic.min.isr=1
         group.initial.rebalance.delay.ms=0
         broker.heartbeat.interval.ms=200
+        broker.session.timeout.ms=3000
         log.cleaner.dedupe.buffer.size=4194304
         """
                 .formatted(port, controllerPort, data.toString().replace("\\", "\\\\"));
