@@ -41,6 +41,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             InspectCommand.class,
             ForwardCommand.class,
             BenchCommand.class,
+            FuzzCommand.class,
             OptionsCommand.class
         },
         footer = {
