@@ -116,6 +116,10 @@ final class ProtoMutator {
         };
     }
 
+    static boolean isMessage(byte[] bytes) {
+        return parse(bytes) != null;
+    }
+
     /** The fields of a message; null if the bytes are none. */
     private static List<Field> parse(byte[] bytes) {
         ByteBuffer in = ByteBuffer.wrap(bytes);
