@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
+import io.flinkmoe.jobs.kafka.ScoringJob;
 import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.MoeOptions.CapacityPolicy;
 import java.nio.file.Files;
@@ -192,6 +193,64 @@ class ScoreOptionsTest {
         assertThat(program.err())
                 .contains("moe.kafka.properties is malformed; allowed: key:value pairs")
                 .doesNotContain("geheim");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "    sasl.password: \"geheim\" and more",
+                "    sasl.password: \"geheim",
+                "    sasl.password: geheim: more",
+                "    sasl.password: [geheim",
+                "    sasl.password: @geheim",
+                "    sasl.password: !geheim!x y",
+                "    sasl.password: *geheim\n   x"
+            })
+    void fileThatIsNotYamlIsNotQuoted(String line) throws Exception {
+        String file = file("moe:", "  kafka.properties:", line, "  lanes: 3");
+
+        Program program = Program.run("score", "--config", file, "--verbose");
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err())
+                .contains(file + " is not valid YAML: see line ")
+                .doesNotContain("geheim");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--kafka.propertis=a:geheim", "--kafka.propertis"})
+    void valuesOfUnknownOptionsAreNotPrinted(String option) {
+        Program program = Program.run("score", option, "sasl.password:geheim");
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err())
+                .contains("'--kafka.propertis'", "--kafka.properties")
+                .doesNotContain("geheim");
+    }
+
+    @Test
+    void helpAndOptionsShowNoValues() {
+        String given = "sasl.jaas.config:'Module required password=geheim;'";
+
+        Program help = Program.run("score", "--kafka.properties", given, "--help");
+
+        assertThat(help.exitCode()).isZero();
+        assertThat(help.out()).contains("--kafka.properties").doesNotContain("geheim");
+    }
+
+    @Test
+    void clientPropertiesGoIntoNoConfigurationThatIsShown() throws Exception {
+        Configuration options =
+                options("--kafka.properties", "{ssl.key.password: geheim}", "-D", "rest.port=1");
+        Configuration nested =
+                options("--config", file("moe:", "  kafka.properties:", "    a.b: geheim"));
+
+        assertThat(options.get(KafkaOptions.PROPERTIES)).containsValue("geheim");
+        assertThat(nested.get(KafkaOptions.PROPERTIES)).containsEntry("a.b", "geheim");
+        assertThat(ScoringJob.flinkOptions(options).toMap())
+                .containsOnlyKeys("rest.port")
+                .doesNotContainValue("geheim");
+        assertThat(ScoringJob.flinkOptions(nested).toMap()).isEmpty();
     }
 
     @ParameterizedTest

@@ -91,6 +91,8 @@ public final class OnnxModel implements AutoCloseable {
             options.setIntraOpNumThreads(1);
             options.setInterOpNumThreads(1);
             options.addConfigEntry("session.intra_op.allow_spinning", "0");
+            // Whatever the file's name: a name in .ort would be read as another format.
+            options.addConfigEntry("session.load_model_format", "ONNX");
             session = environment().createSession(file.toString(), options);
             return new OnnxModel(file, session);
         } catch (OrtException | BundleException e) {

@@ -61,10 +61,26 @@ public final class KafkaBroker implements AutoCloseable {
      * @throws IOException if it does not come up within 60 s, with the end of its log
      */
     public static KafkaBroker start(Path dir) throws IOException {
+        return start(dir, "", Map.of());
+    }
+
+    /**
+     * Starts a broker that has more listeners, or other settings.
+     *
+     * @param moreListeners listeners besides its own, each behind a comma, such as {@code
+     *     ,SECURE://127.0.0.1:9093}
+     * @param settings what goes to the end of server.properties
+     */
+    public static KafkaBroker start(Path dir, String moreListeners, Map<String, String> settings)
+            throws IOException {
         Files.createDirectories(dir);
         int[] ports = FreePorts.find(2);
         Path config = configFile(dir);
-        Files.writeString(config, serverProperties(dir.resolve("data"), ports[0], ports[1]));
+        StringBuilder properties =
+                new StringBuilder(
+                        serverProperties(dir.resolve("data"), ports[0], ports[1], moreListeners));
+        settings.forEach((key, value) -> properties.append("%s=%s%n".formatted(key, value)));
+        Files.writeString(config, properties);
         Files.writeString(loggingFile(dir), LOGGING);
         format(config);
         KafkaBroker broker = new KafkaBroker(dir, ports[0]);
@@ -293,12 +309,13 @@ public final class KafkaBroker implements AutoCloseable {
      * One node; few partitions for the internal topics, so that it starts fast, and a short
      * session, which must have ended before a broker that was killed may come back.
      */
-    private static String serverProperties(Path data, int port, int controllerPort) {
+    private static String serverProperties(
+            Path data, int port, int controllerPort, String moreListeners) {
         return """
         process.roles=broker,controller
         node.id=1
         controller.quorum.voters=1@127.0.0.1:%2$d
-        listeners=PLAINTEXT://127.0.0.1:%1$d,CONTROLLER://127.0.0.1:%2$d
+        listeners=PLAINTEXT://127.0.0.1:%1$d,CONTROLLER://127.0.0.1:%2$d%4$s
         controller.listener.names=CONTROLLER
         log.dirs=%3$s
         auto.create.topics.enable=false
@@ -314,7 +331,8 @@ public final class KafkaBroker implements AutoCloseable {
         broker.session.timeout.ms=3000
         log.cleaner.dedupe.buffer.size=4194304
         """
-                .formatted(port, controllerPort, data.toString().replace("\\", "\\\\"));
+                .formatted(
+                        port, controllerPort, data.toString().replace("\\", "\\\\"), moreListeners);
     }
 
     private static final String LOGGING =
