@@ -1,7 +1,12 @@
 package io.flinkmoe.model;
 
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -125,6 +130,17 @@ public final class OnnxGraph {
 
     /** The bytes of the model. */
     public byte[] toBytes() {
+        return model().toBytes();
+    }
+
+    /** Writes the model to a file, without a copy of it in memory. */
+    public void writeTo(Path file) throws IOException {
+        try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(file))) {
+            model().writeTo(out);
+        }
+    }
+
+    private ProtoWriter model() {
         ProtoWriter model =
                 new ProtoWriter()
                         .varint(1, IR_VERSION)
@@ -134,7 +150,7 @@ public final class OnnxGraph {
         if (needsMicrosoft) {
             model.message(8, new ProtoWriter().string(1, MICROSOFT).varint(2, 1));
         }
-        return model.toBytes();
+        return model;
     }
 
     /** Adds a constant tensor, whose content the caller writes to the buffer. */

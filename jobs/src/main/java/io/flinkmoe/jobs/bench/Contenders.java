@@ -79,7 +79,8 @@ public final class Contenders {
     }
 
     private Contender fused() throws IOException {
-        Path file = shape.writeFused(folder.resolveSibling(shape.name() + "-fused.onnx"));
+        Path file = folder.resolveSibling(shape.name() + "-fused.onnx");
+        shape.writeFused(file);
         List<Contender> settings = new ArrayList<>();
         for (int batch : BATCHES) {
             settings.add(

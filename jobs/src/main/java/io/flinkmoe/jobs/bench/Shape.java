@@ -11,7 +11,6 @@ import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.RouterGraphs;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -82,43 +81,51 @@ public record Shape(String name, int d, int h, int numExperts, int k, int layers
      * Writes the layer as one ONNX model [batch, d] → [batch, d] around ONNX Runtime's own MoE
      * node, with the weights of {@link #writeBundle}.
      */
-    Path writeFused(Path file) throws IOException {
-        float[] gateAndUp = new float[numExperts * 2 * h * d];
-        float[] down = new float[numExperts * d * h];
+    void writeFused(Path file) throws IOException {
+        new OnnxGraph("fused")
+                .input("hidden", d)
+                .output("output", d)
+                .linear("logits", "hidden", router(), null, d, numExperts)
+                .weights("gate_and_up", gatesAndUps(), numExperts, 2 * h, d)
+                .weights("down", downs(), numExperts, d, h)
+                .microsoftNode(
+                        "MoE",
+                        "moe",
+                        List.of("hidden", "logits", "gate_and_up", "", "down"),
+                        Map.of(
+                                "k",
+                                k,
+                                "activation_type",
+                                "swiglu",
+                                "swiglu_fusion",
+                                1,
+                                "normalize_routing_weights",
+                                1))
+                .node("Add", "output", List.of("hidden", "moe"))
+                .writeTo(file);
+    }
+
+    /** The rows of gate and up projection by turns, as the node wants them. */
+    private float[] gatesAndUps() {
+        float[] all = new float[numExperts * 2 * h * d];
         for (int expert = 0; expert < numExperts; expert++) {
-            float[] w1 = random(3 * expert, h * d, d);
-            float[] w3 = random(3 * expert + 1, h * d, d);
-            // The node wants the rows of the two interleaved.
+            float[] gate = random(3 * expert, h * d, d);
+            float[] up = random(3 * expert + 1, h * d, d);
             for (int row = 0; row < h; row++) {
                 int to = (expert * 2 * h + 2 * row) * d;
-                System.arraycopy(w1, row * d, gateAndUp, to, d);
-                System.arraycopy(w3, row * d, gateAndUp, to + d, d);
+                System.arraycopy(gate, row * d, all, to, d);
+                System.arraycopy(up, row * d, all, to + d, d);
             }
-            float[] w2 = random(3 * expert + 2, d * h, h);
-            System.arraycopy(w2, 0, down, expert * d * h, d * h);
         }
-        OnnxGraph graph =
-                new OnnxGraph("fused")
-                        .input("hidden", d)
-                        .output("output", d)
-                        .linear("logits", "hidden", router(), null, d, numExperts)
-                        .weights("gate_and_up", gateAndUp, numExperts, 2 * h, d)
-                        .weights("down", down, numExperts, d, h)
-                        .microsoftNode(
-                                "MoE",
-                                "moe",
-                                List.of("hidden", "logits", "gate_and_up", "", "down"),
-                                Map.of(
-                                        "k",
-                                        k,
-                                        "activation_type",
-                                        "swiglu",
-                                        "swiglu_fusion",
-                                        1,
-                                        "normalize_routing_weights",
-                                        1))
-                        .node("Add", "output", List.of("hidden", "moe"));
-        return Files.write(file, graph.toBytes());
+        return all;
+    }
+
+    private float[] downs() {
+        float[] all = new float[numExperts * d * h];
+        for (int expert = 0; expert < numExperts; expert++) {
+            System.arraycopy(random(3 * expert + 2, d * h, h), 0, all, expert * d * h, d * h);
+        }
+        return all;
     }
 
     /** Floating-point operations per token, an addition and a multiplication counted as two. */
