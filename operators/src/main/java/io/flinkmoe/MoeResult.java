@@ -1,9 +1,11 @@
 package io.flinkmoe;
 
 import io.flinkmoe.stream.DeadLetter;
+import io.flinkmoe.stream.DecisionRecord;
 import io.flinkmoe.stream.Router;
 import io.flinkmoe.stream.RouterLogits;
 import io.flinkmoe.stream.ScoredToken;
+import io.flinkmoe.stream.Token;
 import io.flinkmoe.stream.WindowSummary;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,20 +20,20 @@ public final class MoeResult {
     private final List<SingleOutputStreamOperator<?>> rejecting;
     private final List<SingleOutputStreamOperator<?>> routers;
     private final List<SingleOutputStreamOperator<?>> counting;
-    private final boolean hasRouterLogits;
+    private final MoeLayers layers;
 
     MoeResult(
             SingleOutputStreamOperator<ScoredToken> scored,
             SingleOutputStreamOperator<?> ingest,
             List<SingleOutputStreamOperator<?>> routers,
             List<SingleOutputStreamOperator<?>> counting,
-            boolean hasRouterLogits) {
+            MoeLayers layers) {
         this.scored = scored;
         this.rejecting = new ArrayList<>(routers);
         this.rejecting.add(ingest);
         this.routers = routers;
         this.counting = counting;
-        this.hasRouterLogits = hasRouterLogits;
+        this.layers = layers;
     }
 
     /** One scored token per good token; those of a stream in their order. */
@@ -49,13 +51,29 @@ public final class MoeResult {
         return union(counting, WindowSummary.SUMMARIES);
     }
 
+    /** Why each scored token went where it went, if {@link MoeLayers#withDecisionLog()}. */
+    public DataStream<DecisionRecord> decisions() {
+        require(layers.logsDecisions(), "the decision log was", "withDecisionLog()");
+        return scored.getSideOutput(DecisionRecord.DECISIONS);
+    }
+
+    /** The tokens that came too late, if {@link MoeLayers#divertingLateTokens()}. */
+    public DataStream<Token> lateTokens() {
+        require(layers.divertsLate(), "late tokens were", "divertingLateTokens()");
+        return routers.get(0).getSideOutput(Router.LATE_TOKENS);
+    }
+
     /** The router logits of every token and layer, if {@link MoeLayers#withRouterLogits()}. */
     public DataStream<RouterLogits> routerLogits() {
-        if (!hasRouterLogits) {
-            throw new IllegalStateException(
-                    "router logits were not asked for; call MoeLayers.withRouterLogits()");
-        }
+        require(layers.givesRouterLogits(), "router logits were", "withRouterLogits()");
         return union(routers, Router.LOGITS);
+    }
+
+    private static void require(boolean asked, String what, String method) {
+        if (!asked) {
+            throw new IllegalStateException(
+                    "%s not asked for; call MoeLayers.%s".formatted(what, method));
+        }
     }
 
     private static <T> DataStream<T> union(

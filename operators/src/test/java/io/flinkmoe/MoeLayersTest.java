@@ -3,6 +3,7 @@ package io.flinkmoe;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.flinkmoe.capacity.Weighing;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.stream.MoeOptions;
@@ -80,12 +81,12 @@ class MoeLayersTest {
         options.set(MoeOptions.BUNDLE, directory.resolve("scaled").toString());
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, 1);
-        options.set(MoeOptions.CAPACITY_RENORMALIZE, MoeOptions.Renormalize.SURVIVORS);
+        options.set(MoeOptions.CAPACITY_WEIGHTS, Weighing.SURVIVORS);
         assertThatThrownBy(() -> MoeLayers.of(options))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
-                        "moe.capacity.renormalize is survivors, but layer 0 of the model has"
-                                + " routed_scaling_factor 2.5, which would be lost; allowed: none");
+                        "moe.capacity.weights is survivors, but layer 0 of the model has"
+                                + " routed_scaling_factor 2.5, which would be lost; allowed: router");
     }
 
     @Test

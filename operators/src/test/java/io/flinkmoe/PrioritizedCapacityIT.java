@@ -7,6 +7,7 @@ import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.Survivors;
+import io.flinkmoe.capacity.Weighing;
 import io.flinkmoe.capacity.WindowAdmission;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.reference.ReferenceModel;
@@ -178,8 +179,7 @@ class PrioritizedCapacityIT {
         options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
         options.set(MoeOptions.CAPACITY_ORDER, order);
         options.set(
-                MoeOptions.CAPACITY_RENORMALIZE,
-                renormalize ? MoeOptions.Renormalize.SURVIVORS : MoeOptions.Renormalize.NONE);
+                MoeOptions.CAPACITY_WEIGHTS, renormalize ? Weighing.SURVIVORS : Weighing.ROUTER);
         options.set(
                 MoeOptions.CAPACITY,
                 formula.isFixed()

@@ -8,9 +8,8 @@ import java.util.Locale;
  * equal here follow the order of the tokens (lowest token index, in a stream lowest timestamp,
  * stream, position), then the lowest rank: sort stably, or compare these next.
  *
- * <p>{@link #GATE_SCORE} over uniform draws instead of scores is DeepSpeed's random token
- * selection; over equal scores it visits token by token, ranks mixed: the {@code position} of
- * Megatron.
+ * <p>{@link #GATE_SCORE} over equal scores visits token by token, ranks mixed: the {@code position}
+ * of Megatron.
  */
 public enum AdmissionOrder implements Comparator<Candidate> {
     /**
@@ -27,12 +26,22 @@ public enum AdmissionOrder implements Comparator<Candidate> {
      * All choices by descending score, ranks mixed: each expert keeps the C that score highest with
      * it. DeepSpeed top-k and Megatron ({@code probs}), Switch-max.
      */
-    GATE_SCORE;
+    GATE_SCORE,
+    /**
+     * As GATE_SCORE, with a uniform draw per token and expert for a score: DeepSpeed's random token
+     * selection. The draws are seeded by the token, so a replay draws the same.
+     */
+    RANDOM;
+
+    /** Whether all choices compete by scores of their own, whatever their rank. */
+    public boolean mixesRanks() {
+        return this == GATE_SCORE || this == RANDOM;
+    }
 
     /** Negative if {@code a} asks before {@code b}, 0 if the order of the tokens decides. */
     @Override
     public int compare(Candidate a, Candidate b) {
-        if (this == GATE_SCORE) {
+        if (mixesRanks()) {
             return descending(a.score(), b.score());
         }
         if (a.rank() != b.rank() || this == POSITION) {

@@ -53,7 +53,7 @@ public record NextExpert(
      *     TensorFlow ({@code moe_ntlb_top_k}) are this and one.
      * @param capacity C, for all rounds together
      * @param order within each round; TOKEN_PRIORITY goes by the score of the token's most probable
-     *     expert in every round, GATE_SCORE by that of the expert tried
+     *     expert in every round, GATE_SCORE by that of the expert tried (RANDOM likewise)
      */
     public static NextExpert byRounds(
             int[] preferences,
@@ -73,7 +73,7 @@ public record NextExpert(
                 int rank = choice % topK + round * topK;
                 boolean asks = result.assignedRank[choice] < 0 && rank < numExperts;
                 asked[choice] = asks ? preferences[first + rank] : -1;
-                int keyRank = order == AdmissionOrder.GATE_SCORE && asks ? rank : choice % topK;
+                int keyRank = order.mixesRanks() && asks ? rank : choice % topK;
                 keys[choice] = scores[first + keyRank];
             }
             WindowAdmission admission =

@@ -87,7 +87,7 @@ public record WindowAdmission(
                 slot[choice] = used[expert]++;
             }
         }
-        if (order == AdmissionOrder.GATE_SCORE) {
+        if (order.mixesRanks()) {
             int[] next = usedBefore.clone();
             for (int choice = 0; choice < slot.length; choice++) {
                 if (executed[choice]) {

@@ -23,13 +23,14 @@ import java.util.List;
  *   u        = encoder(x) in the first layer of a model that has one, else x
  *   hidden   = norm(u) where the layer has a norm, else u
  *   logits   = router(hidden), with noise where the layer has it    [T, N]
- *   choices  = top-k of the logits and their weights               [T, k]
+ *   choices  = top-K of the logits and their weights               [T, K]
  *   weights  = weights · expertScale(hidden) where the layer has it
  *   residual = (u or 0, as the layer says) + sum of sharedExpert_i(hidden)
  * </pre>
  *
- * The arrays of the result are reused by the next call, but for {@code hidden} and {@code
- * residual}, which are new (or the input itself where nothing changes it). Not for several threads.
+ * K is k, or more where overflow may go to the experts of the next ranks. The arrays of the result
+ * are reused by the next call, but for {@code hidden} and {@code residual}, which are new (or the
+ * input itself where nothing changes it). Not for several threads.
  */
 public final class LayerRouter {
 
@@ -58,6 +59,15 @@ public final class LayerRouter {
      * @param maxRows the most tokens of one call
      */
     public LayerRouter(BundleSessions sessions, int layer, int maxRows) throws BundleException {
+        this(sessions, layer, maxRows, 1);
+    }
+
+    /**
+     * @param attempts how many experts a choice may try: K is k times as many, as far as there are
+     *     experts
+     */
+    public LayerRouter(BundleSessions sessions, int layer, int maxRows, int attempts)
+            throws BundleException {
         BundleSpec spec = sessions.spec();
         LayerSpec layerSpec = spec.layers().get(layer);
         boolean encodes = layer == 0 && spec.encoder() != null;
@@ -71,7 +81,8 @@ public final class LayerRouter {
         this.routerNoise = layerSpec.routerNoise() == null ? null : sessions.routerNoise(layer);
         this.expertScale = layerSpec.expertScale() == null ? null : sessions.expertScale(layer);
         this.sharedExperts = sessions.sharedExperts(layer);
-        this.topK = new TopKRouter(routing);
+        int ranks = Math.min(routing.numExpertsPerTok() * attempts, routing.selectable());
+        this.topK = new TopKRouter(routing, ranks);
         this.input = new DirectRows(maxRows, encodes ? spec.inputSize() : hiddenSize);
         this.encoded = encodes ? new DirectRows(maxRows, hiddenSize) : input;
         this.normed = norm == null ? encoded : new DirectRows(maxRows, hiddenSize);
@@ -80,7 +91,7 @@ public final class LayerRouter {
         this.scales = expertScale == null ? null : new DirectRows(maxRows, 1);
         this.shared = sharedExperts.isEmpty() ? null : new DirectRows(maxRows, hiddenSize);
         this.logitRows = new DirectRows(maxRows, routing.numExperts());
-        this.routed = new Routed(routing, maxRows);
+        this.routed = new Routed(routing, ranks, maxRows);
     }
 
     /** The width of the vectors that {@link #route} takes. */
@@ -170,9 +181,9 @@ public final class LayerRouter {
     private void skipSeconds(int tokens, NoiseSource noise) {
         float threshold = routing.noise().amount();
         for (int token = 0; token < tokens; token++) {
-            int second = 2 * token + 1;
+            int second = token * routed.ranks + 1;
             boolean kept = noise.uniform(token) < routed.weights[second] / threshold;
-            routed.skipped[second] = !kept;
+            routed.skipped[2 * token + 1] = !kept;
             if (!kept) {
                 routed.weights[second] = 0;
             }
@@ -183,9 +194,8 @@ public final class LayerRouter {
         expertScale.run(normed, scales, tokens);
         float[] factors = new float[tokens];
         scales.get(factors, 0, tokens);
-        int k = routing.numExpertsPerTok();
-        for (int choice = 0; choice < tokens * k; choice++) {
-            routed.weights[choice] *= factors[choice / k];
+        for (int i = 0; i < tokens * routed.ranks; i++) {
+            routed.weights[i] *= factors[i / routed.ranks];
         }
     }
 
@@ -216,7 +226,7 @@ public final class LayerRouter {
     /** What became of the tokens of one call. */
     public static final class Routed {
         private final int numExperts;
-        private final int topK;
+        private final int ranks;
         private final ScoringFunc scoringFunc;
         private final float[] logits;
         private final int[] experts;
@@ -225,13 +235,13 @@ public final class LayerRouter {
         private byte[] hidden;
         private byte[] residual;
 
-        private Routed(RoutingConfig routing, int maxRows) {
+        private Routed(RoutingConfig routing, int ranks, int maxRows) {
             this.numExperts = routing.numExperts();
-            this.topK = routing.numExpertsPerTok();
+            this.ranks = ranks;
             this.scoringFunc = routing.scoringFunc();
             this.logits = new float[maxRows * numExperts];
-            this.experts = new int[maxRows * routing.numExpertsPerTok()];
-            this.weights = new float[maxRows * routing.numExpertsPerTok()];
+            this.experts = new int[maxRows * ranks];
+            this.weights = new float[maxRows * ranks];
             this.skipped = new boolean[maxRows * routing.numExpertsPerTok()];
         }
 
@@ -240,28 +250,33 @@ public final class LayerRouter {
             return logits;
         }
 
-        /** Chosen experts [T, k], in order of rank. */
+        /** K. */
+        public int ranks() {
+            return ranks;
+        }
+
+        /** Chosen experts [T, K], in order of rank. */
         public int[] experts() {
             return experts;
         }
 
-        /** Their weights [T, k]. */
+        /** Their weights [T, K]. */
         public float[] weights() {
             return weights;
         }
 
-        /** What the choices of the first T tokens score, neither normalised nor scaled [T, k]. */
+        /** What the experts of the first T tokens score, neither normalised nor scaled [T, K]. */
         public float[] scores(int tokens) {
             float[] all =
                     Scores.of(scoringFunc, Arrays.copyOf(logits, tokens * numExperts), numExperts);
-            float[] chosen = new float[tokens * topK];
-            for (int choice = 0; choice < chosen.length; choice++) {
-                chosen[choice] = all[choice / topK * numExperts + experts[choice]];
+            float[] chosen = new float[tokens * ranks];
+            for (int i = 0; i < chosen.length; i++) {
+                chosen[i] = all[i / ranks * numExperts + experts[i]];
             }
             return chosen;
         }
 
-        /** Whether random_second noise left a choice out: no expert is asked, its weight is 0. */
+        /** Whether random_second noise left choice {@code token * k + rank} out, weight 0. */
         public boolean isSkipped(int choice) {
             return skipped[choice];
         }
@@ -282,7 +297,7 @@ public final class LayerRouter {
          */
         public boolean isRoutable(int token) {
             return Floats.allFinite(logits, token * numExperts, numExperts)
-                    && Floats.allFinite(weights, token * topK, topK);
+                    && Floats.allFinite(weights, token * ranks, ranks);
         }
     }
 }

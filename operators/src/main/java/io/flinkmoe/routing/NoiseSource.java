@@ -15,6 +15,9 @@ public interface NoiseSource {
     /** Standard Gumbel, -log(-log(u)), one per token of the call and expert. */
     float gumbel(int token, int expert);
 
+    /** Uniform in [0, 1), one per token of the call and expert: the order of random admission. */
+    float priority(int token, int expert);
+
     /** The same draws for the tokens from {@code first} on, counted from 0. */
     default NoiseSource from(int first) {
         NoiseSource all = this;
@@ -37,6 +40,11 @@ public interface NoiseSource {
             @Override
             public float gumbel(int token, int expert) {
                 return all.gumbel(first + token, expert);
+            }
+
+            @Override
+            public float priority(int token, int expert) {
+                return all.priority(first + token, expert);
             }
         };
     }

@@ -80,7 +80,7 @@ public record RoutingConfig(
                     "n_group is %d; allowed: a divisor of num_experts, which is %d"
                             .formatted(limit.nGroup(), numExperts));
         }
-        int selectable = numExperts / limit.nGroup() * limit.topkGroup();
+        int selectable = selectable(limit, numExperts);
         if (numExpertsPerTok > selectable) {
             throw new IllegalArgumentException(
                     "num_experts_per_tok is %d, but topk_group groups have only %d experts"
@@ -91,6 +91,15 @@ public record RoutingConfig(
             throw new IllegalArgumentException(
                     "group_score is top2_sum, but a group has one expert; allowed: max");
         }
+    }
+
+    private static int selectable(GroupLimit limit, int numExperts) {
+        return numExperts / limit.nGroup() * limit.topkGroup();
+    }
+
+    /** How many experts a token may be sent to: all N, or those of the groups that are kept. */
+    public int selectable() {
+        return groupLimit == null ? numExperts : selectable(groupLimit, numExperts);
     }
 
     /** Softmax over all experts, the k largest, weights as they are: the plainest router. */

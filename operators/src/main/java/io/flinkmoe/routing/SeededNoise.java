@@ -51,6 +51,11 @@ public final class SeededNoise implements NoiseSource {
         return (float) -StrictMath.log(-StrictMath.log(u));
     }
 
+    @Override
+    public float priority(int token, int expert) {
+        return (float) draw(token, 5, expert);
+    }
+
     /** Uniform in [0, 1) with 53 bits. */
     private double draw(int token, int kind, int index) {
         long bits = mix(seeds[token] + GAMMA * (((long) kind << 32) + index + 1));

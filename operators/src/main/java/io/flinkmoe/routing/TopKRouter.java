@@ -1,16 +1,17 @@
 package io.flinkmoe.routing;
 
 /**
- * Chooses k of N experts for each token, and their weights, as a {@link RoutingConfig} composes it.
+ * Chooses k of N experts for each token, and their weights, as a {@link RoutingConfig} composes it;
+ * on request also the experts of the next ranks, which overflow can go to.
  *
- * <p>Dimensions: T tokens, N experts, k choices. Per token, with router logits z:
+ * <p>Dimensions: T tokens, N experts, k choices, K ≥ k ranks. Per token, with router logits z:
  *
  * <pre>
  *   scores           = softmax(z) or sigmoid(z)                                   [N]
  *   selection scores = scores + e_score_correction_bias, outside the best groups masked
- *   topKIndices      = the k largest selection scores, descending; equal ones: the lowest id first
+ *   topKIndices      = the K largest selection scores, descending; equal ones: the lowest id first
  *   topKWeights      = scores[topKIndices]
- *                      / their p-norm              if norm_topk_prob
+ *                      / p-norm of the first k     if norm_topk_prob
  *                      * routed_scaling_factor
  * </pre>
  *
@@ -22,17 +23,32 @@ public final class TopKRouter {
     private final RoutingConfig config;
     private final int numExperts;
     private final int topK;
+    private final int ranks;
     private final TopK selection;
     private final boolean selectsByScore;
     private final float[] bias;
     private final float[] selectionScores;
     private final double[] chosen;
 
+    /** Chooses k experts. */
     public TopKRouter(RoutingConfig config) {
+        this(config, config.numExpertsPerTok());
+    }
+
+    /**
+     * @param ranks K, from k to the experts that a token may be sent to
+     */
+    public TopKRouter(RoutingConfig config, int ranks) {
+        if (ranks < config.numExpertsPerTok() || ranks > config.selectable()) {
+            throw new IllegalArgumentException(
+                    "%d ranks are asked for; allowed: num_experts_per_tok, which is %d, to %d"
+                            .formatted(ranks, config.numExpertsPerTok(), config.selectable()));
+        }
         this.config = config;
         this.numExperts = config.numExperts();
         this.topK = config.numExpertsPerTok();
-        this.selection = new TopK(numExperts, topK, config.groupLimit());
+        this.ranks = ranks;
+        this.selection = new TopK(numExperts, ranks, config.groupLimit());
         this.selectsByScore = config.scoreCorrectionBias() != null || config.groupLimit() != null;
         this.bias = new float[numExperts];
         if (config.scoreCorrectionBias() != null) {
@@ -41,7 +57,7 @@ public final class TopKRouter {
             }
         }
         this.selectionScores = new float[numExperts];
-        this.chosen = new double[topK];
+        this.chosen = new double[ranks];
     }
 
     /**
@@ -50,8 +66,8 @@ public final class TopKRouter {
      *
      * @param routerLogits [T, N]
      * @param tokens T
-     * @param topKIndices [T, k], written: the chosen experts in order of rank
-     * @param topKWeights [T, k], written: their weights
+     * @param topKIndices [T, K], written: the chosen experts in order of rank
+     * @param topKWeights [T, K], written: their weights
      */
     public void route(float[] routerLogits, int tokens, int[] topKIndices, float[] topKWeights) {
         route(routerLogits, tokens, topKIndices, topKWeights, null);
@@ -74,7 +90,7 @@ public final class TopKRouter {
                         && config.noise().kind() == RouterNoise.Kind.GUMBEL_SECOND;
         for (int token = 0; token < tokens; token++) {
             int from = token * numExperts;
-            int at = token * topK;
+            int at = token * ranks;
             if (selectsByScore) {
                 selectByScore(routerLogits, from, topKIndices, at);
             } else {
@@ -96,7 +112,7 @@ public final class TopKRouter {
     }
 
     private void chooseSecondByGumbel(float[] logits, int token, int[] indices, NoiseSource noise) {
-        int first = indices[token * topK];
+        int first = indices[token * ranks];
         int second = -1;
         float best = Float.NEGATIVE_INFINITY;
         for (int expert = 0; expert < numExperts; expert++) {
@@ -108,14 +124,14 @@ public final class TopKRouter {
                 }
             }
         }
-        indices[token * topK + 1] = second;
+        indices[token * ranks + 1] = second;
     }
 
     private void weigh(float[] logits, int from, int[] indices, float[] weights, int at) {
         score(logits, from, indices, at);
         double norm = config.normTopKProb() ? norm() : 1;
         double factor = config.routedScalingFactor() == null ? 1 : config.routedScalingFactor();
-        for (int rank = 0; rank < topK; rank++) {
+        for (int rank = 0; rank < ranks; rank++) {
             // All chosen scores can underflow to 0; their shares are then 0 too.
             weights[at + rank] = norm == 0 ? 0 : (float) (chosen[rank] / norm * factor);
         }
@@ -124,7 +140,7 @@ public final class TopKRouter {
     /** The scores of the chosen experts, in double. */
     private void score(float[] logits, int from, int[] indices, int at) {
         if (config.scoringFunc() == ScoringFunc.SIGMOID) {
-            for (int rank = 0; rank < topK; rank++) {
+            for (int rank = 0; rank < ranks; rank++) {
                 chosen[rank] = Scores.sigmoid(logits[from + indices[at + rank]]);
             }
             return;
@@ -141,7 +157,7 @@ public final class TopKRouter {
         // Divided by their own sum, the chosen need no sum over all.
         double sum =
                 config.normTopKProb() ? 1 : Scores.sumOfExponentials(logits, from, numExperts, max);
-        for (int rank = 0; rank < topK; rank++) {
+        for (int rank = 0; rank < ranks; rank++) {
             chosen[rank] = StrictMath.exp(logits[from + indices[at + rank]] - max) / sum;
         }
     }
@@ -149,7 +165,8 @@ public final class TopKRouter {
     private double norm() {
         boolean euclidean = config.normOrder() != null && config.normOrder() == 2;
         double sum = 0;
-        for (double score : chosen) {
+        for (int rank = 0; rank < topK; rank++) {
+            double score = chosen[rank];
             sum += euclidean ? score * score : score;
         }
         return euclidean ? StrictMath.sqrt(sum) : sum;

@@ -9,18 +9,31 @@ import org.apache.flink.core.memory.DataOutputView;
 /**
  * What a source hands to {@link Ingest}: a token that was checked, or a dead letter; one of the two
  * is null. The check comes before the watermark is made, so that a bad record never moves it.
+ *
+ * @param partition the partition that the token came from, by whose content alone it is judged
+ *     whether it is late; {@link #NO_PARTITION} to judge it by the watermark
  */
-public record Arrival(Token token, DeadLetter deadLetter) {
+public record Arrival(Token token, DeadLetter deadLetter, int partition) {
+
+    /** Of a source without partitions. */
+    public static final int NO_PARTITION = -1;
 
     private static final Token.Serializer TOKENS = new Token.Serializer();
     private static final DeadLetter.Serializer DEAD_LETTERS = new DeadLetter.Serializer();
 
     public static Arrival of(Token token) {
-        return new Arrival(token, null);
+        return new Arrival(token, null, NO_PARTITION);
+    }
+
+    /**
+     * @param partition 0 or more
+     */
+    public static Arrival of(Token token, int partition) {
+        return new Arrival(token, null, partition);
     }
 
     public static Arrival of(DeadLetter deadLetter) {
-        return new Arrival(null, deadLetter);
+        return new Arrival(null, deadLetter, NO_PARTITION);
     }
 
     /** The wire form. */
@@ -32,6 +45,7 @@ public record Arrival(Token token, DeadLetter deadLetter) {
             out.writeBoolean(record.token != null);
             if (record.token != null) {
                 TOKENS.serialize(record.token, out);
+                out.writeInt(record.partition);
             } else {
                 DEAD_LETTERS.serialize(record.deadLetter, out);
             }
@@ -39,7 +53,9 @@ public record Arrival(Token token, DeadLetter deadLetter) {
 
         @Override
         public Arrival deserialize(DataInputView in) throws IOException {
-            return in.readBoolean() ? of(TOKENS.deserialize(in)) : of(DEAD_LETTERS.deserialize(in));
+            return in.readBoolean()
+                    ? of(TOKENS.deserialize(in), in.readInt())
+                    : of(DEAD_LETTERS.deserialize(in));
         }
 
         @Override

@@ -2,6 +2,7 @@ package io.flinkmoe.stream;
 
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.Weighing;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -69,7 +70,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     @Override
     public void open() throws Exception {
         super.open();
-        sum = new GateWeightedSum(d, capacity != null && capacity.renormalize());
+        sum = new GateWeightedSum(d, capacity == null ? Weighing.ROUTER : capacity.weighing());
         lanes = new HashMap<>();
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         inputWatermark = Long.MIN_VALUE;
@@ -83,6 +84,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
                             laneKeys,
                             layer,
                             WindowSummary.Source.COMBINE,
+                            0,
                             (lane, windowStart) -> {});
         }
         restoreIndex();

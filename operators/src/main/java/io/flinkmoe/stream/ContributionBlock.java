@@ -11,13 +11,21 @@ import org.apache.flink.core.memory.DataOutputView;
  *
  * @param lane the batch's lane
  * @param batch the lane's batch number
- * @param expert the expert that answers
+ * @param attempt the round of admission that answers, from 0: which of a choice's experts this is
  * @param choices [R], which choices of the batch are answered: token row * k + rank
  * @param outcomes [R], codes of {@link io.flinkmoe.capacity.Outcome}
+ * @param weights [E], what the outputs of the E executed rows are multiplied by, in order, where
+ *     the expert knows ({@link io.flinkmoe.capacity.Weighing#WINDOW}); else none
  * @param vectors [E, d] float32, little endian: the outputs of the E executed rows, in order
  */
 public record ContributionBlock(
-        int lane, long batch, int expert, int[] choices, byte[] outcomes, byte[] vectors) {
+        int lane,
+        long batch,
+        int attempt,
+        int[] choices,
+        byte[] outcomes,
+        float[] weights,
+        byte[] vectors) {
 
     /** The wire form. */
     public static final class Serializer extends ImmutableSerializer<ContributionBlock> {
@@ -27,9 +35,10 @@ public record ContributionBlock(
         public void serialize(ContributionBlock record, DataOutputView out) throws IOException {
             out.writeInt(record.lane);
             out.writeLong(record.batch);
-            out.writeInt(record.expert);
+            out.writeInt(record.attempt);
             Wire.writeInts(record.choices, out);
             Wire.writeBytes(record.outcomes, out);
+            Wire.writeFloats(record.weights, out);
             Wire.writeBytes(record.vectors, out);
         }
 
@@ -41,6 +50,7 @@ public record ContributionBlock(
                     in.readInt(),
                     Wire.readInts(in),
                     Wire.readBytes(in),
+                    Wire.readFloats(in),
                     Wire.readBytes(in));
         }
 

@@ -8,20 +8,23 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * The rows of one batch that chose one expert, on the way from the router to it.
+ * The rows of one batch that try one expert, on the way to it: from the router, or from the round
+ * of admission that had no room for them.
  *
  * @param expert the expert, counted from 0
  * @param lane the batch's lane, where the answer goes
  * @param batch the lane's batch number
+ * @param attempt 0 from the router, r from round r-1 of admission
  * @param choices [R], which choices of the batch these are: token row * k + rank
  * @param timestamps [R], event time, milliseconds since the epoch
- * @param priorities what prioritized admission goes by, else {@link Priorities#NONE}
+ * @param priorities what is needed at the close of a window, else {@link Priorities#NONE}
  * @param vectors [R, d] float32, little endian
  */
 public record DispatchBlock(
         int expert,
         int lane,
         long batch,
+        int attempt,
         int[] choices,
         long[] timestamps,
         Priorities priorities,
@@ -55,10 +58,38 @@ public record DispatchBlock(
                 expert,
                 lane,
                 batch,
+                attempt,
                 theirChoices,
                 theirTimestamps,
                 priorities.select(rows),
                 theirVectors);
+    }
+
+    /** The same rows with other scores, [R, A]. */
+    DispatchBlock withScores(float[] scores) {
+        Priorities others =
+                new Priorities(
+                        priorities.streams(),
+                        priorities.positions(),
+                        priorities.topScores(),
+                        scores,
+                        priorities.nextExperts());
+        return new DispatchBlock(
+                expert, lane, batch, attempt, choices, timestamps, others, vectors);
+    }
+
+    /** Some rows, on their way to the expert that they try next. */
+    DispatchBlock retry(int nextExpert, int[] rows) {
+        DispatchBlock selected = select(rows);
+        return new DispatchBlock(
+                nextExpert,
+                lane,
+                batch,
+                attempt + 1,
+                selected.choices,
+                selected.timestamps,
+                selected.priorities,
+                selected.vectors);
     }
 
     /** The wire form. */
@@ -70,6 +101,7 @@ public record DispatchBlock(
             out.writeInt(record.expert);
             out.writeInt(record.lane);
             out.writeLong(record.batch);
+            out.writeInt(record.attempt);
             Wire.writeInts(record.choices, out);
             Wire.writeLongs(record.timestamps, out);
             record.priorities.write(out);
@@ -82,6 +114,7 @@ public record DispatchBlock(
                     in.readInt(),
                     in.readInt(),
                     in.readLong(),
+                    in.readInt(),
                     Wire.readInts(in),
                     Wire.readLongs(in),
                     Priorities.read(in),

@@ -13,40 +13,38 @@ final class Dispatcher {
 
     private final int k;
     private final int d;
+    private final int attempts;
     private final int[] rowsOfExpert;
 
-    Dispatcher(int numExperts, int k, int d) {
+    /**
+     * @param attempts how many experts a choice may try
+     */
+    Dispatcher(int numExperts, int k, int d, int attempts) {
         this.k = k;
         this.d = d;
+        this.attempts = attempts;
         this.rowsOfExpert = new int[numExperts];
     }
 
     /**
      * @param hidden what the experts see, [T, d]
      * @param choices whose PENDING ones are dispatched
-     * @param scores [T, k], what they score, if the experts are to order them; else null
+     * @param scores [T, K], what an admission order goes by, if one will; else null
      */
     List<DispatchBlock> split(
             long batch, TokenBlock tokens, byte[] hidden, Choices choices, float[] scores) {
         DispatchBlock[] blocks = allocate(batch, tokens.lane(), choices, scores != null);
         Arrays.fill(rowsOfExpert, 0);
-        for (int choice = 0; choice < choices.experts().length; choice++) {
+        for (int choice = 0; choice < choices.outcomes().length; choice++) {
             if (choices.outcomes()[choice] == Choices.PENDING) {
-                int expert = choices.experts()[choice];
+                int expert = choices.experts()[choices.at(choice, 0)];
                 int row = rowsOfExpert[expert]++;
                 DispatchBlock block = blocks[expert];
                 block.choices()[row] = choice;
                 block.timestamps()[row] = tokens.timestamps()[choice / k];
                 Floats.copyRow(hidden, choice / k, block.vectors(), row, d);
                 if (scores != null) {
-                    int token = choice / k;
-                    block.priorities()
-                            .set(
-                                    row,
-                                    tokens.streams()[token],
-                                    tokens.positions()[token],
-                                    scores[token * k],
-                                    scores[choice]);
+                    prioritize(block.priorities(), row, tokens, choices, choice, scores);
                 }
             }
         }
@@ -59,11 +57,33 @@ final class Dispatcher {
         return asked;
     }
 
+    private void prioritize(
+            Priorities priorities,
+            int row,
+            TokenBlock tokens,
+            Choices choices,
+            int choice,
+            float[] scores) {
+        int token = choice / k;
+        int ranks = choices.ranks();
+        priorities.streams()[row] = tokens.streams()[token];
+        priorities.positions()[row] = tokens.positions()[token];
+        priorities.topScores()[row] = scores[token * ranks];
+        priorities.scores()[row * attempts] = scores[choices.at(choice, 0)];
+        for (int attempt = 1; attempt < attempts; attempt++) {
+            boolean exists = choice % k + attempt * k < ranks;
+            int at = choices.at(choice, attempt);
+            priorities.scores()[row * attempts + attempt] = exists ? scores[at] : 0;
+            priorities.nextExperts()[row * (attempts - 1) + attempt - 1] =
+                    exists ? choices.experts()[at] : -1;
+        }
+    }
+
     private DispatchBlock[] allocate(long batch, int lane, Choices choices, boolean prioritized) {
         Arrays.fill(rowsOfExpert, 0);
-        for (int choice = 0; choice < choices.experts().length; choice++) {
+        for (int choice = 0; choice < choices.outcomes().length; choice++) {
             if (choices.outcomes()[choice] == Choices.PENDING) {
-                rowsOfExpert[choices.experts()[choice]]++;
+                rowsOfExpert[choices.experts()[choices.at(choice, 0)]]++;
             }
         }
         DispatchBlock[] blocks = new DispatchBlock[rowsOfExpert.length];
@@ -75,9 +95,10 @@ final class Dispatcher {
                                 expert,
                                 lane,
                                 batch,
+                                0,
                                 new int[rows],
                                 new long[rows],
-                                prioritized ? Priorities.ofRows(rows) : Priorities.NONE,
+                                prioritized ? Priorities.ofRows(rows, attempts) : Priorities.NONE,
                                 new byte[rows * d * Float.BYTES]);
             }
         }

@@ -3,6 +3,7 @@ package io.flinkmoe.stream;
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.Weighing;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
@@ -15,25 +16,38 @@ import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.util.FlinkException;
+import org.apache.flink.util.OutputTag;
 
 /**
- * Runs the experts of a layer whose key groups the subtask owns. Keyed by expert.
+ * Runs the experts of a layer whose key groups the subtask owns. Keyed by expert. Where overflow
+ * goes to the next most probable expert, each round of it is one more of these operators.
  *
  * <p>Rows are judged when they come: late (their window is closed), turned away (the window's
- * capacity is used up), or admitted; the first two are answered at once. Admitted rows of several
+ * capacity is used up), or admitted; late ones are answered at once. Admitted rows of several
  * blocks are joined until they fill a call, the oldest has waited for the linger, a barrier or the
- * close of a window comes, or the input ends. Where admission is prioritized, rows that are not
- * late wait in a {@link WindowQueue} for the close of their window. State per expert: the accounts
- * of its open windows, which hold the capacity used, what waits for their close, and the watermark.
+ * close of a window comes, or the input ends. Where admission is prioritized, and in every round
+ * but the first, rows that are not late wait in a {@link WindowQueue} for the close of their
+ * window. What is turned away goes to the expert that it tries in the next round, or is answered
+ * where there is none; at the close of a window the next round is told what room each expert has
+ * left.
+ *
+ * <p>State per expert: the accounts of its open windows, which hold the capacity used, what waits
+ * for their close, and the watermark.
  */
 public final class Expert extends AbstractStreamOperator<ContributionBlock>
         implements OneInputStreamOperator<ExpertInput, ContributionBlock> {
 
     private static final long serialVersionUID = 1L;
     private static final byte[] NO_VECTORS = {};
+    private static final float[] NO_WEIGHTS = {};
+
+    /** The way to the next round of admission. */
+    public static final OutputTag<ExpertInput> RETRIES =
+            new OutputTag<>("retries", StreamTypes.EXPERT_INPUT);
 
     private final LocalBundle bundle;
     private final int layer;
+    private final int round;
     private final EvenKeys expertKeys;
     private final int batchSize;
     private final long lingerMillis;
@@ -49,6 +63,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     /**
      * @param layer the MoE layer, counted from 0
+     * @param round the round of admission, 0 to {@link Capacity#overflowRounds()}
      * @param expertKeys the keys of the N experts
      * @param batchSize rows of one call at most
      * @param linger how long a row waits at most for its call to fill
@@ -58,6 +73,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     public Expert(
             LocalBundle bundle,
             int layer,
+            int round,
             EvenKeys expertKeys,
             int batchSize,
             Duration linger,
@@ -65,6 +81,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             MoeOptions.OnError onError) {
         this.bundle = bundle;
         this.layer = layer;
+        this.round = round;
         this.expertKeys = expertKeys;
         this.batchSize = batchSize;
         this.lingerMillis = linger.toMillis();
@@ -92,10 +109,11 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                             expertKeys,
                             layer,
                             WindowSummary.Source.EXPERT,
+                            round,
                             this::closeWindow);
         }
         sessions = new BundleSessions(bundle.open());
-        if (capacity != null && capacity.isPrioritized()) {
+        if (capacity != null && (capacity.isPrioritized() || round > 0)) {
             int k = sessions.spec().layers().get(layer).routing().numExpertsPerTok();
             queue = new WindowQueue(this, capacity, accounts, expertKeys.count(), k);
         }
@@ -120,11 +138,17 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     @Override
     public void processElement(StreamRecord<ExpertInput> element) throws Exception {
-        if (element.getValue() instanceof WindowTokens count) {
-            queue.addTokens(count.windowStart(), count.tokens());
-            return;
+        ExpertInput input = element.getValue();
+        if (input instanceof WindowTokens count) {
+            queue.addTokens(count);
+        } else if (input instanceof WindowRoom left) {
+            queue.setRoom(left);
+        } else {
+            process((DispatchBlock) input);
         }
-        DispatchBlock block = (DispatchBlock) element.getValue();
+    }
+
+    private void process(DispatchBlock block) throws Exception {
         int[] admitted = admit(block);
         if (queue != null) {
             queue.hold(block, admitted);
@@ -138,8 +162,8 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     }
 
     /**
-     * Admits rows while their window has room, in order, and answers the others. Prioritized, only
-     * late ones are answered: the others are counted when their window closes.
+     * Admits rows while their window has room, in order; answers late ones, turns away the others.
+     * What waits for the close of its window is admitted here, and counted then.
      */
     private int[] admit(DispatchBlock block) throws Exception {
         int[] admitted = new int[block.rows()];
@@ -147,52 +171,80 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             Arrays.setAll(admitted, row -> row);
             return admitted;
         }
+        int[] late = new int[block.rows()];
         int[] refused = new int[block.rows()];
-        byte[] outcomes = new byte[block.rows()];
         int admittedRows = 0;
+        int lateRows = 0;
         int refusedRows = 0;
         long now = watermark.of(block.expert());
         for (int row = 0; row < block.rows(); row++) {
             long timestamp = block.timestamps()[row];
-            Outcome outcome = Outcome.EXECUTED;
             if (capacity.windows().isClosed(timestamp, now)) {
-                outcome = Outcome.LATE;
-            } else if (queue == null && !capacity.hasRoom(accounts.at(timestamp))) {
-                outcome = Outcome.OVERFLOWED;
-            }
-            if (queue == null || outcome == Outcome.LATE) {
-                accounts.count(timestamp, outcome, 1);
-            }
-            if (outcome == Outcome.EXECUTED) {
+                accounts.count(timestamp, Outcome.LATE, 1);
+                late[lateRows++] = row;
+            } else if (queue != null) {
+                admitted[admittedRows++] = row;
+            } else if (capacity.roomLeft(accounts.at(timestamp)) > 0) {
+                accounts.count(timestamp, Outcome.EXECUTED, 1);
                 admitted[admittedRows++] = row;
             } else {
-                refused[refusedRows] = row;
-                outcomes[refusedRows++] = outcome.code();
+                accounts.count(timestamp, Outcome.OVERFLOWED, 1);
+                refused[refusedRows++] = row;
             }
         }
         accounts.save();
-        emit(
-                block,
-                Arrays.copyOf(refused, refusedRows),
-                Arrays.copyOf(outcomes, refusedRows),
-                NO_VECTORS);
+        settle(block, Arrays.copyOf(late, lateRows), Outcome.LATE);
+        turnAway(block, Arrays.copyOf(refused, refusedRows));
         return Arrays.copyOf(admitted, admittedRows);
     }
 
-    /** Runs what finds room among the rows that waited for the close, and answers the others. */
+    /** Sends rows to the experts that they try next; answers those that have none. */
+    private void turnAway(DispatchBlock block, int[] rows) {
+        int[] left = rows;
+        while (left.length > 0) {
+            int next = block.priorities().next(left[0], block.attempt());
+            int[] alike = new int[left.length];
+            int[] others = new int[left.length];
+            int alikeCount = 0;
+            for (int i = 0; i < left.length; i++) {
+                if (block.priorities().next(left[i], block.attempt()) == next) {
+                    alike[alikeCount++] = left[i];
+                } else {
+                    others[i - alikeCount] = left[i];
+                }
+            }
+            alike = Arrays.copyOf(alike, alikeCount);
+            if (next < 0) {
+                settle(block, alike, Outcome.OVERFLOWED);
+            } else {
+                output.collect(RETRIES, new StreamRecord<>(block.retry(next, alike)));
+            }
+            left = Arrays.copyOf(others, left.length - alikeCount);
+        }
+    }
+
+    /** Runs what finds room among the rows that waited for the close, and turns away the others. */
     private void closeWindow(int expert, long windowStart) throws Exception {
+        int roomLeft;
         if (queue == null) {
-            return;
+            roomLeft = capacity.roomLeft(accounts.at(windowStart));
+        } else {
+            WindowQueue.Close close = queue.close(windowStart);
+            for (WindowQueue.Decision decision : close.blocks()) {
+                accounts.count(windowStart, Outcome.OVERFLOWED, decision.refused().length);
+                accounts.count(windowStart, Outcome.EXECUTED, decision.admitted().length);
+                turnAway(decision.block(), decision.refused());
+                calls[expert].add(decision.block(), decision.admitted());
+            }
+            calls[expert].run();
+            roomLeft = close.roomLeft();
         }
-        for (WindowQueue.Decision decision : queue.close(windowStart)) {
-            byte[] outcomes = new byte[decision.refused().length];
-            Arrays.fill(outcomes, Outcome.OVERFLOWED.code());
-            accounts.count(windowStart, Outcome.OVERFLOWED, outcomes.length);
-            accounts.count(windowStart, Outcome.EXECUTED, decision.admitted().length);
-            emit(decision.block(), decision.refused(), outcomes, NO_VECTORS);
-            calls[expert].add(decision.block(), decision.admitted());
+        // What comes late opens an account once more, and its close says nothing of the room.
+        boolean closedBefore = capacity.windows().isClosed(windowStart, watermark.before(expert));
+        if (round < capacity.overflowRounds() && !closedBefore) {
+            output.collect(
+                    RETRIES, new StreamRecord<>(new WindowRoom(expert, windowStart, roomLeft)));
         }
-        calls[expert].run();
     }
 
     private void runAll() throws Exception {
@@ -223,7 +275,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     private void answer(DispatchBlock block, int[] rows, byte[] outcomes, byte[] vectors)
             throws Exception {
-        emit(block, rows, outcomes, vectors);
+        emit(block, rows, outcomes, weights(block, rows, outcomes), vectors);
         if (accounts == null) {
             return;
         }
@@ -238,7 +290,30 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         accounts.save();
     }
 
-    private void emit(DispatchBlock block, int[] rows, byte[] outcomes, byte[] vectors) {
+    /** The shares of the executed rows in their window, where these are the weights. */
+    private float[] weights(DispatchBlock block, int[] rows, byte[] outcomes) {
+        if (capacity == null || capacity.weighing() != Weighing.WINDOW) {
+            return NO_WEIGHTS;
+        }
+        float[] weights = new float[rows.length];
+        int executed = 0;
+        for (int i = 0; i < rows.length; i++) {
+            if (outcomes[i] == Outcome.EXECUTED.code()) {
+                weights[executed++] = block.priorities().scores()[rows[i]];
+            }
+        }
+        return Arrays.copyOf(weights, executed);
+    }
+
+    /** Answers rows that do not run. */
+    private void settle(DispatchBlock block, int[] rows, Outcome outcome) {
+        byte[] outcomes = new byte[rows.length];
+        Arrays.fill(outcomes, outcome.code());
+        emit(block, rows, outcomes, NO_WEIGHTS, NO_VECTORS);
+    }
+
+    private void emit(
+            DispatchBlock block, int[] rows, byte[] outcomes, float[] weights, byte[] vectors) {
         if (rows.length == 0) {
             return;
         }
@@ -251,9 +326,10 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                         new ContributionBlock(
                                 block.lane(),
                                 block.batch(),
-                                block.expert(),
+                                block.attempt(),
                                 choices,
                                 outcomes,
+                                weights,
                                 vectors)));
     }
 

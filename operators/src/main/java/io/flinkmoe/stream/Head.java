@@ -2,6 +2,7 @@ package io.flinkmoe.stream;
 
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
@@ -22,6 +23,8 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
 
     private final LocalBundle bundle;
     private final int maxRows;
+    private final TumblingWindows windows;
+    private final boolean logDecisions;
 
     private transient BundleSessions sessions;
     private transient OnnxModel head;
@@ -33,10 +36,14 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
 
     /**
      * @param maxRows the most tokens of a block
+     * @param windows the windows that capacity is counted in, or null
+     * @param logDecisions whether {@link DecisionRecord#DECISIONS} are given
      */
-    public Head(LocalBundle bundle, int maxRows) {
+    public Head(LocalBundle bundle, int maxRows, TumblingWindows windows, boolean logDecisions) {
         this.bundle = bundle;
         this.maxRows = maxRows;
+        this.windows = windows;
+        this.logDecisions = logDecisions;
     }
 
     @Override
@@ -80,22 +87,33 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
                             version,
                             decisions(tokens.layers(), row));
             output.collect(new StreamRecord<>(scored, scored.timestamp()));
+            if (logDecisions) {
+                logDecisions(tokens, row);
+            }
         }
+    }
+
+    private void logDecisions(TokenBlock tokens, int row) {
+        long timestamp = tokens.timestamps()[row];
+        long window = windows == null ? DecisionRecord.NO_WINDOW : windows.startOf(timestamp);
+        output.collect(
+                DecisionRecord.DECISIONS,
+                new StreamRecord<>(DecisionRecord.of(tokens, row, window, version), timestamp));
     }
 
     private static Decision[] decisions(Choices[] layers, int row) {
         Decision[] decisions = new Decision[layers.length];
         for (int layer = 0; layer < layers.length; layer++) {
             Choices choices = layers[layer];
-            int from = row * choices.k();
-            int to = from + choices.k();
-            Outcome[] outcomes = new Outcome[choices.k()];
-            Arrays.setAll(outcomes, rank -> Outcome.ofCode(choices.outcomes()[from + rank]));
-            decisions[layer] =
-                    new Decision(
-                            Arrays.copyOfRange(choices.experts(), from, to),
-                            Arrays.copyOfRange(choices.weights(), from, to),
-                            outcomes);
+            int k = choices.k();
+            decisions[layer] = new Decision(new int[k], new float[k], new Outcome[k]);
+            for (int rank = 0; rank < k; rank++) {
+                int choice = row * k + rank;
+                int at = choices.settledAt(choice);
+                decisions[layer].experts()[rank] = choices.experts()[at];
+                decisions[layer].weights()[rank] = choices.weights()[at];
+                decisions[layer].outcomes()[rank] = Outcome.ofCode(choices.outcomes()[choice]);
+            }
         }
         return decisions;
     }

@@ -2,6 +2,8 @@ package io.flinkmoe.stream;
 
 import io.flinkmoe.capacity.TumblingWindows;
 import java.time.Duration;
+import org.apache.flink.runtime.state.StateInitializationContext;
+import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
@@ -14,7 +16,8 @@ import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
  * <p>A lane's block leaves when it is full; all leave when the oldest token has waited for the
  * linger, before a checkpoint's barrier, before a watermark that ends a window, and at the end. A
  * watermark that ends no window waits behind the tokens, so that frequent watermarks do not undo
- * the batching.
+ * the batching. Tokens of a source with partitions are judged here whether they are late: by {@link
+ * PartitionClocks}, the only state.
  */
 public final class Ingest extends AbstractStreamOperator<TokenBlock>
         implements OneInputStreamOperator<Arrival, TokenBlock> {
@@ -26,7 +29,9 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     private final int batchSize;
     private final long lingerMillis;
     private final TumblingWindows windows;
+    private final long maxOutOfOrdernessMillis;
 
+    private transient PartitionClocks clocks;
     private transient TokenBlockBuilder[] pending;
     private transient int pendingTokens;
     private transient Watermark waiting;
@@ -39,13 +44,38 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
      * @param batchSize tokens of one lane in a block
      * @param linger how long a token waits at most
      * @param windows the windows that capacity is counted in, or null
+     * @param maxOutOfOrderness how much older than the newest token of its partition a token may be
+     *     that is on time
      */
-    public Ingest(int width, int lanes, int batchSize, Duration linger, TumblingWindows windows) {
+    public Ingest(
+            int width,
+            int lanes,
+            int batchSize,
+            Duration linger,
+            TumblingWindows windows,
+            Duration maxOutOfOrderness) {
         this.width = width;
         this.lanes = lanes;
         this.batchSize = batchSize;
         this.lingerMillis = linger.toMillis();
         this.windows = windows;
+        this.maxOutOfOrdernessMillis = maxOutOfOrderness.toMillis();
+    }
+
+    @Override
+    public void initializeState(StateInitializationContext context) throws Exception {
+        super.initializeState(context);
+        if (windows != null) {
+            clocks = new PartitionClocks(context, windows, maxOutOfOrdernessMillis);
+        }
+    }
+
+    @Override
+    public void snapshotState(StateSnapshotContext context) throws Exception {
+        if (clocks != null) {
+            clocks.snapshot();
+        }
+        super.snapshotState(context);
     }
 
     @Override
@@ -67,7 +97,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
         if (pending[lane] == null) {
             pending[lane] = new TokenBlockBuilder(lane, batchSize, width);
         }
-        pending[lane].add(arrival.token());
+        pending[lane].add(arrival.token(), isLate(arrival));
         pendingTokens++;
         if (pending[lane].isFull()) {
             flush(lane);
@@ -75,6 +105,12 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
         } else {
             linger.start();
         }
+    }
+
+    private boolean isLate(Arrival arrival) {
+        return clocks != null
+                && arrival.partition() != Arrival.NO_PARTITION
+                && clocks.isLate(arrival.partition(), arrival.token().timestamp());
     }
 
     @Override

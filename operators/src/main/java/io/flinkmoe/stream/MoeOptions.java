@@ -5,8 +5,12 @@ import static org.apache.flink.configuration.ConfigOptions.key;
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.Weighing;
 import java.time.Duration;
 import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.DescribedEnum;
+import org.apache.flink.configuration.description.InlineElement;
+import org.apache.flink.configuration.description.TextElement;
 
 /** The options of the MoE layers. Keys are the same on the command line, in YAML and in code. */
 public final class MoeOptions {
@@ -101,7 +105,8 @@ public final class MoeOptions {
                             "Who comes first in prioritized admission: all first choices, then all"
                                     + " second ones, in order of the tokens (position), or of their"
                                     + " best scores (token-priority: batch-prioritized routing); or"
-                                    + " the highest score with the expert, ranks mixed (gate-score)."
+                                    + " the highest score with the expert, ranks mixed (gate-score),"
+                                    + " or a draw seeded by the token in its place (random)."
                                     + " Equals: by timestamp, stream, position.");
 
     public static final ConfigOption<Double> CAPACITY_FACTOR =
@@ -163,15 +168,37 @@ public final class MoeOptions {
                             "Whether the share under the policy 'factor' is limited to the window's"
                                     + " tokens, before minimum and multiple apply.");
 
-    public static final ConfigOption<Renormalize> CAPACITY_RENORMALIZE =
-            key("moe.capacity.renormalize")
-                    .enumType(Renormalize.class)
-                    .defaultValue(Renormalize.NONE)
+    public static final ConfigOption<Weighing> CAPACITY_WEIGHTS =
+            key("moe.capacity.weights")
+                    .enumType(Weighing.class)
+                    .defaultValue(Weighing.ROUTER)
                     .withDescription(
-                            "Whether the executed choices of a token keep the router's weights"
-                                    + " (none), or divide them by their sum, so that they share all"
-                                    + " the weight (survivors: DeepSpeed top-k, NLLB, GShard)."
-                                    + " Survivors is refused where the model scales its weights.");
+                            "What the executed choices of a token weigh: what the router says"
+                                    + " (router), that divided by its sum, so that they share all"
+                                    + " the weight (survivors: DeepSpeed top-k, NLLB, GShard;"
+                                    + " refused where the model scales its weights), or a softmax"
+                                    + " over the window's choices of the expert, divided by the"
+                                    + " experts that took the token (window: expert choice of Mesh"
+                                    + " TensorFlow; prioritized admission in order gate-score).");
+
+    public static final ConfigOption<OverflowPolicy> OVERFLOW =
+            key("moe.overflow.policy")
+                    .enumType(OverflowPolicy.class)
+                    .defaultValue(OverflowPolicy.RESIDUAL)
+                    .withDescription(
+                            "What becomes of a choice that its expert has no room for: the token"
+                                    + " keeps its residual (residual), or the token's next most"
+                                    + " probable expert is tried when the window closes"
+                                    + " (next-expert: No-Token-Left-Behind, for any k).");
+
+    public static final ConfigOption<Integer> OVERFLOW_ROUNDS =
+            key("moe.overflow.rounds")
+                    .intType()
+                    .defaultValue(1)
+                    .withDescription(
+                            "How often overflow tries a next expert under the policy 'next-expert';"
+                                    + " in round r choice j of k tries the expert of rank j + r * k."
+                                    + " Each round is one more expert operator.");
 
     public static final ConfigOption<Duration> CAPACITY_WINDOW_SIZE =
             key("moe.capacity.window.size")
@@ -194,9 +221,28 @@ public final class MoeOptions {
         FACTOR
     }
 
-    /** What becomes of the weights of a token that lost a choice. */
-    public enum Renormalize {
-        NONE,
-        SURVIVORS
+    /** What becomes of a choice that finds no room. */
+    public enum OverflowPolicy implements DescribedEnum {
+        RESIDUAL("residual", "the token keeps its residual, the expert adds nothing"),
+        NEXT_EXPERT("next-expert", "it tries the token's next most probable expert");
+
+        private final String name;
+        private final String description;
+
+        OverflowPolicy(String name, String description) {
+            this.name = name;
+            this.description = description;
+        }
+
+        @Override
+        public InlineElement getDescription() {
+            return TextElement.text(description);
+        }
+
+        /** As options write it. */
+        @Override
+        public String toString() {
+            return name;
+        }
     }
 }

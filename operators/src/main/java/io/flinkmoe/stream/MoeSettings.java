@@ -1,9 +1,11 @@
 package io.flinkmoe.stream;
 
 import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.Weighing;
 import java.io.Serializable;
 import java.time.Duration;
 import org.apache.flink.configuration.ConfigOption;
@@ -80,13 +82,38 @@ public record MoeSettings(
                                     admission));
         }
         Duration size = inRange(options, MoeOptions.CAPACITY_WINDOW_SIZE, 1);
+        Weighing weighing = value(options, MoeOptions.CAPACITY_WEIGHTS);
+        AdmissionOrder order = value(options, MoeOptions.CAPACITY_ORDER);
+        int rounds =
+                value(options, MoeOptions.OVERFLOW) == MoeOptions.OverflowPolicy.RESIDUAL
+                        ? 0
+                        : inRange(options, MoeOptions.OVERFLOW_ROUNDS, 1, Byte.MAX_VALUE);
+        if (weighing == Weighing.WINDOW) {
+            refuseWindowWeights(admission, order, rounds);
+        }
         return new Capacity(
                 new TumblingWindows(size.toMillis()),
                 policy == MoeOptions.CapacityPolicy.FIXED ? fixed(options) : byFactor(options),
                 admission,
-                value(options, MoeOptions.CAPACITY_ORDER),
-                value(options, MoeOptions.CAPACITY_RENORMALIZE)
-                        == MoeOptions.Renormalize.SURVIVORS);
+                order,
+                weighing,
+                rounds);
+    }
+
+    private static void refuseWindowWeights(Admission admission, AdmissionOrder order, int rounds) {
+        if (admission != Admission.PRIORITIZED
+                || order != AdmissionOrder.GATE_SCORE
+                || rounds > 0) {
+            throw new IllegalConfigurationException(
+                    "%s is window, with %s: %s, %s: %s and %d rounds of next-expert; allowed with it: prioritized, gate-score and residual overflow"
+                            .formatted(
+                                    MoeOptions.CAPACITY_WEIGHTS.key(),
+                                    MoeOptions.CAPACITY_ADMISSION.key(),
+                                    admission,
+                                    MoeOptions.CAPACITY_ORDER.key(),
+                                    order,
+                                    rounds));
+        }
     }
 
     private static CapacityFormula fixed(ReadableConfig options) {

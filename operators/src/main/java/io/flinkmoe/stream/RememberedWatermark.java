@@ -21,6 +21,7 @@ final class RememberedWatermark {
     private final ValueState<Long> state;
     private final long[] remembered;
     private long current = Long.MIN_VALUE;
+    private long previous = Long.MIN_VALUE;
 
     /** Reads what was remembered for every key that the subtask owns. */
     RememberedWatermark(AbstractStreamOperator<?> operator, EvenKeys keys) throws Exception {
@@ -46,12 +47,18 @@ final class RememberedWatermark {
     }
 
     void advance(long watermark) {
+        previous = current;
         current = Math.max(current, watermark);
     }
 
     /** The operator's own watermark since it started. */
     long current() {
         return current;
+    }
+
+    /** What was in force for thing {@code i} before the watermark advanced the last time. */
+    long before(int i) {
+        return Math.max(previous, remembered[i]);
     }
 
     /** The watermark in force for thing {@code i}. */

@@ -1,14 +1,13 @@
 package io.flinkmoe.stream;
 
 import ai.onnxruntime.OrtException;
+import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Capacity;
-import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.Weighing;
 import io.flinkmoe.capacity.WindowAccount;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.routing.NoiseSource;
-import io.flinkmoe.routing.SeededNoise;
-import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
@@ -47,6 +46,10 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     public static final OutputTag<RouterLogits> LOGITS =
             new OutputTag<>("router-logits", StreamTypes.ROUTER_LOGITS);
 
+    /** Tokens that came too late for their window, where these are not to be scored. */
+    public static final OutputTag<Token> LATE_TOKENS =
+            new OutputTag<>("late-tokens", StreamTypes.TOKEN);
+
     private static final ValueStateDescriptor<Long> NEXT_BATCH =
             new ValueStateDescriptor<>("next-batch", LongSerializer.INSTANCE);
 
@@ -54,8 +57,8 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private final int layer;
     private final int maxRows;
     private final EvenKeys laneKeys;
+    private final RouterSettings settings;
     private final Capacity capacity;
-    private final boolean emitLogits;
 
     private transient BundleSessions sessions;
     private transient LayerRouter router;
@@ -65,27 +68,25 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private transient ValueState<Long> nextBatch;
     private transient RememberedWatermark watermark;
     private transient WindowAccounts accounts;
+    private transient Judge judge;
 
     /**
      * @param layer the MoE layer, counted from 0
      * @param maxRows the most tokens of a block
      * @param laneKeys the keys of the lanes
-     * @param capacity what the experts have room for, or null: then nothing is ever late
-     * @param emitLogits whether {@link #LOGITS} are given
      */
     public Router(
             LocalBundle bundle,
             int layer,
             int maxRows,
             EvenKeys laneKeys,
-            Capacity capacity,
-            boolean emitLogits) {
+            RouterSettings settings) {
         this.bundle = bundle;
         this.layer = layer;
         this.maxRows = maxRows;
         this.laneKeys = laneKeys;
-        this.capacity = capacity;
-        this.emitLogits = emitLogits;
+        this.settings = settings;
+        this.capacity = settings.capacity();
     }
 
     @Override
@@ -97,10 +98,13 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     @Override
     public void open() throws Exception {
         super.open();
+        int attempts = capacity == null ? 1 : capacity.attempts();
         sessions = new BundleSessions(bundle.open());
-        router = new LayerRouter(sessions, layer, maxRows);
+        router = new LayerRouter(sessions, layer, maxRows, attempts);
         k = router.routing().numExpertsPerTok();
-        dispatcher = new Dispatcher(router.routing().numExperts(), k, sessions.spec().hiddenSize());
+        dispatcher =
+                new Dispatcher(
+                        router.routing().numExperts(), k, sessions.spec().hiddenSize(), attempts);
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         watermark = new RememberedWatermark(this, laneKeys);
         if (capacity != null) {
@@ -112,16 +116,39 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                             laneKeys,
                             layer,
                             WindowSummary.Source.ROUTER,
+                            0,
                             this::tellTokens);
         }
+        judge = new Judge(capacity, watermark, accounts, k);
     }
 
     @Override
     public void processElement(StreamRecord<TokenBlock> element) throws Exception {
         // A block from a checkpoint can be larger than the batch size that is configured now.
         for (TokenBlock tokens : element.getValue().slices(maxRows, router.inputWidth())) {
-            routeReadable(tokens);
+            TokenBlock judged = judge.flagLate(tokens);
+            if (settings.divertLate()) {
+                judged = divertLate(judged);
+            }
+            if (judged.rows() > 0) {
+                routeReadable(judged);
+            }
         }
+    }
+
+    /** Sends the late tokens away; gives the others. */
+    private TokenBlock divertLate(TokenBlock tokens) throws Exception {
+        int[] late = tokens.rowsThatAreLate(true);
+        if (late.length == 0) {
+            return tokens;
+        }
+        TokenBlock gone = tokens.select(late, router.inputWidth());
+        judge.countLate(gone);
+        for (TokenBlock alone : gone.slices(1, router.inputWidth())) {
+            output.collect(LATE_TOKENS, new StreamRecord<>(alone.only(), alone.timestamps()[0]));
+        }
+        return tokens.select(tokens.rowsThatAreLate(false), router.inputWidth())
+                .withLate(TokenBlock.NONE_LATE);
     }
 
     /**
@@ -129,9 +156,10 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
      * know, the block is halved until the tokens stand alone that are to blame; they are rejected.
      */
     private void routeReadable(TokenBlock tokens) throws Exception {
+        NoiseSource draws = draws(tokens);
         LayerRouter.Routed routed;
         try {
-            routed = router.route(tokens.vectors(), tokens.rows(), noise(tokens));
+            routed = router.route(tokens.vectors(), tokens.rows(), draws);
         } catch (OrtException e) {
             if (tokens.rows() == 1) {
                 reject(tokens, e);
@@ -144,7 +172,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             return;
         }
         hasRouted = true;
-        route(tokens, routed);
+        route(tokens, routed, draws);
     }
 
     /** Rejects a token, unless the model has never run and throws at a row of zeros too. */
@@ -159,39 +187,34 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                         e);
             }
         }
-        Token token =
-                new Token(
-                        alone.streams()[0],
-                        alone.positions()[0],
-                        alone.timestamps()[0],
-                        Floats.toFloats(alone.vectors()));
+        Token token = alone.only();
         String reason =
                 "the model cannot read position %d of stream %s: %s"
                         .formatted(token.position(), token.stream(), cause.getMessage());
         output.collect(DeadLetter.OUTPUT, new StreamRecord<>(DeadLetter.of(token, reason)));
     }
 
-    /** Draws seeded by each token, so that a replay draws the same; null without noise. */
-    private NoiseSource noise(TokenBlock tokens) {
-        if (router.routing().noise() == null) {
-            return null;
-        }
-        long[] seeds = new long[tokens.rows()];
-        for (int row = 0; row < seeds.length; row++) {
-            seeds[row] = SeededNoise.seed(tokens.streams()[row], tokens.positions()[row], layer);
-        }
-        return new SeededNoise(seeds);
+    /** The draws for noise and random admission; null where there is neither. */
+    private NoiseSource draws(TokenBlock tokens) {
+        boolean random = capacity != null && capacity.order() == AdmissionOrder.RANDOM;
+        return random || router.routing().noise() != null
+                ? settings.draws().of(tokens.streams(), tokens.positions(), layer)
+                : null;
     }
 
-    private void route(TokenBlock tokens, LayerRouter.Routed routed) throws Exception {
+    private void route(TokenBlock tokens, LayerRouter.Routed routed, NoiseSource draws)
+            throws Exception {
         int rows = tokens.rows();
+        float[] scores = settings.keepScores() ? routed.scores(rows) : Choices.NO_SCORES;
         Choices choices =
                 new Choices(
                         k,
-                        Arrays.copyOf(routed.experts(), rows * k),
-                        Arrays.copyOf(routed.weights(), rows * k),
+                        Arrays.copyOf(routed.experts(), rows * routed.ranks()),
+                        Arrays.copyOf(routed.weights(), rows * routed.ranks()),
+                        scores,
+                        new byte[rows * k],
                         new byte[rows * k]);
-        judge(tokens, routed, choices);
+        judge.settle(tokens, routed, choices);
 
         Long batch = nextBatch.value();
         long number = batch == null ? 0 : batch;
@@ -200,55 +223,39 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                 RESIDUALS,
                 new StreamRecord<>(
                         new ResidualBlock(number, tokens.withVectors(routed.residual()), choices)));
-        boolean prioritized = capacity != null && capacity.isPrioritized();
-        float[] scores = prioritized ? routed.scores(rows) : null;
+        float[] contest = contest(rows, routed, draws, scores);
         for (DispatchBlock block :
-                dispatcher.split(number, tokens, routed.hidden(), choices, scores)) {
+                dispatcher.split(number, tokens, routed.hidden(), choices, contest)) {
             output.collect(new StreamRecord<>(block));
         }
-        if (emitLogits) {
+        if (settings.emitLogits()) {
             emitLogits(tokens, routed.logits());
         }
     }
 
-    /** Settles the choices that no expert is asked: of late tokens, unroutable ones, skipped. */
-    private void judge(TokenBlock tokens, LayerRouter.Routed routed, Choices choices)
-            throws Exception {
-        long now = watermark.of(tokens.lane());
-        for (int row = 0; row < tokens.rows(); row++) {
-            boolean routable = routed.isRoutable(row);
-            boolean late =
-                    capacity != null && capacity.windows().isClosed(tokens.timestamps()[row], now);
-            for (int choice = row * k; choice < row * k + k; choice++) {
-                byte outcome = Choices.PENDING;
-                if (!routable) {
-                    choices.experts()[choice] = -1;
-                    choices.weights()[choice] = 0;
-                }
-                if (late) {
-                    outcome = Outcome.LATE.code();
-                } else if (!routable) {
-                    outcome = Outcome.FAILED.code();
-                } else if (routed.isSkipped(choice)) {
-                    outcome = Outcome.OVERFLOWED.code();
-                }
-                choices.outcomes()[choice] = outcome;
-                if (capacity != null) {
-                    count(tokens.timestamps()[row], outcome);
-                }
-            }
+    /**
+     * What admission at the close of a window goes by, [T, K]; null where nothing is admitted so.
+     */
+    private float[] contest(
+            int rows, LayerRouter.Routed routed, NoiseSource draws, float[] scores) {
+        if (capacity == null || !capacity.decidesAtClose()) {
+            return null;
         }
-        if (capacity != null) {
-            accounts.save();
+        if (capacity.order() != AdmissionOrder.RANDOM && capacity.weighing() != Weighing.WINDOW) {
+            return scores.length > 0 ? scores : routed.scores(rows);
         }
-    }
-
-    private void count(long timestamp, byte outcome) throws Exception {
-        if (outcome == Choices.PENDING) {
-            accounts.countAsked(timestamp, 1);
-        } else {
-            accounts.count(timestamp, Outcome.ofCode(outcome), 1);
+        int ranks = routed.ranks();
+        int n = router.routing().numExperts();
+        float[] contest = new float[rows * ranks];
+        for (int i = 0; i < contest.length; i++) {
+            int token = i / ranks;
+            int expert = routed.experts()[i];
+            contest[i] =
+                    capacity.weighing() == Weighing.WINDOW
+                            ? routed.logits()[token * n + expert]
+                            : draws.priority(token, expert);
         }
+        return contest;
     }
 
     /** Tells every expert how many tokens of a closed window were in a lane, if C depends on it. */

@@ -15,6 +15,8 @@ public final class StreamTypes {
             new ImmutableTypeInfo<>(ScoredToken.class, new ScoredToken.Serializer());
     public static final TypeInformation<WindowSummary> WINDOW_SUMMARY =
             new ImmutableTypeInfo<>(WindowSummary.class, new WindowSummary.Serializer());
+    public static final TypeInformation<DecisionRecord> DECISION_RECORD =
+            new ImmutableTypeInfo<>(DecisionRecord.class, new DecisionRecord.Serializer());
     public static final TypeInformation<RouterLogits> ROUTER_LOGITS =
             new ImmutableTypeInfo<>(RouterLogits.class, new RouterLogits.Serializer());
 

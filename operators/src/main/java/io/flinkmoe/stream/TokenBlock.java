@@ -3,6 +3,7 @@ package io.flinkmoe.stream;
 import io.flinkmoe.tensor.Floats;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
@@ -16,6 +17,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param streams [T]
  * @param positions [T]
  * @param timestamps [T], event time, milliseconds since the epoch
+ * @param late [T], whether the token's window was closed when it came; or none, if no token is late
  * @param vectors [T, width] float32, little endian
  * @param layers what the layers before chose for these tokens
  */
@@ -24,10 +26,25 @@ public record TokenBlock(
         String[] streams,
         long[] positions,
         long[] timestamps,
+        boolean[] late,
         byte[] vectors,
         Choices[] layers) {
 
+    /** No token is late. */
+    static final boolean[] NONE_LATE = {};
+
     private static final Choices.Serializer CHOICES = new Choices.Serializer();
+
+    /** Tokens none of which is late. */
+    public TokenBlock(
+            int lane,
+            String[] streams,
+            long[] positions,
+            long[] timestamps,
+            byte[] vectors,
+            Choices[] layers) {
+        this(lane, streams, positions, timestamps, NONE_LATE, vectors, layers);
+    }
 
     /** T. */
     public int rows() {
@@ -36,7 +53,21 @@ public record TokenBlock(
 
     /** The same tokens with other vectors. */
     TokenBlock withVectors(byte[] others) {
-        return new TokenBlock(lane, streams, positions, timestamps, others, layers);
+        return new TokenBlock(lane, streams, positions, timestamps, late, others, layers);
+    }
+
+    /** The same tokens with another history. */
+    TokenBlock withLayers(Choices[] history) {
+        return new TokenBlock(lane, streams, positions, timestamps, late, vectors, history);
+    }
+
+    /** The same tokens, some of them late. */
+    TokenBlock withLate(boolean[] flags) {
+        return new TokenBlock(lane, streams, positions, timestamps, flags, vectors, layers);
+    }
+
+    boolean isLate(int row) {
+        return late.length > 0 && late[row];
     }
 
     /**
@@ -77,17 +108,44 @@ public record TokenBlock(
         String[] theirStreams = new String[rows.length];
         long[] theirPositions = new long[rows.length];
         long[] theirTimestamps = new long[rows.length];
+        boolean[] theirLate = late.length == 0 ? NONE_LATE : new boolean[rows.length];
         for (int i = 0; i < rows.length; i++) {
             theirStreams[i] = streams[rows[i]];
             theirPositions[i] = positions[rows[i]];
             theirTimestamps[i] = timestamps[rows[i]];
+            if (late.length > 0) {
+                theirLate[i] = late[rows[i]];
+            }
         }
         Choices[] theirLayers = new Choices[layers.length];
         for (int layer = 0; layer < layers.length; layer++) {
             theirLayers[layer] = layers[layer].select(rows);
         }
         return new TokenBlock(
-                lane, theirStreams, theirPositions, theirTimestamps, theirVectors, theirLayers);
+                lane,
+                theirStreams,
+                theirPositions,
+                theirTimestamps,
+                theirLate,
+                theirVectors,
+                theirLayers);
+    }
+
+    /** The rows that are late, or those that are not, ascending. */
+    int[] rowsThatAreLate(boolean wanted) {
+        int[] rows = new int[rows()];
+        int count = 0;
+        for (int row = 0; row < rows.length; row++) {
+            if (isLate(row) == wanted) {
+                rows[count++] = row;
+            }
+        }
+        return Arrays.copyOf(rows, count);
+    }
+
+    /** The one token of a block of one. */
+    Token only() {
+        return new Token(streams[0], positions[0], timestamps[0], Floats.toFloats(vectors));
     }
 
     /** The wire form. */
@@ -100,6 +158,7 @@ public record TokenBlock(
             Wire.writeStrings(record.streams, out);
             Wire.writeLongs(record.positions, out);
             Wire.writeLongs(record.timestamps, out);
+            Wire.writeBooleans(record.late, out);
             Wire.writeBytes(record.vectors, out);
             out.writeInt(record.layers.length);
             for (Choices choices : record.layers) {
@@ -113,12 +172,13 @@ public record TokenBlock(
             String[] streams = Wire.readStrings(in);
             long[] positions = Wire.readLongs(in);
             long[] timestamps = Wire.readLongs(in);
+            boolean[] late = Wire.readBooleans(in);
             byte[] vectors = Wire.readBytes(in);
             Choices[] layers = new Choices[in.readInt()];
             for (int layer = 0; layer < layers.length; layer++) {
                 layers[layer] = CHOICES.deserialize(in);
             }
-            return new TokenBlock(lane, streams, positions, timestamps, vectors, layers);
+            return new TokenBlock(lane, streams, positions, timestamps, late, vectors, layers);
         }
 
         @Override

@@ -17,8 +17,10 @@ final class TokenBlockBuilder {
     private String[] streams;
     private long[] positions;
     private long[] timestamps;
+    private boolean[] late;
     private byte[] vectors;
     private int rows;
+    private boolean anyLate;
 
     TokenBlockBuilder(int lane, int capacity, int width) {
         this.lane = lane;
@@ -27,13 +29,18 @@ final class TokenBlockBuilder {
         allocate(Math.min(capacity, FIRST_ROWS));
     }
 
-    void add(Token token) {
+    /**
+     * @param isLate whether the token's window is closed
+     */
+    void add(Token token, boolean isLate) {
         if (rows == streams.length) {
             grow(Math.min(capacity, 2 * rows));
         }
         streams[rows] = token.stream();
         positions[rows] = token.position();
         timestamps[rows] = token.timestamp();
+        late[rows] = isLate;
+        anyLate |= isLate;
         Floats.put(token.values(), 0, vectors, rows * width, width);
         rows++;
     }
@@ -49,8 +56,9 @@ final class TokenBlockBuilder {
     /** The block of all tokens added; a full one takes the arrays along, without a copy. */
     TokenBlock build() {
         TokenBlock block;
+        boolean[] flags = anyLate ? Arrays.copyOf(late, rows) : TokenBlock.NONE_LATE;
         if (isFull()) {
-            block = new TokenBlock(lane, streams, positions, timestamps, vectors, NO_LAYERS);
+            block = new TokenBlock(lane, streams, positions, timestamps, flags, vectors, NO_LAYERS);
             allocate(capacity); // A lane that has filled one block will fill the next.
         } else {
             block =
@@ -59,10 +67,12 @@ final class TokenBlockBuilder {
                             Arrays.copyOf(streams, rows),
                             Arrays.copyOf(positions, rows),
                             Arrays.copyOf(timestamps, rows),
+                            flags,
                             Arrays.copyOf(vectors, rows * width * Float.BYTES),
                             NO_LAYERS);
         }
         rows = 0;
+        anyLate = false;
         return block;
     }
 
@@ -70,6 +80,7 @@ final class TokenBlockBuilder {
         streams = new String[room];
         positions = new long[room];
         timestamps = new long[room];
+        late = new boolean[room];
         vectors = new byte[room * width * Float.BYTES];
     }
 
@@ -77,6 +88,7 @@ final class TokenBlockBuilder {
         streams = Arrays.copyOf(streams, room);
         positions = Arrays.copyOf(positions, room);
         timestamps = Arrays.copyOf(timestamps, room);
+        late = Arrays.copyOf(late, room);
         vectors = Arrays.copyOf(vectors, room * width * Float.BYTES);
     }
 }

@@ -39,6 +39,7 @@ final class WindowAccounts implements Triggerable<Integer, VoidNamespace> {
     private final EvenKeys keys;
     private final int layer;
     private final WindowSummary.Source source;
+    private final int round;
     private final Output<?> output;
     private final Closing closing;
     private final MapState<Long, WindowAccount> accounts;
@@ -56,11 +57,13 @@ final class WindowAccounts implements Triggerable<Integer, VoidNamespace> {
             EvenKeys keys,
             int layer,
             WindowSummary.Source source,
+            int round,
             Closing closing) {
         this.windows = windows;
         this.keys = keys;
         this.layer = layer;
         this.source = source;
+        this.round = round;
         this.output = output;
         this.closing = closing;
         this.accounts = operator.getRuntimeContext().getMapState(DESCRIPTOR);
@@ -119,7 +122,7 @@ final class WindowAccounts implements Triggerable<Integer, VoidNamespace> {
             output.collect(
                     WindowSummary.SUMMARIES,
                     new StreamRecord<>(
-                            new WindowSummary(layer, start, source, index, account),
+                            new WindowSummary(layer, start, source, round, index, account),
                             timer.getTimestamp()));
         }
     }

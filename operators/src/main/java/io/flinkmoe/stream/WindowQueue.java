@@ -2,6 +2,9 @@ package io.flinkmoe.stream;
 
 import io.flinkmoe.capacity.Candidate;
 import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.Weighing;
+import io.flinkmoe.routing.Scores;
+import io.flinkmoe.routing.ScoringFunc;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -20,10 +23,11 @@ import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 /**
  * The rows of an expert that wait for the close of their window, and who of them finds room then.
  *
- * <p>In keyed state, per expert and window: the blocks as they came, split by window, and T, the
- * tokens that the routers have counted. At the close all rows are sorted by {@link
- * io.flinkmoe.capacity.AdmissionOrder}, then timestamp, stream and position, and the first C are
- * admitted. All methods speak of the current key.
+ * <p>In keyed state, per expert and window: the blocks as they came, split by window, and what the
+ * room follows from: T, the tokens that the routers have counted, or what the round before has
+ * left. At the close all rows are sorted by {@link io.flinkmoe.capacity.AdmissionOrder}, then
+ * timestamp, stream and position, and the first C are admitted. All methods speak of the current
+ * key.
  */
 final class WindowQueue {
 
@@ -31,6 +35,8 @@ final class WindowQueue {
             new ListStateDescriptor<>("held-rows", new DispatchBlock.Serializer());
     private static final ValueStateDescriptor<Integer> TOKENS =
             new ValueStateDescriptor<>("window-tokens", IntSerializer.INSTANCE);
+    private static final ValueStateDescriptor<Integer> ROOM =
+            new ValueStateDescriptor<>("window-room", IntSerializer.INSTANCE);
 
     private final AbstractStreamOperator<?> operator;
     private final Capacity capacity;
@@ -38,6 +44,14 @@ final class WindowQueue {
     private final int numExperts;
     private final int topK;
     private final Comparator<Row> order;
+
+    /**
+     * What became of the rows of a window.
+     *
+     * @param blocks what was decided of the rows of each block
+     * @param roomLeft for the next round
+     */
+    record Close(List<Decision> blocks, int roomLeft) {}
 
     /**
      * What becomes of the rows of one block.
@@ -114,46 +128,62 @@ final class WindowQueue {
     }
 
     /** Adds to T of a window. */
-    void addTokens(long windowStart, int tokens) throws Exception {
-        ValueState<Integer> state = state(windowStart, TOKENS);
+    void addTokens(WindowTokens count) throws Exception {
+        ValueState<Integer> state = state(count.windowStart(), TOKENS);
         Integer before = state.value();
-        state.update(before == null ? tokens : before + tokens);
-        accounts.open(windowStart);
+        state.update(before == null ? count.tokens() : before + count.tokens());
+        accounts.open(count.windowStart());
+    }
+
+    /** Takes the room that the round before has left in a window. */
+    void setRoom(WindowRoom left) throws Exception {
+        state(left.windowStart(), ROOM).update(left.room());
+        accounts.open(left.windowStart());
     }
 
     /** Decides over all rows of a window, and forgets it. */
-    List<Decision> close(long windowStart) throws Exception {
+    Close close(long windowStart) throws Exception {
         ListState<DispatchBlock> held = state(windowStart, HELD);
-        ValueState<Integer> counted = state(windowStart, TOKENS);
         List<DispatchBlock> blocks = new ArrayList<>();
         Iterable<DispatchBlock> inState = held.get();
         if (inState != null) {
             inState.forEach(blocks::add);
         }
-        Integer tokens = counted.value();
         held.clear();
-        counted.clear();
-        int room = capacity.formula().capacity(tokens == null ? 0 : tokens, numExperts, topK);
-        return decide(blocks, room);
+        boolean weighed = capacity.weighing() == Weighing.WINDOW;
+        return decide(weighed ? shared(blocks) : blocks, takeRoom(windowStart));
     }
 
-    private List<Decision> decide(List<DispatchBlock> blocks, int room) {
+    private int takeRoom(long windowStart) throws Exception {
+        Integer left = take(windowStart, ROOM);
+        Integer tokens = take(windowStart, TOKENS);
+        return left != null
+                ? left
+                : capacity.formula().capacity(tokens == null ? 0 : tokens, numExperts, topK);
+    }
+
+    private Integer take(long windowStart, ValueStateDescriptor<Integer> descriptor)
+            throws Exception {
+        ValueState<Integer> state = state(windowStart, descriptor);
+        Integer value = state.value();
+        state.clear();
+        return value;
+    }
+
+    private Close decide(List<DispatchBlock> blocks, int room) {
         List<Row> rows = new ArrayList<>();
         List<boolean[]> admitted = new ArrayList<>();
         for (DispatchBlock block : blocks) {
-            Priorities priorities = block.priorities();
             for (int row = 0; row < block.rows(); row++) {
-                Candidate candidate =
-                        new Candidate(
-                                block.choices()[row] % topK,
-                                priorities.topScores()[row],
-                                priorities.scores()[row]);
+                int rank = block.choices()[row] % topK;
+                Candidate candidate = block.priorities().candidate(row, rank, block.attempt());
                 rows.add(new Row(admitted.size(), block, row, candidate));
             }
             admitted.add(new boolean[block.rows()]);
         }
         rows.sort(order);
-        for (Row row : rows.subList(0, Math.min(room, rows.size()))) {
+        int admittedRows = Math.min(room, rows.size());
+        for (Row row : rows.subList(0, admittedRows)) {
             admitted.get(row.blockIndex())[row.row()] = true;
         }
         List<Decision> decisions = new ArrayList<>();
@@ -161,7 +191,36 @@ final class WindowQueue {
             boolean[] ofBlock = admitted.get(i);
             decisions.add(new Decision(blocks.get(i), where(ofBlock, true), where(ofBlock, false)));
         }
-        return decisions;
+        return new Close(decisions, room - admittedRows);
+    }
+
+    /**
+     * The blocks with the softmax over all rows for scores, which were logits. It is summed up in
+     * order of the logits, not of arrival.
+     */
+    private static List<DispatchBlock> shared(List<DispatchBlock> blocks) {
+        int count = 0;
+        for (DispatchBlock block : blocks) {
+            count += block.rows();
+        }
+        float[] logits = new float[count];
+        int at = 0;
+        for (DispatchBlock block : blocks) {
+            System.arraycopy(block.priorities().scores(), 0, logits, at, block.rows());
+            at += block.rows();
+        }
+        Arrays.sort(logits);
+        float[] shares = Scores.of(ScoringFunc.SOFTMAX, logits, Math.max(1, count));
+        List<DispatchBlock> shared = new ArrayList<>();
+        for (DispatchBlock block : blocks) {
+            float[] ofBlock = new float[block.rows()];
+            for (int row = 0; row < ofBlock.length; row++) {
+                float logit = block.priorities().scores()[row];
+                ofBlock[row] = shares[Arrays.binarySearch(logits, logit)];
+            }
+            shared.add(block.withScores(ofBlock));
+        }
+        return shared;
     }
 
     private static int[] where(boolean[] flags, boolean wanted) {

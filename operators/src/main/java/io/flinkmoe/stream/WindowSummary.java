@@ -17,17 +17,21 @@ import org.apache.flink.util.OutputTag;
  * @param layer the MoE layer, counted from 0
  * @param windowStart first timestamp of the window, milliseconds since the epoch
  * @param source which operator counted
+ * @param round the round of admission for {@link Source#EXPERT}, from 0; else 0
  * @param key the expert for {@link Source#EXPERT}, else the lane
  * @param account the counts, in choices
  */
 public record WindowSummary(
-        int layer, long windowStart, Source source, int key, WindowAccount account) {
+        int layer, long windowStart, Source source, int round, int key, WindowAccount account) {
 
     /** Who counted. */
     public enum Source {
         /** Choices made, and what became of those that were never dispatched; by lane. */
         ROUTER,
-        /** Choices that reached an expert and what it did with them; by expert. */
+        /**
+         * Choices that reached an expert and what it did with them; by expert and round. What a
+         * round turned away is OVERFLOWED here, also if the next round finds it room.
+         */
         EXPERT,
         /** What finally became of every choice; by lane. */
         COMBINE
@@ -49,6 +53,7 @@ public record WindowSummary(
             out.writeInt(record.layer);
             out.writeLong(record.windowStart);
             out.writeByte(record.source.ordinal());
+            out.writeInt(record.round);
             out.writeInt(record.key);
             ACCOUNTS.serialize(record.account, out);
         }
@@ -59,6 +64,7 @@ public record WindowSummary(
                     in.readInt(),
                     in.readLong(),
                     SOURCES[in.readByte()],
+                    in.readInt(),
                     in.readInt(),
                     ACCOUNTS.deserialize(in));
         }

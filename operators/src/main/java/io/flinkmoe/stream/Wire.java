@@ -28,6 +28,23 @@ final class Wire {
         return bytes;
     }
 
+    static void writeBooleans(boolean[] flags, DataOutputView out) throws IOException {
+        byte[] bytes = new byte[flags.length];
+        for (int i = 0; i < flags.length; i++) {
+            bytes[i] = (byte) (flags[i] ? 1 : 0);
+        }
+        writeBytes(bytes, out);
+    }
+
+    static boolean[] readBooleans(DataInputView in) throws IOException {
+        byte[] bytes = readBytes(in);
+        boolean[] flags = new boolean[bytes.length];
+        for (int i = 0; i < flags.length; i++) {
+            flags[i] = bytes[i] != 0;
+        }
+        return flags;
+    }
+
     static void writeFloats(float[] floats, DataOutputView out) throws IOException {
         writeBytes(floats == null ? null : Floats.toBytes(floats), out);
     }

@@ -13,11 +13,12 @@ class CapacityTest {
     void hasRoomUntilSoManyAreAdmitted() {
         Capacity two = Capacity.firstCome(MINUTE, 2);
         WindowAccount account = WindowAccount.EMPTY;
-        assertThat(two.hasRoom(account)).isTrue();
+        assertThat(two.roomLeft(account)).isEqualTo(2);
         account = account.plus(Outcome.EXECUTED, 1);
-        assertThat(two.hasRoom(account)).isTrue();
+        assertThat(two.roomLeft(account)).isEqualTo(1);
         account = account.plus(Outcome.FAILED, 1);
-        assertThat(two.hasRoom(account)).isFalse();
+        assertThat(two.roomLeft(account)).isZero();
+        assertThat(two.roomLeft(account.plus(Outcome.EXECUTED, 1))).isZero();
     }
 
     @Test
@@ -27,12 +28,12 @@ class CapacityTest {
                         .plus(Outcome.OVERFLOWED, 9)
                         .plus(Outcome.LATE, 9)
                         .plus(Outcome.REROUTED, 9);
-        assertThat(Capacity.firstCome(MINUTE, 1).hasRoom(account)).isTrue();
+        assertThat(Capacity.firstCome(MINUTE, 1).roomLeft(account)).isEqualTo(1);
     }
 
     @Test
     void mayBeNoneAtAll() {
-        assertThat(Capacity.firstCome(MINUTE, 0).hasRoom(WindowAccount.EMPTY)).isFalse();
+        assertThat(Capacity.firstCome(MINUTE, 0).roomLeft(WindowAccount.EMPTY)).isZero();
     }
 
     @Test
@@ -52,10 +53,37 @@ class CapacityTest {
                                         factor,
                                         Admission.FIRST_COME,
                                         AdmissionOrder.POSITION,
-                                        false))
+                                        Weighing.ROUTER,
+                                        0))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("capacity factor is 1.25 with first-come admission");
         assertThat(Capacity.prioritized(MINUTE, factor, AdmissionOrder.POSITION).isPrioritized())
                 .isTrue();
+    }
+
+    @Test
+    void weighsByTheWindowOnlyWhereAWindowIsDecidedAtOnceByScore() {
+        Capacity capacity =
+                Capacity.prioritized(MINUTE, CapacityFormula.fixed(1), AdmissionOrder.GATE_SCORE)
+                        .weighedBy(Weighing.WINDOW);
+        assertThat(capacity.decidesAtClose()).isTrue();
+        assertThatThrownBy(() -> capacity.withOverflowRounds(1))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage(
+                        "weights are window with prioritized admission, order gate-score and 1"
+                                + " overflow rounds; allowed: prioritized, gate-score, 0");
+        assertThatThrownBy(() -> Capacity.firstCome(MINUTE, 1).weighedBy(Weighing.WINDOW))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void decidesAtTheCloseWhatOverflowsAtFirst() {
+        assertThat(Capacity.firstCome(MINUTE, 1).decidesAtClose()).isFalse();
+        Capacity rounds = Capacity.firstCome(MINUTE, 1).withOverflowRounds(2);
+        assertThat(rounds.decidesAtClose()).isTrue();
+        assertThat(rounds.attempts()).isEqualTo(3);
+        assertThatThrownBy(() -> rounds.withOverflowRounds(-1))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("overflow rounds are -1; allowed: 0 or more");
     }
 }

@@ -151,7 +151,7 @@ class WindowAdmissionTest {
     private static boolean comesBefore(RandomWindow window, AdmissionOrder order, int a, int b) {
         int k = window.topK();
         float[] scores = window.topKScores();
-        if (order == AdmissionOrder.GATE_SCORE) {
+        if (order.mixesRanks()) {
             return scores[a] > scores[b];
         }
         if (a % k != b % k) {

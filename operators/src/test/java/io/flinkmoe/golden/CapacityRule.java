@@ -37,7 +37,7 @@ final class CapacityRule implements ChoiceRule {
     CapacityRule(GoldenCase golden) {
         this.golden = golden;
         this.n = golden.integer("num_experts");
-        this.k = golden.integer("top_k");
+        this.k = golden.has("top_k") ? golden.integer("top_k") : n;
         int tokens = golden.integer("tokens");
         this.ids = new int[tokens * k];
         this.slots = new int[tokens * k];
@@ -49,17 +49,16 @@ final class CapacityRule implements ChoiceRule {
         this.preferences = new int[tokens * n];
     }
 
-    /** Whether a case has a capacity that this rule knows. */
+    /** Whether a case has a capacity for the choices of its tokens. */
     static boolean appliesTo(GoldenCase golden) {
         return golden.has("capacity") && !golden.system().equals("expert_choice");
     }
 
-    /** Whether the streams have a case's rule: no next expert, no draws that were recorded. */
-    static boolean isInStreams(GoldenCase golden) {
-        return appliesTo(golden)
-                && !golden.system().equals("next_expert")
-                && GoldenRouting.of(golden).noise() == null
-                && !new CapacityRule(golden).selectsAtRandom();
+    /** Rounds after the first attempt, as far as there are experts to try. */
+    int overflowRounds() {
+        return golden.has("max_attempts")
+                ? Math.min(golden.integer("max_attempts") - 1, (n - 1) / k)
+                : 0;
     }
 
     private boolean dropsTokens() {
@@ -93,6 +92,7 @@ final class CapacityRule implements ChoiceRule {
             case "deepspeed_top1", "deepspeed_top2", "deepspeed_topk", "deepspeed_residual" ->
                     CapacityFormula.deepspeed(factor, golden.integer("min_capacity"));
             case "openmoe" -> CapacityFormula.openMoe(factor);
+            case "expert_choice" -> CapacityFormula.expertChoice(factor);
             case "nllb_moe" -> {
                 double fraction = golden.number("eval_capacity_token_fraction");
                 yield fraction > 0
@@ -124,7 +124,10 @@ final class CapacityRule implements ChoiceRule {
     }
 
     AdmissionOrder order() {
-        if (golden.system().equals("deepspeed_topk") || selectsAtRandom()) {
+        if (selectsAtRandom()) {
+            return AdmissionOrder.RANDOM;
+        }
+        if (golden.system().equals("deepspeed_topk") || golden.system().equals("expert_choice")) {
             return AdmissionOrder.GATE_SCORE;
         }
         boolean prioritized = golden.has("batch_prioritized") && golden.flag("batch_prioritized");

@@ -1,12 +1,14 @@
 package io.flinkmoe.golden;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.Survivors;
+import io.flinkmoe.capacity.Weighing;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.stream.MoeOptions;
@@ -21,6 +23,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.TreeMap;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.PipelineOptions;
@@ -34,9 +37,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The golden cases with a capacity, of the folder that {@code -Dgolden.dir} gives (default: the
+ * Every golden case with a capacity, of the folder that {@code -Dgolden.dir} gives (default: the
  * project's own), through {@link MoeLayers} at parallelism 1, 2 and 4. A group (a sequence of HF
- * Switch) is one window; its tokens arrive in random order.
+ * Switch) is one window; its tokens arrive in random order. Random draws are those of the case.
  */
 class GoldenStreamIT {
 
@@ -57,7 +60,7 @@ class GoldenStreamIT {
 
     static List<GoldenCase> capacityCases() throws IOException {
         return GoldenCases.in(GoldenCases.folder()).stream()
-                .filter(CapacityRule::isInStreams)
+                .filter(golden -> golden.has("capacity"))
                 .toList();
     }
 
@@ -99,7 +102,13 @@ class GoldenStreamIT {
             options.set(MoeOptions.CAPACITY_AT_MOST_WINDOW, formula.atMostTokens());
         }
         if (rule.survivors() == Survivors.SHARE_OF_SURVIVORS) {
-            options.set(MoeOptions.CAPACITY_RENORMALIZE, MoeOptions.Renormalize.SURVIVORS);
+            options.set(MoeOptions.CAPACITY_WEIGHTS, Weighing.SURVIVORS);
+        } else if (AssignmentRule.appliesTo(golden) && new AssignmentRule(golden).overTokens()) {
+            options.set(MoeOptions.CAPACITY_WEIGHTS, Weighing.WINDOW);
+        }
+        if (rule.overflowRounds() > 0) {
+            options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
+            options.set(MoeOptions.OVERFLOW_ROUNDS, rule.overflowRounds());
         }
         options.set(PipelineOptions.GENERIC_TYPES, false);
         return options;
@@ -129,6 +138,7 @@ class GoldenStreamIT {
         }
         Collections.shuffle(rows, new Random(parallelism));
         return MoeLayers.of(options)
+                .drawing(RecordedNoise.draws(golden))
                 .score(
                         env.fromData(rows, StreamTypes.TOKEN)
                                 .rebalance()
@@ -151,29 +161,64 @@ class GoldenStreamIT {
         float[] out = new float[tokens * d];
         int[] executed = new int[routing.numExperts()];
         assertThat(scored).hasSize(tokens);
+        boolean reroutes = golden.system().equals("next_expert");
         for (ScoredToken token : scored) {
             int row = (int) token.position();
             System.arraycopy(token.values(), 0, out, row * d, d);
             for (int rank = 0; rank < k; rank++) {
                 int choice = row * k + rank;
+                Outcome outcome = token.layers()[0].outcomes()[rank];
                 ids[choice] = token.layers()[0].experts()[rank];
-                if (token.layers()[0].outcomes()[rank] == Outcome.EXECUTED) {
+                if (outcome == Outcome.EXECUTED || reroutes && outcome == Outcome.REROUTED) {
                     weights[choice] = token.layers()[0].weights()[rank];
                     executed[ids[choice]]++;
                 } else {
-                    assertThat(token.layers()[0].outcomes()[rank]).isEqualTo(Outcome.OVERFLOWED);
+                    assertThat(outcome).isEqualTo(Outcome.OVERFLOWED);
                     dropped[choice] = 1;
+                    ids[choice] = reroutes ? -1 : ids[choice];
                 }
             }
         }
-        golden.assertIds("topk_ids", ids, weights);
-        golden.assertIds("topk_dropped", dropped);
-        // Residual MoE mixes the experts with a dense MLP: its weights are in the output alone.
-        if (!golden.hasTensor("residual.coef_weight")) {
-            golden.assertWeights(weights);
+        if (golden.system().equals("expert_choice")) {
+            checkExpertChoice(golden, ids, dropped, weights);
+        } else {
+            golden.assertIds("topk_ids", ids, weights);
+            golden.assertIds("topk_dropped", dropped);
+            // Residual MoE mixes the experts with a dense MLP: its weights are in the output alone.
+            if (!golden.hasTensor("residual.coef_weight")) {
+                golden.assertWeights(weights);
+            }
+            golden.assertTokensPerExpert(executed);
         }
-        golden.assertTokensPerExpert(executed);
         golden.assertOut(out);
+    }
+
+    /** By expert, in order of the tokens. */
+    private static void checkExpertChoice(
+            GoldenCase golden, int[] ids, int[] dropped, float[] weights) {
+        int n = golden.integer("num_experts");
+        int capacity = golden.integer("capacity");
+        int[] expected = golden.ints("ec.token_ids");
+        float[] expectedWeights = golden.floats("ec.weights");
+        int[] expertsPerToken = new int[ids.length / n];
+        for (int expert = 0; expert < n; expert++) {
+            TreeMap<Integer, Float> picked = new TreeMap<>();
+            for (int choice = 0; choice < ids.length; choice++) {
+                if (ids[choice] == expert && dropped[choice] == 0) {
+                    picked.put(choice / n, weights[choice]);
+                    expertsPerToken[choice / n]++;
+                }
+            }
+            TreeMap<Integer, Float> published = new TreeMap<>();
+            for (int pick = expert * capacity; pick < (expert + 1) * capacity; pick++) {
+                published.put(expected[pick], expectedWeights[pick]);
+            }
+            assertThat(picked.keySet()).as("expert %d", expert).isEqualTo(published.keySet());
+            for (int token : picked.keySet()) {
+                assertThat(picked.get(token)).isCloseTo(published.get(token), within(2e-6f));
+            }
+        }
+        golden.assertIds("experts_per_token", expertsPerToken);
     }
 
     @AfterAll

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.Weighing;
 import io.flinkmoe.capacity.WindowAccount;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
@@ -58,7 +59,8 @@ class CombineTest {
 
     @Test
     void letsTheExecutedChoicesShareAllTheWeightWhereTheCapacitySaysSo() throws Exception {
-        Capacity capacity = Capacity.firstCome(new TumblingWindows(60_000), 2).renormalized();
+        Capacity capacity =
+                Capacity.firstCome(new TumblingWindows(60_000), 2).weighedBy(Weighing.SURVIVORS);
         try (var harness = open(capacity)) {
             residual(
                     harness, 0, 0, 0.25f, new float[] {10, 20, 1, 1, 5, 6}, "a", 1, "b", 2, "c", 3);
@@ -217,6 +219,7 @@ class CombineTest {
                                     0,
                                     0,
                                     WindowSummary.Source.COMBINE,
+                                    0,
                                     2,
                                     new WindowAccount(2, 1, 0, 0, 0, 1)));
         }
@@ -300,13 +303,19 @@ class CombineTest {
         float[] outputs = new float[choices.length * D];
         Arrays.fill(outputs, value);
         return new ContributionBlock(
-                lane, batch, 0, choices, new byte[choices.length], Floats.toBytes(outputs));
+                lane,
+                batch,
+                0,
+                choices,
+                new byte[choices.length],
+                new float[0],
+                Floats.toBytes(outputs));
     }
 
     private static ContributionBlock refused(int lane, long batch, int[] choices, Outcome outcome) {
         byte[] outcomes = new byte[choices.length];
         Arrays.fill(outcomes, outcome.code());
-        return new ContributionBlock(lane, batch, 0, choices, outcomes, new byte[0]);
+        return new ContributionBlock(lane, batch, 0, choices, outcomes, new float[0], new byte[0]);
     }
 
     private static List<String> streams(

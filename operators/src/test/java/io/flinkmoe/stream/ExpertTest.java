@@ -237,7 +237,14 @@ class ExpertTest {
         var harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
                         new Expert(
-                                bundle, 0, EXPERTS, BATCH, Duration.ofMillis(5), capacity, onError),
+                                bundle,
+                                0,
+                                0,
+                                EXPERTS,
+                                BATCH,
+                                Duration.ofMillis(5),
+                                capacity,
+                                onError),
                         (ExpertInput input) -> EXPERTS.keyOf(input.expert()),
                         Types.INT,
                         EXPERTS.maxParallelism(),
@@ -277,6 +284,6 @@ class ExpertTest {
             rows[i] = choices[i / N];
         }
         return new DispatchBlock(
-                expert, 0, batch, choices, timestamps, Priorities.NONE, Floats.toBytes(rows));
+                expert, 0, batch, 0, choices, timestamps, Priorities.NONE, Floats.toBytes(rows));
     }
 }

@@ -3,6 +3,7 @@ package io.flinkmoe.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.Weighing;
 import io.flinkmoe.tensor.Floats;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -16,11 +17,15 @@ class GateWeightedSumTest {
 
     private static final int D = 5;
 
+    private static final Outcome[] ANSWERS = {
+        Outcome.EXECUTED, Outcome.EXECUTED, Outcome.OVERFLOWED, Outcome.LATE, Outcome.FAILED
+    };
+
     private final Random random = new Random(1);
 
     @Test
     void givesTheBitsOfAPlainLoopInOrderOfRank() {
-        GateWeightedSum sum = new GateWeightedSum(D, false);
+        GateWeightedSum sum = new GateWeightedSum(D, Weighing.ROUTER);
         for (int run = 0; run < 500; run++) {
             Case test = new Case(1 + random.nextInt(20), 1 + random.nextInt(4));
             byte[] before = test.residual.tokens().vectors().clone();
@@ -51,7 +56,7 @@ class GateWeightedSumTest {
                 new TokenBlock(
                         0, new String[] {"a"}, new long[1], new long[1], vectors, new Choices[0]);
         TokenBlock found =
-                new GateWeightedSum(D, false)
+                new GateWeightedSum(D, Weighing.ROUTER)
                         .of(new ResidualBlock(0, tokens, late), List.of(), new int[] {0});
         assertThat(found.vectors()).isEqualTo(vectors);
         assertThat(found.layers()[0]).usingRecursiveComparison().isEqualTo(late);
@@ -67,7 +72,9 @@ class GateWeightedSumTest {
                         test.k,
                         test.residual.choices().experts(),
                         test.residual.choices().weights(),
-                        test.outcomes);
+                        Choices.NO_SCORES,
+                        test.outcomes,
+                        test.attempts);
         for (int i = 0; i < rows.length; i++) {
             assertThat(found.streams()[i]).as(what).isEqualTo(tokens.streams()[rows[i]]);
             assertThat(found.positions()[i]).as(what).isEqualTo(tokens.positions()[rows[i]]);
@@ -88,6 +95,7 @@ class GateWeightedSumTest {
         final int k;
         final ResidualBlock residual;
         final byte[] outcomes;
+        final byte[] attempts;
         final byte[] outcomesBefore;
         final float[] outputs;
         final List<ContributionBlock> contributions = new ArrayList<>();
@@ -96,11 +104,12 @@ class GateWeightedSumTest {
             this.k = k;
             byte[] codes = new byte[rows * k];
             outcomes = new byte[rows * k];
+            attempts = new byte[rows * k];
             List<Integer> asked = new ArrayList<>();
             for (int choice = 0; choice < outcomes.length; choice++) {
                 boolean settled = random.nextInt(8) == 0;
                 outcomes[choice] =
-                        (settled ? Outcome.LATE : Outcome.values()[random.nextInt(5)]).code();
+                        (settled ? Outcome.LATE : ANSWERS[random.nextInt(ANSWERS.length)]).code();
                 codes[choice] = settled ? outcomes[choice] : Choices.PENDING;
                 if (!settled) {
                     asked.add(choice);
@@ -130,22 +139,32 @@ class GateWeightedSumTest {
         }
 
         private Choices choices(int rows, byte[] codes) {
+            int ranks = 2 * k;
             return new Choices(
-                    k, random.ints(rows * k, 0, 9).toArray(), gaussian(rows * k, 1), codes);
+                    k,
+                    random.ints(rows * ranks, 0, 9).toArray(),
+                    gaussian(rows * ranks, 1),
+                    Choices.NO_SCORES,
+                    codes,
+                    new byte[rows * k]);
         }
 
         private ContributionBlock answer(int[] choices) {
             byte[] codes = new byte[choices.length];
+            int attempt = random.nextInt(2);
             float[] executed = new float[choices.length * D];
             int count = 0;
             for (int i = 0; i < choices.length; i++) {
                 codes[i] = outcomes[choices[i]];
+                attempts[choices[i]] = (byte) attempt;
                 if (codes[i] == Outcome.EXECUTED.code()) {
                     System.arraycopy(outputs, choices[i] * D, executed, count++ * D, D);
+                    outcomes[choices[i]] =
+                            (attempt == 0 ? Outcome.EXECUTED : Outcome.REROUTED).code();
                 }
             }
             byte[] vectors = Floats.toBytes(Arrays.copyOf(executed, count * D));
-            return new ContributionBlock(2, 7, 0, choices, codes, vectors);
+            return new ContributionBlock(2, 7, attempt, choices, codes, new float[0], vectors);
         }
 
         int[] someRows() {
@@ -163,8 +182,10 @@ class GateWeightedSumTest {
                 for (int column = 0; column < D; column++) {
                     float value = residuals[rows[i] * D + column];
                     for (int choice = rows[i] * k; choice < rows[i] * k + k; choice++) {
-                        if (outcomes[choice] == Outcome.EXECUTED.code()) {
-                            float weight = residual.choices().weights()[choice];
+                        if (outcomes[choice] == Outcome.EXECUTED.code()
+                                || outcomes[choice] == Outcome.REROUTED.code()) {
+                            int rank = choice % k + attempts[choice] * k;
+                            float weight = residual.choices().weights()[choice / k * 2 * k + rank];
                             value = value + weight * outputs[choice * D + column];
                         }
                     }

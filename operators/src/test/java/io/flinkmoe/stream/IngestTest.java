@@ -146,7 +146,7 @@ class IngestTest {
 
     private static OneInputStreamOperatorTestHarness<Arrival, TokenBlock> create(
             TumblingWindows windows) throws Exception {
-        Ingest ingest = new Ingest(2, LANES, BATCH, Duration.ofMillis(10), windows);
+        Ingest ingest = new Ingest(2, LANES, BATCH, Duration.ofMillis(10), windows, Duration.ZERO);
         return new OneInputStreamOperatorTestHarness<>(ingest, new Arrival.Serializer());
     }
 

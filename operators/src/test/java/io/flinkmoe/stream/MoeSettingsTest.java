@@ -7,6 +7,7 @@ import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.Weighing;
 import java.time.Duration;
 import java.util.Map;
 import org.apache.flink.configuration.ConfigOption;
@@ -75,7 +76,7 @@ class MoeSettingsTest {
                         "moe.capacity.minimum", "4",
                         "moe.capacity.multiple-of", "2",
                         "moe.capacity.at-most-window", "true",
-                        "moe.capacity.renormalize", "survivors");
+                        "moe.capacity.weights", "survivors");
         CapacityFormula formula =
                 new CapacityFormula(
                         1.25,
@@ -91,7 +92,7 @@ class MoeSettingsTest {
                                         new TumblingWindows(60_000),
                                         formula,
                                         AdmissionOrder.TOKEN_PRIORITY)
-                                .renormalized());
+                                .weighedBy(Weighing.SURVIVORS));
     }
 
     @Test
@@ -109,7 +110,8 @@ class MoeSettingsTest {
                                 CapacityFormula.Arithmetic.PRODUCT,
                                 CapacityFormula.Rounding.CEIL));
         assertThat(settings.capacity().order()).isEqualTo(AdmissionOrder.POSITION);
-        assertThat(settings.capacity().renormalize()).isFalse();
+        assertThat(settings.capacity().weighing()).isEqualTo(Weighing.ROUTER);
+        assertThat(settings.capacity().overflowRounds()).isZero();
     }
 
     @Test
@@ -201,8 +203,8 @@ class MoeSettingsTest {
         "moe.expert.on-error, ignore",
         "moe.capacity.policy, half",
         "moe.capacity.admission, last-come",
-        "moe.capacity.order, random",
-        "moe.capacity.renormalize, all",
+        "moe.capacity.order, alphabetic",
+        "moe.capacity.weights, all",
         "moe.capacity.size, x",
     })
     void refusesWhatIsNoValueAtAllNamingKeyAndValue(String key, String value) {

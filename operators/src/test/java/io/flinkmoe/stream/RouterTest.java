@@ -109,7 +109,7 @@ class RouterTest {
         EvenKeys other = new EvenKeys(8);
         var harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
-                        new Router(bundle, 0, MAX_ROWS, other, null, false),
+                        new Router(bundle, 0, MAX_ROWS, other, RouterSettings.of(null)),
                         (TokenBlock block) -> other.keyOf(block.lane()),
                         Types.INT,
                         other.maxParallelism(),
@@ -213,6 +213,7 @@ class RouterTest {
                                     0,
                                     0,
                                     WindowSummary.Source.ROUTER,
+                                    0,
                                     1,
                                     WindowAccount.EMPTY.plusAsked(4)));
         }
@@ -313,7 +314,7 @@ class RouterTest {
             throws Exception {
         var harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
-                        new Router(location, 0, MAX_ROWS, LANES, capacity, false),
+                        new Router(location, 0, MAX_ROWS, LANES, RouterSettings.of(capacity)),
                         (TokenBlock block) -> LANES.keyOf(block.lane()),
                         Types.INT,
                         LANES.maxParallelism(),

@@ -30,6 +30,14 @@ class SerializersTest {
 
     private static final Choices CHOICES =
             new Choices(2, new int[] {3, -1}, new float[] {0.75f, 0}, new byte[] {-1, 4});
+    private static final Choices SCORED =
+            new Choices(
+                    1,
+                    new int[] {3, 1, -1, 7},
+                    FLOATS,
+                    FLOATS,
+                    new byte[] {1, 2},
+                    new byte[] {1, 0});
     private static final Choices NO_CHOICES = new Choices(1, new int[0], new float[0], new byte[0]);
     private static final TokenBlock BLOCK =
             new TokenBlock(
@@ -37,6 +45,7 @@ class SerializersTest {
                     new String[] {"a", null, UNICODE},
                     new long[] {0, -1, Long.MAX_VALUE},
                     new long[] {Long.MIN_VALUE, 0, 1},
+                    new boolean[] {false, true, false},
                     BYTES,
                     new Choices[] {CHOICES, NO_CHOICES});
     private static final TokenBlock EMPTY_BLOCK =
@@ -50,16 +59,18 @@ class SerializersTest {
                     2,
                     3,
                     1L << 33,
+                    1,
                     new int[] {0, 5},
                     new long[] {-1, 1},
                     new Priorities(
                             new String[] {UNICODE, ""},
                             new long[] {Long.MIN_VALUE, 7},
                             new float[] {1, -0f},
-                            new float[] {0.5f, Float.MIN_VALUE}),
+                            new float[] {0.5f, Float.MIN_VALUE, Float.NaN, 2},
+                            new int[] {4, -1}),
                     BYTES);
     private static final DispatchBlock EMPTY_DISPATCHED =
-            new DispatchBlock(0, 0, 0, new int[0], new long[0], Priorities.NONE, new byte[0]);
+            new DispatchBlock(0, 0, 0, 0, new int[0], new long[0], Priorities.NONE, new byte[0]);
 
     /** A serializer and records that it must take. */
     private record Case(TypeSerializer<?> serializer, List<?> records) {
@@ -80,6 +91,7 @@ class SerializersTest {
                 of(
                         StreamTypes.ARRIVAL,
                         Arrival.of(TOKEN),
+                        Arrival.of(TOKEN, 3),
                         Arrival.of(DEAD),
                         Arrival.of(new Token(null, 0, 0, null))),
                 of(
@@ -106,7 +118,7 @@ class SerializersTest {
                 of(
                         StreamTypes.WINDOW_SUMMARY,
                         Stream.of(WindowSummary.Source.values())
-                                .map(source -> new WindowSummary(2, -60_000, source, 9, ACCOUNT))
+                                .map(source -> new WindowSummary(2, -60_000, source, 1, 9, ACCOUNT))
                                 .toArray()),
                 of(
                         StreamTypes.ROUTER_LOGITS,
@@ -121,15 +133,35 @@ class SerializersTest {
                         StreamTypes.EXPERT_INPUT,
                         DISPATCHED,
                         new WindowTokens(2, 3, -60_000, Integer.MAX_VALUE),
+                        new WindowRoom(2, -60_000, Integer.MAX_VALUE),
                         EMPTY_DISPATCHED),
                 new Case(new DispatchBlock.Serializer(), List.of(DISPATCHED, EMPTY_DISPATCHED)),
                 new Case(new WindowTokens.Serializer(), List.of(new WindowTokens(0, 0, 0, 1))),
                 of(
                         StreamTypes.CONTRIBUTION_BLOCK,
                         new ContributionBlock(
-                                2, 1L << 33, 7, new int[] {9, 8}, new byte[] {0, 4}, BYTES),
-                        new ContributionBlock(0, 0, 0, new int[0], new byte[0], new byte[0])),
-                new Case(new Choices.Serializer(), List.of(CHOICES, NO_CHOICES)),
+                                2, 1L << 33, 7, new int[] {9, 8}, new byte[] {0, 4}, FLOATS, BYTES),
+                        new ContributionBlock(
+                                0, 0, 0, new int[0], new byte[0], new float[0], new byte[0])),
+                of(
+                        StreamTypes.DECISION_RECORD,
+                        new DecisionRecord(
+                                UNICODE,
+                                1,
+                                2,
+                                DecisionRecord.NO_WINDOW,
+                                "v1",
+                                new DecisionRecord.Layer[] {
+                                    new DecisionRecord.Layer(
+                                            new int[] {3, -1, 0, 5, 1},
+                                            FLOATS,
+                                            FLOATS,
+                                            Outcome.values(),
+                                            new int[] {0, 1, 2, 3, 4})
+                                }),
+                        new DecisionRecord(null, 0, 0, 0, LONG, new DecisionRecord.Layer[0])),
+                new Case(new WindowRoom.Serializer(), List.of(new WindowRoom(1, -1, 0))),
+                new Case(new Choices.Serializer(), List.of(CHOICES, SCORED, NO_CHOICES)),
                 new Case(new WindowAccountSerializer(), List.of(ACCOUNT, WindowAccount.EMPTY)));
     }
 

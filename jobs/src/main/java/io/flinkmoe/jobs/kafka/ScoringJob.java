@@ -59,7 +59,10 @@ public final class ScoringJob {
             throws IOException {
         KafkaOptions.check(options);
         configure(env, options);
-        MoeLayers layers = MoeLayers.of(options);
+        MoeLayers layers =
+                MoeLayers.of(options)
+                        .withMaxOutOfOrderness(
+                                options.get(KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS));
         TokenDeserializer deserializer = TokenDeserializer.of(options, layers.inputWidth());
         int partitions = KafkaPreflight.check(options);
 
@@ -154,19 +157,20 @@ public final class ScoringJob {
     }
 
     static WatermarkStrategy<Arrival> watermarks(ReadableConfig options) {
+        WatermarkStrategy<Arrival> ofTokens =
+                WatermarkStrategy.forBoundedOutOfOrderness(
+                        options.get(KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS));
+        Duration idleTimeout = options.get(KafkaOptions.SOURCE_IDLE_TIMEOUT);
+        if (!idleTimeout.isZero()) {
+            ofTokens = ofTokens.withIdleness(idleTimeout);
+        }
         WatermarkStrategy<Arrival> strategy =
-                WatermarkStrategy.<Arrival>forBoundedOutOfOrderness(
-                                options.get(KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS))
+                new TokenWatermarks(ofTokens)
                         .withTimestampAssigner(
                                 (arrival, written) ->
-                                        // The least timestamp: a dead letter moves no watermark.
                                         arrival.token() == null
                                                 ? Long.MIN_VALUE
                                                 : arrival.token().timestamp());
-        Duration idleTimeout = options.get(KafkaOptions.SOURCE_IDLE_TIMEOUT);
-        if (!idleTimeout.isZero()) {
-            strategy = strategy.withIdleness(idleTimeout);
-        }
         Duration maxDrift = options.get(KafkaOptions.SOURCE_MAX_DRIFT);
         if (!maxDrift.isZero()) {
             strategy = strategy.withWatermarkAlignment(SOURCE_UID, maxDrift);

@@ -101,7 +101,10 @@ final class TokenDeserializer implements KafkaRecordDeserializationSchema<Arriva
         if (reason == null) {
             reason = reasonToRejectTimestamp(token.timestamp(), record);
         }
-        out.collect(reason == null ? Arrival.of(token) : deadLetter(record, reason));
+        out.collect(
+                reason == null
+                        ? Arrival.of(token, record.partition())
+                        : deadLetter(record, reason));
     }
 
     @Override

@@ -1,0 +1,184 @@
+package io.flinkmoe;
+
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.stream.Arrival;
+import io.flinkmoe.stream.Combine;
+import io.flinkmoe.stream.ContributionBlock;
+import io.flinkmoe.stream.EvenKeys;
+import io.flinkmoe.stream.Expert;
+import io.flinkmoe.stream.ExpertInput;
+import io.flinkmoe.stream.Head;
+import io.flinkmoe.stream.Ingest;
+import io.flinkmoe.stream.LocalBundle;
+import io.flinkmoe.stream.MoeSettings;
+import io.flinkmoe.stream.Router;
+import io.flinkmoe.stream.RouterSettings;
+import io.flinkmoe.stream.ScoredToken;
+import io.flinkmoe.stream.StreamTypes;
+import io.flinkmoe.stream.TokenBlock;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+
+/** Lays out the operators of the layers: who is keyed by what, how parallel, under which uid. */
+final class Topology {
+
+    /** A block stays below this, so that Flink never spills it on the receiving side. */
+    private static final int MAX_BLOCK_BYTES = 1 << 20;
+
+    private final MoeLayers layers;
+    private final LocalBundle bundle;
+    private final BundleSpec spec;
+    private final MoeSettings settings;
+    private final String name;
+    private final EvenKeys laneKeys;
+    private final List<SingleOutputStreamOperator<?>> routers = new ArrayList<>();
+    private final List<SingleOutputStreamOperator<?>> counting = new ArrayList<>();
+
+    Topology(MoeLayers layers) {
+        this.layers = layers;
+        this.bundle = layers.bundle;
+        this.spec = layers.spec;
+        this.settings = layers.settings;
+        this.name = layers.name();
+        this.laneKeys = new EvenKeys(settings.lanes());
+    }
+
+    MoeResult of(DataStream<Arrival> arrivals) {
+        SingleOutputStreamOperator<TokenBlock> ingest = ingest(arrivals);
+        SingleOutputStreamOperator<TokenBlock> tokens = ingest;
+        for (int layer = 0; layer < spec.layers().size(); layer++) {
+            SingleOutputStreamOperator<ExpertInput> router = router(tokens, layer);
+            tokens = combine(router, experts(router, layer), layer);
+            routers.add(router);
+            counting.add(router);
+            counting.add(tokens);
+        }
+        return new MoeResult(head(tokens), ingest, routers, counting, layers);
+    }
+
+    private SingleOutputStreamOperator<TokenBlock> ingest(DataStream<Arrival> arrivals) {
+        Ingest ingest =
+                new Ingest(
+                        spec.inputSize(),
+                        settings.lanes(),
+                        blockRows(),
+                        settings.batchLinger(),
+                        settings.windows(),
+                        layers.maxOutOfOrderness());
+        return identified(arrivals.transform(name + "-ingest", StreamTypes.TOKEN_BLOCK, ingest))
+                .setParallelism(arrivals.getParallelism());
+    }
+
+    private SingleOutputStreamOperator<ExpertInput> router(
+            DataStream<TokenBlock> tokens, int layer) {
+        RouterSettings routerSettings =
+                new RouterSettings(
+                        settings.capacity(),
+                        layers.divertsLate(),
+                        layers.draws(),
+                        layers.logsDecisions(),
+                        layers.givesRouterLogits());
+        Router router = new Router(bundle, layer, blockRows(), laneKeys, routerSettings);
+        EvenKeys keys = laneKeys;
+        return spread(
+                keys,
+                0,
+                tokens.keyBy(block -> keys.keyOf(block.lane()), Types.INT)
+                        .transform(name + "-router-" + layer, StreamTypes.EXPERT_INPUT, router));
+    }
+
+    /** The rounds of admission, one after the other; all answer the combine. */
+    private DataStream<ContributionBlock> experts(
+            SingleOutputStreamOperator<ExpertInput> router, int layer) {
+        Capacity capacity = settings.capacity();
+        DataStream<ExpertInput> asked = router;
+        DataStream<ContributionBlock> contributions = null;
+        for (int round = 0; round < (capacity == null ? 1 : capacity.attempts()); round++) {
+            SingleOutputStreamOperator<ContributionBlock> expert = expert(asked, layer, round);
+            contributions = round == 0 ? expert : contributions.union(expert);
+            asked = expert.getSideOutput(Expert.RETRIES);
+            counting.add(expert);
+        }
+        return contributions;
+    }
+
+    private SingleOutputStreamOperator<ContributionBlock> expert(
+            DataStream<ExpertInput> asked, int layer, int round) {
+        EvenKeys keys = new EvenKeys(spec.layers().get(layer).routing().numExperts());
+        Expert expert =
+                new Expert(
+                        bundle,
+                        layer,
+                        round,
+                        keys,
+                        settings.expertBatchSize(),
+                        settings.expertBatchLinger(),
+                        settings.capacity(),
+                        settings.onError());
+        String firstRound = name + "-expert-" + layer;
+        SingleOutputStreamOperator<ContributionBlock> operator =
+                spread(
+                        keys,
+                        settings.expertParallelism(),
+                        asked.keyBy(input -> keys.keyOf(input.expert()), Types.INT)
+                                .transform(
+                                        round == 0 ? firstRound : firstRound + "-round-" + round,
+                                        StreamTypes.CONTRIBUTION_BLOCK,
+                                        expert));
+        if (settings.capacity() != null && settings.capacity().overflowRounds() > 0) {
+            // All rounds of an expert share its session, so they belong into one process.
+            operator.getTransformation().setCoLocationGroupKey(firstRound);
+        }
+        return operator;
+    }
+
+    private SingleOutputStreamOperator<TokenBlock> combine(
+            SingleOutputStreamOperator<ExpertInput> router,
+            DataStream<ContributionBlock> contributions,
+            int layer) {
+        EvenKeys keys = laneKeys;
+        Combine combine = new Combine(layer, spec.hiddenSize(), keys, settings.capacity());
+        return spread(
+                keys,
+                0,
+                router.getSideOutput(Router.RESIDUALS)
+                        .keyBy(block -> keys.keyOf(block.tokens().lane()), Types.INT)
+                        .connect(contributions.keyBy(block -> keys.keyOf(block.lane()), Types.INT))
+                        .transform(name + "-combine-" + layer, StreamTypes.TOKEN_BLOCK, combine));
+    }
+
+    private SingleOutputStreamOperator<ScoredToken> head(
+            SingleOutputStreamOperator<TokenBlock> tokens) {
+        Head head = new Head(bundle, blockRows(), settings.windows(), layers.logsDecisions());
+        return identified(tokens.transform(name + "-head", StreamTypes.SCORED_TOKEN, head))
+                .setParallelism(tokens.getParallelism());
+    }
+
+    /** Tokens of a block, so that neither its inputs nor its hidden vectors exceed the limit. */
+    private int blockRows() {
+        int widest = Math.max(spec.inputSize(), spec.hiddenSize());
+        int most = Math.max(1, MAX_BLOCK_BYTES / (Float.BYTES * widest));
+        return Math.min(settings.batchSize(), most);
+    }
+
+    /**
+     * Spreads keyed things over as many subtasks as asked, but never more than there are things.
+     */
+    private static <T> SingleOutputStreamOperator<T> spread(
+            EvenKeys keys, int parallelism, SingleOutputStreamOperator<T> operator) {
+        int asked = parallelism > 0 ? parallelism : operator.getParallelism();
+        return identified(operator)
+                .setParallelism(Math.min(asked, keys.count()))
+                .setMaxParallelism(keys.maxParallelism());
+    }
+
+    /** Gives an operator its name as uid. */
+    private static <T> SingleOutputStreamOperator<T> identified(
+            SingleOutputStreamOperator<T> operator) {
+        return operator.uid(operator.getName());
+    }
+}
