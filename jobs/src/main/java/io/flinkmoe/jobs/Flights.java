@@ -36,6 +36,17 @@ final class Flights {
         this.late = late;
     }
 
+    /** Where the demo's files are. */
+    static Path folder() throws IOException {
+        String home = System.getProperty("moe.home");
+        if (home == null) {
+            throw new IOException(
+                    "The demo's data is not found: start it with deploy/bin/moe, or set the system"
+                            + " property moe.home to the project's folder.");
+        }
+        return Path.of(home, "deploy", "demo", "flights");
+    }
+
     /**
      * Reads {@code flights.csv.gz} and {@code airports.txt}.
      *
