@@ -1,10 +1,12 @@
 package io.flinkmoe.jobs.bench;
 
+import java.nio.file.Path;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.JobStatus;
+import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.JobManagerOptions;
@@ -48,6 +50,9 @@ final class BenchCluster implements AutoCloseable {
         all.set(TaskManagerOptions.NETWORK_MEMORY_MAX, MemorySize.ofMebiBytes(256));
         all.set(PipelineOptions.OBJECT_REUSE, true);
         all.set(PipelineOptions.GENERIC_TYPES, false);
+        all.set(
+                CheckpointingOptions.CHECKPOINTS_DIRECTORY,
+                Path.of(System.getProperty("java.io.tmpdir"), "checkpoints").toUri().toString());
         all.set(RestartStrategyOptions.RESTART_STRATEGY, "none");
         all.addAll(options);
         MiniCluster cluster =

@@ -3,6 +3,7 @@ package io.flinkmoe.jobs.bench;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.api.common.JobID;
+import org.apache.flink.runtime.executiongraph.AccessExecutionGraph;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
 /** A job that writes to {@link Arrivals}, running until closed. */
@@ -31,8 +32,13 @@ final class FlinkRun implements AutoCloseable {
         return run;
     }
 
-    JobID job() {
-        return job;
+    /** The job as it is now. */
+    AccessExecutionGraph graph() throws Exception {
+        return cluster.job(job);
+    }
+
+    void requireAlive() throws Exception {
+        cluster.requireAlive(job);
     }
 
     /**
@@ -67,7 +73,7 @@ final class FlinkRun implements AutoCloseable {
         for (long polls = 1; Arrivals.count() == before; polls++) {
             LockSupport.parkNanos(POLL_NANOS);
             if (polls % 5000 == 0) {
-                cluster.requireAlive(job);
+                requireAlive();
             }
             if (System.nanoTime() > deadline) {
                 throw new IllegalStateException(

@@ -17,7 +17,7 @@ public record Spread(double median, double min, double max) {
         return new Spread(median, sorted[0], sorted[sorted.length - 1]);
     }
 
-    ObjectNode toJson() {
+    public ObjectNode toJson() {
         return JsonNodeFactory.instance
                 .objectNode()
                 .put("median", rounded(median))
