@@ -4,11 +4,13 @@ import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.Weighing;
+import io.flinkmoe.model.BundleException;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
 import java.time.Duration;
 import java.util.Arrays;
+import org.apache.flink.runtime.io.network.partition.consumer.IndexedInputGate;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
@@ -55,8 +57,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private final MoeOptions.OnError onError;
 
     private transient BundleSessions sessions;
-    private transient ExpertCalls[] calls;
-    private transient Linger linger;
+    private transient CallTurns calls;
     private transient RememberedWatermark watermark;
     private transient WindowAccounts accounts;
     private transient WindowQueue queue;
@@ -99,7 +100,6 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     @Override
     public void open() throws Exception {
         super.open();
-        linger = new Linger(getProcessingTimeService(), lingerMillis, time -> runAll());
         watermark = new RememberedWatermark(this, expertKeys);
         if (capacity != null) {
             accounts =
@@ -118,17 +118,24 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             int k = sessions.spec().layers().get(layer).routing().numExpertsPerTok();
             queue = new WindowQueue(this, capacity, accounts, expertKeys.count(), k);
         }
+        calls =
+                new CallTurns(
+                        openExperts(), getProcessingTimeService(), lingerMillis, this::inputWaits);
+    }
+
+    /** The experts of the key groups here; null for others. */
+    private ExpertCalls[] openExperts() throws BundleException {
         int d = sessions.spec().hiddenSize();
         DirectRows input = new DirectRows(batchSize, d);
         DirectRows results = new DirectRows(batchSize, d);
         float[] values = new float[batchSize * d];
         MoeMetrics.registerModel(getMetricGroup(), sessions.spec().version());
         metrics = new ExpertMetrics[expertKeys.count()];
-        calls = new ExpertCalls[expertKeys.count()];
-        for (int expert = 0; expert < calls.length; expert++) {
+        ExpertCalls[] experts = new ExpertCalls[expertKeys.count()];
+        for (int expert = 0; expert < experts.length; expert++) {
             if (watermark.isOwned(expert)) {
                 metrics[expert] = new ExpertMetrics(getMetricGroup(), expert, round);
-                calls[expert] =
+                experts[expert] =
                         new ExpertCalls(
                                 sessions.expert(layer, expert),
                                 input,
@@ -137,9 +144,20 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                                 this::answer,
                                 this::onFailure,
                                 metrics[expert]);
-                metrics[expert].waiting(calls[expert]::waiting);
+                metrics[expert].waiting(experts[expert]::waiting);
             }
         }
+        return experts;
+    }
+
+    /** Whether the network has brought more than has been processed. */
+    private boolean inputWaits() {
+        for (IndexedInputGate gate : getContainingTask().getEnvironment().getAllInputGates()) {
+            if (gate.isApproximatelyAvailable()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     @Override
@@ -161,12 +179,8 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         if (queue != null) {
             queue.hold(block, admitted);
             ofExpert.held.inc(admitted.length);
-            return;
-        }
-        ExpertCalls expert = calls[block.expert()];
-        expert.add(block, admitted);
-        if (expert.waiting() > 0) {
-            linger.start();
+        } else {
+            calls.add(block, admitted);
         }
     }
 
@@ -247,9 +261,9 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                 accounts.count(windowStart, Outcome.EXECUTED, decision.admitted().length);
                 metrics[expert].released(decision.block().rows());
                 turnAway(decision.block(), decision.refused());
-                calls[expert].add(decision.block(), decision.admitted());
+                calls.add(decision.block(), decision.admitted());
             }
-            calls[expert].run();
+            calls.run(expert);
             roomLeft = close.roomLeft();
         }
         // What comes late opens an account once more, and its close says nothing of the room.
@@ -257,14 +271,6 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         if (round < capacity.overflowRounds() && !closedBefore) {
             output.collect(
                     RETRIES, new StreamRecord<>(new WindowRoom(expert, windowStart, roomLeft)));
-        }
-    }
-
-    private void runAll() throws Exception {
-        for (ExpertCalls expert : calls) {
-            if (expert != null) {
-                expert.run();
-            }
         }
     }
 
@@ -350,7 +356,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     public void processWatermark(Watermark mark) throws Exception {
         if (capacity != null
                 && capacity.windows().endsBetween(watermark.current(), mark.getTimestamp())) {
-            runAll();
+            calls.runAll();
         }
         watermark.advance(mark.getTimestamp());
         super.processWatermark(mark);
@@ -358,7 +364,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     @Override
     public void prepareSnapshotPreBarrier(long checkpointId) throws Exception {
-        runAll();
+        calls.runAll();
     }
 
     @Override
@@ -369,7 +375,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     @Override
     public void finish() throws Exception {
-        runAll();
+        calls.runAll();
         super.finish();
     }
 
