@@ -35,6 +35,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.slf4j.LoggerFactory;
 
 /**
  * The scoring job against a broker that asks for a certificate (TLS) and a password (SASL): both
@@ -144,7 +145,11 @@ class SecretsIT {
     @Test
     void showNotWhereTheyAreWrongEither() throws Exception {
         try (LogWatch logs = LogWatch.forTexts(SECRETS)) {
-            for (Path file : List.of(job(WRONG, STORE), job(SASL, WRONG))) {
+            for (Path file :
+                    List.of(
+                            job(WRONG, STORE),
+                            job(SASL, WRONG),
+                            job(WRONG + "\" more; and", STORE))) {
                 Program program = Program.run("score", "--config", file, "--verbose");
                 assertThat(program.exitCode()).isEqualTo(1);
                 assertThat(program.err())
@@ -152,6 +157,8 @@ class SecretsIT {
                 assertThat(program.out() + program.err()).doesNotContain(SECRETS);
             }
             assertThat(logs.found()).isEmpty();
+            LoggerFactory.getLogger("control").trace("a line with {}", WRONG);
+            assertThat(logs.found()).containsExactly("control: a line with " + WRONG);
         }
     }
 

@@ -82,7 +82,7 @@ public final class CheckpointConfig {
             return defaultValue;
         }
         if (!value(key).isNumber() || !Double.isFinite(value(key).doubleValue())) {
-            throw badConfig(key, "a finite number");
+            throw badConfig(key, "a number");
         }
         return value(key).doubleValue();
     }

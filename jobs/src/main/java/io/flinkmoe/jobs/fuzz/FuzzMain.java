@@ -13,7 +13,7 @@ import java.util.List;
 /** The process that a target is fed in. See {@link FuzzProcess} for its arguments. */
 final class FuzzMain {
 
-    private static final int WARM_UP = 20;
+    static final int WARM_UP = 20;
     private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
     private final FuzzTarget target;

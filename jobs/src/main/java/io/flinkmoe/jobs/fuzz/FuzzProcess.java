@@ -33,6 +33,7 @@ public final class FuzzProcess {
     private final Path dir;
     private final FuzzProgress progress;
     private final LongConsumer onProgress;
+    private final Duration mostTime;
     private final List<Defect> deaths = new ArrayList<>();
     private long peakMemory;
 
@@ -41,7 +42,8 @@ public final class FuzzProcess {
             long seed,
             long end,
             Path dir,
-            LongConsumer onProgress)
+            LongConsumer onProgress,
+            Duration mostTime)
             throws IOException {
         this.target = target;
         this.seed = seed;
@@ -49,6 +51,7 @@ public final class FuzzProcess {
         this.dir = dir;
         this.progress = new FuzzProgress(dir.resolve(PROGRESS));
         this.onProgress = onProgress;
+        this.mostTime = mostTime;
     }
 
     /**
@@ -67,8 +70,20 @@ public final class FuzzProcess {
             Path dir,
             LongConsumer onProgress)
             throws IOException, InterruptedException {
+        return run(target, seed, first, inputs, dir, onProgress, MOST_TIME);
+    }
+
+    static FuzzReport run(
+            Class<? extends FuzzTarget> target,
+            long seed,
+            long first,
+            long inputs,
+            Path dir,
+            LongConsumer onProgress,
+            Duration mostTime)
+            throws IOException, InterruptedException {
         long start = System.nanoTime();
-        FuzzProcess run = new FuzzProcess(target, seed, first + inputs, dir, onProgress);
+        FuzzProcess run = new FuzzProcess(target, seed, first + inputs, dir, onProgress, mostTime);
         long next = first;
         while (next < run.end && run.deaths.size() < MOST_DEATHS) {
             next = run.feed(next, next - first);
@@ -142,9 +157,9 @@ public final class FuzzProcess {
             if (current != last || progress.get(Counter.STARTED) == 0) {
                 last = current;
                 since = System.nanoTime();
-            } else if (System.nanoTime() - since > MOST_TIME.toNanos()) {
+            } else if (System.nanoTime() - since > mostTime.toNanos()) {
                 process.destroyForcibly().waitFor();
-                return "takes more than %d s".formatted(MOST_TIME.toSeconds());
+                return "takes more than %d s".formatted(mostTime.toSeconds());
             }
             long memory = residentMemory(process.pid());
             peakMemory = Math.max(peakMemory, memory);

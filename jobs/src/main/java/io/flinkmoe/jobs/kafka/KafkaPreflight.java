@@ -19,6 +19,7 @@ import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.slf4j.Logger;
@@ -146,6 +147,15 @@ final class KafkaPreflight {
         } catch (ExecutionException e) {
             if (e.getCause() instanceof org.apache.kafka.common.errors.TimeoutException) {
                 throw unreachable(options, e.getCause());
+            }
+            if (e.getCause() instanceof AuthenticationException) {
+                throw new IOException(
+                        "the Kafka brokers %s refuse this client (%s); check %s (security.protocol, sasl.*, ssl.*)"
+                                .formatted(
+                                        options.get(KafkaOptions.BROKERS),
+                                        e.getCause().getMessage(),
+                                        KafkaOptions.PROPERTIES.key()),
+                        e.getCause());
             }
             throw e;
         } catch (TimeoutException e) {
