@@ -9,6 +9,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.CheckpointImporter;
 import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.MoeOptions.CapacityPolicy;
+import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -50,6 +51,7 @@ import picocli.CommandLine.Spec;
             "  moe demo",
             "  moe demo --rate 5000        see the latency below full speed",
             "  moe demo --capacity 200     let an expert take 200 flights an hour, and overflow",
+            "  moe demo --report out.html  and show it all in a page with plots",
             "  moe demo --keep             leave broker and web UI running"
         })
 final class DemoCommand implements Callable<Integer> {
@@ -102,6 +104,12 @@ final class DemoCommand implements Callable<Integer> {
             description = "The window that the capacity is for, in event time. Default: 1h.")
     private String window;
 
+    @Option(
+            names = "--report",
+            paramLabel = "FILE",
+            description = "Write the run's plots and figures to this file, as one HTML page.")
+    private Path page;
+
     @Override
     public Integer call() throws Exception {
         checkArguments();
@@ -137,7 +145,7 @@ final class DemoCommand implements Callable<Integer> {
             Configuration options = options(brokers, folder);
             try (EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
                 DemoResults results = score(flink, options, flights);
-                int exitCode = report(bundle, flightsFolder, flights, results);
+                int exitCode = report(bundle, flightsFolder, flights, results, options);
                 if (keep) {
                     waitForInterrupt(options, folder);
                 }
@@ -207,7 +215,12 @@ final class DemoCommand implements Callable<Integer> {
         return options;
     }
 
-    private int report(Bundle bundle, Path flightsFolder, Flights flights, DemoResults results)
+    private int report(
+            Bundle bundle,
+            Path flightsFolder,
+            Flights flights,
+            DemoResults results,
+            Configuration options)
             throws IOException {
         ExpectedFlights expected = capacity == null ? ExpectedFlights.read(flightsFolder) : null;
         int numExperts = bundle.spec().layers().get(0).routing().numExperts();
@@ -219,6 +232,15 @@ final class DemoCommand implements Callable<Integer> {
         }
         if (defects.isEmpty()) {
             say("Every flight was scored exactly once.");
+        }
+        if (page != null) {
+            long[] times = flights.tokens().stream().mapToLong(Token::timestamp).toArray();
+            long length = TimeUtils.parseDuration(window).toMillis();
+            DemoTimeline timeline = new DemoTimeline(results, times, numExperts, length);
+            List<String> command = spec.commandLine().getParseResult().originalArgs();
+            String html = DemoPage.html(report, results, timeline, command, rate, options.toMap());
+            Files.writeString(page, html);
+            say("The plots are in %s", page.toAbsolutePath().normalize());
         }
         return defects.isEmpty() ? 0 : Moe.FAILED;
     }
@@ -239,6 +261,11 @@ final class DemoCommand implements Callable<Integer> {
         check(parallelism >= 1, "--parallelism is %d; allowed: 1 or more", parallelism);
         check(events >= 1, "--events is %d; allowed: 1 or more", events);
         check(capacity == null || capacity >= 0, "--capacity is %d; allowed: 0 or more", capacity);
+        if (page != null) {
+            Path folder = page.toAbsolutePath().getParent();
+            check(!Files.isDirectory(page), "--report is %s, a folder; allowed: a file", page);
+            check(Files.isWritable(folder), "--report is %s; its folder must be there", page);
+        }
         try {
             check(
                     !TimeUtils.parseDuration(window).isZero(),

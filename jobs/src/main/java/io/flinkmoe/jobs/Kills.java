@@ -16,6 +16,7 @@ final class Kills {
 
     private static final long LONGEST_PAUSE_MILLIS = 2_000;
     private static final long LOOK_NANOS = 1_000_000_000;
+    private static final long SHORTEST_DELAY_NANOS = 2_000_000;
 
     private final DrillSite site;
     private final JobID job;
@@ -108,7 +109,8 @@ final class Kills {
                         .mapToLong(Checkpoint::duration)
                         .findFirst()
                         .orElse(0);
-        long delayNanos = (long) (kill.delay() * usual / 4 * 1e6);
+        // Shorter with each try: a savepoint may be over sooner than usual.
+        long[] delayNanos = {(long) (kill.delay() * usual / 2 * 1e6)};
         Checkpoint[] begun = new Checkpoint[1];
         site.await(
                 "it is seen in the midst of a checkpoint or savepoint",
@@ -117,7 +119,8 @@ final class Kills {
                     if (savepoint) {
                         rest.beginSavepoint(job);
                     }
-                    begun[0] = inTheMidst(savepoint, delayNanos);
+                    begun[0] = inTheMidst(savepoint, delayNanos[0]);
+                    delayNanos[0] /= 2;
                     return begun[0] != null;
                 });
         return begun[0];
@@ -127,9 +130,12 @@ final class Kills {
     private Checkpoint inTheMidst(boolean savepoint, long delayNanos) throws IOException {
         long until = System.nanoTime() + LOOK_NANOS;
         while (System.nanoTime() < until) {
-            if (underWay(savepoint) != null) {
+            Checkpoint seen = underWay(savepoint);
+            if (seen != null && delayNanos >= SHORTEST_DELAY_NANOS) {
                 LockSupport.parkNanos(delayNanos);
                 return underWay(savepoint);
+            } else if (seen != null) {
+                return seen;
             }
         }
         return null;

@@ -1,5 +1,6 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.MoeLayers;
 import io.flinkmoe.jobs.cluster.Installation;
 import io.flinkmoe.jobs.cluster.LocalCluster;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
@@ -39,6 +40,7 @@ import picocli.CommandLine.Spec;
             "            --source.topic tokens --sink.topic scored \\",
             "            --dead-letter.topic rejected",
             "  moe score --config job.yaml --capacity.policy fixed --capacity.size 500",
+            "  moe score --config job.yaml --dry-run",
             "  moe score --config job.yaml -D rest.port=8081 -D parallelism.default=4",
             "  moe score --config job.yaml --cluster",
             "  flink run flink-moe-jobs-VERSION-job.jar score --config job.yaml",
@@ -71,6 +73,13 @@ final class ScoreCommand implements Callable<Integer> {
     private Map<String, String> defined = new LinkedHashMap<>();
 
     @Option(
+            names = "--dry-run",
+            description =
+                    "Check options, bundle and Kafka, and print the job: its graph, the options in"
+                            + " force, where each expert is, what it takes. Starts nothing.")
+    private boolean dryRun;
+
+    @Option(
             names = "--cluster",
             paramLabel = "DIR",
             arity = "0..1",
@@ -84,7 +93,9 @@ final class ScoreCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         Configuration options = options();
         Configuration flinkOptions = ScoringJob.flinkOptions(options);
-        if (clusterFolder != null) {
+        if (dryRun) {
+            print(options, flinkOptions);
+        } else if (clusterFolder != null) {
             submit(options, flinkOptions);
         } else if (StreamExecutionEnvironment.areExplicitEnvironmentsAllowed()) {
             runHere(options, flinkOptions);
@@ -97,11 +108,28 @@ final class ScoreCommand implements Callable<Integer> {
         return 0;
     }
 
+    private void print(Configuration options, Configuration flinkOptions) throws Exception {
+        try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
+            StreamExecutionEnvironment env;
+            if (clusterFolder != null) {
+                env = new StreamExecutionEnvironment(cluster().jobOptions(flinkOptions));
+            } else if (StreamExecutionEnvironment.areExplicitEnvironmentsAllowed()) {
+                env = flink.environment();
+            } else {
+                env = StreamExecutionEnvironment.getExecutionEnvironment(flinkOptions);
+            }
+            ScoringJob.build(env, options);
+            new DryRun(
+                            env.getStreamGraph().getJobGraph(),
+                            options,
+                            new Configuration((Configuration) env.getConfiguration()),
+                            MoeLayers.of(options).footprint())
+                    .print(spec.commandLine().getOut());
+        }
+    }
+
     private void submit(Configuration options, Configuration flinkOptions) throws Exception {
-        Installation installation = Installation.here();
-        Path folder =
-                clusterFolder.isEmpty() ? installation.clusterFolder() : Path.of(clusterFolder);
-        LocalCluster cluster = LocalCluster.find(folder, installation);
+        LocalCluster cluster = cluster();
         Configuration jobOptions = cluster.jobOptions(flinkOptions);
         StreamExecutionEnvironment env = new StreamExecutionEnvironment(jobOptions);
         ScoringJob.build(env, withAbsoluteBundle(options));
@@ -113,8 +141,15 @@ final class ScoreCommand implements Callable<Integer> {
                 job.getJobID(),
                 env.getParallelism(),
                 cluster.webUrl(),
-                clusterFolder.isEmpty() ? "" : " --dir " + folder);
+                clusterFolder.isEmpty() ? "" : " --dir " + clusterFolder);
         out.flush();
+    }
+
+    private LocalCluster cluster() throws Exception {
+        Installation installation = Installation.here();
+        Path folder =
+                clusterFolder.isEmpty() ? installation.clusterFolder() : Path.of(clusterFolder);
+        return LocalCluster.find(folder, installation);
     }
 
     /** Task managers have other working directories. */

@@ -46,8 +46,8 @@ final class SoakSamples {
 
     /**
      * What has grown, a line each: the heap's lowest by 64 MB or more, since what is above is
-     * garbage; the resident memory's highest by 5 %; the state's
-     * lower quartile by half, since how far partitions drift apart changes it all the time.
+     * garbage; the resident memory's highest by 5 %; the state's lower quartile by half, since how
+     * far partitions drift apart changes it all the time.
      */
     List<String> growth() {
         if (samples.size() < 8) {

@@ -113,6 +113,17 @@ class MoeTest {
     }
 
     @Test
+    void demoRefusesAReportThatCannotBeWrittenBeforeItRuns() {
+        Program missing = Program.run("demo", "--report", folder.resolve("no/out.html"));
+        Program isFolder = Program.run("demo", "--report", folder);
+
+        assertThat(missing.exitCode()).isEqualTo(2);
+        assertThat(missing.err()).contains("--report is " + folder, "its folder must be there");
+        assertThat(isFolder.exitCode()).isEqualTo(2);
+        assertThat(isFolder.err()).contains("--report is " + folder, "allowed: a file");
+    }
+
+    @Test
     void failureIsOneLineAndPointsToMore() {
         Path missing = folder.resolve("model");
 

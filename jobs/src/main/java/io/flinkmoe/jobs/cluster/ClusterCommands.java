@@ -124,12 +124,11 @@ final class ClusterCommands {
         return builder.redirectErrorStream(true);
     }
 
-    private List<String> configFolder() {
+    List<String> configFolder() {
         return List.of("--configDir", folder.resolve("conf").toString());
     }
 
-    private List<String> java(
-            Path log, List<String> jvm, Class<?> mainClass, List<String> arguments) {
+    List<String> java(Path log, List<String> jvm, Class<?> mainClass, List<String> arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         // What Flink needs of the JDK's insides, as this JVM was started with.

@@ -3,6 +3,7 @@ package io.flinkmoe.jobs.kafka;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Map;
 
 /** The files that a {@link KafkaBroker} is configured by, in its directory. */
 final class BrokerFiles {
@@ -27,9 +28,22 @@ final class BrokerFiles {
         return dir.resolve("log4j2.properties");
     }
 
-    static void write(Path dir, int port, int controllerPort) throws IOException {
-        Files.writeString(
-                properties(dir), serverProperties(dir.resolve("data"), port, controllerPort));
+    /**
+     * @param moreListeners listeners besides its own, each behind a comma
+     * @param settings what goes to the end of server.properties
+     */
+    static void write(
+            Path dir,
+            int port,
+            int controllerPort,
+            String moreListeners,
+            Map<String, String> settings)
+            throws IOException {
+        StringBuilder properties =
+                new StringBuilder(
+                        serverProperties(dir.resolve("data"), port, controllerPort, moreListeners));
+        settings.forEach((key, value) -> properties.append("%s=%s%n".formatted(key, value)));
+        Files.writeString(properties(dir), properties);
         Files.writeString(logging(dir), LOGGING);
     }
 
@@ -37,12 +51,13 @@ final class BrokerFiles {
      * One node; few partitions for the internal topics, so that it starts fast, and a short
      * session, which must have ended before a broker that was killed may come back.
      */
-    private static String serverProperties(Path data, int port, int controllerPort) {
+    private static String serverProperties(
+            Path data, int port, int controllerPort, String moreListeners) {
         return """
         process.roles=broker,controller
         node.id=1
         controller.quorum.voters=1@127.0.0.1:%2$d
-        listeners=PLAINTEXT://127.0.0.1:%1$d,CONTROLLER://127.0.0.1:%2$d
+        listeners=PLAINTEXT://127.0.0.1:%1$d,CONTROLLER://127.0.0.1:%2$d%4$s
         controller.listener.names=CONTROLLER
         log.dirs=%3$s
         auto.create.topics.enable=false
@@ -58,6 +73,7 @@ final class BrokerFiles {
         broker.session.timeout.ms=3000
         log.cleaner.dedupe.buffer.size=4194304
         """
-                .formatted(port, controllerPort, data.toString().replace("\\", "\\\\"));
+                .formatted(
+                        port, controllerPort, data.toString().replace("\\", "\\\\"), moreListeners);
     }
 }

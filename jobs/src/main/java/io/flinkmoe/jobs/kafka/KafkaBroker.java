@@ -61,9 +61,21 @@ public final class KafkaBroker implements AutoCloseable {
      * @throws IOException if it does not come up within 60 s, with the end of its log
      */
     public static KafkaBroker start(Path dir) throws IOException {
+        return start(dir, "", Map.of());
+    }
+
+    /**
+     * Starts a broker that has more listeners, or other settings.
+     *
+     * @param moreListeners listeners besides its own, each behind a comma, such as {@code
+     *     ,SECURE://127.0.0.1:9093}
+     * @param settings what goes to the end of server.properties
+     */
+    public static KafkaBroker start(Path dir, String moreListeners, Map<String, String> settings)
+            throws IOException {
         Files.createDirectories(dir);
         int[] ports = FreePorts.find(2);
-        BrokerFiles.write(dir, ports[0], ports[1]);
+        BrokerFiles.write(dir, ports[0], ports[1], moreListeners, settings);
         format(BrokerFiles.properties(dir));
         KafkaBroker broker = new KafkaBroker(dir, ports[0]);
         try {
