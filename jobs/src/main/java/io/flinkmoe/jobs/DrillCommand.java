@@ -161,7 +161,7 @@ final class DrillCommand implements Callable<Integer> {
     }
 
     private JobID kill(DrillSite site, JobID job, DrillProducer producer) throws Exception {
-        say("kill  who%-25s when%-22s recovered after", "", "");
+        say("kill  who%-28s when%-18s recovered after", "", "");
         Kills killing = new Kills(site, job, this::say);
         for (KillPlan.Kill kill :
                 KillPlan.of(

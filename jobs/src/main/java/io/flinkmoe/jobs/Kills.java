@@ -7,6 +7,7 @@ import io.flinkmoe.jobs.cluster.ClusterRest;
 import java.io.IOException;
 import java.util.Comparator;
 import java.util.Locale;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.apache.flink.api.common.JobID;
 
@@ -15,6 +16,7 @@ final class Kills {
 
     private static final long LONGEST_PAUSE_MILLIS = 2_000;
     private static final long LOOK_NANOS = 1_000_000_000;
+    private static final long SHORTEST_DELAY_NANOS = 2_000_000;
 
     private final DrillSite site;
     private final JobID job;
@@ -67,21 +69,31 @@ final class Kills {
         out.accept(
                 String.format(
                         Locale.ROOT,
-                        "%3d  %-28s %-26s %5.1f s",
+                        "%3d  %-31s %-25s %5.1f s",
                         ++count,
                         String.join(" and ", kill.victims()),
-                        moment(kill, during),
+                        moment(kill, during, killedAt),
                         (after.began() + after.duration() - killedAt) / 1e3));
     }
 
-    private String moment(Kill kill, Checkpoint during) throws IOException {
+    private String moment(Kill kill, Checkpoint during, long killedAt) throws IOException {
         if (during == null) {
             return "";
         }
         String what = kill.moment() == Moment.SAVEPOINT ? "savepoint" : "checkpoint";
-        // A checkpoint that completed in the last moment is what the job is restored from.
-        boolean hit = rest.restoredCheckpoint(job) != during.id();
-        return "%s %s %d".formatted(hit ? "during" : "just after", what, during.id());
+        String when = hasHit(during, killedAt) ? "during" : "just after";
+        return "%s %s %d".formatted(when, what, during.id());
+    }
+
+    /** Whether a checkpoint had not completed when the kill came. */
+    private boolean hasHit(Checkpoint during, long killedAt) throws IOException {
+        for (Checkpoint now : rest.checkpoints(job)) {
+            if (now.id() == during.id()) {
+                return !now.isCompleted() || now.began() + now.duration() > killedAt;
+            }
+        }
+        // Another JobManager remembers only which one it has restored.
+        return rest.restoredCheckpoint(job) != during.id();
     }
 
     /** Waits for the moment, and tells the checkpoint that it is in the midst of, if it should. */
@@ -97,29 +109,42 @@ final class Kills {
                         .mapToLong(Checkpoint::duration)
                         .findFirst()
                         .orElse(0);
+        // Shorter with each try: a savepoint may be over sooner than usual.
+        long[] delayNanos = {(long) (kill.delay() * usual / 2 * 1e6)};
         Checkpoint[] begun = new Checkpoint[1];
         site.await(
-                "a checkpoint or savepoint is seen to begin",
+                "it is seen in the midst of a checkpoint or savepoint",
                 job,
                 () -> {
                     if (savepoint) {
                         rest.beginSavepoint(job);
                     }
-                    begun[0] = seenToBegin(savepoint);
+                    begun[0] = inTheMidst(savepoint, delayNanos[0]);
+                    delayNanos[0] /= 2;
                     return begun[0] != null;
                 });
-        Thread.sleep((long) (kill.delay() * usual / 4));
         return begun[0];
     }
 
-    /** Looks for a moment; null if none has begun, or has ended before it was seen. */
-    private Checkpoint seenToBegin(boolean savepoint) throws IOException {
+    /** Waits for a moment; null if none comes soon, or it has passed before the delay has. */
+    private Checkpoint inTheMidst(boolean savepoint, long delayNanos) throws IOException {
         long until = System.nanoTime() + LOOK_NANOS;
         while (System.nanoTime() < until) {
-            for (Checkpoint checkpoint : rest.checkpoints(job)) {
-                if (checkpoint.isInProgress() && checkpoint.isSavepoint() == savepoint) {
-                    return checkpoint;
-                }
+            Checkpoint seen = underWay(savepoint);
+            if (seen != null && delayNanos >= SHORTEST_DELAY_NANOS) {
+                LockSupport.parkNanos(delayNanos);
+                return underWay(savepoint);
+            } else if (seen != null) {
+                return seen;
+            }
+        }
+        return null;
+    }
+
+    private Checkpoint underWay(boolean savepoint) throws IOException {
+        for (Checkpoint checkpoint : rest.checkpoints(job)) {
+            if (checkpoint.isInProgress() && checkpoint.isSavepoint() == savepoint) {
+                return checkpoint;
             }
         }
         return null;

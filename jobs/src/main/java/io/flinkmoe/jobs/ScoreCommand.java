@@ -137,8 +137,11 @@ final class ScoreCommand implements Callable<Integer> {
         announce(options);
         PrintWriter out = spec.commandLine().getOut();
         out.printf(
-                "The job is %s, at parallelism %d.%nWeb UI: %s%nStop it with a savepoint: deploy/bin/cluster flink stop %1$s%n",
-                job.getJobID(), env.getParallelism(), cluster.webUrl());
+                "The job is %s, at parallelism %d.%nWeb UI: %s%nStop it with a savepoint: deploy/bin/cluster%s flink stop %1$s%n",
+                job.getJobID(),
+                env.getParallelism(),
+                cluster.webUrl(),
+                clusterFolder.isEmpty() ? "" : " --dir " + clusterFolder);
         out.flush();
     }
 

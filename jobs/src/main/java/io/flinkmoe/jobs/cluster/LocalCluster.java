@@ -36,7 +36,7 @@ public final class LocalCluster implements AutoCloseable {
     private final Path folder;
     private final Installation installation;
     private final Configuration options;
-    private Process watchdog;
+    private Watchdog watchdog;
 
     private LocalCluster(Path folder, Installation installation, Configuration options) {
         this.folder = folder;
@@ -203,19 +203,9 @@ public final class LocalCluster implements AutoCloseable {
         launch(name);
     }
 
-    /**
-     * Has all processes killed when this JVM ends, however it ends: a shell waits for the end of a
-     * pipe that this JVM holds.
-     */
+    /** Has all processes killed when this JVM ends, however it ends. */
     public void endWithThisProcess() throws IOException {
-        String script =
-                "trap '' INT TERM HUP; cat >/dev/null;"
-                        + " for file in \"$1\"/*; do read pid rest <\"$file\" && kill -9 \"$pid\"; done";
-        watchdog =
-                new ProcessBuilder("sh", "-c", script, "sh", folder.resolve("pids").toString())
-                        .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                        .redirectError(ProcessBuilder.Redirect.DISCARD)
-                        .start();
+        watchdog = new Watchdog(folder.resolve("pids"));
     }
 
     /** Ends all processes in an orderly way, and kills those that take longer than 10 s. */
@@ -232,7 +222,7 @@ public final class LocalCluster implements AutoCloseable {
             process.awaitEnd();
         }
         if (watchdog != null) {
-            watchdog.getOutputStream().close();
+            watchdog.close();
             watchdog = null;
         }
     }

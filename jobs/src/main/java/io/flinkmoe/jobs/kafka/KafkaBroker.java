@@ -75,14 +75,8 @@ public final class KafkaBroker implements AutoCloseable {
             throws IOException {
         Files.createDirectories(dir);
         int[] ports = FreePorts.find(2);
-        Path config = configFile(dir);
-        StringBuilder properties =
-                new StringBuilder(
-                        serverProperties(dir.resolve("data"), ports[0], ports[1], moreListeners));
-        settings.forEach((key, value) -> properties.append("%s=%s%n".formatted(key, value)));
-        Files.writeString(config, properties);
-        Files.writeString(loggingFile(dir), LOGGING);
-        format(config);
+        BrokerFiles.write(dir, ports[0], ports[1], moreListeners, settings);
+        format(BrokerFiles.properties(dir));
         KafkaBroker broker = new KafkaBroker(dir, ports[0]);
         try {
             broker.launch();
@@ -100,23 +94,15 @@ public final class KafkaBroker implements AutoCloseable {
                                 "-Xmx384m",
                                 "-XX:+UseSerialGC",
                                 "-Djava.io.tmpdir=" + dir,
-                                "-Dlog4j2.configurationFile=" + loggingFile(dir).toUri(),
+                                "-Dlog4j2.configurationFile=" + BrokerFiles.logging(dir).toUri(),
                                 "-cp",
                                 System.getProperty("java.class.path"),
                                 BrokerMain.class.getName(),
-                                configFile(dir).toString())
+                                BrokerFiles.properties(dir).toString())
                         .redirectErrorStream(true)
                         .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                         .start();
         awaitStart();
-    }
-
-    private static Path configFile(Path dir) {
-        return dir.resolve("server.properties");
-    }
-
-    private static Path loggingFile(Path dir) {
-        return dir.resolve("log4j2.properties");
     }
 
     /** Ends the broker with SIGKILL, as a crash would: what it has in memory is lost. */
@@ -304,44 +290,4 @@ public final class KafkaBroker implements AutoCloseable {
             return "(cannot be read: " + e + ")";
         }
     }
-
-    /**
-     * One node; few partitions for the internal topics, so that it starts fast, and a short
-     * session, which must have ended before a broker that was killed may come back.
-     */
-    private static String serverProperties(
-            Path data, int port, int controllerPort, String moreListeners) {
-        return """
-        process.roles=broker,controller
-        node.id=1
-        controller.quorum.voters=1@127.0.0.1:%2$d
-        listeners=PLAINTEXT://127.0.0.1:%1$d,CONTROLLER://127.0.0.1:%2$d%4$s
-        controller.listener.names=CONTROLLER
-        log.dirs=%3$s
-        auto.create.topics.enable=false
-        offsets.topic.replication.factor=1
-        offsets.topic.num.partitions=4
-        transaction.state.log.replication.factor=1
-        transaction.state.log.min.isr=1
-        transaction.state.log.num.partitions=4
-        share.coordinator.state.topic.replication.factor=1
-        share.coordinator.state.topic.min.isr=1
-        group.initial.rebalance.delay.ms=0
-        broker.heartbeat.interval.ms=200
-        broker.session.timeout.ms=3000
-        log.cleaner.dedupe.buffer.size=4194304
-        """
-                .formatted(
-                        port, controllerPort, data.toString().replace("\\", "\\\\"), moreListeners);
-    }
-
-    private static final String LOGGING =
-            """
-            rootLogger.level = info
-            rootLogger.appenderRef.console.ref = console
-            appender.console.name = console
-            appender.console.type = console
-            appender.console.layout.type = PatternLayout
-            appender.console.layout.pattern = %d{HH:mm:ss,SSS} %-5p %c{1} %m%n
-            """;
 }
