@@ -20,6 +20,8 @@ import io.flinkmoe.stream.TokenBlock;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.configuration.ExecutionOptions;
+import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 
@@ -28,6 +30,12 @@ final class Topology {
 
     /** A block stays below this, so that Flink never spills it on the receiving side. */
     private static final int MAX_BLOCK_BYTES = 1 << 20;
+
+    /**
+     * When a buffer is sent that is not full. With Flink's own 100 ms a token would spend most of
+     * its way in buffers; blocks are big enough to be sent on their own.
+     */
+    private static final long BUFFER_TIMEOUT_MILLIS = 5;
 
     private final MoeLayers layers;
     private final LocalBundle bundle;
@@ -176,9 +184,15 @@ final class Topology {
                 .setMaxParallelism(keys.maxParallelism());
     }
 
-    /** Gives an operator its name as uid. */
+    /**
+     * Gives an operator its name as uid, and the timeout of its buffers, unless the job sets one.
+     */
     private static <T> SingleOutputStreamOperator<T> identified(
             SingleOutputStreamOperator<T> operator) {
+        ReadableConfig options = operator.getExecutionEnvironment().getConfiguration();
+        if (options.getOptional(ExecutionOptions.BUFFER_TIMEOUT).isEmpty()) {
+            operator.setBufferTimeout(BUFFER_TIMEOUT_MILLIS);
+        }
         return operator.uid(operator.getName());
     }
 }
