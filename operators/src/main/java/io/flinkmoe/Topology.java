@@ -35,7 +35,7 @@ final class Topology {
      * When a buffer is sent that is not full. With Flink's own 100 ms a token would spend most of
      * its way in buffers; blocks are big enough to be sent on their own.
      */
-    private static final long BUFFER_TIMEOUT_MILLIS = 5;
+    private static final long BUFFER_TIMEOUT_MILLIS = 20;
 
     private final MoeLayers layers;
     private final LocalBundle bundle;

@@ -124,10 +124,10 @@ final class BenchCommand implements Callable<Integer> {
                 Bench.start(
                         folder,
                         rounds != null ? rounds : quick ? 2 : 5,
-                        Duration.ofMillis(quick ? 700 : 3000),
+                        Duration.ofMillis(quick ? 500 : 3000),
                         Configuration.fromMap(defined),
                         this::say)) {
-            bench.warmUp(quick ? WARM_UP.dividedBy(4) : WARM_UP, contenders);
+            bench.warmUp(quick ? WARM_UP.dividedBy(8) : WARM_UP, contenders);
             for (Shape shape : Shape.ALL) {
                 if (shapes.contains(shape.name())) {
                     measure(bench, shape, report);

@@ -55,7 +55,10 @@ public final class MoeOptions {
             key("moe.expert.batch.linger")
                     .durationType()
                     .defaultValue(Duration.ofMillis(2))
-                    .withDescription("How long rows wait at most for an expert's call to fill.");
+                    .withDescription(
+                            "How long rows wait for an expert's call to fill, once no more input"
+                                    + " waits. While more does, they may wait longer: big calls are"
+                                    + " what makes experts fast.");
 
     public static final ConfigOption<Integer> EXPERT_PARALLELISM =
             key("moe.expert.parallelism")

@@ -44,8 +44,8 @@ public final class Floats {
 
     /** Whether {@code count} floats from {@code from} on are neither NaN nor infinite. */
     public static boolean allFinite(float[] values, int from, int count) {
-        // Only with an exponent of all ones does the addition reach the sign. Unlike a sum of floats,
-        // an "or" need not wait for the one before.
+        // Only with an exponent of all ones does the addition reach the sign. An "or" need not
+        // wait for the one before, as a sum of floats would.
         int bits = 0;
         for (int i = from; i < from + count; i++) {
             bits |= (Float.floatToRawIntBits(values[i]) & 0x7fffffff) + 0x00800000;

@@ -173,7 +173,7 @@ class OperatorSnapshotFilesTest {
             throws Exception {
         var harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
-                        new Router(bundle, 0, 16, LANES, HALF, false),
+                        new Router(bundle, 0, 16, LANES, RouterSettings.of(HALF)),
                         (TokenBlock block) -> LANES.keyOf(block.lane()),
                         Types.INT,
                         LANES.maxParallelism(),
@@ -188,6 +188,7 @@ class OperatorSnapshotFilesTest {
         return new KeyedOneInputStreamOperatorTestHarness<>(
                 new Expert(
                         bundle,
+                        0,
                         0,
                         EXPERTS,
                         BATCH,
@@ -233,12 +234,15 @@ class OperatorSnapshotFilesTest {
     private static DispatchBlock dispatched(int expert, long batch, long... timestamps) {
         int rows = timestamps.length;
         int[] choices = new int[rows];
-        Priorities priorities = Priorities.ofRows(rows);
+        Priorities priorities = Priorities.ofRows(rows, 1);
         for (int row = 0; row < rows; row++) {
             choices[row] = row * K;
-            priorities.set(row, "s", timestamps[row], 0.5f + row, 0.5f);
+            priorities.streams()[row] = "s";
+            priorities.positions()[row] = timestamps[row];
+            priorities.topScores()[row] = 0.5f + row;
+            priorities.scores()[row] = 0.5f;
         }
-        return new DispatchBlock(expert, 1, batch, choices, timestamps, priorities, vectors(rows));
+        return new DispatchBlock(expert, 1, batch, 0, choices, timestamps, priorities, vectors(rows));
     }
 
     /** Tokens that have asked experts 0 and 1. */
@@ -259,7 +263,13 @@ class OperatorSnapshotFilesTest {
     /** Executed choices. */
     private static ContributionBlock answer(int lane, long batch, int... choices) {
         return new ContributionBlock(
-                lane, batch, 0, choices, new byte[choices.length], vectors(choices.length));
+                lane,
+                batch,
+                0,
+                choices,
+                new byte[choices.length],
+                new float[0],
+                vectors(choices.length));
     }
 
     private static byte[] vectors(int rows) {
