@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.apache.flink.metrics.groups.UnregisteredMetricsGroup;
 import org.apache.flink.streaming.runtime.tasks.TestProcessingTimeService;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -41,7 +42,8 @@ class CallTurnsTest {
                             new DirectRows(BATCH, N),
                             new float[BATCH * N],
                             (block, rows, outcomes, vectors) -> ran.add(block.expert()),
-                            (model, rows, cause) -> {});
+                            (model, rows, cause) -> {},
+                            new ExpertMetrics(new UnregisteredMetricsGroup(), expert, 0));
         }
         turns = new CallTurns(experts, time, LINGER, () -> inputWaits);
         time.setCurrentTime(100);

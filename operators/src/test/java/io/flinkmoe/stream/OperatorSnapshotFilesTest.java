@@ -242,7 +242,8 @@ class OperatorSnapshotFilesTest {
             priorities.topScores()[row] = 0.5f + row;
             priorities.scores()[row] = 0.5f;
         }
-        return new DispatchBlock(expert, 1, batch, 0, choices, timestamps, priorities, vectors(rows));
+        return new DispatchBlock(
+                expert, 1, batch, 0, choices, timestamps, priorities, vectors(rows));
     }
 
     /** Tokens that have asked experts 0 and 1. */
