@@ -17,7 +17,7 @@ import io.flinkmoe.testing.ShuffledPartitions;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -53,22 +53,28 @@ class CapacityIT {
         }
     }
 
-    @ParameterizedTest(name = "parallelism {0}, capacity {1}, {2}")
+    @ParameterizedTest(name = "parallelism {0}, capacity {1}, {2}, {3} rounds")
     @CsvSource({
-        "1, 150, FIRST_COME",
-        "3, 150, FIRST_COME",
-        "2, 0, FIRST_COME",
-        "3, 150, PRIORITIZED",
-        "2, 0, PRIORITIZED"
+        "1, 150, FIRST_COME, 0",
+        "3, 150, FIRST_COME, 0",
+        "2, 0, FIRST_COME, 0",
+        "2, 150, FIRST_COME, 2",
+        "3, 150, PRIORITIZED, 0",
+        "3, 150, PRIORITIZED, 1",
+        "2, 0, PRIORITIZED, 0"
     })
     void noExpertRunsMoreThanItsCapacityAndEveryChoiceIsAccountedFor(
-            int parallelism, int capacity, Admission admission) throws Exception {
+            int parallelism, int capacity, Admission admission, int rounds) throws Exception {
         Configuration options = new Configuration();
         options.set(MoeOptions.BUNDLE, directory.resolve("bundle").toString());
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, capacity);
         options.set(MoeOptions.CAPACITY_ADMISSION, admission);
         options.set(MoeOptions.CAPACITY_WINDOW_SIZE, Duration.ofHours(1));
+        if (rounds > 0) {
+            options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
+            options.set(MoeOptions.OVERFLOW_ROUNDS, rounds);
+        }
         options.set(PipelineOptions.GENERIC_TYPES, false);
         StreamExecutionEnvironment env =
                 StreamExecutionEnvironment.createLocalEnvironment(parallelism, options);
@@ -85,7 +91,7 @@ class CapacityIT {
         List<WindowSummary> summaries = new ArrayList<>();
         collect(env, result, scored, summaries);
 
-        checkOutcomes(scored, capacity);
+        checkOutcomes(scored, capacity, rounds);
         checkAccounts(scored, summaries, capacity);
     }
 
@@ -103,7 +109,12 @@ class CapacityIT {
     }
 
     /** Every token once; its value the dropless one exactly if both its choices were executed. */
-    private static void checkOutcomes(List<ScoredToken> scored, int capacity) {
+    private static void checkOutcomes(List<ScoredToken> scored, int capacity, int rounds) {
+        Set<Outcome> allowed = EnumSet.of(Outcome.EXECUTED, Outcome.OVERFLOWED);
+        if (rounds > 0) {
+            allowed.add(Outcome.REROUTED);
+        }
+        Set<Outcome> found = EnumSet.noneOf(Outcome.class);
         Set<Long> seen = new HashSet<>();
         Map<String, Integer> executed = new HashMap<>();
         for (ScoredToken token : scored) {
@@ -112,12 +123,11 @@ class CapacityIT {
             boolean whole = true;
             for (int rank = 0; rank < Flights.TOP_K; rank++) {
                 Outcome outcome = decision.outcomes()[rank];
-                assertThat(outcome).isIn(Outcome.EXECUTED, Outcome.OVERFLOWED);
-                if (outcome == Outcome.EXECUTED) {
+                found.add(outcome);
+                whole &= outcome == Outcome.EXECUTED;
+                if (outcome != Outcome.OVERFLOWED) {
                     String key = HOUR.startOf(token.timestamp()) + "/" + decision.experts()[rank];
                     executed.merge(key, 1, Integer::sum);
-                } else {
-                    whole = false;
                 }
             }
             if (whole) {
@@ -125,6 +135,8 @@ class CapacityIT {
             }
         }
         assertThat(seen).hasSize(tokens.size());
+        assertThat(allowed).containsAll(found);
+        assertThat(found.contains(Outcome.REROUTED)).isEqualTo(rounds > 0);
         assertThat(executed.values()).allMatch(count -> count <= capacity);
         if (capacity > 0) {
             assertThat(executed.values()).contains(capacity);
@@ -133,16 +145,6 @@ class CapacityIT {
 
     private static void checkAccounts(
             List<ScoredToken> scored, List<WindowSummary> summaries, int capacity) {
-        Map<Long, Map<WindowSummary.Source, WindowAccount>> windows = new HashMap<>();
-        for (WindowSummary summary : summaries) {
-            if (summary.source() == WindowSummary.Source.EXPERT) {
-                assertThat(summary.account().isBalanced()).isTrue();
-                assertThat(summary.account().executed()).isLessThanOrEqualTo(capacity);
-            }
-            windows.computeIfAbsent(
-                            summary.windowStart(), w -> new EnumMap<>(WindowSummary.Source.class))
-                    .merge(summary.source(), summary.account(), WindowAccount::plus);
-        }
         Map<Long, WindowAccount> outcomes = new HashMap<>();
         for (ScoredToken token : scored) {
             for (Outcome outcome : token.layers()[0].outcomes()) {
@@ -152,14 +154,38 @@ class CapacityIT {
                         WindowAccount::plus);
             }
         }
-        assertThat(windows).hasSameSizeAs(outcomes);
+        Map<String, Long> usedByExpert = new HashMap<>();
+        Map<Long, WindowAccount> routers = new HashMap<>();
+        Map<Long, WindowAccount> combines = new HashMap<>();
+        Map<Long, WindowAccount> firstRounds = new HashMap<>();
+        Map<Long, WindowAccount> laterRounds = new HashMap<>();
+        for (WindowSummary summary : summaries) {
+            Map<Long, WindowAccount> accounts =
+                    switch (summary.source()) {
+                        case ROUTER -> routers;
+                        case COMBINE -> combines;
+                        case EXPERT -> summary.round() == 0 ? firstRounds : laterRounds;
+                    };
+            accounts.merge(summary.windowStart(), summary.account(), WindowAccount::plus);
+            if (summary.source() == WindowSummary.Source.EXPERT) {
+                assertThat(summary.account().isBalanced()).isTrue();
+                usedByExpert.merge(
+                        summary.windowStart() + "/" + summary.key(),
+                        summary.account().admitted(),
+                        Long::sum);
+            }
+        }
+        assertThat(usedByExpert.values()).as("all rounds").allMatch(used -> used <= capacity);
+        assertThat(combines).isEqualTo(outcomes);
+        assertThat(routers).hasSameSizeAs(outcomes);
         outcomes.forEach(
                 (window, account) -> {
-                    Map<WindowSummary.Source, WindowAccount> sources = windows.get(window);
-                    assertThat(sources.get(WindowSummary.Source.ROUTER).asked())
-                            .isEqualTo(account.asked());
-                    assertThat(sources.get(WindowSummary.Source.EXPERT)).isEqualTo(account);
-                    assertThat(sources.get(WindowSummary.Source.COMBINE)).isEqualTo(account);
+                    assertThat(routers.get(window).asked()).isEqualTo(account.asked());
+                    WindowAccount first = firstRounds.get(window);
+                    assertThat(first.asked()).isEqualTo(account.asked());
+                    assertThat(first.executed()).isEqualTo(account.executed());
+                    WindowAccount later = laterRounds.getOrDefault(window, WindowAccount.EMPTY);
+                    assertThat(later.executed()).isEqualTo(account.rerouted());
                 });
     }
 }

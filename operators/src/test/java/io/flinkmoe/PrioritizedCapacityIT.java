@@ -8,23 +8,28 @@ import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.Survivors;
 import io.flinkmoe.capacity.Weighing;
-import io.flinkmoe.capacity.WindowAdmission;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.reference.ReferenceModel.LayerResult;
+import io.flinkmoe.routing.NoiseSource;
+import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
+import io.flinkmoe.routing.TopKRouter;
 import io.flinkmoe.stream.Decision;
+import io.flinkmoe.stream.Draws;
 import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.ScoredToken;
 import io.flinkmoe.stream.StreamTypes;
 import io.flinkmoe.stream.Token;
 import io.flinkmoe.testing.TinyBundle;
+import io.flinkmoe.testing.WindowRules;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,8 +46,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Random windows with random capacities, orders, arrivals, parallelism and batch sizes: the stream
- * gives the bits that the batch rule gives, window by window.
+ * Random windows with random capacities, orders, rounds of overflow, arrivals, parallelism and
+ * batch sizes: the stream gives the bits that the plain rules give, window by window.
  */
 class PrioritizedCapacityIT {
 
@@ -65,14 +70,18 @@ class PrioritizedCapacityIT {
     private CapacityFormula formula;
     private AdmissionOrder order;
     private boolean renormalize;
+    private int rounds;
+    private int layer;
+    private List<Token> window;
 
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
-    void givesTheBitsOfTheBatchRule(int seed) throws Exception {
+    void givesTheBitsOfTheRules(int seed) throws Exception {
         random = new Random(seed);
         n = 2 + random.nextInt(5);
         k = 1 + random.nextInt(Math.min(3, n));
-        order = AdmissionOrder.values()[seed % 3];
+        order = AdmissionOrder.values()[seed % 4];
+        rounds = random.nextInt(1 + (n - 1) / k);
         renormalize = random.nextBoolean();
         formula = random.nextInt(3) == 0 ? CapacityFormula.fixed(random.nextInt(9)) : byFactor();
         Bundle bundle = TinyBundle.write(directory.resolve("bundle"), n, k, 1 + random.nextInt(2));
@@ -80,13 +89,14 @@ class PrioritizedCapacityIT {
 
         Map<Token, ScoredToken> scored = score(bundle, windows.values(), 1 + seed % 3);
 
-        int dropped = 0;
+        Map<Outcome, Integer> found = new EnumMap<>(Outcome.class);
         try (ReferenceModel model = ReferenceModel.open(bundle)) {
-            for (List<Token> window : windows.values()) {
-                dropped += check(model, window, scored);
+            for (List<Token> tokens : windows.values()) {
+                check(model, tokens, scored, found);
             }
         }
-        assertThat(dropped).as("choices without room").isPositive();
+        assertThat(found).containsKey(Outcome.OVERFLOWED);
+        assertThat(found.containsKey(Outcome.REROUTED)).isEqualTo(rounds > 0);
     }
 
     private CapacityFormula byFactor() {
@@ -193,28 +203,37 @@ class PrioritizedCapacityIT {
         options.set(MoeOptions.CAPACITY_MINIMUM, formula.minimum());
         options.set(MoeOptions.CAPACITY_MULTIPLE_OF, formula.multipleOf());
         options.set(MoeOptions.CAPACITY_AT_MOST_WINDOW, formula.atMostTokens());
+        if (rounds > 0) {
+            options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
+            options.set(MoeOptions.OVERFLOW_ROUNDS, rounds);
+        }
         options.set(PipelineOptions.AUTO_WATERMARK_INTERVAL, Duration.ofMillis(1));
         options.set(PipelineOptions.GENERIC_TYPES, false);
         return options;
     }
 
-    /** Compares one window; gives the choices that found no room. */
-    private int check(ReferenceModel model, List<Token> window, Map<Token, ScoredToken> scored)
+    /** Compares one window, and counts the outcomes. */
+    private void check(
+            ReferenceModel model,
+            List<Token> tokens,
+            Map<Token, ScoredToken> scored,
+            Map<Outcome, Integer> counts)
             throws Exception {
-        float[] x = new float[window.size() * n];
-        for (int row = 0; row < window.size(); row++) {
-            System.arraycopy(window.get(row).values(), 0, x, row * n, n);
+        float[] x = new float[tokens.size() * n];
+        for (int row = 0; row < tokens.size(); row++) {
+            System.arraycopy(tokens.get(row).values(), 0, x, row * n, n);
         }
-        ReferenceModel.Result expected = model.forward(x, window.size(), null, this::admit);
-        int dropped = 0;
-        for (int row = 0; row < window.size(); row++) {
-            ScoredToken found = scored.get(window.get(row));
+        window = tokens;
+        layer = 0;
+        ReferenceModel.Result expected = model.forward(x, tokens.size(), null, this::admit);
+        for (int row = 0; row < tokens.size(); row++) {
+            ScoredToken found = scored.get(tokens.get(row));
             assertThat(found.values())
-                    .as("token %d of a window of %d", row, window.size())
+                    .as("token %d of a window of %d", row, tokens.size())
                     .isEqualTo(Arrays.copyOfRange(expected.out(), row * n, row * n + n));
-            for (int layer = 0; layer < expected.layers().size(); layer++) {
-                LayerResult result = expected.layers().get(layer);
-                Decision decision = found.layers()[layer];
+            for (int at = 0; at < expected.layers().size(); at++) {
+                LayerResult result = expected.layers().get(at);
+                Decision decision = found.layers()[at];
                 int from = row * k;
                 assertThat(decision.experts())
                         .isEqualTo(Arrays.copyOfRange(result.experts(), from, from + k));
@@ -223,38 +242,55 @@ class PrioritizedCapacityIT {
                 for (int rank = 0; rank < k; rank++) {
                     Outcome outcome = Outcome.ofCode(result.outcomes()[from + rank]);
                     assertThat(decision.outcomes()[rank]).isEqualTo(outcome);
-                    dropped += outcome == Outcome.OVERFLOWED ? 1 : 0;
+                    counts.merge(outcome, 1, Integer::sum);
                 }
             }
         }
-        return dropped;
     }
 
-    /** The batch rule over the tokens of a window. */
+    /** The rules over the tokens of a window. */
     private void admit(LayerResult routed) {
-        int choices = routed.experts().length;
-        float[] all = Scores.of(ScoringFunc.SOFTMAX, routed.logits(), n);
-        float[] scores = new float[choices];
-        for (int choice = 0; choice < choices; choice++) {
-            scores[choice] = all[choice / k * n + routed.experts()[choice]];
-        }
-        boolean[] executed =
-                WindowAdmission.of(
-                                routed.experts(),
-                                scores,
-                                n,
-                                k,
-                                formula.capacity(choices / k, n, k),
-                                order)
-                        .executed();
-        for (int choice = 0; choice < choices; choice++) {
-            routed.outcomes()[choice] =
-                    (executed[choice] ? Outcome.EXECUTED : Outcome.OVERFLOWED).code();
+        int tokens = routed.experts().length / k;
+        int[] preferences = new int[tokens * n];
+        float[] weights = new float[tokens * n];
+        new TopKRouter(RoutingConfig.mixtral(n, k), n)
+                .route(routed.logits(), tokens, preferences, weights);
+        WindowRules rules =
+                new WindowRules(
+                        preferences,
+                        order == AdmissionOrder.RANDOM
+                                ? draws()
+                                : Scores.of(ScoringFunc.SOFTMAX, routed.logits(), n),
+                        n,
+                        k,
+                        rounds,
+                        formula.capacity(tokens, n, k),
+                        order);
+        boolean[] executed = new boolean[tokens * k];
+        for (int choice = 0; choice < executed.length; choice++) {
+            executed[choice] = rules.outcomes[choice] != Outcome.OVERFLOWED;
+            routed.outcomes()[choice] = rules.outcomes[choice].code();
+            int rank = choice % k + (executed[choice] ? rules.attempts[choice] * k : 0);
+            routed.experts()[choice] = preferences[choice / k * n + rank];
+            routed.weights()[choice] = weights[choice / k * n + rank];
         }
         if (renormalize) {
             float[] shares =
                     Survivors.SHARE_OF_SURVIVORS.weights(routed.weights().clone(), executed, k);
-            System.arraycopy(shares, 0, routed.weights(), 0, choices);
+            System.arraycopy(shares, 0, routed.weights(), 0, shares.length);
         }
+        layer++;
+    }
+
+    /** What random admission draws for every token of the window and expert, [T, N]. */
+    private float[] draws() {
+        String[] streams = window.stream().map(Token::stream).toArray(String[]::new);
+        long[] positions = window.stream().mapToLong(Token::position).toArray();
+        NoiseSource source = Draws.SEEDED.of(streams, positions, layer);
+        float[] draws = new float[positions.length * n];
+        for (int i = 0; i < draws.length; i++) {
+            draws[i] = source.priority(i / n, i % n);
+        }
+        return draws;
     }
 }

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.capacity.TumblingWindows;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -144,9 +146,68 @@ class IngestTest {
         }
     }
 
+    /** Windows of 10 ms; a token may be 5 ms older than the newest of its partition. */
+    @Test
+    void callsATokenLateByWhatCameBeforeItInItsPartition() throws Exception {
+        OperatorSubtaskState state;
+        try (var harness = open(new TumblingWindows(10))) {
+            send(harness, 0, 9, 14, 8);
+            assertThat(late(harness)).containsExactly(false, false, false);
+            send(harness, 0, 15, 7);
+            send(harness, 1, 7);
+            assertThat(late(harness)).containsExactly(false, true, false);
+            // No watermark has come; one that runs ahead changes nothing.
+            harness.processWatermark(1_000);
+            send(harness, 1, 8);
+            assertThat(late(harness)).endsWith(false);
+            state = harness.snapshot(1, 1);
+        }
+        try (var harness = create(new TumblingWindows(10))) {
+            harness.initializeState(state);
+            harness.open();
+            send(harness, 1, 6);
+            send(harness, 0, 6);
+            assertThat(late(harness)).containsExactly(false, true);
+        }
+    }
+
+    @Test
+    void judgesNoTokenOfASourceWithoutPartitions() throws Exception {
+        try (var harness = open(new TumblingWindows(10))) {
+            send(harness, "a", 90, 1);
+            assertThat(late(harness)).containsExactly(false, false);
+        }
+    }
+
+    private static void send(
+            OneInputStreamOperatorTestHarness<Arrival, TokenBlock> harness,
+            int partition,
+            long... timestamps)
+            throws Exception {
+        for (long timestamp : timestamps) {
+            Token token = new Token("s", timestamp, timestamp, new float[2]);
+            harness.processElement(new StreamRecord<>(Arrival.of(token, partition)));
+        }
+    }
+
+    /** Flushes, and tells of each token since the last call whether it is late. */
+    private static List<Boolean> late(
+            OneInputStreamOperatorTestHarness<Arrival, TokenBlock> harness) throws Exception {
+        harness.prepareSnapshotPreBarrier(1);
+        List<Boolean> late = new ArrayList<>();
+        for (TokenBlock block : harness.extractOutputValues()) {
+            for (int row = 0; row < block.rows(); row++) {
+                late.add(block.isLate(row));
+            }
+        }
+        harness.getOutput().clear();
+        return late;
+    }
+
     private static OneInputStreamOperatorTestHarness<Arrival, TokenBlock> create(
             TumblingWindows windows) throws Exception {
-        Ingest ingest = new Ingest(2, LANES, BATCH, Duration.ofMillis(10), windows, Duration.ZERO);
+        Ingest ingest =
+                new Ingest(2, LANES, BATCH, Duration.ofMillis(10), windows, Duration.ofMillis(5));
         return new OneInputStreamOperatorTestHarness<>(ingest, new Arrival.Serializer());
     }
 

@@ -142,6 +142,59 @@ class RouterTest {
     }
 
     @Test
+    void takesTheWordOfTheIngestThatATokenIsLate() throws Exception {
+        try (var harness = open(MINUTE, 1, 0)) {
+            TokenBlock block = block(0, new long[] {1, 2}, row(), row());
+            send(harness, block.withLate(new boolean[] {false, true}));
+            ResidualBlock residual = residuals(harness).get(0);
+            assertThat(residual.choices().outcomes())
+                    .containsExactly(
+                            Choices.PENDING,
+                            Choices.PENDING,
+                            Outcome.LATE.code(),
+                            Outcome.LATE.code());
+            assertThat(residual.tokens().late())
+                    .as("for later layers")
+                    .containsExactly(false, true);
+        }
+    }
+
+    @Test
+    void divertsLateTokensOnRequest() throws Exception {
+        RouterSettings diverting = new RouterSettings(MINUTE, true, Draws.SEEDED, false, false);
+        try (var harness = restore(bundle, diverting, 1, 0, null)) {
+            harness.processWatermark(59_999);
+            send(harness, block(0, new long[] {59_999, 60_000}, row(), row()));
+            send(harness, block(0, new long[] {3}, row()));
+            assertThat(residuals(harness)).singleElement().matches(r -> r.tokens().rows() == 1);
+            assertThat(harness.getSideOutput(Router.LATE_TOKENS))
+                    .extracting(record -> record.getValue().timestamp())
+                    .containsExactly(59_999L, 3L);
+            harness.processWatermark(119_999);
+            assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
+                    .extracting(record -> record.getValue().account().late())
+                    .contains(4L);
+        }
+    }
+
+    @Test
+    void knowsTheExpertsThatOverflowMayTryNext() throws Exception {
+        Capacity rounds =
+                Capacity.prioritized(WINDOWS, CapacityFormula.fixed(1), AdmissionOrder.GATE_SCORE)
+                        .withOverflowRounds(1);
+        try (var harness = open(rounds, 1, 0)) {
+            send(harness, block(0, new long[] {10}, new float[] {0, 3, 2, 1}));
+            Choices choices = residuals(harness).get(0).choices();
+            assertThat(choices.experts()).containsExactly(1, 2, 3, 0);
+            Priorities ofExpertOne = dispatched(harness).get(0).priorities();
+            float[] p = Scores.of(ScoringFunc.SOFTMAX, new float[] {0, 3, 2, 1}, N);
+            assertThat(ofExpertOne.scores()).containsExactly(p[1], p[3]);
+            assertThat(ofExpertOne.nextExperts()).containsExactly(3);
+            assertThat(dispatched(harness).get(1).priorities().nextExperts()).containsExactly(0);
+        }
+    }
+
+    @Test
     void callsNothingLateWithoutWindows() throws Exception {
         try (var harness = open(null, 1, 0)) {
             harness.processWatermark(Long.MAX_VALUE);
@@ -172,7 +225,7 @@ class RouterTest {
         Bundle strict = TinyBundle.writeWithStrictEncoder(directory.resolve("strict"), N, 2);
         LocalBundle location =
                 new LocalBundle(strict.directory().toString(), strict.spec().version());
-        try (var harness = restore(location, null, 1, 0, null)) {
+        try (var harness = restore(location, RouterSettings.of(null), 1, 0, null)) {
             float[] unknown = {N, 0, 0, 0};
             send(harness, block(0, new long[] {1, 2, 3}, row(1), unknown, row(2)));
             assertThat(residuals(harness))
@@ -302,19 +355,19 @@ class RouterTest {
     private static KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> restore(
             Capacity capacity, int parallelism, int subtask, OperatorSubtaskState state)
             throws Exception {
-        return restore(bundle, capacity, parallelism, subtask, state);
+        return restore(bundle, RouterSettings.of(capacity), parallelism, subtask, state);
     }
 
     private static KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> restore(
             LocalBundle location,
-            Capacity capacity,
+            RouterSettings settings,
             int parallelism,
             int subtask,
             OperatorSubtaskState state)
             throws Exception {
         var harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
-                        new Router(location, 0, MAX_ROWS, LANES, RouterSettings.of(capacity)),
+                        new Router(location, 0, MAX_ROWS, LANES, settings),
                         (TokenBlock block) -> LANES.keyOf(block.lane()),
                         Types.INT,
                         LANES.maxParallelism(),

@@ -1,0 +1,233 @@
+package io.flinkmoe.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.testing.TinyBundle;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Overflow that goes to the next expert, seen from a single round. */
+class ExpertRoundsTest {
+
+    private static final int N = 4;
+    private static final EvenKeys EXPERTS = new EvenKeys(N);
+    private static final TumblingWindows MINUTE = new TumblingWindows(60_000);
+
+    @TempDir private Path directory;
+    private LocalBundle bundle;
+
+    @BeforeEach
+    void writeBundle() {
+        Bundle written = TinyBundle.write(directory.resolve("bundle"), N, 1, 1);
+        bundle = new LocalBundle(written.directory().toString(), written.spec().version());
+    }
+
+    @Test
+    void passesOverflowAndTheRoomLeftOnBeforeTheWatermark() throws Exception {
+        try (var harness = open(prioritized(2), 0, null)) {
+            send(harness, block(1, 0, 0, 0, 1, 2), block(2, 1, 0, 5));
+            harness.processWatermark(59_999);
+
+            assertThat(outcomes(harness))
+                    .isEqualTo(
+                            Map.of(0, Outcome.EXECUTED, 1, Outcome.EXECUTED, 5, Outcome.EXECUTED));
+            assertThat(retries(harness))
+                    .containsExactlyInAnyOrder(
+                            "expert 2, attempt 1: [2]",
+                            "expert 1 has room for 0",
+                            "expert 2 has room for 1");
+            assertThat(harness.getOutput()).endsWith(new Watermark(59_999));
+            assertThat(harness.numKeyedStateEntries()).isZero();
+        }
+    }
+
+    @Test
+    void givesTheNextRoundNoMoreThanTheRoomLeft() throws Exception {
+        try (var harness = open(prioritized(2), 1, null)) {
+            send(harness, block(2, 0, 1, 3, 4, 5), new WindowRoom(2, 0, 1));
+            send(harness, block(3, 1, 1, 7, 8, 9));
+            assertThat(harness.extractOutputValues()).isEmpty();
+            harness.processWatermark(59_999);
+
+            // Expert 3 has heard of no room taken: it has all of it, for two.
+            assertThat(outcomes(harness))
+                    .isEqualTo(
+                            Map.of(
+                                    3, Outcome.EXECUTED,
+                                    7, Outcome.EXECUTED,
+                                    8, Outcome.EXECUTED,
+                                    4, Outcome.OVERFLOWED,
+                                    5, Outcome.OVERFLOWED,
+                                    9, Outcome.OVERFLOWED));
+            assertThat(harness.extractOutputValues()).allMatch(answer -> answer.attempt() == 1);
+            assertThat(retries(harness)).isEmpty();
+            assertThat(harness.numKeyedStateEntries()).isZero();
+        }
+    }
+
+    @Test
+    void saysNothingOfTheRoomWhenWhatCameLateIsClosedOnceMore() throws Exception {
+        try (var harness = open(prioritized(2), 0, null)) {
+            send(harness, block(1, 0, 0, 1));
+            harness.processWatermark(59_999);
+            assertThat(retries(harness)).containsExactly("expert 1 has room for 1");
+            send(harness, block(1, 1, 0, 2));
+            harness.processWatermark(119_999);
+            assertThat(outcomes(harness)).containsEntry(2, Outcome.LATE);
+            assertThat(retries(harness)).containsExactly("expert 1 has room for 1");
+        }
+    }
+
+    @Test
+    void passesOnAtOnceWhatFirstComeAdmissionTurnsAway() throws Exception {
+        Capacity capacity = Capacity.firstCome(MINUTE, 1).withOverflowRounds(1);
+        try (var harness = open(capacity, 0, null)) {
+            send(harness, block(1, 0, 0, 1, 2));
+            assertThat(retries(harness)).containsExactly("expert 2, attempt 1: [2]");
+            harness.processWatermark(59_999);
+            assertThat(outcomes(harness)).isEqualTo(Map.of(1, Outcome.EXECUTED));
+            assertThat(retries(harness)).endsWith("expert 1 has room for 0");
+        }
+        try (var harness = open(capacity, 1, null)) {
+            send(harness, block(2, 0, 1, 2), new WindowRoom(2, 0, 0));
+            harness.processWatermark(59_998);
+            assertThat(harness.extractOutputValues()).isEmpty();
+            harness.processWatermark(59_999);
+            assertThat(outcomes(harness)).isEqualTo(Map.of(2, Outcome.OVERFLOWED));
+        }
+    }
+
+    @Test
+    void answersWhatHasNoExpertLeftToTry() throws Exception {
+        try (var harness = open(prioritized(0), 0, null)) {
+            DispatchBlock last = block(1, 0, 0, 1);
+            last.priorities().nextExperts()[0] = -1;
+            send(harness, last);
+            harness.processWatermark(59_999);
+            assertThat(outcomes(harness)).isEqualTo(Map.of(1, Outcome.OVERFLOWED));
+        }
+    }
+
+    @Test
+    void keepsRowsAndRoomOverARestore() throws Exception {
+        OperatorSubtaskState state;
+        try (var harness = open(prioritized(2), 1, null)) {
+            send(harness, block(2, 0, 1, 3, 4), new WindowRoom(2, 0, 1));
+            state = harness.snapshot(1, 1);
+        }
+        try (var harness = open(prioritized(2), 1, state)) {
+            harness.processWatermark(59_999);
+            assertThat(outcomes(harness))
+                    .isEqualTo(Map.of(3, Outcome.EXECUTED, 4, Outcome.OVERFLOWED));
+        }
+    }
+
+    private static Capacity prioritized(int rows) {
+        return Capacity.prioritized(MINUTE, CapacityFormula.fixed(rows), AdmissionOrder.POSITION)
+                .withOverflowRounds(1);
+    }
+
+    private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> open(
+            Capacity capacity, int round, OperatorSubtaskState state) throws Exception {
+        var harness =
+                new KeyedOneInputStreamOperatorTestHarness<>(
+                        new Expert(
+                                bundle,
+                                0,
+                                round,
+                                EXPERTS,
+                                3,
+                                Duration.ofMillis(5),
+                                capacity,
+                                MoeOptions.OnError.FAIL),
+                        (ExpertInput input) -> EXPERTS.keyOf(input.expert()),
+                        Types.INT,
+                        EXPERTS.maxParallelism(),
+                        1,
+                        0);
+        if (state != null) {
+            harness.initializeState(state);
+        }
+        harness.open();
+        return harness;
+    }
+
+    private static void send(
+            KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> harness,
+            ExpertInput... inputs)
+            throws Exception {
+        for (ExpertInput input : inputs) {
+            harness.processElement(new StreamRecord<>(input));
+        }
+    }
+
+    /** Rows of one choice each that try the expert after this one next. */
+    private static DispatchBlock block(int expert, long batch, int attempt, int... choices) {
+        long[] timestamps = new long[choices.length];
+        Priorities priorities = Priorities.ofRows(choices.length, 2);
+        for (int row = 0; row < choices.length; row++) {
+            timestamps[row] = choices[row];
+            priorities.streams()[row] = "s";
+            priorities.positions()[row] = choices[row];
+            priorities.nextExperts()[row] = expert + 1;
+        }
+        byte[] vectors = new byte[choices.length * N * Float.BYTES];
+        return new DispatchBlock(
+                expert, 0, batch, attempt, choices, timestamps, priorities, vectors);
+    }
+
+    private static Map<Integer, Outcome> outcomes(
+            KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock>
+                    harness) {
+        Map<Integer, Outcome> outcomes = new TreeMap<>();
+        for (ContributionBlock answer : harness.extractOutputValues()) {
+            for (int i = 0; i < answer.choices().length; i++) {
+                Outcome outcome = Outcome.ofCode(answer.outcomes()[i]);
+                assertThat(outcomes.put(answer.choices()[i], outcome)).as("before").isNull();
+            }
+        }
+        return outcomes;
+    }
+
+    private static List<String> retries(
+            KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock>
+                    harness) {
+        List<String> retries = new ArrayList<>();
+        var records = harness.getSideOutput(Expert.RETRIES);
+        if (records != null) {
+            for (StreamRecord<ExpertInput> record : records) {
+                retries.add(
+                        record.getValue() instanceof DispatchBlock block
+                                ? "expert %d, attempt %d: %s"
+                                        .formatted(
+                                                block.expert(),
+                                                block.attempt(),
+                                                Arrays.toString(block.choices()))
+                                : "expert %d has room for %d"
+                                        .formatted(
+                                                record.getValue().expert(),
+                                                ((WindowRoom) record.getValue()).room()));
+            }
+        }
+        return retries;
+    }
+}
