@@ -27,12 +27,13 @@ import picocli.CommandLine.Spec;
             "Scores the demo's flights, from memory to memory at parallelism 2, with capacity"
                     + " factors from 0.5 to 2 and without a limit (dropless), each factor with both"
                     + " policies for choices that find no room: residual and next-expert. Takes"
-                    + " about 2 minutes; nothing else should run meanwhile.",
+                    + " about 3 minutes; nothing else should run meanwhile.",
             "",
-            "Admission is prioritized, by windows of an hour of event time: a flight waits until"
-                    + " its window closes, so that with a capacity p99 is mostly how long the"
-                    + " window takes to come by at the pace of the test. Latencies are counted from"
-                    + " when a flight is due, all at one pace: half of the slowest speed."
+            "Speeds are medians of 3 rounds. Latencies are counted from when a flight is due, for"
+                    + " all settings at one pace: half of the slowest's speed. Admission is"
+                    + " prioritized, by windows of an hour of event time: with a capacity a flight"
+                    + " also waits until its window closes, here as long as an hour's flights take"
+                    + " to come by at that pace."
         },
         footer = {
             "  moe bench capacity                  the table to capacity.md, the plot beside it",
@@ -99,11 +100,13 @@ final class BenchCapacityCommand implements Callable<Integer> {
                         folder.resolve("bundle"),
                         tokens,
                         quick ? tokens.size() : Math.max(tokens.size(), TOKENS_OF_PASS),
-                        Duration.ofSeconds(quick ? 1 : 4),
+                        quick ? 1 : 3,
+                        Duration.ofSeconds(quick ? 1 : 5),
                         order,
                         this::say)) {
             CapacityReport report =
-                    new CapacityReport(bench.measure(), flights.late(), order, bench.pace());
+                    new CapacityReport(
+                            bench.measure(), flights.late(), hours(tokens), order, bench.pace());
             say("%n%s".formatted(report));
             Files.writeString(output, report.markdown());
             Files.writeString(plot(), report.svg());
@@ -112,6 +115,12 @@ final class BenchCapacityCommand implements Callable<Integer> {
         }
         say("The table is in %s, the plot in %s.".formatted(output, plot()));
         return 0;
+    }
+
+    private static double hours(List<Token> tokens) {
+        long first = tokens.get(0).timestamp();
+        long last = tokens.get(tokens.size() - 1).timestamp();
+        return (double) (last - first) / Duration.ofHours(1).toMillis();
     }
 
     private Path plot() {

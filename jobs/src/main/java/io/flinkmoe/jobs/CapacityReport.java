@@ -24,17 +24,24 @@ final class CapacityReport {
 
     private final List<CapacityResult> results;
     private final boolean[] late;
+    private final double hours;
     private final AdmissionOrder order;
     private final double pace;
 
     /**
      * @param late T truths: whether the flight was late
+     * @param hours of event time that the flights span
      * @param pace tokens per second that latencies were measured at
      */
     CapacityReport(
-            List<CapacityResult> results, boolean[] late, AdmissionOrder order, double pace) {
+            List<CapacityResult> results,
+            boolean[] late,
+            double hours,
+            AdmissionOrder order,
+            double pace) {
         this.results = results;
         this.late = late;
+        this.hours = hours;
         this.order = order;
         this.pace = pace;
     }
@@ -67,10 +74,12 @@ final class CapacityReport {
     private String caption() {
         return ("%,d flights, 8 experts, top 2, windows of an hour of event time, prioritized"
                         + " admission in order %s, parallelism 2, from memory to memory. Overflow"
-                        + " and rerouted are shares of all choices. p99 is from when a flight was"
-                        + " due to its answer, at %,.0f tokens/s; with a capacity a flight waits"
-                        + " until its window closes, which is most of it.")
-                .formatted(late.length, order, pace);
+                        + " and rerouted are shares of all choices; tokens/s are at full speed."
+                        + " p99 is from when a flight was due to its answer, at %,.0f tokens/s:"
+                        + " with a capacity a flight also waits until its window closes, and an"
+                        + " hour of flights takes %.0f ms at that pace (live it would take the"
+                        + " hour).")
+                .formatted(late.length, order, pace, 1000 * late.length / (hours * pace));
     }
 
     /** Quality against the capacity factor. */
@@ -95,7 +104,7 @@ final class CapacityReport {
         }
         return LineChart.of(
                         "Quality against capacity, order " + order,
-                        Axis.linear("capacity factor"),
+                        Axis.linear("capacity factor").range(ends[0], ends[1]),
                         Axis.linear("AUC"),
                         series)
                 .svg();
