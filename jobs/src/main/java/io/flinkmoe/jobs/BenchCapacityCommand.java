@@ -42,7 +42,7 @@ import picocli.CommandLine.Spec;
         })
 final class BenchCapacityCommand implements Callable<Integer> {
 
-    private static final int TOKENS_OF_PASS = 200_000;
+    private static final int TOKENS_OF_PASS = 500_000;
 
     /** Some hours of the first day. */
     private static final int LEAST_EVENTS = 1000;
