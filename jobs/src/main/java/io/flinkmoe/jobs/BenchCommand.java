@@ -37,12 +37,13 @@ import picocli.CommandLine.Spec;
                     + " cost of checkpoints and of hops, and how speed depends on N, k and d. Takes"
                     + " up to 30 minutes; nothing else should run meanwhile."
         },
-        subcommands = BenchRoutingCommand.class,
+        subcommands = {BenchRoutingCommand.class, BenchCapacityCommand.class},
         footer = {
             "  moe bench                   all of it; figures to bench.json, plots beside it",
             "  moe bench --quick           under 3 minutes",
             "  moe bench --parts compare --shapes medium --contenders limit,flink-moe",
-            "  moe bench routing           how fast experts are chosen, on one core"
+            "  moe bench routing           how fast experts are chosen, on one core",
+            "  moe bench capacity          what a capacity costs in quality, for real flights"
         })
 final class BenchCommand implements Callable<Integer> {
 

@@ -43,6 +43,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             SoakCommand.class,
             ImportCommand.class,
             InspectCommand.class,
+            ExplainCommand.class,
             ForwardCommand.class,
             BenchCommand.class,
             FuzzCommand.class,

@@ -5,9 +5,9 @@ import java.io.StringWriter;
 import picocli.CommandLine;
 
 /** One run of the program, and what it printed. */
-record Program(int exitCode, String out, String err) {
+public record Program(int exitCode, String out, String err) {
 
-    static Program run(Object... arguments) {
+    public static Program run(Object... arguments) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();
         CommandLine program = Moe.commandLine();

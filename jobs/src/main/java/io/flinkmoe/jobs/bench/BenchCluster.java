@@ -1,6 +1,7 @@
 package io.flinkmoe.jobs.bench;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -92,6 +93,17 @@ final class BenchCluster implements AutoCloseable {
                     "a job of the benchmark failed",
                     graph.getFailureInfo() == null ? null : graph.getFailureInfo().getException());
         }
+    }
+
+    /**
+     * Waits until a job has ended by itself.
+     *
+     * @throws org.apache.flink.runtime.client.JobExecutionException if it failed
+     */
+    void awaitEnd(JobID job, Duration patience) throws Exception {
+        cluster.requestJobResult(job)
+                .get(patience.toSeconds(), TimeUnit.SECONDS)
+                .toJobExecutionResult(getClass().getClassLoader());
     }
 
     /** Ends a job, and waits until it has ended. */

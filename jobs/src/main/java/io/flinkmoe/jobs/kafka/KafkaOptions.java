@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.IllegalConfigurationException;
@@ -169,6 +170,32 @@ public final class KafkaOptions {
                             "The topic for records that cannot be scored: their raw bytes, topic,"
                                     + " partition, offset, and the reason.");
 
+    public static final ConfigOption<String> DECISION_LOG_TOPIC =
+            key("moe.decision-log.topic")
+                    .stringType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "The topic for the decision log: for each scored token its window, the"
+                                    + " experts that it might try with their scores, and what became"
+                                    + " of each choice; `moe explain` reads it. Default: no log.");
+
+    public static final ConfigOption<String> LATE_TOPIC =
+            key("moe.late.topic")
+                    .stringType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "The topic for tokens that come too late for their capacity window, as"
+                                    + " they came, instead of scoring them. Default: they keep their"
+                                    + " residual, with the outcome LATE.");
+
+    /** The topics that are given, the optional ones too. */
+    static List<ConfigOption<String>> topics(ReadableConfig options) {
+        return Stream.of(
+                        SOURCE_TOPIC, SINK_TOPIC, DEAD_LETTER_TOPIC, DECISION_LOG_TOPIC, LATE_TOPIC)
+                .filter(option -> options.getOptional(option).isPresent())
+                .toList();
+    }
+
     /**
      * Checks what can be told from the options alone.
      *
@@ -182,17 +209,14 @@ public final class KafkaOptions {
                 wrong.add(required.key() + " is missing");
             }
         }
-        List<String> topics =
-                Stream.of(SOURCE_TOPIC, SINK_TOPIC, DEAD_LETTER_TOPIC)
-                        .flatMap(option -> options.getOptional(option).stream())
-                        .toList();
+        List<String> topics = topics(options).stream().map(options::get).toList();
         if (topics.size() > Set.copyOf(topics).size()) {
             wrong.add(
-                    "%s, %s and %s must be three topics, but are %s"
+                    "%s must be different topics, but are %s"
                             .formatted(
-                                    SOURCE_TOPIC.key(),
-                                    SINK_TOPIC.key(),
-                                    DEAD_LETTER_TOPIC.key(),
+                                    topics(options).stream()
+                                            .map(ConfigOption::key)
+                                            .collect(Collectors.joining(", ")),
                                     topics));
         }
         for (ConfigOption<Duration> duration :

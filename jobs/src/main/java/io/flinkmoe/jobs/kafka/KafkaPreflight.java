@@ -46,7 +46,7 @@ final class KafkaPreflight {
     }
 
     /**
-     * Checks that the brokers answer, that the three topics exist, and that the brokers allow the
+     * Checks that the brokers answer, that the topics exist, and that the brokers allow the
      * transaction timeout.
      *
      * @return the partitions of the source topic
@@ -75,11 +75,7 @@ final class KafkaPreflight {
     }
 
     private int checkTopics() throws IOException {
-        List<ConfigOption<String>> keys =
-                List.of(
-                        KafkaOptions.SOURCE_TOPIC,
-                        KafkaOptions.SINK_TOPIC,
-                        KafkaOptions.DEAD_LETTER_TOPIC);
+        List<ConfigOption<String>> keys = KafkaOptions.topics(options);
         Map<String, KafkaFuture<TopicDescription>> topics =
                 admin.describeTopics(keys.stream().map(options::get).toList()).topicNameValues();
         List<String> wrong = new ArrayList<>();

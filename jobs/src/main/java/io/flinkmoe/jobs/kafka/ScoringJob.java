@@ -38,6 +38,8 @@ public final class ScoringJob {
 
     static final String SCORED_SINK_UID = "scored-token-sink";
     static final String DEAD_LETTER_SINK_UID = "dead-letter-sink";
+    static final String DECISION_SINK_UID = "decision-sink";
+    static final String LATE_SINK_UID = "late-token-sink";
 
     private static final Logger LOG = LoggerFactory.getLogger(ScoringJob.class);
 
@@ -64,6 +66,12 @@ public final class ScoringJob {
                 MoeLayers.of(options)
                         .withMaxOutOfOrderness(
                                 options.get(KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS));
+        if (options.contains(KafkaOptions.DECISION_LOG_TOPIC)) {
+            layers = layers.withDecisionLog();
+        }
+        if (options.contains(KafkaOptions.LATE_TOPIC)) {
+            layers = layers.divertingLateTokens();
+        }
         TokenDeserializer deserializer = TokenDeserializer.of(options, layers.inputWidth());
         int partitions = KafkaPreflight.check(options);
         logFootprint(layers.footprint());
@@ -89,6 +97,18 @@ public final class ScoringJob {
                 new DeadLetterSerializer(options.get(KafkaOptions.DEAD_LETTER_TOPIC), format),
                 DEAD_LETTER_SINK_UID,
                 options);
+        if (options.contains(KafkaOptions.DECISION_LOG_TOPIC)) {
+            String topic = options.get(KafkaOptions.DECISION_LOG_TOPIC);
+            write(
+                    result.decisions(),
+                    new DecisionSerializer(topic, format),
+                    DECISION_SINK_UID,
+                    options);
+        }
+        if (options.contains(KafkaOptions.LATE_TOPIC)) {
+            String topic = options.get(KafkaOptions.LATE_TOPIC);
+            write(result.lateTokens(), new TokenSerializer(topic, format), LATE_SINK_UID, options);
+        }
         return result;
     }
 

@@ -59,7 +59,8 @@ class KafkaOptionsTest {
 
         assertThatThrownBy(() -> KafkaOptions.check(options))
                 .isInstanceOf(IllegalConfigurationException.class)
-                .hasMessageContaining("must be three topics, but are [in, in, dead]")
+                .hasMessageContaining(
+                        "moe.source.topic, moe.sink.topic, moe.dead-letter.topic must be different topics, but are [in, in, dead]")
                 .hasMessageContaining("moe.source.max-ahead is PT-1S, but cannot be negative")
                 .hasMessageContaining("moe.sink.transaction-timeout is 2592000000 ms")
                 .hasMessageContaining("moe.kafka.schemas has 2 files");
