@@ -6,12 +6,14 @@ import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.stream.Arrival;
 import io.flinkmoe.stream.DeadLetter;
 import io.flinkmoe.stream.Draws;
+import io.flinkmoe.stream.Footprint;
 import io.flinkmoe.stream.LocalBundle;
 import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.MoeSettings;
 import io.flinkmoe.stream.StreamTypes;
 import io.flinkmoe.stream.Token;
 import io.flinkmoe.stream.TokenCheck;
+import java.io.IOException;
 import java.time.Duration;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
@@ -164,6 +166,15 @@ public final class MoeLayers {
     /** The version of the bundle, which every scored token bears. */
     public String modelVersion() {
         return spec.version();
+    }
+
+    /**
+     * What the layers will take up.
+     *
+     * @throws IOException if the bundle is gone
+     */
+    public Footprint footprint() throws IOException {
+        return Footprint.of(bundle.open(), settings, Topology.blockRows(spec, settings));
     }
 
     /** Scores tokens; bad ones (no stream, wrong width, NaN …) become dead letters. */

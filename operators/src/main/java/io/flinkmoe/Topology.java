@@ -20,6 +20,8 @@ import io.flinkmoe.stream.TokenBlock;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.configuration.ExecutionOptions;
+import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 
@@ -29,12 +31,19 @@ final class Topology {
     /** A block stays below this, so that Flink never spills it on the receiving side. */
     private static final int MAX_BLOCK_BYTES = 1 << 20;
 
+    /**
+     * When a buffer is sent that is not full. With Flink's own 100 ms a token would spend most of
+     * its way in buffers; blocks are big enough to be sent on their own.
+     */
+    private static final long BUFFER_TIMEOUT_MILLIS = 5;
+
     private final MoeLayers layers;
     private final LocalBundle bundle;
     private final BundleSpec spec;
     private final MoeSettings settings;
     private final String name;
     private final EvenKeys laneKeys;
+    private final int blockRows;
     private final List<SingleOutputStreamOperator<?>> routers = new ArrayList<>();
     private final List<SingleOutputStreamOperator<?>> counting = new ArrayList<>();
 
@@ -45,6 +54,7 @@ final class Topology {
         this.settings = layers.settings;
         this.name = layers.name();
         this.laneKeys = new EvenKeys(settings.lanes());
+        this.blockRows = blockRows(spec, settings);
     }
 
     MoeResult of(DataStream<Arrival> arrivals) {
@@ -65,7 +75,7 @@ final class Topology {
                 new Ingest(
                         spec.inputSize(),
                         settings.lanes(),
-                        blockRows(),
+                        blockRows,
                         settings.batchLinger(),
                         settings.windows(),
                         layers.maxOutOfOrderness());
@@ -82,7 +92,7 @@ final class Topology {
                         layers.draws(),
                         layers.logsDecisions(),
                         layers.givesRouterLogits());
-        Router router = new Router(bundle, layer, blockRows(), laneKeys, routerSettings);
+        Router router = new Router(bundle, layer, blockRows, laneKeys, routerSettings);
         EvenKeys keys = laneKeys;
         return spread(
                 keys,
@@ -153,13 +163,13 @@ final class Topology {
 
     private SingleOutputStreamOperator<ScoredToken> head(
             SingleOutputStreamOperator<TokenBlock> tokens) {
-        Head head = new Head(bundle, blockRows(), settings.windows(), layers.logsDecisions());
+        Head head = new Head(bundle, blockRows, settings.windows(), layers.logsDecisions());
         return identified(tokens.transform(name + "-head", StreamTypes.SCORED_TOKEN, head))
                 .setParallelism(tokens.getParallelism());
     }
 
     /** Tokens of a block, so that neither its inputs nor its hidden vectors exceed the limit. */
-    private int blockRows() {
+    static int blockRows(BundleSpec spec, MoeSettings settings) {
         int widest = Math.max(spec.inputSize(), spec.hiddenSize());
         int most = Math.max(1, MAX_BLOCK_BYTES / (Float.BYTES * widest));
         return Math.min(settings.batchSize(), most);
@@ -176,9 +186,15 @@ final class Topology {
                 .setMaxParallelism(keys.maxParallelism());
     }
 
-    /** Gives an operator its name as uid. */
+    /**
+     * Gives an operator its name as uid, and the timeout of its buffers, unless the job sets one.
+     */
     private static <T> SingleOutputStreamOperator<T> identified(
             SingleOutputStreamOperator<T> operator) {
+        ReadableConfig options = operator.getExecutionEnvironment().getConfiguration();
+        if (options.getOptional(ExecutionOptions.BUFFER_TIMEOUT).isEmpty()) {
+            operator.setBufferTimeout(BUFFER_TIMEOUT_MILLIS);
+        }
         return operator.uid(operator.getName());
     }
 }

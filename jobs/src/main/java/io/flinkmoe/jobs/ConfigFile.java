@@ -36,7 +36,7 @@ final class ConfigFile {
             root = MAPPER.readTree(file.toFile());
         } catch (JsonProcessingException e) {
             throw new IllegalConfigurationException(
-                    "%s is not valid YAML: %s".formatted(file, e.getOriginalMessage().strip()), e);
+                    "%s is not valid YAML: %s".formatted(file, problem(e)));
         }
         Map<String, String> values = new LinkedHashMap<>();
         if (root.isObject()) {
@@ -46,6 +46,16 @@ final class ConfigFile {
                     "%s must hold keys and values, such as 'moe.bundle: model'".formatted(file));
         }
         return values;
+    }
+
+    /** Without the lines around it, which the parser quotes: there may be a password in them. */
+    private static String problem(JsonProcessingException e) {
+        if (e.getCause() == null || e.getLocation() == null) {
+            return e.getOriginalMessage()
+                    .strip(); // Jackson's own, such as a key that is there twice
+        }
+        return "see line %d, column %d"
+                .formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
     }
 
     private static void flatten(

@@ -1,5 +1,7 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.jobs.cluster.FreePorts;
+import io.flinkmoe.jobs.cluster.Installation;
 import io.flinkmoe.jobs.kafka.KafkaBroker;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.ScoringJob;
@@ -7,9 +9,9 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.CheckpointImporter;
 import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.MoeOptions.CapacityPolicy;
+import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -49,6 +51,7 @@ import picocli.CommandLine.Spec;
             "  moe demo",
             "  moe demo --rate 5000        see the latency below full speed",
             "  moe demo --capacity 200     let an expert take 200 flights an hour, and overflow",
+            "  moe demo --report out.html  and show it all in a page with plots",
             "  moe demo --keep             leave broker and web UI running"
         })
 final class DemoCommand implements Callable<Integer> {
@@ -101,10 +104,16 @@ final class DemoCommand implements Callable<Integer> {
             description = "The window that the capacity is for, in event time. Default: 1h.")
     private String window;
 
+    @Option(
+            names = "--report",
+            paramLabel = "FILE",
+            description = "Write the run's plots and figures to this file, as one HTML page.")
+    private Path page;
+
     @Override
     public Integer call() throws Exception {
         checkArguments();
-        Path flightsFolder = flightsFolder();
+        Path flightsFolder = Installation.here().flights();
         Path folder =
                 keep
                         ? Files.createTempDirectory(TempFolder.outer(), "flink-moe-demo-")
@@ -136,7 +145,7 @@ final class DemoCommand implements Callable<Integer> {
             Configuration options = options(brokers, folder);
             try (EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
                 DemoResults results = score(flink, options, flights);
-                int exitCode = report(bundle, flightsFolder, flights, results);
+                int exitCode = report(bundle, flightsFolder, flights, results, options);
                 if (keep) {
                     waitForInterrupt(options, folder);
                 }
@@ -201,12 +210,17 @@ final class DemoCommand implements Callable<Integer> {
         options.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
         options.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 3);
         if (keep) {
-            options.set(RestOptions.PORT, freePort());
+            options.set(RestOptions.PORT, FreePorts.preferring(WEB_PORT));
         }
         return options;
     }
 
-    private int report(Bundle bundle, Path flightsFolder, Flights flights, DemoResults results)
+    private int report(
+            Bundle bundle,
+            Path flightsFolder,
+            Flights flights,
+            DemoResults results,
+            Configuration options)
             throws IOException {
         ExpectedFlights expected = capacity == null ? ExpectedFlights.read(flightsFolder) : null;
         int numExperts = bundle.spec().layers().get(0).routing().numExperts();
@@ -218,6 +232,15 @@ final class DemoCommand implements Callable<Integer> {
         }
         if (defects.isEmpty()) {
             say("Every flight was scored exactly once.");
+        }
+        if (page != null) {
+            long[] times = flights.tokens().stream().mapToLong(Token::timestamp).toArray();
+            long length = TimeUtils.parseDuration(window).toMillis();
+            DemoTimeline timeline = new DemoTimeline(results, times, numExperts, length);
+            List<String> command = spec.commandLine().getParseResult().originalArgs();
+            String html = DemoPage.html(report, results, timeline, command, rate, options.toMap());
+            Files.writeString(page, html);
+            say("The plots are in %s", page.toAbsolutePath().normalize());
         }
         return defects.isEmpty() ? 0 : Moe.FAILED;
     }
@@ -238,6 +261,11 @@ final class DemoCommand implements Callable<Integer> {
         check(parallelism >= 1, "--parallelism is %d; allowed: 1 or more", parallelism);
         check(events >= 1, "--events is %d; allowed: 1 or more", events);
         check(capacity == null || capacity >= 0, "--capacity is %d; allowed: 0 or more", capacity);
+        if (page != null) {
+            Path folder = page.toAbsolutePath().getParent();
+            check(!Files.isDirectory(page), "--report is %s, a folder; allowed: a file", page);
+            check(Files.isWritable(folder), "--report is %s; its folder must be there", page);
+        }
         try {
             check(
                     !TimeUtils.parseDuration(window).isZero(),
@@ -251,26 +279,6 @@ final class DemoCommand implements Callable<Integer> {
     private void check(boolean holds, String message, Object value) {
         if (!holds) {
             throw new ParameterException(spec.commandLine(), message.formatted(value));
-        }
-    }
-
-    private static Path flightsFolder() throws IOException {
-        String home = System.getProperty("moe.home");
-        if (home == null) {
-            throw new IOException(
-                    "The demo's data is not found: start it with deploy/bin/moe, or set the system"
-                            + " property moe.home to the project's folder.");
-        }
-        return Path.of(home, "deploy", "demo", "flights");
-    }
-
-    private static int freePort() throws IOException {
-        try (ServerSocket socket = new ServerSocket(WEB_PORT)) {
-            return socket.getLocalPort();
-        } catch (IOException taken) {
-            try (ServerSocket socket = new ServerSocket(0)) {
-                return socket.getLocalPort();
-            }
         }
     }
 

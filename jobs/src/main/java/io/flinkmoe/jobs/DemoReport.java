@@ -17,8 +17,17 @@ final class DemoReport {
     /** Two of this flight's logits are 2.4e-7 apart: either expert is right. */
     private static final int UNDECIDED_EVENT = 23251;
 
+    /**
+     * A line of the table.
+     *
+     * @param note its unit, or more about it
+     */
+    record Figure(String name, String value, String note) {}
+
     private final DemoResults results;
     private final int[] scored;
+    private final float[] scores;
+    private final boolean[] truth;
     private final long[] load;
     private final long[] outcomes = new long[Outcome.values().length];
     private final double auc;
@@ -36,8 +45,8 @@ final class DemoReport {
         this.expected = expected;
         scored = IntStream.range(0, results.tokens()).filter(results::isScored).toArray();
         load = new long[numExperts];
-        float[] scores = new float[scored.length];
-        boolean[] truth = new boolean[scored.length];
+        scores = new float[scored.length];
+        truth = new boolean[scored.length];
         for (int i = 0; i < scored.length; i++) {
             scores[i] = results.probability(scored[i]);
             truth[i] = late[scored[i]];
@@ -82,39 +91,82 @@ final class DemoReport {
         return defects;
     }
 
-    /** The whole report as text. */
-    @Override
-    public String toString() {
-        TextTable figures = new TextTable("", ">", "");
-        figures.row("tokens in", figure(results.tokens()), "");
-        figures.row(
-                "tokens out",
-                figure(results.distinct()),
-                "%,d missing, %,d doubled".formatted(results.missing(), results.surplus()));
-        figures.row("dead letters", figure(results.deadLetters()), "");
-        figures.row("throughput", figure(tokensPerSecond()), "tokens/s");
-        latency(figures, "latency until scored", results::scoredAt);
-        latency(figures, "latency until committed", results::committedAt);
-        figures.row(
-                "AUC", Double.isNaN(auc) ? "-" : "%.5f".formatted(auc), "against the true delays");
+    /** The figures as shown, in order. */
+    List<Figure> figures() {
+        List<Figure> figures = new ArrayList<>();
+        figures.add(new Figure("tokens in", figure(results.tokens()), ""));
+        figures.add(
+                new Figure(
+                        "tokens out",
+                        figure(results.distinct()),
+                        "%,d missing, %,d doubled"
+                                .formatted(results.missing(), results.surplus())));
+        figures.add(new Figure("dead letters", figure(results.deadLetters()), ""));
+        figures.add(new Figure("throughput", figure(tokensPerSecond()), "tokens/s"));
+        figures.add(latency("latency until scored", results::scoredAt));
+        figures.add(latency("latency until committed", results::committedAt));
+        figures.add(
+                new Figure(
+                        "AUC",
+                        Double.isNaN(auc) ? "-" : "%.5f".formatted(auc),
+                        "against the true delays"));
         if (expected != null) {
-            figures.row(
-                    "largest difference",
-                    "%.1e".formatted(largestDifference),
-                    "to the expected probabilities");
-            figures.row("unexpected experts", figure(inUnexpectedExperts), "tokens");
+            figures.add(
+                    new Figure(
+                            "largest difference",
+                            "%.1e".formatted(largestDifference),
+                            "to the expected probabilities"));
+            figures.add(new Figure("unexpected experts", figure(inUnexpectedExperts), "tokens"));
         }
         long choices = Arrays.stream(outcomes).sum();
         for (Outcome outcome : Outcome.values()) {
             long n = outcomes[outcome.ordinal()];
             if (n > 0 || outcome == Outcome.EXECUTED || outcome == Outcome.OVERFLOWED) {
-                figures.row(
-                        outcome.name().toLowerCase(Locale.ROOT),
-                        figure(n),
-                        "choices, %.1f %%".formatted(100.0 * n / Math.max(1, choices)));
+                figures.add(
+                        new Figure(
+                                outcome.name().toLowerCase(Locale.ROOT),
+                                figure(n),
+                                "choices, %.1f %%".formatted(100.0 * n / Math.max(1, choices))));
             }
         }
-        return figures + System.lineSeparator() + loadTable();
+        return figures;
+    }
+
+    /** The whole report as text. */
+    @Override
+    public String toString() {
+        TextTable table = new TextTable("", ">", "");
+        for (Figure figure : figures()) {
+            table.row(figure.name(), figure.value(), figure.note());
+        }
+        return table + System.lineSeparator() + loadTable();
+    }
+
+    /** The choices that each expert executed, [N]. */
+    long[] load() {
+        return load;
+    }
+
+    /** The positions of the tokens that have an answer, ascending. */
+    int[] scored() {
+        return scored;
+    }
+
+    /** The answers of these: how likely each flight is late. */
+    float[] scores() {
+        return scores;
+    }
+
+    /** Whether each of these was late. */
+    boolean[] truth() {
+        return truth;
+    }
+
+    /** In milliseconds, of these. */
+    long[] latencies(IntToLongFunction until) {
+        return Arrays.stream(scored)
+                .mapToLong(i -> until.applyAsLong(i) - results.producedAt(i))
+                .toArray();
     }
 
     private TextTable loadTable() {
@@ -137,12 +189,9 @@ final class DemoReport {
         return table;
     }
 
-    private void latency(TextTable figures, String name, IntToLongFunction until) {
-        long[] millis =
-                Arrays.stream(scored)
-                        .mapToLong(i -> until.applyAsLong(i) - results.producedAt(i))
-                        .toArray();
-        figures.row(
+    private Figure latency(String name, IntToLongFunction until) {
+        long[] millis = latencies(until);
+        return new Figure(
                 name,
                 figure(Statistics.percentile(millis, 0.5)),
                 "ms p50, %,d ms p99".formatted(Statistics.percentile(millis, 0.99)));

@@ -11,6 +11,7 @@ final class DemoResults {
     private final int[] times;
     private final float[] probability;
     private final int[][] experts;
+    private final float[][] weights;
     private final Outcome[][] outcomes;
     private final long[] producedAt;
     private final long[] scoredAt;
@@ -23,6 +24,7 @@ final class DemoResults {
         times = new int[tokens];
         probability = new float[tokens];
         experts = new int[tokens][];
+        weights = new float[tokens][];
         outcomes = new Outcome[tokens][];
         producedAt = new long[tokens];
         scoredAt = new long[tokens];
@@ -53,6 +55,10 @@ final class DemoResults {
         probability[position] = answer.getValues().get(0);
         List<Choice> choices = answer.getLayers().get(0).getChoices();
         experts[position] = choices.stream().mapToInt(Choice::getExpert).toArray();
+        weights[position] = new float[choices.size()];
+        for (int rank = 0; rank < choices.size(); rank++) {
+            weights[position][rank] = choices.get(rank).getWeight();
+        }
         outcomes[position] = choices.stream().map(Choice::getOutcome).toArray(Outcome[]::new);
         scoredAt[position] = at;
         committedAt[position] = now;
@@ -101,8 +107,13 @@ final class DemoResults {
         return probability[position];
     }
 
+    /** The k experts of a token, in order of rank; so are its weights and outcomes. */
     int[] experts(int position) {
         return experts[position];
+    }
+
+    float[] weights(int position) {
+        return weights[position];
     }
 
     Outcome[] outcomes(int position) {

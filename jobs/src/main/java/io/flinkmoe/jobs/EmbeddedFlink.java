@@ -12,6 +12,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.DeploymentOptions;
 import org.apache.flink.configuration.JobManagerOptions;
+import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.configuration.WebOptions;
@@ -36,6 +37,14 @@ final class EmbeddedFlink implements AutoCloseable {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
+    /**
+     * Network buffers that hold a few blocks: with Flink's own 32 KiB less than one is under way
+     * from a router to its experts, which then wait for each other.
+     */
+    private static final MemorySize SEGMENT = MemorySize.ofMebiBytes(1).divide(4);
+
+    private static final MemorySize NETWORK = MemorySize.ofMebiBytes(256);
+
     private final Configuration options;
     private volatile MiniCluster cluster;
 
@@ -53,6 +62,9 @@ final class EmbeddedFlink implements AutoCloseable {
         setDefault(options, JobManagerOptions.BIND_HOST, "localhost"); // the blob server's, too
         setDefault(options, TaskManagerOptions.BIND_HOST, "localhost");
         setDefault(options, WebOptions.SUBMIT_ENABLE, false);
+        setDefault(options, TaskManagerOptions.MEMORY_SEGMENT_SIZE, SEGMENT);
+        setDefault(options, TaskManagerOptions.NETWORK_MEMORY_MIN, NETWORK);
+        setDefault(options, TaskManagerOptions.NETWORK_MEMORY_MAX, NETWORK);
         setDefault(
                 options,
                 CoreOptions.DEFAULT_PARALLELISM,

@@ -2,6 +2,7 @@ package io.flinkmoe.jobs;
 
 import java.io.PrintWriter;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.flink.configuration.IllegalConfigurationException;
@@ -37,15 +38,20 @@ import picocli.CommandLine.UnmatchedArgumentException;
         subcommands = {
             DemoCommand.class,
             ScoreCommand.class,
+            ClusterCommand.class,
+            DrillCommand.class,
+            SoakCommand.class,
             ImportCommand.class,
             InspectCommand.class,
             ForwardCommand.class,
             BenchCommand.class,
+            FuzzCommand.class,
             OptionsCommand.class
         },
         footer = {
             "  moe demo                            score 48,836 real flights, end to end",
             "  moe score --config job.yaml         run the scoring job",
+            "  moe cluster start                   start a Flink cluster on this machine",
             "  moe inspect BUNDLE                  show what a model bundle holds",
             "  moe score --help                    every option of the scoring job"
         })
@@ -118,9 +124,24 @@ public final class Moe implements Callable<Integer> {
     private static int wrongUse(ParameterException exception) {
         CommandLine command = exception.getCommandLine();
         PrintWriter err = command.getErr();
-        err.println("moe: " + exception.getMessage());
+        err.println("moe: " + message(exception));
         UnmatchedArgumentException.printSuggestions(exception, err);
         return pointToHelp(command);
+    }
+
+    /** What is wrong; of unknown options only the names: a value may be a password. */
+    private static String message(ParameterException exception) {
+        if (exception instanceof UnmatchedArgumentException unmatched) {
+            List<String> options =
+                    unmatched.getUnmatched().stream()
+                            .filter(argument -> argument.startsWith("--"))
+                            .map(argument -> "'" + argument.split("=", 2)[0] + "'")
+                            .toList();
+            if (!options.isEmpty()) {
+                return "Unknown option: " + String.join(", ", options);
+            }
+        }
+        return exception.getMessage();
     }
 
     private static int pointToHelp(CommandLine command) {

@@ -1,5 +1,8 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.MoeLayers;
+import io.flinkmoe.jobs.cluster.Installation;
+import io.flinkmoe.jobs.cluster.LocalCluster;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.ScoringJob;
 import io.flinkmoe.stream.MoeOptions;
@@ -19,22 +22,27 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Runs the scoring job: inside this process, or on the cluster that {@code flink run} names. */
+/**
+ * Runs the scoring job: inside this process, on the local cluster, or on the one that {@code flink
+ * run} names.
+ */
 @Command(
         name = "score",
         customSynopsis = "moe score [--config=FILE] [-D KEY=VALUE]... [OPTIONS]",
         description = {
             "Score the tokens of a Kafka topic and write the answers to another.",
             "",
-            "The job runs inside this process until Ctrl-C; under `flink run`, on the cluster."
-                    + " An option given here wins over -D, and -D over the file."
+            "The job runs inside this process until Ctrl-C; with --cluster, and under `flink run`,"
+                    + " on the cluster. An option given here wins over -D, and -D over the file."
         },
         footer = {
             "  moe score --bundle model --kafka.brokers localhost:9092 \\",
             "            --source.topic tokens --sink.topic scored \\",
             "            --dead-letter.topic rejected",
             "  moe score --config job.yaml --capacity.policy fixed --capacity.size 500",
+            "  moe score --config job.yaml --dry-run",
             "  moe score --config job.yaml -D rest.port=8081 -D parallelism.default=4",
+            "  moe score --config job.yaml --cluster",
             "  flink run flink-moe-jobs-VERSION-job.jar score --config job.yaml",
             "",
             "job.yaml, its keys nested or dotted:",
@@ -64,11 +72,32 @@ final class ScoreCommand implements Callable<Integer> {
             description = "Any option of Flink, or a moe.* option by its full key.")
     private Map<String, String> defined = new LinkedHashMap<>();
 
+    @Option(
+            names = "--dry-run",
+            description =
+                    "Check options, bundle and Kafka, and print the job: its graph, the options in"
+                            + " force, where each expert is, what it takes. Starts nothing.")
+    private boolean dryRun;
+
+    @Option(
+            names = "--cluster",
+            paramLabel = "DIR",
+            arity = "0..1",
+            fallbackValue = "",
+            description =
+                    "Run on the cluster that `moe cluster start` has started; with a folder, on the"
+                            + " one that was started with --dir.")
+    private String clusterFolder;
+
     @Override
     public Integer call() throws Exception {
         Configuration options = options();
         Configuration flinkOptions = ScoringJob.flinkOptions(options);
-        if (StreamExecutionEnvironment.areExplicitEnvironmentsAllowed()) {
+        if (dryRun) {
+            print(options, flinkOptions);
+        } else if (clusterFolder != null) {
+            submit(options, flinkOptions);
+        } else if (StreamExecutionEnvironment.areExplicitEnvironmentsAllowed()) {
             runHere(options, flinkOptions);
         } else {
             StreamExecutionEnvironment env =
@@ -79,12 +108,70 @@ final class ScoreCommand implements Callable<Integer> {
         return 0;
     }
 
+    private void print(Configuration options, Configuration flinkOptions) throws Exception {
+        try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
+            StreamExecutionEnvironment env;
+            if (clusterFolder != null) {
+                env = new StreamExecutionEnvironment(cluster().jobOptions(flinkOptions));
+            } else if (StreamExecutionEnvironment.areExplicitEnvironmentsAllowed()) {
+                env = flink.environment();
+            } else {
+                env = StreamExecutionEnvironment.getExecutionEnvironment(flinkOptions);
+            }
+            ScoringJob.build(env, options);
+            new DryRun(
+                            env.getStreamGraph().getJobGraph(),
+                            options,
+                            new Configuration((Configuration) env.getConfiguration()),
+                            MoeLayers.of(options).footprint())
+                    .print(spec.commandLine().getOut());
+        }
+    }
+
+    private void submit(Configuration options, Configuration flinkOptions) throws Exception {
+        LocalCluster cluster = cluster();
+        Configuration jobOptions = cluster.jobOptions(flinkOptions);
+        StreamExecutionEnvironment env = new StreamExecutionEnvironment(jobOptions);
+        ScoringJob.build(env, withAbsoluteBundle(options));
+        JobClient job = env.executeAsync(NAME);
+        announce(options);
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf(
+                "The job is %s, at parallelism %d.%nWeb UI: %s%nStop it with a savepoint: deploy/bin/cluster flink stop %1$s%n",
+                job.getJobID(), env.getParallelism(), cluster.webUrl());
+        out.flush();
+    }
+
+    private LocalCluster cluster() throws Exception {
+        Installation installation = Installation.here();
+        Path folder =
+                clusterFolder.isEmpty() ? installation.clusterFolder() : Path.of(clusterFolder);
+        return LocalCluster.find(folder, installation);
+    }
+
+    /** Task managers have other working directories. */
+    private static Configuration withAbsoluteBundle(Configuration options) {
+        Configuration absolute = new Configuration(options);
+        String bundle = options.get(MoeOptions.BUNDLE);
+        if (bundle != null
+                && new org.apache.flink.core.fs.Path(bundle).toUri().getScheme() == null) {
+            absolute.set(MoeOptions.BUNDLE, Path.of(bundle).toAbsolutePath().toString());
+        }
+        return absolute;
+    }
+
     private void runHere(Configuration options, Configuration flinkOptions) throws Exception {
         CommandLine command = spec.commandLine();
         try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
             StreamExecutionEnvironment env = flink.environment();
             ScoringJob.build(env, options);
             announce(options);
+            if (options.contains(RestOptions.PORT)) {
+                command.getOut()
+                        .printf("Web UI: http://localhost:%d%n", options.get(RestOptions.PORT));
+            }
+            command.getOut().println("Ctrl-C ends it.");
+            command.getOut().flush();
             JobClient job = env.executeAsync(NAME);
             new RestartWatch(flink, job.getJobID(), command.getErr()).start();
             job.getJobExecutionResult().get();
@@ -103,14 +190,11 @@ final class ScoreCommand implements Callable<Integer> {
     private void announce(Configuration options) {
         PrintWriter out = spec.commandLine().getOut();
         out.printf(
-                "Scoring %s with %s; answers go to %s on %s. Ctrl-C ends it.%n",
+                "Scoring %s with %s; answers go to %s on %s.%n",
                 options.get(KafkaOptions.SOURCE_TOPIC),
                 options.get(MoeOptions.BUNDLE),
                 options.get(KafkaOptions.SINK_TOPIC),
                 options.get(KafkaOptions.BROKERS));
-        if (options.contains(RestOptions.PORT)) {
-            out.printf("Web UI: http://localhost:%d%n", options.get(RestOptions.PORT));
-        }
         out.flush();
     }
 }

@@ -14,7 +14,8 @@ class MoeTest {
     @TempDir private Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"demo", "score", "import", "inspect", "forward"})
+    @ValueSource(
+            strings = {"demo", "score", "cluster", "drill", "soak", "import", "inspect", "forward"})
     void everyCommandHasHelpWithExamples(String command) {
         Program program = Program.run(command, "--help");
 
@@ -109,6 +110,17 @@ class MoeTest {
         assertThat(program.err())
                 .contains(option.substring(0, option.indexOf('=')))
                 .contains("allowed");
+    }
+
+    @Test
+    void demoRefusesAReportThatCannotBeWrittenBeforeItRuns() {
+        Program missing = Program.run("demo", "--report", folder.resolve("no/out.html"));
+        Program isFolder = Program.run("demo", "--report", folder);
+
+        assertThat(missing.exitCode()).isEqualTo(2);
+        assertThat(missing.err()).contains("--report is " + folder, "its folder must be there");
+        assertThat(isFolder.exitCode()).isEqualTo(2);
+        assertThat(isFolder.err()).contains("--report is " + folder, "allowed: a file");
     }
 
     @Test

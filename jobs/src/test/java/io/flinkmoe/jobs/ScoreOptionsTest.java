@@ -3,12 +3,16 @@ package io.flinkmoe.jobs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
+import io.flinkmoe.jobs.kafka.ScoringJob;
 import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.MoeOptions.CapacityPolicy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 import org.apache.flink.configuration.Configuration;
@@ -18,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine;
 
 class ScoreOptionsTest {
@@ -39,6 +44,27 @@ class ScoreOptionsTest {
         assertThat(options.get(MoeOptions.CAPACITY_WINDOW_SIZE)).isEqualTo(Duration.ofHours(1));
         assertThat(options.get(MoeOptions.LANES)).isEqualTo(8);
         assertThat(options.get(KafkaOptions.BROKERS)).isEqualTo("a:1,b:2");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"cpu.yaml", "gpu.yaml"})
+    void manifestsGiveTheProgramWhatItNeeds(String manifest) throws Exception {
+        Path file = Home.ROOT.resolve("deploy/kubernetes").resolve(manifest);
+        List<String> arguments = new ArrayList<>();
+        new YAMLMapper()
+                .readTree(file.toFile())
+                .at("/spec/job/args")
+                .forEach(argument -> arguments.add(argument.asText()));
+
+        assertThat(arguments.remove(0)).isEqualTo("score");
+        assertThat(options(arguments.toArray(String[]::new)).keySet())
+                .contains(
+                        MoeOptions.BUNDLE.key(),
+                        KafkaOptions.BROKERS.key(),
+                        KafkaOptions.SOURCE_TOPIC.key(),
+                        KafkaOptions.SOURCE_GROUP_ID.key(),
+                        KafkaOptions.SINK_TOPIC.key(),
+                        KafkaOptions.DEAD_LETTER_TOPIC.key());
     }
 
     @Test
@@ -167,6 +193,64 @@ class ScoreOptionsTest {
         assertThat(program.err())
                 .contains("moe.kafka.properties is malformed; allowed: key:value pairs")
                 .doesNotContain("geheim");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "    sasl.password: \"geheim\" and more",
+                "    sasl.password: \"geheim",
+                "    sasl.password: geheim: more",
+                "    sasl.password: [geheim",
+                "    sasl.password: @geheim",
+                "    sasl.password: !geheim!x y",
+                "    sasl.password: *geheim\n   x"
+            })
+    void fileThatIsNotYamlIsNotQuoted(String line) throws Exception {
+        String file = file("moe:", "  kafka.properties:", line, "  lanes: 3");
+
+        Program program = Program.run("score", "--config", file, "--verbose");
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err())
+                .contains(file + " is not valid YAML: see line ")
+                .doesNotContain("geheim");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"--kafka.propertis=a:geheim", "--kafka.propertis"})
+    void valuesOfUnknownOptionsAreNotPrinted(String option) {
+        Program program = Program.run("score", option, "sasl.password:geheim");
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err())
+                .contains("'--kafka.propertis'", "--kafka.properties")
+                .doesNotContain("geheim");
+    }
+
+    @Test
+    void helpAndOptionsShowNoValues() {
+        String given = "sasl.jaas.config:'Module required password=geheim;'";
+
+        Program help = Program.run("score", "--kafka.properties", given, "--help");
+
+        assertThat(help.exitCode()).isZero();
+        assertThat(help.out()).contains("--kafka.properties").doesNotContain("geheim");
+    }
+
+    @Test
+    void clientPropertiesGoIntoNoConfigurationThatIsShown() throws Exception {
+        Configuration options =
+                options("--kafka.properties", "{ssl.key.password: geheim}", "-D", "rest.port=1");
+        Configuration nested =
+                options("--config", file("moe:", "  kafka.properties:", "    a.b: geheim"));
+
+        assertThat(options.get(KafkaOptions.PROPERTIES)).containsValue("geheim");
+        assertThat(nested.get(KafkaOptions.PROPERTIES)).containsEntry("a.b", "geheim");
+        assertThat(ScoringJob.flinkOptions(options).toMap())
+                .containsOnlyKeys("rest.port")
+                .doesNotContainValue("geheim");
+        assertThat(ScoringJob.flinkOptions(nested).toMap()).isEmpty();
     }
 
     @ParameterizedTest

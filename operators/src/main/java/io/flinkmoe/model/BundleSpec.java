@@ -43,9 +43,9 @@ public record BundleSpec(
         }
         Check.text("name", name);
         Check.text("version", version);
-        Check.positive("input_size", inputSize);
-        Check.positive("hidden_size", hiddenSize);
-        Check.positive("output_size", outputSize);
+        Check.width("input_size", inputSize);
+        Check.width("hidden_size", hiddenSize);
+        Check.width("output_size", outputSize);
         checkEnd("encoder", encoder, "input_size", inputSize, hiddenSize);
         checkEnd("head", head, "output_size", outputSize, hiddenSize);
         if (layers == null || layers.isEmpty() || layers.stream().anyMatch(Objects::isNull)) {

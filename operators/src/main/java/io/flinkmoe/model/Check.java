@@ -1,16 +1,21 @@
 package io.flinkmoe.model;
 
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.List;
 
 /** Checks of the values in model.json; a message begins with the field's name. */
 final class Check {
 
+    /** A vector this wide has 4 MiB; buffers hold many. */
+    private static final int MAX_WIDTH = 1 << 20;
+
     private Check() {}
 
-    static void positive(String field, int value) {
-        if (value < 1) {
+    static void width(String field, int value) {
+        if (value < 1 || value > MAX_WIDTH) {
             throw new IllegalArgumentException(
-                    "%s is %d; allowed: 1 or more".formatted(field, value));
+                    "%s is %d; allowed: 1 to %d".formatted(field, value, MAX_WIDTH));
         }
     }
 
@@ -46,6 +51,17 @@ final class Check {
     }
 
     private static boolean isPlain(String name) {
-        return name.chars().noneMatch(c -> c == '\\' || c == ':' || Character.isISOControl(c));
+        return name.chars().noneMatch(c -> c == '\\' || c == ':' || Character.isISOControl(c))
+                && isKnownToTheFileSystem(name);
+    }
+
+    /** Half a surrogate pair is no name, and not every system can write every letter. */
+    private static boolean isKnownToTheFileSystem(String name) {
+        try {
+            Path.of(name);
+            return true;
+        } catch (InvalidPathException e) {
+            return false;
+        }
     }
 }

@@ -1,6 +1,5 @@
 package io.flinkmoe.model;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
@@ -77,13 +76,13 @@ public final class CheckpointConfig {
         return value(key).booleanValue();
     }
 
-    /** The value of a key, or the default if the key is not there. */
+    /** The value of a key, which is finite, or the default if the key is not there. */
     public double number(String key, double defaultValue) throws CheckpointException {
         if (!has(key)) {
             return defaultValue;
         }
-        if (!value(key).isNumber()) {
-            throw badConfig(key, "a number");
+        if (!value(key).isNumber() || !Double.isFinite(value(key).doubleValue())) {
+            throw badConfig(key, "a finite number");
         }
         return value(key).doubleValue();
     }
@@ -105,13 +104,15 @@ public final class CheckpointConfig {
         return integers;
     }
 
-    /** The value of a key, above 0, or the default if the key is not there. */
+    /** The value of a key, above 0 and finite, or the default if the key is not there. */
     public float positiveFloat(String key, float defaultValue) throws CheckpointException {
         JsonNode value = value(key);
         if (value.isMissingNode()) {
             return defaultValue;
         }
-        if (!value.isNumber() || !(value.floatValue() > 0)) {
+        if (!value.isNumber()
+                || !(value.floatValue() > 0)
+                || Float.isInfinite(value.floatValue())) {
             throw badConfig(key, "a number above 0");
         }
         return value.floatValue();
@@ -143,18 +144,6 @@ public final class CheckpointConfig {
             throw new CheckpointException(
                     file, "there is no such file; a checkpoint folder has one");
         }
-        try {
-            JsonNode json = new ObjectMapper().readTree(Files.readAllBytes(file));
-            if (json.isObject()) {
-                return json;
-            }
-            throw new CheckpointException(file, "it is not a JSON object");
-        } catch (JsonProcessingException e) {
-            throw new CheckpointException(
-                    file,
-                    "not valid JSON at line %d: %s"
-                            .formatted(e.getLocation().getLineNr(), e.getOriginalMessage()),
-                    e);
-        }
+        return JsonFile.readObject(new ObjectMapper(), file, CheckpointException::new);
     }
 }

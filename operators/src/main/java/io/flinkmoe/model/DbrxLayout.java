@@ -34,8 +34,10 @@ final class DbrxLayout implements CheckpointLayout {
         normOrder = normOrder();
         layers =
                 LayoutParts.layers(
+                        checkpoint,
                         "transformer.blocks.%d",
-                        checkpoint.config().positiveInt("n_layers"), layer -> true);
+                        checkpoint.config().positiveInt("n_layers"),
+                        layer -> true);
     }
 
     /**

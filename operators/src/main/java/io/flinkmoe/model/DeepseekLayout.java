@@ -34,7 +34,7 @@ final class DeepseekLayout implements CheckpointLayout {
         activation = LayoutParts.activation(checkpoint, "hidden_act", "silu");
         d = checkpoint.config().positiveInt("hidden_size");
         h = checkpoint.config().positiveInt("moe_intermediate_size");
-        sharedH = Math.multiplyExact(h, checkpoint.config().count("n_shared_experts", 0));
+        sharedH = sharedWidth(checkpoint.config());
         numExperts = checkpoint.config().positiveInt("n_routed_experts");
         topK = LayoutParts.topK(checkpoint, "num_experts_per_tok", "n_routed_experts");
         require("scoring_func", version == 3 ? "sigmoid" : "softmax");
@@ -42,6 +42,7 @@ final class DeepseekLayout implements CheckpointLayout {
         int frequency = LayoutParts.step(checkpoint, "moe_layer_freq");
         layers =
                 LayoutParts.layers(
+                        checkpoint,
                         "model.layers.%d",
                         checkpoint.config().positiveInt("num_hidden_layers"),
                         layer -> layer >= firstSparse && layer % frequency == 0);
@@ -57,6 +58,17 @@ final class DeepseekLayout implements CheckpointLayout {
 
     static DeepseekLayout v3(Checkpoint checkpoint) throws CheckpointException {
         return new DeepseekLayout(checkpoint, 3);
+    }
+
+    private int sharedWidth(CheckpointConfig config) throws CheckpointException {
+        long width = (long) h * config.count("n_shared_experts", 0);
+        if (width > Integer.MAX_VALUE) {
+            throw config.badConfig(
+                    "n_shared_experts",
+                    "at most %d times moe_intermediate_size, which is %d"
+                            .formatted(Integer.MAX_VALUE / h, h));
+        }
+        return (int) width;
     }
 
     private void require(String key, String only) throws CheckpointException {

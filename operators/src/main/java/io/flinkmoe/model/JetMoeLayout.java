@@ -40,8 +40,10 @@ final class JetMoeLayout implements CheckpointLayout {
         }
         layers =
                 LayoutParts.layers(
+                        checkpoint,
                         "model.layers.%d",
-                        checkpoint.config().positiveInt("num_hidden_layers"), layer -> true);
+                        checkpoint.config().positiveInt("num_hidden_layers"),
+                        layer -> true);
     }
 
     @Override

@@ -8,10 +8,21 @@ import java.util.stream.IntStream;
 /** What several layouts read alike. */
 final class LayoutParts {
 
+    private static final int MAX_LAYERS = 10_000;
+
     private LayoutParts() {}
 
-    /** The prefixes of the layers that are sparse, of {@code count}. */
-    static List<String> layers(String format, int count, IntPredicate isSparse) {
+    /** The prefixes of the layers that are sparse, of {@code count}, which is at most 10,000. */
+    static List<String> layers(
+            Checkpoint checkpoint, String format, int count, IntPredicate isSparse)
+            throws CheckpointException {
+        if (count > MAX_LAYERS) {
+            throw checkpoint
+                    .config()
+                    .badConfig(
+                            "it describes a model of %d layers; allowed: up to %d"
+                                    .formatted(count, MAX_LAYERS));
+        }
         return IntStream.range(0, count).filter(isSparse).mapToObj(format::formatted).toList();
     }
 

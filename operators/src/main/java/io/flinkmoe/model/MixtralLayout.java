@@ -23,8 +23,10 @@ final class MixtralLayout implements CheckpointLayout {
         topK = LayoutParts.topK(checkpoint, "num_experts_per_tok", "num_local_experts");
         layers =
                 LayoutParts.layers(
+                        checkpoint,
                         "model.layers.%d",
-                        checkpoint.config().positiveInt("num_hidden_layers"), layer -> true);
+                        checkpoint.config().positiveInt("num_hidden_layers"),
+                        layer -> true);
     }
 
     @Override

@@ -2,7 +2,6 @@ package io.flinkmoe.model;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
-import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
@@ -60,7 +59,7 @@ final class ModelJson {
     }
 
     static BundleSpec read(Path file) throws IOException {
-        JsonNode json = parse(file);
+        JsonNode json = JsonFile.readObject(MAPPER, file, BundleException::new);
         try {
             return MAPPER.treeToValue(json, BundleSpec.class);
         } catch (UnrecognizedPropertyException e) {
@@ -81,22 +80,6 @@ final class ModelJson {
                     e);
         } catch (JsonMappingException e) {
             throw new BundleException(file, where(e) + ": " + e.getOriginalMessage(), e);
-        }
-    }
-
-    private static JsonNode parse(Path file) throws IOException {
-        try {
-            JsonNode json = MAPPER.readTree(Files.readAllBytes(file));
-            if (json.isObject()) {
-                return json;
-            }
-            throw new BundleException(file, "it is not a JSON object");
-        } catch (JsonProcessingException e) {
-            throw new BundleException(
-                    file,
-                    "not valid JSON at line %d: %s"
-                            .formatted(e.getLocation().getLineNr(), e.getOriginalMessage()),
-                    e);
         }
     }
 

@@ -46,6 +46,7 @@ final class NllbLayout implements CheckpointLayout {
     private List<String> sparse(String side) throws CheckpointException {
         int step = checkpoint.config().count(side + "_sparse_step", 4);
         return LayoutParts.layers(
+                checkpoint,
                 (checkpoint.containsPrefix("model.") ? "model." : "") + side + ".layers.%d",
                 checkpoint.config().positiveInt(side + "_layers"),
                 layer -> step > 0 && (layer + 1) % step == 0);

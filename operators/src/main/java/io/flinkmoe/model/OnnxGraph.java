@@ -1,7 +1,12 @@
 package io.flinkmoe.model;
 
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -19,9 +24,14 @@ public final class OnnxGraph {
     static final int INT64 = 7;
     private static final int FLOAT_ATTRIBUTE = 1;
     private static final int INT_ATTRIBUTE = 2;
+    private static final int STRING_ATTRIBUTE = 3;
     private static final int INTS_ATTRIBUTE = 7;
 
+    /** The operators that are ONNX Runtime's own, not ONNX's. */
+    private static final String MICROSOFT = "com.microsoft";
+
     private final ProtoWriter graph = new ProtoWriter();
+    private boolean needsMicrosoft;
 
     public OnnxGraph(String name) {
         graph.string(2, name);
@@ -87,26 +97,60 @@ public final class OnnxGraph {
     /**
      * Adds a node with one output.
      *
-     * @param attributes each an Integer, a Float or an int[]
+     * @param attributes each an Integer, a Float, a String or an int[]
      */
     public OnnxGraph node(
             String op, String output, List<String> inputs, Map<String, ?> attributes) {
+        return node("", op, output, inputs, attributes);
+    }
+
+    /** Adds a node of an operator that only ONNX Runtime has, with one output. */
+    public OnnxGraph microsoftNode(
+            String op, String output, List<String> inputs, Map<String, ?> attributes) {
+        needsMicrosoft = true;
+        return node(MICROSOFT, op, output, inputs, attributes);
+    }
+
+    private OnnxGraph node(
+            String domain,
+            String op,
+            String output,
+            List<String> inputs,
+            Map<String, ?> attributes) {
         ProtoWriter node = new ProtoWriter();
         inputs.forEach(input -> node.string(1, input));
         node.string(2, output).string(3, output).string(4, op);
         attributes.forEach((name, value) -> node.message(5, attribute(name, value)));
+        if (!domain.isEmpty()) {
+            node.string(7, domain);
+        }
         graph.message(1, node);
         return this;
     }
 
     /** The bytes of the model. */
     public byte[] toBytes() {
-        return new ProtoWriter()
-                .varint(1, IR_VERSION)
-                .string(2, "flink-moe")
-                .message(7, graph)
-                .message(8, new ProtoWriter().string(1, "").varint(2, OPSET))
-                .toBytes();
+        return model().toBytes();
+    }
+
+    /** Writes the model to a file, without a copy of it in memory. */
+    public void writeTo(Path file) throws IOException {
+        try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(file))) {
+            model().writeTo(out);
+        }
+    }
+
+    private ProtoWriter model() {
+        ProtoWriter model =
+                new ProtoWriter()
+                        .varint(1, IR_VERSION)
+                        .string(2, "flink-moe")
+                        .message(7, graph)
+                        .message(8, new ProtoWriter().string(1, "").varint(2, OPSET));
+        if (needsMicrosoft) {
+            model.message(8, new ProtoWriter().string(1, MICROSOFT).varint(2, 1));
+        }
+        return model;
     }
 
     /** Adds a constant tensor, whose content the caller writes to the buffer. */
@@ -144,6 +188,8 @@ public final class OnnxGraph {
             return attribute.varint(3, i).varint(20, INT_ATTRIBUTE);
         } else if (value instanceof Float f) {
             return attribute.float32(2, f).varint(20, FLOAT_ATTRIBUTE);
+        } else if (value instanceof String s) {
+            return attribute.string(4, s).varint(20, STRING_ATTRIBUTE);
         } else if (value instanceof int[] ints) {
             for (int i : ints) {
                 attribute.varint(8, i);
@@ -151,7 +197,7 @@ public final class OnnxGraph {
             return attribute.varint(20, INTS_ATTRIBUTE);
         }
         throw new IllegalArgumentException(
-                "attribute %s is a %s; allowed: Integer, Float, int[]"
+                "attribute %s is a %s; allowed: Integer, Float, String, int[]"
                         .formatted(name, value.getClass().getSimpleName()));
     }
 }

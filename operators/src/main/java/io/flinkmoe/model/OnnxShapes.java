@@ -27,8 +27,8 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
     /**
      * Reads a file's graph, not its weights.
      *
-     * @throws BundleException if the file is no ONNX model, keeps weights in a further file, or has
-     *     other inputs or outputs than a bundle's models may have
+     * @throws BundleException if the file is no ONNX model, keeps weights or other tensors in a
+     *     further file, or has other inputs or outputs than a bundle's models may have
      */
     public static OnnxShapes read(Path file) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
@@ -39,6 +39,10 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
                                 .formatted(channel.size()));
             }
             ByteBuffer bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
+            if (ExternalData.isIn(new ProtoReader(bytes))) {
+                throw new BundleException(
+                        file, "its weights are in a further file; save the model as one file");
+            }
             return readModel(file, new ProtoReader(bytes));
         } catch (ProtoReader.MalformedException e) {
             throw new BundleException(
@@ -50,8 +54,10 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
             throws BundleException, ProtoReader.MalformedException {
         ProtoReader graph = null;
         for (int field; (field = model.nextField()) != 0; ) {
-            if (field == 7) {
+            if (field == 7 && graph == null) {
                 graph = model.message();
+            } else if (field == 7) { // Protobuf would merge them.
+                throw new ProtoReader.MalformedException("it has two graphs");
             } else {
                 model.skip();
             }
@@ -64,7 +70,7 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
         List<Value> outputs = new ArrayList<>();
         for (int field; (field = graph.nextField()) != 0; ) {
             switch (field) {
-                case 5 -> weights.add(weightsName(file, graph.message()));
+                case 5 -> weights.add(weightsName(graph.message()));
                 case 11 -> inputs.add(value(graph.message()));
                 case 12 -> outputs.add(value(graph.message()));
                 default -> graph.skip();
@@ -81,16 +87,12 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
                 width(file, "output", output));
     }
 
-    private static String weightsName(Path file, ProtoReader tensor)
-            throws BundleException, ProtoReader.MalformedException {
+    private static String weightsName(ProtoReader tensor) throws ProtoReader.MalformedException {
         String name = "";
         for (int field; (field = tensor.nextField()) != 0; ) {
             if (field == 8) {
                 name = tensor.string();
-            } else if (field == 14 && tensor.varint() == 1) {
-                throw new BundleException(
-                        file, "its weights are in a further file; save the model as one file");
-            } else if (field != 14) {
+            } else {
                 tensor.skip();
             }
         }

@@ -1,5 +1,7 @@
 package io.flinkmoe.model;
 
+import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -55,6 +57,13 @@ final class ProtoWriter {
             at += chunk.length;
         }
         return all;
+    }
+
+    /** Writes the message without gathering it in memory. */
+    void writeTo(OutputStream out) throws IOException {
+        for (byte[] chunk : chunks) {
+            out.write(chunk);
+        }
     }
 
     private void tag(int field, int wireType) {

@@ -3,6 +3,7 @@ package io.flinkmoe.model;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Qwen2-MoE, Qwen3-MoE and OLMoE (transformers' {@code models/qwen2_moe}, {@code qwen3_moe}, {@code
@@ -42,9 +43,10 @@ final class QwenMoeLayout implements CheckpointLayout {
         normTopKProb = checkpoint.config().flag("norm_topk_prob", false);
         eps = checkpoint.config().positiveFloat("rms_norm_eps", defaultEps);
         int step = LayoutParts.step(checkpoint, "decoder_sparse_step");
-        List<Integer> dense = checkpoint.config().integers("mlp_only_layers");
+        Set<Integer> dense = Set.copyOf(checkpoint.config().integers("mlp_only_layers"));
         layers =
                 LayoutParts.layers(
+                        checkpoint,
                         "model.layers.%d",
                         checkpoint.config().positiveInt("num_hidden_layers"),
                         layer -> (layer + 1) % step == 0 && !dense.contains(layer));

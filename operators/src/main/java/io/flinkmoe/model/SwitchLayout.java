@@ -42,6 +42,7 @@ final class SwitchLayout implements CheckpointLayout {
                         .config()
                         .count(side + "_sparse_step", sparseLayers == 0 ? 0 : count / sparseLayers);
         return LayoutParts.layers(
+                checkpoint,
                 side + ".block.%d.layer." + sublayer,
                 count,
                 block -> step == 1 || step > 0 && block % step == 1);

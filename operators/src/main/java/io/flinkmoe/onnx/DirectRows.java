@@ -43,7 +43,12 @@ public final class DirectRows {
 
     /** Copies {@code count} rows in from floats, from the buffer's first row on. */
     public void put(float[] rows, int fromRow, int count) {
-        floats.put(0, rows, fromRow * width, count * width);
+        put(rows, fromRow, 0, count);
+    }
+
+    /** Copies rows in from floats; {@code row} is the first row written. */
+    public void put(float[] rows, int fromRow, int row, int count) {
+        floats.put(row * width, rows, fromRow * width, count * width);
     }
 
     /** Copies {@code count} rows out as little-endian bytes; {@code row} is the first row read. */
@@ -54,7 +59,12 @@ public final class DirectRows {
 
     /** Copies {@code count} rows out as floats, from the buffer's first row on. */
     public void get(float[] into, int intoRow, int count) {
-        floats.get(0, into, intoRow * width, count * width);
+        get(0, into, intoRow, count);
+    }
+
+    /** Copies {@code count} rows out as floats; {@code row} is the first row read. */
+    public void get(int row, float[] into, int intoRow, int count) {
+        floats.get(row * width, into, intoRow * width, count * width);
     }
 
     /** The first {@code rows} rows as a tensor over this memory; the caller closes it. */

@@ -73,7 +73,17 @@ public final class OnnxModel implements AutoCloseable {
      */
     public static OnnxModel open(Path file, int inputWidth, int outputWidth)
             throws BundleException {
-        OnnxModel model = open(file);
+        return open(file, inputWidth, outputWidth, 1);
+    }
+
+    /**
+     * Opens a file for a caller that has cores to itself.
+     *
+     * @param threads that share the work of a run
+     */
+    public static OnnxModel open(Path file, int inputWidth, int outputWidth, int threads)
+            throws BundleException {
+        OnnxModel model = open(file, threads);
         try {
             model.checkWidth("input", model.inputName, inputWidth, model.inputWidth);
             model.checkWidth("output", model.outputName, outputWidth, model.outputWidth);
@@ -84,13 +94,15 @@ public final class OnnxModel implements AutoCloseable {
         }
     }
 
-    private static OnnxModel open(Path file) throws BundleException {
+    private static OnnxModel open(Path file, int threads) throws BundleException {
         requireTelemetryToBeSettled();
         OrtSession session = null;
         try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
-            options.setIntraOpNumThreads(1);
+            options.setIntraOpNumThreads(threads);
             options.setInterOpNumThreads(1);
             options.addConfigEntry("session.intra_op.allow_spinning", "0");
+            // Whatever the file's name: a name in .ort would be read as another format.
+            options.addConfigEntry("session.load_model_format", "ONNX");
             session = environment().createSession(file.toString(), options);
             return new OnnxModel(file, session);
         } catch (OrtException | BundleException e) {

@@ -1,6 +1,8 @@
 package io.flinkmoe.onnx;
 
 import io.flinkmoe.model.BundleException;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
@@ -39,7 +41,7 @@ public final class SessionCache {
         Key key = new Key(file.toAbsolutePath().normalize(), checksum, inputWidth, outputWidth);
         Entry entry = entries.get(key);
         if (entry == null) {
-            entry = new Entry(OnnxModel.open(key.file, inputWidth, outputWidth));
+            entry = new Entry(OnnxModel.open(key.file, inputWidth, outputWidth), size(key.file));
             entries.put(key, entry);
             BatchProbe.warnIfBatchMatters(entry.model);
         }
@@ -51,6 +53,23 @@ public final class SessionCache {
     /** Open models, with and without leases. */
     public synchronized int size() {
         return entries.size();
+    }
+
+    /** The size of the files of the open models. */
+    public synchronized long bytes() {
+        long sum = 0;
+        for (Entry entry : entries.values()) {
+            sum += entry.bytes;
+        }
+        return sum;
+    }
+
+    private static long size(Path file) throws BundleException {
+        try {
+            return Files.size(file);
+        } catch (IOException e) {
+            throw new BundleException(file, "its size cannot be read: " + e.getMessage(), e);
+        }
     }
 
     private synchronized void release(Key key, Entry entry) {
@@ -71,11 +90,13 @@ public final class SessionCache {
 
     private static final class Entry {
         final OnnxModel model;
+        final long bytes;
         int leases;
         long lastUse;
 
-        Entry(OnnxModel model) {
+        Entry(OnnxModel model, long bytes) {
             this.model = model;
+            this.bytes = bytes;
         }
     }
 

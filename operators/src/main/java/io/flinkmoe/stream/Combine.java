@@ -51,6 +51,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private transient ValueState<Long> nextBatch;
     private transient GateWeightedSum sum;
     private transient WindowAccounts accounts;
+    private transient CombineMetrics metrics;
     private transient long inputWatermark;
     private transient long outputWatermark;
 
@@ -71,6 +72,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     public void open() throws Exception {
         super.open();
         sum = new GateWeightedSum(d, capacity == null ? Weighing.ROUTER : capacity.weighing());
+        metrics = new CombineMetrics(getMetricGroup());
         lanes = new HashMap<>();
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         inputWatermark = Long.MIN_VALUE;
@@ -94,6 +96,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         for (Tuple2<Integer, Long> entry : waiting(RESIDUALS.getName())) {
             setCurrentKey(entry.f0);
             ResidualBlock block = residuals(entry.f1).value();
+            metrics.waiting.inc(block.tokens().rows() - countTrue(departed(entry.f1).value()));
             progress(block.tokens().lane()).addResiduals(block, departed(entry.f1).value());
         }
         for (Tuple2<Integer, Long> entry : waiting(DEPARTED.getName())) {
@@ -108,6 +111,14 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
                 progress(block.lane()).addAnswers(block.batch(), block.choices());
             }
         }
+    }
+
+    private static int countTrue(boolean[] flags) {
+        int count = 0;
+        for (int i = 0; flags != null && i < flags.length; i++) {
+            count += flags[i] ? 1 : 0;
+        }
+        return count;
     }
 
     /** The keys and batches that have an entry in a state. */
@@ -125,6 +136,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     public void processElement1(StreamRecord<ResidualBlock> element) throws Exception {
         ResidualBlock block = element.getValue();
         residuals(block.batch()).update(block);
+        metrics.waiting.inc(block.tokens().rows());
         LaneProgress progress = progress(block.tokens().lane());
         progress.addResiduals(block, null);
         releaseFirst(progress);
@@ -201,6 +213,10 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
             if (accounts != null) {
                 count(tokens);
             }
+            metrics.left(
+                    tokens,
+                    tokens.layers()[layer].outcomes(),
+                    getProcessingTimeService().getCurrentProcessingTime());
             output.collect(new StreamRecord<>(tokens));
         }
     }

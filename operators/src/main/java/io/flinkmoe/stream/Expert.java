@@ -4,11 +4,13 @@ import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.Weighing;
+import io.flinkmoe.model.BundleException;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
 import java.time.Duration;
 import java.util.Arrays;
+import org.apache.flink.runtime.io.network.partition.consumer.IndexedInputGate;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
@@ -55,11 +57,11 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private final MoeOptions.OnError onError;
 
     private transient BundleSessions sessions;
-    private transient ExpertCalls[] calls;
-    private transient Linger linger;
+    private transient CallTurns calls;
     private transient RememberedWatermark watermark;
     private transient WindowAccounts accounts;
     private transient WindowQueue queue;
+    private transient ExpertMetrics[] metrics;
 
     /**
      * @param layer the MoE layer, counted from 0
@@ -98,7 +100,6 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     @Override
     public void open() throws Exception {
         super.open();
-        linger = new Linger(getProcessingTimeService(), lingerMillis, time -> runAll());
         watermark = new RememberedWatermark(this, expertKeys);
         if (capacity != null) {
             accounts =
@@ -117,23 +118,46 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             int k = sessions.spec().layers().get(layer).routing().numExpertsPerTok();
             queue = new WindowQueue(this, capacity, accounts, expertKeys.count(), k);
         }
+        calls =
+                new CallTurns(
+                        openExperts(), getProcessingTimeService(), lingerMillis, this::inputWaits);
+    }
+
+    /** The experts of the key groups here; null for others. */
+    private ExpertCalls[] openExperts() throws BundleException {
         int d = sessions.spec().hiddenSize();
         DirectRows input = new DirectRows(batchSize, d);
         DirectRows results = new DirectRows(batchSize, d);
         float[] values = new float[batchSize * d];
-        calls = new ExpertCalls[expertKeys.count()];
-        for (int expert = 0; expert < calls.length; expert++) {
+        MoeMetrics.registerModel(getMetricGroup(), sessions.spec().version());
+        metrics = new ExpertMetrics[expertKeys.count()];
+        ExpertCalls[] experts = new ExpertCalls[expertKeys.count()];
+        for (int expert = 0; expert < experts.length; expert++) {
             if (watermark.isOwned(expert)) {
-                calls[expert] =
+                metrics[expert] = new ExpertMetrics(getMetricGroup(), expert, round);
+                experts[expert] =
                         new ExpertCalls(
                                 sessions.expert(layer, expert),
                                 input,
                                 results,
                                 values,
                                 this::answer,
-                                this::onFailure);
+                                this::onFailure,
+                                metrics[expert]);
+                metrics[expert].waiting(experts[expert]::waiting);
             }
         }
+        return experts;
+    }
+
+    /** Whether the network has brought more than has been processed. */
+    private boolean inputWaits() {
+        for (IndexedInputGate gate : getContainingTask().getEnvironment().getAllInputGates()) {
+            if (gate.isApproximatelyAvailable()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     @Override
@@ -149,15 +173,14 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     }
 
     private void process(DispatchBlock block) throws Exception {
+        ExpertMetrics ofExpert = metrics[block.expert()];
+        ofExpert.tokensIn.inc(block.rows());
         int[] admitted = admit(block);
         if (queue != null) {
             queue.hold(block, admitted);
-            return;
-        }
-        ExpertCalls expert = calls[block.expert()];
-        expert.add(block, admitted);
-        if (expert.waiting() > 0) {
-            linger.start();
+            ofExpert.held.inc(admitted.length);
+        } else {
+            calls.add(block, admitted);
         }
     }
 
@@ -193,6 +216,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             }
         }
         accounts.save();
+        metrics[block.expert()].late.inc(lateRows);
         settle(block, Arrays.copyOf(late, lateRows), Outcome.LATE);
         turnAway(block, Arrays.copyOf(refused, refusedRows));
         return Arrays.copyOf(admitted, admittedRows);
@@ -214,6 +238,8 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                 }
             }
             alike = Arrays.copyOf(alike, alikeCount);
+            ExpertMetrics ofExpert = metrics[block.expert()];
+            (next < 0 ? ofExpert.overflowed : ofExpert.passedOn).inc(alikeCount);
             if (next < 0) {
                 settle(block, alike, Outcome.OVERFLOWED);
             } else {
@@ -233,10 +259,11 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             for (WindowQueue.Decision decision : close.blocks()) {
                 accounts.count(windowStart, Outcome.OVERFLOWED, decision.refused().length);
                 accounts.count(windowStart, Outcome.EXECUTED, decision.admitted().length);
+                metrics[expert].released(decision.block().rows());
                 turnAway(decision.block(), decision.refused());
-                calls[expert].add(decision.block(), decision.admitted());
+                calls.add(decision.block(), decision.admitted());
             }
-            calls[expert].run();
+            calls.run(expert);
             roomLeft = close.roomLeft();
         }
         // What comes late opens an account once more, and its close says nothing of the room.
@@ -244,14 +271,6 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         if (round < capacity.overflowRounds() && !closedBefore) {
             output.collect(
                     RETRIES, new StreamRecord<>(new WindowRoom(expert, windowStart, roomLeft)));
-        }
-    }
-
-    private void runAll() throws Exception {
-        for (ExpertCalls expert : calls) {
-            if (expert != null) {
-                expert.run();
-            }
         }
     }
 
@@ -337,7 +356,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     public void processWatermark(Watermark mark) throws Exception {
         if (capacity != null
                 && capacity.windows().endsBetween(watermark.current(), mark.getTimestamp())) {
-            runAll();
+            calls.runAll();
         }
         watermark.advance(mark.getTimestamp());
         super.processWatermark(mark);
@@ -345,7 +364,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     @Override
     public void prepareSnapshotPreBarrier(long checkpointId) throws Exception {
-        runAll();
+        calls.runAll();
     }
 
     @Override
@@ -356,7 +375,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     @Override
     public void finish() throws Exception {
-        runAll();
+        calls.runAll();
         super.finish();
     }
 

@@ -31,7 +31,8 @@ final class ExpertCalls {
         void failed(OnnxModel model, int rows, OrtException cause) throws Exception;
     }
 
-    private record Part(DispatchBlock block, int[] rows) {}
+    /** Rows of a block, since {@code nanos} of {@link System#nanoTime()}. */
+    private record Part(DispatchBlock block, int[] rows, long nanos) {}
 
     private final OnnxModel model;
     private final DirectRows input;
@@ -41,6 +42,7 @@ final class ExpertCalls {
     private final int d;
     private final Answers answers;
     private final Failures failures;
+    private final ExpertMetrics metrics;
     private final List<Part> parts = new ArrayList<>();
     private int waiting;
 
@@ -55,7 +57,8 @@ final class ExpertCalls {
             DirectRows results,
             float[] values,
             Answers answers,
-            Failures failures) {
+            Failures failures,
+            ExpertMetrics metrics) {
         this.model = model;
         this.input = input;
         this.results = results;
@@ -64,6 +67,7 @@ final class ExpertCalls {
         this.d = input.width();
         this.answers = answers;
         this.failures = failures;
+        this.metrics = metrics;
     }
 
     /** Rows that wait for a call. */
@@ -77,9 +81,10 @@ final class ExpertCalls {
      * @param rows rows of the block, ascending
      */
     void add(DispatchBlock block, int[] rows) throws Exception {
+        long now = System.nanoTime();
         for (int from = 0; from < rows.length; ) {
             int to = Math.min(rows.length, from + batchSize - waiting);
-            parts.add(new Part(block, Arrays.copyOfRange(rows, from, to)));
+            parts.add(new Part(block, Arrays.copyOfRange(rows, from, to), now));
             waiting += to - from;
             from = to;
             if (waiting == batchSize) {
@@ -93,12 +98,16 @@ final class ExpertCalls {
         if (waiting == 0) {
             return;
         }
+        long start = System.nanoTime();
+        metrics.queueTime.update((start - parts.get(0).nanos) / 1000);
+        metrics.batchSize.update(waiting);
         int at = 0;
         for (Part part : parts) {
             copyIn(part, at);
             at += part.rows.length;
         }
         call();
+        metrics.inferenceTime.update((System.nanoTime() - start) / 1000);
         at = 0;
         for (Part part : parts) {
             answer(part, at);
@@ -162,6 +171,8 @@ final class ExpertCalls {
             outcomes[i] = (usable ? Outcome.EXECUTED : Outcome.FAILED).code();
             executed += usable ? 1 : 0;
         }
+        metrics.executed.inc(executed);
+        metrics.failed.inc(count - executed);
         byte[] vectors = new byte[executed * d * Float.BYTES];
         if (executed == count) {
             results.get(at, vectors, 0, count);

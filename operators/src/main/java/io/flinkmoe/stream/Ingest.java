@@ -37,6 +37,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     private transient Watermark waiting;
     private transient long lastWatermark;
     private transient Linger linger;
+    private transient IngestMetrics metrics;
 
     /**
      * @param width the width of a token's values
@@ -82,6 +83,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     public void open() throws Exception {
         super.open();
         linger = new Linger(getProcessingTimeService(), lingerMillis, time -> flush());
+        metrics = new IngestMetrics(getMetricGroup());
         pending = new TokenBlockBuilder[lanes];
         lastWatermark = Long.MIN_VALUE;
     }
@@ -90,6 +92,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     public void processElement(StreamRecord<Arrival> element) {
         Arrival arrival = element.getValue();
         if (arrival.token() == null) {
+            metrics.deadLetters.inc();
             output.collect(DeadLetter.OUTPUT, new StreamRecord<>(arrival.deadLetter()));
             return;
         }
@@ -153,6 +156,8 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     private void flush(int lane) {
         TokenBlock block = pending[lane].build();
         pendingTokens -= block.rows();
+        metrics.tokensIn.inc(block.rows());
+        metrics.batchSize.update(block.rows());
         output.collect(new StreamRecord<>(block));
     }
 

@@ -69,6 +69,8 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private transient RememberedWatermark watermark;
     private transient WindowAccounts accounts;
     private transient Judge judge;
+    private transient HealthWindows health;
+    private transient RouterMetrics metrics;
 
     /**
      * @param layer the MoE layer, counted from 0
@@ -120,13 +122,18 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                             this::tellTokens);
         }
         judge = new Judge(capacity, watermark, accounts, k);
+        int n = router.routing().numExperts();
+        health = new HealthWindows(capacity == null ? null : capacity.windows(), n, k);
+        metrics = new RouterMetrics(getMetricGroup(), health, n);
     }
 
     @Override
     public void processElement(StreamRecord<TokenBlock> element) throws Exception {
         // A block from a checkpoint can be larger than the batch size that is configured now.
         for (TokenBlock tokens : element.getValue().slices(maxRows, router.inputWidth())) {
+            metrics.tokensIn.inc(tokens.rows());
             TokenBlock judged = judge.flagLate(tokens);
+            metrics.tokensLate.inc(judged.numLate());
             if (settings.divertLate()) {
                 judged = divertLate(judged);
             }
@@ -157,6 +164,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
      */
     private void routeReadable(TokenBlock tokens) throws Exception {
         NoiseSource draws = draws(tokens);
+        long start = System.nanoTime();
         LayerRouter.Routed routed;
         try {
             routed = router.route(tokens.vectors(), tokens.rows(), draws);
@@ -172,6 +180,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             return;
         }
         hasRouted = true;
+        metrics.routingTime.update((System.nanoTime() - start) / 1000);
         route(tokens, routed, draws);
     }
 
@@ -191,6 +200,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         String reason =
                 "the model cannot read position %d of stream %s: %s"
                         .formatted(token.position(), token.stream(), cause.getMessage());
+        metrics.deadLetters.inc();
         output.collect(DeadLetter.OUTPUT, new StreamRecord<>(DeadLetter.of(token, reason)));
     }
 
@@ -215,6 +225,9 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                         new byte[rows * k],
                         new byte[rows * k]);
         judge.settle(tokens, routed, choices);
+        health.add(tokens, routed, choices);
+        metrics.tokensRouted.inc(rows);
+        metrics.batchSize.update(rows);
 
         Long batch = nextBatch.value();
         long number = batch == null ? 0 : batch;
@@ -287,6 +300,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     @Override
     public void processWatermark(Watermark mark) throws Exception {
         watermark.advance(mark.getTimestamp());
+        health.advance(mark.getTimestamp());
         super.processWatermark(mark);
     }
 

@@ -70,6 +70,15 @@ public record TokenBlock(
         return late.length > 0 && late[row];
     }
 
+    /** How many tokens are late. */
+    int numLate() {
+        int count = 0;
+        for (boolean flag : late) {
+            count += flag ? 1 : 0;
+        }
+        return count;
+    }
+
     /**
      * Some of the tokens.
      *

@@ -1,5 +1,7 @@
 package io.flinkmoe.stream;
 
+import io.flinkmoe.tensor.Floats;
+
 /** What a token must be to enter a model of a given input width. */
 public final class TokenCheck {
 
@@ -28,11 +30,13 @@ public final class TokenCheck {
         if (values.length != width) {
             return "values has %d entries; the model takes %d".formatted(values.length, width);
         }
-        for (int i = 0; i < width; i++) {
-            if (!Float.isFinite(values[i])) {
-                return "values[%d] is %s; only finite values are allowed".formatted(i, values[i]);
-            }
+        if (Floats.allFinite(values, 0, width)) {
+            return null;
         }
-        return null;
+        int bad = 0;
+        while (Float.isFinite(values[bad])) {
+            bad++;
+        }
+        return "values[%d] is %s; only finite values are allowed".formatted(bad, values[bad]);
     }
 }

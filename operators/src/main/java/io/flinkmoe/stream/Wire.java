@@ -2,11 +2,12 @@ package io.flinkmoe.stream;
 
 import io.flinkmoe.tensor.Floats;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 import org.apache.flink.types.StringValue;
 
-/** Arrays on the wire: a length, then the entries; -1 for null. Floats and bytes go in bulk. */
+/** Arrays on the wire: a length, then the entries; -1 for null. All go in bulk. */
 final class Wire {
 
     private Wire() {}
@@ -56,31 +57,31 @@ final class Wire {
 
     static void writeInts(int[] ints, DataOutputView out) throws IOException {
         out.writeInt(ints.length);
-        for (int value : ints) {
-            out.writeInt(value);
-        }
+        byte[] bytes = new byte[ints.length * Integer.BYTES];
+        ByteBuffer.wrap(bytes).asIntBuffer().put(ints);
+        out.write(bytes);
     }
 
     static int[] readInts(DataInputView in) throws IOException {
         int[] ints = new int[in.readInt()];
-        for (int i = 0; i < ints.length; i++) {
-            ints[i] = in.readInt();
-        }
+        byte[] bytes = new byte[ints.length * Integer.BYTES];
+        in.readFully(bytes);
+        ByteBuffer.wrap(bytes).asIntBuffer().get(ints);
         return ints;
     }
 
     static void writeLongs(long[] longs, DataOutputView out) throws IOException {
         out.writeInt(longs.length);
-        for (long value : longs) {
-            out.writeLong(value);
-        }
+        byte[] bytes = new byte[longs.length * Long.BYTES];
+        ByteBuffer.wrap(bytes).asLongBuffer().put(longs);
+        out.write(bytes);
     }
 
     static long[] readLongs(DataInputView in) throws IOException {
         long[] longs = new long[in.readInt()];
-        for (int i = 0; i < longs.length; i++) {
-            longs[i] = in.readLong();
-        }
+        byte[] bytes = new byte[longs.length * Long.BYTES];
+        in.readFully(bytes);
+        ByteBuffer.wrap(bytes).asLongBuffer().get(longs);
         return longs;
     }
 

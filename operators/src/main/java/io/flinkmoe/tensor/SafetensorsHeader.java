@@ -9,6 +9,7 @@ import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -75,6 +76,8 @@ final class SafetensorsHeader {
             String where = name == null ? "the header" : "the header at tensor " + name;
             throw new SafetensorsException(
                     file, where + " cannot be read: " + e.getOriginalMessage());
+        } catch (CharConversionException e) { // The first bytes look like those of UTF-32.
+            throw new SafetensorsException(file, "the header cannot be read: " + e.getMessage());
         }
         tensors.sort(
                 Comparator.comparingLong(TensorInfo::position)

@@ -10,6 +10,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -217,7 +218,20 @@ class BundleTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"../x.onnx", "/etc/passwd", "a/../../x", "./a", "a//b", "c:\\x", ""})
+    @ValueSource(
+            strings = {
+                "../x.onnx",
+                "..",
+                "/etc/passwd",
+                "a/../../x",
+                "./a",
+                "a//b",
+                "a/",
+                "c:\\x",
+                "a\0b",
+                "half a pair \ud800",
+                ""
+            })
     void refusesAPathThatLeavesTheBundle(String path) throws Exception {
         edit(json -> ((ArrayNode) json.at("/layers/0/experts")).set(1, TextNode.valueOf(path)));
         assertRefused("layers[0]: experts[1] is ");
@@ -230,6 +244,74 @@ class BundleTest {
         Files.createSymbolicLink(root.resolve("norm.onnx"), outside);
 
         assertRefused("norm.onnx: it links to ").contains("outside.onnx, outside the bundle");
+    }
+
+    @Test
+    void refusesALinkedDirectoryThatLeavesTheBundle() throws Exception {
+        Path outside = dir.resolve("outside");
+        Files.move(root.resolve("experts"), outside);
+        Files.createSymbolicLink(root.resolve("experts"), outside);
+
+        assertRefused("experts/0.onnx: it links to ").contains(", outside the bundle");
+    }
+
+    @Test
+    void refusesAModelJsonThatLeavesTheBundle() throws Exception {
+        Path outside = dir.resolve("outside.json");
+        Files.move(root.resolve("model.json"), outside);
+        Files.createSymbolicLink(root.resolve("model.json"), outside);
+
+        assertRefused("model.json: it links to ").contains("outside.json, outside the bundle");
+    }
+
+    @Test
+    void refusesAPathThatLeavesTheBundleAmongTheChecksumsToo() throws Exception {
+        edit(json -> json.withObject("/checksums").put("../x.onnx", "00"));
+        assertRefused("checksums is '../x.onnx'; allowed: a path below the bundle's directory");
+    }
+
+    @Test
+    void refusesAModelThatNamesAFurtherFile() throws Exception {
+        Files.writeString(root.resolve("weights.bin"), "12345678");
+        ProtoWriter tensor =
+                new ProtoWriter()
+                        .string(8, "weight")
+                        .message(
+                                13,
+                                new ProtoWriter().string(1, "location").string(2, "weights.bin"))
+                        .varint(14, 1);
+        replace(
+                "norm.onnx",
+                new ProtoWriter().message(7, new ProtoWriter().message(5, tensor)).toBytes());
+        assertRefused("norm.onnx: its weights are in a further file");
+    }
+
+    @Test
+    void refusesAModelJsonOfAnyOtherKindOfBytes() throws Exception {
+        Files.write(root.resolve("model.json"), new byte[] {0, 0, 0, '{', 0x7F, 0, 0, 1});
+        assertRefused("model.json: not valid JSON: Invalid UTF-32 character");
+
+        Files.writeString(root.resolve("model.json"), "[".repeat(100_000));
+        assertRefused("model.json: not valid JSON: Document nesting depth (1001)");
+
+        Files.writeString(root.resolve("model.json"), "{\"a\": " + "9".repeat(100_000) + "}");
+        assertRefused("model.json: not valid JSON: Number value length (100000)");
+    }
+
+    @Test
+    void refusesAModelJsonThatWouldFillTheMemory() throws Exception {
+        try (RandomAccessFile file =
+                new RandomAccessFile(root.resolve("model.json").toFile(), "rw")) {
+            file.setLength(1L << 40);
+        }
+        assertRefused("model.json: it has 1099511627776 bytes; allowed: up to 33554432");
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, -1, 1 << 20 | 1, Integer.MAX_VALUE})
+    void refusesWidthsThatNoModelHas(int width) throws Exception {
+        edit(json -> json.put("input_size", width));
+        assertRefused("model.json: input_size is %d; allowed: 1 to 1048576".formatted(width));
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.flinkmoe.tensor.SafetensorsException;
 import io.flinkmoe.tensor.SafetensorsWriter;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
@@ -100,6 +101,58 @@ class CheckpointTest {
             assertThatThrownBy(() -> checkpoint.config().text("n", ""))
                     .hasMessageEndingWith("n is 3; expected a text");
         }
+    }
+
+    @Test
+    void refusesNumbersThatAreNotFinite() throws Exception {
+        Files.writeString(dir.resolve("config.json"), "{\"eps\": 1e400, \"other\": -1e400}");
+        writeTensor("model.safetensors", "a.weight");
+
+        try (Checkpoint checkpoint = Checkpoint.open(dir)) {
+            assertThatThrownBy(() -> checkpoint.config().positiveFloat("eps", 1f))
+                    .isInstanceOf(CheckpointException.class)
+                    .hasMessageContaining("expected a number above 0");
+            assertThatThrownBy(() -> checkpoint.config().number("other", 1))
+                    .isInstanceOf(CheckpointException.class)
+                    .hasMessageContaining("expected a finite number");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"model_type\": \"mixtral\", \"hidden_size\": 4, \"intermediate_size\": 2,"
+                        + " \"num_local_experts\": 2, \"num_experts_per_tok\": 1,"
+                        + " \"num_hidden_layers\": 2147483647}",
+                "{\"model_type\": \"deepseek_v3\", \"hidden_size\": 4,"
+                        + " \"moe_intermediate_size\": 65536, \"n_shared_experts\": 65536,"
+                        + " \"n_routed_experts\": 2, \"num_experts_per_tok\": 1,"
+                        + " \"num_hidden_layers\": 1}"
+            })
+    void refusesSizesThatNoModelHas(String config) throws Exception {
+        Files.writeString(dir.resolve("config.json"), config);
+        writeTensor("model.safetensors", "a.weight");
+
+        assertThatThrownBy(
+                        () -> CheckpointImporter.importBundle(dir, null, null, dir.resolve("out")))
+                .isInstanceOf(CheckpointException.class)
+                .hasMessageStartingWith(dir.resolve("config.json").toString())
+                .hasMessageContaining(config.contains("mixtral") ? "10000" : "32767");
+    }
+
+    @Test
+    void refusesAConfigOfAnyOtherKindOfBytes() throws Exception {
+        Path config = dir.resolve("config.json");
+        Files.write(config, new byte[] {0, 0, 0, '{', 0x7F, 0, 0, 1});
+        assertRefused(dir, "config.json: not valid JSON: Invalid UTF-32 character");
+
+        Files.writeString(config, "{\"a\":".repeat(2000));
+        assertRefused(dir, "config.json: not valid JSON: Document nesting depth (1001)");
+
+        try (RandomAccessFile file = new RandomAccessFile(config.toFile(), "rw")) {
+            file.setLength(1L << 33);
+        }
+        assertRefused(dir, "config.json: it has 8589934592 bytes; allowed: up to 33554432");
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.flinkmoe.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowable;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,6 +11,8 @@ import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class OnnxShapesTest {
     private static final Path FLIGHTS = Path.of("..", "deploy", "demo", "flights");
@@ -74,6 +77,97 @@ class OnnxShapesTest {
         assertRefused(
                 wrap(graph().message(5, weights).toBytes()),
                 "its weights are in a further file; save the model as one file");
+    }
+
+    /** Where an ONNX file can keep a tensor besides its weights. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "weights",
+                "attribute",
+                "attribute's list",
+                "sparse weights",
+                "sparse attribute",
+                "subgraph",
+                "subgraph's subgraph",
+                "function",
+                "function's default",
+                "training"
+            })
+    void refusesTensorsInAFurtherFileWhereverTheyAre(String place) {
+        List<ProtoWriter> elsewhere =
+                List.of(
+                        new ProtoWriter().string(8, "w").varint(14, 1),
+                        new ProtoWriter().varint(14, 0).varint(14, 1L << 32 | 1),
+                        new ProtoWriter()
+                                .string(8, "w")
+                                .message(13, location("/etc/passwd"))
+                                .varint(14, 1),
+                        new ProtoWriter().message(13, location("../../weights.bin")),
+                        new ProtoWriter().message(13, location("*/_ORT_MEM_ADDR_/*")));
+        for (ProtoWriter tensor : elsewhere) {
+            assertRefused(
+                    modelWith(place, tensor),
+                    "its weights are in a further file; save the model as one file");
+        }
+        assertThat(catchThrowable(() -> read(modelWith(place, new ProtoWriter().varint(14, 0)))))
+                .as("a tensor whose data are in the file")
+                .isNull();
+    }
+
+    private static ProtoWriter location(String value) {
+        return new ProtoWriter().string(1, "location").string(2, value);
+    }
+
+    private static byte[] modelWith(String place, ProtoWriter tensor) {
+        ProtoWriter graph = graph(value("x", FLOAT, -1, 4)).message(12, value("y", FLOAT, -1, 4));
+        ProtoWriter sparse = new ProtoWriter().message(1, tensor);
+        ProtoWriter sub = new ProtoWriter().message(5, tensor);
+        ProtoWriter function = new ProtoWriter();
+        ProtoWriter training = new ProtoWriter();
+        switch (place) {
+            case "weights" -> graph.message(5, tensor);
+            case "attribute" -> graph.message(1, node(5, tensor));
+            case "attribute's list" -> graph.message(1, node(10, tensor));
+            case "sparse weights" -> graph.message(15, sparse);
+            case "sparse attribute" -> graph.message(1, node(22, sparse));
+            case "subgraph" -> graph.message(1, node(6, sub));
+            case "subgraph's subgraph" ->
+                    graph.message(1, node(11, new ProtoWriter().message(1, node(6, sub))));
+            case "function" -> function.message(7, node(5, tensor));
+            case "function's default" -> function.message(11, new ProtoWriter().message(5, tensor));
+            case "training" -> training.message(2, sub);
+            default -> throw new IllegalArgumentException(place);
+        }
+        return new ProtoWriter()
+                .message(7, graph)
+                .message(20, training)
+                .message(25, function)
+                .toBytes();
+    }
+
+    private static ProtoWriter node(int attributeField, ProtoWriter value) {
+        return new ProtoWriter().message(5, new ProtoWriter().message(attributeField, value));
+    }
+
+    @Test
+    void refusesTwoGraphsWhichOthersWouldMerge() {
+        ProtoWriter first = graph(value("x", FLOAT, -1, 4)).message(12, value("y", FLOAT, -1, 4));
+
+        assertRefused(
+                new ProtoWriter().message(7, first).message(7, first).toBytes(),
+                "it is not an ONNX model, or damaged: it has two graphs");
+    }
+
+    @Test
+    void refusesGraphsNestedWithoutEnd() {
+        ProtoWriter graph = new ProtoWriter();
+        for (int i = 0; i < 1000; i++) {
+            graph = new ProtoWriter().message(1, node(6, graph));
+        }
+        assertRefused(
+                wrap(graph.toBytes()),
+                "it is not an ONNX model, or damaged: nested more than 100 deep");
     }
 
     @Test

@@ -60,6 +60,16 @@ class OnnxModelTest {
                 .hasMessageContaining("ONNX Runtime cannot open it");
     }
 
+    /** ONNX Runtime goes by the name, unless it is told: its own format is not what is checked. */
+    @Test
+    void readsOnnxWhateverTheFileIsCalled() throws Exception {
+        Path file = directory.resolve("model.ort");
+        Files.write(file, RouterGraphs.linear(new float[3 * D], 3, D));
+        try (OnnxModel model = OnnxModel.open(file, D, 3)) {
+            assertThat(model.outputWidth()).isEqualTo(3);
+        }
+    }
+
     @Test
     void refusesTwoInputs() throws Exception {
         byte[] model =

@@ -73,7 +73,7 @@ class SerializersTest {
             new DispatchBlock(0, 0, 0, 0, new int[0], new long[0], Priorities.NONE, new byte[0]);
 
     /** A serializer and records that it must take. */
-    private record Case(TypeSerializer<?> serializer, List<?> records) {
+    record Case(TypeSerializer<?> serializer, List<?> records) {
         @Override
         public String toString() {
             return records.get(0).getClass().getSimpleName();
@@ -262,7 +262,7 @@ class SerializersTest {
     }
 
     /** Field by field; floats by their bits, so that NaN is NaN and -0 is not 0. */
-    private static void assertSame(Object found, Object expected) {
+    static void assertSame(Object found, Object expected) {
         assertThat(found)
                 .usingRecursiveComparison()
                 .withComparatorForType(Comparator.comparing(Float::floatToRawIntBits), Float.class)
@@ -289,7 +289,7 @@ class SerializersTest {
     }
 
     @SuppressWarnings("unchecked")
-    private static <T> byte[] bytes(TypeSerializer<T> serializer, Object record) throws Exception {
+    static <T> byte[] bytes(TypeSerializer<T> serializer, Object record) throws Exception {
         DataOutputSerializer out = new DataOutputSerializer(16);
         serializer.serialize((T) record, out);
         return out.getCopyOfBuffer();

@@ -55,6 +55,16 @@ class SafetensorsFileTest {
     }
 
     @Test
+    void refusesAHeaderThatLooksLikeUtf32() throws Exception {
+        byte[] json = {0, 0, 0, '{', 0x7F, 0, 0, 1};
+        Files.write(path, littleEndian(16).putLong(json.length).put(json).array());
+
+        assertThatThrownBy(() -> SafetensorsFile.open(path))
+                .isInstanceOf(SafetensorsException.class)
+                .hasMessageStartingWith(path + ": the header cannot be read: Invalid UTF-32");
+    }
+
+    @Test
     void readsHalfPrecisionExactly() throws Exception {
         int[] bits = {0x0000, 0x8000, 0x0001, 0x03ff, 0x0400, 0x3c00, 0xc000, 0x7bff, 0x7c00};
         ByteBuffer data = littleEndian(2 * bits.length);

@@ -1,11 +1,11 @@
 package io.flinkmoe.jobs.kafka;
 
+import io.flinkmoe.jobs.cluster.FreePorts;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -37,16 +37,19 @@ public final class KafkaBroker implements AutoCloseable {
     private static final Duration STOP_TIMEOUT = Duration.ofSeconds(10);
     private static final int LOG_LINES_IN_ERRORS = 30;
 
-    private final Process process;
+    private final Path dir;
     private final Path log;
+    private final int port;
     private final String bootstrapServers;
     private final Thread killer;
+    private volatile Process process;
 
-    private KafkaBroker(Process process, Path log, int port) {
-        this.process = process;
-        this.log = log;
+    private KafkaBroker(Path dir, int port) {
+        this.dir = dir;
+        this.port = port;
+        log = dir.resolve("broker.log");
         bootstrapServers = "127.0.0.1:" + port;
-        killer = new Thread(process::destroyForcibly, "kafka-broker-killer");
+        killer = new Thread(this::destroy, "kafka-broker-killer");
         Runtime.getRuntime().addShutdownHook(killer);
     }
 
@@ -58,36 +61,88 @@ public final class KafkaBroker implements AutoCloseable {
      * @throws IOException if it does not come up within 60 s, with the end of its log
      */
     public static KafkaBroker start(Path dir) throws IOException {
+        return start(dir, "", Map.of());
+    }
+
+    /**
+     * Starts a broker that has more listeners, or other settings.
+     *
+     * @param moreListeners listeners besides its own, each behind a comma, such as {@code
+     *     ,SECURE://127.0.0.1:9093}
+     * @param settings what goes to the end of server.properties
+     */
+    public static KafkaBroker start(Path dir, String moreListeners, Map<String, String> settings)
+            throws IOException {
         Files.createDirectories(dir);
-        int[] ports = freePorts(2);
-        Path config = dir.resolve("server.properties");
-        Files.writeString(config, serverProperties(dir.resolve("data"), ports[0], ports[1]));
-        Path logging = dir.resolve("log4j2.properties");
-        Files.writeString(logging, LOGGING);
-        Path log = dir.resolve("broker.log");
+        int[] ports = FreePorts.find(2);
+        Path config = configFile(dir);
+        StringBuilder properties =
+                new StringBuilder(
+                        serverProperties(dir.resolve("data"), ports[0], ports[1], moreListeners));
+        settings.forEach((key, value) -> properties.append("%s=%s%n".formatted(key, value)));
+        Files.writeString(config, properties);
+        Files.writeString(loggingFile(dir), LOGGING);
         format(config);
-        Process process =
-                new ProcessBuilder(
-                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                                "-Xmx384m",
-                                "-XX:+UseSerialGC",
-                                "-Djava.io.tmpdir=" + dir,
-                                "-Dlog4j2.configurationFile=" + logging.toUri(),
-                                "-cp",
-                                System.getProperty("java.class.path"),
-                                BrokerMain.class.getName(),
-                                config.toString())
-                        .redirectErrorStream(true)
-                        .redirectOutput(log.toFile())
-                        .start();
-        KafkaBroker broker = new KafkaBroker(process, log, ports[0]);
+        KafkaBroker broker = new KafkaBroker(dir, ports[0]);
         try {
-            broker.awaitStart(ports[0]);
+            broker.launch();
         } catch (IOException | RuntimeException e) {
             broker.close();
             throw e;
         }
         return broker;
+    }
+
+    private void launch() throws IOException {
+        process =
+                new ProcessBuilder(
+                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                                "-Xmx384m",
+                                "-XX:+UseSerialGC",
+                                "-Djava.io.tmpdir=" + dir,
+                                "-Dlog4j2.configurationFile=" + loggingFile(dir).toUri(),
+                                "-cp",
+                                System.getProperty("java.class.path"),
+                                BrokerMain.class.getName(),
+                                configFile(dir).toString())
+                        .redirectErrorStream(true)
+                        .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
+                        .start();
+        awaitStart();
+    }
+
+    private static Path configFile(Path dir) {
+        return dir.resolve("server.properties");
+    }
+
+    private static Path loggingFile(Path dir) {
+        return dir.resolve("log4j2.properties");
+    }
+
+    /** Ends the broker with SIGKILL, as a crash would: what it has in memory is lost. */
+    public void kill() throws IOException {
+        destroy();
+        try {
+            process.waitFor();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while the Kafka broker was ending", e);
+        }
+    }
+
+    /**
+     * Starts the broker again that was killed, on its data and its port.
+     *
+     * @throws IOException if it does not come up within 60 s, with the end of its log
+     */
+    public void restart() throws IOException {
+        launch();
+    }
+
+    private void destroy() {
+        if (process != null) {
+            process.destroyForcibly();
+        }
     }
 
     /** Where clients connect: host:port. */
@@ -121,8 +176,8 @@ public final class KafkaBroker implements AutoCloseable {
     /** Ends the broker; its data and its log stay in the directory. */
     @Override
     public void close() {
-        process.destroy();
         try {
+            process.destroy();
             if (!process.waitFor(STOP_TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
                 process.destroyForcibly();
             }
@@ -156,9 +211,9 @@ public final class KafkaBroker implements AutoCloseable {
     }
 
     /** First the port, so that no client complains of a broker that is not there yet. */
-    private void awaitStart(int port) throws IOException {
+    private void awaitStart() throws IOException {
         long deadline = System.nanoTime() + START_TIMEOUT.toNanos();
-        while (!accepts(port)) {
+        while (!accepts()) {
             if (!process.isAlive() || System.nanoTime() > deadline) {
                 throw startFailure(null);
             }
@@ -171,7 +226,7 @@ public final class KafkaBroker implements AutoCloseable {
         }
     }
 
-    private static boolean accepts(int port) {
+    private boolean accepts() {
         try (Socket socket = new Socket()) {
             socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 1000);
             return true;
@@ -250,26 +305,17 @@ public final class KafkaBroker implements AutoCloseable {
         }
     }
 
-    private static int[] freePorts(int count) throws IOException {
-        ServerSocket[] sockets = new ServerSocket[count];
-        int[] ports = new int[count];
-        for (int i = 0; i < count; i++) {
-            sockets[i] = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
-            ports[i] = sockets[i].getLocalPort();
-        }
-        for (ServerSocket socket : sockets) {
-            socket.close();
-        }
-        return ports;
-    }
-
-    /** One node; few partitions for the internal topics, so that it starts fast. */
-    private static String serverProperties(Path data, int port, int controllerPort) {
+    /**
+     * One node; few partitions for the internal topics, so that it starts fast, and a short
+     * session, which must have ended before a broker that was killed may come back.
+     */
+    private static String serverProperties(
+            Path data, int port, int controllerPort, String moreListeners) {
         return """
         process.roles=broker,controller
         node.id=1
         controller.quorum.voters=1@127.0.0.1:%2$d
-        listeners=PLAINTEXT://127.0.0.1:%1$d,CONTROLLER://127.0.0.1:%2$d
+        listeners=PLAINTEXT://127.0.0.1:%1$d,CONTROLLER://127.0.0.1:%2$d%4$s
         controller.listener.names=CONTROLLER
         log.dirs=%3$s
         auto.create.topics.enable=false
@@ -282,9 +328,11 @@ public final class KafkaBroker implements AutoCloseable {
         share.coordinator.state.topic.min.isr=1
         group.initial.rebalance.delay.ms=0
         broker.heartbeat.interval.ms=200
+        broker.session.timeout.ms=3000
         log.cleaner.dedupe.buffer.size=4194304
         """
-                .formatted(port, controllerPort, data.toString().replace("\\", "\\\\"));
+                .formatted(
+                        port, controllerPort, data.toString().replace("\\", "\\\\"), moreListeners);
     }
 
     private static final String LOGGING =

@@ -5,6 +5,7 @@ import io.flinkmoe.MoeResult;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Delivery;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Stop;
 import io.flinkmoe.stream.Arrival;
+import io.flinkmoe.stream.Footprint;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Properties;
@@ -65,6 +66,7 @@ public final class ScoringJob {
                                 options.get(KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS));
         TokenDeserializer deserializer = TokenDeserializer.of(options, layers.inputWidth());
         int partitions = KafkaPreflight.check(options);
+        logFootprint(layers.footprint());
 
         DataStream<Arrival> arrivals =
                 env.fromSource(
@@ -128,6 +130,16 @@ public final class ScoringJob {
                     options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT),
                     KafkaOptions.SINK_TRANSACTION_TIMEOUT.key());
         }
+    }
+
+    private static void logFootprint(Footprint footprint) {
+        LOG.info(
+                "Estimates: {} MB for {} models in each process, {} MB of direct buffers per slot,"
+                        + " {} bytes of state per token of an open window",
+                footprint.sessionBytes() / 1_000_000,
+                footprint.sessions(),
+                footprint.directBytes() / 1_000_000,
+                footprint.windowBytesPerToken());
     }
 
     private static KafkaSource<Arrival> source(

@@ -45,6 +45,22 @@ class KafkaBrokerIT {
     }
 
     @Test
+    void comesBackWithItsDataAfterAKill() throws Exception {
+        try (KafkaBroker broker = KafkaBroker.start(dir)) {
+            broker.createTopic("events", 3, Map.of());
+            produce(broker, "before", true);
+
+            broker.kill();
+            broker.restart();
+            produce(broker, "after", true);
+
+            assertThat(TestTopics.readCommitted(broker.bootstrapServers(), "events"))
+                    .extracting(record -> new String(record.value(), UTF_8))
+                    .containsExactlyInAnyOrder("before", "after");
+        }
+    }
+
+    @Test
     void saysWhyItCannotUseADirectory() throws IOException {
         Files.createFile(dir.resolve("data"));
 

@@ -8,12 +8,20 @@ import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.stream.Arrival;
 import io.flinkmoe.stream.DeadLetter;
 import io.flinkmoe.stream.StreamTypes;
+import java.io.ByteArrayOutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.apache.avro.Schema;
+import org.apache.avro.generic.GenericData;
+import org.apache.avro.generic.GenericDatumWriter;
+import org.apache.avro.generic.GenericRecord;
+import org.apache.avro.io.BinaryEncoder;
+import org.apache.avro.io.EncoderFactory;
+import org.apache.avro.message.BinaryMessageEncoder;
 import org.apache.flink.api.common.functions.util.ListCollector;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
@@ -23,6 +31,8 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class TokenDeserializerTest {
 
@@ -119,6 +129,50 @@ class TokenDeserializerTest {
         System.arraycopy(shipped, 0, raw, 1, shipped.length);
 
         assertThat(deserialize(raw, WRITTEN).token().values()).containsExactly(1f, 2f);
+    }
+
+    /** As moe.kafka.schemas has it: a later release's tokens, and in Avro's encoding ours too. */
+    @ParameterizedTest
+    @EnumSource
+    void readsTokensOfALaterSchema(Format format) throws Exception {
+        String later =
+                io.flinkmoe.schemas.Token.getClassSchema()
+                        .toString()
+                        .replace(
+                                "{\"name\":\"timestamp\"",
+                                "{\"name\":\"priority\",\"type\":[\"null\",\"int\"],\"default\":null},"
+                                        + "{\"name\":\"timestamp\"");
+        Schema schema = new Schema.Parser().parse(later);
+        options.set(KafkaOptions.FORMAT, format);
+        options.set(KafkaOptions.SCHEMAS, List.of(schemaFile(later)));
+        GenericRecord token = new GenericData.Record(schema);
+        token.put("stream", "s");
+        token.put("position", 7L);
+        token.put("timestamp", 5L);
+        token.put("priority", 3);
+        token.put("values", List.of(1f, 2f));
+
+        Arrival arrival = deserialize(encode(token, format), WRITTEN);
+
+        assertThat(reason(arrival)).isEmpty();
+        assertThat(arrival.token().timestamp()).isEqualTo(5);
+        assertThat(arrival.token().values()).containsExactly(1f, 2f);
+        if (format == Format.AVRO) {
+            assertThat(reason(deserialize(token(5, 1f, 2f), WRITTEN))).isEmpty();
+        }
+    }
+
+    private static byte[] encode(GenericRecord token, Format format) throws Exception {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        if (format == Format.AVRO) {
+            new BinaryMessageEncoder<GenericRecord>(GenericData.get(), token.getSchema())
+                    .encode(token, out);
+        } else {
+            BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(out, null);
+            new GenericDatumWriter<GenericRecord>(token.getSchema()).write(token, encoder);
+            encoder.flush();
+        }
+        return out.toByteArray();
     }
 
     @Test

@@ -1,0 +1,210 @@
+package io.flinkmoe.jobs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.flinkmoe.jobs.cluster.ApplicationCluster;
+import io.flinkmoe.jobs.cluster.FreePorts;
+import io.flinkmoe.jobs.deploy.Observability;
+import io.flinkmoe.jobs.deploy.Scrape;
+import io.flinkmoe.jobs.kafka.KafkaBroker;
+import io.flinkmoe.model.CheckpointImporter;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.net.ConnectException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.CoreOptions;
+import org.apache.flink.configuration.GlobalConfiguration;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The images, but for the container: their files, their configuration, their processes. */
+class ContainerIT {
+
+    private static final int FLIGHTS = 2_000;
+
+    @TempDir private static Path dir;
+
+    private static KafkaBroker broker;
+    private static DemoResults results;
+    private static Path home;
+    private static String metrics;
+    private static int exitValue;
+    private static String logs;
+
+    /** The job from its start until it has scored all flights. */
+    @BeforeAll
+    static void score() throws Exception {
+        broker = KafkaBroker.start(dir.resolve("kafka"));
+        CheckpointImporter.importBundle(
+                Home.FLIGHTS.resolve("checkpoint"),
+                Home.FLIGHTS.resolve("encoder.onnx"),
+                Home.FLIGHTS.resolve("head.onnx"),
+                dir.resolve("bundle"));
+        results = new DemoResults(FLIGHTS);
+        produce();
+        home = dir.resolve("home");
+        int[] ports = FreePorts.find(4);
+        try (ApplicationCluster cluster = new ApplicationCluster(home, overrides(ports))) {
+            Process jobManager = cluster.start(Moe.class, job());
+            metrics = awaitMetrics(jobManager, ports[2], ports[3]);
+            boolean ended = jobManager.waitFor(2, TimeUnit.MINUTES);
+            logs = tail(cluster.log("jobmanager")) + tail(cluster.log("taskmanager"));
+            assertThat(ended).as(logs).isTrue();
+            exitValue = jobManager.exitValue();
+        }
+        try (ResultReader reader =
+                new ResultReader(broker.bootstrapServers(), "scored", "rejected", results)) {
+            reader.drain();
+        }
+    }
+
+    @AfterAll
+    static void stop() {
+        if (broker != null) {
+            broker.close();
+        }
+    }
+
+    @Test
+    void theConfigurationOpensOfJavaWhatFlinkNeeds() {
+        String all =
+                GlobalConfiguration.loadConfiguration(
+                                Home.ROOT.resolve("deploy/container/conf").toString())
+                        .get(CoreOptions.FLINK_JVM_OPTIONS);
+
+        assertThat(all.split(" "))
+                .containsExactlyInAnyOrderElementsOf(
+                        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                                .filter(argument -> argument.matches("--add-(opens|exports).*"))
+                                .toList());
+    }
+
+    @Test
+    void scoresFlightsInApplicationMode() throws Exception {
+        assertThat(exitValue).as(logs).isZero();
+        assertThat(results.missing()).isZero();
+        assertThat(results.surplus()).isZero();
+        ExpectedFlights expected = ExpectedFlights.read(Home.FLIGHTS);
+        for (int i = 0; i < FLIGHTS; i++) {
+            assertThat(results.probability(i)).isCloseTo(expected.probability(i), within(1e-5f));
+        }
+    }
+
+    @Test
+    void theImageHasOneJobJar() throws Exception {
+        try (Stream<Path> jars = Files.list(home.resolve("usrlib"))) {
+            assertThat(jars).containsExactly(home.resolve("usrlib/flink-moe-job.jar"));
+        }
+    }
+
+    @Test
+    void theJobReportsWhatTheDashboardShows() throws Exception {
+        assertReported(Observability.dashboard(), 35);
+    }
+
+    @Test
+    void theJobReportsWhatTheAlertsWatch() throws Exception {
+        assertReported(Observability.alerts(), 9);
+    }
+
+    private static void assertReported(List<Observability.Query> queries, int least) {
+        Scrape scrape = new Scrape(metrics);
+        assertThat(queries).hasSizeGreaterThanOrEqualTo(least);
+        for (Observability.Query query : queries) {
+            assertThat(scrape.errors(query.expression(), query.shown()))
+                    .as(query.where())
+                    .isEmpty();
+        }
+    }
+
+    private static void produce() throws Exception {
+        for (String topic : List.of("flights", "scored", "rejected")) {
+            broker.createTopic(topic, 2, Map.of());
+        }
+        FlightProducer producer =
+                new FlightProducer(
+                        broker.bootstrapServers(),
+                        "flights",
+                        Flights.read(Home.FLIGHTS, FLIGHTS).tokens(),
+                        0,
+                        results);
+        producer.jobRuns();
+        producer.start();
+        producer.join();
+        assertThat(producer.failure()).isNull();
+    }
+
+    /** What differs from a cluster of containers: all is on one machine, and small. */
+    private static Configuration overrides(int[] ports) {
+        return Configuration.fromMap(
+                Map.of(
+                        "jobmanager.rpc.port", "" + ports[0],
+                        "rest.port", "" + ports[1],
+                        "jobmanager.bind-host", "127.0.0.1",
+                        "rest.bind-address", "127.0.0.1",
+                        "taskmanager.bind-host", "127.0.0.1",
+                        "taskmanager.numberOfTaskSlots", "2",
+                        "taskmanager.memory.process.size", "1200m",
+                        "taskmanager.memory.task.off-heap.size", "128m",
+                        "metrics.reporter.prometheus.port", ports[2] + "," + ports[3]));
+    }
+
+    private static List<String> job() {
+        return List.of(
+                "score",
+                "--bundle=" + dir.resolve("bundle"),
+                "--kafka.brokers=" + broker.bootstrapServers(),
+                "--source.topic=flights",
+                "--source.stop=latest",
+                "--sink.topic=scored",
+                "--dead-letter.topic=rejected",
+                "-Dparallelism.default=2");
+    }
+
+    /** What both processes report while the job runs, once all its operators do. */
+    private static String awaitMetrics(Process jobManager, int... ports) throws Exception {
+        HttpClient client = HttpClient.newHttpClient();
+        String all = "";
+        while (jobManager.isAlive()
+                && !(all.contains("moe_combine_numTokensOut")
+                        && all.contains("pendingRecords")
+                        && all.contains("flink_jobmanager_job_"))) {
+            StringBuilder text = new StringBuilder();
+            for (int port : ports) {
+                HttpRequest request =
+                        HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/metrics"))
+                                .build();
+                try {
+                    text.append(
+                            client.send(request, HttpResponse.BodyHandlers.ofString()).body());
+                } catch (ConnectException notYet) {
+                    Thread.sleep(50);
+                }
+            }
+            all = text.toString();
+        }
+        return all;
+    }
+
+    private static String tail(Path log) {
+        try {
+            List<String> lines = Files.readAllLines(log);
+            return String.join("\n", lines.subList(Math.max(0, lines.size() - 40), lines.size()));
+        } catch (IOException e) {
+            return e.toString();
+        }
+    }
+}
