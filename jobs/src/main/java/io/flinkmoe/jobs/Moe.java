@@ -1,5 +1,6 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.jobs.gpu.GpuCheckCommand;
 import java.io.PrintWriter;
 import java.util.Arrays;
 import java.util.List;
@@ -45,6 +46,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             InspectCommand.class,
             ForwardCommand.class,
             BenchCommand.class,
+            GpuCheckCommand.class,
             FuzzCommand.class,
             OptionsCommand.class
         },
@@ -105,6 +107,7 @@ public final class Moe implements Callable<Integer> {
 
     private static CommandLine commandLine(Moe moe) {
         CommandLine program = new CommandLine(moe);
+        program.setCaseInsensitiveEnumValuesAllowed(true);
         JobOptions.addTo(program.getSubcommands().get("score").getCommandSpec());
         program.setParameterExceptionHandler((exception, arguments) -> wrongUse(exception));
         program.setExecutionExceptionHandler(

@@ -188,8 +188,7 @@ class ContainerIT {
                         HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/metrics"))
                                 .build();
                 try {
-                    text.append(
-                            client.send(request, HttpResponse.BodyHandlers.ofString()).body());
+                    text.append(client.send(request, HttpResponse.BodyHandlers.ofString()).body());
                 } catch (ConnectException notYet) {
                     Thread.sleep(50);
                 }

@@ -44,7 +44,8 @@ public final class Floats {
 
     /** Whether {@code count} floats from {@code from} on are neither NaN nor infinite. */
     public static boolean allFinite(float[] values, int from, int count) {
-        // Only with an exponent of all ones does the addition reach the sign. Unlike a sum of floats,
+        // Only with an exponent of all ones does the addition reach the sign. Unlike a sum of
+        // floats,
         // an "or" need not wait for the one before.
         int bits = 0;
         for (int i = from; i < from + count; i++) {
@@ -62,6 +63,25 @@ public final class Floats {
         for (int i = 0; i < width; i++) {
             sum[sumFrom + i] += weight * values[valuesFrom + i];
         }
+    }
+
+    /** The nearest float16, ties to even; what is too large is infinite. */
+    public static short toHalf(float value) {
+        int bits = Float.floatToRawIntBits(value);
+        int sign = bits >>> 16 & 0x8000;
+        int magnitude = bits & 0x7fffffff;
+        if (magnitude > 0x7f800000) {
+            return (short) (sign | 0x7e00); // NaN
+        }
+        if (magnitude >= 0x477ff000) {
+            return (short) (sign | 0x7c00); // from 65520 on
+        }
+        if (magnitude < 0x38800000) {
+            // Below 2^-14 float16 counts in steps of 2^-24.
+            return (short) (sign | (int) Math.rint(Math.abs(value) * 0x1p24));
+        }
+        int rounded = magnitude + 0xfff + (magnitude >>> 13 & 1);
+        return (short) (sign | rounded - 0x38000000 >>> 13);
     }
 
     private static FloatBuffer view(byte[] bytes) {

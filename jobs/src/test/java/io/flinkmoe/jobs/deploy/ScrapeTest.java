@@ -32,6 +32,7 @@ class ScrapeTest {
                 .containsExactly("flink_b has no label expert");
         assertThat(scrape.errors("sum by (job) (flink_a)", List.of("expert")))
                 .containsExactly("not among the labels of the result: expert");
-        assertThat(scrape.errors("total(flink_a)", List.of())).containsExactly("no function: total");
+        assertThat(scrape.errors("total(flink_a)", List.of()))
+                .containsExactly("no function: total");
     }
 }
