@@ -128,7 +128,8 @@ final class Topology {
                         settings.expertBatchSize(),
                         settings.expertBatchLinger(),
                         settings.capacity(),
-                        settings.onError());
+                        settings.onError(),
+                        settings.placement().device());
         String firstRound = name + "-expert-" + layer;
         SingleOutputStreamOperator<ContributionBlock> operator =
                 spread(
@@ -139,6 +140,9 @@ final class Topology {
                                         round == 0 ? firstRound : firstRound + "-round-" + round,
                                         StreamTypes.CONTRIBUTION_BLOCK,
                                         expert));
+        if (settings.placement().slots() != null) {
+            operator.slotSharingGroup(settings.placement().slots());
+        }
         if (settings.capacity() != null && settings.capacity().overflowRounds() > 0) {
             // All rounds of an expert share its session, so they belong into one process.
             operator.getTransformation().setCoLocationGroupKey(firstRound);

@@ -171,6 +171,27 @@ class MoeLayersTest {
     }
 
     @Test
+    void givesOnlyTheExpertsASlotSharingGroup() throws Exception {
+        options.setString("moe.expert.slot-sharing-group", "experts");
+        options.setString("moe.expert.slot.cpu-cores", "2");
+        options.setString("moe.expert.slot.heap", "64 mb");
+        StreamExecutionEnvironment env = env(2);
+        MoeLayers.of(options).score(tokens(env)).scored().sinkTo(new DiscardingSink<>()).uid("out");
+        StreamGraph graph = env.getStreamGraph();
+        for (StreamNode node : graph.getStreamNodes()) {
+            boolean expert = node.getOperatorName().startsWith("moe-expert");
+            assertThat(node.getSlotSharingGroup())
+                    .as(node.getOperatorName())
+                    .isEqualTo(expert ? "experts" : "default");
+        }
+        assertThat(graph.getSlotSharingGroupResource("experts"))
+                .hasValueSatisfying(
+                        slot ->
+                                assertThat(slot.getCpuCores().getValue())
+                                        .isEqualByComparingTo("2"));
+    }
+
+    @Test
     void capsParallelismAtTheNumberOfLanesAndOfExperts() throws Exception {
         options.set(MoeOptions.LANES, 3);
         options.set(MoeOptions.EXPERT_PARALLELISM, 2);

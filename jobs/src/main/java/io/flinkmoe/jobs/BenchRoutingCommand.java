@@ -120,11 +120,7 @@ final class BenchRoutingCommand implements Callable<Integer> {
         TopK selection = new TopK(n, k, config.groupLimit());
         float[] scores = random(n);
         int[] indices = new int[TOKENS * k];
-        return () -> {
-            for (int token = 0; token < TOKENS; token++) {
-                selection.select(scores, token * n, indices, token * k);
-            }
-        };
+        return () -> selection.select(scores, 0, TOKENS, indices, 0);
     }
 
     private static Runnable routing(RoutingConfig config) {

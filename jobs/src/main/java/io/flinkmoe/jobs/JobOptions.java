@@ -2,6 +2,7 @@ package io.flinkmoe.jobs;
 
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.stream.MoeOptions;
+import io.flinkmoe.stream.PlacementOptions;
 import java.lang.reflect.Field;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
@@ -17,6 +18,7 @@ import java.util.stream.Stream;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.description.HtmlFormatter;
 import org.apache.flink.util.TimeUtils;
 import picocli.CommandLine.Model.ArgGroupSpec;
@@ -32,7 +34,10 @@ final class JobOptions {
 
     private static final String PREFIX = "moe.";
 
-    private static final List<JobOption> MODEL = declaredIn(MoeOptions.class);
+    private static final List<JobOption> MODEL =
+            Stream.of(MoeOptions.class, PlacementOptions.class)
+                    .flatMap(options -> declaredIn(options).stream())
+                    .toList();
     private static final List<JobOption> KAFKA = declaredIn(KafkaOptions.class);
 
     private JobOptions() {}
@@ -78,6 +83,8 @@ final class JobOptions {
                 return constants(" or ");
             } else if (type == Duration.class) {
                 return "a duration such as 500 ms, 5 s, 1 min or 2 h";
+            } else if (type == MemorySize.class) {
+                return "a size such as 512 mb or 4 gb";
             } else if (type == Boolean.class) {
                 return "true or false";
             } else if (Number.class.isAssignableFrom(type)) {
@@ -93,6 +100,8 @@ final class JobOptions {
                 return constants("|");
             } else if (type == Duration.class) {
                 return "DURATION";
+            } else if (type == MemorySize.class) {
+                return "SIZE";
             } else if (Number.class.isAssignableFrom(type)) {
                 return "N";
             }

@@ -1,5 +1,6 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.jobs.gpu.GpuCheckCommand;
 import java.io.PrintWriter;
 import java.util.Arrays;
 import java.util.List;
@@ -46,6 +47,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             ExplainCommand.class,
             ForwardCommand.class,
             BenchCommand.class,
+            GpuCheckCommand.class,
             FuzzCommand.class,
             OptionsCommand.class
         },
@@ -106,6 +108,7 @@ public final class Moe implements Callable<Integer> {
 
     private static CommandLine commandLine(Moe moe) {
         CommandLine program = new CommandLine(moe);
+        program.setCaseInsensitiveEnumValuesAllowed(true);
         JobOptions.addTo(program.getSubcommands().get("score").getCommandSpec());
         program.setParameterExceptionHandler((exception, arguments) -> wrongUse(exception));
         program.setExecutionExceptionHandler(

@@ -1,5 +1,6 @@
 package io.flinkmoe.model;
 
+import io.flinkmoe.tensor.Floats;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -22,6 +23,7 @@ public final class OnnxGraph {
     // The types of tensors and, where named so, of attributes.
     static final int FLOAT = 1;
     static final int INT64 = 7;
+    private static final int FLOAT16 = 10;
     private static final int FLOAT_ATTRIBUTE = 1;
     private static final int INT_ATTRIBUTE = 2;
     private static final int STRING_ATTRIBUTE = 3;
@@ -58,6 +60,25 @@ public final class OnnxGraph {
         ByteBuffer raw = constant(name, FLOAT, Float.BYTES, data.length, shape);
         raw.asFloatBuffer().put(data);
         return this;
+    }
+
+    /** Adds constant weights that are kept as float16, row-major. */
+    public OnnxGraph halfWeights(String name, float[] data, int... shape) {
+        ByteBuffer raw = constant(name, FLOAT16, Short.BYTES, data.length, shape);
+        for (float value : data) {
+            raw.putShort(Floats.toHalf(value));
+        }
+        return this;
+    }
+
+    /** Adds a conversion to float16, where nodes and their weights are float16 too. */
+    public OnnxGraph toHalf(String output, String input) {
+        return node("Cast", output, List.of(input), Map.of("to", FLOAT16));
+    }
+
+    /** Adds a conversion back to float32. */
+    public OnnxGraph toFloat(String output, String input) {
+        return node("Cast", output, List.of(input), Map.of("to", FLOAT));
     }
 
     /**

@@ -15,10 +15,20 @@ public final class BundleSessions implements AutoCloseable {
 
     private final Bundle bundle;
     private final BundleSpec spec;
+    private final Device expertDevice;
     private final List<SessionCache.Lease> leases = new ArrayList<>();
 
+    /** All on the CPU. */
     public BundleSessions(Bundle bundle) {
+        this(bundle, Device.CPU);
+    }
+
+    /**
+     * @param expertDevice what the experts run on; all else runs on the CPU
+     */
+    public BundleSessions(Bundle bundle, Device expertDevice) {
         this.bundle = bundle;
+        this.expertDevice = expertDevice;
         this.spec = bundle.spec();
     }
 
@@ -64,7 +74,8 @@ public final class BundleSessions implements AutoCloseable {
 
     /** One expert of a layer, [batch, d] → [batch, d]. */
     public OnnxModel expert(int layer, int expert) throws BundleException {
-        return hidden(spec.layers().get(layer).experts().get(expert));
+        String file = spec.layers().get(layer).experts().get(expert);
+        return lease(file, spec.hiddenSize(), spec.hiddenSize(), expertDevice);
     }
 
     /** The shared experts of a layer, each [batch, d] → [batch, d]. */
@@ -87,13 +98,19 @@ public final class BundleSessions implements AutoCloseable {
     }
 
     private OnnxModel lease(String file, int inputWidth, int outputWidth) throws BundleException {
+        return lease(file, inputWidth, outputWidth, Device.CPU);
+    }
+
+    private OnnxModel lease(String file, int inputWidth, int outputWidth, Device device)
+            throws BundleException {
         SessionCache.Lease lease =
                 SessionCache.shared()
                         .acquire(
                                 bundle.file(file),
                                 spec.checksums().get(file),
                                 inputWidth,
-                                outputWidth);
+                                outputWidth,
+                                device);
         leases.add(lease);
         return lease.model();
     }

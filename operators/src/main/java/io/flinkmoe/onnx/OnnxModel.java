@@ -73,17 +73,19 @@ public final class OnnxModel implements AutoCloseable {
      */
     public static OnnxModel open(Path file, int inputWidth, int outputWidth)
             throws BundleException {
-        return open(file, inputWidth, outputWidth, 1);
+        return open(file, inputWidth, outputWidth, 1, Device.CPU);
     }
 
     /**
-     * Opens a file for a caller that has cores to itself.
+     * Opens a file for a device, or for a caller that has cores to itself.
      *
-     * @param threads that share the work of a run
+     * @param threads that share the work of a run on the CPU
+     * @param device what the model runs on; rows come from this process's memory and return there
      */
-    public static OnnxModel open(Path file, int inputWidth, int outputWidth, int threads)
+    public static OnnxModel open(
+            Path file, int inputWidth, int outputWidth, int threads, Device device)
             throws BundleException {
-        OnnxModel model = open(file, threads);
+        OnnxModel model = open(file, threads, device);
         try {
             model.checkWidth("input", model.inputName, inputWidth, model.inputWidth);
             model.checkWidth("output", model.outputName, outputWidth, model.outputWidth);
@@ -94,7 +96,7 @@ public final class OnnxModel implements AutoCloseable {
         }
     }
 
-    private static OnnxModel open(Path file, int threads) throws BundleException {
+    private static OnnxModel open(Path file, int threads, Device device) throws BundleException {
         requireTelemetryToBeSettled();
         OrtSession session = null;
         try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
@@ -103,6 +105,7 @@ public final class OnnxModel implements AutoCloseable {
             options.addConfigEntry("session.intra_op.allow_spinning", "0");
             // Whatever the file's name: a name in .ort would be read as another format.
             options.addConfigEntry("session.load_model_format", "ONNX");
+            device.addTo(options, file);
             session = environment().createSession(file.toString(), options);
             return new OnnxModel(file, session);
         } catch (OrtException | BundleException e) {

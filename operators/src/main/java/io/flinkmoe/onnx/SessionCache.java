@@ -36,12 +36,28 @@ public final class SessionCache {
      *
      * @param checksum of the file's content: a file that was replaced is another model
      */
-    public synchronized Lease acquire(Path file, String checksum, int inputWidth, int outputWidth)
+    public Lease acquire(Path file, String checksum, int inputWidth, int outputWidth)
             throws BundleException {
-        Key key = new Key(file.toAbsolutePath().normalize(), checksum, inputWidth, outputWidth);
+        return acquire(file, checksum, inputWidth, outputWidth, Device.CPU);
+    }
+
+    /** Leases the model of a file on a device: on another device it is another model. */
+    public synchronized Lease acquire(
+            Path file, String checksum, int inputWidth, int outputWidth, Device device)
+            throws BundleException {
+        Key key =
+                new Key(
+                        file.toAbsolutePath().normalize(),
+                        checksum,
+                        inputWidth,
+                        outputWidth,
+                        device);
         Entry entry = entries.get(key);
         if (entry == null) {
-            entry = new Entry(OnnxModel.open(key.file, inputWidth, outputWidth), size(key.file));
+            entry =
+                    new Entry(
+                            OnnxModel.open(key.file, inputWidth, outputWidth, 1, device),
+                            size(key.file));
             entries.put(key, entry);
             BatchProbe.warnIfBatchMatters(entry.model);
         }
@@ -86,7 +102,8 @@ public final class SessionCache {
         }
     }
 
-    private record Key(Path file, String checksum, int inputWidth, int outputWidth) {}
+    private record Key(
+            Path file, String checksum, int inputWidth, int outputWidth, Device device) {}
 
     private static final class Entry {
         final OnnxModel model;

@@ -103,7 +103,7 @@ public final class ExpertLoad {
         int[] best = new int[k];
         double[] load = new double[numExperts];
         for (int token = 0; token < noisy.tokens(); token++) {
-            topK.select(noisyLogits, token * numExperts, best, 0);
+            topK.select(noisyLogits, token * numExperts, 1, best, 0);
             double threshold = noisy.at(token, best[k - 1]);
             for (int expert = 0; expert < numExperts; expert++) {
                 double above = clean.at(token, expert) - threshold;

@@ -72,9 +72,9 @@ public final class Sinkhorn {
         float[] plan = plan(routerLogits, numExperts);
         ScoringFunc function = k == 1 ? ScoringFunc.SIGMOID : ScoringFunc.SOFTMAX;
         float[] scores = Scores.of(function, routerLogits, numExperts);
-        TopK topK = new TopK(numExperts, k, null);
-        for (int token = 0; token < plan.length / numExperts; token++) {
-            topK.select(plan, token * numExperts, topKIndices, token * k);
+        int tokens = plan.length / numExperts;
+        new TopK(numExperts, k, null).select(plan, 0, tokens, topKIndices, 0);
+        for (int token = 0; token < tokens; token++) {
             for (int i = token * k; i < (token + 1) * k; i++) {
                 topKWeights[i] = scores[token * numExperts + topKIndices[i]];
             }

@@ -56,7 +56,7 @@ public final class TopKRouter {
                 bias[expert] = config.scoreCorrectionBias().get(expert);
             }
         }
-        this.selectionScores = new float[numExperts];
+        this.selectionScores = new float[TopK.BLOCK * numExperts];
         this.chosen = new double[ranks];
     }
 
@@ -88,27 +88,34 @@ public final class TopKRouter {
                 noise != null
                         && config.noise() != null
                         && config.noise().kind() == RouterNoise.Kind.GUMBEL_SECOND;
+        if (selectsByScore) {
+            selectByScore(routerLogits, tokens, topKIndices);
+        } else {
+            selection.select(routerLogits, 0, tokens, topKIndices, 0);
+        }
         for (int token = 0; token < tokens; token++) {
-            int from = token * numExperts;
-            int at = token * ranks;
-            if (selectsByScore) {
-                selectByScore(routerLogits, from, topKIndices, at);
-            } else {
-                selection.select(routerLogits, from, topKIndices, at);
-            }
             if (gumbel) {
                 chooseSecondByGumbel(routerLogits, token, topKIndices, noise);
             }
-            weigh(routerLogits, from, topKIndices, topKWeights, at);
+            weigh(routerLogits, token * numExperts, topKIndices, topKWeights, token * ranks);
         }
     }
 
-    private void selectByScore(float[] logits, int from, int[] indices, int at) {
-        Scores.write(config.scoringFunc(), logits, from, numExperts, selectionScores, 0);
-        for (int expert = 0; expert < numExperts; expert++) {
-            selectionScores[expert] += bias[expert];
+    private void selectByScore(float[] logits, int tokens, int[] indices) {
+        for (int token = 0; token < tokens; token += TopK.BLOCK) {
+            int count = Math.min(TopK.BLOCK, tokens - token);
+            for (int row = 0; row < count; row++) {
+                writeSelectionScores(logits, (token + row) * numExperts, row * numExperts);
+            }
+            selection.select(selectionScores, 0, count, indices, token * ranks);
         }
-        selection.select(selectionScores, 0, indices, at);
+    }
+
+    private void writeSelectionScores(float[] logits, int from, int at) {
+        Scores.write(config.scoringFunc(), logits, from, numExperts, selectionScores, at);
+        for (int expert = 0; expert < numExperts; expert++) {
+            selectionScores[at + expert] += bias[expert];
+        }
     }
 
     private void chooseSecondByGumbel(float[] logits, int token, int[] indices, NoiseSource noise) {

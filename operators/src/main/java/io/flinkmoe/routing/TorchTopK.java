@@ -33,7 +33,7 @@ final class TorchTopK {
     static int[] indices(float[] values, int from, int n, int k) {
         int[] indices = new int[k];
         if (k * 64L <= n) {
-            new TopK(n, k, null).select(values, from, indices, 0);
+            new TopK(n, k, null).select(values, from, 1, indices, 0);
             return indices;
         }
         TorchTopK topK = new TorchTopK(values, from, n);

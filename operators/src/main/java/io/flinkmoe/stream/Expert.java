@@ -55,6 +55,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private final long lingerMillis;
     private final Capacity capacity;
     private final MoeOptions.OnError onError;
+    private final ExpertDevice device;
 
     private transient BundleSessions sessions;
     private transient CallTurns calls;
@@ -71,6 +72,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
      * @param linger how long a row waits at most for its call to fill
      * @param capacity C per expert and window, or null: dropless
      * @param onError what a run that throws does
+     * @param device what the experts run on
      */
     public Expert(
             LocalBundle bundle,
@@ -80,7 +82,8 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             int batchSize,
             Duration linger,
             Capacity capacity,
-            MoeOptions.OnError onError) {
+            MoeOptions.OnError onError,
+            ExpertDevice device) {
         this.bundle = bundle;
         this.layer = layer;
         this.round = round;
@@ -89,6 +92,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         this.lingerMillis = linger.toMillis();
         this.capacity = capacity;
         this.onError = onError;
+        this.device = device;
     }
 
     @Override
@@ -113,7 +117,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                             round,
                             this::closeWindow);
         }
-        sessions = new BundleSessions(bundle.open());
+        sessions = new BundleSessions(bundle.open(), device.of(getRuntimeContext()));
         if (capacity != null && (capacity.isPrioritized() || round > 0)) {
             int k = sessions.spec().layers().get(layer).routing().numExpertsPerTok();
             queue = new WindowQueue(this, capacity, accounts, expertKeys.count(), k);

@@ -23,6 +23,7 @@ import org.apache.flink.configuration.ReadableConfig;
  * @param expertParallelism subtasks of the experts; 0 for the job's parallelism
  * @param onError what an expert's run that throws does
  * @param capacity what experts have room for per window, or null: dropless
+ * @param placement where experts run
  */
 public record MoeSettings(
         int lanes,
@@ -32,7 +33,8 @@ public record MoeSettings(
         Duration expertBatchLinger,
         int expertParallelism,
         MoeOptions.OnError onError,
-        Capacity capacity)
+        Capacity capacity,
+        ExpertPlacement placement)
         implements Serializable {
 
     /** The most key groups that Flink allows, thus the most lanes and experts. */
@@ -59,7 +61,8 @@ public record MoeSettings(
                         ? 0
                         : inRange(options, MoeOptions.EXPERT_PARALLELISM, 1, MAX_KEY_GROUPS),
                 value(options, MoeOptions.EXPERT_ON_ERROR),
-                capacity(options));
+                capacity(options),
+                ExpertPlacement.of(options));
     }
 
     /** The windows that capacity is counted in, or null without capacity. */
@@ -166,7 +169,7 @@ public record MoeSettings(
         return value;
     }
 
-    private static <T> T value(ReadableConfig options, ConfigOption<T> option) {
+    static <T> T value(ReadableConfig options, ConfigOption<T> option) {
         try {
             return options.get(option);
         } catch (IllegalArgumentException e) {

@@ -64,6 +64,25 @@ public final class Floats {
         }
     }
 
+    /** The nearest float16, ties to even; what is too large is infinite. */
+    public static short toHalf(float value) {
+        int bits = Float.floatToRawIntBits(value);
+        int sign = bits >>> 16 & 0x8000;
+        int magnitude = bits & 0x7fffffff;
+        if (magnitude > 0x7f800000) {
+            return (short) (sign | 0x7e00); // NaN
+        }
+        if (magnitude >= 0x477ff000) {
+            return (short) (sign | 0x7c00); // from 65520 on
+        }
+        if (magnitude < 0x38800000) {
+            // Below 2^-14 float16 counts in steps of 2^-24.
+            return (short) (sign | (int) Math.rint(Math.abs(value) * 0x1p24));
+        }
+        int rounded = magnitude + 0xfff + (magnitude >>> 13 & 1);
+        return (short) (sign | rounded - 0x38000000 >>> 13);
+    }
+
     private static FloatBuffer view(byte[] bytes) {
         return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
     }

@@ -2,7 +2,10 @@ package io.flinkmoe.onnx;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
+import ai.onnxruntime.OrtEnvironment;
+import ai.onnxruntime.OrtProvider;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Files;
@@ -66,6 +69,20 @@ class SessionCacheTest {
                 assertThat(times(before.model(), 1)).isEqualTo(2);
                 assertThat(cache.size()).isEqualTo(2);
             }
+        }
+    }
+
+    @Test
+    void saysWhichJarIsMissingForAGpuAndOpensTheFileOnTheCpuStill() throws Exception {
+        assumeThat(OrtEnvironment.getAvailableProviders()).doesNotContain(OrtProvider.CUDA);
+        SessionCache cache = new SessionCache(LONG);
+        Device gpu = Device.cuda(1, 0);
+        assertThatThrownBy(() -> cache.acquire(file(2), "sum", D, D, gpu))
+                .isInstanceOf(BundleException.class)
+                .hasMessageContainingAll("on GPU 1", "onnxruntime_gpu", "Flink's lib/", "-Pgpu");
+        assertThat(cache.size()).isZero();
+        try (SessionCache.Lease lease = cache.acquire(file(2), "sum", D, D)) {
+            assertThat(times(lease.model(), 3)).isEqualTo(6);
         }
     }
 

@@ -91,7 +91,7 @@ class BalancedRoutingTest {
         int[] indices = TorchTopK.indices(values, 2, n, k);
 
         int[] expected = new int[k];
-        new TopK(n, k, null).select(values, 2, expected, 0);
+        new TopK(n, k, null).select(values, 2, 1, expected, 0);
         assertThat(indices).isEqualTo(expected);
     }
 

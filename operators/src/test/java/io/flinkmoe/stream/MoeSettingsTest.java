@@ -32,7 +32,8 @@ class MoeSettingsTest {
                                 Duration.ofMillis(2),
                                 0,
                                 MoeOptions.OnError.FAIL,
-                                null));
+                                null,
+                                ExpertPlacement.DEFAULT));
         assertThat(settings.windows()).isNull();
     }
 

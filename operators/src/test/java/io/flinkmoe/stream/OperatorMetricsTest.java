@@ -294,7 +294,8 @@ class OperatorMetricsTest {
                                 3,
                                 Duration.ofMillis(5),
                                 capacity,
-                                MoeOptions.OnError.FAIL),
+                                MoeOptions.OnError.FAIL,
+                                ExpertDevice.CPU),
                         (ExpertInput input) -> EXPERTS.keyOf(input.expert()),
                         Types.INT,
                         metrics.environment(EXPERTS.maxParallelism()));

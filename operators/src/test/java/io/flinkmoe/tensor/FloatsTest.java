@@ -31,6 +31,32 @@ class FloatsTest {
     }
 
     @Test
+    void roundsToTheNearestHalf() {
+        for (int bits = 0; bits < 0x7c00; bits++) {
+            float half = half(bits);
+            float next = bits == 0x7bff ? 65536 : half(bits + 1);
+            float middle = (half + next) / 2;
+            assertThat(Floats.toHalf(half)).isEqualTo((short) bits);
+            assertThat(Floats.toHalf(-half)).isEqualTo((short) (bits | 0x8000));
+            assertThat(Floats.toHalf(Math.nextDown(middle))).isEqualTo((short) bits);
+            assertThat(Floats.toHalf(Math.nextUp(middle))).isEqualTo((short) (bits + 1));
+            assertThat(Floats.toHalf(middle)).isEqualTo((short) (bits + (bits & 1)));
+        }
+        assertThat(Floats.toHalf(Float.POSITIVE_INFINITY)).isEqualTo((short) 0x7c00);
+        assertThat(Floats.toHalf(-Float.MAX_VALUE)).isEqualTo((short) 0xfc00);
+        assertThat(Floats.toHalf(Float.NaN)).isEqualTo((short) 0x7e00);
+    }
+
+    /** The value of a finite, positive float16. */
+    private static float half(int bits) {
+        int exponent = bits >> 10;
+        int fraction = bits & 0x3ff;
+        return exponent == 0
+                ? fraction * 0x1p-24f
+                : (float) ((1024 + fraction) * Math.pow(2, exponent - 25));
+    }
+
+    @Test
     void getsAndPutsAtAnyOffset() {
         float[] source = gaussian(20, 1);
         byte[] bytes = Floats.toBytes(source);

@@ -3,6 +3,7 @@ package io.flinkmoe.jobs.bench;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.Device;
 import io.flinkmoe.onnx.OnnxModel;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -53,7 +54,7 @@ final class LimitContender implements Contender {
     private OnnxModel open(int expert) throws BundleException {
         int d = bundle.spec().hiddenSize();
         String file = bundle.spec().layers().get(0).experts().get(expert);
-        OnnxModel model = OnnxModel.open(bundle.file(file), d, d, CORES);
+        OnnxModel model = OnnxModel.open(bundle.file(file), d, d, CORES, Device.CPU);
         ownModels.add(model);
         return model;
     }
