@@ -42,6 +42,7 @@ import picocli.CommandLine.Spec;
         })
 final class BenchCapacityCommand implements Callable<Integer> {
 
+    /** About so many, in whole laps. */
     private static final int TOKENS_OF_PASS = 500_000;
 
     /** Some hours of the first day. */
@@ -99,7 +100,7 @@ final class BenchCapacityCommand implements Callable<Integer> {
                 CapacityBench.start(
                         folder.resolve("bundle"),
                         tokens,
-                        quick ? tokens.size() : Math.max(tokens.size(), TOKENS_OF_PASS),
+                        quick ? 1 : 1 + TOKENS_OF_PASS / tokens.size(),
                         quick ? 1 : 3,
                         Duration.ofSeconds(quick ? 1 : 5),
                         order,

@@ -64,7 +64,8 @@ public final class CapacityBench implements AutoCloseable {
      *
      * @param bundle the model's, of one layer
      * @param tokens T tokens, ascending in time
-     * @param count tokens of a pass at full speed, T or more: they begin anew when they end
+     * @param laps how often a pass at full speed takes them all: whole laps, so that every pass
+     *     gives the same answers
      * @param rounds how many are counted
      * @param time how long a pass at a steady pace is
      * @param order who comes first where room is short
@@ -73,14 +74,15 @@ public final class CapacityBench implements AutoCloseable {
     public static CapacityBench start(
             Path bundle,
             List<Token> tokens,
-            int count,
+            int laps,
             int rounds,
             Duration time,
             AdmissionOrder order,
             Consumer<String> progress)
             throws Exception {
         BenchCluster cluster = BenchCluster.start(PARALLELISM, new Configuration());
-        return new CapacityBench(cluster, bundle, tokens, count, rounds, time, order, progress);
+        return new CapacityBench(
+                cluster, bundle, tokens, laps * tokens.size(), rounds, time, order, progress);
     }
 
     /** Measures all settings, in turn: speeds in rounds, of which the first is not counted. */
