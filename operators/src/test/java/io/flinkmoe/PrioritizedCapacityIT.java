@@ -7,6 +7,7 @@ import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.Survivors;
+import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.Weighing;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.reference.ReferenceModel;
@@ -22,6 +23,7 @@ import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.ScoredToken;
 import io.flinkmoe.stream.StreamTypes;
 import io.flinkmoe.stream.Token;
+import io.flinkmoe.testing.Accounts;
 import io.flinkmoe.testing.TinyBundle;
 import io.flinkmoe.testing.WindowRules;
 import java.nio.file.Path;
@@ -161,7 +163,7 @@ class PrioritizedCapacityIT {
         arrivals.forEach(token -> byPosition.put(token.position(), token));
 
         Map<Token, ScoredToken> scored = new HashMap<>();
-        List<ScoredToken> found =
+        MoeResult result =
                 MoeLayers.of(options)
                         .score(
                                 env.fromData(arrivals, StreamTypes.TOKEN)
@@ -170,9 +172,9 @@ class PrioritizedCapacityIT {
                                                 WatermarkStrategy.<Token>forBoundedOutOfOrderness(
                                                                 Duration.ofMillis(WINDOW_MILLIS))
                                                         .withTimestampAssigner(
-                                                                (token, at) -> token.timestamp())))
-                        .scored()
-                        .executeAndCollect(arrivals.size() + 1);
+                                                                (token, at) -> token.timestamp())));
+        List<ScoredToken> found =
+                Accounts.of(env, result).checked(new TumblingWindows(WINDOW_MILLIS));
         found.forEach(token -> scored.put(byPosition.get(token.position()), token));
         assertThat(found).hasSameSizeAs(arrivals);
         assertThat(scored).hasSameSizeAs(arrivals);

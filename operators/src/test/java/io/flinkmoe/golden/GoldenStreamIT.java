@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.flinkmoe.MoeLayers;
+import io.flinkmoe.MoeResult;
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.Survivors;
+import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.Weighing;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.routing.RoutingConfig;
@@ -15,6 +17,7 @@ import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.ScoredToken;
 import io.flinkmoe.stream.StreamTypes;
 import io.flinkmoe.stream.Token;
+import io.flinkmoe.testing.Accounts;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -137,18 +140,18 @@ class GoldenStreamIT {
                             Arrays.copyOfRange(x, row * width, (row + 1) * width)));
         }
         Collections.shuffle(rows, new Random(parallelism));
-        return MoeLayers.of(options)
-                .drawing(RecordedNoise.draws(golden))
-                .score(
-                        env.fromData(rows, StreamTypes.TOKEN)
-                                .rebalance()
-                                .assignTimestampsAndWatermarks(
-                                        WatermarkStrategy.<Token>forBoundedOutOfOrderness(
-                                                        Duration.ofDays(1))
-                                                .withTimestampAssigner(
-                                                        (token, at) -> token.timestamp())))
-                .scored()
-                .executeAndCollect(tokens + 1);
+        MoeResult result =
+                MoeLayers.of(options)
+                        .drawing(RecordedNoise.draws(golden))
+                        .score(
+                                env.fromData(rows, StreamTypes.TOKEN)
+                                        .rebalance()
+                                        .assignTimestampsAndWatermarks(
+                                                WatermarkStrategy.<Token>forBoundedOutOfOrderness(
+                                                                Duration.ofDays(1))
+                                                        .withTimestampAssigner(
+                                                                (token, at) -> token.timestamp())));
+        return Accounts.of(env, result).checked(new TumblingWindows(rowsOfGroup(golden)));
     }
 
     private static void check(GoldenCase golden, RoutingConfig routing, List<ScoredToken> scored) {

@@ -1,0 +1,113 @@
+package io.flinkmoe.testing;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.MoeResult;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.WindowAccount;
+import io.flinkmoe.stream.ScoredToken;
+import io.flinkmoe.stream.WindowSummary;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.util.CloseableIterator;
+
+/**
+ * The accounts of a job with capacity: what all its operators counted, held against what became of
+ * its tokens.
+ *
+ * @param scored what the job answered
+ * @param summaries what its operators counted
+ */
+public record Accounts(List<ScoredToken> scored, List<WindowSummary> summaries) {
+
+    /** Runs a job to its end. */
+    public static Accounts of(StreamExecutionEnvironment env, MoeResult result) throws Exception {
+        Accounts accounts = new Accounts(new ArrayList<>(), new ArrayList<>());
+        try (CloseableIterator<ScoredToken> tokens = result.scored().collectAsync();
+                CloseableIterator<WindowSummary> windows =
+                        result.windowSummaries().collectAsync()) {
+            env.executeAsync();
+            tokens.forEachRemaining(accounts.scored::add);
+            windows.forEachRemaining(accounts.summaries::add);
+        }
+        return accounts;
+    }
+
+    /** Checks the laws of the accounts in every layer and window; gives the tokens. */
+    public List<ScoredToken> checked(TumblingWindows windows) {
+        int layers = scored.isEmpty() ? 0 : scored.get(0).layers().length;
+        for (int layer = 0; layer < layers; layer++) {
+            check(layer, windows);
+        }
+        return scored;
+    }
+
+    /** The choices that took room with each expert in each window, over all rounds of a layer. */
+    public Map<String, Long> usedByExpert(int layer) {
+        Map<String, Long> used = new HashMap<>();
+        for (WindowSummary summary : summaries) {
+            if (summary.layer() == layer && summary.source() == WindowSummary.Source.EXPERT) {
+                used.merge(
+                        summary.windowStart() + "/" + summary.key(),
+                        summary.account().admitted(),
+                        Long::sum);
+            }
+        }
+        return used;
+    }
+
+    private void check(int layer, TumblingWindows windows) {
+        Map<Long, WindowAccount> outcomes = new HashMap<>();
+        for (ScoredToken token : scored) {
+            for (Outcome outcome : token.layers()[layer].outcomes()) {
+                outcomes.merge(
+                        windows.startOf(token.timestamp()),
+                        WindowAccount.EMPTY.plus(outcome, 1),
+                        WindowAccount::plus);
+            }
+        }
+        Map<Long, WindowAccount> routers = new HashMap<>();
+        Map<Long, WindowAccount> combines = new HashMap<>();
+        Map<Long, WindowAccount> firstRounds = new HashMap<>();
+        Map<Long, WindowAccount> laterRounds = new HashMap<>();
+        for (WindowSummary summary : summaries) {
+            if (summary.layer() != layer) {
+                continue;
+            }
+            Map<Long, WindowAccount> accounts =
+                    switch (summary.source()) {
+                        case ROUTER -> routers;
+                        case COMBINE -> combines;
+                        case EXPERT -> summary.round() == 0 ? firstRounds : laterRounds;
+                    };
+            accounts.merge(summary.windowStart(), summary.account(), WindowAccount::plus);
+            if (summary.source() == WindowSummary.Source.EXPERT) {
+                assertThat(summary.account().isBalanced()).as("%s", summary).isTrue();
+            }
+        }
+        assertThat(combines).isEqualTo(outcomes);
+        assertThat(routers).hasSameSizeAs(outcomes);
+        outcomes.forEach(
+                (window, account) -> {
+                    WindowAccount router = routers.get(window);
+                    assertThat(router.asked()).isEqualTo(account.asked());
+                    // What the router settled itself, no expert was asked.
+                    WindowAccount first = firstRounds.getOrDefault(window, WindowAccount.EMPTY);
+                    assertThat(first.asked())
+                            .isEqualTo(
+                                    account.asked()
+                                            - router.overflowed()
+                                            - router.late()
+                                            - router.failed());
+                    assertThat(first.executed()).isEqualTo(account.executed());
+                    WindowAccount later = laterRounds.getOrDefault(window, WindowAccount.EMPTY);
+                    assertThat(later.executed()).isEqualTo(account.rerouted());
+                    assertThat(first.failed() + later.failed() + router.failed())
+                            .isEqualTo(account.failed());
+                });
+    }
+}
