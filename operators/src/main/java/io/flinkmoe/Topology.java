@@ -23,7 +23,9 @@ import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.KeyedStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+import org.apache.flink.streaming.api.transformations.PartitionTransformation;
 
 /** Lays out the operators of the layers: who is keyed by what, how parallel, under which uid. */
 final class Topology {
@@ -97,7 +99,7 @@ final class Topology {
         return spread(
                 keys,
                 0,
-                tokens.keyBy(block -> keys.keyOf(block.lane()), Types.INT)
+                aligned(tokens.keyBy(block -> keys.keyOf(block.lane()), Types.INT))
                         .transform(name + "-router-" + layer, StreamTypes.EXPERT_INPUT, router));
     }
 
@@ -135,7 +137,7 @@ final class Topology {
                 spread(
                         keys,
                         settings.expertParallelism(),
-                        asked.keyBy(input -> keys.keyOf(input.expert()), Types.INT)
+                        aligned(asked.keyBy(input -> keys.keyOf(input.expert()), Types.INT))
                                 .transform(
                                         round == 0 ? firstRound : firstRound + "-round-" + round,
                                         StreamTypes.CONTRIBUTION_BLOCK,
@@ -159,8 +161,11 @@ final class Topology {
         return spread(
                 keys,
                 0,
-                router.getSideOutput(Router.RESIDUALS)
-                        .keyBy(block -> keys.keyOf(block.tokens().lane()), Types.INT)
+                aligned(
+                                router.getSideOutput(Router.RESIDUALS)
+                                        .keyBy(
+                                                block -> keys.keyOf(block.tokens().lane()),
+                                                Types.INT))
                         .connect(contributions.keyBy(block -> keys.keyOf(block.lane()), Types.INT))
                         .transform(name + "-combine-" + layer, StreamTypes.TOKEN_BLOCK, combine));
     }
@@ -177,6 +182,19 @@ final class Topology {
         int widest = Math.max(spec.inputSize(), spec.hiddenSize());
         int most = Math.max(1, MAX_BLOCK_BYTES / (Float.BYTES * widest));
         return Math.min(settings.batchSize(), most);
+    }
+
+    /**
+     * Keeps an exchange out of unaligned checkpoints. A watermark that was on its way when one was
+     * taken would bind another subtask after a rescale, which has rows of the time before in its
+     * own way: windows would close before these have come. So no exchange whose watermark closes
+     * windows may have anything in flight in a checkpoint; what the experts answer may.
+     */
+    private static <T> KeyedStream<T, Integer> aligned(KeyedStream<T, Integer> stream) {
+        ((PartitionTransformation<T>) stream.getTransformation())
+                .getPartitioner()
+                .disableUnalignedCheckpoints();
+        return stream;
     }
 
     /**

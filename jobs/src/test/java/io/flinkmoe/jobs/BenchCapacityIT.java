@@ -63,7 +63,7 @@ class BenchCapacityIT {
         Program program = Program.run("bench", "capacity", "--order", "alphabet");
 
         assertThat(program.exitCode()).isEqualTo(Moe.WRONG_USE);
-        assertThat(program.err()).contains("alphabet", "gate-score", "position");
+        assertThat(program.err()).contains("alphabet", "gate-score", "token-priority");
     }
 
     /** The cells of the table in a Markdown file, without its head. */
