@@ -228,28 +228,17 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     /** Sends rows to the experts that they try next; answers those that have none. */
     private void turnAway(DispatchBlock block, int[] rows) {
-        int[] left = rows;
-        while (left.length > 0) {
-            int next = block.priorities().next(left[0], block.attempt());
-            int[] alike = new int[left.length];
-            int[] others = new int[left.length];
-            int alikeCount = 0;
-            for (int i = 0; i < left.length; i++) {
-                if (block.priorities().next(left[i], block.attempt()) == next) {
-                    alike[alikeCount++] = left[i];
-                } else {
-                    others[i - alikeCount] = left[i];
-                }
-            }
-            alike = Arrays.copyOf(alike, alikeCount);
-            ExpertMetrics ofExpert = metrics[block.expert()];
-            (next < 0 ? ofExpert.overflowed : ofExpert.passedOn).inc(alikeCount);
+        ExpertMetrics ofExpert = metrics[block.expert()];
+        Priorities priorities = block.priorities();
+        for (int[] alike : RowGroups.of(rows, row -> priorities.next(row, block.attempt()))) {
+            int next = priorities.next(alike[0], block.attempt());
             if (next < 0) {
+                ofExpert.overflowed.inc(alike.length);
                 settle(block, alike, Outcome.OVERFLOWED);
             } else {
+                ofExpert.passedOn.inc(alike.length);
                 output.collect(RETRIES, new StreamRecord<>(block.retry(next, alike)));
             }
-            left = Arrays.copyOf(others, left.length - alikeCount);
         }
     }
 

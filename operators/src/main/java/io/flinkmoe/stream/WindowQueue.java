@@ -109,21 +109,11 @@ final class WindowQueue {
 
     /** Keeps rows of a block, ascending, until their windows close. */
     void hold(DispatchBlock block, int[] rows) throws Exception {
-        for (int[] left = rows; left.length > 0; ) {
-            long start = capacity.windows().startOf(block.timestamps()[left[0]]);
-            int[] own = new int[left.length];
-            int[] others = new int[left.length];
-            int ownCount = 0;
-            for (int i = 0; i < left.length; i++) {
-                if (capacity.windows().startOf(block.timestamps()[left[i]]) == start) {
-                    own[ownCount++] = left[i];
-                } else {
-                    others[i - ownCount] = left[i];
-                }
-            }
-            state(start, HELD).add(block.select(Arrays.copyOf(own, ownCount)));
+        long[] timestamps = block.timestamps();
+        for (int[] own : RowGroups.of(rows, row -> capacity.windows().startOf(timestamps[row]))) {
+            long start = capacity.windows().startOf(timestamps[own[0]]);
+            state(start, HELD).add(block.select(own));
             accounts.open(start);
-            left = Arrays.copyOf(others, left.length - ownCount);
         }
     }
 
