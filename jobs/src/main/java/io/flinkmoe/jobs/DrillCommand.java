@@ -125,7 +125,7 @@ final class DrillCommand implements Callable<Integer> {
         try (DrillSite site = DrillSite.open(folder, installation, settings)) {
             int exitCode = kills > 0 || rescale ? drillAndCompare(site, flights) : 0;
             if (exitCode == 0 && cost) {
-                new DrillCost(site, flights, this::say).measure();
+                new DrillCost(site, flights, line -> say("%s", line)).measure();
             }
             return exitCode;
         }
