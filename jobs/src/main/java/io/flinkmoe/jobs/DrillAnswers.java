@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.LongStream;
 import org.apache.avro.message.BinaryMessageDecoder;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -18,10 +19,9 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  * What a job has committed to a topic.
  *
  * @param byStream the answers of each stream, in the order of its partition
- * @param tokensPerSecond how fast the broker got them, from the first to the last
  * @param open records behind a transaction that nobody has ended: no reader sees them
  */
-record DrillAnswers(Map<String, List<ScoredToken>> byStream, double tokensPerSecond, long open) {
+record DrillAnswers(Map<String, List<ScoredToken>> byStream, long open) {
 
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration TIMEOUT = Duration.ofMinutes(2);
@@ -30,9 +30,40 @@ record DrillAnswers(Map<String, List<ScoredToken>> byStream, double tokensPerSec
     static DrillAnswers read(String brokers, String topic) throws IOException {
         Map<String, List<ScoredToken>> byStream = new HashMap<>();
         BinaryMessageDecoder<ScoredToken> decoder = ScoredToken.getDecoder();
-        long count = 0;
-        long first = Long.MAX_VALUE;
-        long last = Long.MIN_VALUE;
+        long end =
+                forEach(
+                        brokers,
+                        topic,
+                        record -> {
+                            ScoredToken answer = decoder.decode(record.value());
+                            byStream.computeIfAbsent(answer.getStream(), s -> new ArrayList<>())
+                                    .add(answer);
+                        });
+        return new DrillAnswers(byStream, end(brokers, topic) - end);
+    }
+
+    /** Counts the answers that are committed now, without a look at them. */
+    static long count(String brokers, String topic) throws IOException {
+        long[] count = new long[1];
+        forEach(brokers, topic, record -> count[0]++);
+        return count[0];
+    }
+
+    /** When the broker got each answer that is committed now, in milliseconds and in order. */
+    static long[] times(String brokers, String topic) throws IOException {
+        LongStream.Builder times = LongStream.builder();
+        forEach(brokers, topic, record -> times.add(record.timestamp()));
+        return times.build().sorted().toArray();
+    }
+
+    private interface Action {
+        void accept(ConsumerRecord<byte[], byte[]> record) throws IOException;
+    }
+
+    /**
+     * @return where the committed records end, summed over the partitions
+     */
+    private static long forEach(String brokers, String topic, Action action) throws IOException {
         try (KafkaConsumer<byte[], byte[]> consumer = consumer(brokers, "read_committed")) {
             List<TopicPartition> partitions = partitions(consumer, topic);
             consumer.assign(partitions);
@@ -44,32 +75,10 @@ record DrillAnswers(Map<String, List<ScoredToken>> byStream, double tokensPerSec
                     throw new IOException("The answers in %s cannot be read".formatted(topic));
                 }
                 for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
-                    ScoredToken answer = decoder.decode(record.value());
-                    byStream.computeIfAbsent(answer.getStream(), s -> new ArrayList<>())
-                            .add(answer);
-                    count++;
-                    first = Math.min(first, record.timestamp());
-                    last = Math.max(last, record.timestamp());
+                    action.accept(record);
                 }
             }
-            long open = end(brokers, topic) - sum(ends);
-            return new DrillAnswers(
-                    byStream, last > first ? count * 1000.0 / (last - first) : 0, open);
-        }
-    }
-
-    /** Counts the answers that are committed now, without a look at them. */
-    static long count(String brokers, String topic) {
-        try (KafkaConsumer<byte[], byte[]> consumer = consumer(brokers, "read_committed")) {
-            List<TopicPartition> partitions = partitions(consumer, topic);
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            long count = 0;
-            while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
-                count += consumer.poll(POLL).count();
-            }
-            return count;
+            return sum(ends);
         }
     }
 

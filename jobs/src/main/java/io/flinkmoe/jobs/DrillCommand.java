@@ -2,8 +2,6 @@ package io.flinkmoe.jobs;
 
 import io.flinkmoe.jobs.cluster.ClusterSettings;
 import io.flinkmoe.jobs.cluster.Installation;
-import io.flinkmoe.jobs.kafka.KafkaOptions;
-import io.flinkmoe.jobs.kafka.KafkaOptions.Delivery;
 import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -38,6 +36,7 @@ import picocli.CommandLine.Spec;
         footer = {
             "  moe drill --seed 1 --kills 10",
             "  moe drill --seed 7 --kills 2 --no-cost    a short one",
+            "  moe drill --kills 0                       only what exactly-once costs",
             "  moe drill --rescale                       change the parallelism instead",
             "  moe drill --rescale --unaligned --rate 5000",
             "  moe drill --keep                          keep the logs"
@@ -48,9 +47,6 @@ final class DrillCommand implements Callable<Integer> {
 
     private static final String DRILLED = "drilled";
     private static final String UNDISTURBED = "undisturbed";
-
-    /** Tokens that the cost of exactly-once is measured on. */
-    private static final int COST_TOKENS = 300_000;
 
     @Spec private CommandSpec spec;
 
@@ -65,7 +61,9 @@ final class DrillCommand implements Callable<Integer> {
             names = "--kills",
             paramLabel = "K",
             defaultValue = "10",
-            description = "How often. Six have one of each kind. Default: 10.")
+            description =
+                    "How often. Six have one of each kind; 0: only measure what exactly-once costs."
+                            + " Default: 10.")
     private int kills;
 
     @Option(
@@ -100,7 +98,7 @@ final class DrillCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        check(kills >= 1, "--kills is %d; allowed: 1 or more", kills);
+        check(kills >= 0, "--kills is %d; allowed: 0 or more", kills);
         check(rate >= 1, "--rate is %d; allowed: 1 or more", rate);
         Installation installation = Installation.here();
         Path folder =
@@ -125,16 +123,20 @@ final class DrillCommand implements Callable<Integer> {
         ClusterSettings settings =
                 new ClusterSettings(1, 2, rescale ? 4 : 1, MemorySize.parse("512m"));
         try (DrillSite site = DrillSite.open(folder, installation, settings)) {
-            site.createTopic(DrillSite.FLIGHTS);
-            List<Token> sent = drill(site, flights);
-            say("Scoring the same %,d flights undisturbed", sent.size());
-            site.run(site.options(DrillSite.FLIGHTS, UNDISTURBED));
-            int exitCode = report(site, sent);
+            int exitCode = kills > 0 || rescale ? drillAndCompare(site, flights) : 0;
             if (exitCode == 0 && cost) {
-                showCost(site, flights);
+                new DrillCost(site, flights, line -> say("%s", line)).measure();
             }
             return exitCode;
         }
+    }
+
+    private int drillAndCompare(DrillSite site, List<Token> flights) throws Exception {
+        site.createTopic(DrillSite.FLIGHTS);
+        List<Token> sent = drill(site, flights);
+        say("Scoring the same %,d flights undisturbed", sent.size());
+        site.run(site.options(DrillSite.FLIGHTS, UNDISTURBED));
+        return report(site, sent);
     }
 
     private List<Token> drill(DrillSite site, List<Token> flights) throws Exception {
@@ -161,7 +163,7 @@ final class DrillCommand implements Callable<Integer> {
     }
 
     private JobID kill(DrillSite site, JobID job, DrillProducer producer) throws Exception {
-        say("kill  who%-28s when%-18s recovered after", "", "");
+        say("kill  who%-28s when%-19s recovered after", "", "");
         Kills killing = new Kills(site, job, this::say);
         for (KillPlan.Kill kill :
                 KillPlan.of(
@@ -207,29 +209,6 @@ final class DrillCommand implements Callable<Integer> {
                     report.orderMatters() ? "in order, " : "");
         }
         return defects.isEmpty() ? 0 : Moe.FAILED;
-    }
-
-    /** The first run is not counted: in it the task managers' code is still being compiled. */
-    private void showCost(DrillSite site, List<Token> flights) throws Exception {
-        site.createTopic("cost");
-        DrillProducer producer =
-                site.producer("cost", new DrillStream(flights), 0, COST_TOKENS, token -> {});
-        producer.start();
-        producer.await();
-        throughput(site, "warm-up", Delivery.EXACTLY_ONCE);
-        double without = throughput(site, "at-least-once", Delivery.AT_LEAST_ONCE);
-        double with = throughput(site, "exactly-once", Delivery.EXACTLY_ONCE);
-        say(
-                "Exactly once: %,.0f tokens/s; at least once: %,.0f tokens/s (%+.0f %%).",
-                with, without, (with / without - 1) * 100);
-    }
-
-    private static double throughput(DrillSite site, String name, Delivery delivery)
-            throws Exception {
-        Configuration options = site.options("cost", name);
-        options.set(KafkaOptions.SINK_DELIVERY, delivery);
-        site.run(options);
-        return DrillAnswers.read(site.brokers(), name).tokensPerSecond();
     }
 
     private void check(boolean holds, String message, Object value) {

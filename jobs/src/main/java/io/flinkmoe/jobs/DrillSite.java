@@ -12,11 +12,17 @@ import io.flinkmoe.model.CheckpointImporter;
 import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.Token;
 import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.configuration.CheckpointingOptions;
@@ -35,6 +41,9 @@ final class DrillSite implements AutoCloseable {
 
     static final int PARTITIONS = 4;
     static final String FLIGHTS = "flights";
+
+    /** Beside the folders of checkpoints lie those that they share. */
+    private static final Pattern SNAPSHOT = Pattern.compile("chk-|savepoint-");
 
     private static final Duration PATIENCE = Duration.ofMinutes(3);
 
@@ -138,6 +147,13 @@ final class DrillSite implements AutoCloseable {
         return options;
     }
 
+    /** Fits the options for a source that always has more to read. */
+    static void runAtFullSpeed(Configuration options) {
+        options.set(KafkaOptions.PROPERTIES, Map.of("compression.type", "lz4"));
+        // Else a partition that is read faster fills the state with windows that cannot close.
+        options.set(KafkaOptions.SOURCE_MAX_DRIFT, Duration.ofHours(6));
+    }
+
     static String deadLetters(String name) {
         return name + "-dead-letters";
     }
@@ -199,6 +215,28 @@ final class DrillSite implements AutoCloseable {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while Kafka was asked", e);
         }
+    }
+
+    /** The folders of a job's checkpoints, or of all savepoints; each is made when one begins. */
+    Set<Path> snapshots(JobID job, boolean savepoints) throws IOException {
+        Configuration options = cluster.options();
+        Path parent =
+                savepoints
+                        ? folder(options.get(CheckpointingOptions.SAVEPOINT_DIRECTORY))
+                        : folder(options.get(CheckpointingOptions.CHECKPOINTS_DIRECTORY))
+                                .resolve(job.toString());
+        if (!Files.isDirectory(parent)) {
+            return Set.of();
+        }
+        try (Stream<Path> folders = Files.list(parent)) {
+            return folders.filter(
+                            folder -> SNAPSHOT.matcher(folder.getFileName().toString()).lookingAt())
+                    .collect(Collectors.toSet());
+        }
+    }
+
+    private static Path folder(String uri) {
+        return Path.of(URI.create(uri));
     }
 
     /** Something that can be asked of a cluster that is perhaps not there. */

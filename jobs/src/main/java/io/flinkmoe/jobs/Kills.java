@@ -5,18 +5,27 @@ import io.flinkmoe.jobs.KillPlan.Moment;
 import io.flinkmoe.jobs.cluster.Checkpoint;
 import io.flinkmoe.jobs.cluster.ClusterRest;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.apache.flink.api.common.JobID;
 
-/** Kills processes under a running job with SIGKILL, starts them again, and times the recovery. */
+/**
+ * Kills processes under a running job with SIGKILL, starts them again, and times the recovery.
+ * Whether a checkpoint is under way is seen from its folder: sooner than from the JobManager's
+ * statistics, and also after its death.
+ */
 final class Kills {
 
     private static final long LONGEST_PAUSE_MILLIS = 2_000;
     private static final long LOOK_NANOS = 1_000_000_000;
-    private static final long SHORTEST_DELAY_NANOS = 2_000_000;
+    private static final long POLL_NANOS = 200_000;
+    private static final int MOST_ATTEMPTS = 5;
 
     private final DrillSite site;
     private final JobID job;
@@ -37,16 +46,31 @@ final class Kills {
     }
 
     /**
-     * Kills, starts again, and waits until the job has committed what came after.
+     * Kills, starts again, and waits until the job has committed what came after. A kill that was
+     * to hit a checkpoint or savepoint, and missed it, does not count, and is tried again.
      *
-     * @throws IOException if it does not recover
+     * @throws IOException if the job does not recover, or the kill misses time and again
      */
     void execute(Kill kill) throws IOException, InterruptedException {
+        for (int attempt = 1; !strike(kill); attempt++) {
+            if (attempt == MOST_ATTEMPTS) {
+                throw new IOException(
+                        "%d kills of %s were to hit a %s, and came too late: it had completed"
+                                .formatted(
+                                        attempt,
+                                        String.join(" and ", kill.victims()),
+                                        name(kill.moment())));
+            }
+        }
+    }
+
+    /** Kills once, and tells whether that was at the moment it should be. */
+    private boolean strike(Kill kill) throws IOException, InterruptedException {
         site.await(
                 "a checkpoint has begun since the last kill",
                 job,
                 () -> firstSinceKill(false) != null);
-        Checkpoint during = awaitMoment(kill);
+        Path during = awaitMoment(kill);
         long killedAt = System.currentTimeMillis();
         for (String victim : kill.victims()) {
             if (victim.equals(KillPlan.BROKER)) {
@@ -56,6 +80,7 @@ final class Kills {
             }
         }
         lastKill = System.currentTimeMillis();
+        boolean hit = during == null || !completedBefore(during, killedAt);
         for (String victim : kill.victims()) {
             if (!victim.equals(KillPlan.BROKER)) {
                 site.cluster().restart(victim);
@@ -66,38 +91,28 @@ final class Kills {
         }
         site.await("it has recovered", job, () -> firstSinceKill(true) != null);
         Checkpoint after = firstSinceKill(true);
+        String moment = during == null ? "" : "%s a " + name(kill.moment());
         out.accept(
                 String.format(
                         Locale.ROOT,
-                        "%3d  %-31s %-25s %5.1f s",
-                        ++count,
+                        "%4s  %-31s %-23s %5.1f s",
+                        hit ? ++count : "-",
                         String.join(" and ", kill.victims()),
-                        moment(kill, during, killedAt),
+                        moment.formatted(hit ? "during" : "just after"),
                         (after.began() + after.duration() - killedAt) / 1e3));
+        return hit;
     }
 
-    private String moment(Kill kill, Checkpoint during, long killedAt) throws IOException {
-        if (during == null) {
-            return "";
-        }
-        String what = kill.moment() == Moment.SAVEPOINT ? "savepoint" : "checkpoint";
-        String when = hasHit(during, killedAt) ? "during" : "just after";
-        return "%s %s %d".formatted(when, what, during.id());
+    private static String name(Moment moment) {
+        return moment.name().toLowerCase(Locale.ROOT);
     }
 
-    /** Whether a checkpoint had not completed when the kill came. */
-    private boolean hasHit(Checkpoint during, long killedAt) throws IOException {
-        for (Checkpoint now : rest.checkpoints(job)) {
-            if (now.id() == during.id()) {
-                return !now.isCompleted() || now.began() + now.duration() > killedAt;
-            }
-        }
-        // Another JobManager remembers only which one it has restored.
-        return rest.restoredCheckpoint(job) != during.id();
-    }
-
-    /** Waits for the moment, and tells the checkpoint that it is in the midst of, if it should. */
-    private Checkpoint awaitMoment(Kill kill) throws IOException, InterruptedException {
+    /**
+     * Waits until the job is in the midst of what the kill is to hit.
+     *
+     * @return the folder of that checkpoint or savepoint; null if any moment will do
+     */
+    private Path awaitMoment(Kill kill) throws IOException, InterruptedException {
         if (kill.moment() == Moment.ANY) {
             Thread.sleep((long) (kill.delay() * LONGEST_PAUSE_MILLIS));
             return null;
@@ -109,45 +124,50 @@ final class Kills {
                         .mapToLong(Checkpoint::duration)
                         .findFirst()
                         .orElse(0);
-        // Shorter with each try: a savepoint may be over sooner than usual.
-        long[] delayNanos = {(long) (kill.delay() * usual / 2 * 1e6)};
-        Checkpoint[] begun = new Checkpoint[1];
+        // Shorter with each try: it may be over sooner than usual.
+        long[] delayNanos = {(long) (kill.delay() * usual * 1e6)};
+        Path[] begun = new Path[1];
         site.await(
-                "it is seen in the midst of a checkpoint or savepoint",
+                "it is seen in the midst of a " + name(kill.moment()),
                 job,
                 () -> {
+                    Set<Path> past = site.snapshots(job, savepoint);
                     if (savepoint) {
                         rest.beginSavepoint(job);
                     }
-                    begun[0] = inTheMidst(savepoint, delayNanos[0]);
+                    begun[0] = nextSnapshot(past, savepoint);
+                    LockSupport.parkNanos(delayNanos[0]);
                     delayNanos[0] /= 2;
-                    return begun[0] != null;
+                    return begun[0] != null && !Files.exists(metadata(begun[0]));
                 });
         return begun[0];
     }
 
-    /** Waits for a moment; null if none comes soon, or it has passed before the delay has. */
-    private Checkpoint inTheMidst(boolean savepoint, long delayNanos) throws IOException {
+    /** Waits for the next checkpoint or savepoint to begin; null if none does soon. */
+    private Path nextSnapshot(Set<Path> past, boolean savepoint) throws IOException {
         long until = System.nanoTime() + LOOK_NANOS;
         while (System.nanoTime() < until) {
-            Checkpoint seen = underWay(savepoint);
-            if (seen != null && delayNanos >= SHORTEST_DELAY_NANOS) {
-                LockSupport.parkNanos(delayNanos);
-                return underWay(savepoint);
-            } else if (seen != null) {
-                return seen;
+            for (Path folder : site.snapshots(job, savepoint)) {
+                if (!past.contains(folder)) {
+                    return folder;
+                }
             }
+            LockSupport.parkNanos(POLL_NANOS);
         }
         return null;
     }
 
-    private Checkpoint underWay(boolean savepoint) throws IOException {
-        for (Checkpoint checkpoint : rest.checkpoints(job)) {
-            if (checkpoint.isInProgress() && checkpoint.isSavepoint() == savepoint) {
-                return checkpoint;
-            }
+    /** What a checkpoint or savepoint writes last: with it, it is complete. */
+    private static Path metadata(Path snapshot) {
+        return snapshot.resolve("_metadata");
+    }
+
+    private static boolean completedBefore(Path snapshot, long time) throws IOException {
+        try {
+            return Files.getLastModifiedTime(metadata(snapshot)).toMillis() <= time;
+        } catch (NoSuchFileException e) {
+            return false;
         }
-        return null;
     }
 
     /** The first checkpoint that began after the last kill, or null. */

@@ -5,15 +5,12 @@ import io.flinkmoe.jobs.cluster.Checkpoint;
 import io.flinkmoe.jobs.cluster.ClusterSettings;
 import io.flinkmoe.jobs.cluster.Installation;
 import io.flinkmoe.jobs.cluster.LocalCluster;
-import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicLong;
@@ -89,9 +86,7 @@ final class SoakCommand implements Callable<Integer> {
     private int run(DrillSite site, List<Token> flights) throws Exception {
         site.createTopic(DrillSite.FLIGHTS);
         Configuration options = site.options(DrillSite.FLIGHTS, SCORED);
-        options.set(KafkaOptions.PROPERTIES, Map.of("compression.type", "lz4"));
-        // Else a partition that is read faster fills the state with windows that cannot close.
-        options.set(KafkaOptions.SOURCE_MAX_DRIFT, Duration.ofHours(6));
+        DrillSite.runAtFullSpeed(options);
         JobID job = site.submit(options);
         DrillProducer producer =
                 site.producer(

@@ -82,7 +82,7 @@ class DrillCheckTest {
     }
 
     private static DrillAnswers answers(List<ScoredToken> answers) {
-        return new DrillAnswers(Map.of(STREAM, answers), 0, 0);
+        return new DrillAnswers(Map.of(STREAM, answers), 0);
     }
 
     private static Token token(long position) {

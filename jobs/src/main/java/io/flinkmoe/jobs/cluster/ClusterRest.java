@@ -21,7 +21,6 @@ import org.apache.flink.client.deployment.StandaloneClusterId;
 import org.apache.flink.client.program.rest.RestClusterClient;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestOptions;
-import org.apache.flink.core.execution.CheckpointType;
 import org.apache.flink.core.execution.SavepointFormatType;
 
 /** Questions to the JobManager that leads, and orders for it. Each fails fast if none leads. */
@@ -82,15 +81,6 @@ public final class ClusterRest implements AutoCloseable {
         return checkpoints;
     }
 
-    /** The checkpoint that a job was restored from the last time, or -1. */
-    public long restoredCheckpoint(JobID job) throws IOException {
-        return ask("/jobs/" + job + "/checkpoints")
-                .path("latest")
-                .path("restored")
-                .path("id")
-                .asLong(-1);
-    }
-
     /**
      * What Flink's REST API answers.
      *
@@ -115,11 +105,6 @@ public final class ClusterRest implements AutoCloseable {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while a JobManager was asked", e);
         }
-    }
-
-    /** Begins a checkpoint, and does not wait for it. */
-    public CompletableFuture<Long> beginCheckpoint(JobID job) {
-        return client.triggerCheckpoint(job, CheckpointType.CONFIGURED);
     }
 
     /** Begins a savepoint in the cluster's folder, and does not wait for it. */

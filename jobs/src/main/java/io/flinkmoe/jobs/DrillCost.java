@@ -1,0 +1,92 @@
+package io.flinkmoe.jobs;
+
+import io.flinkmoe.jobs.kafka.KafkaOptions;
+import io.flinkmoe.jobs.kafka.KafkaOptions.Delivery;
+import io.flinkmoe.stream.Token;
+import java.util.ArrayList;
+import java.util.EnumMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.apache.flink.configuration.Configuration;
+
+/**
+ * What exactly-once costs: how fast the same job is with Kafka's transactions and without, by
+ * turns. All else is equal, checkpoints each second too.
+ */
+final class DrillCost {
+
+    private static final String SOURCE = "cost";
+    private static final int TOKENS = 400_000;
+    private static final int ROUNDS = 3;
+
+    /**
+     * The share of a run's answers that its speed is taken from. Before, code is still being
+     * compiled; behind, the last windows are flushed.
+     */
+    private static final double FROM = 0.3;
+
+    private static final double TO = 0.9;
+
+    private final DrillSite site;
+    private final List<Token> flights;
+    private final Consumer<String> out;
+
+    /**
+     * @param out gets a line per round, and one for all
+     */
+    DrillCost(DrillSite site, List<Token> flights, Consumer<String> out) {
+        this.site = site;
+        this.flights = flights;
+        this.out = out;
+    }
+
+    void measure() throws Exception {
+        site.createTopic(SOURCE);
+        DrillProducer producer =
+                site.producer(SOURCE, new DrillStream(flights), 0, TOKENS, token -> {});
+        producer.start();
+        producer.await();
+        out.accept(
+                "Scoring %,d flights at full speed, %d times with each delivery"
+                        .formatted(TOKENS, ROUNDS));
+        tokensPerSecond("warm-up", Delivery.EXACTLY_ONCE);
+        Map<Delivery, List<Double>> speeds = new EnumMap<>(Delivery.class);
+        for (int round = 0; round < ROUNDS; round++) {
+            for (Delivery delivery : Delivery.values()) {
+                speeds.computeIfAbsent(delivery, d -> new ArrayList<>())
+                        .add(tokensPerSecond(delivery + "-" + round, delivery));
+            }
+        }
+        speeds.forEach((delivery, all) -> out.accept(line(delivery, all)));
+        double with = median(speeds.get(Delivery.EXACTLY_ONCE));
+        double without = median(speeds.get(Delivery.AT_LEAST_ONCE));
+        out.accept(
+                String.format(
+                        Locale.ROOT,
+                        "Exactly-once delivery: %+.0f %% throughput.",
+                        (with / without - 1) * 100));
+    }
+
+    private double tokensPerSecond(String name, Delivery delivery) throws Exception {
+        Configuration options = site.options(SOURCE, name);
+        DrillSite.runAtFullSpeed(options);
+        options.set(KafkaOptions.SINK_DELIVERY, delivery);
+        site.run(options);
+        long[] times = DrillAnswers.times(site.brokers(), name);
+        int from = (int) (FROM * times.length);
+        int to = (int) (TO * times.length);
+        return (to - from) * 1e3 / (times[to] - times[from]);
+    }
+
+    private static String line(Delivery delivery, List<Double> speeds) {
+        StringBuilder line = new StringBuilder("%-14s".formatted(delivery));
+        speeds.forEach(speed -> line.append(String.format(Locale.ROOT, " %,8.0f", speed)));
+        return line.append(" tokens/s").toString();
+    }
+
+    private static double median(List<Double> speeds) {
+        return speeds.stream().sorted().toList().get(speeds.size() / 2);
+    }
+}
