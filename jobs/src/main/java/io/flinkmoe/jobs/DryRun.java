@@ -180,8 +180,11 @@ final class DryRun {
         table.row(
                 "off-heap memory",
                 size(footprint.offHeapBytes(slots)),
-                "at least, as %s, for %d slot(s)"
-                        .formatted(TaskManagerOptions.TASK_OFF_HEAP_MEMORY.key(), slots));
+                "at least, as %s, for %d %s"
+                        .formatted(
+                                TaskManagerOptions.TASK_OFF_HEAP_MEMORY.key(),
+                                slots,
+                                slots == 1 ? "slot" : "slots"));
         if (footprint.windowBytesPerToken() > 0) {
             table.row(
                     "state",

@@ -1,23 +1,16 @@
 package io.flinkmoe.jobs;
 
-import io.flinkmoe.schemas.TokenDecision;
+import io.flinkmoe.jobs.kafka.DecisionLog;
+import io.flinkmoe.jobs.kafka.KafkaOptions;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashMap;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
-import org.apache.avro.message.MessageDecoder;
-import org.apache.avro.message.RawMessageDecoder;
-import org.apache.avro.specific.SpecificData;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.IllegalConfigurationException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -26,116 +19,105 @@ import picocli.CommandLine.Spec;
 /** Finds a token in the decision log, and tells why it went where it went. */
 @Command(
         name = "explain",
+        customSynopsis = "moe explain --stream=STREAM --position=N [--config=FILE] [OPTIONS]",
         description = {
             "Tell why a token went where it went.",
             "",
             "Reads the decision log, which a scoring job writes with --decision-log.topic, from its"
-                    + " beginning to its present end, as far as it is committed."
+                    + " beginning to its present end, as far as it is committed. The job's own"
+                    + " configuration file says where it is; an option given here wins over it."
         },
         footer = {
+            "  moe explain --config job.yaml --stream LAS --position 17",
             "  moe explain --kafka.brokers localhost:9092 --decision-log.topic decisions \\",
             "              --stream LAS --position 17"
         })
 final class ExplainCommand implements Callable<Integer> {
 
-    private static final Duration POLL = Duration.ofMillis(100);
-    private static final Duration PATIENCE = Duration.ofMinutes(1);
+    /** The options that it shares with the scoring job. */
+    static final ConfigOption<?>[] SHARED = {
+        KafkaOptions.BROKERS,
+        KafkaOptions.PROPERTIES,
+        KafkaOptions.FORMAT,
+        KafkaOptions.DECISION_LOG_TOPIC
+    };
+
+    private static final long SILENT_NANOS = 1_000_000_000;
 
     @Spec private CommandSpec spec;
 
     @Option(
-            names = "--kafka.brokers",
-            paramLabel = "BROKERS",
+            names = "--config",
+            paramLabel = "FILE",
+            description = "The YAML file that the job was started with.")
+    private Path file;
+
+    @Option(
+            names = "--stream",
+            paramLabel = "STREAM",
             required = true,
-            description = "Kafka brokers to ask first: host:port, separated by commas.")
-    private String brokers;
-
-    @Option(
-            names = "--kafka.properties",
-            paramLabel = "KEY=VALUE",
-            split = ";",
-            description = "Further settings of the Kafka consumer, as for moe score.")
-    private Map<String, String> properties = Map.of();
-
-    @Option(
-            names = "--decision-log.topic",
-            paramLabel = "TOPIC",
-            required = true,
-            description = "The topic of the decision log.")
-    private String topic;
-
-    @Option(
-            names = "--raw",
-            description = "The log is bare Avro: the job ran with --kafka.format raw.")
-    private boolean raw;
-
-    @Option(names = "--stream", required = true, description = "The token's stream.")
+            description = "The token's stream.")
     private String stream;
 
-    @Option(names = "--position", required = true, description = "Its place there.")
+    @Option(
+            names = "--position",
+            paramLabel = "N",
+            required = true,
+            description = "Its place there.")
     private long position;
 
     @Override
     public Integer call() throws IOException {
-        List<TokenDecision> found = find();
-        if (found.isEmpty()) {
+        Configuration options = options();
+        DecisionLog log = read(options);
+        if (log.found().isEmpty()) {
             throw new IOException(
-                    "The topic %s has no entry for position %d of stream %s. Is the token scored and committed, and was the job started with --decision-log.topic?"
-                            .formatted(topic, position, stream));
+                    "the topic %s has no entry for position %d of stream %s, as far as it is committed. %s"
+                            .formatted(
+                                    options.get(KafkaOptions.DECISION_LOG_TOPIC),
+                                    position,
+                                    stream,
+                                    log.summary()));
         }
         PrintWriter out = spec.commandLine().getOut();
-        found.forEach(decision -> out.println(new Explanation(decision)));
+        log.found().forEach(decision -> out.println(new Explanation(decision)));
         out.flush();
         return 0;
     }
 
-    private List<TokenDecision> find() throws IOException {
-        MessageDecoder<TokenDecision> decoder =
-                raw
-                        ? new RawMessageDecoder<>(
-                                SpecificData.getForClass(TokenDecision.class),
-                                TokenDecision.getClassSchema())
-                        : TokenDecision.getDecoder();
-        List<TokenDecision> found = new ArrayList<>();
-        try (KafkaConsumer<byte[], byte[]> consumer = consumer()) {
-            List<TopicPartition> partitions =
-                    consumer.partitionsFor(topic).stream()
-                            .map(info -> new TopicPartition(topic, info.partition()))
-                            .toList();
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            long deadline = System.nanoTime() + PATIENCE.toNanos();
-            while (ends.entrySet().stream()
-                    .anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
-                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
-                    TokenDecision decision = decoder.decode(record.value());
-                    if (decision.getPosition() == position && decision.getStream().equals(stream)) {
-                        found.add(decision);
-                    }
-                    deadline = System.nanoTime() + PATIENCE.toNanos();
-                }
-                if (System.nanoTime() > deadline) {
-                    throw new IOException(
-                            "The brokers have sent nothing of the topic %s for %d s"
-                                    .formatted(topic, PATIENCE.toSeconds()));
-                }
+    private Configuration options() throws IOException {
+        Map<String, String> fromFile = file == null ? Map.of() : ConfigFile.read(file);
+        Map<String, String> given = JobOptions.given(spec.commandLine().getParseResult());
+        Configuration options = JobOptions.join(List.of(fromFile, given));
+        for (ConfigOption<String> required :
+                List.of(KafkaOptions.BROKERS, KafkaOptions.DECISION_LOG_TOPIC)) {
+            if (options.getOptional(required).orElse("").isBlank()) {
+                throw new IllegalConfigurationException(
+                        "%s is missing: give it, or --config with a file that has it"
+                                .formatted(required.key()));
             }
-        } catch (KafkaException e) {
-            throw new IOException(
-                    "The topic %s at %s cannot be read: %s"
-                            .formatted(topic, brokers, e.getMessage()),
-                    e);
         }
-        return found;
+        return options;
     }
 
-    private KafkaConsumer<byte[], byte[]> consumer() {
-        Map<String, Object> settings = new HashMap<>(properties);
-        settings.put(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, brokers);
-        settings.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
-        settings.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
-        return new KafkaConsumer<>(
-                settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    /** Tells how far it is when it takes longer than a moment. */
+    private DecisionLog read(Configuration options) throws IOException {
+        Progress progress = new Progress(spec.commandLine().getErr(), System.console() != null);
+        long begin = System.nanoTime();
+        return DecisionLog.read(
+                options,
+                stream,
+                position,
+                (records, all) -> {
+                    String line = "read %,d of %,d records".formatted(records, all);
+                    if (System.nanoTime() - begin < SILENT_NANOS) {
+                        return;
+                    }
+                    if (records < all) {
+                        progress.show(line);
+                    } else {
+                        progress.done(line);
+                    }
+                });
     }
 }

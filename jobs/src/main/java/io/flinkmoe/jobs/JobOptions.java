@@ -95,6 +95,17 @@ final class JobOptions {
             return "text";
         }
 
+        /** This option of a command line. */
+        OptionSpec spec() {
+            String value = defaultText();
+            String text = description() + (value.isEmpty() ? "" : " Default: " + value);
+            return OptionSpec.builder(flag())
+                    .type(String.class)
+                    .paramLabel(label())
+                    .description(text.replace("%", "%%"))
+                    .build();
+        }
+
         private String label() {
             if (type.isEnum()) {
                 return constants("|");
@@ -131,6 +142,15 @@ final class JobOptions {
         command.addArgGroup(group("%nKafka:%n", KAFKA, 11));
     }
 
+    /** Adds to a command those options that it shares with the scoring job. */
+    static void addTo(CommandSpec command, ConfigOption<?>... shared) {
+        for (JobOption option : all()) {
+            if (List.of(shared).contains(option.option())) {
+                command.addOption(option.spec());
+            }
+        }
+    }
+
     private static ArgGroupSpec group(String heading, List<JobOption> options, int order) {
         ArgGroupSpec.Builder group =
                 ArgGroupSpec.builder()
@@ -139,16 +159,7 @@ final class JobOptions {
                         .exclusive(false)
                         .validate(false);
         for (JobOption option : options) {
-            String value = option.defaultText();
-            group.addArg(
-                    OptionSpec.builder(option.flag())
-                            .type(String.class)
-                            .paramLabel(option.label())
-                            .description(
-                                    (option.description()
-                                                    + (value.isEmpty() ? "" : " Default: " + value))
-                                            .replace("%", "%%"))
-                            .build());
+            group.addArg(option.spec());
         }
         return group.build();
     }

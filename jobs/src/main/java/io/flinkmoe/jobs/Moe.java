@@ -110,6 +110,8 @@ public final class Moe implements Callable<Integer> {
         CommandLine program = new CommandLine(moe);
         program.setCaseInsensitiveEnumValuesAllowed(true);
         JobOptions.addTo(program.getSubcommands().get("score").getCommandSpec());
+        JobOptions.addTo(
+                program.getSubcommands().get("explain").getCommandSpec(), ExplainCommand.SHARED);
         program.setParameterExceptionHandler((exception, arguments) -> wrongUse(exception));
         program.setExecutionExceptionHandler(
                 (exception, command, arguments) -> moe.report(exception, command));

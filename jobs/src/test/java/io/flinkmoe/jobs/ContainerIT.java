@@ -22,9 +22,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.GlobalConfiguration;
+import org.apache.flink.configuration.MemorySize;
+import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.configuration.TaskManagerOptions;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -93,6 +97,24 @@ class ContainerIT {
     }
 
     @Test
+    void theConfigurationHasTheBuffersOfTheEmbeddedCluster() throws Exception {
+        Configuration image =
+                GlobalConfiguration.loadConfiguration(
+                        Home.ROOT.resolve("deploy/container/conf").toString());
+
+        try (EmbeddedFlink flink = new EmbeddedFlink(new Configuration())) {
+            ReadableConfig embedded = flink.environment().getConfiguration();
+            for (ConfigOption<MemorySize> option :
+                    List.of(
+                            TaskManagerOptions.MEMORY_SEGMENT_SIZE,
+                            TaskManagerOptions.NETWORK_MEMORY_MIN,
+                            TaskManagerOptions.NETWORK_MEMORY_MAX)) {
+                assertThat(image.get(option)).isEqualTo(embedded.get(option));
+            }
+        }
+    }
+
+    @Test
     void scoresFlightsInApplicationMode() throws Exception {
         assertThat(exitValue).as(logs).isZero();
         assertThat(results.missing()).isZero();
@@ -157,7 +179,7 @@ class ContainerIT {
                         "rest.bind-address", "127.0.0.1",
                         "taskmanager.bind-host", "127.0.0.1",
                         "taskmanager.numberOfTaskSlots", "2",
-                        "taskmanager.memory.process.size", "1200m",
+                        "taskmanager.memory.process.size", "1400m",
                         "taskmanager.memory.task.off-heap.size", "128m",
                         "metrics.reporter.prometheus.port", ports[2] + "," + ports[3]));
     }

@@ -73,7 +73,7 @@ class JobJarIT {
                         "picocli/CommandLine.class",
                         "com/fasterxml/jackson/dataformat/yaml/YAMLMapper.class",
                         "META-INF/LICENSE",
-                        "META-INF/LICENSE-BSD",
+                        "META-INF/LICENSE-BUNDLED",
                         "META-INF/NOTICE");
     }
 
@@ -134,9 +134,20 @@ class JobJarIT {
         assertThat(unexplained).isEmpty();
         assertThat(licenses.keySet()).isEqualTo(bundled);
         assertThat(licenses.values()).allMatch(text -> text.matches("(Apache-2.0|BSD-2).*"));
-        String bsd = text("META-INF/LICENSE-BSD");
-        assertThat(List.of("zstd-jni", "lz4-java", "snappy-java", "protobuf-java"))
-                .allMatch(part -> bsd.contains(part) && notice.contains(part));
+        String parts = text("META-INF/LICENSE-BUNDLED");
+        assertThat(
+                        List.of(
+                                "zstd-jni",
+                                "Zstandard",
+                                "libdivsufsort-lite",
+                                "lz4-java",
+                                "LZ4",
+                                "xxHash",
+                                "snappy-java",
+                                "Snappy",
+                                "Bitshuffle",
+                                "protobuf-java"))
+                .allMatch(part -> parts.contains(part) && notice.contains(part));
     }
 
     private static boolean isOwn(Path library) {

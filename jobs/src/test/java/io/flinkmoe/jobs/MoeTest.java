@@ -15,7 +15,10 @@ class MoeTest {
 
     @ParameterizedTest
     @ValueSource(
-            strings = {"demo", "score", "cluster", "drill", "soak", "import", "inspect", "forward"})
+            strings = {
+                "demo", "score", "cluster", "drill", "soak", "import", "inspect", "explain",
+                "forward"
+            })
     void everyCommandHasHelpWithExamples(String command) {
         Program program = Program.run(command, "--help");
 
@@ -62,6 +65,18 @@ class MoeTest {
                 .startsWith("moe: ")
                 .contains("--input", "--output", "See moe forward --help.")
                 .doesNotContain("Usage:");
+    }
+
+    @Test
+    void explainNamesTheOptionThatNeitherTheCommandLineNorTheFileHas() throws Exception {
+        Path file = Files.writeString(folder.resolve("job.yaml"), "moe.kafka.brokers: a:1\n");
+
+        Program program =
+                Program.run("explain", "--config", file, "--stream", "s", "--position", 1);
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err())
+                .contains("moe.decision-log.topic is missing", "See moe explain --help.");
     }
 
     @Test

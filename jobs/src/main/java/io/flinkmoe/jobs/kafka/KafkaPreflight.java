@@ -29,7 +29,7 @@ import org.slf4j.LoggerFactory;
  * One look at Kafka before the job starts, so that a wrong address or a missing topic is an error
  * with a remedy within seconds, and not a job that restarts forever.
  */
-final class KafkaPreflight {
+final class KafkaPreflight implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(KafkaPreflight.class);
 
@@ -40,9 +40,16 @@ final class KafkaPreflight {
     private final Admin admin;
     private final long deadline = System.nanoTime() + TIMEOUT.toNanos();
 
-    private KafkaPreflight(ReadableConfig options, Admin admin) {
+    private KafkaPreflight(ReadableConfig options) throws IOException {
         this.options = options;
-        this.admin = admin;
+        Properties properties = KafkaOptions.clientProperties(options);
+        properties.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, (int) TIMEOUT.toMillis());
+        properties.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, (int) TIMEOUT.toMillis() / 2);
+        try {
+            admin = Admin.create(properties);
+        } catch (KafkaException e) {
+            throw unreachable(options, e.getCause() == null ? e : e.getCause());
+        }
     }
 
     /**
@@ -53,29 +60,32 @@ final class KafkaPreflight {
      * @throws IOException with what is wrong and what to do, after about 10 s at the latest
      */
     static int check(ReadableConfig options) throws IOException {
-        Properties properties = KafkaOptions.clientProperties(options);
-        properties.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, (int) TIMEOUT.toMillis());
-        properties.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, (int) TIMEOUT.toMillis() / 2);
-        Admin admin;
-        try {
-            admin = Admin.create(properties);
-        } catch (KafkaException e) {
-            throw unreachable(options, e.getCause() == null ? e : e.getCause());
-        }
-        try {
-            KafkaPreflight preflight = new KafkaPreflight(options, admin);
-            int partitions = preflight.checkTopics();
+        try (KafkaPreflight preflight = new KafkaPreflight(options)) {
+            int partitions = preflight.checkTopics(KafkaOptions.topics(options));
             if (options.get(KafkaOptions.SINK_DELIVERY) == Delivery.EXACTLY_ONCE) {
                 preflight.checkTransactionTimeout();
             }
             return partitions;
-        } finally {
-            admin.close(Duration.ZERO);
         }
     }
 
-    private int checkTopics() throws IOException {
-        List<ConfigOption<String>> keys = KafkaOptions.topics(options);
+    /**
+     * Checks that the brokers answer, and that a topic exists.
+     *
+     * @throws IOException as {@link #check} does
+     */
+    static void checkTopic(ReadableConfig options, ConfigOption<String> key) throws IOException {
+        try (KafkaPreflight preflight = new KafkaPreflight(options)) {
+            preflight.checkTopics(List.of(key));
+        }
+    }
+
+    @Override
+    public void close() {
+        admin.close(Duration.ZERO);
+    }
+
+    private int checkTopics(List<ConfigOption<String>> keys) throws IOException {
         Map<String, KafkaFuture<TopicDescription>> topics =
                 admin.describeTopics(keys.stream().map(options::get).toList()).topicNameValues();
         List<String> wrong = new ArrayList<>();

@@ -14,8 +14,11 @@ import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.stream.MoeOptions;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -133,24 +136,85 @@ class DecisionLogIT {
 
     @Test
     void isExplainedOnTheCommandLine() {
-        Program known = explain("17");
-        assertThat(known.exitCode()).isZero();
+        Program known = explain("decisions", "s", "17");
+
+        assertThat(known.exitCode()).as(known.err()).isZero();
         assertThat(known.out()).contains("stream", "from 20", "Layer 0", "choice 2, attempt 2");
-        Program unknown = explain("4711");
-        assertThat(unknown.exitCode()).isEqualTo(1);
-        assertThat(unknown.err())
-                .contains("The topic decisions has no entry for position 4711 of stream s");
     }
 
-    private static Program explain(String position) {
+    @Test
+    void isExplainedByTheConfigurationFileOfTheJob() throws IOException {
+        Path file =
+                Files.writeString(
+                        dir.resolve("job.yaml"),
+                        """
+                        moe:
+                          bundle: s3://not/asked/for
+                          kafka:
+                            brokers: %s
+                            properties: {client.id: explainer}
+                          source.topic: in
+                          decision-log.topic: decisions
+                        execution.checkpointing.interval: 10 s
+                        """
+                                .formatted(broker.bootstrapServers()));
+
+        Program known =
+                Program.run("explain", "--config", file, "--stream", "s", "--position", "17");
+
+        assertThat(known.exitCode()).as(known.err()).isZero();
+        assertThat(known.out()).contains("Layer 0");
+    }
+
+    @Test
+    void sayingOfATokenThatItLacksWhatItHolds() {
+        Program position = explain("decisions", "s", "4711");
+        Program stream = explain("decisions", "t", "17");
+
+        assertThat(position.exitCode()).isEqualTo(1);
+        assertThat(position.err())
+                .contains(
+                        "the topic decisions has no entry for position 4711 of stream s",
+                        "Of s it holds 400, from position 0 to 399.");
+        assertThat(stream.exitCode()).isEqualTo(1);
+        assertThat(stream.err()).contains("Of t it holds nothing; of other streams 400: s.");
+    }
+
+    @Test
+    void isToldFromAnotherTopicAndFromNone() {
+        Program tokens = explain("in", "s", "17");
+        Program none = explain("dezisions", "s", "17");
+
+        assertThat(tokens.exitCode()).isEqualTo(1);
+        assertThat(tokens.err()).contains("405 records are no decisions", "moe.kafka.format");
+        assertThat(none.exitCode()).isEqualTo(1);
+        assertThat(none.err())
+                .contains("the topic dezisions (moe.decision-log.topic) does not exist");
+    }
+
+    @Test
+    void readingItIsWatchedToItsEnd() throws IOException {
+        Configuration options = new Configuration();
+        options.set(KafkaOptions.BROKERS, broker.bootstrapServers());
+        options.set(KafkaOptions.DECISION_LOG_TOPIC, "decisions");
+        List<Long> left = new ArrayList<>();
+
+        DecisionLog log =
+                DecisionLog.read(options, "s", 17, (records, all) -> left.add(all - records));
+
+        assertThat(log.found()).hasSize(1);
+        assertThat(left).isSortedAccordingTo(Comparator.reverseOrder()).endsWith(0L);
+    }
+
+    private static Program explain(String topic, String stream, String position) {
         return Program.run(
                 "explain",
                 "--kafka.brokers",
                 broker.bootstrapServers(),
                 "--decision-log.topic",
-                "decisions",
+                topic,
                 "--stream",
-                "s",
+                stream,
                 "--position",
                 position);
     }
