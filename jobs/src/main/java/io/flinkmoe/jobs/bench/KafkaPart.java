@@ -34,6 +34,9 @@ final class KafkaPart {
     private static final long MAX_BYTES = 1_500_000_000;
     private static final Duration CHECKPOINTS = Duration.ofSeconds(2);
 
+    /** The broker's JVM is new: in its first rounds it compiles itself on the cores of the job. */
+    private static final int WARM_UP_ROUNDS = 4;
+
     /** Start, warm-up and measurement at full speed take fewer tokens than so many seconds. */
     private static final int SPARE_SECONDS = 3;
 
@@ -53,8 +56,12 @@ final class KafkaPart {
             tokens = Math.min(tokens, MAX_BYTES / (Float.BYTES * shape.d()));
             stage.say("%s: writing %,d tokens to Kafka", shape.name(), tokens);
             produce(broker.bootstrapServers(), shape.d(), tokens);
-            for (int round = 1; round <= stage.rounds(); round++) {
+            for (int round = 1 - WARM_UP_ROUNDS; round <= stage.rounds(); round++) {
                 Configuration options = options(stage, contenders, broker, round);
+                if (round < 1) {
+                    rate(stage, options);
+                    continue;
+                }
                 rates.add(MEMORY, memory.rate(stage.time()));
                 rates.add(KAFKA, rate(stage, options));
                 stage.say(

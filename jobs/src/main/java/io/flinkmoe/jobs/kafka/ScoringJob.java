@@ -43,6 +43,11 @@ public final class ScoringJob {
 
     private static final Logger LOG = LoggerFactory.getLogger(ScoringJob.class);
 
+    /**
+     * Kafka's own 16 KiB are a few vectors only: each request would cost more than what it brings.
+     */
+    private static final String PRODUCER_BATCH_BYTES = String.valueOf(256 << 10);
+
     private static final Duration CHECKPOINT_INTERVAL = Duration.ofSeconds(10);
 
     private ScoringJob() {}
@@ -216,6 +221,7 @@ public final class ScoringJob {
             String uid,
             ReadableConfig options) {
         Properties properties = KafkaOptions.clientProperties(options);
+        properties.putIfAbsent(ProducerConfig.BATCH_SIZE_CONFIG, PRODUCER_BATCH_BYTES);
         properties.put(
                 ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
                 String.valueOf(options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT).toMillis()));
