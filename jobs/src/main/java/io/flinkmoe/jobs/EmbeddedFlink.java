@@ -1,5 +1,6 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.jobs.cluster.BlockBuffers;
 import java.time.Duration;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -12,7 +13,6 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.DeploymentOptions;
 import org.apache.flink.configuration.JobManagerOptions;
-import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.configuration.WebOptions;
@@ -37,14 +37,6 @@ final class EmbeddedFlink implements AutoCloseable {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
-    /**
-     * Network buffers that hold a few blocks: with Flink's own 32 KiB less than one is under way
-     * from a router to its experts, which then wait for each other.
-     */
-    private static final MemorySize SEGMENT = MemorySize.ofMebiBytes(1).divide(4);
-
-    private static final MemorySize NETWORK = MemorySize.ofMebiBytes(256);
-
     private final Configuration options;
     private volatile MiniCluster cluster;
 
@@ -62,9 +54,7 @@ final class EmbeddedFlink implements AutoCloseable {
         setDefault(options, JobManagerOptions.BIND_HOST, "localhost"); // the blob server's, too
         setDefault(options, TaskManagerOptions.BIND_HOST, "localhost");
         setDefault(options, WebOptions.SUBMIT_ENABLE, false);
-        setDefault(options, TaskManagerOptions.MEMORY_SEGMENT_SIZE, SEGMENT);
-        setDefault(options, TaskManagerOptions.NETWORK_MEMORY_MIN, NETWORK);
-        setDefault(options, TaskManagerOptions.NETWORK_MEMORY_MAX, NETWORK);
+        BlockBuffers.setDefaults(options);
         setDefault(
                 options,
                 CoreOptions.DEFAULT_PARALLELISM,

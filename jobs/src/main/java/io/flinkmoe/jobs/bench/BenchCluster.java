@@ -1,5 +1,6 @@
 package io.flinkmoe.jobs.bench;
 
+import io.flinkmoe.jobs.cluster.BlockBuffers;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.ExecutionException;
@@ -11,7 +12,6 @@ import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.JobManagerOptions;
-import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.RestartStrategyOptions;
@@ -46,9 +46,7 @@ final class BenchCluster implements AutoCloseable {
         all.set(JobManagerOptions.BIND_HOST, "localhost");
         all.set(TaskManagerOptions.BIND_HOST, "localhost");
         all.set(CoreOptions.TMP_DIRS, System.getProperty("java.io.tmpdir"));
-        all.set(TaskManagerOptions.MEMORY_SEGMENT_SIZE, MemorySize.parse("256kb"));
-        all.set(TaskManagerOptions.NETWORK_MEMORY_MIN, MemorySize.ofMebiBytes(256));
-        all.set(TaskManagerOptions.NETWORK_MEMORY_MAX, MemorySize.ofMebiBytes(256));
+        BlockBuffers.setDefaults(all);
         all.set(PipelineOptions.OBJECT_REUSE, true);
         all.set(PipelineOptions.GENERIC_TYPES, false);
         all.set(

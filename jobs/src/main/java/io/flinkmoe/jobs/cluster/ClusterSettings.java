@@ -81,10 +81,7 @@ public record ClusterSettings(int jobManagers, int taskManagers, int slots, Memo
         // Direct buffers of the model runs; ONNX Runtime's own memory is beyond Java's accounts.
         options.set(TaskManagerOptions.TASK_OFF_HEAP_MEMORY, MemorySize.ofMebiBytes(256));
         options.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MemorySize.ofMebiBytes(128));
-        // Buffers that hold blocks, which are up to 1 MiB.
-        options.set(TaskManagerOptions.MEMORY_SEGMENT_SIZE, MemorySize.parse("256 kb"));
-        options.set(TaskManagerOptions.NETWORK_MEMORY_MIN, MemorySize.ofMebiBytes(256));
-        options.set(TaskManagerOptions.NETWORK_MEMORY_MAX, MemorySize.ofMebiBytes(256));
+        BlockBuffers.setDefaults(options);
 
         options.set(HighAvailabilityOptions.HA_MODE, "zookeeper");
         options.set(HighAvailabilityOptions.HA_ZOOKEEPER_QUORUM, HOST + ":" + zooKeeperPort);
