@@ -1,19 +1,16 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.jobs.kafka.TopicReader;
 import io.flinkmoe.schemas.ScoredToken;
 import java.io.IOException;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.stream.LongStream;
 import org.apache.avro.message.BinaryMessageDecoder;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
  * What a job has committed to a topic.
@@ -22,9 +19,6 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  * @param open records behind a transaction that nobody has ended: no reader sees them
  */
 record DrillAnswers(Map<String, List<ScoredToken>> byStream, long open) {
-
-    private static final Duration POLL = Duration.ofMillis(100);
-    private static final Duration TIMEOUT = Duration.ofMinutes(2);
 
     /** Reads all that is committed now. */
     static DrillAnswers read(String brokers, String topic) throws IOException {
@@ -56,58 +50,19 @@ record DrillAnswers(Map<String, List<ScoredToken>> byStream, long open) {
         return times.build().sorted().toArray();
     }
 
-    private interface Action {
-        void accept(ConsumerRecord<byte[], byte[]> record) throws IOException;
-    }
-
-    /**
-     * @return where the committed records end, summed over the partitions
-     */
-    private static long forEach(String brokers, String topic, Action action) throws IOException {
-        try (KafkaConsumer<byte[], byte[]> consumer = consumer(brokers, "read_committed")) {
-            List<TopicPartition> partitions = partitions(consumer, topic);
-            consumer.assign(partitions);
-            consumer.seekToBeginning(partitions);
-            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-            long deadline = System.nanoTime() + TIMEOUT.toNanos();
-            while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
-                if (System.nanoTime() > deadline) {
-                    throw new IOException("The answers in %s cannot be read".formatted(topic));
-                }
-                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
-                    action.accept(record);
-                }
-            }
-            return sum(ends);
-        }
+    private static long forEach(String brokers, String topic, TopicReader.Action action)
+            throws IOException {
+        return TopicReader.forEach(client(brokers), topic, action, (records, all) -> {});
     }
 
     /** Records in a topic, committed or not. */
     static long end(String brokers, String topic) {
-        try (KafkaConsumer<byte[], byte[]> consumer = consumer(brokers, "read_uncommitted")) {
-            return sum(consumer.endOffsets(partitions(consumer, topic)));
-        }
+        return TopicReader.end(client(brokers), topic);
     }
 
-    private static long sum(Map<TopicPartition, Long> offsets) {
-        return offsets.values().stream().mapToLong(Long::longValue).sum();
-    }
-
-    private static List<TopicPartition> partitions(
-            KafkaConsumer<byte[], byte[]> consumer, String topic) {
-        return consumer.partitionsFor(topic).stream()
-                .map(info -> new TopicPartition(topic, info.partition()))
-                .toList();
-    }
-
-    private static KafkaConsumer<byte[], byte[]> consumer(String brokers, String isolation) {
-        return new KafkaConsumer<>(
-                Map.of(
-                        ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG,
-                        brokers,
-                        ConsumerConfig.ISOLATION_LEVEL_CONFIG,
-                        isolation),
-                new ByteArrayDeserializer(),
-                new ByteArrayDeserializer());
+    private static Properties client(String brokers) {
+        Properties client = new Properties();
+        client.put(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, brokers);
+        return client;
     }
 }

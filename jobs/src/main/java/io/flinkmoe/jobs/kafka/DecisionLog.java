@@ -2,23 +2,15 @@ package io.flinkmoe.jobs.kafka;
 
 import io.flinkmoe.schemas.TokenDecision;
 import java.io.IOException;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
-import java.util.Properties;
 import java.util.Set;
 import org.apache.avro.message.MessageDecoder;
 import org.apache.avro.message.RawMessageDecoder;
 import org.apache.avro.specific.SpecificData;
 import org.apache.flink.configuration.ReadableConfig;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
  * What one reading of the decision log has found of a token, and what it has met on the way: all
@@ -26,11 +18,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  */
 public final class DecisionLog {
 
-    private static final Duration POLL = Duration.ofMillis(100);
-    private static final Duration PATIENCE = Duration.ofMinutes(1);
     private static final int NAMED_STREAMS = 5;
 
-    private final ReadableConfig options;
     private final String topic;
     private final MessageDecoder<TokenDecision> decoder;
     private final String stream;
@@ -44,13 +33,7 @@ public final class DecisionLog {
     private long first = Long.MAX_VALUE;
     private long last = Long.MIN_VALUE;
 
-    /** Told, again and again, how many of the topic's records are behind. */
-    public interface Watcher {
-        void onRead(long records, long all);
-    }
-
     private DecisionLog(ReadableConfig options, String stream, long position) {
-        this.options = options;
         this.topic = options.get(KafkaOptions.DECISION_LOG_TOPIC);
         this.stream = stream;
         this.position = position;
@@ -71,12 +54,16 @@ public final class DecisionLog {
      * @throws IOException if the brokers do not answer, the topic is not there or cannot be read
      */
     public static DecisionLog read(
-            ReadableConfig options, String stream, long position, Watcher watcher)
+            ReadableConfig options, String stream, long position, TopicReader.Watcher watcher)
             throws IOException {
         KafkaPreflight.checkTopic(options, KafkaOptions.DECISION_LOG_TOPIC);
         DecisionLog log = new DecisionLog(options, stream, position);
-        try (KafkaConsumer<byte[], byte[]> consumer = log.consumer()) {
-            log.readAll(consumer, watcher);
+        try {
+            TopicReader.forEach(
+                    KafkaOptions.clientProperties(options),
+                    log.topic,
+                    record -> log.take(record.value()),
+                    watcher);
         } catch (KafkaException e) {
             throw new IOException(
                     "the topic %s at %s cannot be read: %s"
@@ -85,55 +72,6 @@ public final class DecisionLog {
                     e);
         }
         return log;
-    }
-
-    private KafkaConsumer<byte[], byte[]> consumer() {
-        Properties settings = KafkaOptions.clientProperties(options);
-        settings.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
-        settings.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
-        return new KafkaConsumer<>(
-                settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-    }
-
-    private void readAll(KafkaConsumer<byte[], byte[]> consumer, Watcher watcher)
-            throws IOException {
-        List<TopicPartition> partitions =
-                consumer.partitionsFor(topic).stream()
-                        .map(info -> new TopicPartition(topic, info.partition()))
-                        .toList();
-        consumer.assign(partitions);
-        consumer.seekToBeginning(partitions);
-        Map<TopicPartition, Long> begins = consumer.beginningOffsets(partitions);
-        Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-        long all = sum(ends) - sum(begins);
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
-        long behind = 0;
-        while (behind < all) {
-            for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
-                // What was written since is not part of it.
-                if (record.offset() < ends.get(new TopicPartition(topic, record.partition()))) {
-                    take(record.value());
-                }
-            }
-            long before = behind;
-            behind = 0;
-            for (TopicPartition partition : partitions) {
-                long reached = Math.min(consumer.position(partition), ends.get(partition));
-                behind += reached - begins.get(partition);
-            }
-            watcher.onRead(behind, all);
-            if (behind > before) {
-                deadline = System.nanoTime() + PATIENCE.toNanos();
-            } else if (System.nanoTime() > deadline) {
-                throw new IOException(
-                        "the brokers have sent nothing of the topic %s for %d s"
-                                .formatted(topic, PATIENCE.toSeconds()));
-            }
-        }
-    }
-
-    private static long sum(Map<TopicPartition, Long> offsets) {
-        return offsets.values().stream().mapToLong(Long::longValue).sum();
     }
 
     private void take(byte[] value) {

@@ -168,28 +168,25 @@ class DecisionLogIT {
 
     @Test
     void sayingOfATokenThatItLacksWhatItHolds() {
-        Program position = explain("decisions", "s", "4711");
-        Program stream = explain("decisions", "t", "17");
-
-        assertThat(position.exitCode()).isEqualTo(1);
-        assertThat(position.err())
-                .contains(
-                        "the topic decisions has no entry for position 4711 of stream s",
-                        "Of s it holds 400, from position 0 to 399.");
-        assertThat(stream.exitCode()).isEqualTo(1);
-        assertThat(stream.err()).contains("Of t it holds nothing; of other streams 400: s.");
+        assertFails(
+                explain("decisions", "s", "4711"),
+                "the topic decisions has no entry for position 4711 of stream s",
+                "Of s it holds 400, from position 0 to 399.");
+        assertFails(
+                explain("decisions", "t", "17"), "Of t it holds nothing; of other streams 400: s.");
     }
 
     @Test
     void isToldFromAnotherTopicAndFromNone() {
-        Program tokens = explain("in", "s", "17");
-        Program none = explain("dezisions", "s", "17");
+        assertFails(explain("in", "s", "17"), "405 records are no decisions", "moe.kafka.format");
+        assertFails(
+                explain("dezisions", "s", "17"),
+                "the topic dezisions (moe.decision-log.topic) does not exist");
+    }
 
-        assertThat(tokens.exitCode()).isEqualTo(1);
-        assertThat(tokens.err()).contains("405 records are no decisions", "moe.kafka.format");
-        assertThat(none.exitCode()).isEqualTo(1);
-        assertThat(none.err())
-                .contains("the topic dezisions (moe.decision-log.topic) does not exist");
+    private static void assertFails(Program program, String... messages) {
+        assertThat(program.exitCode()).isEqualTo(1);
+        assertThat(program.err()).contains(messages);
     }
 
     @Test
