@@ -1,5 +1,6 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.jobs.bench.Spread;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Delivery;
 import io.flinkmoe.stream.Token;
@@ -60,8 +61,8 @@ final class DrillCost {
             }
         }
         speeds.forEach((delivery, all) -> out.accept(line(delivery, all)));
-        double with = median(speeds.get(Delivery.EXACTLY_ONCE));
-        double without = median(speeds.get(Delivery.AT_LEAST_ONCE));
+        double with = Spread.of(speeds.get(Delivery.EXACTLY_ONCE)).median();
+        double without = Spread.of(speeds.get(Delivery.AT_LEAST_ONCE)).median();
         out.accept(
                 String.format(
                         Locale.ROOT,
@@ -84,9 +85,5 @@ final class DrillCost {
         StringBuilder line = new StringBuilder("%-14s".formatted(delivery));
         speeds.forEach(speed -> line.append(String.format(Locale.ROOT, " %,8.0f", speed)));
         return line.append(" tokens/s").toString();
-    }
-
-    private static double median(List<Double> speeds) {
-        return speeds.stream().sorted().toList().get(speeds.size() / 2);
     }
 }

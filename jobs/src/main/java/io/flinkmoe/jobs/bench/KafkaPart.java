@@ -56,12 +56,11 @@ final class KafkaPart {
             tokens = Math.min(tokens, MAX_BYTES / (Float.BYTES * shape.d()));
             stage.say("%s: writing %,d tokens to Kafka", shape.name(), tokens);
             produce(broker.bootstrapServers(), shape.d(), tokens);
-            for (int round = 1 - WARM_UP_ROUNDS; round <= stage.rounds(); round++) {
-                Configuration options = options(stage, contenders, broker, round);
-                if (round < 1) {
-                    rate(stage, options);
-                    continue;
-                }
+            for (int round = 1; round <= WARM_UP_ROUNDS; round++) {
+                rate(stage, options(stage, contenders, broker, "bench-warm-up-" + round));
+            }
+            for (int round = 1; round <= stage.rounds(); round++) {
+                Configuration options = options(stage, contenders, broker, "bench-" + round);
                 rates.add(MEMORY, memory.rate(stage.time()));
                 rates.add(KAFKA, rate(stage, options));
                 stage.say(
@@ -82,7 +81,7 @@ final class KafkaPart {
     }
 
     private static Configuration options(
-            Stage stage, Contenders contenders, KafkaBroker broker, int round) throws Exception {
+            Stage stage, Contenders contenders, KafkaBroker broker, String group) throws Exception {
         Configuration options = new Configuration();
         options.set(MoeOptions.BUNDLE, contenders.bundle().directory().toString());
         options.set(KafkaOptions.BROKERS, broker.bootstrapServers());
@@ -90,7 +89,7 @@ final class KafkaPart {
         options.set(KafkaOptions.SINK_TOPIC, "scored");
         options.set(KafkaOptions.DEAD_LETTER_TOPIC, "rejected");
         // Each round reads from the start.
-        options.set(KafkaOptions.SOURCE_GROUP_ID, "bench-" + round);
+        options.set(KafkaOptions.SOURCE_GROUP_ID, group);
         options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, CHECKPOINTS);
         options.addAll(stage.options());
         return options;

@@ -9,7 +9,7 @@ import java.util.List;
 /** The middle and the ends of what several rounds gave. */
 public record Spread(double median, double min, double max) {
 
-    static Spread of(List<Double> values) {
+    public static Spread of(List<Double> values) {
         double[] sorted = values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
         int middle = sorted.length / 2;
         double median =

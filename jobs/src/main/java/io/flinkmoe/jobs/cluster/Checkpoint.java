@@ -10,21 +10,15 @@ import com.fasterxml.jackson.databind.JsonNode;
  * @param duration from the trigger until it completed, or until now, in milliseconds
  * @param stateSize of the whole job, in bytes
  */
-public record Checkpoint(
-        long id, boolean isSavepoint, String status, long began, long duration, long stateSize) {
+public record Checkpoint(long id, String status, long began, long duration, long stateSize) {
 
     static Checkpoint of(JsonNode json) {
         return new Checkpoint(
                 json.path("id").asLong(),
-                json.path("is_savepoint").asBoolean(),
                 json.path("status").asText(),
                 json.path("trigger_timestamp").asLong(),
                 json.path("end_to_end_duration").asLong(),
                 json.path("state_size").asLong());
-    }
-
-    public boolean isInProgress() {
-        return status.equals("IN_PROGRESS");
     }
 
     public boolean isCompleted() {
