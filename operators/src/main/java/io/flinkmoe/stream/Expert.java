@@ -22,9 +22,9 @@ import org.apache.flink.util.OutputTag;
  * Runs the experts of a layer whose key groups the subtask owns. Keyed by expert. Where overflow
  * goes to the next most probable expert, each round of it is one more of these operators.
  *
- * <p>With a capacity, {@link Admission} decides which rows run. Those of several blocks are joined
- * until they fill a call, the oldest has waited for the linger, a barrier or the close of a window
- * comes, or the input ends.
+ * <p>With a capacity, {@link AdmissionControl} decides which rows run. Those of several blocks are
+ * joined until they fill a call, the oldest has waited for the linger, a barrier or the close of a
+ * window comes, or the input ends.
  *
  * <p>State per expert: the accounts of its open windows, which hold the capacity used, what waits
  * for their close, and the watermark.
@@ -52,7 +52,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private transient CallTurns calls;
     private transient RememberedWatermark watermark;
     private transient WindowQueue queue;
-    private transient Admission admission;
+    private transient AdmissionControl admission;
     private transient ExpertOutput expertOutput;
     private transient ExpertMetrics[] metrics;
 
@@ -123,7 +123,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             queue = new WindowQueue(this, capacity, accounts, expertKeys.count(), k);
         }
         admission =
-                new Admission(
+                new AdmissionControl(
                         capacity, round, watermark, accounts, queue, calls, expertOutput, metrics);
     }
 

@@ -196,6 +196,7 @@ public final class LocalCluster implements AutoCloseable {
     /** Ends a process with SIGKILL, and waits until it is gone. */
     public void kill(String name) throws IOException {
         new ClusterProcess(name, folder).kill();
+        tellWatchdog();
     }
 
     /** Starts a process again that was killed. */
@@ -205,7 +206,14 @@ public final class LocalCluster implements AutoCloseable {
 
     /** Has all processes killed when this JVM ends, however it ends. */
     public void endWithThisProcess() throws IOException {
-        watchdog = new Watchdog(folder.resolve("pids"));
+        watchdog = new Watchdog();
+        tellWatchdog();
+    }
+
+    private void tellWatchdog() throws IOException {
+        if (watchdog != null) {
+            watchdog.watch(members().stream().map(Member::pid).filter(pid -> pid > 0).toList());
+        }
     }
 
     /** Ends all processes in an orderly way, and kills those that take longer than 10 s. */
@@ -222,6 +230,7 @@ public final class LocalCluster implements AutoCloseable {
             process.awaitEnd();
         }
         if (watchdog != null) {
+            tellWatchdog();
             watchdog.close();
             watchdog = null;
         }
@@ -289,6 +298,7 @@ public final class LocalCluster implements AutoCloseable {
             command = commands.taskManager(process.log());
         }
         process.start(command, ClusterCommands.ENVIRONMENT);
+        tellWatchdog();
     }
 
     private static List<ClusterProcess> processesIn(Path folder) throws IOException {

@@ -1,37 +1,47 @@
 package io.flinkmoe.jobs.cluster;
 
 import java.io.IOException;
-import java.nio.file.Path;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.stream.Collectors;
 
 /**
  * Kills processes when this JVM ends, however it ends: a shell waits for the end of a pipe that
- * this JVM holds.
+ * this JVM holds. It has been told who they are, since files that say it may be gone by then.
  */
 final class Watchdog implements AutoCloseable {
 
     private static final String SCRIPT =
             """
             trap '' INT TERM HUP
-            cat >/dev/null
-            for file in "$1"/*; do
-                read pid rest <"$file" && kill -9 "$pid"
-            done
+            while read -r line; do pids=$line; done
+            kill -9 $pids
             """;
 
     private final Process shell;
 
-    /**
-     * @param pids a folder with a file for each process, which begins with its id
-     */
-    Watchdog(Path pids) throws IOException {
+    Watchdog() throws IOException {
         shell =
-                new ProcessBuilder("sh", "-c", SCRIPT, "sh", pids.toString())
+                new ProcessBuilder("sh", "-c", SCRIPT)
                         .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                         .redirectError(ProcessBuilder.Redirect.DISCARD)
                         .start();
     }
 
-    /** Kills now; those that have ended before are no longer in the folder. */
+    /**
+     * Says who is to be killed.
+     *
+     * @param pids process ids; those of an earlier call no longer count
+     */
+    void watch(List<Long> pids) throws IOException {
+        String line = pids.stream().map(String::valueOf).collect(Collectors.joining(" ", "", "\n"));
+        OutputStream pipe = shell.getOutputStream();
+        pipe.write(line.getBytes(StandardCharsets.US_ASCII));
+        pipe.flush();
+    }
+
+    /** Kills now. */
     @Override
     public void close() throws IOException {
         shell.getOutputStream().close();

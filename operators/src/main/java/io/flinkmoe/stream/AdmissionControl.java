@@ -12,7 +12,7 @@ import java.util.Arrays;
  * to the expert that it tries in the next round, or is answered where there is none. All methods
  * speak of the current key.
  */
-final class Admission {
+final class AdmissionControl {
 
     private final Capacity capacity;
     private final int round;
@@ -31,7 +31,7 @@ final class Admission {
      * @param calls of the experts here
      * @param metrics by expert
      */
-    Admission(
+    AdmissionControl(
             Capacity capacity,
             int round,
             RememberedWatermark watermark,
