@@ -128,7 +128,7 @@ final class BenchCommand implements Callable<Integer> {
                         Duration.ofMillis(quick ? 500 : 3000),
                         Configuration.fromMap(defined),
                         this::say)) {
-            bench.warmUp(quick ? WARM_UP.dividedBy(8) : WARM_UP, contenders);
+            bench.warmUp(quick ? 1 : 4, quick ? WARM_UP.dividedBy(8) : WARM_UP, contenders);
             for (Shape shape : Shape.ALL) {
                 if (shapes.contains(shape.name())) {
                     measure(bench, shape, report);

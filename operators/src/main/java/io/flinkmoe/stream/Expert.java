@@ -132,7 +132,6 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         int d = sessions.spec().hiddenSize();
         DirectRows input = new DirectRows(batchSize, d);
         DirectRows results = new DirectRows(batchSize, d);
-        float[] values = new float[batchSize * d];
         MoeMetrics.registerModel(getMetricGroup(), sessions.spec().version());
         metrics = new ExpertMetrics[expertKeys.count()];
         ExpertCalls[] experts = new ExpertCalls[expertKeys.count()];
@@ -144,7 +143,6 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                                 sessions.expert(layer, expert),
                                 input,
                                 results,
-                                values,
                                 this::answer,
                                 this::onFailure,
                                 metrics[expert]);

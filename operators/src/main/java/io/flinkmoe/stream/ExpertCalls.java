@@ -37,7 +37,6 @@ final class ExpertCalls {
     private final OnnxModel model;
     private final DirectRows input;
     private final DirectRows results;
-    private final float[] values;
     private final int batchSize;
     private final int d;
     private final Answers answers;
@@ -49,20 +48,17 @@ final class ExpertCalls {
     /**
      * @param input room for a call; may be shared by experts that run in one thread
      * @param results room for what it gives; may be shared likewise
-     * @param values room for the results as floats; may be shared likewise
      */
     ExpertCalls(
             OnnxModel model,
             DirectRows input,
             DirectRows results,
-            float[] values,
             Answers answers,
             Failures failures,
             ExpertMetrics metrics) {
         this.model = model;
         this.input = input;
         this.results = results;
-        this.values = values;
         this.batchSize = input.maxRows();
         this.d = input.width();
         this.answers = answers;
@@ -137,7 +133,6 @@ final class ExpertCalls {
             failures.failed(model, waiting, e);
             callRowByRow();
         }
-        results.get(values, 0, waiting);
     }
 
     /**
@@ -167,7 +162,7 @@ final class ExpertCalls {
         byte[] outcomes = new byte[count];
         int executed = 0;
         for (int i = 0; i < count; i++) {
-            boolean usable = Floats.allFinite(values, (at + i) * d, d);
+            boolean usable = results.isFinite(at + i);
             outcomes[i] = (usable ? Outcome.EXECUTED : Outcome.FAILED).code();
             executed += usable ? 1 : 0;
         }

@@ -21,10 +21,13 @@ final class GateWeightedSum {
 
     private final int d;
     private final Weighing weighing;
-    private float[] sums = {};
-    private float[] outputs = {};
-    private float[] shares = {};
-    private int[] outputOfChoice = {};
+    private final float[] sum;
+    private final float[] output;
+
+    /** By choice: the block that answers it with an output, and which of the block's that is. */
+    private ContributionBlock[] blocks = {};
+
+    private int[] outputs = {};
 
     /**
      * @param d the width of a vector
@@ -32,6 +35,8 @@ final class GateWeightedSum {
     GateWeightedSum(int d, Weighing weighing) {
         this.d = d;
         this.weighing = weighing;
+        this.sum = new float[d];
+        this.output = new float[d];
     }
 
     /**
@@ -46,18 +51,18 @@ final class GateWeightedSum {
         Choices choices = answered(residual.choices(), contributions);
         int k = choices.k();
         float[] weights = weights(choices);
-        sums = atLeast(sums, rows.length * d);
+        byte[] vectors = new byte[rows.length * d * Float.BYTES];
         for (int i = 0; i < rows.length; i++) {
-            Floats.get(tokens.vectors(), rows[i] * d, sums, i * d, d);
+            Floats.get(tokens.vectors(), rows[i] * d, sum, 0, d);
             for (int choice = rows[i] * k; choice < rows[i] * k + k; choice++) {
                 if (choices.isExecuted(choice)) {
-                    Floats.addScaled(
-                            sums, i * d, weights[choice], outputs, outputOfChoice[choice] * d, d);
+                    Floats.get(blocks[choice].vectors(), outputs[choice] * d, output, 0, d);
+                    Floats.addScaled(sum, 0, weights[choice], output, 0, d);
                 }
             }
+            Floats.put(sum, 0, vectors, i * d, d);
         }
-        byte[] vectors = new byte[rows.length * d * Float.BYTES];
-        Floats.put(sums, 0, vectors, 0, rows.length * d);
+        Arrays.fill(blocks, null); // The blocks' memory is not ours to keep.
         Choices[] layers = Arrays.copyOf(tokens.layers(), tokens.layers().length + 1);
         layers[layers.length - 1] = choices;
         return tokens.withLayers(layers).select(rows, vectors);
@@ -73,7 +78,7 @@ final class GateWeightedSum {
             weights[choice] =
                     weighing != Weighing.WINDOW
                             ? choices.weights()[choices.settledAt(choice)]
-                            : executed[choice] ? shares[outputOfChoice[choice]] : 0;
+                            : executed[choice] ? blocks[choice].weights()[outputs[choice]] : 0;
         }
         if (weighing == Weighing.ROUTER) {
             return weights;
@@ -102,30 +107,23 @@ final class GateWeightedSum {
         }
     }
 
-    /**
-     * The choices with their answers; the outputs are gathered, and where that of each choice is.
-     */
+    /** The choices with their answers; where the output of each is, is noted. */
     private Choices answered(Choices asked, Iterable<ContributionBlock> contributions) {
         byte[] outcomes = asked.outcomes().clone();
         byte[] attempts = asked.attempts().clone();
-        if (outputOfChoice.length < outcomes.length) {
-            outputOfChoice = new int[outcomes.length];
+        if (outputs.length < outcomes.length) {
+            outputs = new int[outcomes.length];
+            blocks = new ContributionBlock[outcomes.length];
         }
-        int row = 0;
         for (ContributionBlock block : contributions) {
-            int count = block.vectors().length / Float.BYTES;
-            outputs = atLeast(outputs, row * d + count);
-            Floats.get(block.vectors(), 0, outputs, row * d, count);
-            if (weighing == Weighing.WINDOW) {
-                shares = atLeast(shares, row + block.weights().length);
-                System.arraycopy(block.weights(), 0, shares, row, block.weights().length);
-            }
+            int outputsSoFar = 0;
             for (int i = 0; i < block.choices().length; i++) {
                 int choice = block.choices()[i];
                 attempts[choice] = (byte) block.attempt();
                 outcomes[choice] = block.outcomes()[i];
                 if (outcomes[choice] == Outcome.EXECUTED.code()) {
-                    outputOfChoice[choice] = row++;
+                    blocks[choice] = block;
+                    outputs[choice] = outputsSoFar++;
                     if (block.attempt() > 0) {
                         outcomes[choice] = Outcome.REROUTED.code();
                     }
@@ -134,11 +132,5 @@ final class GateWeightedSum {
         }
         float[] weights = weighing == Weighing.ROUTER ? asked.weights() : asked.weights().clone();
         return new Choices(asked.k(), asked.experts(), weights, asked.scores(), outcomes, attempts);
-    }
-
-    private static float[] atLeast(float[] array, int length) {
-        return array.length >= length
-                ? array
-                : Arrays.copyOf(array, Math.max(length, 2 * array.length));
     }
 }

@@ -53,6 +53,15 @@ public final class Floats {
         return bits >= 0;
     }
 
+    /** The same of floats as bits; faster, since the JVM vectorizes it. */
+    public static boolean allFinite(int[] floats, int from, int count) {
+        int bits = 0;
+        for (int i = from; i < from + count; i++) {
+            bits |= (floats[i] & 0x7fffffff) + 0x00800000;
+        }
+        return bits >= 0;
+    }
+
     /**
      * {@code sum[i] += weight * values[i]} over one row: the step of the combine. Product and sum
      * are rounded each, so that every caller that keeps the order of rank gets the same bits.

@@ -40,7 +40,6 @@ class CallTurnsTest {
                             sessions.expert(0, expert),
                             new DirectRows(BATCH, N),
                             new DirectRows(BATCH, N),
-                            new float[BATCH * N],
                             (block, rows, outcomes, vectors) -> ran.add(block.expert()),
                             (model, rows, cause) -> {},
                             new ExpertMetrics(new UnregisteredMetricsGroup(), expert, 0));

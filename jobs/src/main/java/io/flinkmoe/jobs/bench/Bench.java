@@ -41,14 +41,18 @@ public final class Bench implements AutoCloseable {
      * Lets the JVM load and compile what all contenders use: else the first shapes would pay for
      * it.
      *
+     * @param times how often each contender runs: with each new job some code is compiled again
+     * @param time how long each time
      * @param names the contenders
      */
-    public void warmUp(Duration time, List<String> names) throws Exception {
+    public void warmUp(int times, Duration time, List<String> names) throws Exception {
         stage.say("warming up");
         Contenders contenders = stage.contenders(Shape.ALL.get(0));
         for (String name : names) {
             try (Contender contender = contenders.of(name)) {
-                contender.rate(time);
+                for (int i = 0; i < times; i++) {
+                    contender.rate(time);
+                }
             }
         }
     }
