@@ -10,17 +10,13 @@ import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
-import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
-import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,10 +40,10 @@ class ExpertRoundsTest {
     @Test
     void passesOverflowAndTheRoomLeftOnBeforeTheWatermark() throws Exception {
         try (var harness = open(prioritized(2), 0, null)) {
-            send(harness, block(1, 0, 0, 0, 1, 2), block(2, 1, 0, 5));
+            harness.send(block(1, 0, 0, 0, 1, 2), block(2, 1, 0, 5));
             harness.processWatermark(59_999);
 
-            assertThat(outcomes(harness))
+            assertThat(harness.outcomes())
                     .isEqualTo(
                             Map.of(0, Outcome.EXECUTED, 1, Outcome.EXECUTED, 5, Outcome.EXECUTED));
             assertThat(retries(harness))
@@ -63,13 +59,13 @@ class ExpertRoundsTest {
     @Test
     void givesTheNextRoundNoMoreThanTheRoomLeft() throws Exception {
         try (var harness = open(prioritized(2), 1, null)) {
-            send(harness, block(2, 0, 1, 3, 4, 5), new WindowRoom(2, 0, 1));
-            send(harness, block(3, 1, 1, 7, 8, 9));
+            harness.send(block(2, 0, 1, 3, 4, 5), new WindowRoom(2, 0, 1));
+            harness.send(block(3, 1, 1, 7, 8, 9));
             assertThat(harness.extractOutputValues()).isEmpty();
             harness.processWatermark(59_999);
 
             // Expert 3 has heard of no room taken: it has all of it, for two.
-            assertThat(outcomes(harness))
+            assertThat(harness.outcomes())
                     .isEqualTo(
                             Map.of(
                                     3, Outcome.EXECUTED,
@@ -87,12 +83,12 @@ class ExpertRoundsTest {
     @Test
     void saysNothingOfTheRoomWhenWhatCameLateIsClosedOnceMore() throws Exception {
         try (var harness = open(prioritized(2), 0, null)) {
-            send(harness, block(1, 0, 0, 1));
+            harness.send(block(1, 0, 0, 1));
             harness.processWatermark(59_999);
             assertThat(retries(harness)).containsExactly("expert 1 has room for 1");
-            send(harness, block(1, 1, 0, 2));
+            harness.send(block(1, 1, 0, 2));
             harness.processWatermark(119_999);
-            assertThat(outcomes(harness)).containsEntry(2, Outcome.LATE);
+            assertThat(harness.outcomes()).containsEntry(2, Outcome.LATE);
             assertThat(retries(harness)).containsExactly("expert 1 has room for 1");
         }
     }
@@ -101,18 +97,18 @@ class ExpertRoundsTest {
     void passesOnAtOnceWhatFirstComeAdmissionTurnsAway() throws Exception {
         Capacity capacity = Capacity.firstCome(MINUTE, 1).withOverflowRounds(1);
         try (var harness = open(capacity, 0, null)) {
-            send(harness, block(1, 0, 0, 1, 2));
+            harness.send(block(1, 0, 0, 1, 2));
             assertThat(retries(harness)).containsExactly("expert 2, attempt 1: [2]");
             harness.processWatermark(59_999);
-            assertThat(outcomes(harness)).isEqualTo(Map.of(1, Outcome.EXECUTED));
+            assertThat(harness.outcomes()).isEqualTo(Map.of(1, Outcome.EXECUTED));
             assertThat(retries(harness)).endsWith("expert 1 has room for 0");
         }
         try (var harness = open(capacity, 1, null)) {
-            send(harness, block(2, 0, 1, 2), new WindowRoom(2, 0, 0));
+            harness.send(block(2, 0, 1, 2), new WindowRoom(2, 0, 0));
             harness.processWatermark(59_998);
             assertThat(harness.extractOutputValues()).isEmpty();
             harness.processWatermark(59_999);
-            assertThat(outcomes(harness)).isEqualTo(Map.of(2, Outcome.OVERFLOWED));
+            assertThat(harness.outcomes()).isEqualTo(Map.of(2, Outcome.OVERFLOWED));
         }
     }
 
@@ -121,9 +117,9 @@ class ExpertRoundsTest {
         try (var harness = open(prioritized(0), 0, null)) {
             DispatchBlock last = block(1, 0, 0, 1);
             last.priorities().nextExperts()[0] = -1;
-            send(harness, last);
+            harness.send(last);
             harness.processWatermark(59_999);
-            assertThat(outcomes(harness)).isEqualTo(Map.of(1, Outcome.OVERFLOWED));
+            assertThat(harness.outcomes()).isEqualTo(Map.of(1, Outcome.OVERFLOWED));
         }
     }
 
@@ -131,12 +127,12 @@ class ExpertRoundsTest {
     void keepsRowsAndRoomOverARestore() throws Exception {
         OperatorSubtaskState state;
         try (var harness = open(prioritized(2), 1, null)) {
-            send(harness, block(2, 0, 1, 3, 4), new WindowRoom(2, 0, 1));
+            harness.send(block(2, 0, 1, 3, 4), new WindowRoom(2, 0, 1));
             state = harness.snapshot(1, 1);
         }
         try (var harness = open(prioritized(2), 1, state)) {
             harness.processWatermark(59_999);
-            assertThat(outcomes(harness))
+            assertThat(harness.outcomes())
                     .isEqualTo(Map.of(3, Outcome.EXECUTED, 4, Outcome.OVERFLOWED));
         }
     }
@@ -146,39 +142,14 @@ class ExpertRoundsTest {
                 .withOverflowRounds(1);
     }
 
-    private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> open(
-            Capacity capacity, int round, OperatorSubtaskState state) throws Exception {
-        var harness =
-                new KeyedOneInputStreamOperatorTestHarness<>(
-                        new Expert(
-                                bundle,
-                                0,
-                                round,
-                                EXPERTS,
-                                3,
-                                Duration.ofMillis(5),
-                                capacity,
-                                MoeOptions.OnError.FAIL,
-                                ExpertDevice.CPU),
-                        (ExpertInput input) -> EXPERTS.keyOf(input.expert()),
-                        Types.INT,
-                        EXPERTS.maxParallelism(),
-                        1,
-                        0);
-        if (state != null) {
-            harness.initializeState(state);
-        }
-        harness.open();
-        return harness;
-    }
-
-    private static void send(
-            KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> harness,
-            ExpertInput... inputs)
+    private ExpertHarness open(Capacity capacity, int round, OperatorSubtaskState state)
             throws Exception {
-        for (ExpertInput input : inputs) {
-            harness.processElement(new StreamRecord<>(input));
-        }
+        return ExpertHarness.restore(
+                ExpertHarness.expert(bundle, round, EXPERTS, capacity, MoeOptions.OnError.FAIL),
+                EXPERTS,
+                1,
+                0,
+                state);
     }
 
     /** Rows of one choice each that try the expert after this one next. */
@@ -196,22 +167,7 @@ class ExpertRoundsTest {
                 expert, 0, batch, attempt, choices, timestamps, priorities, vectors);
     }
 
-    private static Map<Integer, Outcome> outcomes(
-            KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock>
-                    harness) {
-        Map<Integer, Outcome> outcomes = new TreeMap<>();
-        for (ContributionBlock answer : harness.extractOutputValues()) {
-            for (int i = 0; i < answer.choices().length; i++) {
-                Outcome outcome = Outcome.ofCode(answer.outcomes()[i]);
-                assertThat(outcomes.put(answer.choices()[i], outcome)).as("before").isNull();
-            }
-        }
-        return outcomes;
-    }
-
-    private static List<String> retries(
-            KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock>
-                    harness) {
+    private static List<String> retries(ExpertHarness harness) {
         List<String> retries = new ArrayList<>();
         var records = harness.getSideOutput(Expert.RETRIES);
         if (records != null) {

@@ -12,13 +12,9 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
-import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
-import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,7 +24,6 @@ class ExpertTest {
     private static final int N = 4;
     private static final EvenKeys EXPERTS = new EvenKeys(N);
     private static final Capacity TWO_A_MINUTE = Capacity.firstCome(new TumblingWindows(60_000), 2);
-    private static final int BATCH = 3;
 
     @TempDir private Path directory;
     private LocalBundle bundle;
@@ -41,10 +36,10 @@ class ExpertTest {
     @Test
     void joinsRowsOfSeveralBlocksAndAnswersEachBlock() throws Exception {
         try (var harness = open(null)) {
-            send(harness, block(2, 5, new int[] {0, 7}, 0, 0));
+            harness.send(block(2, 5, new int[] {0, 7}, 0, 0));
             assertThat(harness.extractOutputValues()).isEmpty();
 
-            send(harness, block(2, 6, new int[] {4}, 0));
+            harness.send(block(2, 6, new int[] {4}, 0));
 
             List<ContributionBlock> answers = harness.extractOutputValues();
             assertThat(answers).extracting(ContributionBlock::batch).containsExactly(5L, 6L);
@@ -59,7 +54,7 @@ class ExpertTest {
     @Test
     void runsABlockThatIsLargerThanACallInParts() throws Exception {
         try (var harness = open(null)) {
-            send(harness, block(0, 0, new int[] {1, 2, 3, 4, 5, 6, 7}, new long[7]));
+            harness.send(block(0, 0, new int[] {1, 2, 3, 4, 5, 6, 7}, new long[7]));
             harness.prepareSnapshotPreBarrier(1);
             assertThat(harness.extractOutputValues())
                     .extracting(answer -> answer.choices().length)
@@ -71,7 +66,7 @@ class ExpertTest {
     void runsWhatHasLingered() throws Exception {
         try (var harness = open(null)) {
             harness.setProcessingTime(50);
-            send(harness, block(1, 0, new int[] {0}, 0));
+            harness.send(block(1, 0, new int[] {0}, 0));
             harness.setProcessingTime(54);
             assertThat(harness.extractOutputValues()).isEmpty();
             harness.setProcessingTime(55);
@@ -82,7 +77,7 @@ class ExpertTest {
     @Test
     void admitsNoMoreThanTheCapacityOfEachWindow() throws Exception {
         try (var harness = open(TWO_A_MINUTE)) {
-            send(harness, block(3, 0, new int[] {0, 1, 2, 3, 4}, 0, 1, 2, 60_000, 3));
+            harness.send(block(3, 0, new int[] {0, 1, 2, 3, 4}, 0, 1, 2, 60_000, 3));
             harness.prepareSnapshotPreBarrier(1);
 
             List<ContributionBlock> answers = harness.extractOutputValues();
@@ -97,25 +92,25 @@ class ExpertTest {
     void countsTheCapacityOverRestoresAndRescaling() throws Exception {
         OperatorSubtaskState one;
         try (var harness = open(TWO_A_MINUTE)) {
-            send(harness, block(0, 0, new int[] {0}, 0), block(3, 0, new int[] {1, 2}, 0, 0));
+            harness.send(block(0, 0, new int[] {0}, 0), block(3, 0, new int[] {1, 2}, 0, 0));
             harness.prepareSnapshotPreBarrier(1);
             one = harness.snapshot(1, 1);
         }
         OperatorSubtaskState low;
         try (var harness = restore(TWO_A_MINUTE, 2, 0, Rescale.to(2, 0, EXPERTS, one))) {
-            send(harness, block(0, 1, new int[] {0}, 0));
+            harness.send(block(0, 1, new int[] {0}, 0));
             harness.prepareSnapshotPreBarrier(2);
             assertThat(outcomes(harness)).containsExactly(Outcome.EXECUTED);
             low = harness.snapshot(2, 2);
         }
         OperatorSubtaskState high;
         try (var harness = restore(TWO_A_MINUTE, 2, 1, Rescale.to(2, 1, EXPERTS, one))) {
-            send(harness, block(3, 1, new int[] {0}, 0));
+            harness.send(block(3, 1, new int[] {0}, 0));
             assertThat(outcomes(harness)).containsExactly(Outcome.OVERFLOWED);
             high = harness.snapshot(2, 2);
         }
         try (var harness = restore(TWO_A_MINUTE, 1, 0, Rescale.to(1, 0, EXPERTS, low, high))) {
-            send(harness, block(0, 2, new int[] {0}, 0), block(3, 2, new int[] {0}, 0));
+            harness.send(block(0, 2, new int[] {0}, 0), block(3, 2, new int[] {0}, 0));
             assertThat(outcomes(harness)).containsExactly(Outcome.OVERFLOWED, Outcome.OVERFLOWED);
             harness.processWatermark(59_999);
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
@@ -134,7 +129,7 @@ class ExpertTest {
             state = harness.snapshot(1, 1);
         }
         try (var harness = restore(TWO_A_MINUTE, 1, 0, state)) {
-            send(harness, block(1, 0, new int[] {0}, 59_999));
+            harness.send(block(1, 0, new int[] {0}, 59_999));
             assertThat(outcomes(harness)).containsExactly(Outcome.LATE);
             harness.processWatermark(60_000);
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
@@ -147,7 +142,7 @@ class ExpertTest {
     void holdsNothingBackWhenAWindowCloses() throws Exception {
         try (var harness = open(TWO_A_MINUTE)) {
             harness.processWatermark(0);
-            send(harness, block(1, 0, new int[] {0}, 0));
+            harness.send(block(1, 0, new int[] {0}, 0));
             harness.processWatermark(59_998);
             assertThat(harness.extractOutputValues()).isEmpty();
             harness.processWatermark(59_999);
@@ -161,7 +156,7 @@ class ExpertTest {
     void failsTheJobWhenARunThrows() throws Exception {
         use(TinyBundle.write(directory.resolve("bad"), N, 2, 1, e -> TinyBundle.failing(N)));
         var harness = open(null);
-        assertThatThrownBy(() -> send(harness, block(1, 0, new int[] {0, 1, 2}, 0, 0, 0)))
+        assertThatThrownBy(() -> harness.send(block(1, 0, new int[] {0, 1, 2}, 0, 0, 0)))
                 .hasMessageContaining("layer 0")
                 .hasMessageContaining("1.onnx")
                 .hasMessageContaining("moe.expert.on-error: residual");
@@ -171,7 +166,7 @@ class ExpertTest {
     void keepsTheResidualWhenARunThrowsAndTheOptionSaysSo() throws Exception {
         use(TinyBundle.write(directory.resolve("bad"), N, 2, 1, e -> TinyBundle.failing(N)));
         try (var harness = open(TWO_A_MINUTE, MoeOptions.OnError.RESIDUAL)) {
-            send(harness, block(1, 0, new int[] {0, 1}, 0, 0));
+            harness.send(block(1, 0, new int[] {0, 1}, 0, 0));
             harness.processWatermark(59_999);
             assertThat(outcomes(harness)).containsExactly(Outcome.FAILED, Outcome.FAILED);
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
@@ -184,7 +179,7 @@ class ExpertTest {
     void failsOnlyTheRowsToBlameWhateverTheyWereJoinedWith() throws Exception {
         use(TinyBundle.write(directory.resolve("strict"), N, 2, 1, e -> TinyBundle.strict(N)));
         try (var harness = open(null, MoeOptions.OnError.RESIDUAL)) {
-            send(harness, block(1, 0, new int[] {0, N, 2}, 0, 0, 0));
+            harness.send(block(1, 0, new int[] {0, N, 2}, 0, 0, 0));
             assertThat(outcomes(harness))
                     .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);
             assertThat(Floats.toFloats(harness.extractOutputValues().get(0).vectors()))
@@ -198,7 +193,7 @@ class ExpertTest {
                 TinyBundle.write(
                         directory.resolve("huge"), N, 2, 1, e -> TinyBundle.scaling(N, 3e38f)));
         try (var harness = open(null)) {
-            send(harness, block(1, 0, new int[] {0, 2, 1}, 0, 0, 0));
+            harness.send(block(1, 0, new int[] {0, 2, 1}, 0, 0, 0));
             ContributionBlock answer = harness.extractOutputValues().get(0);
             assertThat(outcomes(harness))
                     .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);
@@ -211,65 +206,27 @@ class ExpertTest {
         bundle = new LocalBundle(written.directory().toString(), written.spec().version());
     }
 
-    private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> open(
-            Capacity capacity) throws Exception {
+    private ExpertHarness open(Capacity capacity) throws Exception {
         return restore(capacity, 1, 0, null);
     }
 
-    private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> open(
-            Capacity capacity, MoeOptions.OnError onError) throws Exception {
-        return restore(capacity, onError, 1, 0, null);
+    private ExpertHarness open(Capacity capacity, MoeOptions.OnError onError) throws Exception {
+        return ExpertHarness.open(
+                ExpertHarness.expert(bundle, 0, EXPERTS, capacity, onError), EXPERTS);
     }
 
-    private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> restore(
+    private ExpertHarness restore(
             Capacity capacity, int parallelism, int subtask, OperatorSubtaskState state)
             throws Exception {
-        return restore(capacity, MoeOptions.OnError.FAIL, parallelism, subtask, state);
+        return ExpertHarness.restore(
+                ExpertHarness.expert(bundle, 0, EXPERTS, capacity, MoeOptions.OnError.FAIL),
+                EXPERTS,
+                parallelism,
+                subtask,
+                state);
     }
 
-    private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> restore(
-            Capacity capacity,
-            MoeOptions.OnError onError,
-            int parallelism,
-            int subtask,
-            OperatorSubtaskState state)
-            throws Exception {
-        var harness =
-                new KeyedOneInputStreamOperatorTestHarness<>(
-                        new Expert(
-                                bundle,
-                                0,
-                                0,
-                                EXPERTS,
-                                BATCH,
-                                Duration.ofMillis(5),
-                                capacity,
-                                onError,
-                                ExpertDevice.CPU),
-                        (ExpertInput input) -> EXPERTS.keyOf(input.expert()),
-                        Types.INT,
-                        EXPERTS.maxParallelism(),
-                        parallelism,
-                        subtask);
-        if (state != null) {
-            harness.initializeState(state);
-        }
-        harness.open();
-        return harness;
-    }
-
-    private static void send(
-            KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> harness,
-            ExpertInput... inputs)
-            throws Exception {
-        for (ExpertInput input : inputs) {
-            harness.processElement(new StreamRecord<>(input));
-        }
-    }
-
-    private static List<Outcome> outcomes(
-            KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock>
-                    harness) {
+    private static List<Outcome> outcomes(ExpertHarness harness) {
         return harness.extractOutputValues().stream()
                 .flatMap(
                         answer ->

@@ -286,16 +286,8 @@ class OperatorMetricsTest {
             Capacity capacity, int round) throws Exception {
         var harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
-                        new Expert(
-                                bundle,
-                                0,
-                                round,
-                                EXPERTS,
-                                3,
-                                Duration.ofMillis(5),
-                                capacity,
-                                MoeOptions.OnError.FAIL,
-                                ExpertDevice.CPU),
+                        ExpertHarness.expert(
+                                bundle, round, EXPERTS, capacity, MoeOptions.OnError.FAIL),
                         (ExpertInput input) -> EXPERTS.keyOf(input.expert()),
                         Types.INT,
                         metrics.environment(EXPERTS.maxParallelism()));

@@ -11,7 +11,6 @@ import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -36,7 +35,6 @@ class OperatorSnapshotFilesTest {
 
     private static final int N = 4;
     private static final int K = 2;
-    private static final int BATCH = 3;
     private static final long WINDOW = 60_000;
     private static final EvenKeys LANES = new EvenKeys(4);
     private static final EvenKeys EXPERTS = new EvenKeys(N);
@@ -186,16 +184,7 @@ class OperatorSnapshotFilesTest {
     private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> expert()
             throws Exception {
         return new KeyedOneInputStreamOperatorTestHarness<>(
-                new Expert(
-                        bundle,
-                        0,
-                        0,
-                        EXPERTS,
-                        BATCH,
-                        Duration.ofMillis(5),
-                        HALF,
-                        MoeOptions.OnError.FAIL,
-                        ExpertDevice.CPU),
+                ExpertHarness.expert(bundle, 0, EXPERTS, HALF, MoeOptions.OnError.FAIL),
                 (ExpertInput input) -> EXPERTS.keyOf(input.expert()),
                 Types.INT,
                 EXPERTS.maxParallelism(),

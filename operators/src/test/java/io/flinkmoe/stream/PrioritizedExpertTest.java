@@ -13,19 +13,14 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.TreeMap;
-import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.api.watermark.Watermark;
-import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
-import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -37,7 +32,6 @@ class PrioritizedExpertTest {
 
     private static final int N = 4;
     private static final int K = 2;
-    private static final int BATCH = 3;
     private static final EvenKeys EXPERTS = new EvenKeys(N);
     private static final TumblingWindows MINUTE = new TumblingWindows(60_000);
 
@@ -60,14 +54,14 @@ class PrioritizedExpertTest {
     @Test
     void answersNothingBeforeTheWatermarkAndAllBeforeItIsForwarded() throws Exception {
         try (var harness = open(fixed(2, AdmissionOrder.POSITION))) {
-            send(harness, block(1, 0, LATER_FIRST, EARLY_SECOND), block(1, 1, LAST_FIRST));
+            harness.send(block(1, 0, LATER_FIRST, EARLY_SECOND), block(1, 1, LAST_FIRST));
             harness.prepareSnapshotPreBarrier(1);
             harness.processWatermark(59_998);
             assertThat(harness.extractOutputValues()).isEmpty();
 
             harness.processWatermark(59_999);
 
-            assertThat(outcomes(harness))
+            assertThat(harness.outcomes())
                     .containsExactlyInAnyOrderEntriesOf(
                             Map.of(
                                     2, Outcome.EXECUTED,
@@ -90,9 +84,9 @@ class PrioritizedExpertTest {
         List<Integer> admitted = new ArrayList<>();
         for (int room = 1; room <= 2; room++) {
             try (var harness = open(fixed(room, order))) {
-                send(harness, block(1, 0, EARLY_SECOND, LAST_FIRST, BEST_SECOND, LATER_FIRST));
+                harness.send(block(1, 0, EARLY_SECOND, LAST_FIRST, BEST_SECOND, LATER_FIRST));
                 harness.processWatermark(59_999);
-                outcomes(harness)
+                harness.outcomes()
                         .forEach(
                                 (choice, outcome) -> {
                                     if (outcome == Outcome.EXECUTED && !admitted.contains(choice)) {
@@ -128,9 +122,9 @@ class PrioritizedExpertTest {
         for (int run = 0; run < 20; run++) {
             Collections.shuffle(blocks, random);
             try (var harness = open(fixed(7, order))) {
-                send(harness, blocks.toArray(ExpertInput[]::new));
+                harness.send(blocks.toArray(ExpertInput[]::new));
                 harness.processWatermark(59_999);
-                Map<Integer, Outcome> found = outcomes(harness);
+                Map<Integer, Outcome> found = harness.outcomes();
                 assertThat(found.values()).filteredOn(Outcome.EXECUTED::equals).hasSize(7);
                 first = first == null ? found : first;
                 assertThat(found).isEqualTo(first);
@@ -151,19 +145,19 @@ class PrioritizedExpertTest {
         Row next = new Row(10, 60_000, "a", 1, 1);
         Row nextToo = new Row(12, 60_001, "a", 1, 1);
         try (var harness = open(capacity)) {
-            send(harness, new WindowTokens(1, 0, 0, 3), block(1, 0, EARLY_SECOND, LATER_FIRST));
-            send(harness, block(1, 1, LAST_FIRST, nextToo, next), new WindowTokens(1, 7, 0, 4));
+            harness.send(new WindowTokens(1, 0, 0, 3), block(1, 0, EARLY_SECOND, LATER_FIRST));
+            harness.send(block(1, 1, LAST_FIRST, nextToo, next), new WindowTokens(1, 7, 0, 4));
             harness.processWatermark(59_999);
-            assertThat(outcomes(harness))
+            assertThat(harness.outcomes())
                     .hasSize(3)
                     .containsEntry(2, Outcome.EXECUTED)
                     .containsEntry(4, Outcome.EXECUTED)
                     .containsEntry(1, Outcome.OVERFLOWED);
 
-            send(harness, new WindowTokens(1, 0, 60_000, 2));
-            send(harness, new WindowTokens(2, 0, 60_000, 2));
+            harness.send(new WindowTokens(1, 0, 60_000, 2));
+            harness.send(new WindowTokens(2, 0, 60_000, 2));
             harness.processWatermark(119_999);
-            assertThat(outcomes(harness))
+            assertThat(harness.outcomes())
                     .hasSize(5)
                     .containsEntry(10, Outcome.EXECUTED)
                     .containsEntry(12, Outcome.OVERFLOWED);
@@ -183,18 +177,18 @@ class PrioritizedExpertTest {
                         MINUTE, CapacityFormula.nllbEval(0.25), AdmissionOrder.POSITION);
         OperatorSubtaskState one;
         try (var harness = open(capacity)) {
-            send(harness, block(0, 0, LATER_FIRST), block(3, 0, LATER_FIRST, EARLY_SECOND));
-            send(harness, new WindowTokens(0, 0, 0, 4), new WindowTokens(3, 0, 0, 4));
+            harness.send(block(0, 0, LATER_FIRST), block(3, 0, LATER_FIRST, EARLY_SECOND));
+            harness.send(new WindowTokens(0, 0, 0, 4), new WindowTokens(3, 0, 0, 4));
             one = harness.snapshot(1, 1);
         }
         OperatorSubtaskState low;
         try (var harness = restore(capacity, 2, 0, Rescale.to(2, 0, EXPERTS, one))) {
-            send(harness, block(0, 1, EARLY_SECOND), new WindowTokens(0, 1, 0, 3));
+            harness.send(block(0, 1, EARLY_SECOND), new WindowTokens(0, 1, 0, 3));
             low = harness.snapshot(2, 2);
         }
         OperatorSubtaskState high;
         try (var harness = restore(capacity, 2, 1, Rescale.to(2, 1, EXPERTS, one))) {
-            send(harness, block(3, 1, LAST_FIRST));
+            harness.send(block(3, 1, LAST_FIRST));
             high = harness.snapshot(2, 2);
         }
         try (var harness = restore(capacity, 1, 0, Rescale.to(1, 0, EXPERTS, low, high))) {
@@ -217,10 +211,10 @@ class PrioritizedExpertTest {
     void answersLateRowsAtOnceAndHoldsTheOthersOfTheBlock() throws Exception {
         try (var harness = open(fixed(2, AdmissionOrder.POSITION))) {
             harness.processWatermark(59_999);
-            send(harness, block(1, 0, new Row(0, 60_000, "a", 1, 1), EARLY_SECOND));
-            assertThat(outcomes(harness)).isEqualTo(Map.of(1, Outcome.LATE));
+            harness.send(block(1, 0, new Row(0, 60_000, "a", 1, 1), EARLY_SECOND));
+            assertThat(harness.outcomes()).isEqualTo(Map.of(1, Outcome.LATE));
             harness.processWatermark(119_999);
-            assertThat(outcomes(harness)).isEqualTo(Map.of(1, Outcome.LATE, 0, Outcome.EXECUTED));
+            assertThat(harness.outcomes()).isEqualTo(Map.of(1, Outcome.LATE, 0, Outcome.EXECUTED));
         }
     }
 
@@ -228,9 +222,9 @@ class PrioritizedExpertTest {
     void givesNoRoomOfARowThatFailedToAnother() throws Exception {
         use(TinyBundle.write(directory.resolve("bad"), N, K, 1, e -> TinyBundle.failing(N)));
         try (var harness = open(fixed(2, AdmissionOrder.POSITION))) {
-            send(harness, block(1, 0, EARLY_SECOND, LATER_FIRST, LAST_FIRST));
+            harness.send(block(1, 0, EARLY_SECOND, LATER_FIRST, LAST_FIRST));
             harness.processWatermark(59_999);
-            assertThat(outcomes(harness))
+            assertThat(harness.outcomes())
                     .isEqualTo(
                             Map.of(
                                     1, Outcome.OVERFLOWED,
@@ -248,8 +242,7 @@ class PrioritizedExpertTest {
         try (var harness = open(fixed(1, AdmissionOrder.GATE_SCORE))) {
             for (int window = 0; window < 10_000; window++) {
                 long start = 60_000L * window;
-                send(
-                        harness,
+                harness.send(
                         block(
                                 window % N,
                                 window,
@@ -271,60 +264,19 @@ class PrioritizedExpertTest {
         bundle = new LocalBundle(written.directory().toString(), written.spec().version());
     }
 
-    private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> open(
-            Capacity capacity) throws Exception {
+    private ExpertHarness open(Capacity capacity) throws Exception {
         return restore(capacity, 1, 0, null);
     }
 
-    private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> restore(
+    private ExpertHarness restore(
             Capacity capacity, int parallelism, int subtask, OperatorSubtaskState state)
             throws Exception {
-        var harness =
-                new KeyedOneInputStreamOperatorTestHarness<>(
-                        new Expert(
-                                bundle,
-                                0,
-                                0,
-                                EXPERTS,
-                                BATCH,
-                                Duration.ofMillis(5),
-                                capacity,
-                                MoeOptions.OnError.RESIDUAL,
-                                ExpertDevice.CPU),
-                        (ExpertInput input) -> EXPERTS.keyOf(input.expert()),
-                        Types.INT,
-                        EXPERTS.maxParallelism(),
-                        parallelism,
-                        subtask);
-        if (state != null) {
-            harness.initializeState(state);
-        }
-        harness.open();
-        return harness;
-    }
-
-    private static void send(
-            KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> harness,
-            ExpertInput... inputs)
-            throws Exception {
-        for (ExpertInput input : inputs) {
-            harness.processElement(new StreamRecord<>(input));
-        }
-    }
-
-    /** Every choice once, and what became of it. */
-    private static Map<Integer, Outcome> outcomes(
-            KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock>
-                    harness) {
-        Map<Integer, Outcome> outcomes = new TreeMap<>();
-        for (ContributionBlock answer : harness.extractOutputValues()) {
-            for (int i = 0; i < answer.choices().length; i++) {
-                Outcome before =
-                        outcomes.put(answer.choices()[i], Outcome.ofCode(answer.outcomes()[i]));
-                assertThat(before).as("answer before").isNull();
-            }
-        }
-        return outcomes;
+        return ExpertHarness.restore(
+                ExpertHarness.expert(bundle, 0, EXPERTS, capacity, MoeOptions.OnError.RESIDUAL),
+                EXPERTS,
+                parallelism,
+                subtask,
+                state);
     }
 
     /** Rows whose values are the number of their choice. */

@@ -1,0 +1,94 @@
+package io.flinkmoe.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.Outcome;
+import java.time.Duration;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+
+/** An {@link Expert} under test, open. */
+final class ExpertHarness
+        extends KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> {
+
+    /** Rows of a call at most. */
+    static final int BATCH = 3;
+
+    private ExpertHarness(Expert expert, EvenKeys experts, int parallelism, int subtask)
+            throws Exception {
+        super(
+                expert,
+                (ExpertInput input) -> experts.keyOf(input.expert()),
+                Types.INT,
+                experts.maxParallelism(),
+                parallelism,
+                subtask);
+    }
+
+    /** The only subtask of a new operator. */
+    static ExpertHarness open(Expert expert, EvenKeys experts) throws Exception {
+        return restore(expert, experts, 1, 0, null);
+    }
+
+    /**
+     * A subtask.
+     *
+     * @param state what it starts from; null: nothing
+     */
+    static ExpertHarness restore(
+            Expert expert,
+            EvenKeys experts,
+            int parallelism,
+            int subtask,
+            OperatorSubtaskState state)
+            throws Exception {
+        ExpertHarness harness = new ExpertHarness(expert, experts, parallelism, subtask);
+        if (state != null) {
+            harness.initializeState(state);
+        }
+        harness.open();
+        return harness;
+    }
+
+    /** The experts of the first layer, on the CPU, with a linger of 5 ms. */
+    static Expert expert(
+            LocalBundle bundle,
+            int round,
+            EvenKeys experts,
+            Capacity capacity,
+            MoeOptions.OnError onError) {
+        return new Expert(
+                bundle,
+                0,
+                round,
+                experts,
+                BATCH,
+                Duration.ofMillis(5),
+                capacity,
+                onError,
+                ExpertDevice.CPU);
+    }
+
+    void send(ExpertInput... inputs) throws Exception {
+        for (ExpertInput input : inputs) {
+            processElement(new StreamRecord<>(input));
+        }
+    }
+
+    /** Every choice that is answered, once, and what became of it. */
+    Map<Integer, Outcome> outcomes() {
+        Map<Integer, Outcome> outcomes = new TreeMap<>();
+        for (ContributionBlock answer : extractOutputValues()) {
+            for (int i = 0; i < answer.choices().length; i++) {
+                Outcome outcome = Outcome.ofCode(answer.outcomes()[i]);
+                assertThat(outcomes.put(answer.choices()[i], outcome)).as("before").isNull();
+            }
+        }
+        return outcomes;
+    }
+}
