@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.avro.message.MessageDecoder;
 import org.apache.avro.message.RawMessageDecoder;
 import org.apache.avro.specific.SpecificData;
@@ -85,7 +86,8 @@ public final class DecisionLog {
         }
         decisions++;
         if (!decision.getStream().equals(stream)) {
-            if (otherStreams.size() < NAMED_STREAMS) {
+            // One more than is named, to know that there are more.
+            if (otherStreams.size() <= NAMED_STREAMS) {
                 otherStreams.add(decision.getStream());
             }
             return;
@@ -118,8 +120,10 @@ public final class DecisionLog {
                     "; of other streams %,d: %s%s"
                             .formatted(
                                     decisions - ofStream,
-                                    String.join(", ", otherStreams),
-                                    otherStreams.size() == NAMED_STREAMS ? ", ..." : "");
+                                    otherStreams.stream()
+                                            .limit(NAMED_STREAMS)
+                                            .collect(Collectors.joining(", ")),
+                                    otherStreams.size() > NAMED_STREAMS ? ", ..." : "");
         }
         if (unreadable > 0) {
             read +=
