@@ -107,7 +107,7 @@ final class BenchCommand implements Callable<Integer> {
     @Option(
             names = "--rounds",
             paramLabel = "N",
-            description = "Rounds that are counted. Default: 5; with --quick 2.")
+            description = "Rounds that are counted. Default: 3; with --quick 2.")
     private Integer rounds;
 
     @Option(
@@ -124,7 +124,7 @@ final class BenchCommand implements Callable<Integer> {
         try (Bench bench =
                 Bench.start(
                         folder,
-                        rounds != null ? rounds : quick ? 2 : 5,
+                        rounds != null ? rounds : quick ? 2 : 3,
                         Duration.ofMillis(quick ? 500 : 3000),
                         Configuration.fromMap(defined),
                         this::say)) {
