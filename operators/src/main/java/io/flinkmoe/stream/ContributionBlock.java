@@ -16,7 +16,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param outcomes [R], codes of {@link io.flinkmoe.capacity.Outcome}
  * @param weights [E], what the outputs of the E executed rows are multiplied by, in order, where
  *     the expert knows ({@link io.flinkmoe.capacity.Weighing#WINDOW}); else none
- * @param vectors [E, d] float32, little endian: the outputs of the E executed rows, in order
+ * @param vectors [E, d]: the outputs of the E executed rows, in order
  */
 public record ContributionBlock(
         int lane,
@@ -25,11 +25,29 @@ public record ContributionBlock(
         int[] choices,
         byte[] outcomes,
         float[] weights,
-        byte[] vectors) {
+        Vectors vectors) {
+
+    /** The same with vectors of its own. */
+    ContributionBlock owned() {
+        return vectors.isBorrowed()
+                ? new ContributionBlock(
+                        lane, batch, attempt, choices, outcomes, weights, vectors.owned())
+                : this;
+    }
 
     /** The wire form. */
     public static final class Serializer extends ImmutableSerializer<ContributionBlock> {
         private static final long serialVersionUID = 1L;
+
+        @Override
+        public boolean isImmutableType() {
+            return false;
+        }
+
+        @Override
+        public ContributionBlock copy(ContributionBlock from) {
+            return from.owned();
+        }
 
         @Override
         public void serialize(ContributionBlock record, DataOutputView out) throws IOException {
@@ -39,7 +57,7 @@ public record ContributionBlock(
             Wire.writeInts(record.choices, out);
             Wire.writeBytes(record.outcomes, out);
             Wire.writeFloats(record.weights, out);
-            Wire.writeBytes(record.vectors, out);
+            record.vectors.write(out);
         }
 
         @Override
@@ -51,7 +69,7 @@ public record ContributionBlock(
                     Wire.readInts(in),
                     Wire.readBytes(in),
                     Wire.readFloats(in),
-                    Wire.readBytes(in));
+                    Vectors.read(in));
         }
 
         @Override

@@ -1,6 +1,5 @@
 package io.flinkmoe.stream;
 
-import io.flinkmoe.tensor.Floats;
 import java.io.IOException;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
@@ -18,7 +17,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param choices [R], which choices of the batch these are: token row * k + rank
  * @param timestamps [R], event time, milliseconds since the epoch
  * @param priorities what is needed at the close of a window, else {@link Priorities#NONE}
- * @param vectors [R, d] float32, little endian
+ * @param vectors [R, d]
  */
 public record DispatchBlock(
         int expert,
@@ -28,7 +27,7 @@ public record DispatchBlock(
         int[] choices,
         long[] timestamps,
         Priorities priorities,
-        byte[] vectors)
+        Vectors vectors)
         implements ExpertInput {
 
     /** R. */
@@ -45,14 +44,11 @@ public record DispatchBlock(
         if (rows.length == rows()) {
             return this;
         }
-        int width = vectors.length / rows() / Float.BYTES;
         int[] theirChoices = new int[rows.length];
         long[] theirTimestamps = new long[rows.length];
-        byte[] theirVectors = new byte[rows.length * width * Float.BYTES];
         for (int i = 0; i < rows.length; i++) {
             theirChoices[i] = choices[rows[i]];
             theirTimestamps[i] = timestamps[rows[i]];
-            Floats.copyRow(vectors, rows[i], theirVectors, i, width);
         }
         return new DispatchBlock(
                 expert,
@@ -62,7 +58,7 @@ public record DispatchBlock(
                 theirChoices,
                 theirTimestamps,
                 priorities.select(rows),
-                theirVectors);
+                vectors.select(rows, rows()));
     }
 
     /** The same rows with other scores, [R, A]. */
@@ -74,8 +70,17 @@ public record DispatchBlock(
                         priorities.topScores(),
                         scores,
                         priorities.nextExperts());
+        return with(others, vectors);
+    }
+
+    private DispatchBlock with(Priorities itsPriorities, Vectors itsVectors) {
         return new DispatchBlock(
-                expert, lane, batch, attempt, choices, timestamps, others, vectors);
+                expert, lane, batch, attempt, choices, timestamps, itsPriorities, itsVectors);
+    }
+
+    /** The same with vectors of its own. */
+    DispatchBlock owned() {
+        return vectors.isBorrowed() ? with(priorities, vectors.owned()) : this;
     }
 
     /** Some rows, on their way to the expert that they try next. */
@@ -97,6 +102,16 @@ public record DispatchBlock(
         private static final long serialVersionUID = 1L;
 
         @Override
+        public boolean isImmutableType() {
+            return false;
+        }
+
+        @Override
+        public DispatchBlock copy(DispatchBlock from) {
+            return from.owned();
+        }
+
+        @Override
         public void serialize(DispatchBlock record, DataOutputView out) throws IOException {
             out.writeInt(record.expert);
             out.writeInt(record.lane);
@@ -105,7 +120,7 @@ public record DispatchBlock(
             Wire.writeInts(record.choices, out);
             Wire.writeLongs(record.timestamps, out);
             record.priorities.write(out);
-            Wire.writeBytes(record.vectors, out);
+            record.vectors.write(out);
         }
 
         @Override
@@ -118,7 +133,7 @@ public record DispatchBlock(
                     Wire.readInts(in),
                     Wire.readLongs(in),
                     Priorities.read(in),
-                    Wire.readBytes(in));
+                    Vectors.read(in));
         }
 
         @Override

@@ -1,6 +1,5 @@
 package io.flinkmoe.stream;
 
-import io.flinkmoe.tensor.Floats;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -15,6 +14,7 @@ final class Dispatcher {
     private final int d;
     private final int attempts;
     private final int[] rowsOfExpert;
+    private final int[][] tokensOfExpert;
 
     /**
      * @param attempts how many experts a choice may try
@@ -24,16 +24,17 @@ final class Dispatcher {
         this.d = d;
         this.attempts = attempts;
         this.rowsOfExpert = new int[numExperts];
+        this.tokensOfExpert = new int[numExperts][];
     }
 
     /**
-     * @param hidden what the experts see, [T, d]
+     * @param hidden what the experts see, [T, d]; the blocks borrow it
      * @param choices whose PENDING ones are dispatched
      * @param scores [T, K], what an admission order goes by, if one will; else null
      */
     List<DispatchBlock> split(
             long batch, TokenBlock tokens, byte[] hidden, Choices choices, float[] scores) {
-        DispatchBlock[] blocks = allocate(batch, tokens.lane(), choices, scores != null);
+        DispatchBlock[] blocks = allocate(batch, tokens.lane(), hidden, choices, scores != null);
         Arrays.fill(rowsOfExpert, 0);
         for (int choice = 0; choice < choices.outcomes().length; choice++) {
             if (choices.outcomes()[choice] == Choices.PENDING) {
@@ -42,7 +43,7 @@ final class Dispatcher {
                 DispatchBlock block = blocks[expert];
                 block.choices()[row] = choice;
                 block.timestamps()[row] = tokens.timestamps()[choice / k];
-                Floats.copyRow(hidden, choice / k, block.vectors(), row, d);
+                tokensOfExpert[expert][row] = choice / k;
                 if (scores != null) {
                     prioritize(block.priorities(), row, tokens, choices, choice, scores);
                 }
@@ -79,7 +80,8 @@ final class Dispatcher {
         }
     }
 
-    private DispatchBlock[] allocate(long batch, int lane, Choices choices, boolean prioritized) {
+    private DispatchBlock[] allocate(
+            long batch, int lane, byte[] hidden, Choices choices, boolean prioritized) {
         Arrays.fill(rowsOfExpert, 0);
         for (int choice = 0; choice < choices.outcomes().length; choice++) {
             if (choices.outcomes()[choice] == Choices.PENDING) {
@@ -90,6 +92,7 @@ final class Dispatcher {
         for (int expert = 0; expert < blocks.length; expert++) {
             int rows = rowsOfExpert[expert];
             if (rows > 0) {
+                tokensOfExpert[expert] = new int[rows];
                 blocks[expert] =
                         new DispatchBlock(
                                 expert,
@@ -99,7 +102,7 @@ final class Dispatcher {
                                 new int[rows],
                                 new long[rows],
                                 prioritized ? Priorities.ofRows(rows, attempts) : Priorities.NONE,
-                                new byte[rows * d * Float.BYTES]);
+                                Vectors.borrow(hidden, tokensOfExpert[expert], d));
             }
         }
         return blocks;

@@ -4,7 +4,6 @@ import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.onnx.BundleSessions;
-import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
 import java.time.Duration;
 import java.util.Arrays;
@@ -130,8 +129,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     /** The experts of the key groups here; null for others. */
     private ExpertCalls[] openExperts() throws BundleException {
         int d = sessions.spec().hiddenSize();
-        DirectRows input = new DirectRows(batchSize, d);
-        DirectRows results = new DirectRows(batchSize, d);
+        ExpertCalls.Buffers buffers = new ExpertCalls.Buffers(batchSize, d);
         MoeMetrics.registerModel(getMetricGroup(), sessions.spec().version());
         metrics = new ExpertMetrics[expertKeys.count()];
         ExpertCalls[] experts = new ExpertCalls[expertKeys.count()];
@@ -141,8 +139,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                 experts[expert] =
                         new ExpertCalls(
                                 sessions.expert(layer, expert),
-                                input,
-                                results,
+                                buffers,
                                 this::answer,
                                 this::onFailure,
                                 metrics[expert]);
@@ -203,7 +200,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         LOG.warn("{}. Those to blame keep their residual.", message);
     }
 
-    private void answer(DispatchBlock block, int[] rows, byte[] outcomes, byte[] vectors)
+    private void answer(DispatchBlock block, int[] rows, byte[] outcomes, Vectors vectors)
             throws Exception {
         expertOutput.answer(block, rows, outcomes, vectors);
         if (admission != null) {

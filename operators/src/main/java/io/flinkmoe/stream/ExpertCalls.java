@@ -22,7 +22,7 @@ final class ExpertCalls {
          * @param outcomes EXECUTED or FAILED for each
          * @param vectors the outputs of the executed ones, in order
          */
-        void answer(DispatchBlock block, int[] rows, byte[] outcomes, byte[] vectors)
+        void answer(DispatchBlock block, int[] rows, byte[] outcomes, Vectors vectors)
                 throws Exception;
     }
 
@@ -31,10 +31,28 @@ final class ExpertCalls {
         void failed(OnnxModel model, int rows, OrtException cause) throws Exception;
     }
 
+    /** Room for a call, for what it gives, and for that on its way out. */
+    static final class Buffers {
+        private final DirectRows input;
+        private final DirectRows results;
+        private final byte[] outputs;
+
+        /**
+         * @param batchSize rows of one call at most
+         * @param d the width of a row
+         */
+        Buffers(int batchSize, int d) {
+            input = new DirectRows(batchSize, d);
+            results = new DirectRows(batchSize, d);
+            outputs = new byte[batchSize * d * Float.BYTES];
+        }
+    }
+
     /** Rows of a block, since {@code nanos} of {@link System#nanoTime()}. */
     private record Part(DispatchBlock block, int[] rows, long nanos) {}
 
     private final OnnxModel model;
+    private final Buffers buffers;
     private final DirectRows input;
     private final DirectRows results;
     private final int batchSize;
@@ -46,19 +64,18 @@ final class ExpertCalls {
     private int waiting;
 
     /**
-     * @param input room for a call; may be shared by experts that run in one thread
-     * @param results room for what it gives; may be shared likewise
+     * @param buffers may be shared by experts that run in one thread
      */
     ExpertCalls(
             OnnxModel model,
-            DirectRows input,
-            DirectRows results,
+            Buffers buffers,
             Answers answers,
             Failures failures,
             ExpertMetrics metrics) {
         this.model = model;
-        this.input = input;
-        this.results = results;
+        this.buffers = buffers;
+        this.input = buffers.input;
+        this.results = buffers.results;
         this.batchSize = input.maxRows();
         this.d = input.width();
         this.answers = answers;
@@ -99,11 +116,12 @@ final class ExpertCalls {
         metrics.batchSize.update(waiting);
         int at = 0;
         for (Part part : parts) {
-            copyIn(part, at);
+            part.block.vectors().copyTo(input, at, part.rows);
             at += part.rows.length;
         }
         call();
         metrics.inferenceTime.update((System.nanoTime() - start) / 1000);
+        results.get(0, buffers.outputs, 0, waiting);
         at = 0;
         for (Part part : parts) {
             answer(part, at);
@@ -111,19 +129,6 @@ final class ExpertCalls {
         }
         parts.clear();
         waiting = 0;
-    }
-
-    private void copyIn(Part part, int at) {
-        int count = part.rows.length;
-        byte[] vectors = part.block.vectors();
-        boolean contiguous = part.rows[count - 1] - part.rows[0] == count - 1;
-        if (contiguous) {
-            input.put(vectors, part.rows[0], at, count);
-        } else {
-            for (int i = 0; i < count; i++) {
-                input.put(vectors, part.rows[i], at + i, 1);
-            }
-        }
     }
 
     private void call() throws Exception {
@@ -168,17 +173,14 @@ final class ExpertCalls {
         }
         metrics.executed.inc(executed);
         metrics.failed.inc(count - executed);
-        byte[] vectors = new byte[executed * d * Float.BYTES];
-        if (executed == count) {
-            results.get(at, vectors, 0, count);
-        } else {
-            int next = 0;
-            for (int i = 0; i < count; i++) {
-                if (outcomes[i] == Outcome.EXECUTED.code()) {
-                    results.get(at + i, vectors, next++, 1);
-                }
+        int[] outputs = new int[executed];
+        int next = 0;
+        for (int i = 0; i < count; i++) {
+            if (outcomes[i] == Outcome.EXECUTED.code()) {
+                outputs[next++] = at + i;
             }
         }
-        answers.answer(part.block, part.rows, outcomes, vectors);
+        answers.answer(
+                part.block, part.rows, outcomes, Vectors.borrow(buffers.outputs, outputs, d));
     }
 }

@@ -26,6 +26,16 @@ public sealed interface ExpertInput permits DispatchBlock, WindowTokens, WindowR
         private static final WindowRoom.Serializer LEFT = new WindowRoom.Serializer();
 
         @Override
+        public boolean isImmutableType() {
+            return false;
+        }
+
+        @Override
+        public ExpertInput copy(ExpertInput from) {
+            return from instanceof DispatchBlock block ? block.owned() : from;
+        }
+
+        @Override
         public void serialize(ExpertInput record, DataOutputView out) throws IOException {
             if (record instanceof DispatchBlock block) {
                 out.writeByte(ROWS);

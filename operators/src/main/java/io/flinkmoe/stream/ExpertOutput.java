@@ -10,7 +10,6 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 /** What an {@link Expert} gives: answers to the combine, and retries to the next round. */
 final class ExpertOutput {
 
-    private static final byte[] NO_VECTORS = {};
     private static final float[] NO_WEIGHTS = {};
 
     private final Output<StreamRecord<ContributionBlock>> output;
@@ -31,7 +30,7 @@ final class ExpertOutput {
      * @param outcomes EXECUTED or FAILED for each
      * @param vectors the outputs of the executed ones, in order
      */
-    void answer(DispatchBlock block, int[] rows, byte[] outcomes, byte[] vectors) {
+    void answer(DispatchBlock block, int[] rows, byte[] outcomes, Vectors vectors) {
         float[] weights = weighsByWindow ? shares(block, rows, outcomes) : NO_WEIGHTS;
         emit(block, rows, outcomes, weights, vectors);
     }
@@ -40,7 +39,7 @@ final class ExpertOutput {
     void settle(DispatchBlock block, int[] rows, Outcome outcome) {
         byte[] outcomes = new byte[rows.length];
         Arrays.fill(outcomes, outcome.code());
-        emit(block, rows, outcomes, NO_WEIGHTS, NO_VECTORS);
+        emit(block, rows, outcomes, NO_WEIGHTS, Vectors.NONE);
     }
 
     /** Gives what the next round of admission is to know. */
@@ -61,7 +60,7 @@ final class ExpertOutput {
     }
 
     private void emit(
-            DispatchBlock block, int[] rows, byte[] outcomes, float[] weights, byte[] vectors) {
+            DispatchBlock block, int[] rows, byte[] outcomes, float[] weights, Vectors vectors) {
         if (rows.length == 0) {
             return;
         }

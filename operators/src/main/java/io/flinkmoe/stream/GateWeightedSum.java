@@ -56,7 +56,7 @@ final class GateWeightedSum {
             Floats.get(tokens.vectors(), rows[i] * d, sum, 0, d);
             for (int choice = rows[i] * k; choice < rows[i] * k + k; choice++) {
                 if (choices.isExecuted(choice)) {
-                    Floats.get(blocks[choice].vectors(), outputs[choice] * d, output, 0, d);
+                    blocks[choice].vectors().get(outputs[choice], output);
                     Floats.addScaled(sum, 0, weights[choice], output, 0, d);
                 }
             }

@@ -7,7 +7,8 @@ import org.apache.flink.core.memory.DataOutputView;
 
 /**
  * Base of our serializers. Records are never changed once they are emitted, so that a copy is the
- * record itself, also between chained operators without object reuse.
+ * record itself, also between chained operators without object reuse; but for those that borrow
+ * {@link Vectors}.
  */
 abstract class ImmutableSerializer<T> extends TypeSerializerSingleton<T> {
 
@@ -30,7 +31,7 @@ abstract class ImmutableSerializer<T> extends TypeSerializerSingleton<T> {
 
     @Override
     public T copy(T from, T reuse) {
-        return from;
+        return copy(from);
     }
 
     @Override

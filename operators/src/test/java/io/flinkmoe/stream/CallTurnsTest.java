@@ -3,7 +3,6 @@ package io.flinkmoe.stream;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.onnx.BundleSessions;
-import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -38,8 +37,7 @@ class CallTurnsTest {
             experts[expert] =
                     new ExpertCalls(
                             sessions.expert(0, expert),
-                            new DirectRows(BATCH, N),
-                            new DirectRows(BATCH, N),
+                            new ExpertCalls.Buffers(BATCH, N),
                             (block, rows, outcomes, vectors) -> ran.add(block.expert()),
                             (model, rows, cause) -> {},
                             new ExpertMetrics(new UnregisteredMetricsGroup(), expert, 0));
@@ -101,7 +99,7 @@ class CallTurnsTest {
                         all,
                         new long[rows],
                         Priorities.NONE,
-                        new byte[rows * N * Float.BYTES]),
+                        Vectors.of(new byte[rows * N * Float.BYTES])),
                 all);
     }
 }

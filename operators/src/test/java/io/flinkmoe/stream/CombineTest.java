@@ -309,13 +309,13 @@ class CombineTest {
                 choices,
                 new byte[choices.length],
                 new float[0],
-                Floats.toBytes(outputs));
+                Vectors.of(Floats.toBytes(outputs)));
     }
 
     private static ContributionBlock refused(int lane, long batch, int[] choices, Outcome outcome) {
         byte[] outcomes = new byte[choices.length];
         Arrays.fill(outcomes, outcome.code());
-        return new ContributionBlock(lane, batch, 0, choices, outcomes, new float[0], new byte[0]);
+        return new ContributionBlock(lane, batch, 0, choices, outcomes, new float[0], Vectors.NONE);
     }
 
     private static List<String> streams(

@@ -162,7 +162,7 @@ class ExpertRoundsTest {
             priorities.positions()[row] = choices[row];
             priorities.nextExperts()[row] = expert + 1;
         }
-        byte[] vectors = new byte[choices.length * N * Float.BYTES];
+        Vectors vectors = Vectors.of(new byte[choices.length * N * Float.BYTES]);
         return new DispatchBlock(
                 expert, 0, batch, attempt, choices, timestamps, priorities, vectors);
     }

@@ -45,9 +45,10 @@ class ExpertTest {
             assertThat(answers).extracting(ContributionBlock::batch).containsExactly(5L, 6L);
             assertThat(answers.get(0).choices()).containsExactly(0, 7);
             assertThat(answers.get(0).outcomes()).containsOnly(Outcome.EXECUTED.code());
-            assertThat(Floats.toFloats(answers.get(0).vectors()))
+            assertThat(Floats.toFloats(answers.get(0).vectors().toBytes()))
                     .containsExactly(0, 0, 0, 0, 21, 21, 21, 21);
-            assertThat(Floats.toFloats(answers.get(1).vectors())).containsExactly(12, 12, 12, 12);
+            assertThat(Floats.toFloats(answers.get(1).vectors().toBytes()))
+                    .containsExactly(12, 12, 12, 12);
         }
     }
 
@@ -83,7 +84,7 @@ class ExpertTest {
             List<ContributionBlock> answers = harness.extractOutputValues();
             assertThat(answers.get(0).outcomes()).containsOnly(Outcome.OVERFLOWED.code());
             assertThat(answers.get(0).choices()).containsExactly(2, 4);
-            assertThat(answers.get(0).vectors()).isEmpty();
+            assertThat(answers.get(0).vectors().toBytes()).isEmpty();
             assertThat(answers.get(1).choices()).containsExactly(0, 1, 3);
         }
     }
@@ -182,7 +183,7 @@ class ExpertTest {
             harness.send(block(1, 0, new int[] {0, N, 2}, 0, 0, 0));
             assertThat(outcomes(harness))
                     .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);
-            assertThat(Floats.toFloats(harness.extractOutputValues().get(0).vectors()))
+            assertThat(Floats.toFloats(harness.extractOutputValues().get(0).vectors().toBytes()))
                     .containsExactly(0, 0, 0, 0, 2, 2, 2, 2);
         }
     }
@@ -197,7 +198,7 @@ class ExpertTest {
             ContributionBlock answer = harness.extractOutputValues().get(0);
             assertThat(outcomes(harness))
                     .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);
-            assertThat(Floats.toFloats(answer.vectors()))
+            assertThat(Floats.toFloats(answer.vectors().toBytes()))
                     .containsExactly(0, 0, 0, 0, 3e38f, 3e38f, 3e38f, 3e38f);
         }
     }
@@ -242,6 +243,13 @@ class ExpertTest {
             rows[i] = choices[i / N];
         }
         return new DispatchBlock(
-                expert, 0, batch, 0, choices, timestamps, Priorities.NONE, Floats.toBytes(rows));
+                expert,
+                0,
+                batch,
+                0,
+                choices,
+                timestamps,
+                Priorities.NONE,
+                Vectors.of(Floats.toBytes(rows)));
     }
 }

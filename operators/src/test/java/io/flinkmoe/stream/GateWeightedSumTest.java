@@ -163,7 +163,7 @@ class GateWeightedSumTest {
                             (attempt == 0 ? Outcome.EXECUTED : Outcome.REROUTED).code();
                 }
             }
-            byte[] vectors = Floats.toBytes(Arrays.copyOf(executed, count * D));
+            Vectors vectors = Vectors.of(Floats.toBytes(Arrays.copyOf(executed, count * D)));
             return new ContributionBlock(2, 7, attempt, choices, codes, new float[0], vectors);
         }
 

@@ -167,7 +167,7 @@ class OperatorMetricsTest {
                                     block.choices(),
                                     new long[2],
                                     Priorities.NONE,
-                                    huge)));
+                                    Vectors.of(huge))));
             harness.prepareSnapshotPreBarrier(1);
         }
 
@@ -257,7 +257,7 @@ class OperatorMetricsTest {
     }
 
     private static StreamRecord<ContributionBlock> answer(int choice, Outcome outcome) {
-        byte[] vectors = outcome == Outcome.EXECUTED ? new byte[N * Float.BYTES] : new byte[0];
+        boolean executed = outcome == Outcome.EXECUTED;
         return new StreamRecord<>(
                 new ContributionBlock(
                         0,
@@ -266,7 +266,7 @@ class OperatorMetricsTest {
                         new int[] {choice},
                         new byte[] {outcome.code()},
                         new float[0],
-                        vectors));
+                        Vectors.of(new byte[executed ? N * Float.BYTES : 0])));
     }
 
     private KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> router(
@@ -330,7 +330,7 @@ class OperatorMetricsTest {
                 choices,
                 timestamps,
                 Priorities.NONE,
-                new byte[timestamps.length * N * Float.BYTES]);
+                Vectors.of(new byte[timestamps.length * N * Float.BYTES]));
     }
 
     private static DispatchBlock prioritized(int expert, long batch, long... timestamps) {

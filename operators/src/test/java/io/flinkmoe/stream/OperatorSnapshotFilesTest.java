@@ -233,7 +233,7 @@ class OperatorSnapshotFilesTest {
             priorities.scores()[row] = 0.5f;
         }
         return new DispatchBlock(
-                expert, 1, batch, 0, choices, timestamps, priorities, vectors(rows));
+                expert, 1, batch, 0, choices, timestamps, priorities, Vectors.of(vectors(rows)));
     }
 
     /** Tokens that have asked experts 0 and 1. */
@@ -260,7 +260,7 @@ class OperatorSnapshotFilesTest {
                 choices,
                 new byte[choices.length],
                 new float[0],
-                vectors(choices.length));
+                Vectors.of(vectors(choices.length)));
     }
 
     private static byte[] vectors(int rows) {

@@ -200,8 +200,11 @@ class PrioritizedExpertTest {
                             tuple(0, new WindowAccount(2, 2, 0, 0, 0, 0)),
                             tuple(3, new WindowAccount(3, 1, 0, 2, 0, 0)));
             assertThat(harness.extractOutputValues())
-                    .filteredOn(answer -> answer.choices()[0] == 2 && answer.vectors().length > 0)
-                    .extracting(answer -> Floats.toFloats(answer.vectors()))
+                    .filteredOn(
+                            answer ->
+                                    answer.choices()[0] == 2
+                                            && answer.vectors().toBytes().length > 0)
+                    .extracting(answer -> Floats.toFloats(answer.vectors().toBytes()))
                     .as("what expert 3 makes of choice 2, in one answer of its own")
                     .contains(new float[] {8, 8, 8, 8});
         }
@@ -295,6 +298,13 @@ class PrioritizedExpertTest {
             Arrays.fill(values, i * N, i * N + N, row.choice);
         }
         return new DispatchBlock(
-                expert, 0, batch, 0, choices, timestamps, priorities, Floats.toBytes(values));
+                expert,
+                0,
+                batch,
+                0,
+                choices,
+                timestamps,
+                priorities,
+                Vectors.of(Floats.toBytes(values)));
     }
 }

@@ -59,7 +59,7 @@ class RouterTest {
             assertThat(dispatched.get(1).choices()).containsExactly(0);
             assertThat(dispatched.get(2).choices()).containsExactly(1, 2);
             assertThat(dispatched.get(2).timestamps()).containsExactly(10, 20);
-            assertThat(Floats.toFloats(dispatched.get(2).vectors()))
+            assertThat(Floats.toFloats(dispatched.get(2).vectors().toBytes()))
                     .containsExactly(0, 3, 2, 0, 1, 0, 4, 0);
 
             ResidualBlock residual = residuals(harness).get(0);

@@ -1,0 +1,127 @@
+package io.flinkmoe.stream;
+
+import io.flinkmoe.onnx.DirectRows;
+import io.flinkmoe.tensor.Floats;
+import java.io.IOException;
+import java.util.Arrays;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
+/**
+ * R vectors of width d, float32, little endian.
+ *
+ * <p>What an operator emits may be borrowed: rows of a matrix that the operator uses again. So
+ * vectors go onto the wire without a copy of their own, which would cost as much as the wire. As
+ * everywhere in Flink where objects are reused, they hold until the operator emits the next ones,
+ * and a serializer's copy is {@link #owned}.
+ */
+public final class Vectors {
+
+    static final Vectors NONE = of(new byte[0]);
+
+    private final byte[] matrix;
+
+    /** The rows that are meant, of {@code width} floats; null: all of them, in order. */
+    private final int[] rows;
+
+    private final int width;
+
+    private Vectors(byte[] matrix, int[] rows, int width) {
+        this.matrix = matrix;
+        this.rows = rows;
+        this.width = width;
+    }
+
+    /**
+     * Vectors of their own.
+     *
+     * @param bytes [R, d]
+     */
+    public static Vectors of(byte[] bytes) {
+        return new Vectors(bytes, null, 0);
+    }
+
+    /**
+     * Borrows rows of a matrix.
+     *
+     * @param matrix [M, d]
+     * @param rows R of its rows
+     * @param width d
+     */
+    static Vectors borrow(byte[] matrix, int[] rows, int width) {
+        return new Vectors(matrix, rows, width);
+    }
+
+    boolean isBorrowed() {
+        return rows != null;
+    }
+
+    /** The same, in memory that nobody else writes to. */
+    Vectors owned() {
+        return isBorrowed() ? of(toBytes()) : this;
+    }
+
+    /** All vectors, [R, d]. */
+    public byte[] toBytes() {
+        if (!isBorrowed()) {
+            return matrix;
+        }
+        byte[] bytes = new byte[rows.length * width * Float.BYTES];
+        for (int i = 0; i < rows.length; i++) {
+            Floats.copyRow(matrix, rows[i], bytes, i, width);
+        }
+        return bytes;
+    }
+
+    /** Copies a vector out, as many floats as there is room for: d. */
+    void get(int vector, float[] into) {
+        Floats.get(matrix, at(vector) * into.length, into, 0, into.length);
+    }
+
+    /** Copies some vectors to consecutive rows. */
+    void copyTo(DirectRows into, int row, int[] vectors) {
+        int count = vectors.length;
+        boolean consecutive = !isBorrowed() && vectors[count - 1] - vectors[0] == count - 1;
+        if (consecutive) {
+            into.put(matrix, vectors[0], row, count);
+        } else {
+            for (int i = 0; i < count; i++) {
+                into.put(matrix, at(vectors[i]), row + i, 1);
+            }
+        }
+    }
+
+    /**
+     * Some vectors, in memory of their own.
+     *
+     * @param vectors ascending
+     * @param of R
+     */
+    Vectors select(int[] vectors, int of) {
+        int[] wanted = new int[vectors.length];
+        Arrays.setAll(wanted, i -> at(vectors[i]));
+        return of(
+                borrow(matrix, wanted, isBorrowed() ? width : matrix.length / of / Float.BYTES)
+                        .toBytes());
+    }
+
+    private int at(int vector) {
+        return isBorrowed() ? rows[vector] : vector;
+    }
+
+    void write(DataOutputView out) throws IOException {
+        if (!isBorrowed()) {
+            Wire.writeBytes(matrix, out);
+            return;
+        }
+        int rowBytes = width * Float.BYTES;
+        out.writeInt(rows.length * rowBytes);
+        for (int row : rows) {
+            out.write(matrix, row * rowBytes, rowBytes);
+        }
+    }
+
+    static Vectors read(DataInputView in) throws IOException {
+        return of(Wire.readBytes(in));
+    }
+}
