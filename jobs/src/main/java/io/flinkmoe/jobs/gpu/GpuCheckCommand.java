@@ -18,6 +18,7 @@ import java.util.stream.Stream;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
@@ -99,7 +100,16 @@ public final class GpuCheckCommand implements Callable<Integer> {
     }
 
     private static CommandLine commandLine() {
-        return new CommandLine(new GpuCheckCommand())
+        CommandLine commandLine = new CommandLine(new GpuCheckCommand());
+        // As a subcommand of moe it has moe's.
+        commandLine
+                .getCommandSpec()
+                .addOption(
+                        OptionSpec.builder("-h", "--help")
+                                .usageHelp(true)
+                                .description("Show this help message and exit.")
+                                .build());
+        return commandLine
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setExecutionExceptionHandler(
                         (failure, command, arguments) -> {

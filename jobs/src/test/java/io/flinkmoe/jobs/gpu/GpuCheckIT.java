@@ -37,6 +37,14 @@ class GpuCheckIT {
     }
 
     @Test
+    void helps() throws Exception {
+        Ended help = run(SCRIPT, "--help");
+
+        assertThat(help.exitCode).as(help.output).isZero();
+        assertThat(help.output).contains("--device=cuda|cpu", "--help");
+    }
+
+    @Test
     void runsOutOfItsArchiveWithTheJavaThatGoesAlong() throws Exception {
         Path archive = folder.resolve("check.tar.gz");
         Ended packed = run(SCRIPT, "--archive", archive.toString());
