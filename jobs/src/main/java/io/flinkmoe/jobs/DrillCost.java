@@ -5,8 +5,11 @@ import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Delivery;
 import io.flinkmoe.stream.Token;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.function.Consumer;
 import org.apache.flink.configuration.Configuration;
 
@@ -54,16 +57,22 @@ final class DrillCost {
                 "Scoring %,d flights at full speed, %d times with each delivery"
                         .formatted(TOKENS, ROUNDS));
         tokensPerSecond("warm-up", Delivery.EXACTLY_ONCE);
-        List<Double> with = new ArrayList<>();
-        List<Double> without = new ArrayList<>();
+        Map<Delivery, List<Double>> speeds = new EnumMap<>(Delivery.class);
+        for (int round = 0; round < ROUNDS; round++) {
+            List<Delivery> turns = new ArrayList<>(List.of(Delivery.values()));
+            Collections.rotate(turns, round); // A machine that slows down favours neither.
+            for (Delivery delivery : turns) {
+                speeds.computeIfAbsent(delivery, d -> new ArrayList<>())
+                        .add(tokensPerSecond(delivery + "-" + round, delivery));
+            }
+        }
+        speeds.forEach((delivery, all) -> out.accept(line(delivery, all)));
+        List<Double> with = speeds.get(Delivery.EXACTLY_ONCE);
+        List<Double> without = speeds.get(Delivery.AT_LEAST_ONCE);
         List<Double> ratios = new ArrayList<>();
         for (int round = 0; round < ROUNDS; round++) {
-            with.add(tokensPerSecond("with-" + round, Delivery.EXACTLY_ONCE));
-            without.add(tokensPerSecond("without-" + round, Delivery.AT_LEAST_ONCE));
             ratios.add(with.get(round) / without.get(round));
         }
-        out.accept(line(Delivery.EXACTLY_ONCE, with));
-        out.accept(line(Delivery.AT_LEAST_ONCE, without));
         Spread ratio = Spread.of(ratios);
         out.accept(
                 String.format(

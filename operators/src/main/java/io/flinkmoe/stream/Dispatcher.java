@@ -14,7 +14,7 @@ final class Dispatcher {
     private final int d;
     private final int attempts;
     private final int[] rowsOfExpert;
-    private final int[][] tokensOfExpert;
+    private final int[][] tokensOfExpert; // of the blocks under way, filled by split
 
     /**
      * @param attempts how many experts a choice may try

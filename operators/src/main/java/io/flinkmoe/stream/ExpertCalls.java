@@ -31,7 +31,7 @@ final class ExpertCalls {
         void failed(OnnxModel model, int rows, OrtException cause) throws Exception;
     }
 
-    /** Room for a call, for what it gives, and for that on its way out. */
+    /** Room for a call, for what it gives, and for that as bytes, which Flink writes from. */
     static final class Buffers {
         private final DirectRows input;
         private final DirectRows results;
@@ -52,9 +52,9 @@ final class ExpertCalls {
     private record Part(DispatchBlock block, int[] rows, long nanos) {}
 
     private final OnnxModel model;
-    private final Buffers buffers;
     private final DirectRows input;
     private final DirectRows results;
+    private final byte[] outputs;
     private final int batchSize;
     private final int d;
     private final Answers answers;
@@ -73,9 +73,9 @@ final class ExpertCalls {
             Failures failures,
             ExpertMetrics metrics) {
         this.model = model;
-        this.buffers = buffers;
         this.input = buffers.input;
         this.results = buffers.results;
+        this.outputs = buffers.outputs;
         this.batchSize = input.maxRows();
         this.d = input.width();
         this.answers = answers;
@@ -121,7 +121,7 @@ final class ExpertCalls {
         }
         call();
         metrics.inferenceTime.update((System.nanoTime() - start) / 1000);
-        results.get(0, buffers.outputs, 0, waiting);
+        results.get(0, outputs, 0, waiting);
         at = 0;
         for (Part part : parts) {
             answer(part, at);
@@ -173,14 +173,13 @@ final class ExpertCalls {
         }
         metrics.executed.inc(executed);
         metrics.failed.inc(count - executed);
-        int[] outputs = new int[executed];
+        int[] executedRows = new int[executed];
         int next = 0;
         for (int i = 0; i < count; i++) {
             if (outcomes[i] == Outcome.EXECUTED.code()) {
-                outputs[next++] = at + i;
+                executedRows[next++] = at + i;
             }
         }
-        answers.answer(
-                part.block, part.rows, outcomes, Vectors.borrow(buffers.outputs, outputs, d));
+        answers.answer(part.block, part.rows, outcomes, Vectors.borrow(outputs, executedRows, d));
     }
 }

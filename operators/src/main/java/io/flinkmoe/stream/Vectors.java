@@ -3,17 +3,16 @@ package io.flinkmoe.stream;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.tensor.Floats;
 import java.io.IOException;
-import java.util.Arrays;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
  * R vectors of width d, float32, little endian.
  *
- * <p>What an operator emits may be borrowed: rows of a matrix that the operator uses again. So
- * vectors go onto the wire without a copy of their own, which would cost as much as the wire. As
- * everywhere in Flink where objects are reused, they hold until the operator emits the next ones,
- * and a serializer's copy is {@link #owned}.
+ * <p>What an operator emits may be borrowed: rows of a matrix that is the operator's. So they go
+ * onto the wire from where they are, without an array of their own, whose allocation costs as much
+ * as the wire. Borrowed vectors hold until {@code collect} returns, and a serializer's copy is
+ * {@link #owned}. What comes from the network, as all that experts and combines receive, is owned.
  */
 public final class Vectors {
 
@@ -61,7 +60,7 @@ public final class Vectors {
         return isBorrowed() ? of(toBytes()) : this;
     }
 
-    /** All vectors, [R, d]. */
+    /** All vectors, [R, d]; not to be changed, since these may be the owned ones themselves. */
     public byte[] toBytes() {
         if (!isBorrowed()) {
             return matrix;
@@ -78,7 +77,11 @@ public final class Vectors {
         Floats.get(matrix, at(vector) * into.length, into, 0, into.length);
     }
 
-    /** Copies some vectors to consecutive rows. */
+    /**
+     * Copies some vectors to consecutive rows.
+     *
+     * @param vectors at least one, ascending
+     */
     void copyTo(DirectRows into, int row, int[] vectors) {
         int count = vectors.length;
         boolean consecutive = !isBorrowed() && vectors[count - 1] - vectors[0] == count - 1;
@@ -94,15 +97,15 @@ public final class Vectors {
     /**
      * Some vectors, in memory of their own.
      *
-     * @param vectors ascending
-     * @param of R
+     * @param count R
      */
-    Vectors select(int[] vectors, int of) {
-        int[] wanted = new int[vectors.length];
-        Arrays.setAll(wanted, i -> at(vectors[i]));
-        return of(
-                borrow(matrix, wanted, isBorrowed() ? width : matrix.length / of / Float.BYTES)
-                        .toBytes());
+    Vectors select(int[] vectors, int count) {
+        int d = isBorrowed() ? width : matrix.length / count / Float.BYTES;
+        byte[] bytes = new byte[vectors.length * d * Float.BYTES];
+        for (int i = 0; i < vectors.length; i++) {
+            Floats.copyRow(matrix, at(vectors[i]), bytes, i, d);
+        }
+        return of(bytes);
     }
 
     private int at(int vector) {

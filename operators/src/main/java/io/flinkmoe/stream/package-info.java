@@ -10,7 +10,8 @@
  *                                                                    {@link io.flinkmoe.stream.Head} ─► ScoredToken
  * </pre>
  *
- * Blocks are never changed once they are emitted. Each has a serializer of its own, and vectors
- * travel as little-endian float32 bytes that are copied in bulk.
+ * Blocks are never changed once they are emitted, but for vectors that are borrowed: see {@link
+ * io.flinkmoe.stream.Vectors}. Each has a serializer of its own, and vectors travel as
+ * little-endian float32 bytes that are copied in bulk.
  */
 package io.flinkmoe.stream;

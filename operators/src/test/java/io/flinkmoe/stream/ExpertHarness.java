@@ -48,7 +48,7 @@ final class ExpertHarness
             OperatorSubtaskState state)
             throws Exception {
         ExpertHarness harness = new ExpertHarness(expert, experts, parallelism, subtask);
-        harness.setup(new ContributionBlock.Serializer()); // With it, what is emitted is copied.
+        harness.setup(new ContributionBlock.Serializer()); // Whose copies are kept.
         if (state != null) {
             harness.initializeState(state);
         }

@@ -291,6 +291,7 @@ class OperatorMetricsTest {
                         (ExpertInput input) -> EXPERTS.keyOf(input.expert()),
                         Types.INT,
                         metrics.environment(EXPERTS.maxParallelism()));
+        harness.setup(new ContributionBlock.Serializer());
         harness.open();
         return harness;
     }

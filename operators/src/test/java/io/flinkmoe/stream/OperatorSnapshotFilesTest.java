@@ -183,13 +183,16 @@ class OperatorSnapshotFilesTest {
 
     private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> expert()
             throws Exception {
-        return new KeyedOneInputStreamOperatorTestHarness<>(
-                ExpertHarness.expert(bundle, 0, EXPERTS, HALF, MoeOptions.OnError.FAIL),
-                (ExpertInput input) -> EXPERTS.keyOf(input.expert()),
-                Types.INT,
-                EXPERTS.maxParallelism(),
-                1,
-                0);
+        KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> harness =
+                new KeyedOneInputStreamOperatorTestHarness<>(
+                        ExpertHarness.expert(bundle, 0, EXPERTS, HALF, MoeOptions.OnError.FAIL),
+                        (ExpertInput input) -> EXPERTS.keyOf(input.expert()),
+                        Types.INT,
+                        EXPERTS.maxParallelism(),
+                        1,
+                        0);
+        harness.setup(new ContributionBlock.Serializer());
+        return harness;
     }
 
     private KeyedTwoInputStreamOperatorTestHarness<

@@ -76,6 +76,9 @@ class VectorsTest {
     private static Vectors sent(Vectors vectors) throws Exception {
         DataOutputSerializer out = new DataOutputSerializer(16);
         vectors.write(out);
-        return Vectors.read(new DataInputDeserializer(out.getCopyOfBuffer()));
+        DataInputDeserializer in = new DataInputDeserializer(out.getCopyOfBuffer());
+        Vectors read = Vectors.read(in);
+        assertThat(in.available()).isZero();
+        return read;
     }
 }
