@@ -20,6 +20,7 @@ import org.apache.flink.runtime.executiongraph.AccessExecutionGraph;
 import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.graph.StreamGraph;
 
 /** A Flink cluster inside this process that all jobs of the benchmark run on, one after another. */
 final class BenchCluster implements AutoCloseable {
@@ -73,9 +74,9 @@ final class BenchCluster implements AutoCloseable {
     }
 
     JobID submit(StreamExecutionEnvironment env) throws Exception {
-        return cluster.submitJob(env.getStreamGraph())
-                .get(TIMEOUT_SECONDS, TimeUnit.SECONDS)
-                .getJobID();
+        StreamGraph graph = env.getStreamGraph();
+        graph.setJobId(new JobID()); // Flink 2.3 wants it.
+        return cluster.submitJob(graph).get(TIMEOUT_SECONDS, TimeUnit.SECONDS).getJobID();
     }
 
     /** The job as it is now. */
