@@ -36,13 +36,8 @@ public record ContributionBlock(
     }
 
     /** The wire form. */
-    public static final class Serializer extends ImmutableSerializer<ContributionBlock> {
+    public static final class Serializer extends RecordSerializer<ContributionBlock> {
         private static final long serialVersionUID = 1L;
-
-        @Override
-        public boolean isImmutableType() {
-            return false;
-        }
 
         @Override
         public ContributionBlock copy(ContributionBlock from) {

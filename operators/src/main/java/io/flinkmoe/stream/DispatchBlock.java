@@ -98,13 +98,8 @@ public record DispatchBlock(
     }
 
     /** The wire form. */
-    public static final class Serializer extends ImmutableSerializer<DispatchBlock> {
+    public static final class Serializer extends RecordSerializer<DispatchBlock> {
         private static final long serialVersionUID = 1L;
-
-        @Override
-        public boolean isImmutableType() {
-            return false;
-        }
 
         @Override
         public DispatchBlock copy(DispatchBlock from) {

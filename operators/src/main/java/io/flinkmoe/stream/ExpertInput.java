@@ -16,7 +16,7 @@ public sealed interface ExpertInput permits DispatchBlock, WindowTokens, WindowR
     int expert();
 
     /** The wire form: a byte that tells the kind, then the kind's own form. */
-    final class Serializer extends ImmutableSerializer<ExpertInput> {
+    final class Serializer extends RecordSerializer<ExpertInput> {
         private static final long serialVersionUID = 1L;
         private static final byte ROWS = 0;
         private static final byte TOKENS = 1;
@@ -24,11 +24,6 @@ public sealed interface ExpertInput permits DispatchBlock, WindowTokens, WindowR
         private static final DispatchBlock.Serializer BLOCK = new DispatchBlock.Serializer();
         private static final WindowTokens.Serializer COUNT = new WindowTokens.Serializer();
         private static final WindowRoom.Serializer LEFT = new WindowRoom.Serializer();
-
-        @Override
-        public boolean isImmutableType() {
-            return false;
-        }
 
         @Override
         public ExpertInput copy(ExpertInput from) {

@@ -1,16 +1,10 @@
 package io.flinkmoe.stream;
 
-import java.io.IOException;
-import org.apache.flink.api.common.typeutils.base.TypeSerializerSingleton;
-import org.apache.flink.core.memory.DataInputView;
-import org.apache.flink.core.memory.DataOutputView;
-
 /**
- * Base of our serializers. Records are never changed once they are emitted, so that a copy is the
- * record itself, also between chained operators without object reuse; but for those that borrow
- * {@link Vectors}.
+ * Base of the serializers of records that are never changed once they are emitted, so that a copy
+ * is the record itself, also between chained operators without object reuse.
  */
-abstract class ImmutableSerializer<T> extends TypeSerializerSingleton<T> {
+abstract class ImmutableSerializer<T> extends RecordSerializer<T> {
 
     private static final long serialVersionUID = 1L;
 
@@ -20,32 +14,7 @@ abstract class ImmutableSerializer<T> extends TypeSerializerSingleton<T> {
     }
 
     @Override
-    public T createInstance() {
-        return null;
-    }
-
-    @Override
     public T copy(T from) {
         return from;
-    }
-
-    @Override
-    public T copy(T from, T reuse) {
-        return copy(from);
-    }
-
-    @Override
-    public int getLength() {
-        return -1;
-    }
-
-    @Override
-    public T deserialize(T reuse, DataInputView source) throws IOException {
-        return deserialize(source);
-    }
-
-    @Override
-    public void copy(DataInputView source, DataOutputView target) throws IOException {
-        serialize(deserialize(source), target);
     }
 }

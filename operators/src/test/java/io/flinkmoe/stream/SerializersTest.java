@@ -289,7 +289,7 @@ class SerializersTest {
         options.set(PipelineOptions.GENERIC_TYPES, false);
         ExecutionConfig config = new ExecutionConfig(options);
         TypeSerializer<?> serializer = type.createSerializer(config.getSerializerConfig());
-        assertThat(serializer).isInstanceOf(ImmutableSerializer.class);
+        assertThat(serializer).isInstanceOf(RecordSerializer.class);
         return serializer;
     }
 

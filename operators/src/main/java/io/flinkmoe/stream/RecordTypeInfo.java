@@ -5,14 +5,14 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 
 /** Type information of a record that has a serializer of its own. */
-final class ImmutableTypeInfo<T> extends TypeInformation<T> {
+final class RecordTypeInfo<T> extends TypeInformation<T> {
 
     private static final long serialVersionUID = 1L;
 
     private final Class<T> type;
-    private final ImmutableSerializer<T> serializer;
+    private final RecordSerializer<T> serializer;
 
-    ImmutableTypeInfo(Class<T> type, ImmutableSerializer<T> serializer) {
+    RecordTypeInfo(Class<T> type, RecordSerializer<T> serializer) {
         this.type = type;
         this.serializer = serializer;
     }
@@ -59,7 +59,7 @@ final class ImmutableTypeInfo<T> extends TypeInformation<T> {
 
     @Override
     public boolean equals(Object other) {
-        return other instanceof ImmutableTypeInfo<?> that && that.type == type;
+        return other instanceof RecordTypeInfo<?> that && that.type == type;
     }
 
     @Override
@@ -69,6 +69,6 @@ final class ImmutableTypeInfo<T> extends TypeInformation<T> {
 
     @Override
     public boolean canEqual(Object other) {
-        return other instanceof ImmutableTypeInfo;
+        return other instanceof RecordTypeInfo;
     }
 }
