@@ -1,6 +1,7 @@
 package io.flinkmoe.jobs;
 
 import io.flinkmoe.jobs.cluster.BlockBuffers;
+import java.net.URI;
 import java.time.Duration;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -13,6 +14,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.DeploymentOptions;
 import org.apache.flink.configuration.JobManagerOptions;
+import org.apache.flink.configuration.MetricOptions;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.configuration.WebOptions;
@@ -54,6 +56,7 @@ final class EmbeddedFlink implements AutoCloseable {
         setDefault(options, JobManagerOptions.BIND_HOST, "localhost"); // the blob server's, too
         setDefault(options, TaskManagerOptions.BIND_HOST, "localhost");
         setDefault(options, WebOptions.SUBMIT_ENABLE, false);
+        setDefault(options, MetricOptions.METRIC_FETCHER_UPDATE_INTERVAL, Duration.ofSeconds(1));
         BlockBuffers.setDefaults(options);
         setDefault(
                 options,
@@ -84,6 +87,11 @@ final class EmbeddedFlink implements AutoCloseable {
     AccessExecutionGraph job(JobID job)
             throws ExecutionException, InterruptedException, TimeoutException {
         return cluster.getExecutionGraph(job).get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+    }
+
+    /** Where the cluster's REST API answers, once a job was started. */
+    URI restAddress() throws ExecutionException, InterruptedException, TimeoutException {
+        return cluster.getRestAddress().get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
     }
 
     /** Ends the cluster, and its job if it runs, and waits until both are gone. */

@@ -6,8 +6,8 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** Prints the README's table of options, to be put between its markers. */
-@Command(name = "options", hidden = true, description = "Print the README's table of options.")
+/** Prints the page of options, to be kept as deploy/OPTIONS.md. */
+@Command(name = "options", hidden = true, description = "Print deploy/OPTIONS.md.")
 final class OptionsCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;
@@ -15,7 +15,7 @@ final class OptionsCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         PrintWriter out = spec.commandLine().getOut();
-        out.print(OptionTable.markdown());
+        out.print(OptionPage.markdown());
         out.flush();
         return 0;
     }

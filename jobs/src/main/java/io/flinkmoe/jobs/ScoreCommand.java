@@ -177,6 +177,7 @@ final class ScoreCommand implements Callable<Integer> {
             command.getOut().flush();
             JobClient job = env.executeAsync(NAME);
             new RestartWatch(flink, job.getJobID(), command.getErr()).start();
+            new ScoreProgress(flink, job.getJobID(), command.getOut()).start();
             job.getJobExecutionResult().get();
         }
         command.getOut().println("The job has ended.");

@@ -2,11 +2,9 @@ package io.flinkmoe.onnx;
 
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtException;
-import io.flinkmoe.tensor.Floats;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.nio.IntBuffer;
 
 /**
  * A reused direct buffer of up to {@code maxRows} rows of {@code width} float32: what ONNX Runtime
@@ -18,8 +16,6 @@ public final class DirectRows {
     private final int maxRows;
     private final ByteBuffer bytes;
     private final FloatBuffer floats;
-    private final IntBuffer bits;
-    private final int[] bitsOfRow;
 
     public DirectRows(int maxRows, int width) {
         this.width = width;
@@ -29,8 +25,6 @@ public final class DirectRows {
                                 Math.multiplyExact(Math.multiplyExact(maxRows, width), Float.BYTES))
                         .order(ByteOrder.nativeOrder());
         this.floats = bytes.asFloatBuffer();
-        this.bits = bytes.asIntBuffer();
-        this.bitsOfRow = new int[width];
     }
 
     public int width() {
@@ -71,12 +65,6 @@ public final class DirectRows {
     /** Copies {@code count} rows out as floats; {@code row} is the first row read. */
     public void get(int row, float[] into, int intoRow, int count) {
         floats.get(row * width, into, intoRow * width, count * width);
-    }
-
-    /** Whether all values of a row are finite. */
-    public boolean isFinite(int row) {
-        bits.get(row * width, bitsOfRow, 0, width);
-        return Floats.allFinite(bitsOfRow, 0, width);
     }
 
     /** The first {@code rows} rows as a tensor over this memory; the caller closes it. */

@@ -212,7 +212,7 @@ public final class LayerRouter {
         for (OnnxModel expert : sharedExperts) {
             expert.run(normed, shared, tokens);
             shared.get(output, 0, tokens);
-            Floats.addScaled(sum, 0, 1f, output, 0, size);
+            Floats.addScaled(sum, 1f, output, size);
         }
         return Floats.toBytes(sum);
     }
@@ -248,6 +248,11 @@ public final class LayerRouter {
         /** Router logits [T, N]. */
         public float[] logits() {
             return logits;
+        }
+
+        /** The router logit of an expert for a token. */
+        public float logit(int token, int expert) {
+            return logits[token * numExperts + expert];
         }
 
         /** K. */

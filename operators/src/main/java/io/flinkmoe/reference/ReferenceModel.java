@@ -250,16 +250,17 @@ public final class ReferenceModel implements AutoCloseable {
         }
 
         private void combine(int tokens, float[] outputs, LayerResult result) {
-            for (int choice = 0; choice < tokens * k; choice++) {
-                if (runs(result.outcomes[choice])) {
-                    Floats.addScaled(
-                            result.out,
-                            choice / k * d,
-                            result.weights[choice],
-                            outputs,
-                            choice * d,
-                            d);
+            float[] sum = new float[d];
+            float[] output = new float[d];
+            for (int token = 0; token < tokens; token++) {
+                System.arraycopy(result.out, token * d, sum, 0, d);
+                for (int choice = token * k; choice < token * k + k; choice++) {
+                    if (runs(result.outcomes[choice])) {
+                        System.arraycopy(outputs, choice * d, output, 0, d);
+                        Floats.addScaled(sum, result.weights[choice], output, d);
+                    }
                 }
+                System.arraycopy(sum, 0, result.out, token * d, d);
             }
         }
     }

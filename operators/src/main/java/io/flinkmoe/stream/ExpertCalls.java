@@ -167,7 +167,7 @@ final class ExpertCalls {
         byte[] outcomes = new byte[count];
         int executed = 0;
         for (int i = 0; i < count; i++) {
-            boolean usable = results.isFinite(at + i);
+            boolean usable = Floats.allFinite(outputs, (at + i) * d, d);
             outcomes[i] = (usable ? Outcome.EXECUTED : Outcome.FAILED).code();
             executed += usable ? 1 : 0;
         }

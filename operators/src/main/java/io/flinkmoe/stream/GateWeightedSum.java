@@ -57,7 +57,7 @@ final class GateWeightedSum {
             for (int choice = rows[i] * k; choice < rows[i] * k + k; choice++) {
                 if (choices.isExecuted(choice)) {
                     blocks[choice].vectors().get(outputs[choice], output);
-                    Floats.addScaled(sum, 0, weights[choice], output, 0, d);
+                    Floats.addScaled(sum, weights[choice], output, d);
                 }
             }
             Floats.put(sum, 0, vectors, i * d, d);

@@ -3,7 +3,6 @@ package io.flinkmoe.stream;
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Capacity;
-import io.flinkmoe.capacity.Weighing;
 import io.flinkmoe.capacity.WindowAccount;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.LayerRouter;
@@ -236,39 +235,14 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                 RESIDUALS,
                 new StreamRecord<>(
                         new ResidualBlock(number, tokens.withVectors(routed.residual()), choices)));
-        float[] contest = contest(rows, routed, draws, scores);
+        float[] admissionScores = AdmissionScores.of(capacity, routed, rows, draws);
         for (DispatchBlock block :
-                dispatcher.split(number, tokens, routed.hidden(), choices, contest)) {
+                dispatcher.split(number, tokens, routed.hidden(), choices, admissionScores)) {
             output.collect(new StreamRecord<>(block));
         }
         if (settings.emitLogits()) {
             emitLogits(tokens, routed.logits());
         }
-    }
-
-    /**
-     * What admission at the close of a window goes by, [T, K]; null where nothing is admitted so.
-     */
-    private float[] contest(
-            int rows, LayerRouter.Routed routed, NoiseSource draws, float[] scores) {
-        if (capacity == null || !capacity.decidesAtClose()) {
-            return null;
-        }
-        if (capacity.order() != AdmissionOrder.RANDOM && capacity.weighing() != Weighing.WINDOW) {
-            return scores.length > 0 ? scores : routed.scores(rows);
-        }
-        int ranks = routed.ranks();
-        int n = router.routing().numExperts();
-        float[] contest = new float[rows * ranks];
-        for (int i = 0; i < contest.length; i++) {
-            int token = i / ranks;
-            int expert = routed.experts()[i];
-            contest[i] =
-                    capacity.weighing() == Weighing.WINDOW
-                            ? routed.logits()[token * n + expert]
-                            : draws.priority(token, expert);
-        }
-        return contest;
     }
 
     /** Tells every expert how many tokens of a closed window were in a lane, if C depends on it. */

@@ -1,5 +1,7 @@
 package io.flinkmoe.tensor;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -9,6 +11,11 @@ import java.nio.FloatBuffer;
  * copies are in bulk; offsets and lengths count floats, not bytes.
  */
 public final class Floats {
+
+    private static final VarHandle INTS =
+            MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.LITTLE_ENDIAN);
+    private static final VarHandle LONGS =
+            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
     private Floats() {}
 
@@ -53,23 +60,29 @@ public final class Floats {
         return bits >= 0;
     }
 
-    /** The same of floats as bits; faster, since the JVM vectorizes it. */
-    public static boolean allFinite(int[] floats, int from, int count) {
-        int bits = 0;
-        for (int i = from; i < from + count; i++) {
-            bits |= (floats[i] & 0x7fffffff) + 0x00800000;
+    /** The same of floats as bytes, two at a time. */
+    public static boolean allFinite(byte[] floats, int from, int count) {
+        long bits = 0;
+        int end = (from + count) * Float.BYTES;
+        int at = from * Float.BYTES;
+        for (; at < end - Float.BYTES; at += Long.BYTES) {
+            bits |= ((long) LONGS.get(floats, at) & 0x7fffffff_7fffffffL) + 0x00800000_00800000L;
         }
-        return bits >= 0;
+        if (at < end) {
+            bits |= ((int) INTS.get(floats, at) & 0x7fffffff) + 0x00800000;
+        }
+        return (bits & 0x80000000_80000000L) == 0;
     }
 
     /**
      * {@code sum[i] += weight * values[i]} over one row: the step of the combine. Product and sum
-     * are rounded each, so that every caller that keeps the order of rank gets the same bits.
+     * are rounded each, so that every caller that keeps the order of rank gets the same bits. Rows
+     * begin at 0: with offsets of two arrays the JVM does not vectorize it, and it takes four times
+     * as long.
      */
-    public static void addScaled(
-            float[] sum, int sumFrom, float weight, float[] values, int valuesFrom, int width) {
+    public static void addScaled(float[] sum, float weight, float[] values, int width) {
         for (int i = 0; i < width; i++) {
-            sum[sumFrom + i] += weight * values[valuesFrom + i];
+            sum[i] += weight * values[i];
         }
     }
 

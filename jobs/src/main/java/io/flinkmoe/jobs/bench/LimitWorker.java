@@ -24,6 +24,8 @@ final class LimitWorker {
     private final int[] rowsOf;
     private final float[] outputs;
     private final int[] outputOfChoice;
+    private final float[] vector;
+    private final float[] sum;
     private final float[] sums;
 
     /**
@@ -44,6 +46,8 @@ final class LimitWorker {
         this.rowsOf = new int[experts.size()];
         this.outputs = new float[batchSize * k * d];
         this.outputOfChoice = new int[batchSize * k];
+        this.vector = new float[d];
+        this.sum = new float[d];
         this.sums = new float[batchSize * d];
         this.batches = new byte[Math.max(1, pool.length / batchSize)][batchSize * d * 4];
         for (int row = 0; row < batches.length * batchSize; row++) {
@@ -96,15 +100,13 @@ final class LimitWorker {
                 at += rows;
             }
         }
-        Floats.get(batch, 0, sums, 0, batchSize * d);
-        for (int choice = 0; choice < batchSize * k; choice++) {
-            Floats.addScaled(
-                    sums,
-                    choice / k * d,
-                    routed.weights()[choice],
-                    outputs,
-                    outputOfChoice[choice] * d,
-                    d);
+        for (int token = 0; token < batchSize; token++) {
+            Floats.get(batch, token * d, sum, 0, d);
+            for (int choice = token * k; choice < token * k + k; choice++) {
+                System.arraycopy(outputs, outputOfChoice[choice] * d, vector, 0, d);
+                Floats.addScaled(sum, routed.weights()[choice], vector, d);
+            }
+            System.arraycopy(sum, 0, sums, token * d, d);
         }
         return sums;
     }

@@ -63,7 +63,7 @@ final class PerRecord extends RichMapFunction<Token, ScoredToken> {
         for (int rank = 0; rank < k; rank++) {
             experts[chosen[rank]].run(input, output, 1);
             output.get(values, 0, 1);
-            Floats.addScaled(sum, 0, weights[rank], values, 0, d);
+            Floats.addScaled(sum, weights[rank], values, d);
         }
         Outcome[] outcomes = new Outcome[k];
         Arrays.fill(outcomes, Outcome.EXECUTED);

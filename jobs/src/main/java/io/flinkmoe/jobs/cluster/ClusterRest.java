@@ -1,13 +1,8 @@
 package io.flinkmoe.jobs.cluster;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,10 +24,7 @@ public final class ClusterRest implements AutoCloseable {
     private static final Duration TIMEOUT = Duration.ofSeconds(10);
     private static final Duration SAVEPOINT_TIMEOUT = Duration.ofMinutes(2);
 
-    private static final ObjectMapper MAPPER = new ObjectMapper();
-
-    private final HttpClient http = HttpClient.newHttpClient();
-    private final String url;
+    private final FlinkRest rest;
     private final RestClusterClient<StandaloneClusterId> client;
 
     /**
@@ -40,9 +32,13 @@ public final class ClusterRest implements AutoCloseable {
      * @throws IOException if no client can be made of them
      */
     ClusterRest(Configuration options) throws IOException {
-        url =
-                "http://%s:%d"
-                        .formatted(options.get(RestOptions.ADDRESS), options.get(RestOptions.PORT));
+        rest =
+                new FlinkRest(
+                        URI.create(
+                                "http://%s:%d"
+                                        .formatted(
+                                                options.get(RestOptions.ADDRESS),
+                                                options.get(RestOptions.PORT))));
         Configuration impatient = new Configuration(options);
         impatient.set(RestOptions.RETRY_MAX_ATTEMPTS, 0);
         impatient.set(RestOptions.AWAIT_LEADER_TIMEOUT, TIMEOUT);
@@ -87,24 +83,7 @@ public final class ClusterRest implements AutoCloseable {
      * @throws IOException if no JobManager answers, or not with success
      */
     public JsonNode ask(String path) throws IOException {
-        HttpRequest request =
-                HttpRequest.newBuilder(URI.create(url + path)).timeout(TIMEOUT).build();
-        try {
-            HttpResponse<byte[]> response =
-                    http.send(request, HttpResponse.BodyHandlers.ofByteArray());
-            if (response.statusCode() != 200) {
-                throw new IOException(
-                        "the JobManager answered %s with %d: %s"
-                                .formatted(
-                                        path,
-                                        response.statusCode(),
-                                        new String(response.body(), StandardCharsets.UTF_8)));
-            }
-            return MAPPER.readTree(response.body());
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IOException("interrupted while a JobManager was asked", e);
-        }
+        return rest.ask(path);
     }
 
     /** Begins a savepoint in the cluster's folder, and does not wait for it. */

@@ -142,6 +142,7 @@ final class DeviceLayer implements AutoCloseable {
     /** A pass of the layer: a gather of rows per expert, the experts, the weighted sum. */
     void forward(float[] sums) throws OrtException {
         int d = shape.d();
+        float[] sum = new float[d];
         float[] outputs = new float[d];
         Arrays.fill(sums, 0);
         for (int expert = 0; expert < experts.size(); expert++) {
@@ -153,7 +154,9 @@ final class DeviceLayer implements AutoCloseable {
             for (int row = 0; row < choices.length; row++) {
                 output.get(row, outputs, 0, 1);
                 int at = choices[row] / shape.k() * d;
-                Floats.addScaled(sums, at, 1f / shape.k(), outputs, 0, d);
+                System.arraycopy(sums, at, sum, 0, d);
+                Floats.addScaled(sum, 1f / shape.k(), outputs, d);
+                System.arraycopy(sum, 0, sums, at, d);
             }
         }
     }

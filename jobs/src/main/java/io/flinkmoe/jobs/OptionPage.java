@@ -1,0 +1,39 @@
+package io.flinkmoe.jobs;
+
+import io.flinkmoe.jobs.JobOptions.JobOption;
+
+/** The page of all options, deploy/OPTIONS.md: made from the options themselves. */
+final class OptionPage {
+
+    private static final String HEAD =
+            """
+            # Options
+
+            Every `moe.*` option, as a configuration file, `-D` and `MoeOptions` name it; on the command line
+            without its `moe.`: `--capacity.size 500`. A file may also hold any option of Flink's.
+
+            | Option | Default | Meaning |
+            |---|---|---|
+            """;
+
+    private OptionPage() {}
+
+    /** The page in Markdown, a line per option, ending in a line break. */
+    static String markdown() {
+        StringBuilder page = new StringBuilder(HEAD);
+        for (JobOption option : JobOptions.all()) {
+            String value = option.defaultText();
+            page.append(
+                    "| `%s` | %s | %s |\n"
+                            .formatted(
+                                    option.key(),
+                                    value.isEmpty() ? "" : "`" + value + "`",
+                                    escaped(option.description())));
+        }
+        return page.toString();
+    }
+
+    private static String escaped(String text) {
+        return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ");
+    }
+}
