@@ -7,13 +7,17 @@ import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.routing.RouterNoise;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.stream.MoeOptions;
+import io.flinkmoe.stream.MoeSettings;
 import org.apache.flink.api.common.RuntimeExecutionMode;
+import org.apache.flink.api.dag.Transformation;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.core.execution.CheckpointingMode;
+import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.CheckpointConfig;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.transformations.UnionTransformation;
 
 /** What is refused before anything runs. All throw {@link IllegalConfigurationException}. */
 final class JobChecks {
@@ -30,6 +34,20 @@ final class JobChecks {
             if (capacity.overflowRounds() > 0) {
                 checkRounds(capacity.overflowRounds(), layerSpec.routing(), layer);
             }
+        }
+    }
+
+    /** Whether the buffers of a call can be had. */
+    static void checkCalls(MoeSettings settings, BundleSpec spec) {
+        int most = Integer.MAX_VALUE / Float.BYTES / spec.hiddenSize();
+        if (settings.expertBatching().size() > most) {
+            throw new IllegalConfigurationException(
+                    "%s is %d, but the model's vectors have %d values; allowed: 1 to %d, as many as fit 2 GiB"
+                            .formatted(
+                                    MoeOptions.EXPERT_BATCH_SIZE.key(),
+                                    settings.expertBatching().size(),
+                                    spec.hiddenSize(),
+                                    most));
         }
     }
 
@@ -77,6 +95,24 @@ final class JobChecks {
                                     MoeOptions.OverflowPolicy.NEXT_EXPERT,
                                     layer,
                                     MoeOptions.OverflowPolicy.RESIDUAL));
+        }
+    }
+
+    /** Whether the tokens of each stream reach one subtask in their order. */
+    static void checkOrder(DataStream<?> tokens) {
+        if (!(tokens.getTransformation() instanceof UnionTransformation<?> union)) {
+            return;
+        }
+        for (Transformation<?> input : union.getInputs()) {
+            if (input.getParallelism() != union.getParallelism()) {
+                throw new IllegalConfigurationException(
+                        "the tokens are a union of '%s', of parallelism %d, and '%s', of parallelism %d: those of the second would be spread over subtasks, each stream out of order; allowed: one parallelism"
+                                .formatted(
+                                        union.getInputs().get(0).getName(),
+                                        union.getParallelism(),
+                                        input.getName(),
+                                        input.getParallelism()));
+            }
         }
     }
 

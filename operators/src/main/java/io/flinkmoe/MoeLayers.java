@@ -81,6 +81,7 @@ public final class MoeLayers {
                                                         .formatted(MoeOptions.BUNDLE.key())));
         Bundle bundle = new LocalBundle(location, null).open();
         MoeSettings settings = MoeSettings.of(options);
+        JobChecks.checkCalls(settings, bundle.spec());
         JobChecks.checkCapacity(settings.capacity(), bundle.spec());
         return new MoeLayers(
                 new LocalBundle(location, bundle.spec().version()), bundle.spec(), settings);
@@ -177,8 +178,12 @@ public final class MoeLayers {
         return Footprint.of(bundle.open(), settings, Topology.blockRows(spec, settings));
     }
 
-    /** Scores tokens; bad ones (no stream, wrong width, NaN …) become dead letters. */
+    /**
+     * Scores tokens; bad ones (no stream, wrong width, NaN …) become dead letters. Those of a
+     * stream must come in one subtask, in their order.
+     */
     public MoeResult score(DataStream<Token> tokens) {
+        JobChecks.checkOrder(tokens);
         int width = spec.inputSize();
         return scoreArrivals(
                 tokens.map(token -> check(token, width), StreamTypes.ARRIVAL)
@@ -195,6 +200,7 @@ public final class MoeLayers {
     /** Scores what a source has checked already; dead letters pass through. */
     public MoeResult scoreArrivals(DataStream<Arrival> arrivals) {
         JobChecks.checkEnvironment(arrivals.getExecutionEnvironment());
+        JobChecks.checkOrder(arrivals);
         return new Topology(this).of(arrivals);
     }
 }

@@ -127,8 +127,7 @@ final class Topology {
                         layer,
                         round,
                         keys,
-                        settings.expertBatchSize(),
-                        settings.expertBatchLinger(),
+                        settings.expertBatching(),
                         settings.capacity(),
                         settings.onError(),
                         settings.placement().device());

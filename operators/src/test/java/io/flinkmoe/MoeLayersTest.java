@@ -4,9 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.capacity.Weighing;
+import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.stream.MoeOptions;
+import io.flinkmoe.stream.MoeSettings;
 import io.flinkmoe.stream.StreamTypes;
 import io.flinkmoe.stream.Token;
 import io.flinkmoe.testing.TinyBundle;
@@ -73,6 +76,50 @@ class MoeLayersTest {
         assertThatThrownBy(() -> MoeLayers.of(options))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage("moe.lanes is 0; allowed: 1 to 32768");
+    }
+
+    @Test
+    void refusesAUnionThatWouldTearStreamsApart() throws Exception {
+        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        DataStream<Token> one = tokens(env, 1);
+        DataStream<Token> two = tokens(env, 2);
+        assertThatThrownBy(() -> MoeLayers.of(options).score(one.union(two)))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageContaining("of parallelism 1, and")
+                .hasMessageContaining("of parallelism 2");
+        assertThat(MoeLayers.of(options).score(two.union(tokens(env, 2))).scored()).isNotNull();
+    }
+
+    private static DataStream<Token> tokens(StreamExecutionEnvironment env, int parallelism) {
+        return env.fromSequence(0, 1)
+                .map(number -> new Token("s", number, number, new float[N]), StreamTypes.TOKEN)
+                .setParallelism(parallelism);
+    }
+
+    @Test
+    void refusesCallsLargerThanABuffer() throws Exception {
+        BundleSpec tiny = Bundle.read(directory.resolve("bundle")).spec();
+        int wide = 1 << 20;
+        BundleSpec spec =
+                new BundleSpec(
+                        tiny.formatVersion(),
+                        tiny.name(),
+                        tiny.version(),
+                        wide,
+                        wide,
+                        wide,
+                        null,
+                        null,
+                        tiny.layers(),
+                        tiny.checksums());
+        options.set(MoeOptions.EXPERT_BATCH_SIZE, 512);
+        assertThatThrownBy(() -> JobChecks.checkCalls(MoeSettings.of(options), spec))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.expert.batch.size is 512, but the model's vectors have 1048576 values;"
+                                + " allowed: 1 to 511, as many as fit 2 GiB");
+        options.set(MoeOptions.EXPERT_BATCH_SIZE, 511);
+        JobChecks.checkCalls(MoeSettings.of(options), spec);
     }
 
     @Test

@@ -67,6 +67,14 @@ public final class DirectRows {
         floats.get(row * width, into, intoRow * width, count * width);
     }
 
+    /** Copies the first row to all from row {@code from} on. */
+    public void repeatFirst(int from) {
+        int rowBytes = width * Float.BYTES;
+        for (int row = from; row < maxRows; row++) {
+            bytes.put(row * rowBytes, bytes, 0, rowBytes);
+        }
+    }
+
     /** The first {@code rows} rows as a tensor over this memory; the caller closes it. */
     OnnxTensor tensor(int rows) throws OrtException {
         return OnnxTensor.createTensor(

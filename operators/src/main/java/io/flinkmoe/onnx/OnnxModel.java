@@ -108,14 +108,12 @@ public final class OnnxModel implements AutoCloseable {
             device.addTo(options, file);
             session = environment().createSession(file.toString(), options);
             return new OnnxModel(file, session);
-        } catch (OrtException | BundleException e) {
-            if (session != null) {
-                closeQuietly(session, e);
-            }
-            if (e instanceof BundleException known) {
-                throw known;
-            }
+        } catch (OrtException e) {
+            closeQuietly(session, e);
             throw new BundleException(file, "ONNX Runtime cannot open it: " + e.getMessage(), e);
+        } catch (BundleException | RuntimeException e) {
+            closeQuietly(session, e);
+            throw e;
         }
     }
 
@@ -188,7 +186,9 @@ public final class OnnxModel implements AutoCloseable {
 
     private static void closeQuietly(OrtSession session, Exception cause) {
         try {
-            session.close();
+            if (session != null) {
+                session.close();
+            }
         } catch (OrtException e) {
             cause.addSuppressed(e);
         }

@@ -54,12 +54,16 @@ public final class SessionCache {
                         device);
         Entry entry = entries.get(key);
         if (entry == null) {
-            entry =
-                    new Entry(
-                            OnnxModel.open(key.file, inputWidth, outputWidth, 1, device),
-                            size(key.file));
+            long bytes = size(key.file);
+            OnnxModel model = OnnxModel.open(key.file, inputWidth, outputWidth, 1, device);
+            try {
+                BatchProbe.warnIfBatchMatters(model);
+            } catch (Throwable t) {
+                model.close();
+                throw t;
+            }
+            entry = new Entry(model, bytes);
             entries.put(key, entry);
-            BatchProbe.warnIfBatchMatters(entry.model);
         }
         entry.leases++;
         entry.lastUse++;

@@ -26,7 +26,7 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
     }
 
     /**
-     * @param partition 0 or more
+     * @param partition 0 or more; of all topics that are scored together, no two have the same
      */
     public static Arrival of(Token token, int partition) {
         return new Arrival(token, null, partition);

@@ -71,6 +71,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     @Override
     public void open() throws Exception {
         super.open();
+        FixedSettings.of(capacity).with("hidden_size", d).keep(getOperatorStateBackend());
         sum = new GateWeightedSum(d, capacity == null ? Weighing.ROUTER : capacity.weighing());
         metrics = new CombineMetrics(getMetricGroup());
         lanes = new HashMap<>();

@@ -3,12 +3,12 @@ package io.flinkmoe.stream;
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.OnnxModel;
-import java.time.Duration;
 import java.util.Arrays;
+import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.io.network.partition.consumer.IndexedInputGate;
-import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
@@ -41,8 +41,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private final int layer;
     private final int round;
     private final EvenKeys expertKeys;
-    private final int batchSize;
-    private final long lingerMillis;
+    private final ExpertBatching batching;
     private final Capacity capacity;
     private final MoeOptions.OnError onError;
     private final ExpertDevice device;
@@ -59,8 +58,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
      * @param layer the MoE layer, counted from 0
      * @param round the round of admission, 0 to {@link Capacity#overflowRounds()}
      * @param expertKeys the keys of the N experts
-     * @param batchSize rows of one call at most
-     * @param linger how long a row waits at most for its call to fill
+     * @param batching how rows are joined to calls
      * @param capacity C per expert and window, or null: dropless
      * @param onError what a run that throws does
      * @param device what the experts run on
@@ -70,8 +68,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             int layer,
             int round,
             EvenKeys expertKeys,
-            int batchSize,
-            Duration linger,
+            ExpertBatching batching,
             Capacity capacity,
             MoeOptions.OnError onError,
             ExpertDevice device) {
@@ -79,17 +76,10 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         this.layer = layer;
         this.round = round;
         this.expertKeys = expertKeys;
-        this.batchSize = batchSize;
-        this.lingerMillis = linger.toMillis();
+        this.batching = batching;
         this.capacity = capacity;
         this.onError = onError;
         this.device = device;
-    }
-
-    @Override
-    public void initializeState(StateInitializationContext context) throws Exception {
-        super.initializeState(context);
-        FixedCount.keep(context, "the number of experts of layer " + layer, expertKeys.count());
     }
 
     @Override
@@ -97,16 +87,26 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         super.open();
         watermark = new RememberedWatermark(this, expertKeys);
         sessions = new BundleSessions(bundle.open(), device.of(getRuntimeContext()));
+        BundleSpec spec = sessions.spec();
+        int k = spec.layers().get(layer).routing().numExpertsPerTok();
+        FixedSettings.of(capacity)
+                .with("num_experts of layer " + layer, expertKeys.count())
+                .with("num_experts_per_tok of layer " + layer, k)
+                .with("hidden_size", spec.hiddenSize())
+                .keep(getOperatorStateBackend());
         expertOutput = new ExpertOutput(output, capacity);
         calls =
                 new CallTurns(
-                        openExperts(), getProcessingTimeService(), lingerMillis, this::inputWaits);
+                        openExperts(),
+                        getProcessingTimeService(),
+                        batching.linger().toMillis(),
+                        this::inputWaits);
         if (capacity != null) {
-            openAdmission();
+            openAdmission(k);
         }
     }
 
-    private void openAdmission() {
+    private void openAdmission(int k) {
         WindowAccounts accounts =
                 new WindowAccounts(
                         this,
@@ -118,7 +118,6 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                         round,
                         (expert, windowStart) -> admission.close(expert, windowStart));
         if (capacity.isPrioritized() || round > 0) {
-            int k = sessions.spec().layers().get(layer).routing().numExpertsPerTok();
             queue = new WindowQueue(this, capacity, accounts, expertKeys.count(), k);
         }
         admission =
@@ -129,11 +128,14 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     /** The experts of the key groups here; null for others. */
     private ExpertCalls[] openExperts() throws BundleException {
         int d = sessions.spec().hiddenSize();
-        ExpertCalls.Buffers buffers = new ExpertCalls.Buffers(batchSize, d);
+        ExpertCalls.Buffers buffers = new ExpertCalls.Buffers(batching, d);
         MoeMetrics.registerModel(getMetricGroup(), sessions.spec().version());
         metrics = new ExpertMetrics[expertKeys.count()];
         ExpertCalls[] experts = new ExpertCalls[expertKeys.count()];
         for (int expert = 0; expert < experts.length; expert++) {
+            if (Thread.currentThread().isInterrupted()) {
+                throw new CancelTaskException("cancelled while experts were opened");
+            }
             if (watermark.isOwned(expert)) {
                 metrics[expert] = new ExpertMetrics(getMetricGroup(), expert, round);
                 experts[expert] =

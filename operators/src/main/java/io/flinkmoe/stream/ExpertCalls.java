@@ -11,7 +11,7 @@ import java.util.List;
 
 /**
  * Joins the admitted rows of dispatch blocks to calls of one expert, and takes the results apart
- * again. A call has at most {@code batchSize} rows.
+ * again. A call has at most as many rows as the buffers have.
  */
 final class ExpertCalls {
 
@@ -36,15 +36,16 @@ final class ExpertCalls {
         private final DirectRows input;
         private final DirectRows results;
         private final byte[] outputs;
+        private final boolean padding;
 
         /**
-         * @param batchSize rows of one call at most
          * @param d the width of a row
          */
-        Buffers(int batchSize, int d) {
-            input = new DirectRows(batchSize, d);
-            results = new DirectRows(batchSize, d);
-            outputs = new byte[batchSize * d * Float.BYTES];
+        Buffers(ExpertBatching batching, int d) {
+            input = new DirectRows(batching.size(), d);
+            results = new DirectRows(batching.size(), d);
+            outputs = new byte[batching.size() * d * Float.BYTES];
+            padding = batching.padding();
         }
     }
 
@@ -56,6 +57,7 @@ final class ExpertCalls {
     private final DirectRows results;
     private final byte[] outputs;
     private final int batchSize;
+    private final boolean padding;
     private final int d;
     private final Answers answers;
     private final Failures failures;
@@ -77,6 +79,7 @@ final class ExpertCalls {
         this.results = buffers.results;
         this.outputs = buffers.outputs;
         this.batchSize = input.maxRows();
+        this.padding = buffers.padding;
         this.d = input.width();
         this.answers = answers;
         this.failures = failures;
@@ -133,19 +136,27 @@ final class ExpertCalls {
 
     private void call() throws Exception {
         try {
-            model.run(input, results, waiting);
+            run(input, results, waiting);
         } catch (OrtException e) {
             failures.failed(model, waiting, e);
             callRowByRow();
         }
     }
 
+    /** Runs the first rows; padding is like them, so that it never fails where they do not. */
+    private void run(DirectRows from, DirectRows into, int rows) throws OrtException {
+        if (padding) {
+            from.repeatFirst(rows);
+        }
+        model.run(from, into, padding ? from.maxRows() : rows);
+    }
+
     /**
      * Which rows fail must not depend on which were joined: each is run alone, NaN if it throws.
      */
     private void callRowByRow() {
-        DirectRows row = new DirectRows(1, d);
-        DirectRows result = new DirectRows(1, d);
+        DirectRows row = new DirectRows(padding ? batchSize : 1, d);
+        DirectRows result = new DirectRows(row.maxRows(), d);
         byte[] bytes = new byte[d * Float.BYTES];
         float[] failed = new float[d];
         Arrays.fill(failed, Float.NaN);
@@ -153,7 +164,7 @@ final class ExpertCalls {
             input.get(i, bytes, 0, 1);
             row.put(bytes, 0, 0, 1);
             try {
-                model.run(row, result, 1);
+                run(row, result, 1);
                 result.get(0, bytes, 0, 1);
             } catch (OrtException e) {
                 Floats.put(failed, 0, bytes, 0, d);

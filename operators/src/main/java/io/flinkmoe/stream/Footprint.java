@@ -47,7 +47,7 @@ public record Footprint(
             // The router: what it reads, what its shared experts or norm give, the logits.
             floats += blockRows * (Math.max(spec.inputSize(), d) + 2 * d + n);
             // The experts of a subtask share a buffer in and one out, in each round.
-            floats += attempts * 2 * settings.expertBatchSize() * d;
+            floats += attempts * 2 * settings.expertBatching().size() * d;
             windowFloats += (layer.routing().numExpertsPerTok() + 1) * d;
         }
         floats += spec.head() == null ? 0 : blockRows * (d + spec.outputSize());

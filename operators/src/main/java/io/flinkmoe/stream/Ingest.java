@@ -141,6 +141,12 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     @Override
     public void finish() throws Exception {
         flush();
+        if (lastWatermark < Watermark.MAX_WATERMARK.getTimestamp()) {
+            // The source was idle, and Flink drops its last watermark then (FLINK-40499); but what
+            // waits for the close of a window must be answered.
+            output.emitWatermarkStatus(WatermarkStatus.ACTIVE);
+            processWatermark(Watermark.MAX_WATERMARK);
+        }
         super.finish();
     }
 

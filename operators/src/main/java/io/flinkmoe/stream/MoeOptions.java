@@ -60,6 +60,14 @@ public final class MoeOptions {
                                     + " waits. While more does, they may wait longer: big calls are"
                                     + " what makes experts fast.");
 
+    public static final ConfigOption<Boolean> EXPERT_BATCH_PADDING =
+            key("moe.expert.batch.padding")
+                    .booleanType()
+                    .defaultValue(false)
+                    .withDescription(
+                            "Whether every call is filled up to its most rows: for devices on which"
+                                    + " the bits of an answer depend on the size of the call.");
+
     public static final ConfigOption<Integer> EXPERT_PARALLELISM =
             key("moe.expert.parallelism")
                     .intType()

@@ -18,8 +18,7 @@ import org.apache.flink.configuration.ReadableConfig;
  * @param lanes lanes that streams are hashed to
  * @param batchSize tokens of one lane in a block
  * @param batchLinger how long a token waits for its block
- * @param expertBatchSize rows of one expert call
- * @param expertBatchLinger how long a row waits for its call
+ * @param expertBatching how rows are joined to calls of an expert
  * @param expertParallelism subtasks of the experts; 0 for the job's parallelism
  * @param onError what an expert's run that throws does
  * @param capacity what experts have room for per window, or null: dropless
@@ -29,8 +28,7 @@ public record MoeSettings(
         int lanes,
         int batchSize,
         Duration batchLinger,
-        int expertBatchSize,
-        Duration expertBatchLinger,
+        ExpertBatching expertBatching,
         int expertParallelism,
         MoeOptions.OnError onError,
         Capacity capacity,
@@ -55,8 +53,10 @@ public record MoeSettings(
                 inRange(options, MoeOptions.LANES, 1, MAX_KEY_GROUPS),
                 inRange(options, MoeOptions.BATCH_SIZE, 1, MAX_BATCH),
                 inRange(options, MoeOptions.BATCH_LINGER, 0),
-                inRange(options, MoeOptions.EXPERT_BATCH_SIZE, 1, MAX_BATCH),
-                inRange(options, MoeOptions.EXPERT_BATCH_LINGER, 0),
+                new ExpertBatching(
+                        inRange(options, MoeOptions.EXPERT_BATCH_SIZE, 1, MAX_BATCH),
+                        inRange(options, MoeOptions.EXPERT_BATCH_LINGER, 0),
+                        value(options, MoeOptions.EXPERT_BATCH_PADDING)),
                 value(options, MoeOptions.EXPERT_PARALLELISM) == null
                         ? 0
                         : inRange(options, MoeOptions.EXPERT_PARALLELISM, 1, MAX_KEY_GROUPS),

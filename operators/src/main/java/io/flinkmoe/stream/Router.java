@@ -7,11 +7,12 @@ import io.flinkmoe.capacity.WindowAccount;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.routing.NoiseSource;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
-import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
@@ -64,6 +65,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private transient int k;
     private transient Dispatcher dispatcher;
     private transient boolean hasRouted;
+    private transient List<DeadLetter> unreadable;
     private transient ValueState<Long> nextBatch;
     private transient RememberedWatermark watermark;
     private transient WindowAccounts accounts;
@@ -91,21 +93,20 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     }
 
     @Override
-    public void initializeState(StateInitializationContext context) throws Exception {
-        super.initializeState(context);
-        FixedCount.keep(context, MoeOptions.LANES.key(), laneKeys.count());
-    }
-
-    @Override
     public void open() throws Exception {
         super.open();
         int attempts = capacity == null ? 1 : capacity.attempts();
         sessions = new BundleSessions(bundle.open());
         router = new LayerRouter(sessions, layer, maxRows, attempts);
         k = router.routing().numExpertsPerTok();
+        FixedSettings.of(capacity)
+                .with(MoeOptions.LANES.key(), laneKeys.count())
+                .with("num_experts_per_tok of layer " + layer, k)
+                .keep(getOperatorStateBackend());
         dispatcher =
                 new Dispatcher(
                         router.routing().numExperts(), k, sessions.spec().hiddenSize(), attempts);
+        unreadable = new ArrayList<>();
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         watermark = new RememberedWatermark(this, laneKeys);
         if (capacity != null) {
@@ -138,6 +139,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             }
             if (judged.rows() > 0) {
                 routeReadable(judged);
+                rejectUnreadable();
             }
         }
     }
@@ -159,7 +161,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
 
     /**
      * Routes a block. Where a model throws at it, as an encoder does at a category that it does not
-     * know, the block is halved until the tokens stand alone that are to blame; they are rejected.
+     * know, the block is halved until the tokens stand alone that are to blame; they are noted.
      */
     private void routeReadable(TokenBlock tokens) throws Exception {
         NoiseSource draws = draws(tokens);
@@ -169,7 +171,11 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             routed = router.route(tokens.vectors(), tokens.rows(), draws);
         } catch (OrtException e) {
             if (tokens.rows() == 1) {
-                reject(tokens, e);
+                Token token = tokens.only();
+                String reason =
+                        "the model cannot read position %d of stream %s: %s"
+                                .formatted(token.position(), token.stream(), e.getMessage());
+                unreadable.add(DeadLetter.of(token, reason));
             } else {
                 int half = (tokens.rows() + 1) / 2;
                 for (TokenBlock part : tokens.slices(half, router.inputWidth())) {
@@ -183,11 +189,11 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         route(tokens, routed, draws);
     }
 
-    /** Rejects a token, unless the model has never run and throws at a row of zeros too. */
-    private void reject(TokenBlock alone, OrtException cause) throws FlinkException {
-        if (!hasRouted) {
+    /** Rejects what was noted, unless the model has never run and throws at zeros too. */
+    private void rejectUnreadable() throws FlinkException {
+        if (!unreadable.isEmpty() && !hasRouted) {
             try {
-                router.route(new byte[alone.vectors().length], 1);
+                router.route(new byte[router.inputWidth() * Float.BYTES], 1);
             } catch (OrtException e) {
                 throw new FlinkException(
                         "layer %d (model version %s): encoder, norm, router or a shared expert fails on every input: %s"
@@ -195,12 +201,11 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                         e);
             }
         }
-        Token token = alone.only();
-        String reason =
-                "the model cannot read position %d of stream %s: %s"
-                        .formatted(token.position(), token.stream(), cause.getMessage());
-        metrics.deadLetters.inc();
-        output.collect(DeadLetter.OUTPUT, new StreamRecord<>(DeadLetter.of(token, reason)));
+        for (DeadLetter deadLetter : unreadable) {
+            metrics.deadLetters.inc();
+            output.collect(DeadLetter.OUTPUT, new StreamRecord<>(deadLetter));
+        }
+        unreadable.clear();
     }
 
     /** The draws for noise and random admission; null where there is neither. */

@@ -70,6 +70,9 @@ final class TokenBlockBuilder {
                             flags,
                             Arrays.copyOf(vectors, rows * width * Float.BYTES),
                             NO_LAYERS);
+            if (rows < streams.length / 4) {
+                allocate(Math.max(FIRST_ROWS, 2 * rows)); // It has become quiet.
+            }
         }
         rows = 0;
         anyLate = false;

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -37,7 +38,8 @@ class CallTurnsTest {
             experts[expert] =
                     new ExpertCalls(
                             sessions.expert(0, expert),
-                            new ExpertCalls.Buffers(BATCH, N),
+                            new ExpertCalls.Buffers(
+                                    new ExpertBatching(BATCH, Duration.ZERO, false), N),
                             (block, rows, outcomes, vectors) -> ran.add(block.expert()),
                             (model, rows, cause) -> {},
                             new ExpertMetrics(new UnregisteredMetricsGroup(), expert, 0));

@@ -63,13 +63,23 @@ final class ExpertHarness
             EvenKeys experts,
             Capacity capacity,
             MoeOptions.OnError onError) {
+        return expert(bundle, round, experts, false, capacity, onError);
+    }
+
+    /** The same, with padded calls or not. */
+    static Expert expert(
+            LocalBundle bundle,
+            int round,
+            EvenKeys experts,
+            boolean padding,
+            Capacity capacity,
+            MoeOptions.OnError onError) {
         return new Expert(
                 bundle,
                 0,
                 round,
                 experts,
-                BATCH,
-                Duration.ofMillis(5),
+                new ExpertBatching(BATCH, Duration.ofMillis(5), padding),
                 capacity,
                 onError,
                 ExpertDevice.CPU);

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
+import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WindowAccount;
@@ -15,6 +17,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.execution.CancelTaskException;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -63,6 +66,40 @@ class ExpertTest {
                             new float[] {1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3},
                             new float[] {4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6},
                             new float[] {7, 7, 7, 7});
+        }
+    }
+
+    @Test
+    void refusesStateThatOtherAdmissionOrAnotherModelWrote() throws Exception {
+        OperatorSubtaskState state;
+        Capacity prioritized =
+                Capacity.prioritized(
+                        new TumblingWindows(60_000),
+                        CapacityFormula.fixed(2),
+                        AdmissionOrder.POSITION);
+        try (var harness = open(prioritized)) {
+            state = harness.snapshot(1, 1);
+        }
+        assertThatThrownBy(() -> restore(TWO_A_MINUTE, 1, 0, state))
+                .hasMessageContaining(
+                        "moe.capacity.admission is first-come, but the checkpoint was written with prioritized");
+        assertThatThrownBy(() -> restore(prioritized.withOverflowRounds(1), 1, 0, state))
+                .hasMessageContaining(
+                        "moe.overflow.rounds is 1, but the checkpoint was written with 0");
+        use(TinyBundle.write(directory.resolve("other"), N, 3, 1));
+        assertThatThrownBy(() -> restore(prioritized, 1, 0, state))
+                .hasMessageContaining(
+                        "num_experts_per_tok of layer 0 is 3, but the checkpoint was written with 2");
+    }
+
+    @Test
+    void opensNoMoreExpertsOnceItIsCancelled() throws Exception {
+        open(null).close(); // The bundle is read by now.
+        Thread.currentThread().interrupt();
+        try {
+            assertThatThrownBy(() -> open(null)).isInstanceOf(CancelTaskException.class);
+        } finally {
+            assertThat(Thread.interrupted()).isTrue();
         }
     }
 
@@ -189,6 +226,43 @@ class ExpertTest {
             assertThat(Floats.toFloats(harness.extractOutputValues().get(0).vectors().toBytes()))
                     .containsExactly(0, 0, 0, 0, 2, 2, 2, 2);
         }
+    }
+
+    @Test
+    void fillsCallsUpWherePaddingIsAskedFor() throws Exception {
+        use(TinyBundle.write(directory.resolve("counting"), N, 2, 1, e -> TinyBundle.counting(N)));
+        for (boolean padding : new boolean[] {false, true}) {
+            try (var harness = openPadded(padding)) {
+                harness.send(block(1, 0, new int[] {2}, 0));
+                harness.prepareSnapshotPreBarrier(1);
+                float rowsOfTheCall = padding ? ExpertHarness.BATCH : 1;
+                Vectors answer = harness.extractOutputValues().get(0).vectors();
+                assertThat(Floats.toFloats(answer.toBytes()))
+                        .hasSize(N)
+                        .containsOnly(rowsOfTheCall);
+            }
+        }
+    }
+
+    @Test
+    void failsOnlyTheRowsToBlameInPaddedCallsToo() throws Exception {
+        use(TinyBundle.write(directory.resolve("padded"), N, 2, 1, e -> TinyBundle.strict(N)));
+        try (var harness = openPadded(true)) {
+            harness.send(block(1, 0, new int[] {N, 2}, 0, 0));
+            harness.prepareSnapshotPreBarrier(1);
+            assertThat(outcomes(harness)).containsExactly(Outcome.FAILED, Outcome.EXECUTED);
+            harness.send(block(1, 1, new int[] {3}, 0));
+            harness.prepareSnapshotPreBarrier(2);
+            assertThat(outcomes(harness))
+                    .containsExactly(Outcome.FAILED, Outcome.EXECUTED, Outcome.EXECUTED);
+        }
+    }
+
+    private ExpertHarness openPadded(boolean padding) throws Exception {
+        return ExpertHarness.open(
+                ExpertHarness.expert(
+                        bundle, 0, EXPERTS, padding, null, MoeOptions.OnError.RESIDUAL),
+                EXPERTS);
     }
 
     @Test

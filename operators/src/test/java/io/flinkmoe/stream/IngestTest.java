@@ -125,6 +125,24 @@ class IngestTest {
     }
 
     @Test
+    void endsTheTimeOfASourceThatWasIdleAtTheEnd() throws Exception {
+        try (var harness = open(new TumblingWindows(1_000))) {
+            harness.processWatermarkStatus(WatermarkStatus.IDLE);
+            harness.getOutput().clear();
+            harness.endInput();
+            harness.getOperator().finish();
+            assertThat(harness.getOutput())
+                    .containsExactly(WatermarkStatus.ACTIVE, Watermark.MAX_WATERMARK);
+        }
+        try (var harness = open(new TumblingWindows(1_000))) {
+            harness.processWatermark(Watermark.MAX_WATERMARK);
+            harness.getOutput().clear();
+            harness.getOperator().finish();
+            assertThat(harness.getOutput()).isEmpty();
+        }
+    }
+
+    @Test
     void emitsEverythingBeforeItGoesIdle() throws Exception {
         try (var harness = open(null)) {
             send(harness, "a", 0);

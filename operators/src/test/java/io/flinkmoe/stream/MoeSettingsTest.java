@@ -28,8 +28,7 @@ class MoeSettingsTest {
                                 16,
                                 256,
                                 Duration.ofMillis(5),
-                                256,
-                                Duration.ofMillis(2),
+                                new ExpertBatching(256, Duration.ofMillis(2), false),
                                 0,
                                 MoeOptions.OnError.FAIL,
                                 null,
@@ -46,6 +45,7 @@ class MoeSettingsTest {
                         "moe.batch.linger", "0 ms",
                         "moe.expert.batch.size", "65536",
                         "moe.expert.batch.linger", "1 s",
+                        "moe.expert.batch.padding", "true",
                         "moe.expert.parallelism", "4",
                         "moe.expert.on-error", "residual",
                         "moe.capacity.policy", "fixed",
@@ -54,8 +54,8 @@ class MoeSettingsTest {
         assertThat(settings.lanes()).isEqualTo(3);
         assertThat(settings.batchSize()).isEqualTo(7);
         assertThat(settings.batchLinger()).isZero();
-        assertThat(settings.expertBatchSize()).isEqualTo(65_536);
-        assertThat(settings.expertBatchLinger()).isEqualTo(Duration.ofSeconds(1));
+        assertThat(settings.expertBatching())
+                .isEqualTo(new ExpertBatching(65_536, Duration.ofSeconds(1), true));
         assertThat(settings.expertParallelism()).isEqualTo(4);
         assertThat(settings.onError()).isEqualTo(MoeOptions.OnError.RESIDUAL);
         assertThat(settings.capacity())

@@ -1,8 +1,10 @@
 package io.flinkmoe.stream;
 
+import static org.assertj.core.api.Assertions.as;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
+import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Capacity;
@@ -115,8 +117,46 @@ class RouterTest {
                         other.maxParallelism(),
                         1,
                         0);
-        assertThatThrownBy(() -> harness.initializeState(state))
+        harness.initializeState(state);
+        assertThatThrownBy(harness::open)
                 .hasMessageContaining("moe.lanes is 8, but the checkpoint was written with 4");
+    }
+
+    @Test
+    void refusesStateOfOtherWindows() throws Exception {
+        OperatorSubtaskState state;
+        try (var harness = open(MINUTE, 1, 0)) {
+            send(harness, token(0));
+            state = harness.snapshot(1, 1);
+        }
+        Capacity twoMinutes = Capacity.firstCome(new TumblingWindows(120_000), 1);
+        assertThatThrownBy(() -> restore(twoMinutes, 1, 0, state))
+                .hasMessageContaining(
+                        "moe.capacity.window.size is 2 min, but the checkpoint was written with 1 min");
+        assertThatThrownBy(() -> restore(null, 1, 0, state))
+                .hasMessageContaining(
+                        "moe.capacity.window.size is none, but the checkpoint was written with 1 min");
+    }
+
+    @Test
+    void aTokenThatIsNotReadableDoesNotFailTheJobThoughTheModelReadsNoZerosEither()
+            throws Exception {
+        Bundle strict = TinyBundle.writeWithStricterEncoder(directory.resolve("stricter"), N, 2);
+        LocalBundle location =
+                new LocalBundle(strict.directory().toString(), strict.spec().version());
+        try (var harness = restore(location, RouterSettings.of(null), 1, 0, null)) {
+            send(harness, block(0, new long[2], new float[N], new float[] {1, 3, 2, 0}));
+
+            assertThat(harness.getSideOutput(DeadLetter.OUTPUT))
+                    .extracting(record -> record.getValue().reason())
+                    .singleElement(as(STRING))
+                    .startsWith("the model cannot read position 0 of stream s: ");
+            assertThat(residuals(harness).get(0).tokens().positions()).containsExactly(1);
+        }
+        try (var harness = restore(location, RouterSettings.of(null), 1, 0, null)) {
+            assertThatThrownBy(() -> send(harness, block(0, new long[1], new float[N])))
+                    .hasMessageContaining("fails on every input");
+        }
     }
 
     @Test

@@ -38,15 +38,31 @@ public final class TinyBundle {
                 e -> scaling(numExperts, e + 1f));
     }
 
+    /** The same with categories 1..N: the encoder throws at zeros too. */
+    public static Bundle writeWithStricterEncoder(Path directory, int numExperts, int topK) {
+        return write(
+                directory,
+                RoutingConfig.mixtral(numExperts, topK),
+                1,
+                strict(numExperts, -1 - numExperts), // Gather counts from -N to N-1.
+                e -> scaling(numExperts, e + 1f));
+    }
+
     /** A model that answers with x, and throws if a row's first value is no category 0..d-1. */
     public static byte[] strict(int d) {
+        return strict(d, 0);
+    }
+
+    private static byte[] strict(int d, int shift) {
         return new OnnxGraph("strict")
+                .weights("shift", new float[] {shift})
                 .input("features", d)
                 .output("hidden", d)
                 .weights("table", new float[d], d, 1)
                 .weights("first_column", firstColumn(d), d, 1)
                 .node("MatMul", "category", List.of("features", "first_column"))
-                .node("Cast", "id", List.of("category"), Map.of("to", 7))
+                .node("Add", "shifted", List.of("category", "shift"))
+                .node("Cast", "id", List.of("shifted"), Map.of("to", 7))
                 .node("Squeeze", "ids", List.of("id"))
                 .node("Gather", "embedded", List.of("table", "ids"))
                 .node("Add", "hidden", List.of("features", "embedded"))
@@ -118,6 +134,21 @@ public final class TinyBundle {
                 .output("output", d)
                 .weights("factor", new float[] {factor})
                 .node("Mul", "output", List.of("hidden", "factor"))
+                .toBytes();
+    }
+
+    /** An expert that answers with the number of rows of the call. */
+    public static byte[] counting(int d) {
+        return new OnnxGraph("counting")
+                .input("hidden", d)
+                .output("output", d)
+                .weights("zero", new float[1])
+                .weights("one", new float[] {1})
+                .integers("rows", new long[1], 1)
+                .node("Mul", "zeros", List.of("hidden", "zero"))
+                .node("Add", "ones", List.of("zeros", "one"))
+                .node("ReduceSum", "count", List.of("ones", "rows"))
+                .node("Add", "output", List.of("zeros", "count"))
                 .toBytes();
     }
 
