@@ -96,7 +96,8 @@ class DryRunIT {
                 dryRun(
                         "--capacity.policy=fixed",
                         "--capacity.size=10",
-                        "--capacity.admission=prioritized");
+                        "--capacity.admission=prioritized",
+                        "-Dexecution.checkpointing.dir=" + dir.resolve("checkpoints").toUri());
 
         // (k + 1) * T * d * 4
         assertThat(program.out()).containsPattern("state +0.8 MB  per 1,000 tokens");

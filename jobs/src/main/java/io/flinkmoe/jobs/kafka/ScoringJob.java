@@ -2,10 +2,13 @@ package io.flinkmoe.jobs.kafka;
 
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.MoeResult;
+import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Delivery;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Stop;
 import io.flinkmoe.stream.Arrival;
 import io.flinkmoe.stream.Footprint;
+import io.flinkmoe.stream.MoeOptions;
+import io.flinkmoe.stream.MoeSettings;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Properties;
@@ -27,6 +30,7 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.OffsetResetStrategy;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.config.TopicConfig;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -47,6 +51,11 @@ public final class ScoringJob {
      * Kafka's own 16 KiB are a few vectors only: each request would cost more than what it brings.
      */
     private static final String PRODUCER_BATCH_BYTES = String.valueOf(256 << 10);
+
+    private static final int KAFKA_MAX_REQUEST_BYTES = 1 << 20;
+
+    /** What a message takes beside its largest field: reasons, names, Kafka's own header. */
+    private static final int REQUEST_OVERHEAD = 16 << 10;
 
     private static final Duration CHECKPOINT_INTERVAL = Duration.ofSeconds(10);
 
@@ -78,8 +87,13 @@ public final class ScoringJob {
             layers = layers.divertingLateTokens();
         }
         TokenDeserializer deserializer = TokenDeserializer.of(options, layers.inputWidth());
+        Footprint footprint = layers.footprint();
+        requireRoom(options, footprint.spec().outputSize());
+        if (options.contains(KafkaOptions.LATE_TOPIC)) {
+            requireRoom(options, layers.inputWidth());
+        }
         int partitions = KafkaPreflight.check(options);
-        logFootprint(layers.footprint());
+        logFootprint(footprint);
 
         DataStream<Arrival> arrivals =
                 env.fromSource(
@@ -99,7 +113,10 @@ public final class ScoringJob {
                 options);
         write(
                 result.deadLetters(),
-                new DeadLetterSerializer(options.get(KafkaOptions.DEAD_LETTER_TOPIC), format),
+                new DeadLetterSerializer(
+                        options.get(KafkaOptions.DEAD_LETTER_TOPIC),
+                        format,
+                        maxRequestBytes(options) - REQUEST_OVERHEAD),
                 DEAD_LETTER_SINK_UID,
                 options);
         if (options.contains(KafkaOptions.DECISION_LOG_TOPIC)) {
@@ -140,6 +157,7 @@ public final class ScoringJob {
             env.enableCheckpointing(CHECKPOINT_INTERVAL.toMillis());
         }
         env.getCheckpointConfig().setCheckpointingConsistencyMode(CheckpointingMode.EXACTLY_ONCE);
+        requireRoomForWindows(env, options);
         if (options.get(KafkaOptions.SINK_DELIVERY) == Delivery.EXACTLY_ONCE) {
             if (!env.getCheckpointConfig().isCheckpointingEnabled()) {
                 throw new IllegalConfigurationException(
@@ -154,6 +172,64 @@ public final class ScoringJob {
                             + " are lost",
                     options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT),
                     KafkaOptions.SINK_TRANSACTION_TIMEOUT.key());
+        }
+    }
+
+    /** Without a directory, checkpoints are kept by the JobManager, and may have 5 MB at most. */
+    private static void requireRoomForWindows(
+            StreamExecutionEnvironment env, ReadableConfig options) {
+        Capacity capacity = MoeSettings.of(options).capacity();
+        ReadableConfig job = env.getConfiguration();
+        String storage = job.get(CheckpointingOptions.CHECKPOINT_STORAGE);
+        boolean isOwnClass = storage != null && storage.contains(".");
+        if (capacity != null
+                && capacity.decidesAtClose()
+                && env.getCheckpointConfig().isCheckpointingEnabled()
+                && !isOwnClass
+                && job.getOptional(CheckpointingOptions.CHECKPOINTS_DIRECTORY).isEmpty()) {
+            throw new IllegalConfigurationException(
+                    "%s is not set, but with %s: %s and %s: %s open windows are kept in checkpoints; give a directory that the JobManager and all task managers reach"
+                            .formatted(
+                                    CheckpointingOptions.CHECKPOINTS_DIRECTORY.key(),
+                                    MoeOptions.CAPACITY_ADMISSION.key(),
+                                    capacity.admission(),
+                                    MoeOptions.OVERFLOW.key(),
+                                    options.get(MoeOptions.OVERFLOW)));
+        }
+    }
+
+    /** Checks that what is written fits a message. */
+    static void requireRoom(ReadableConfig options, int width) {
+        int most = (maxRequestBytes(options) - REQUEST_OVERHEAD) / Float.BYTES;
+        if (width > most) {
+            throw new IllegalConfigurationException(
+                    "%s has %s %d, but vectors have %d values; allowed: %d or more, and %s of the topics too"
+                            .formatted(
+                                    KafkaOptions.PROPERTIES.key(),
+                                    ProducerConfig.MAX_REQUEST_SIZE_CONFIG,
+                                    maxRequestBytes(options),
+                                    width,
+                                    (long) width * Float.BYTES + REQUEST_OVERHEAD,
+                                    TopicConfig.MAX_MESSAGE_BYTES_CONFIG));
+        }
+    }
+
+    private static int maxRequestBytes(ReadableConfig options) {
+        String given =
+                KafkaOptions.clientProperties(options)
+                        .getProperty(ProducerConfig.MAX_REQUEST_SIZE_CONFIG);
+        if (given == null) {
+            return KAFKA_MAX_REQUEST_BYTES;
+        }
+        try {
+            return Math.max(2 * REQUEST_OVERHEAD, Integer.parseInt(given.strip()));
+        } catch (NumberFormatException e) {
+            throw new IllegalConfigurationException(
+                    "%s has %s '%s'; allowed: a number of bytes"
+                            .formatted(
+                                    KafkaOptions.PROPERTIES.key(),
+                                    ProducerConfig.MAX_REQUEST_SIZE_CONFIG,
+                                    given));
         }
     }
 

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.stream.Arrival;
 import io.flinkmoe.stream.DeadLetter;
+import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.Token;
 import java.time.Duration;
 import java.util.List;
@@ -13,6 +15,7 @@ import java.util.Map;
 import org.apache.flink.api.common.eventtime.TimestampAssigner;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.junit.jupiter.api.Test;
 
 class KafkaOptionsTest {
@@ -69,6 +72,36 @@ class KafkaOptionsTest {
     @Test
     void acceptsTheDefaults() {
         assertThatCode(() -> KafkaOptions.check(complete())).doesNotThrowAnyException();
+    }
+
+    @Test
+    void asksForADirectoryOfCheckpointsWhereWindowsAreKept() {
+        Configuration options = complete();
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.set(MoeOptions.CAPACITY_SIZE, 1);
+        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+
+        assertThatThrownBy(
+                        () ->
+                                ScoringJob.build(
+                                        StreamExecutionEnvironment.getExecutionEnvironment(),
+                                        options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageStartingWith("execution.checkpointing.dir is not set");
+    }
+
+    @Test
+    void asksForMessagesThatHoldAVector() {
+        Configuration options = complete();
+        options.setString("moe.kafka.properties", "{max.request.size: 65536}");
+
+        assertThatCode(() -> ScoringJob.requireRoom(options, 12_288)).doesNotThrowAnyException();
+        assertThatThrownBy(() -> ScoringJob.requireRoom(options, 12_289))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.kafka.properties has max.request.size 65536, but vectors have 12289"
+                                + " values; allowed: 65540 or more, and max.message.bytes of the"
+                                + " topics too");
     }
 
     @Test

@@ -64,7 +64,7 @@ class SerializersTest {
     @Test
     void writesDeadLettersWithoutAKey() throws Exception {
         ProducerRecord<byte[], byte[]> record =
-                serialize(new DeadLetterSerializer("dead", Format.AVRO), LETTER);
+                serialize(new DeadLetterSerializer("dead", Format.AVRO, 100), LETTER);
 
         assertThat(record.topic()).isEqualTo("dead");
         assertThat(record.key()).isNull();
@@ -76,13 +76,30 @@ class SerializersTest {
     }
 
     @Test
+    void aRecordThatIsTooLargeForAMessageIsCut() throws Exception {
+        DeadLetter large = new DeadLetter(new byte[101], "in", 3, 42, "y".repeat(5_000));
+        byte[] value = serialize(new DeadLetterSerializer("dead", Format.AVRO, 100), large).value();
+
+        io.flinkmoe.schemas.DeadLetter read =
+                io.flinkmoe.schemas.DeadLetter.fromByteBuffer(ByteBuffer.wrap(value));
+        assertThat(read.getRecord().remaining()).isEqualTo(100);
+        assertThat(read.getOffset()).isEqualTo(42L);
+        assertThat(read.getReason())
+                .startsWith("yyy")
+                .endsWith(
+                        "y; the first 100 of its 101 bytes are here, as many as max.request.size leaves room for")
+                .hasSizeLessThan(2_200);
+    }
+
+    @Test
     void rawIsTheSameWithoutTheHeader() throws Exception {
         byte[] scored = serialize(new ScoredTokenSerializer("out", Format.AVRO), SCORED).value();
-        byte[] letter = serialize(new DeadLetterSerializer("out", Format.AVRO), LETTER).value();
+        byte[] letter =
+                serialize(new DeadLetterSerializer("out", Format.AVRO, 100), LETTER).value();
 
         assertThat(serialize(new ScoredTokenSerializer("out", Format.RAW), SCORED).value())
                 .isEqualTo(Arrays.copyOfRange(scored, 10, scored.length));
-        assertThat(serialize(new DeadLetterSerializer("out", Format.RAW), LETTER).value())
+        assertThat(serialize(new DeadLetterSerializer("out", Format.RAW, 100), LETTER).value())
                 .isEqualTo(Arrays.copyOfRange(letter, 10, letter.length));
     }
 
