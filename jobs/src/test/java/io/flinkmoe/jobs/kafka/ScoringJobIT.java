@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -139,6 +140,33 @@ class ScoringJobIT {
     }
 
     @Test
+    void aBadRecordThatNoMessageOfOursHoldsIsADeadLetterToo() throws Exception {
+        Configuration options = options("large", 1);
+        TokenEncoder encoder = TokenEncoder.singleObject();
+        byte[] large = encoder.encode("s", 0, START, new float[500_000]);
+        byte[] good = encoder.encode("s", 1, START, FlightsBundle.features(new Random(3)));
+        try (KafkaProducer<byte[], byte[]> producer =
+                TestTopics.producer(
+                        broker.bootstrapServers(), Map.of("max.request.size", "4000000"))) {
+            producer.send(new ProducerRecord<>("large-in", large)).get();
+            producer.send(new ProducerRecord<>("large-in", good)).get();
+        }
+
+        run(options, 1);
+
+        assertThat(read("large-out")).hasSize(1);
+        List<ConsumerRecord<byte[], byte[]>> dead = read("large-dead");
+        assertThat(dead).hasSize(1);
+        DeadLetter letter = DeadLetter.fromByteBuffer(ByteBuffer.wrap(dead.get(0).value()));
+        assertThat(letter.getReason())
+                .startsWith("values has 500000 entries; the model takes 10; the first ")
+                .contains(" of its %d bytes are here".formatted(large.length));
+        byte[] kept = new byte[letter.getRecord().remaining()];
+        letter.getRecord().get(kept);
+        assertThat(kept).isEqualTo(Arrays.copyOf(large, kept.length)).hasSizeGreaterThan(1_000_000);
+    }
+
+    @Test
     void readsAndWritesRawAvro() throws Exception {
         Configuration options = options("raw", 1);
         options.set(KafkaOptions.FORMAT, KafkaOptions.Format.RAW);
@@ -227,9 +255,9 @@ class ScoringJobIT {
 
     /** Options of a job between three new topics that begin with the given name. */
     private static Configuration options(String name, int partitions) throws IOException {
-        for (String topic : List.of(name + "-in", name + "-out", name + "-dead")) {
-            broker.createTopic(topic, partitions, Map.of());
-        }
+        broker.createTopic(name + "-in", partitions, Map.of("max.message.bytes", "4000000"));
+        broker.createTopic(name + "-out", partitions, Map.of());
+        broker.createTopic(name + "-dead", partitions, Map.of());
         Configuration options = new Configuration();
         options.set(KafkaOptions.BROKERS, broker.bootstrapServers());
         options.set(KafkaOptions.SOURCE_TOPIC, name + "-in");

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -21,10 +22,13 @@ final class TestTopics {
     private TestTopics() {}
 
     static KafkaProducer<byte[], byte[]> producer(String brokers) {
-        return new KafkaProducer<>(
-                Map.of("bootstrap.servers", brokers),
-                new ByteArraySerializer(),
-                new ByteArraySerializer());
+        return producer(brokers, Map.of());
+    }
+
+    static KafkaProducer<byte[], byte[]> producer(String brokers, Map<String, Object> settings) {
+        Map<String, Object> config = new HashMap<>(settings);
+        config.put("bootstrap.servers", brokers);
+        return new KafkaProducer<>(config, new ByteArraySerializer(), new ByteArraySerializer());
     }
 
     /** All that a read_committed consumer finds, up to the present end of each partition. */
