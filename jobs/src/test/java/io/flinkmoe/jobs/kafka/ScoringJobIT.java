@@ -9,6 +9,7 @@ import static org.apache.flink.core.execution.SavepointFormatType.NATIVE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.schemas.DeadLetter;
 import io.flinkmoe.schemas.ScoredToken;
 import io.flinkmoe.schemas.TokenEncoder;
@@ -32,6 +33,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.specific.SpecificDatumReader;
+import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
@@ -164,6 +166,37 @@ class ScoringJobIT {
         byte[] kept = new byte[letter.getRecord().remaining()];
         letter.getRecord().get(kept);
         assertThat(kept).isEqualTo(Arrays.copyOf(large, kept.length)).hasSizeGreaterThan(1_000_000);
+    }
+
+    @Test
+    void whatWaitsForItsWindowIsAnsweredWhenAQuietJobIsDrained() throws Exception {
+        Configuration options = options("drained", 1);
+        options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.NEVER);
+        options.set(KafkaOptions.SOURCE_IDLE_TIMEOUT, Duration.ofMillis(200));
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.set(MoeOptions.CAPACITY_SIZE, 5);
+        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(
+                CheckpointingOptions.CHECKPOINTS_DIRECTORY,
+                dir.resolve("drained").toUri().toString());
+        TokenEncoder encoder = TokenEncoder.singleObject();
+        Random random = new Random(4);
+        try (KafkaProducer<byte[], byte[]> producer = producer()) {
+            for (int i = 0; i < 20; i++) {
+                byte[] value = encoder.encode("s", i, START + i, FlightsBundle.features(random));
+                producer.send(new ProducerRecord<>("drained-in", value));
+            }
+        }
+        StreamExecutionEnvironment env = environment(1);
+        ScoringJob.build(env, options);
+
+        JobClient job = env.executeAsync();
+        await(() -> job.getJobStatus().join() == JobStatus.RUNNING);
+        TimeUnit.SECONDS.sleep(5); // By then it has read all and is idle; if not, no matter.
+        job.stopWithSavepoint(true, dir.resolve("savepoints").toString(), NATIVE)
+                .get(2, TimeUnit.MINUTES);
+
+        assertThat(read("drained-out")).hasSize(20);
     }
 
     @Test
