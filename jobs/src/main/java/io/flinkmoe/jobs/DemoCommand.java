@@ -59,6 +59,10 @@ final class DemoCommand implements Callable<Integer> {
     private static final String TOPIC = "flights";
     private static final String SCORED_TOPIC = "flights-scored";
     private static final String DEAD_LETTER_TOPIC = "flights-dead-letters";
+
+    /** Not the default, so that a job that a user starts beside this one has its own offsets. */
+    private static final String GROUP_ID = "moe-demo";
+
     private static final int PARTITIONS = 4;
     private static final int WEB_PORT = 8081;
     private static final Duration PATIENCE = Duration.ofMinutes(1);
@@ -194,6 +198,7 @@ final class DemoCommand implements Callable<Integer> {
         options.set(MoeOptions.BUNDLE, folder.resolve("bundle").toString());
         options.set(KafkaOptions.BROKERS, brokers);
         options.set(KafkaOptions.SOURCE_TOPIC, TOPIC);
+        options.set(KafkaOptions.SOURCE_GROUP_ID, GROUP_ID);
         options.set(KafkaOptions.SINK_TOPIC, SCORED_TOPIC);
         options.set(KafkaOptions.DEAD_LETTER_TOPIC, DEAD_LETTER_TOPIC);
         if (capacity != null) {

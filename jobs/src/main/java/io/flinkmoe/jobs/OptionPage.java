@@ -9,8 +9,10 @@ final class OptionPage {
             """
             # Options
 
-            Every `moe.*` option, as a configuration file, `-D` and `MoeOptions` name it; on the command line
-            without its `moe.`: `--capacity.size 500`. A file may also hold any option of Flink's.
+            Every `moe.*` option, as a configuration file, `-D`, `MoeOptions`, `PlacementOptions` and `KafkaOptions`
+            name it; on the command line without its `moe.`: `--capacity.size 500`. A file may also hold any option
+            of Flink's. Lists (`moe.kafka.schemas`) are `A;B`, and in a file also `[A, B]`; `moe.kafka.properties`
+            is `KEY:VALUE,KEY:VALUE`, and in a file also a map.
 
             | Option | Default | Meaning |
             |---|---|---|

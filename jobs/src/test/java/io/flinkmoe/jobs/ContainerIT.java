@@ -139,7 +139,7 @@ class ContainerIT {
 
     @Test
     void theJobReportsWhatTheAlertsWatch() throws Exception {
-        assertReported(Observability.alerts(), 9);
+        assertReported(Observability.alerts(), 11);
     }
 
     private static void assertReported(List<Observability.Query> queries, int least) {

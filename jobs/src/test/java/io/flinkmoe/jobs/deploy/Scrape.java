@@ -18,9 +18,14 @@ public final class Scrape {
     private static final Pattern LABEL = Pattern.compile("(\\w+)\\s*(=~|!~|!=|=)\\s*\"[^\"]*\"");
     private static final Pattern SELECTOR = Pattern.compile("(flink_\\w+)(\\{[^}]*})?");
     private static final Pattern GROUPING = Pattern.compile("\\bby \\(([^)]*)\\)");
+
+    /** A gauge or histogram is NaN before it has seen anything, and so is an average with it. */
+    private static final Pattern BARE_AVERAGE =
+            Pattern.compile("\\bavg (by \\([^)]*\\) )?\\(flink_\\w+(\\{[^}]*})?\\)");
+
     private static final Pattern WORD = Pattern.compile("\\b[a-z_]\\w*\\b");
     private static final Set<String> FUNCTIONS =
-            Set.of("sum", "avg", "min", "max", "rate", "increase", "deriv", "and");
+            Set.of("sum", "avg", "min", "max", "rate", "increase", "deriv", "absent", "and");
 
     private final Map<String, Set<String>> labelsOfMetrics = new HashMap<>();
 
@@ -75,6 +80,9 @@ public final class Scrape {
             shown.stream()
                     .filter(label -> !grouped.contains(label))
                     .forEach(label -> errors.add("not among the labels of the result: " + label));
+        }
+        if (BARE_AVERAGE.matcher(query).find()) {
+            errors.add("NaN spoils the average: compare with >= 0");
         }
         String rest = GROUPING.matcher(SELECTOR.matcher(query).replaceAll("")).replaceAll("");
         WORD.matcher(rest.replaceAll("\\[\\w+]", ""))

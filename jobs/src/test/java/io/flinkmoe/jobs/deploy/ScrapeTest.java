@@ -20,6 +20,8 @@ class ScrapeTest {
         assertThat(scrape.errors("sum by (job) (rate(flink_a{expert=~\"$e\"}[5m])) > 1", List.of()))
                 .isEmpty();
         assertThat(scrape.errors("flink_a", List.of("expert"))).isEmpty();
+        assertThat(scrape.errors("avg by (job) (flink_b{job=~\"$j\"} >= 0)", List.of())).isEmpty();
+        assertThat(scrape.errors("absent(flink_b)", List.of())).isEmpty();
     }
 
     @Test
@@ -34,5 +36,7 @@ class ScrapeTest {
                 .containsExactly("not among the labels of the result: expert");
         assertThat(scrape.errors("total(flink_a)", List.of()))
                 .containsExactly("no function: total");
+        assertThat(scrape.errors("avg by (job) (flink_b{job=~\"$j\"})", List.of()))
+                .containsExactly("NaN spoils the average: compare with >= 0");
     }
 }
