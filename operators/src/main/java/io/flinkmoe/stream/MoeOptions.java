@@ -106,7 +106,8 @@ public final class MoeOptions {
                     .withDescription(
                             "When it is decided who finds room: as tokens come (first-come), or when"
                                     + " the window closes, by its content alone (prioritized)."
-                                    + " Prioritized admission holds a window's tokens in state.");
+                                    + " Prioritized admission holds a window's tokens in state. Fixed for the"
+                                    + " life of the state.");
 
     public static final ConfigOption<AdmissionOrder> CAPACITY_ORDER =
             key("moe.capacity.order")
@@ -209,7 +210,8 @@ public final class MoeOptions {
                     .withDescription(
                             "How often overflow tries a next expert under the policy 'next-expert';"
                                     + " in round r choice j of k tries the expert of rank j + r * k."
-                                    + " Each round is one more expert operator.");
+                                    + " Each round is one more expert operator. Fixed for the life of the"
+                                    + " state.");
 
     public static final ConfigOption<Duration> CAPACITY_WINDOW_SIZE =
             key("moe.capacity.window.size")
@@ -217,7 +219,8 @@ public final class MoeOptions {
                     .defaultValue(Duration.ofMinutes(1))
                     .withDescription(
                             "Size of the tumbling event-time windows that capacity is counted in,"
-                                    + " aligned with the epoch. Without capacity there are none.");
+                                    + " aligned with the epoch. Without capacity there are none. Fixed for the"
+                                    + " life of the state.");
 
     /** What happens when an expert's run throws. */
     public enum OnError {
