@@ -8,11 +8,13 @@ import io.flinkmoe.stream.Arrival;
 import io.flinkmoe.stream.DeadLetter;
 import io.flinkmoe.stream.Token;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.api.common.eventtime.TimestampAssigner;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.junit.jupiter.api.Test;
 
 class KafkaOptionsTest {
@@ -37,6 +39,15 @@ class KafkaOptionsTest {
                 .containsEntry("client.rack", "a")
                 .containsEntry("security.protocol", "SSL")
                 .containsEntry("bootstrap.servers", "broker:9092");
+    }
+
+    @Test
+    void brokersNeedNotTellHowLongTransactionsMayBe() {
+        for (ConfigEntry untold :
+                Arrays.asList(null, new ConfigEntry("transaction.max.timeout.ms", null))) {
+            assertThatCode(() -> KafkaPreflight.checkTransactionTimeout(complete(), untold))
+                    .doesNotThrowAnyException();
+        }
     }
 
     @Test
