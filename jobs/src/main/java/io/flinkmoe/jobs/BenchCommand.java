@@ -119,6 +119,7 @@ final class BenchCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         checkArguments();
+        Configuration options = JobOptions.join(List.of(defined));
         Path folder = Files.createTempDirectory("flink-moe-bench-");
         BenchReport report = new BenchReport(output, spec.commandLine().getOut());
         try (Bench bench =
@@ -126,7 +127,7 @@ final class BenchCommand implements Callable<Integer> {
                         folder,
                         rounds != null ? rounds : quick ? 2 : 3,
                         Duration.ofMillis(quick ? 500 : 3000),
-                        Configuration.fromMap(defined),
+                        options,
                         this::say)) {
             bench.warmUp(quick ? 1 : 4, quick ? WARM_UP.dividedBy(8) : WARM_UP, contenders);
             for (Shape shape : Shape.ALL) {

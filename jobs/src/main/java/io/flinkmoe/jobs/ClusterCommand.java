@@ -81,10 +81,9 @@ final class ClusterCommand implements Runnable {
                             paramLabel = "SIZE",
                             defaultValue = "512m",
                             description = "Java heap of a task manager. Default: 512m.")
-                    String heap)
+                    MemorySize heap)
             throws IOException {
-        ClusterSettings settings =
-                new ClusterSettings(jobManagers, taskManagers, slots, MemorySize.parse(heap));
+        ClusterSettings settings = new ClusterSettings(jobManagers, taskManagers, slots, heap);
         say("Starting a cluster of %d task managers with %d slots", taskManagers, slots);
         LocalCluster cluster = LocalCluster.start(folder(), Installation.here(), settings);
         show(cluster);

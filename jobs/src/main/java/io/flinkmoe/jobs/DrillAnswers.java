@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import org.apache.avro.message.BinaryMessageDecoder;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -23,34 +24,36 @@ record DrillAnswers(Map<String, List<ScoredToken>> byStream, long open) {
     /** Reads all that is committed now. */
     static DrillAnswers read(String brokers, String topic) throws IOException {
         Map<String, List<ScoredToken>> byStream = new HashMap<>();
-        BinaryMessageDecoder<ScoredToken> decoder = ScoredToken.getDecoder();
         long end =
                 forEach(
                         brokers,
                         topic,
-                        record -> {
-                            ScoredToken answer = decoder.decode(record.value());
-                            byStream.computeIfAbsent(answer.getStream(), s -> new ArrayList<>())
-                                    .add(answer);
-                        });
+                        answer ->
+                                byStream.computeIfAbsent(answer.getStream(), s -> new ArrayList<>())
+                                        .add(answer));
         return new DrillAnswers(byStream, end(brokers, topic) - end);
     }
 
-    /** Counts the answers that are committed now, without a look at them. */
-    static long count(String brokers, String topic) throws IOException {
-        long[] count = new long[1];
-        forEach(brokers, topic, record -> count[0]++);
-        return count[0];
+    /**
+     * Takes the answers that are committed now one by one.
+     *
+     * @return where they end, summed over the partitions
+     */
+    static long forEach(String brokers, String topic, Consumer<ScoredToken> action)
+            throws IOException {
+        BinaryMessageDecoder<ScoredToken> decoder = ScoredToken.getDecoder();
+        return forEachRecord(
+                brokers, topic, record -> action.accept(decoder.decode(record.value())));
     }
 
     /** When the broker got each answer that is committed now, in milliseconds and in order. */
     static long[] times(String brokers, String topic) throws IOException {
         LongStream.Builder times = LongStream.builder();
-        forEach(brokers, topic, record -> times.add(record.timestamp()));
+        forEachRecord(brokers, topic, record -> times.add(record.timestamp()));
         return times.build().sorted().toArray();
     }
 
-    private static long forEach(String brokers, String topic, TopicReader.Action action)
+    private static long forEachRecord(String brokers, String topic, TopicReader.Action action)
             throws IOException {
         return TopicReader.forEach(client(brokers), topic, action, (records, all) -> {});
     }

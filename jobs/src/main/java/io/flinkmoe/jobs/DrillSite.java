@@ -75,10 +75,11 @@ final class DrillSite implements AutoCloseable {
         KafkaBroker broker = KafkaBroker.start(folder.resolve("kafka"));
         LocalCluster cluster = null;
         try {
-            cluster = LocalCluster.start(folder.resolve("cluster"), installation, settings);
-            cluster.endWithThisProcess();
+            cluster =
+                    LocalCluster.startForThisProcess(
+                            folder.resolve("cluster"), installation, settings);
             return new DrillSite(folder, broker, cluster, cluster.rest());
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             if (cluster != null) {
                 cluster.close();
             }

@@ -3,6 +3,7 @@ package io.flinkmoe.jobs;
 import io.flinkmoe.jobs.cluster.BlockBuffers;
 import java.net.URI;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -25,6 +26,7 @@ import org.apache.flink.runtime.executiongraph.AccessExecutionGraph;
 import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.util.ExceptionUtils;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -83,10 +85,26 @@ final class EmbeddedFlink implements AutoCloseable {
      * The job as it is now.
      *
      * @throws ExecutionException if the cluster does not know it, any more or yet
+     * @throws TimeoutException if the cluster does not answer in time
      */
     AccessExecutionGraph job(JobID job)
             throws ExecutionException, InterruptedException, TimeoutException {
-        return cluster.getExecutionGraph(job).get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+        try {
+            return cluster.getExecutionGraph(job).get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+        } catch (ExecutionException e) {
+            // Flink's own patience ends sooner.
+            Optional<TimeoutException> timeout =
+                    ExceptionUtils.findThrowable(e, TimeoutException.class);
+            if (timeout.isPresent()) {
+                throw timeout.get();
+            }
+            throw e;
+        }
+    }
+
+    /** Whether the cluster runs, once a job was started. */
+    boolean isRunning() {
+        return cluster.isRunning();
     }
 
     /** Where the cluster's REST API answers, once a job was started. */

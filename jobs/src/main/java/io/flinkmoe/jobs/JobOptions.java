@@ -179,24 +179,18 @@ final class JobOptions {
     /**
      * Joins the values of several places, and checks them.
      *
-     * @param places values by key; a later place wins over an earlier one
+     * @param places values by key; a later place wins over an earlier one, key by key of a map too
      * @throws IllegalConfigurationException naming the key, its value and what is allowed
      */
     static Configuration join(List<Map<String, String>> places) {
         Map<String, String> values = new HashMap<>();
-        places.forEach(values::putAll);
+        places.forEach(place -> values.putAll(withFlatMaps(place)));
         values.keySet().forEach(JobOptions::checkKnown);
         Configuration configuration = Configuration.fromMap(values);
         for (JobOption option : all()) {
             try {
                 configuration.getOptional(option.option());
             } catch (IllegalArgumentException e) {
-                if (option.type() == Map.class) {
-                    // Neither the value nor Flink's exception, which has it: passwords are in it.
-                    throw new IllegalConfigurationException(
-                            "%s is malformed; allowed: %s (its value may be secret, thus not shown)"
-                                    .formatted(option.key(), option.allowed()));
-                }
                 throw new IllegalConfigurationException(
                         "%s is '%s'; allowed: %s"
                                 .formatted(
@@ -205,6 +199,36 @@ final class JobOptions {
             }
         }
         return configuration;
+    }
+
+    /**
+     * Has a map's keys behind that of its option: beside a map given as one text, Flink sees no
+     * such key.
+     */
+    private static Map<String, String> withFlatMaps(Map<String, String> place) {
+        Map<String, String> flat = new HashMap<>(place);
+        for (JobOption option : all()) {
+            if (option.type() == Map.class && flat.containsKey(option.key())) {
+                String text = flat.remove(option.key());
+                map(option, text)
+                        .forEach(
+                                (key, value) ->
+                                        flat.putIfAbsent(option.key() + "." + key, "" + value));
+            }
+        }
+        return flat;
+    }
+
+    private static Map<?, ?> map(JobOption option, String text) {
+        try {
+            Configuration configuration = Configuration.fromMap(Map.of(option.key(), text));
+            return (Map<?, ?>) configuration.get(option.option());
+        } catch (IllegalArgumentException e) {
+            // Neither the value nor Flink's exception, which has it: passwords are in it.
+            throw new IllegalConfigurationException(
+                    "%s is malformed; allowed: %s (its value may be secret, thus not shown)"
+                            .formatted(option.key(), option.allowed()));
+        }
     }
 
     /** Other keys than ours are Flink's, and Flink's own affair. */

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.runtime.util.EnvironmentInformation;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.util.ExceptionUtils;
@@ -18,6 +19,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command-line program, and the main class of the job jar under {@code flink run}. */
@@ -109,6 +111,7 @@ public final class Moe implements Callable<Integer> {
     private static CommandLine commandLine(Moe moe) {
         CommandLine program = new CommandLine(moe);
         program.setCaseInsensitiveEnumValuesAllowed(true);
+        program.registerConverter(MemorySize.class, Moe::size);
         JobOptions.addTo(program.getSubcommands().get("score").getCommandSpec());
         JobOptions.addTo(
                 program.getSubcommands().get("explain").getCommandSpec(), ExplainCommand.SHARED);
@@ -116,6 +119,15 @@ public final class Moe implements Callable<Integer> {
         program.setExecutionExceptionHandler(
                 (exception, command, arguments) -> moe.report(exception, command));
         return program;
+    }
+
+    private static MemorySize size(String text) {
+        try {
+            return MemorySize.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw new TypeConversionException(
+                    "'%s'; allowed: a size such as 512m or 1g".formatted(text));
+        }
     }
 
     /** Without a subcommand: says which there are. */

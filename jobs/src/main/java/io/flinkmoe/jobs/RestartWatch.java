@@ -34,21 +34,26 @@ final class RestartWatch extends Thread {
     @Override
     public void run() {
         try {
-            while (true) {
-                AccessExecutionGraph graph = flink.job(job);
-                JobStatus status = graph.getState();
-                if (status == JobStatus.FAILING || status.isTerminalState()) {
-                    return;
-                }
-                look(graph.getFailureInfo());
+            while (isToBeWatched()) {
                 Thread.sleep(POLL_MILLIS);
             }
-        } catch (ExecutionException
-                | InterruptedException
-                | TimeoutException
-                | IllegalStateException e) {
+        } catch (ExecutionException | InterruptedException | IllegalStateException e) {
             // The cluster is ending: whoever waits for the job learns how.
         }
+    }
+
+    private boolean isToBeWatched() throws ExecutionException, InterruptedException {
+        try {
+            AccessExecutionGraph graph = flink.job(job);
+            JobStatus status = graph.getState();
+            if (status == JobStatus.FAILING || status.isTerminalState()) {
+                return false;
+            }
+            look(graph.getFailureInfo());
+        } catch (TimeoutException e) {
+            // It is busy: the next look tells.
+        }
+        return true;
     }
 
     private void look(ErrorInfo failure) {

@@ -1,5 +1,7 @@
 package io.flinkmoe.jobs;
 
+import static org.apache.flink.configuration.TaskManagerOptions.NUM_TASK_SLOTS;
+
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.jobs.cluster.Installation;
 import io.flinkmoe.jobs.cluster.LocalCluster;
@@ -13,8 +15,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.runtime.jobgraph.JobGraph;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -55,8 +60,6 @@ import picocli.CommandLine.Spec;
             "  execution.checkpointing.interval: 10 s"
         })
 final class ScoreCommand implements Callable<Integer> {
-
-    private static final String NAME = "moe score";
 
     @Spec private CommandSpec spec;
 
@@ -102,28 +105,34 @@ final class ScoreCommand implements Callable<Integer> {
         } else {
             StreamExecutionEnvironment env =
                     StreamExecutionEnvironment.getExecutionEnvironment(flinkOptions);
-            ScoringJob.build(env, options);
-            env.execute(NAME);
+            ScoringJob.build(env, withAbsoluteBundle(options));
+            env.execute(jobName(env.getConfiguration(), options));
         }
         return 0;
     }
 
     private void print(Configuration options, Configuration flinkOptions) throws Exception {
         try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
+            LocalCluster cluster = clusterFolder == null ? null : cluster();
+            boolean embedded =
+                    cluster == null && StreamExecutionEnvironment.areExplicitEnvironmentsAllowed();
             StreamExecutionEnvironment env;
-            if (clusterFolder != null) {
-                env = new StreamExecutionEnvironment(cluster().jobOptions(flinkOptions));
-            } else if (StreamExecutionEnvironment.areExplicitEnvironmentsAllowed()) {
+            if (cluster != null) {
+                env = new StreamExecutionEnvironment(cluster.jobOptions(flinkOptions));
+            } else if (embedded) {
                 env = flink.environment();
             } else {
                 env = StreamExecutionEnvironment.getExecutionEnvironment(flinkOptions);
             }
             ScoringJob.build(env, options);
-            new DryRun(
-                            env.getStreamGraph().getJobGraph(),
-                            options,
-                            new Configuration((Configuration) env.getConfiguration()),
-                            MoeLayers.of(options).footprint())
+            JobGraph graph = env.getStreamGraph().getJobGraph();
+            Configuration inForce = new Configuration((Configuration) env.getConfiguration());
+            if (cluster != null) { // A job does not change what runs.
+                inForce.set(NUM_TASK_SLOTS, cluster.options().get(NUM_TASK_SLOTS));
+            } else if (embedded && !inForce.contains(NUM_TASK_SLOTS)) { // as the MiniCluster does
+                inForce.set(NUM_TASK_SLOTS, graph.getMaximumParallelism());
+            }
+            new DryRun(graph, options, inForce, MoeLayers.of(options).footprint())
                     .print(spec.commandLine().getOut());
         }
     }
@@ -133,7 +142,7 @@ final class ScoreCommand implements Callable<Integer> {
         Configuration jobOptions = cluster.jobOptions(flinkOptions);
         StreamExecutionEnvironment env = new StreamExecutionEnvironment(jobOptions);
         ScoringJob.build(env, withAbsoluteBundle(options));
-        JobClient job = env.executeAsync(NAME);
+        JobClient job = env.executeAsync(jobName(jobOptions, options));
         announce(options);
         PrintWriter out = spec.commandLine().getOut();
         out.printf(
@@ -152,8 +161,15 @@ final class ScoreCommand implements Callable<Integer> {
         return LocalCluster.find(folder, installation);
     }
 
+    /** The label that metrics tell jobs apart by, unless the user names the job. */
+    static String jobName(ReadableConfig flinkOptions, ReadableConfig options) {
+        return flinkOptions
+                .getOptional(PipelineOptions.NAME)
+                .orElse("moe score " + options.get(KafkaOptions.SOURCE_GROUP_ID));
+    }
+
     /** Task managers have other working directories. */
-    private static Configuration withAbsoluteBundle(Configuration options) {
+    static Configuration withAbsoluteBundle(Configuration options) {
         Configuration absolute = new Configuration(options);
         String bundle = options.get(MoeOptions.BUNDLE);
         if (bundle != null
@@ -175,7 +191,7 @@ final class ScoreCommand implements Callable<Integer> {
             }
             command.getOut().println("Ctrl-C ends it.");
             command.getOut().flush();
-            JobClient job = env.executeAsync(NAME);
+            JobClient job = env.executeAsync(jobName(flinkOptions, options));
             new RestartWatch(flink, job.getJobID(), command.getErr()).start();
             new ScoreProgress(flink, job.getJobID(), command.getOut()).start();
             job.getJobExecutionResult().get();

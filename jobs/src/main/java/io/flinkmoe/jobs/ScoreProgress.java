@@ -46,11 +46,18 @@ final class ScoreProgress extends Thread {
     public void run() {
         try {
             FlinkRest rest = new FlinkRest(flink.restAddress());
-            while (true) {
-                look(rest);
+            while (flink.isRunning()) {
+                try {
+                    look(rest);
+                } catch (IOException e) {
+                    // It is busy, or is ending: the next look tells.
+                }
                 Thread.sleep(POLL_MILLIS);
             }
-        } catch (ExecutionException | InterruptedException | TimeoutException | IOException e) {
+        } catch (ExecutionException
+                | InterruptedException
+                | TimeoutException
+                | IllegalStateException e) {
             // The cluster is ending: whoever waits for the job learns how.
         }
     }

@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.atomic.AtomicLong;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.MemorySize;
@@ -33,7 +32,7 @@ import picocli.CommandLine.Spec;
             "",
             "The job of the drill, on a cluster of real processes; there is always more to read."
                     + " Fails if heap, resident memory or state grow after the first quarter of the"
-                    + " time, or if a flight is lost."
+                    + " time, or if a flight is lost or scored twice."
         },
         footer = {"  moe soak --minutes 10", "  moe soak --minutes 3 --heap 1g"})
 final class SoakCommand implements Callable<Integer> {
@@ -61,9 +60,9 @@ final class SoakCommand implements Callable<Integer> {
             paramLabel = "SIZE",
             defaultValue = "512m",
             description = "Java heap of each of the two task managers. Default: 512m.")
-    private String heap;
+    private MemorySize heap;
 
-    private final AtomicLong sent = new AtomicLong();
+    private final SoakTally tally = new SoakTally();
     private final Semaphore room = new Semaphore(AHEAD);
 
     @Override
@@ -72,10 +71,10 @@ final class SoakCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(), "--minutes is %s; allowed: 1 or more".formatted(minutes));
         }
+        ClusterSettings settings = new ClusterSettings(1, 2, 1, heap);
         Installation installation = Installation.here();
         Path folder = Files.createTempDirectory("flink-moe-soak-");
         say("Starting a Kafka broker, ZooKeeper, a JobManager and two task managers");
-        ClusterSettings settings = new ClusterSettings(1, 2, 1, MemorySize.parse(heap));
         try (DrillSite site = DrillSite.open(folder, installation, settings)) {
             return run(site, Flights.read(installation.flights(), Integer.MAX_VALUE).tokens());
         } finally {
@@ -104,14 +103,14 @@ final class SoakCommand implements Callable<Integer> {
         site.rest().stop(job, true);
 
         say("%n%,.0f tokens/s, over the last three quarters of the time", samples.rate());
-        long scored = DrillAnswers.count(site.brokers(), SCORED);
-        say("%,d flights sent, %,d scored", sent.get(), scored);
-        return verdict(samples, scored);
+        DrillAnswers.forEach(site.brokers(), SCORED, answer -> tally.scored(answer.getPosition()));
+        say("%s", tally);
+        return verdict(samples);
     }
 
     private void waitForRoom(Token token) {
         room.acquireUninterruptibly();
-        sent.incrementAndGet();
+        tally.sent(token.position());
     }
 
     private SoakSamples watch(
@@ -145,17 +144,17 @@ final class SoakCommand implements Callable<Integer> {
         return samples;
     }
 
-    private int verdict(SoakSamples samples, long scored) {
+    private int verdict(SoakSamples samples) {
         List<String> growth = samples.growth();
         growth.forEach(line -> spec.commandLine().getErr().println("moe: " + line));
-        if (scored != sent.get()) {
-            spec.commandLine().getErr().println("moe: as many must be scored as were sent");
+        if (!tally.isEven()) {
+            spec.commandLine().getErr().println("moe: each flight must be scored once");
         }
         spec.commandLine().getErr().flush();
-        if (!growth.isEmpty() || scored != sent.get()) {
+        if (!growth.isEmpty() || !tally.isEven()) {
             return Moe.FAILED;
         }
-        say("Nothing has grown, and nothing was lost.");
+        say("Nothing has grown, and nothing was lost or doubled.");
         return 0;
     }
 

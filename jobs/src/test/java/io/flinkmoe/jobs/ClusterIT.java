@@ -77,8 +77,24 @@ class ClusterIT {
         assertThat(results.missing()).isZero();
         assertThat(results.surplus()).isZero();
         try (ClusterRest rest = cluster.rest()) {
+            assertThat(rest.ask("/jobs/" + job.group(1)).path("name").asText())
+                    .isEqualTo("moe score live");
             rest.cancel(JobID.fromHexString(job.group(1)));
         }
+    }
+
+    @Test
+    void dryRunCountsTheSlotsThatThereAre() throws Exception {
+        Program dryRun =
+                score(
+                        "dry",
+                        "--cluster=" + folder,
+                        "--dry-run",
+                        "-D",
+                        "taskmanager.numberOfTaskSlots=7");
+
+        assertThat(dryRun.exitCode()).as(dryRun.err()).isZero();
+        assertThat(dryRun.out()).containsPattern("off-heap memory .* for 1 slot\\R");
     }
 
     @Test

@@ -85,6 +85,7 @@ class DryRunIT {
                 .containsPattern("s3.secret-key +\\*{6}\n")
                 .containsPattern("execution.checkpointing.interval +10 s")
                 .containsPattern("models +[0-9.]+ MB  in a process that opens all 11")
+                .containsPattern("off-heap memory .* for 4 slots")
                 .doesNotContain("tokens of each open window")
                 .doesNotContain("opensesame")
                 .endsWith("All checks passed. Nothing was started.\n");

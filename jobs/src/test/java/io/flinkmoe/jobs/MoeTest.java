@@ -138,6 +138,35 @@ class MoeTest {
         assertThat(isFolder.err()).contains("--report is " + folder, "allowed: a file");
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"cluster start", "soak"})
+    void heapThatIsNoSizeIsRefused(String command) {
+        Program program = Program.run((Object[]) (command + " --heap lots").split(" "));
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err()).contains("--heap", "'lots'; allowed: a size such as 512m or 1g");
+        assertThat(program.out()).isEmpty();
+    }
+
+    @Test
+    void soakRefusesATooSmallHeapBeforeItStarts() {
+        Program program = Program.run("soak", "--heap", "100m");
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err()).contains("100 mb; allowed: 256 mb or more");
+        assertThat(program.out()).isEmpty();
+    }
+
+    @Test
+    void benchRefusesOptionsThatDoNotExist() {
+        Program program =
+                Program.run(
+                        "bench", "-D", "moe.lane=2", "--output", folder.resolve("figures.json"));
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err()).contains("moe.lane is not an option; near to it are: moe.lanes");
+    }
+
     @Test
     void failureIsOneLineAndPointsToMore() {
         Path missing = folder.resolve("model");

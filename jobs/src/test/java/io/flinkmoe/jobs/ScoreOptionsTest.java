@@ -253,6 +253,50 @@ class ScoreOptionsTest {
         assertThat(ScoringJob.flinkOptions(nested).toMap()).isEmpty();
     }
 
+    @Test
+    void clientPropertiesAreJoinedKeyByKeyHoweverTheyAreWritten() throws Exception {
+        String keys = file("moe:", "  kafka.properties:", "    a.b: file", "    c.d: file");
+        String text = file("moe.kafka.properties: 'a.b:file,c.d:file'");
+
+        for (String file : List.of(keys, text)) {
+            assertThat(
+                            options(
+                                            "--config=" + file,
+                                            "-Dmoe.kafka.properties={c.d: defined, e: defined}",
+                                            "--kafka.properties=e:given")
+                                    .get(KafkaOptions.PROPERTIES))
+                    .isEqualTo(Map.of("a.b", "file", "c.d", "defined", "e", "given"));
+            assertThat(
+                            options("--config=" + file, "-Dmoe.kafka.properties.c.d=defined")
+                                    .get(KafkaOptions.PROPERTIES))
+                    .isEqualTo(Map.of("a.b", "file", "c.d", "defined"));
+        }
+    }
+
+    @Test
+    void jobIsNamedByItsGroupUnlessTheUserNamesIt() throws Exception {
+        Configuration options = options("--source.group-id=flights");
+        Configuration named = options("--source.group-id=flights", "-Dpipeline.name=mine");
+
+        assertThat(ScoreCommand.jobName(options, options)).isEqualTo("moe score flights");
+        assertThat(ScoreCommand.jobName(named, named)).isEqualTo("mine");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"s3://models/flights", "/models/flights"})
+    void bundleThatIsAbsoluteStays(String bundle) throws Exception {
+        assertThat(ScoreCommand.withAbsoluteBundle(options("--bundle", bundle)))
+                .isEqualTo(options("--bundle", bundle));
+    }
+
+    @Test
+    void relativeBundleIsMadeAbsoluteForTaskManagers() throws Exception {
+        assertThat(
+                        ScoreCommand.withAbsoluteBundle(options("--bundle=models/flights"))
+                                .get(MoeOptions.BUNDLE))
+                .isEqualTo(Path.of("models/flights").toAbsolutePath().toString());
+    }
+
     @ParameterizedTest
     @CsvSource({"parallelism.default, four", "execution.checkpointing.interval, often"})
     void valueThatFlinkCannotReadIsWrongUse(String key, String value) {

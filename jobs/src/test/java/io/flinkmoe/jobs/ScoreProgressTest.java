@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
+import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.core.execution.JobClient;
@@ -93,6 +94,24 @@ class ScoreProgressTest {
 
         assertThat(out.toString())
                 .matches("read [0-9,]+   scored [1-9][0-9,]*   rejected [1-9][0-9,]*\\R");
+    }
+
+    @Test
+    void outlivesErrorsButNotItsCluster() throws Exception {
+        ScoreProgress watch;
+        try (EmbeddedFlink flink = new EmbeddedFlink(new Configuration())) {
+            StreamExecutionEnvironment env = flink.environment();
+            env.fromSequence(0, Long.MAX_VALUE).sinkTo(new DiscardingSink<>());
+            env.executeAsync();
+            JobID unknown = new JobID();
+            watch = new ScoreProgress(flink, unknown, new PrintWriter(out));
+            watch.start();
+            watch.join(Duration.ofSeconds(4).toMillis());
+            assertThat(watch.isAlive()).isTrue();
+        }
+
+        watch.join(Duration.ofSeconds(20).toMillis());
+        assertThat(watch.isAlive()).isFalse();
     }
 
     /** A token a millisecond; every tenth has too many values. */

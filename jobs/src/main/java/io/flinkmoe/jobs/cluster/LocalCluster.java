@@ -53,6 +53,23 @@ public final class LocalCluster implements AutoCloseable {
      */
     public static LocalCluster start(
             Path folder, Installation installation, ClusterSettings settings) throws IOException {
+        LocalCluster cluster = create(folder, installation, settings);
+        cluster.startAll(settings);
+        return cluster;
+    }
+
+    /** Starts a cluster that is killed when this JVM ends, even while it is not up yet. */
+    public static LocalCluster startForThisProcess(
+            Path folder, Installation installation, ClusterSettings settings) throws IOException {
+        LocalCluster cluster = create(folder, installation, settings);
+        cluster.endWithThisProcess();
+        cluster.startAll(settings);
+        return cluster;
+    }
+
+    /** A cluster of which nothing runs yet. */
+    private static LocalCluster create(
+            Path folder, Installation installation, ClusterSettings settings) throws IOException {
         Path home = folder.toAbsolutePath().normalize();
         if (processesIn(home).stream().anyMatch(ClusterProcess::isAlive)) {
             throw new IOException(
@@ -70,14 +87,7 @@ public final class LocalCluster implements AutoCloseable {
         Files.write(
                 home.resolve("conf/config.yaml"),
                 ConfigurationUtils.convertConfigToWritableLines(options, true));
-        LocalCluster cluster = new LocalCluster(home, installation, options);
-        try {
-            cluster.startAll(settings);
-        } catch (IOException e) {
-            cluster.stop();
-            throw e;
-        }
-        return cluster;
+        return new LocalCluster(home, installation, options);
     }
 
     /**
@@ -242,6 +252,15 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     private void startAll(ClusterSettings settings) throws IOException {
+        try {
+            launchAll(settings);
+        } catch (IOException | RuntimeException e) {
+            stop();
+            throw e;
+        }
+    }
+
+    private void launchAll(ClusterSettings settings) throws IOException {
         launch(ZOOKEEPER);
         for (int i = 1; i <= settings.jobManagers(); i++) {
             launch(JOB_MANAGER + i);

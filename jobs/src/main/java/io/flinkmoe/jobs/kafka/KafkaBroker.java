@@ -162,6 +162,17 @@ public final class KafkaBroker implements AutoCloseable {
     /** Ends the broker; its data and its log stay in the directory. */
     @Override
     public void close() {
+        if (process != null) {
+            end();
+        }
+        try {
+            Runtime.getRuntime().removeShutdownHook(killer);
+        } catch (IllegalStateException e) {
+            // The JVM is ending: the hook has nothing left to kill.
+        }
+    }
+
+    private void end() {
         try {
             process.destroy();
             if (!process.waitFor(STOP_TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
@@ -170,11 +181,6 @@ public final class KafkaBroker implements AutoCloseable {
         } catch (InterruptedException e) {
             process.destroyForcibly();
             Thread.currentThread().interrupt();
-        }
-        try {
-            Runtime.getRuntime().removeShutdownHook(killer);
-        } catch (IllegalStateException e) {
-            // The JVM is ending: the hook has nothing left to kill.
         }
     }
 

@@ -63,7 +63,7 @@ final class KafkaPreflight implements AutoCloseable {
         try (KafkaPreflight preflight = new KafkaPreflight(options)) {
             int partitions = preflight.checkTopics(KafkaOptions.topics(options));
             if (options.get(KafkaOptions.SINK_DELIVERY) == Delivery.EXACTLY_ONCE) {
-                preflight.checkTransactionTimeout();
+                checkTransactionTimeout(options, preflight.maxTransactionTimeout());
             }
             return partitions;
         }
@@ -112,28 +112,42 @@ final class KafkaPreflight implements AutoCloseable {
         return partitions;
     }
 
-    private void checkTransactionTimeout() throws IOException {
-        Duration timeout = options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT);
-        long allowed;
+    /** The brokers' setting, or null if they do not let this client see it. */
+    private ConfigEntry maxTransactionTimeout() throws IOException {
         try {
             String node = get(admin.describeCluster().nodes()).iterator().next().idString();
             ConfigResource broker = new ConfigResource(ConfigResource.Type.BROKER, node);
-            ConfigEntry entry =
-                    get(admin.describeConfigs(List.of(broker)).all())
-                            .get(broker)
-                            .get(MAX_TRANSACTION_TIMEOUT);
-            allowed = Long.parseLong(entry.value());
+            return get(admin.describeConfigs(List.of(broker)).all())
+                    .get(broker)
+                    .get(MAX_TRANSACTION_TIMEOUT);
         } catch (ExecutionException e) {
             if (e.getCause() instanceof AuthorizationException) {
-                LOG.warn(
-                        "Cannot see whether the brokers' {} allows {}: {}",
-                        MAX_TRANSACTION_TIMEOUT,
-                        KafkaOptions.SINK_TRANSACTION_TIMEOUT.key(),
-                        e.getCause().getMessage());
-                return;
+                return null;
             }
-            throw unreachable(options, e.getCause());
+            throw new IOException(
+                    "the Kafka brokers %s cannot be asked for their %s: %s"
+                            .formatted(
+                                    options.get(KafkaOptions.BROKERS),
+                                    MAX_TRANSACTION_TIMEOUT,
+                                    e.getCause().getMessage()),
+                    e.getCause());
         }
+    }
+
+    /**
+     * @param max the brokers' setting; some that only speak Kafka's protocol have none, or no value
+     */
+    static void checkTransactionTimeout(ReadableConfig options, ConfigEntry max)
+            throws IOException {
+        if (max == null || max.value() == null) {
+            LOG.warn(
+                    "The brokers do not tell whether their {} allows {}",
+                    MAX_TRANSACTION_TIMEOUT,
+                    KafkaOptions.SINK_TRANSACTION_TIMEOUT.key());
+            return;
+        }
+        Duration timeout = options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT);
+        long allowed = Long.parseLong(max.value());
         if (timeout.toMillis() > allowed) {
             throw new IOException(
                     "%s is %d ms, but the brokers %s allow %s=%d: lower the one or raise the other"

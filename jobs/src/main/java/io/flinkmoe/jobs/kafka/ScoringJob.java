@@ -30,7 +30,6 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.OffsetResetStrategy;
 import org.apache.kafka.clients.producer.ProducerConfig;
-import org.apache.kafka.common.config.TopicConfig;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,11 +50,6 @@ public final class ScoringJob {
      * Kafka's own 16 KiB are a few vectors only: each request would cost more than what it brings.
      */
     private static final String PRODUCER_BATCH_BYTES = String.valueOf(256 << 10);
-
-    private static final int KAFKA_MAX_REQUEST_BYTES = 1 << 20;
-
-    /** What a message takes beside its largest field: reasons, names, Kafka's own header. */
-    private static final int REQUEST_OVERHEAD = 16 << 10;
 
     private static final Duration CHECKPOINT_INTERVAL = Duration.ofSeconds(10);
 
@@ -88,9 +82,9 @@ public final class ScoringJob {
         }
         TokenDeserializer deserializer = TokenDeserializer.of(options, layers.inputWidth());
         Footprint footprint = layers.footprint();
-        requireRoom(options, footprint.spec().outputSize());
+        MessageSize.require(options, footprint.spec().outputSize());
         if (options.contains(KafkaOptions.LATE_TOPIC)) {
-            requireRoom(options, layers.inputWidth());
+            MessageSize.require(options, layers.inputWidth());
         }
         int partitions = KafkaPreflight.check(options);
         logFootprint(footprint);
@@ -116,7 +110,7 @@ public final class ScoringJob {
                 new DeadLetterSerializer(
                         options.get(KafkaOptions.DEAD_LETTER_TOPIC),
                         format,
-                        maxRequestBytes(options) - REQUEST_OVERHEAD),
+                        MessageSize.largestField(options)),
                 DEAD_LETTER_SINK_UID,
                 options);
         if (options.contains(KafkaOptions.DECISION_LOG_TOPIC)) {
@@ -195,41 +189,6 @@ public final class ScoringJob {
                                     capacity.admission(),
                                     MoeOptions.OVERFLOW.key(),
                                     options.get(MoeOptions.OVERFLOW)));
-        }
-    }
-
-    /** Checks that what is written fits a message. */
-    static void requireRoom(ReadableConfig options, int width) {
-        int most = (maxRequestBytes(options) - REQUEST_OVERHEAD) / Float.BYTES;
-        if (width > most) {
-            throw new IllegalConfigurationException(
-                    "%s has %s %d, but vectors have %d values; allowed: %d or more, and %s of the topics too"
-                            .formatted(
-                                    KafkaOptions.PROPERTIES.key(),
-                                    ProducerConfig.MAX_REQUEST_SIZE_CONFIG,
-                                    maxRequestBytes(options),
-                                    width,
-                                    (long) width * Float.BYTES + REQUEST_OVERHEAD,
-                                    TopicConfig.MAX_MESSAGE_BYTES_CONFIG));
-        }
-    }
-
-    private static int maxRequestBytes(ReadableConfig options) {
-        String given =
-                KafkaOptions.clientProperties(options)
-                        .getProperty(ProducerConfig.MAX_REQUEST_SIZE_CONFIG);
-        if (given == null) {
-            return KAFKA_MAX_REQUEST_BYTES;
-        }
-        try {
-            return Math.max(2 * REQUEST_OVERHEAD, Integer.parseInt(given.strip()));
-        } catch (NumberFormatException e) {
-            throw new IllegalConfigurationException(
-                    "%s has %s '%s'; allowed: a number of bytes"
-                            .formatted(
-                                    KafkaOptions.PROPERTIES.key(),
-                                    ProducerConfig.MAX_REQUEST_SIZE_CONFIG,
-                                    given));
         }
     }
 

@@ -45,6 +45,15 @@ class KafkaBrokerIT {
     }
 
     @Test
+    void saysWhyNoProcessStarted() throws IOException {
+        Files.createDirectory(dir.resolve("broker.log"));
+
+        assertThatThrownBy(() -> KafkaBroker.start(dir))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("broker.log");
+    }
+
+    @Test
     void comesBackWithItsDataAfterAKill() throws Exception {
         try (KafkaBroker broker = KafkaBroker.start(dir)) {
             broker.createTopic("events", 3, Map.of());

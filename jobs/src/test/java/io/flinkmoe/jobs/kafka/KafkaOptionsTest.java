@@ -10,12 +10,14 @@ import io.flinkmoe.stream.DeadLetter;
 import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.Token;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.api.common.eventtime.TimestampAssigner;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.junit.jupiter.api.Test;
 
 class KafkaOptionsTest {
@@ -40,6 +42,15 @@ class KafkaOptionsTest {
                 .containsEntry("client.rack", "a")
                 .containsEntry("security.protocol", "SSL")
                 .containsEntry("bootstrap.servers", "broker:9092");
+    }
+
+    @Test
+    void brokersNeedNotTellHowLongTransactionsMayBe() {
+        for (ConfigEntry untold :
+                Arrays.asList(null, new ConfigEntry("transaction.max.timeout.ms", null))) {
+            assertThatCode(() -> KafkaPreflight.checkTransactionTimeout(complete(), untold))
+                    .doesNotThrowAnyException();
+        }
     }
 
     @Test
@@ -95,8 +106,8 @@ class KafkaOptionsTest {
         Configuration options = complete();
         options.setString("moe.kafka.properties", "{max.request.size: 65536}");
 
-        assertThatCode(() -> ScoringJob.requireRoom(options, 12_288)).doesNotThrowAnyException();
-        assertThatThrownBy(() -> ScoringJob.requireRoom(options, 12_289))
+        assertThatCode(() -> MessageSize.require(options, 12_288)).doesNotThrowAnyException();
+        assertThatThrownBy(() -> MessageSize.require(options, 12_289))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
                         "moe.kafka.properties has max.request.size 65536, but vectors have 12289"
