@@ -13,6 +13,8 @@ final class MessageSize {
     /** What a message takes beside its largest field: reasons, names, Kafka's own header. */
     private static final int OVERHEAD = 16 << 10;
 
+    private static final int LEAST = 2 * OVERHEAD;
+
     private MessageSize() {}
 
     /** The bytes that the largest field of a message may have. */
@@ -48,14 +50,19 @@ final class MessageSize {
             return DEFAULT;
         }
         try {
-            return Math.max(2 * OVERHEAD, Integer.parseInt(given.strip()));
+            int limit = Integer.parseInt(given.strip());
+            if (limit >= LEAST) {
+                return limit;
+            }
         } catch (NumberFormatException e) {
-            throw new IllegalConfigurationException(
-                    "%s has %s '%s'; allowed: a number of bytes"
-                            .formatted(
-                                    KafkaOptions.PROPERTIES.key(),
-                                    ProducerConfig.MAX_REQUEST_SIZE_CONFIG,
-                                    given));
+            // As below.
         }
+        throw new IllegalConfigurationException(
+                "%s has %s '%s'; allowed: %d or more"
+                        .formatted(
+                                KafkaOptions.PROPERTIES.key(),
+                                ProducerConfig.MAX_REQUEST_SIZE_CONFIG,
+                                given,
+                                LEAST));
     }
 }

@@ -113,6 +113,11 @@ class KafkaOptionsTest {
                         "moe.kafka.properties has max.request.size 65536, but vectors have 12289"
                                 + " values; allowed: 65540 or more, and max.message.bytes of the"
                                 + " topics too");
+        options.setString("moe.kafka.properties", "{max.request.size: 1 MB}");
+        assertThatThrownBy(() -> MessageSize.require(options, 1))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.kafka.properties has max.request.size '1 MB'; allowed: 32768 or more");
     }
 
     @Test
