@@ -52,7 +52,7 @@ import picocli.CommandLine.Spec;
             "",
             "job.yaml, its keys nested or dotted:",
             "  moe:",
-            "    bundle: s3://models/flights",
+            "    bundle: /models/flights",
             "    kafka.brokers: kafka-1:9092,kafka-2:9092",
             "    source.topic: tokens",
             "    sink.topic: scored",

@@ -86,7 +86,9 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     public void open() throws Exception {
         super.open();
         watermark = new RememberedWatermark(this, expertKeys);
-        sessions = new BundleSessions(bundle.open(), device.of(getRuntimeContext()));
+        sessions =
+                new BundleSessions(
+                        bundle.open(getRuntimeContext()), device.of(getRuntimeContext()));
         BundleSpec spec = sessions.spec();
         int k = spec.layers().get(layer).routing().numExpertsPerTok();
         FixedSettings.of(capacity)

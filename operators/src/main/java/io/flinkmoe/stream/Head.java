@@ -49,7 +49,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
     @Override
     public void open() throws Exception {
         super.open();
-        sessions = new BundleSessions(bundle.open());
+        sessions = new BundleSessions(bundle.open(getRuntimeContext()));
         version = sessions.spec().version();
         width = sessions.spec().outputSize();
         hiddenSize = sessions.spec().hiddenSize();

@@ -8,7 +8,11 @@ import java.io.Serializable;
 import java.nio.file.Files;
 import java.nio.file.attribute.FileTime;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.core.fs.FileStatus;
 import org.apache.flink.core.fs.FileSystem;
 import org.apache.flink.core.fs.Path;
@@ -25,8 +29,48 @@ public record LocalBundle(String location, String version) implements Serializab
 
     private static final Map<String, Opened> OPENED = new HashMap<>();
 
+    /** Copies of remote bundles, and the class loaders of the jobs that use them. */
+    private static final Map<java.nio.file.Path, Set<ClassLoader>> COPIES = new HashMap<>();
+
     /** A bundle that was read, and when its model.json was written. */
     private record Opened(Bundle bundle, FileTime written) {}
+
+    /**
+     * Opens the bundle for an operator. A copy goes when the last job that uses it has left the
+     * process.
+     *
+     * @throws BundleException if it cannot be read, or is of another version by now
+     */
+    Bundle open(RuntimeContext context) throws BundleException {
+        synchronized (OPENED) {
+            Bundle bundle = openOnce();
+            Set<ClassLoader> users = COPIES.get(bundle.directory());
+            if (users != null) {
+                ClassLoader job = context.getUserCodeClassLoader();
+                users.add(job);
+                context.registerUserCodeClassLoaderReleaseHookIfAbsent(
+                        "flink-moe-bundles", () -> leave(job));
+            }
+            return bundle;
+        }
+    }
+
+    private static void leave(ClassLoader job) {
+        synchronized (OPENED) {
+            for (Map.Entry<java.nio.file.Path, Set<ClassLoader>> copy :
+                    List.copyOf(COPIES.entrySet())) {
+                if (copy.getValue().remove(job) && copy.getValue().isEmpty()) {
+                    delete(copy.getKey());
+                }
+            }
+        }
+    }
+
+    private static void delete(java.nio.file.Path copy) {
+        COPIES.remove(copy);
+        OPENED.values().removeIf(opened -> opened.bundle.directory().equals(copy));
+        FileUtils.deleteDirectoryQuietly(copy.toFile());
+    }
 
     /**
      * Opens the bundle.
@@ -87,6 +131,7 @@ public record LocalBundle(String location, String version) implements Serializab
         java.nio.file.Path copy = Files.createTempDirectory("flink-moe-bundle-");
         try {
             copy(path.getFileSystem(), path, copy);
+            COPIES.put(copy, new HashSet<>());
             return copy;
         } catch (IOException e) {
             FileUtils.deleteDirectoryQuietly(copy.toFile());

@@ -96,7 +96,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     public void open() throws Exception {
         super.open();
         int attempts = capacity == null ? 1 : capacity.attempts();
-        sessions = new BundleSessions(bundle.open());
+        sessions = new BundleSessions(bundle.open(getRuntimeContext()));
         router = new LayerRouter(sessions, layer, maxRows, attempts);
         k = router.routing().numExpertsPerTok();
         FixedSettings.of(capacity)

@@ -70,8 +70,8 @@ final class TokenBlockBuilder {
                             flags,
                             Arrays.copyOf(vectors, rows * width * Float.BYTES),
                             NO_LAYERS);
-            if (rows < streams.length / 4) {
-                allocate(Math.max(FIRST_ROWS, 2 * rows)); // It has become quiet.
+            if (streams.length > FIRST_ROWS && rows < streams.length / 4) {
+                allocate(Math.min(capacity, FIRST_ROWS)); // It has become quiet.
             }
         }
         rows = 0;

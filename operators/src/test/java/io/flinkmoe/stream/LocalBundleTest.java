@@ -6,7 +6,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.testing.TinyBundle;
+import java.lang.reflect.Proxy;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.file.Path;
+import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.util.FileUtils;
 import org.apache.flink.util.InstantiationUtil;
 import org.junit.jupiter.api.BeforeEach;
@@ -35,6 +39,45 @@ class LocalBundleTest {
         Bundle bundle = new LocalBundle("file://" + location(), version()).open();
         assertThat(bundle.directory()).isEqualTo(written.directory());
         assertThat(bundle.spec()).isEqualTo(written.spec());
+    }
+
+    @Test
+    void copiesARemoteOneUntilTheLastJobThatUsesItLeavesTheProcess() throws Exception {
+        LocalBundle location = new LocalBundle("remote://" + location(), version());
+        Job first = new Job();
+        Job second = new Job();
+
+        Bundle bundle = location.open(first.context());
+        assertThat(bundle.directory()).isNotEqualTo(written.directory());
+        assertThat(bundle.file("layers/0/experts/2.onnx")).exists();
+        assertThat(bundle.spec()).isEqualTo(written.spec());
+        assertThat(location.open(second.context())).isSameAs(bundle);
+
+        first.leave.run();
+        assertThat(location.open(second.context())).isSameAs(bundle);
+        second.leave.run();
+        assertThat(bundle.directory()).doesNotExist();
+        assertThat(location.open().directory()).isNotEqualTo(bundle.directory()).exists();
+    }
+
+    /** A job, as far as a bundle asks: its class loader, and a hook for when that is released. */
+    private static final class Job {
+        private final ClassLoader loader = new URLClassLoader(new URL[0]);
+        private Runnable leave;
+
+        RuntimeContext context() {
+            return (RuntimeContext)
+                    Proxy.newProxyInstance(
+                            RuntimeContext.class.getClassLoader(),
+                            new Class<?>[] {RuntimeContext.class},
+                            (proxy, method, arguments) -> {
+                                if (method.getName().equals("getUserCodeClassLoader")) {
+                                    return loader;
+                                }
+                                leave = (Runnable) arguments[1];
+                                return null;
+                            });
+        }
     }
 
     @Test
