@@ -10,6 +10,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 import org.apache.flink.client.deployment.executors.RemoteExecutor;
+import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ConfigurationUtils;
 import org.apache.flink.configuration.CoreOptions;
@@ -183,6 +184,9 @@ public final class LocalCluster implements AutoCloseable {
     public Configuration jobOptions(Configuration job) throws IOException {
         Configuration all = new Configuration();
         all.set(CoreOptions.DEFAULT_PARALLELISM, options.get(CoreOptions.DEFAULT_PARALLELISM));
+        all.set(
+                CheckpointingOptions.CHECKPOINTS_DIRECTORY,
+                options.get(CheckpointingOptions.CHECKPOINTS_DIRECTORY));
         all.addAll(job);
         // Where the cluster is does not depend on the job.
         options.toMap()
