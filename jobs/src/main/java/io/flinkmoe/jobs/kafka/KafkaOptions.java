@@ -167,8 +167,9 @@ public final class KafkaOptions {
                     .stringType()
                     .noDefaultValue()
                     .withDescription(
-                            "The topic for records that cannot be scored: their raw bytes, topic,"
-                                    + " partition, offset, and the reason.");
+                            "The topic for records that cannot be scored: their raw bytes (of those"
+                                    + " that no message holds, the first), topic, partition, offset,"
+                                    + " and the reason.");
 
     public static final ConfigOption<String> DECISION_LOG_TOPIC =
             key("moe.decision-log.topic")
