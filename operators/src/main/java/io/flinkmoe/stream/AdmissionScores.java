@@ -17,15 +17,17 @@ final class AdmissionScores {
      *
      * @param capacity what the experts have room for, or null
      * @param draws needed for random admission only
+     * @param kept the scores, if they are computed already; else none
      * @return [T, K], or null where nothing is decided at the close of a window
      */
-    static float[] of(Capacity capacity, Routed routed, int tokens, NoiseSource draws) {
+    static float[] of(
+            Capacity capacity, Routed routed, int tokens, NoiseSource draws, float[] kept) {
         if (capacity == null || !capacity.decidesAtClose()) {
             return null;
         }
         boolean weighedByWindow = capacity.weighing() == Weighing.WINDOW;
         if (!weighedByWindow && capacity.order() != AdmissionOrder.RANDOM) {
-            return routed.scores(tokens);
+            return kept.length > 0 ? kept : routed.scores(tokens);
         }
         float[] scores = new float[tokens * routed.ranks()];
         for (int choice = 0; choice < scores.length; choice++) {

@@ -240,7 +240,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                 RESIDUALS,
                 new StreamRecord<>(
                         new ResidualBlock(number, tokens.withVectors(routed.residual()), choices)));
-        float[] admissionScores = AdmissionScores.of(capacity, routed, rows, draws);
+        float[] admissionScores = AdmissionScores.of(capacity, routed, rows, draws, scores);
         for (DispatchBlock block :
                 dispatcher.split(number, tokens, routed.hidden(), choices, admissionScores)) {
             output.collect(new StreamRecord<>(block));

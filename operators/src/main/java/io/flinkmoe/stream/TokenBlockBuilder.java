@@ -71,7 +71,7 @@ final class TokenBlockBuilder {
                             Arrays.copyOf(vectors, rows * width * Float.BYTES),
                             NO_LAYERS);
             if (streams.length > FIRST_ROWS && rows < streams.length / 4) {
-                allocate(Math.min(capacity, FIRST_ROWS)); // It has become quiet.
+                allocate(FIRST_ROWS); // It has become quiet.
             }
         }
         rows = 0;
