@@ -7,6 +7,7 @@ import io.flinkmoe.stream.RouterMetrics;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import org.apache.flink.api.common.JobID;
@@ -22,10 +23,11 @@ final class ScoreProgress extends Thread {
 
     private static final String READ = "moe.ingest." + IngestMetrics.Name.NUM_TOKENS_IN;
     private static final String SCORED = "moe.combine." + CombineMetrics.Name.NUM_TOKENS_OUT;
-    private static final List<String> REJECTED =
-            List.of(
-                    "moe.ingest." + IngestMetrics.Name.NUM_TOKENS_DEAD_LETTERED,
-                    "moe.router." + RouterMetrics.Name.NUM_TOKENS_DEAD_LETTERED);
+    private static final String NO_TOKENS =
+            "moe.ingest." + IngestMetrics.Name.NUM_TOKENS_DEAD_LETTERED;
+    private static final String UNREADABLE =
+            "moe.router." + RouterMetrics.Name.NUM_TOKENS_DEAD_LETTERED;
+    private static final List<String> COUNTERS = List.of(READ, SCORED, NO_TOKENS, UNREADABLE);
 
     private final EmbeddedFlink flink;
     private final JobID job;
@@ -63,14 +65,14 @@ final class ScoreProgress extends Thread {
     }
 
     private void look(FlinkRest rest) throws IOException {
-        List<Long> layers = rest.counters(job, SCORED);
-        long rejected = 0;
-        for (String counter : REJECTED) {
-            rejected += sum(rest.counters(job, counter));
-        }
+        Map<String, List<Long>> counts = rest.counters(job, COUNTERS);
+        List<Long> layers = counts.get(SCORED);
         if (!layers.isEmpty()) {
-            long scored = layers.get(layers.size() - 1);
-            tell(sum(rest.counters(job, READ)), scored, rejected, System.nanoTime());
+            tell(
+                    sum(counts.get(READ)),
+                    layers.get(layers.size() - 1),
+                    sum(counts.get(NO_TOKENS)) + sum(counts.get(UNREADABLE)),
+                    System.nanoTime());
         }
     }
 

@@ -19,12 +19,11 @@ import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.core.execution.SavepointFormatType;
 
 /** Questions to the JobManager that leads, and orders for it. Each fails fast if none leads. */
-public final class ClusterRest implements AutoCloseable {
+public final class ClusterRest extends FlinkRest implements AutoCloseable {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(10);
     private static final Duration SAVEPOINT_TIMEOUT = Duration.ofMinutes(2);
 
-    private final FlinkRest rest;
     private final RestClusterClient<StandaloneClusterId> client;
 
     /**
@@ -32,13 +31,12 @@ public final class ClusterRest implements AutoCloseable {
      * @throws IOException if no client can be made of them
      */
     ClusterRest(Configuration options) throws IOException {
-        rest =
-                new FlinkRest(
-                        URI.create(
-                                "http://%s:%d"
-                                        .formatted(
-                                                options.get(RestOptions.ADDRESS),
-                                                options.get(RestOptions.PORT))));
+        super(
+                URI.create(
+                        "http://%s:%d"
+                                .formatted(
+                                        options.get(RestOptions.ADDRESS),
+                                        options.get(RestOptions.PORT))));
         Configuration impatient = new Configuration(options);
         impatient.set(RestOptions.RETRY_MAX_ATTEMPTS, 0);
         impatient.set(RestOptions.AWAIT_LEADER_TIMEOUT, TIMEOUT);
@@ -75,15 +73,6 @@ public final class ClusterRest implements AutoCloseable {
             checkpoints.add(Checkpoint.of(checkpoint));
         }
         return checkpoints;
-    }
-
-    /**
-     * What Flink's REST API answers.
-     *
-     * @throws IOException if no JobManager answers, or not with success
-     */
-    public JsonNode ask(String path) throws IOException {
-        return rest.ask(path);
     }
 
     /** Begins a savepoint in the cluster's folder, and does not wait for it. */

@@ -11,11 +11,13 @@ import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.apache.flink.api.common.JobID;
 
 /** Questions to Flink's REST API. */
-public final class FlinkRest {
+public class FlinkRest {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(10);
     private static final ObjectMapper MAPPER = new ObjectMapper();
@@ -57,25 +59,29 @@ public final class FlinkRest {
     }
 
     /**
-     * The values of a counter, summed over subtasks: one for each vertex that is known to have it,
+     * The values of counters, summed over subtasks: one for each vertex that is known to have it,
      * in the order of the stream. The JobManager knows it with some delay ({@code
      * metrics.fetcher.update-interval}), and of a vertex that has just started nothing.
      *
-     * @param counter its name after that of its operator: {@code moe.ingest.numTokensIn}
+     * @param counters their names after that of the operator: {@code moe.ingest.numTokensIn}
+     * @return the values by name; for one that nothing is known of, none
      * @throws IOException if no JobManager answers, or not with success
      */
-    public List<Long> counters(JobID job, String counter) throws IOException {
-        List<Long> sums = new ArrayList<>();
+    public Map<String, List<Long>> counters(JobID job, List<String> counters) throws IOException {
+        Map<String, List<Long>> sums = new HashMap<>();
+        counters.forEach(counter -> sums.put(counter, new ArrayList<>()));
         for (JsonNode vertex : ask("/jobs/" + job).path("vertices")) {
             String metrics =
                     "/jobs/%s/vertices/%s/subtasks/metrics"
                             .formatted(job, vertex.path("id").asText());
             for (JsonNode metric : ask(metrics)) {
                 String id = metric.path("id").asText();
-                if (id.endsWith("." + counter)) {
-                    String get = URLEncoder.encode(id, StandardCharsets.UTF_8);
-                    for (JsonNode sum : ask(metrics + "?agg=sum&get=" + get)) {
-                        sums.add(sum.path("sum").asLong());
+                for (String counter : counters) {
+                    if (id.endsWith("." + counter)) {
+                        String get = URLEncoder.encode(id, StandardCharsets.UTF_8);
+                        for (JsonNode sum : ask(metrics + "?agg=sum&get=" + get)) {
+                            sums.get(counter).add(sum.path("sum").asLong());
+                        }
                     }
                 }
             }
