@@ -11,7 +11,6 @@ import io.flinkmoe.jobs.kafka.KafkaBroker;
 import io.flinkmoe.model.CheckpointImporter;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -196,7 +195,11 @@ class ContainerIT {
                 "-Dparallelism.default=2");
     }
 
-    /** What both processes report while the job runs, once all its operators do. */
+    /**
+     * What both processes report while the job runs, once all its operators do. Before that a port
+     * may be closed; and a reporter without metrics announces no content, but sends a chunk of it,
+     * which stands in front of the next answer of the same connection.
+     */
     private static String awaitMetrics(Process jobManager, int... ports) throws Exception {
         HttpClient client = HttpClient.newHttpClient();
         String all = "";
@@ -211,7 +214,7 @@ class ContainerIT {
                                 .build();
                 try {
                     text.append(client.send(request, HttpResponse.BodyHandlers.ofString()).body());
-                } catch (ConnectException notYet) {
+                } catch (IOException notYet) {
                     Thread.sleep(50);
                 }
             }
