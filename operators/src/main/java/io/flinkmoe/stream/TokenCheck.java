@@ -5,6 +5,9 @@ import io.flinkmoe.tensor.Floats;
 /** What a token must be to enter a model of a given input width. */
 public final class TokenCheck {
 
+    /** Characters of a stream's name: it is the key of a message, and goes where the token goes. */
+    public static final int MAX_STREAM_LENGTH = 1024;
+
     /** Event times beyond this, in either direction, leave no room to compute windows. */
     private static final long MAX_TIMESTAMP = 1L << 61;
 
@@ -19,6 +22,10 @@ public final class TokenCheck {
     public static String reasonToReject(Token token, int width) {
         if (token.stream() == null) {
             return "stream is null";
+        }
+        if (token.stream().length() > MAX_STREAM_LENGTH) {
+            return "stream has %d characters; allowed: up to %d"
+                    .formatted(token.stream().length(), MAX_STREAM_LENGTH);
         }
         if (Math.abs(token.timestamp()) > MAX_TIMESTAMP || token.timestamp() == Long.MIN_VALUE) {
             return "timestamp is %d; allowed: -2^61 to 2^61 ms".formatted(token.timestamp());

@@ -22,6 +22,14 @@ class TokenCheckTest {
     }
 
     @Test
+    void refusesAStreamThatNoMessageShouldHaveForAKey() {
+        String longest = "é".repeat(1024);
+        assertThat(reason(new Token(longest, 0, 0, new float[2]))).isNull();
+        assertThat(reason(new Token(longest + "a", 0, 0, new float[2])))
+                .isEqualTo("stream has 1025 characters; allowed: up to 1024");
+    }
+
+    @Test
     void refusesATokenWithoutValues() {
         assertThat(reason(new Token("a", 0, 0, null))).isEqualTo("values is null");
     }

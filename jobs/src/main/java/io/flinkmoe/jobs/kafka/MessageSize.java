@@ -1,5 +1,10 @@
 package io.flinkmoe.jobs.kafka;
 
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.stream.MoeSettings;
+import io.flinkmoe.stream.TokenCheck;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -10,10 +15,16 @@ final class MessageSize {
 
     private static final int DEFAULT = 1 << 20;
 
-    /** What a message takes beside its largest field: reasons, names, Kafka's own header. */
+    /**
+     * What a message takes beside its largest fields: the stream, as key and in the value, which
+     * {@link TokenCheck#MAX_STREAM_LENGTH} bounds, a reason, other names, Kafka's own header.
+     */
     private static final int OVERHEAD = 16 << 10;
 
     private static final int LEAST = 2 * OVERHEAD;
+
+    /** An expert with its score and weight, or a choice with its weight and outcome, at most. */
+    private static final int ENTRY_BYTES = 13;
 
     private MessageSize() {}
 
@@ -23,21 +34,45 @@ final class MessageSize {
     }
 
     /**
-     * Checks that vectors fit a message.
+     * Checks that what the job writes fits a message.
      *
-     * @param width the values of a vector, float32
-     * @throws IllegalConfigurationException if they do not
+     * @throws IllegalConfigurationException if it does not
      */
-    static void require(ReadableConfig options, int width) {
-        if (width > largestField(options) / Float.BYTES) {
+    static void require(ReadableConfig options, BundleSpec spec) {
+        Capacity capacity = MoeSettings.of(options).capacity();
+        long choices = 0;
+        long ranks = 0;
+        for (LayerSpec layer : spec.layers()) {
+            int k = layer.routing().numExpertsPerTok();
+            choices += k;
+            ranks += (long) k * (capacity == null ? 1 : capacity.attempts());
+        }
+        require(options, "a scored token", bytes(spec.outputSize(), choices));
+        if (options.getOptional(KafkaOptions.LATE_TOPIC).isPresent()) {
+            require(options, "a late token", bytes(spec.inputSize(), 0));
+        }
+        if (options.getOptional(KafkaOptions.DECISION_LOG_TOPIC).isPresent()) {
+            require(options, "a decision", bytes(0, choices + ranks));
+        }
+    }
+
+    private static long bytes(int width, long entries) {
+        return (long) width * Float.BYTES + entries * ENTRY_BYTES;
+    }
+
+    /**
+     * @param bytes the message but for {@link #OVERHEAD}
+     */
+    static void require(ReadableConfig options, String what, long bytes) {
+        if (bytes > largestField(options)) {
             throw new IllegalConfigurationException(
-                    "%s has %s %d, but vectors have %d values; allowed: %d or more, and %s of the topics too"
+                    "%s has %s %d, but %s of this model may have %d bytes; allowed: that or more, and %s of the topics too"
                             .formatted(
                                     KafkaOptions.PROPERTIES.key(),
                                     ProducerConfig.MAX_REQUEST_SIZE_CONFIG,
                                     limit(options),
-                                    width,
-                                    (long) width * Float.BYTES + OVERHEAD,
+                                    what,
+                                    bytes + OVERHEAD,
                                     TopicConfig.MAX_MESSAGE_BYTES_CONFIG));
         }
     }

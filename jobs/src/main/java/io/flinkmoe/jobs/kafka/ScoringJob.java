@@ -25,6 +25,7 @@ import org.apache.flink.connector.kafka.source.KafkaSource;
 import org.apache.flink.connector.kafka.source.KafkaSourceBuilder;
 import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
 import org.apache.flink.core.execution.CheckpointingMode;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -50,6 +51,9 @@ public final class ScoringJob {
      * Kafka's own 16 KiB are a few vectors only: each request would cost more than what it brings.
      */
     private static final String PRODUCER_BATCH_BYTES = String.valueOf(256 << 10);
+
+    /** Sources and sinks have no keys. The job's default must not become a limit of the state. */
+    private static final int MAX_PARALLELISM = KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM;
 
     private static final Duration CHECKPOINT_INTERVAL = Duration.ofSeconds(10);
 
@@ -82,10 +86,7 @@ public final class ScoringJob {
         }
         TokenDeserializer deserializer = TokenDeserializer.of(options, layers.inputWidth());
         Footprint footprint = layers.footprint();
-        MessageSize.require(options, footprint.spec().outputSize());
-        if (options.contains(KafkaOptions.LATE_TOPIC)) {
-            MessageSize.require(options, layers.inputWidth());
-        }
+        MessageSize.require(options, footprint.spec());
         int partitions = KafkaPreflight.check(options);
         logFootprint(footprint);
 
@@ -97,7 +98,8 @@ public final class ScoringJob {
                                 deserializer.getProducedType())
                         .uid(SOURCE_UID)
                         // A subtask without a partition would have no watermark to give.
-                        .setParallelism(Math.min(Math.max(env.getParallelism(), 1), partitions));
+                        .setParallelism(Math.min(Math.max(env.getParallelism(), 1), partitions))
+                        .setMaxParallelism(MAX_PARALLELISM);
         MoeResult result = layers.scoreArrivals(arrivals);
         KafkaOptions.Format format = options.get(KafkaOptions.FORMAT);
         write(
@@ -272,7 +274,11 @@ public final class ScoringJob {
                         .setTransactionalIdPrefix(transactionalIdPrefix(options) + "-" + uid)
                         .build();
         // As parallel as what it writes, so that the two are chained.
-        stream.sinkTo(sink).uid(uid).name(uid).setParallelism(stream.getParallelism());
+        stream.sinkTo(sink)
+                .uid(uid)
+                .name(uid)
+                .setParallelism(stream.getParallelism())
+                .setMaxParallelism(MAX_PARALLELISM);
     }
 
     private static String transactionalIdPrefix(ReadableConfig options) {

@@ -47,7 +47,7 @@ final class GoodAndBadRecords {
     /** A record to send; the reason is null for a good one. */
     record Input(ProducerRecord<byte[], byte[]> record, String reason) {}
 
-    /** Eight kinds of bad records, shuffled among the good. */
+    /** Nine kinds of bad records, shuffled among the good. */
     static List<Input> shuffled(String topic) throws IOException {
         Random random = new Random(1);
         TokenEncoder encoder = TokenEncoder.singleObject();
@@ -96,6 +96,9 @@ final class GoodAndBadRecords {
                 "values[0] is -Infinity; only finite values are allowed",
                 encoder.encode("s", 1, START, infinite));
         kinds.put("stream is null", withoutStream(values));
+        kinds.put(
+                "stream has 1025 characters; allowed: up to 1024",
+                encoder.encode("s".repeat(1025), 1, START, values));
         kinds.put(
                 "not Avro single-object encoding: starts with 7B 22",
                 "{\"stream\": \"s\"}".getBytes(UTF_8));

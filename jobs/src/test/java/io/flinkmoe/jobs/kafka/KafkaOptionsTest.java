@@ -106,15 +106,16 @@ class KafkaOptionsTest {
         Configuration options = complete();
         options.setString("moe.kafka.properties", "{max.request.size: 65536}");
 
-        assertThatCode(() -> MessageSize.require(options, 12_288)).doesNotThrowAnyException();
-        assertThatThrownBy(() -> MessageSize.require(options, 12_289))
+        assertThatCode(() -> MessageSize.require(options, "a scored token", 49_152))
+                .doesNotThrowAnyException();
+        assertThatThrownBy(() -> MessageSize.require(options, "a scored token", 49_153))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
-                        "moe.kafka.properties has max.request.size 65536, but vectors have 12289"
-                                + " values; allowed: 65540 or more, and max.message.bytes of the"
-                                + " topics too");
+                        "moe.kafka.properties has max.request.size 65536, but a scored token of"
+                                + " this model may have 65537 bytes; allowed: that or more, and"
+                                + " max.message.bytes of the topics too");
         options.setString("moe.kafka.properties", "{max.request.size: 1 MB}");
-        assertThatThrownBy(() -> MessageSize.require(options, 1))
+        assertThatThrownBy(() -> MessageSize.require(options, "a token", 1))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
                         "moe.kafka.properties has max.request.size '1 MB'; allowed: 32768 or more");

@@ -146,11 +146,15 @@ class ScoringJobIT {
         Configuration options = options("large", 1);
         TokenEncoder encoder = TokenEncoder.singleObject();
         byte[] large = encoder.encode("s", 0, START, new float[500_000]);
-        byte[] good = encoder.encode("s", 1, START, FlightsBundle.features(new Random(3)));
+        float[] features = FlightsBundle.features(new Random(3));
+        byte[] good = encoder.encode("s", 1, START, features);
+        // An answer has the stream as its key and in its value.
+        byte[] named = encoder.encode("s".repeat(600_000), 2, START, features);
         try (KafkaProducer<byte[], byte[]> producer =
                 TestTopics.producer(
                         broker.bootstrapServers(), Map.of("max.request.size", "4000000"))) {
             producer.send(new ProducerRecord<>("large-in", large)).get();
+            producer.send(new ProducerRecord<>("large-in", named)).get();
             producer.send(new ProducerRecord<>("large-in", good)).get();
         }
 
@@ -158,8 +162,12 @@ class ScoringJobIT {
 
         assertThat(read("large-out")).hasSize(1);
         List<ConsumerRecord<byte[], byte[]>> dead = read("large-dead");
-        assertThat(dead).hasSize(1);
-        DeadLetter letter = DeadLetter.fromByteBuffer(ByteBuffer.wrap(dead.get(0).value()));
+        assertThat(dead).hasSize(2);
+        DeadLetter letter = DeadLetter.fromByteBuffer(ByteBuffer.wrap(dead.get(1).value()));
+        assertThat(letter.getReason())
+                .isEqualTo("stream has 600000 characters; allowed: up to 1024");
+        assertThat(letter.getRecord()).isEqualTo(ByteBuffer.wrap(named));
+        letter = DeadLetter.fromByteBuffer(ByteBuffer.wrap(dead.get(0).value()));
         assertThat(letter.getReason())
                 .startsWith("values has 500000 entries; the model takes 10; the first ")
                 .contains(" of its %d bytes are here".formatted(large.length));
