@@ -2,6 +2,7 @@ package io.flinkmoe.stream;
 
 import io.flinkmoe.capacity.Outcome;
 import java.io.IOException;
+import java.util.Arrays;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
@@ -38,7 +39,8 @@ public record DecisionRecord(
      * tried those of ranks j, j + k, ... up to attempt {@code attempts[j]}, from 0.
      *
      * @param experts [K], counted from 0; -1 where none could be chosen
-     * @param scores [K], neither normalised nor scaled
+     * @param scores [K], neither normalised nor scaled; NaN for a token that was routed before the
+     *     log was asked for
      * @param weights [K], what the experts' outputs are multiplied by if they run the token
      * @param outcomes [k], what became of each choice
      * @param attempts [k], the attempt that settled it
@@ -60,7 +62,7 @@ public record DecisionRecord(
             layers[i] =
                     new Layer(
                             choices.experts(),
-                            choices.scores(),
+                            scores(choices),
                             choices.weights(),
                             outcomes,
                             attempts);
@@ -72,6 +74,15 @@ public record DecisionRecord(
                 windowStart,
                 modelVersion,
                 layers);
+    }
+
+    private static float[] scores(Choices choices) {
+        if (choices.scores().length > 0) {
+            return choices.scores();
+        }
+        float[] unknown = new float[choices.experts().length];
+        Arrays.fill(unknown, Float.NaN);
+        return unknown;
     }
 
     /** The wire form. */

@@ -1,0 +1,35 @@
+package io.flinkmoe.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.capacity.Outcome;
+import org.junit.jupiter.api.Test;
+
+class DecisionRecordTest {
+
+    /** It waited in state when the log was turned on. */
+    @Test
+    void aTokenThatWasRoutedBeforeTheLogWasAskedForHasNoScores() {
+        byte executed = Outcome.EXECUTED.code();
+        Choices choices =
+                new Choices(
+                        1,
+                        new int[] {3, 4},
+                        new float[] {0.5f, 0.25f},
+                        new byte[] {executed, executed});
+        TokenBlock tokens =
+                new TokenBlock(
+                        0,
+                        new String[] {"a", "b"},
+                        new long[] {1, 2},
+                        new long[] {10, 20},
+                        new byte[8],
+                        new Choices[] {choices});
+
+        DecisionRecord.Layer layer = DecisionRecord.of(tokens, 1, 0, "v1").layers()[0];
+
+        assertThat(layer.experts()).containsExactly(4);
+        assertThat(layer.scores()).containsExactly(Float.NaN);
+        assertThat(layer.weights()).containsExactly(0.25f);
+    }
+}
