@@ -13,7 +13,8 @@ import org.apache.flink.util.TimeUtils;
 
 /**
  * What state was written with and what must not change while it lives: with another count of lanes
- * the same keys would stand for other things, with other windows what waits would wait for ever.
+ * the same keys would stand for other things, with other windows what waits would wait for ever, in
+ * another order it would be weighed by scores of another kind.
  */
 final class FixedSettings {
 
@@ -31,14 +32,17 @@ final class FixedSettings {
      */
     static FixedSettings of(Capacity capacity) {
         FixedSettings fixed = new FixedSettings();
-        return capacity == null
-                ? fixed
-                : fixed.with(
-                                MoeOptions.CAPACITY_WINDOW_SIZE.key(),
-                                TimeUtils.formatWithHighestUnit(
-                                        Duration.ofMillis(capacity.windows().size())))
-                        .with(MoeOptions.CAPACITY_ADMISSION.key(), capacity.admission())
-                        .with(MoeOptions.OVERFLOW_ROUNDS.key(), capacity.overflowRounds());
+        if (capacity == null) {
+            return fixed;
+        }
+        Duration window = Duration.ofMillis(capacity.windows().size());
+        fixed.with(MoeOptions.CAPACITY_WINDOW_SIZE.key(), TimeUtils.formatWithHighestUnit(window))
+                .with(MoeOptions.CAPACITY_ADMISSION.key(), capacity.admission())
+                .with(MoeOptions.OVERFLOW_ROUNDS.key(), capacity.overflowRounds())
+                .with(MoeOptions.CAPACITY_WEIGHTS.key(), capacity.weighing());
+        return capacity.decidesAtClose()
+                ? fixed.with(MoeOptions.CAPACITY_ORDER.key(), capacity.order())
+                : fixed;
     }
 
     /**

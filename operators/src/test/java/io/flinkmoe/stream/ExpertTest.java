@@ -9,6 +9,7 @@ import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.Weighing;
 import io.flinkmoe.capacity.WindowAccount;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.tensor.Floats;
@@ -86,6 +87,15 @@ class ExpertTest {
         assertThatThrownBy(() -> restore(prioritized.withOverflowRounds(1), 1, 0, state))
                 .hasMessageContaining(
                         "moe.overflow.rounds is 1, but the checkpoint was written with 0");
+        assertThatThrownBy(() -> restore(prioritized.weighedBy(Weighing.SURVIVORS), 1, 0, state))
+                .hasMessageContaining(
+                        "moe.capacity.weights is survivors, but the checkpoint was written with router");
+        Capacity random =
+                Capacity.prioritized(
+                        prioritized.windows(), prioritized.formula(), AdmissionOrder.RANDOM);
+        assertThatThrownBy(() -> restore(random, 1, 0, state))
+                .hasMessageContaining(
+                        "moe.capacity.order is random, but the checkpoint was written with position");
         use(TinyBundle.write(directory.resolve("other"), N, 3, 1));
         assertThatThrownBy(() -> restore(prioritized, 1, 0, state))
                 .hasMessageContaining(
