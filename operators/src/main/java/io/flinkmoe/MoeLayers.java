@@ -189,7 +189,8 @@ public final class MoeLayers {
                 tokens.map(token -> check(token, width), StreamTypes.ARRIVAL)
                         .name(name + "-check")
                         .uid(name + "-check")
-                        .setParallelism(tokens.getParallelism()));
+                        .setParallelism(tokens.getParallelism())
+                        .setMaxParallelism(Topology.ANY_PARALLELISM));
     }
 
     private static Arrival check(Token token, int width) {

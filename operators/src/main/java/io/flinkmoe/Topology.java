@@ -2,6 +2,7 @@ package io.flinkmoe;
 
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.stream.Arrival;
 import io.flinkmoe.stream.Combine;
 import io.flinkmoe.stream.ContributionBlock;
@@ -22,6 +23,7 @@ import java.util.List;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.KeyedStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
@@ -30,8 +32,20 @@ import org.apache.flink.streaming.api.transformations.PartitionTransformation;
 /** Lays out the operators of the layers: who is keyed by what, how parallel, under which uid. */
 final class Topology {
 
-    /** A block stays below this, so that Flink never spills it on the receiving side. */
+    /**
+     * A block stays about here, so that Flink never spills it on the receiving side, as it does
+     * beyond 5 MiB.
+     */
     private static final int MAX_BLOCK_BYTES = 1 << 20;
+
+    /** What is kept of a choice: expert, weight, score, outcome, attempt. */
+    private static final int CHOICE_BYTES = 14;
+
+    /**
+     * What has no keys can be as parallel as Flink allows: its state is not bound to a number, and
+     * the job's default must not become one.
+     */
+    static final int ANY_PARALLELISM = KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM;
 
     /**
      * When a buffer is sent that is not full. With Flink's own 100 ms a token would spend most of
@@ -82,7 +96,8 @@ final class Topology {
                         settings.windows(),
                         layers.maxOutOfOrderness());
         return identified(arrivals.transform(name + "-ingest", StreamTypes.TOKEN_BLOCK, ingest))
-                .setParallelism(arrivals.getParallelism());
+                .setParallelism(arrivals.getParallelism())
+                .setMaxParallelism(ANY_PARALLELISM);
     }
 
     private SingleOutputStreamOperator<ExpertInput> router(
@@ -173,14 +188,23 @@ final class Topology {
             SingleOutputStreamOperator<TokenBlock> tokens) {
         Head head = new Head(bundle, blockRows, settings.windows(), layers.logsDecisions());
         return identified(tokens.transform(name + "-head", StreamTypes.SCORED_TOKEN, head))
-                .setParallelism(tokens.getParallelism());
+                .setParallelism(tokens.getParallelism())
+                .setMaxParallelism(laneKeys.maxParallelism());
     }
 
-    /** Tokens of a block, so that neither its inputs nor its hidden vectors exceed the limit. */
+    /**
+     * Tokens of a block, so that neither its vectors, inputs or hidden ones, nor what all layers
+     * have chosen exceed the limit.
+     */
     static int blockRows(BundleSpec spec, MoeSettings settings) {
-        int widest = Math.max(spec.inputSize(), spec.hiddenSize());
-        int most = Math.max(1, MAX_BLOCK_BYTES / (Float.BYTES * widest));
-        return Math.min(settings.batchSize(), most);
+        long widest = Float.BYTES * (long) Math.max(spec.inputSize(), spec.hiddenSize());
+        int attempts = settings.capacity() == null ? 1 : settings.capacity().attempts();
+        long choices = 0;
+        for (LayerSpec layer : spec.layers()) {
+            choices += (long) layer.routing().numExpertsPerTok() * attempts * CHOICE_BYTES;
+        }
+        long most = Math.max(1, MAX_BLOCK_BYTES / Math.max(widest, choices));
+        return (int) Math.min(settings.batchSize(), most);
     }
 
     /**

@@ -211,7 +211,9 @@ class MoeLayersTest {
             checkSpread(graph, "moe-expert-" + layer, N, 130);
             checkSpread(graph, "moe-combine-" + layer, 8, 128);
         }
-        assertThat(node(graph, "moe-head").getParallelism()).isEqualTo(8);
+        checkSpread(graph, "moe-check", 1, 1 << 15);
+        checkSpread(graph, "moe-ingest", 1, 1 << 15);
+        checkSpread(graph, "moe-head", 8, 128);
         assertThat(graph.getJobGraph().getNumberOfVertices())
                 .as("tasks, after ingest and head are chained")
                 .isLessThanOrEqualTo(9);
