@@ -12,15 +12,9 @@ import java.util.List;
  * @param drilled the disturbed run, held against the undisturbed one
  * @param deadLetters of both; no flight is one
  * @param open records behind transactions that were left open
- * @param orderMatters whether a stream's order must be kept
  */
 record DrillReport(
-        int tokens,
-        DrillCheck undisturbed,
-        DrillCheck drilled,
-        long deadLetters,
-        long open,
-        boolean orderMatters) {
+        int tokens, DrillCheck undisturbed, DrillCheck drilled, long deadLetters, long open) {
 
     /** The figures, a line each. */
     @Override
@@ -53,9 +47,7 @@ record DrillReport(
         addIf(defects, undisturbed.outOfOrder(), "tokens are out of order in the undisturbed run");
         addIf(defects, drilled.missing(), "tokens are missing");
         addIf(defects, drilled.doubled(), "tokens are doubled");
-        if (orderMatters) {
-            addIf(defects, drilled.outOfOrder(), "tokens are out of order within their stream");
-        }
+        addIf(defects, drilled.outOfOrder(), "tokens are out of order within their stream");
         addIf(defects, drilled.differentBits(), "tokens have other bits");
         addIf(defects, drilled.differentOutcomes(), "tokens have other outcomes");
         addIf(defects, deadLetters, "tokens came out as dead letters");

@@ -70,7 +70,7 @@ class DrillCheckTest {
 
     @Test
     void reportWantsOverflowReroutesAndLateTokens() {
-        DrillReport report = new DrillReport(4, check(good), check(good), 0, 0, true);
+        DrillReport report = new DrillReport(4, check(good), check(good), 0, 0);
 
         assertThat(report.defects())
                 .hasSize(3)
