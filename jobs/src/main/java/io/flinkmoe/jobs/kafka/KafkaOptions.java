@@ -169,7 +169,8 @@ public final class KafkaOptions {
                     .withDescription(
                             "The topic for records that cannot be scored: their raw bytes (of those"
                                     + " that no message holds, the first), topic, partition, offset,"
-                                    + " and the reason.");
+                                    + " and the reason. Tokens that the model cannot read are"
+                                    + " encoded anew, and have no origin.");
 
     public static final ConfigOption<String> DECISION_LOG_TOPIC =
             key("moe.decision-log.topic")
@@ -185,9 +186,10 @@ public final class KafkaOptions {
                     .stringType()
                     .noDefaultValue()
                     .withDescription(
-                            "The topic for tokens that come too late for their capacity window, as"
-                                    + " they came, instead of scoring them. Default: they keep their"
-                                    + " residual, with the outcome LATE.");
+                            "The topic for tokens that come too late for their capacity window,"
+                                    + " instead of scoring them; encoded anew, in the fields of our"
+                                    + " schema. Default: they keep their residual, with the outcome"
+                                    + " LATE.");
 
     /** The topics that are given, the optional ones too. */
     static List<ConfigOption<String>> topics(ReadableConfig options) {
