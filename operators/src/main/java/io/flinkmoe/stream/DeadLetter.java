@@ -10,21 +10,30 @@ import org.apache.flink.util.OutputTag;
 /**
  * A record that could not be scored, as it came, and why.
  *
- * @param record the raw bytes of the record, or of the token where there never were bytes
+ * @param record the raw bytes of the record; null where only the token is known
+ * @param token the token, where it did not come as bytes or these are gone; else null
  * @param topic the topic it came from; empty where it did not come from Kafka
  * @param partition the partition it came from; -1 where it did not come from Kafka
  * @param offset its offset in the partition; -1 where it did not come from Kafka
  * @param reason what is wrong with it
  */
-public record DeadLetter(byte[] record, String topic, int partition, long offset, String reason) {
+public record DeadLetter(
+        byte[] record, Token token, String topic, int partition, long offset, String reason) {
 
     /** Where an operator's dead letters go. */
     public static final OutputTag<DeadLetter> OUTPUT =
             new OutputTag<>("dead-letters", StreamTypes.DEAD_LETTER);
 
+    private static final Token.Serializer TOKENS = new Token.Serializer();
+
+    /** A record of Kafka. */
+    public DeadLetter(byte[] record, String topic, int partition, long offset, String reason) {
+        this(record, null, topic, partition, offset, reason);
+    }
+
     /** A token that did not come from Kafka, or of whose record only the token is left. */
     public static DeadLetter of(Token token, String reason) {
-        return new DeadLetter(token.toBytes(), "", -1, -1, reason);
+        return new DeadLetter(null, token, "", -1, -1, reason);
     }
 
     /** The wire form. */
@@ -34,6 +43,10 @@ public record DeadLetter(byte[] record, String topic, int partition, long offset
         @Override
         public void serialize(DeadLetter record, DataOutputView out) throws IOException {
             Wire.writeBytes(record.record, out);
+            out.writeBoolean(record.token != null);
+            if (record.token != null) {
+                TOKENS.serialize(record.token, out);
+            }
             Wire.writeString(record.topic, out);
             out.writeInt(record.partition);
             out.writeLong(record.offset);
@@ -44,6 +57,7 @@ public record DeadLetter(byte[] record, String topic, int partition, long offset
         public DeadLetter deserialize(DataInputView in) throws IOException {
             return new DeadLetter(
                     Wire.readBytes(in),
+                    in.readBoolean() ? TOKENS.deserialize(in) : null,
                     Wire.readString(in),
                     in.readInt(),
                     in.readLong(),

@@ -1,7 +1,6 @@
 package io.flinkmoe.stream;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.reflect.Type;
 import java.util.Map;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
@@ -10,30 +9,19 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
-import org.apache.flink.core.memory.DataOutputSerializer;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
  * One token of a stream: a language model's hidden state, or the feature vector of an event.
  *
- * @param stream whose tokens stay in order: a sequence, an account, an airport
+ * @param stream whose tokens stay in order: a sequence, an account, an airport; up to {@link
+ *     TokenCheck#MAX_STREAM_LENGTH} characters
  * @param position the token's place in its stream
  * @param timestamp event time, milliseconds since the epoch
  * @param values the vector, as wide as the model's input
  */
 @TypeInfo(Token.Factory.class)
 public record Token(String stream, long position, long timestamp, float[] values) {
-
-    /** The token in the wire form of {@link Serializer}. */
-    public byte[] toBytes() {
-        try {
-            DataOutputSerializer out = new DataOutputSerializer(64);
-            new Serializer().serialize(this, out);
-            return out.getCopyOfBuffer();
-        } catch (IOException e) {
-            throw new UncheckedIOException("memory cannot fail", e);
-        }
-    }
 
     /** Finds {@link StreamTypes#TOKEN} for Flink's type extraction. */
     public static final class Factory extends TypeInfoFactory<Token> {

@@ -2,7 +2,9 @@ package io.flinkmoe.jobs.kafka;
 
 import io.flinkmoe.jobs.kafka.KafkaOptions.Format;
 import io.flinkmoe.schemas.DeadLetterEncoder;
+import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.stream.DeadLetter;
+import io.flinkmoe.stream.Token;
 import java.util.Arrays;
 import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
@@ -10,8 +12,9 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * Writes dead letters to a topic, without a key: what they are of is not known. A record that is
- * too large for a message is cut, which the reason says; where it lies whole, the letter says too.
+ * Writes dead letters to a topic, without a key: what they are of is not known. Where only a token
+ * is left of a record, it is written anew, in the format of the topics. A record that is too large
+ * for a message is cut, which the reason says; where it lies whole, the letter says too.
  */
 final class DeadLetterSerializer implements KafkaRecordSerializationSchema<DeadLetter> {
 
@@ -25,6 +28,7 @@ final class DeadLetterSerializer implements KafkaRecordSerializationSchema<DeadL
     private final int maxRecordBytes;
 
     private transient DeadLetterEncoder encoder;
+    private transient TokenEncoder tokens;
 
     /**
      * @param maxRecordBytes the most bytes of a record that a letter holds
@@ -39,12 +43,13 @@ final class DeadLetterSerializer implements KafkaRecordSerializationSchema<DeadL
     public void open(SerializationSchema.InitializationContext context, KafkaSinkContext sink) {
         encoder =
                 format == Format.AVRO ? DeadLetterEncoder.singleObject() : DeadLetterEncoder.raw();
+        tokens = format == Format.AVRO ? TokenEncoder.singleObject() : TokenEncoder.raw();
     }
 
     @Override
     public ProducerRecord<byte[], byte[]> serialize(
             DeadLetter letter, KafkaSinkContext context, Long timestamp) {
-        byte[] record = letter.record();
+        byte[] record = letter.token() == null ? letter.record() : encode(letter.token());
         String reason = letter.reason();
         reason = reason.substring(0, Math.min(reason.length(), MAX_REASON));
         if (record.length > maxRecordBytes) {
@@ -59,5 +64,9 @@ final class DeadLetterSerializer implements KafkaRecordSerializationSchema<DeadL
         byte[] value =
                 encoder.encode(record, letter.topic(), letter.partition(), letter.offset(), reason);
         return new ProducerRecord<>(topic, value);
+    }
+
+    private byte[] encode(Token token) {
+        return tokens.encode(token.stream(), token.position(), token.timestamp(), token.values());
     }
 }

@@ -8,7 +8,7 @@ import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
-/** Writes tokens that came too late to a topic, as they came. The key is the stream. */
+/** Writes tokens that came too late to a topic. The key is the stream. */
 final class TokenSerializer implements KafkaRecordSerializationSchema<Token> {
 
     private static final long serialVersionUID = 1L;

@@ -10,6 +10,7 @@ import io.flinkmoe.schemas.LayerDecision;
 import io.flinkmoe.stream.DeadLetter;
 import io.flinkmoe.stream.Decision;
 import io.flinkmoe.stream.ScoredToken;
+import io.flinkmoe.stream.Token;
 import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.Arrays;
@@ -18,6 +19,8 @@ import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.util.InstantiationUtil;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class SerializersTest {
 
@@ -73,6 +76,20 @@ class SerializersTest {
                 .isEqualTo(
                         new io.flinkmoe.schemas.DeadLetter(
                                 ByteBuffer.wrap(new byte[] {1, 2}), "in", 3, 42L, "why"));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void aTokenOfWhichNoRecordIsLeftIsWrittenAnew(Format format) throws Exception {
+        Token token = new Token("s", 5, 6, new float[] {1, 2});
+        byte[] value =
+                serialize(
+                                new DeadLetterSerializer("dead", format, 100),
+                                DeadLetter.of(token, "cannot be read"))
+                        .value();
+
+        byte[] record = serialize(new TokenSerializer("in", format), token).value();
+        assertThat(value).containsSequence(record);
     }
 
     @Test
