@@ -18,7 +18,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
@@ -251,6 +253,29 @@ class MoeLayersTest {
         checkSpread(graph, "moe-router-0", 3, 129);
         checkSpread(graph, "moe-expert-0", 2, 130);
         checkSpread(graph, "moe-combine-0", 3, 129);
+    }
+
+    /** They share an expert's session, of which each process has its own. */
+    @Test
+    void keepsTheRoundsOfAnExpertInOneProcess() throws Exception {
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.set(MoeOptions.CAPACITY_SIZE, 1);
+        options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
+        options.set(MoeOptions.OVERFLOW_ROUNDS, 2);
+        StreamExecutionEnvironment env = env(2);
+        MoeLayers.of(options).score(tokens(env)).scored().sinkTo(new DiscardingSink<>()).uid("out");
+
+        Map<String, Set<String>> groups = new TreeMap<>();
+        for (StreamNode node : env.getStreamGraph().getStreamNodes()) {
+            if (node.getCoLocationGroup() != null) {
+                groups.computeIfAbsent(node.getCoLocationGroup(), group -> new TreeSet<>())
+                        .add(node.getTransformationUID());
+            }
+        }
+        assertThat(groups.values())
+                .containsExactlyInAnyOrder(
+                        Set.of("moe-expert-0", "moe-expert-0-round-1", "moe-expert-0-round-2"),
+                        Set.of("moe-expert-1", "moe-expert-1-round-1", "moe-expert-1-round-2"));
     }
 
     @Test

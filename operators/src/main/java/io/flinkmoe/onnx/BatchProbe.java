@@ -2,6 +2,7 @@ package io.flinkmoe.onnx;
 
 import ai.onnxruntime.OrtException;
 import java.util.Arrays;
+import java.util.OptionalDouble;
 import java.util.Random;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,14 +22,14 @@ final class BatchProbe {
 
     static void warnIfBatchMatters(OnnxModel model) {
         try {
-            float difference = difference(model);
-            if (difference > 0) {
+            OptionalDouble difference = difference(model);
+            if (difference.isPresent()) {
                 LOG.warn(
                         "{}: a row alone and the same row among {} differ by up to {}: answers will"
                                 + " depend on how tokens are batched",
                         model.file(),
                         ROWS,
-                        difference);
+                        difference.getAsDouble());
             }
         } catch (OrtException e) {
             // The model does not take just any numbers, categories for instance: nothing is known.
@@ -36,20 +37,27 @@ final class BatchProbe {
         }
     }
 
-    private static float difference(OnnxModel model) throws OrtException {
+    /**
+     * The largest difference, NaN where a value is a number in one batch only; none if all have the
+     * same bits. A model that answers these rows with NaN in any batch does not depend on it.
+     */
+    private static OptionalDouble difference(OnnxModel model) throws OrtException {
         float[] x = new float[ROWS * model.inputWidth()];
         Random random = new Random(0);
         for (int i = 0; i < x.length; i++) {
             x[i] = (float) random.nextGaussian();
         }
         float[] together = run(model, x, ROWS);
-        float difference = 0;
+        OptionalDouble difference = OptionalDouble.empty();
         for (int row : ALONE) {
             int from = row * model.inputWidth();
             float[] alone = run(model, Arrays.copyOfRange(x, from, from + model.inputWidth()), 1);
             for (int i = 0; i < alone.length; i++) {
                 float among = together[row * alone.length + i];
-                difference = Math.max(difference, Math.abs(alone[i] - among));
+                if (Float.floatToIntBits(alone[i]) != Float.floatToIntBits(among)) {
+                    float found = Math.abs(alone[i] - among);
+                    difference = OptionalDouble.of(Math.max(difference.orElse(0), found));
+                }
             }
         }
         return difference;

@@ -7,6 +7,7 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WindowAccount;
 import io.flinkmoe.stream.ScoredToken;
+import io.flinkmoe.stream.Token;
 import io.flinkmoe.stream.WindowSummary;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -20,18 +21,34 @@ import org.apache.flink.util.CloseableIterator;
  * its tokens.
  *
  * @param scored what the job answered
+ * @param diverted the late tokens that it sent away instead
  * @param summaries what its operators counted
  */
-public record Accounts(List<ScoredToken> scored, List<WindowSummary> summaries) {
+public record Accounts(
+        List<ScoredToken> scored, List<Token> diverted, List<WindowSummary> summaries) {
 
     /** Runs a job to its end. */
     public static Accounts of(StreamExecutionEnvironment env, MoeResult result) throws Exception {
-        Accounts accounts = new Accounts(new ArrayList<>(), new ArrayList<>());
-        try (CloseableIterator<ScoredToken> tokens = result.scored().collectAsync();
+        return of(env, result, CloseableIterator.empty());
+    }
+
+    /** Runs a job that diverts late tokens to its end. */
+    public static Accounts ofDiverting(StreamExecutionEnvironment env, MoeResult result)
+            throws Exception {
+        return of(env, result, result.lateTokens().collectAsync());
+    }
+
+    private static Accounts of(
+            StreamExecutionEnvironment env, MoeResult result, CloseableIterator<Token> late)
+            throws Exception {
+        Accounts accounts = new Accounts(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+        try (late;
+                CloseableIterator<ScoredToken> tokens = result.scored().collectAsync();
                 CloseableIterator<WindowSummary> windows =
                         result.windowSummaries().collectAsync()) {
             env.executeAsync();
             tokens.forEachRemaining(accounts.scored::add);
+            late.forEachRemaining(accounts.diverted::add);
             windows.forEachRemaining(accounts.summaries::add);
         }
         return accounts;
@@ -90,6 +107,9 @@ public record Accounts(List<ScoredToken> scored, List<WindowSummary> summaries) 
             }
         }
         assertThat(combines).isEqualTo(outcomes);
+        if (layer == 0) {
+            addDiverted(outcomes, windows);
+        }
         assertThat(routers).hasSameSizeAs(outcomes);
         outcomes.forEach(
                 (window, account) -> {
@@ -109,5 +129,16 @@ public record Accounts(List<ScoredToken> scored, List<WindowSummary> summaries) 
                     assertThat(first.failed() + later.failed() + router.failed())
                             .isEqualTo(account.failed());
                 });
+    }
+
+    /** The choices that diverted tokens would have made: the first router counts them, as late. */
+    private void addDiverted(Map<Long, WindowAccount> outcomes, TumblingWindows windows) {
+        int k = scored.get(0).layers()[0].outcomes().length;
+        for (Token token : diverted) {
+            outcomes.merge(
+                    windows.startOf(token.timestamp()),
+                    WindowAccount.EMPTY.plus(Outcome.LATE, k),
+                    WindowAccount::plus);
+        }
     }
 }

@@ -249,6 +249,7 @@ public final class KafkaOptions {
                                             FORMAT.key())
                             + " by which schema they were written");
         }
+        wrong.addAll(OwnedProperties.given(options));
         if (!wrong.isEmpty()) {
             throw new IllegalConfigurationException(String.join("; ", wrong));
         }

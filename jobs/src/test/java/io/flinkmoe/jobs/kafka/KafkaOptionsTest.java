@@ -5,15 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.capacity.Admission;
-import io.flinkmoe.stream.Arrival;
-import io.flinkmoe.stream.DeadLetter;
 import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.Token;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import org.apache.flink.api.common.eventtime.TimestampAssigner;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -81,6 +77,27 @@ class KafkaOptionsTest {
     }
 
     @Test
+    void refusesClientPropertiesThatItsOptionsWouldOverwrite() {
+        Configuration options = complete();
+        options.setString(
+                "moe.kafka.properties",
+                "{transaction.timeout.ms: 60000, group.id: g, bootstrap.servers: 'b:1',"
+                        + " auto.offset.reset: none, transactional.id: t, linger.ms: 5}");
+
+        assertThatThrownBy(() -> KafkaOptions.check(options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.kafka.properties has auto.offset.reset, which is what moe.source.start"
+                                + " sets; moe.kafka.properties has bootstrap.servers, which is what"
+                                + " moe.kafka.brokers sets; moe.kafka.properties has group.id, which"
+                                + " is what moe.source.group-id sets; moe.kafka.properties has"
+                                + " transaction.timeout.ms, which is what"
+                                + " moe.sink.transaction-timeout sets; moe.kafka.properties has"
+                                + " transactional.id, which is what"
+                                + " moe.sink.transactional-id-prefix sets");
+    }
+
+    @Test
     void acceptsTheDefaults() {
         assertThatCode(() -> KafkaOptions.check(complete())).doesNotThrowAnyException();
     }
@@ -119,17 +136,6 @@ class KafkaOptionsTest {
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
                         "moe.kafka.properties has max.request.size '1 MB'; allowed: 32768 or more");
-    }
-
-    @Test
-    void deadLettersMoveNoWatermark() {
-        TimestampAssigner<Arrival> assigner =
-                ScoringJob.watermarks(complete()).createTimestampAssigner(null);
-        Arrival good = Arrival.of(new Token("s", 1, 77, new float[0]));
-        Arrival bad = Arrival.of(new DeadLetter(new byte[0], "in", 0, 0, "why"));
-
-        assertThat(assigner.extractTimestamp(good, 99)).isEqualTo(77);
-        assertThat(assigner.extractTimestamp(bad, 99)).isEqualTo(Long.MIN_VALUE);
     }
 
     private static Configuration complete() {

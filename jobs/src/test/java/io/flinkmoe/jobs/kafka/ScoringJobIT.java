@@ -8,7 +8,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.apache.flink.core.execution.SavepointFormatType.NATIVE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
+import io.flinkmoe.MoeResult;
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.schemas.DeadLetter;
 import io.flinkmoe.schemas.ScoredToken;
@@ -44,6 +46,7 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.ProcessFunction;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
 import org.apache.flink.streaming.api.graph.StreamNode;
+import org.apache.flink.streaming.api.transformations.SourceTransformation;
 import org.apache.flink.util.Collector;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -237,9 +240,10 @@ class ScoringJobIT {
     void laysOutTheJobUnderItsUidsAndSettings() throws IOException {
         Configuration options = options("layout", 2);
         options.setString("moe.kafka.properties", "client.rack:secret");
+        options.set(KafkaOptions.SOURCE_MAX_DRIFT, Duration.ofSeconds(20));
         StreamExecutionEnvironment env = environment(3);
 
-        ScoringJob.build(env, options);
+        MoeResult result = ScoringJob.build(env, options);
 
         assertThat(env.getConfiguration().toMap())
                 .containsEntry("pipeline.object-reuse", "true")
@@ -256,6 +260,14 @@ class ScoringJobIT {
                 .containsEntry("scored-token-sink", 3)
                 .containsEntry("dead-letter-sink", 3)
                 .doesNotContainKey(null);
+        assertThat(result.scored().getTransformation().getTransitivePredecessors())
+                .filteredOn(SourceTransformation.class::isInstance)
+                .singleElement(type(SourceTransformation.class))
+                .satisfies(source -> assertThat(maxDrift(source)).isEqualTo(20_000));
+    }
+
+    private static long maxDrift(SourceTransformation<?, ?, ?> source) {
+        return source.getWatermarkStrategy().getAlignmentParameters().getMaxAllowedWatermarkDrift();
     }
 
     @Test
