@@ -37,6 +37,7 @@ public final class KafkaOptions {
                     .withDescription(
                             "Kafka client properties, passed to the consumer, the producers and the"
                                     + " admin client: security.protocol, sasl.*, ssl.* and so on."
+                                    + " What another option sets, such as group.id, is refused."
                                     + " Their values are never logged. Secrets belong into the file"
                                     + " that --config names: 'ps' shows a command line to everyone.");
 
