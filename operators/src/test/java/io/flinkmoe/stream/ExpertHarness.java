@@ -20,8 +20,6 @@ final class ExpertHarness
     /** Rows of a call at most. */
     static final int BATCH = 3;
 
-    private final Backend backend;
-
     private ExpertHarness(
             Backend backend, Expert expert, EvenKeys experts, int parallelism, int subtask)
             throws Exception {
@@ -32,7 +30,6 @@ final class ExpertHarness
                 experts.maxParallelism(),
                 parallelism,
                 subtask);
-        this.backend = backend;
         setStateBackend(backend.make());
     }
 
@@ -98,11 +95,9 @@ final class ExpertHarness
         }
     }
 
-    /** What is in keyed state beside the timers. */
     @Override
     public int numKeyedStateEntries() {
-        int all = Backend.entries(getOperator());
-        return backend == Backend.ROCKSDB ? all - numEventTimeTimers() : all;
+        return Backend.entries(getOperator());
     }
 
     /** Every choice that is answered, once, and what became of it. */

@@ -29,7 +29,10 @@ public enum Backend {
     /** A backend for a harness. */
     public abstract StateBackend make();
 
-    /** What an operator has in keyed state; on RocksDB a timer counts too. */
+    /**
+     * How much an operator has in keyed state. On RocksDB timers count too, but their writes (also
+     * the deletions) come in batches of 500.
+     */
     public static int entries(AbstractStreamOperator<?> operator) {
         return ((TestableKeyedStateBackend<?>) operator.getKeyedStateBackend())
                 .numKeyValueStateEntries();
