@@ -136,6 +136,7 @@ class RestartIT {
         GatedTokens.open();
         await(job);
 
+        assertThat(StateSink.wasRestored("scored")).isTrue();
         if (!unaligned) { // Else some records are not in the sinks' state, but on their way there.
             checkThatTokensWaited();
         }

@@ -64,6 +64,11 @@ public final class StateSink<T> extends AbstractStreamOperator<T>
         return all(RESTORED, name, type);
     }
 
+    /** Whether a job that has ended had been restored, rather than started anew. */
+    public static boolean wasRestored(String name) {
+        return RESTORED.containsKey(name);
+    }
+
     private static <T> List<T> all(
             Map<String, Map<Integer, List<?>>> sinks, String name, Class<T> type) {
         return sinks.getOrDefault(name, Map.of()).values().stream()
