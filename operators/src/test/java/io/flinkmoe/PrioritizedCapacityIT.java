@@ -24,6 +24,7 @@ import io.flinkmoe.stream.ScoredToken;
 import io.flinkmoe.stream.StreamTypes;
 import io.flinkmoe.stream.Token;
 import io.flinkmoe.testing.Accounts;
+import io.flinkmoe.testing.Backend;
 import io.flinkmoe.testing.TinyBundle;
 import io.flinkmoe.testing.WindowRules;
 import java.nio.file.Path;
@@ -48,8 +49,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Random windows with random capacities, orders, rounds of overflow, arrivals, parallelism and
- * batch sizes: the stream gives the bits that the plain rules give, window by window.
+ * Random windows with random capacities, orders, rounds of overflow, arrivals, parallelism, batch
+ * sizes and state backends: the stream gives the bits that the plain rules give, window by window.
  */
 class PrioritizedCapacityIT {
 
@@ -77,7 +78,7 @@ class PrioritizedCapacityIT {
     private List<Token> window;
 
     @ParameterizedTest
-    @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16})
+    @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 20})
     void givesTheBitsOfTheRules(int seed) throws Exception {
         random = new Random(seed);
         n = 2 + random.nextInt(5);
@@ -89,7 +90,8 @@ class PrioritizedCapacityIT {
         Bundle bundle = TinyBundle.write(directory.resolve("bundle"), n, k, 1 + random.nextInt(2));
         Map<Long, List<Token>> windows = windows();
 
-        Map<Token, ScoredToken> scored = score(bundle, windows.values(), 1 + seed % 3);
+        Backend backend = seed % 5 == 0 ? Backend.ROCKSDB : Backend.HEAP;
+        Map<Token, ScoredToken> scored = score(bundle, windows.values(), 1 + seed % 3, backend);
 
         Map<Outcome, Integer> found = new EnumMap<>(Outcome.class);
         try (ReferenceModel model = ReferenceModel.open(bundle)) {
@@ -148,8 +150,10 @@ class PrioritizedCapacityIT {
     }
 
     private Map<Token, ScoredToken> score(
-            Bundle bundle, Iterable<List<Token>> windows, int parallelism) throws Exception {
+            Bundle bundle, Iterable<List<Token>> windows, int parallelism, Backend backend)
+            throws Exception {
         Configuration options = options(bundle);
+        backend.chooseIn(options);
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         env.configure(options);
         env.setParallelism(parallelism);

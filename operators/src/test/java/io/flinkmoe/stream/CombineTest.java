@@ -9,6 +9,7 @@ import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.Weighing;
 import io.flinkmoe.capacity.WindowAccount;
 import io.flinkmoe.tensor.Floats;
+import io.flinkmoe.testing.Backend;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.api.common.typeinfo.Types;
@@ -17,12 +18,19 @@ import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.KeyedTwoInputStreamOperatorTestHarness;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
+@ParameterizedClass
+@EnumSource
 class CombineTest {
 
     private static final EvenKeys LANES = new EvenKeys(4);
     private static final int D = 2;
     private static final int K = 2;
+
+    @Parameter private Backend backend;
 
     @Test
     void addsTheOutputsInOrderOfRankWhateverTheOrderOfArrival() throws Exception {
@@ -200,7 +208,7 @@ class CombineTest {
             assertThat(Floats.toFloats(harness.extractOutputValues().get(1).vectors()))
                     .containsExactly(8, 8);
             // The number of the next batch to leave, per lane.
-            assertThat(harness.numKeyedStateEntries()).isEqualTo(2);
+            assertThat(Backend.entries(harness.getOperator())).isEqualTo(2);
         }
     }
 
@@ -232,13 +240,13 @@ class CombineTest {
         assertThatThrownBy(() -> harness.getOperator().finish()).hasMessageContaining("lane 0");
     }
 
-    private static KeyedTwoInputStreamOperatorTestHarness<
+    private KeyedTwoInputStreamOperatorTestHarness<
                     Integer, ResidualBlock, ContributionBlock, TokenBlock>
             open(Capacity capacity) throws Exception {
         return restore(capacity, 1, 0, null);
     }
 
-    private static KeyedTwoInputStreamOperatorTestHarness<
+    private KeyedTwoInputStreamOperatorTestHarness<
                     Integer, ResidualBlock, ContributionBlock, TokenBlock>
             restore(Capacity capacity, int parallelism, int subtask, OperatorSubtaskState state)
                     throws Exception {
@@ -251,6 +259,7 @@ class CombineTest {
                         LANES.maxParallelism(),
                         parallelism,
                         subtask);
+        harness.setStateBackend(backend.make());
         if (state != null) {
             harness.initializeState(state);
         }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.testing.Backend;
 import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
@@ -19,7 +20,8 @@ final class ExpertHarness
     /** Rows of a call at most. */
     static final int BATCH = 3;
 
-    private ExpertHarness(Expert expert, EvenKeys experts, int parallelism, int subtask)
+    private ExpertHarness(
+            Backend backend, Expert expert, EvenKeys experts, int parallelism, int subtask)
             throws Exception {
         super(
                 expert,
@@ -28,11 +30,12 @@ final class ExpertHarness
                 experts.maxParallelism(),
                 parallelism,
                 subtask);
+        setStateBackend(backend.make());
     }
 
-    /** The only subtask of a new operator. */
+    /** The only subtask of a new operator, on the heap. */
     static ExpertHarness open(Expert expert, EvenKeys experts) throws Exception {
-        return restore(expert, experts, 1, 0, null);
+        return restore(Backend.HEAP, expert, experts, 1, 0, null);
     }
 
     /**
@@ -41,13 +44,14 @@ final class ExpertHarness
      * @param state what it starts from; null: nothing
      */
     static ExpertHarness restore(
+            Backend backend,
             Expert expert,
             EvenKeys experts,
             int parallelism,
             int subtask,
             OperatorSubtaskState state)
             throws Exception {
-        ExpertHarness harness = new ExpertHarness(expert, experts, parallelism, subtask);
+        ExpertHarness harness = new ExpertHarness(backend, expert, experts, parallelism, subtask);
         harness.setup(new ContributionBlock.Serializer()); // Whose copies are kept.
         if (state != null) {
             harness.initializeState(state);
@@ -89,6 +93,11 @@ final class ExpertHarness
         for (ExpertInput input : inputs) {
             processElement(new StreamRecord<>(input));
         }
+    }
+
+    @Override
+    public int numKeyedStateEntries() {
+        return Backend.entries(getOperator());
     }
 
     /** Every choice that is answered, once, and what became of it. */

@@ -8,6 +8,7 @@ import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.model.Bundle;
+import io.flinkmoe.testing.Backend;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -20,14 +21,20 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Overflow that goes to the next expert, seen from a single round. */
+@ParameterizedClass
+@EnumSource
 class ExpertRoundsTest {
 
     private static final int N = 4;
     private static final EvenKeys EXPERTS = new EvenKeys(N);
     private static final TumblingWindows MINUTE = new TumblingWindows(60_000);
 
+    @Parameter private Backend backend;
     @TempDir private Path directory;
     private LocalBundle bundle;
 
@@ -145,6 +152,7 @@ class ExpertRoundsTest {
     private ExpertHarness open(Capacity capacity, int round, OperatorSubtaskState state)
             throws Exception {
         return ExpertHarness.restore(
+                backend,
                 ExpertHarness.expert(bundle, round, EXPERTS, capacity, MoeOptions.OnError.FAIL),
                 EXPERTS,
                 1,

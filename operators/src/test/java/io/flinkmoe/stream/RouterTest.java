@@ -16,6 +16,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
 import io.flinkmoe.tensor.Floats;
+import io.flinkmoe.testing.Backend;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -30,7 +31,12 @@ import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
+@ParameterizedClass
+@EnumSource
 class RouterTest {
 
     private static final EvenKeys LANES = new EvenKeys(4);
@@ -39,6 +45,7 @@ class RouterTest {
     private static final int N = 4;
     private static final int MAX_ROWS = 16;
 
+    @Parameter private Backend backend;
     @TempDir private static Path directory;
     private static LocalBundle bundle;
 
@@ -117,6 +124,7 @@ class RouterTest {
                         other.maxParallelism(),
                         1,
                         0);
+        harness.setStateBackend(backend.make());
         harness.initializeState(state);
         assertThatThrownBy(harness::open)
                 .hasMessageContaining("moe.lanes is 8, but the checkpoint was written with 4");
@@ -139,9 +147,9 @@ class RouterTest {
     }
 
     @Test
-    void aTokenThatIsNotReadableDoesNotFailTheJobThoughTheModelReadsNoZerosEither()
+    void aTokenThatIsNotReadableDoesNotFailTheJobThoughTheModelReadsNoZerosEither(@TempDir Path own)
             throws Exception {
-        Bundle strict = TinyBundle.writeWithStricterEncoder(directory.resolve("stricter"), N, 2);
+        Bundle strict = TinyBundle.writeWithStricterEncoder(own.resolve("stricter"), N, 2);
         LocalBundle location =
                 new LocalBundle(strict.directory().toString(), strict.spec().version());
         try (var harness = restore(location, RouterSettings.of(null), 1, 0, null)) {
@@ -261,8 +269,9 @@ class RouterTest {
     }
 
     @Test
-    void rejectsTheTokensThatTheEncoderThrowsAtAndRoutesTheOthers() throws Exception {
-        Bundle strict = TinyBundle.writeWithStrictEncoder(directory.resolve("strict"), N, 2);
+    void rejectsTheTokensThatTheEncoderThrowsAtAndRoutesTheOthers(@TempDir Path own)
+            throws Exception {
+        Bundle strict = TinyBundle.writeWithStrictEncoder(own.resolve("strict"), N, 2);
         LocalBundle location =
                 new LocalBundle(strict.directory().toString(), strict.spec().version());
         try (var harness = restore(location, RouterSettings.of(null), 1, 0, null)) {
@@ -387,18 +396,18 @@ class RouterTest {
         }
     }
 
-    private static KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> open(
+    private KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> open(
             Capacity capacity, int parallelism, int subtask) throws Exception {
         return restore(capacity, parallelism, subtask, null);
     }
 
-    private static KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> restore(
+    private KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> restore(
             Capacity capacity, int parallelism, int subtask, OperatorSubtaskState state)
             throws Exception {
         return restore(bundle, RouterSettings.of(capacity), parallelism, subtask, state);
     }
 
-    private static KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> restore(
+    private KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> restore(
             LocalBundle location,
             RouterSettings settings,
             int parallelism,
@@ -413,6 +422,7 @@ class RouterTest {
                         LANES.maxParallelism(),
                         parallelism,
                         subtask);
+        harness.setStateBackend(backend.make());
         harness.setup(new ExpertInput.Serializer());
         if (state != null) {
             harness.initializeState(state);
