@@ -3,6 +3,7 @@ package io.flinkmoe.jobs;
 import io.flinkmoe.jobs.kafka.TopicReader;
 import io.flinkmoe.schemas.ScoredToken;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -21,8 +22,20 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
  */
 record DrillAnswers(Map<String, List<ScoredToken>> byStream, long open) {
 
-    /** Reads all that is committed now. */
+    /** Kafka says that a transaction has ended a moment before its records show. */
+    private static final Duration MOMENT = Duration.ofSeconds(10);
+
+    /** Reads all that is committed once the job has ended. */
     static DrillAnswers read(String brokers, String topic) throws IOException {
+        long deadline = System.nanoTime() + MOMENT.toNanos();
+        DrillAnswers answers = readNow(brokers, topic);
+        while (answers.open() > 0 && System.nanoTime() < deadline) {
+            answers = readNow(brokers, topic);
+        }
+        return answers;
+    }
+
+    private static DrillAnswers readNow(String brokers, String topic) throws IOException {
         Map<String, List<ScoredToken>> byStream = new HashMap<>();
         long end =
                 forEach(
