@@ -89,8 +89,7 @@ final class Kills {
         if (kill.victims().contains(KillPlan.BROKER)) {
             site.broker().restart();
         }
-        site.await("it has recovered", job, () -> firstSinceKill(true) != null);
-        Checkpoint after = firstSinceKill(true);
+        Checkpoint after = site.awaitAnswer("it has recovered", job, () -> firstSinceKill(true));
         String moment = during == null ? "" : "%s a " + name(kill.moment());
         out.accept(
                 String.format(
@@ -119,7 +118,9 @@ final class Kills {
         }
         boolean savepoint = kill.moment() == Moment.SAVEPOINT;
         long usual =
-                rest.checkpoints(job).stream()
+                site
+                        .awaitAnswer("its checkpoints are told", job, () -> rest.checkpoints(job))
+                        .stream()
                         .filter(Checkpoint::isCompleted)
                         .mapToLong(Checkpoint::duration)
                         .findFirst()
