@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
@@ -117,10 +118,10 @@ final class Kills {
             return null;
         }
         boolean savepoint = kill.moment() == Moment.SAVEPOINT;
+        List<Checkpoint> checkpoints =
+                site.awaitAnswer("its checkpoints are told", job, () -> rest.checkpoints(job));
         long usual =
-                site
-                        .awaitAnswer("its checkpoints are told", job, () -> rest.checkpoints(job))
-                        .stream()
+                checkpoints.stream()
                         .filter(Checkpoint::isCompleted)
                         .mapToLong(Checkpoint::duration)
                         .findFirst()

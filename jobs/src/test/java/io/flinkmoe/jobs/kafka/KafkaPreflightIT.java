@@ -3,6 +3,7 @@ package io.flinkmoe.jobs.kafka;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.flinkmoe.jobs.cluster.FreePorts;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -71,11 +72,7 @@ class KafkaPreflightIT {
 
     @Test
     void saysSoonThatNobodyListens() throws IOException {
-        int port;
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            port = socket.getLocalPort();
-        }
-        assertSaysSoonThatNobodyAnswers(port);
+        assertSaysSoonThatNobodyAnswers(FreePorts.find(1)[0]);
     }
 
     @Test
