@@ -3,6 +3,7 @@ package io.flinkmoe.jobs;
 import io.flinkmoe.jobs.kafka.TopicReader;
 import io.flinkmoe.schemas.ScoredToken;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -21,41 +22,43 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
  */
 record DrillAnswers(Map<String, List<ScoredToken>> byStream, long open) {
 
-    /** Reads all that is committed now. */
+    /** Kafka says that a transaction has ended a moment before its records show. */
+    private static final Duration MOMENT = Duration.ofSeconds(10);
+
+    /** Reads all that is committed, after the job has ended. */
     static DrillAnswers read(String brokers, String topic) throws IOException {
         Map<String, List<ScoredToken>> byStream = new HashMap<>();
-        long end =
-                forEach(
-                        brokers,
-                        topic,
-                        answer ->
-                                byStream.computeIfAbsent(answer.getStream(), s -> new ArrayList<>())
-                                        .add(answer));
-        return new DrillAnswers(byStream, end(brokers, topic) - end);
+        forEach(
+                brokers,
+                topic,
+                answer ->
+                        byStream.computeIfAbsent(answer.getStream(), s -> new ArrayList<>())
+                                .add(answer));
+        return new DrillAnswers(byStream, TopicReader.open(client(brokers), topic));
     }
 
-    /**
-     * Takes the answers that are committed now one by one.
-     *
-     * @return where they end, summed over the partitions
-     */
-    static long forEach(String brokers, String topic, Consumer<ScoredToken> action)
+    /** Takes the answers that are committed one by one, after the job has ended. */
+    static void forEach(String brokers, String topic, Consumer<ScoredToken> action)
             throws IOException {
         BinaryMessageDecoder<ScoredToken> decoder = ScoredToken.getDecoder();
-        return forEachRecord(
-                brokers, topic, record -> action.accept(decoder.decode(record.value())));
+        forEachRecord(brokers, topic, record -> action.accept(decoder.decode(record.value())));
     }
 
-    /** When the broker got each answer that is committed now, in milliseconds and in order. */
+    /** When the broker got each answer that is committed, in milliseconds and in order. */
     static long[] times(String brokers, String topic) throws IOException {
         LongStream.Builder times = LongStream.builder();
         forEachRecord(brokers, topic, record -> times.add(record.timestamp()));
         return times.build().sorted().toArray();
     }
 
-    private static long forEachRecord(String brokers, String topic, TopicReader.Action action)
+    private static void forEachRecord(String brokers, String topic, TopicReader.Action action)
             throws IOException {
-        return TopicReader.forEach(client(brokers), topic, action, (records, all) -> {});
+        Properties client = client(brokers);
+        long deadline = System.nanoTime() + MOMENT.toNanos();
+        while (TopicReader.open(client, topic) > 0 && System.nanoTime() < deadline) {
+            // Each look connects anew, which takes its time.
+        }
+        TopicReader.forEach(client, topic, action, (records, all) -> {});
     }
 
     /** Records in a topic, committed or not. */

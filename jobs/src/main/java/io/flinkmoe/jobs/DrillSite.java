@@ -187,11 +187,17 @@ final class DrillSite implements AutoCloseable {
         await("it ends", job, () -> rest.status(job) == JobStatus.FINISHED);
     }
 
-    /** Waits until a job has read its source to the present end, and a checkpoint says so. */
+    /**
+     * Waits until a job has read its source to the present end, and a checkpoint says so: however
+     * long that takes, if it only reads on.
+     */
     void awaitConsumed(JobID job, Configuration options) throws Exception {
         long end = DrillAnswers.end(brokers(), options.get(KafkaOptions.SOURCE_TOPIC));
         try (Admin admin = admin()) {
-            await("it has read all", job, () -> consumed(admin, options) == end);
+            for (long read = 0; read < end; read = consumed(admin, options)) {
+                long before = read;
+                await("it reads on", job, () -> consumed(admin, options) > before);
+            }
         }
     }
 
@@ -245,6 +251,11 @@ final class DrillSite implements AutoCloseable {
         boolean holds() throws IOException;
     }
 
+    /** Something that such a cluster can tell; null is no answer yet. */
+    interface Question<T> {
+        T ask() throws IOException;
+    }
+
     /**
      * Waits until something is true of a job, however often the cluster does not answer.
      *
@@ -252,12 +263,19 @@ final class DrillSite implements AutoCloseable {
      */
     void await(String what, JobID job, Condition condition)
             throws IOException, InterruptedException {
+        awaitAnswer(what, job, () -> condition.holds() ? true : null);
+    }
+
+    /** Waits likewise until there is an answer. */
+    <T> T awaitAnswer(String what, JobID job, Question<T> question)
+            throws IOException, InterruptedException {
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         IOException unanswered = null;
         while (System.nanoTime() < deadline) {
             try {
-                if (condition.holds()) {
-                    return;
+                T answer = question.ask();
+                if (answer != null) {
+                    return answer;
                 }
                 if (rest.status(job) == JobStatus.FAILED) {
                     break;

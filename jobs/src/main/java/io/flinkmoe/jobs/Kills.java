@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
@@ -89,8 +90,7 @@ final class Kills {
         if (kill.victims().contains(KillPlan.BROKER)) {
             site.broker().restart();
         }
-        site.await("it has recovered", job, () -> firstSinceKill(true) != null);
-        Checkpoint after = firstSinceKill(true);
+        Checkpoint after = site.awaitAnswer("it has recovered", job, () -> firstSinceKill(true));
         String moment = during == null ? "" : "%s a " + name(kill.moment());
         out.accept(
                 String.format(
@@ -118,8 +118,10 @@ final class Kills {
             return null;
         }
         boolean savepoint = kill.moment() == Moment.SAVEPOINT;
+        List<Checkpoint> checkpoints =
+                site.awaitAnswer("its checkpoints are told", job, () -> rest.checkpoints(job));
         long usual =
-                rest.checkpoints(job).stream()
+                checkpoints.stream()
                         .filter(Checkpoint::isCompleted)
                         .mapToLong(Checkpoint::duration)
                         .findFirst()

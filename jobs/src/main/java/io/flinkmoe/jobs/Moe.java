@@ -4,6 +4,7 @@ import io.flinkmoe.jobs.gpu.GpuCheckCommand;
 import java.io.PrintWriter;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.apache.flink.configuration.IllegalConfigurationException;
@@ -86,6 +87,7 @@ public final class Moe implements Callable<Integer> {
         // Under `flink run` the JVM belongs to Flink.
         boolean ownsProcess = StreamExecutionEnvironment.areExplicitEnvironmentsAllowed();
         if (ownsProcess) {
+            Locale.setDefault(Locale.ROOT); // Its texts are English, and so are its numbers.
             TempFolder.removeAtEnd();
         }
         if (Arrays.asList(args).contains(VERBOSE)) {

@@ -3,6 +3,7 @@ package io.flinkmoe.jobs;
 import io.flinkmoe.jobs.cluster.Checkpoint;
 import io.flinkmoe.jobs.cluster.ClusterRest;
 import java.io.IOException;
+import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
 import org.apache.flink.api.common.JobID;
@@ -53,14 +54,10 @@ final class Rescales {
     /** Goes on at another parallelism, once the job has completed some checkpoints. */
     void execute(int parallelism) throws Exception {
         ClusterRest rest = site.rest();
-        site.await(
-                "it has completed some checkpoints",
-                job,
-                () ->
-                        rest.checkpoints(job).stream().filter(Checkpoint::isCompleted).count()
-                                >= CHECKPOINTS_BEFORE);
+        long stateSize =
+                site.awaitAnswer(
+                        "it has completed some checkpoints", job, this::stateSizeOnceUnderWay);
         int before = options.get(CoreOptions.DEFAULT_PARALLELISM);
-        long stateSize = rest.checkpoints(job).get(0).stateSize();
         long stoppedAt = System.currentTimeMillis();
         options.set(
                 StateRecoveryOptions.SAVEPOINT_PATH, unaligned ? cancel() : rest.stop(job, false));
@@ -77,11 +74,21 @@ final class Rescales {
                         (System.currentTimeMillis() - stoppedAt) / 1e3));
     }
 
+    /** The size of the newest checkpoint, or null if there are too few. */
+    private Long stateSizeOnceUnderWay() throws IOException {
+        List<Checkpoint> checkpoints = site.rest().checkpoints(job);
+        long completed = checkpoints.stream().filter(Checkpoint::isCompleted).count();
+        return completed < CHECKPOINTS_BEFORE ? null : checkpoints.get(0).stateSize();
+    }
+
     private String cancel() throws IOException, InterruptedException {
         ClusterRest rest = site.rest();
         rest.cancel(job);
         site.await("it is cancelled", job, () -> rest.status(job) == JobStatus.CANCELED);
-        return rest.ask("/jobs/" + job + "/checkpoints")
+        return site.awaitAnswer(
+                        "its checkpoints are told",
+                        job,
+                        () -> rest.ask("/jobs/" + job + "/checkpoints"))
                 .path("latest")
                 .path("completed")
                 .path("external_path")

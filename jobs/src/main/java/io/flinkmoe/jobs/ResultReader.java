@@ -20,6 +20,7 @@ final class ResultReader implements AutoCloseable {
     private static final Duration POLL = Duration.ofMillis(100);
     private static final Duration DRAIN_TIMEOUT = Duration.ofMinutes(1);
 
+    private final String brokers;
     private final KafkaConsumer<byte[], byte[]> consumer;
     private final List<TopicPartition> partitions;
     private final String deadLetterTopic;
@@ -27,17 +28,10 @@ final class ResultReader implements AutoCloseable {
     private final DemoResults results;
 
     ResultReader(String brokers, String scoredTopic, String deadLetterTopic, DemoResults results) {
+        this.brokers = brokers;
         this.deadLetterTopic = deadLetterTopic;
         this.results = results;
-        consumer =
-                new KafkaConsumer<>(
-                        Map.of(
-                                ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG,
-                                brokers,
-                                ConsumerConfig.ISOLATION_LEVEL_CONFIG,
-                                "read_committed"),
-                        new ByteArrayDeserializer(),
-                        new ByteArrayDeserializer());
+        consumer = consumer("read_committed");
         partitions =
                 Stream.of(scoredTopic, deadLetterTopic)
                         .flatMap(topic -> consumer.partitionsFor(topic).stream())
@@ -45,6 +39,17 @@ final class ResultReader implements AutoCloseable {
                         .toList();
         consumer.assign(partitions);
         consumer.seekToBeginning(partitions);
+    }
+
+    private KafkaConsumer<byte[], byte[]> consumer(String isolation) {
+        return new KafkaConsumer<>(
+                Map.of(
+                        ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG,
+                        brokers,
+                        ConsumerConfig.ISOLATION_LEVEL_CONFIG,
+                        isolation),
+                new ByteArrayDeserializer(),
+                new ByteArrayDeserializer());
     }
 
     /** Reads what is there, waiting for it a tenth of a second at most. */
@@ -58,9 +63,12 @@ final class ResultReader implements AutoCloseable {
         }
     }
 
-    /** Reads on until nothing committed is left, so that an answer given twice shows. */
+    /** Reads on to the end of what is written, so that an answer given twice shows. */
     void drain() throws IOException {
-        Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+        Map<TopicPartition, Long> ends;
+        try (KafkaConsumer<byte[], byte[]> all = consumer("read_uncommitted")) {
+            ends = all.endOffsets(partitions);
+        }
         long deadline = System.nanoTime() + DRAIN_TIMEOUT.toNanos();
         while (ends.entrySet().stream()
                 .anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {

@@ -3,6 +3,7 @@ package io.flinkmoe.jobs;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.flinkmoe.jobs.cluster.ClusterRest;
 import io.flinkmoe.jobs.cluster.Installation;
 import io.flinkmoe.jobs.cluster.LocalCluster;
@@ -11,8 +12,10 @@ import io.flinkmoe.model.CheckpointImporter;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.apache.flink.api.common.JobID;
@@ -57,6 +60,7 @@ class ClusterIT {
             Program stop = Program.run("cluster", "stop", "--dir", folder);
             assertThat(stop.exitCode()).as(stop.err()).isZero();
             assertThat(cluster.members()).isEmpty();
+            cluster.close(); // Else its watchdog kills who has the ids of the processes by then.
         }
         if (broker != null) {
             broker.close();
@@ -116,22 +120,46 @@ class ClusterIT {
 
     @Test
     void showsWhatDoesNotRunAndStartsItAgain() throws Exception {
-        String victim = cluster.taskManagers().get(0);
-        cluster.kill(victim);
-
-        Program status = Program.run("cluster", "status", "--dir", folder);
-        cluster.restart(victim);
-
-        assertThat(status.exitCode()).isEqualTo(1);
-        assertThat(status.out()).containsPattern(victim + " +dead");
-        Program again = Program.run("cluster", "status", "--dir", folder);
-        assertThat(again.exitCode()).as(again.out()).isZero();
         try (ClusterRest rest = cluster.rest()) {
-            long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
-            while (rest.taskManagers() != 2) {
-                assertThat(System.nanoTime()).as("time to register").isLessThan(deadline);
-                Thread.sleep(100);
+            Set<String> before = awaitTwoTaskManagers(rest, Set.of());
+            String victim = cluster.taskManagers().get(0);
+            cluster.kill(victim);
+
+            Program status = Program.run("cluster", "status", "--dir", folder);
+            cluster.restart(victim);
+
+            assertThat(status.exitCode()).isEqualTo(1);
+            assertThat(status.out()).containsPattern(victim + " +dead");
+            Program again = Program.run("cluster", "status", "--dir", folder);
+            assertThat(again.exitCode()).as(again.out()).isZero();
+            // The killed one stays on the list until its heartbeat is missed.
+            awaitTwoTaskManagers(rest, before);
+        }
+    }
+
+    /** Waits until the JobManager knows two that are not those of before, and gives their ids. */
+    private static Set<String> awaitTwoTaskManagers(ClusterRest rest, Set<String> before)
+            throws InterruptedException {
+        long deadline = System.nanoTime() + Duration.ofMinutes(2).toNanos();
+        Set<String> now = taskManagers(rest);
+        while (now.size() != 2 || now.equals(before)) {
+            assertThat(System.nanoTime()).as("time to register").isLessThan(deadline);
+            Thread.sleep(100);
+            now = taskManagers(rest);
+        }
+        return now;
+    }
+
+    /** The ids of those that the JobManager knows; none if it does not answer. */
+    private static Set<String> taskManagers(ClusterRest rest) {
+        try {
+            Set<String> ids = new HashSet<>();
+            for (JsonNode member : rest.ask("/taskmanagers").path("taskmanagers")) {
+                ids.add(member.path("id").asText());
             }
+            return ids;
+        } catch (IOException e) {
+            return Set.of();
         }
     }
 

@@ -17,6 +17,8 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -37,6 +39,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ContainerIT {
 
     private static final int FLIGHTS = 2_000;
+    private static final Duration ANSWER_TIMEOUT = Duration.ofSeconds(5);
 
     @TempDir private static Path dir;
 
@@ -142,13 +145,18 @@ class ContainerIT {
     }
 
     private static void assertReported(List<Observability.Query> queries, int least) {
-        Scrape scrape = new Scrape(metrics);
         assertThat(queries).hasSizeGreaterThanOrEqualTo(least);
-        for (Observability.Query query : queries) {
-            assertThat(scrape.errors(query.expression(), query.shown()))
-                    .as(query.where())
-                    .isEmpty();
-        }
+        assertThat(errors(metrics, queries)).isEmpty();
+    }
+
+    private static List<String> errors(String metrics, List<Observability.Query> queries) {
+        Scrape scrape = new Scrape(metrics);
+        return queries.stream()
+                .flatMap(
+                        query ->
+                                scrape.errors(query.expression(), query.shown()).stream()
+                                        .map(error -> query.where() + ": " + error))
+                .toList();
     }
 
     private static void produce() throws Exception {
@@ -196,26 +204,27 @@ class ContainerIT {
     }
 
     /**
-     * What both processes report while the job runs, once all its operators do. Before that a port
-     * may be closed; and a reporter without metrics announces no content, but sends a chunk of it,
-     * which stands in front of the next answer of the same connection.
+     * What both processes report while the job runs, once that is all that is asked for. Before
+     * that a port may be closed; and a reporter without metrics announces no content, but sends a
+     * chunk of it, which stands in front of the next answer of the same connection.
      */
     private static String awaitMetrics(Process jobManager, int... ports) throws Exception {
         HttpClient client = HttpClient.newHttpClient();
+        List<Observability.Query> queries = new ArrayList<>(Observability.dashboard());
+        queries.addAll(Observability.alerts());
         String all = "";
-        while (jobManager.isAlive()
-                && !(all.contains("moe_combine_numTokensOut")
-                        && all.contains("pendingRecords")
-                        && all.contains("flink_jobmanager_job_"))) {
+        while (jobManager.isAlive() && !errors(all, queries).isEmpty()) {
+            Thread.sleep(50);
             StringBuilder text = new StringBuilder();
             for (int port : ports) {
                 HttpRequest request =
                         HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/metrics"))
+                                .timeout(ANSWER_TIMEOUT)
                                 .build();
                 try {
                     text.append(client.send(request, HttpResponse.BodyHandlers.ofString()).body());
                 } catch (IOException notYet) {
-                    Thread.sleep(50);
+                    // The next round asks again.
                 }
             }
             all = text.toString();

@@ -3,11 +3,11 @@ package io.flinkmoe.jobs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.flinkmoe.jobs.cluster.FreePorts;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.net.ConnectException;
 import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.Socket;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
@@ -56,7 +56,8 @@ class EmbeddedFlinkTest {
 
     @Test
     void restartsAreToldWithTheirCauseAndTheClusterIsGoneOnceClosed() throws Exception {
-        int port = freePort();
+        FailTwice.RUNS.set(0);
+        int port = FreePorts.find(1)[0];
         Configuration options = new Configuration();
         options.set(RestOptions.PORT, port);
         options.set(CoreOptions.DEFAULT_PARALLELISM, 1);
@@ -93,12 +94,6 @@ class EmbeddedFlinkTest {
 
         assertThat(err.toString().lines().map(line -> line.replaceAll(".*: ", "")))
                 .containsExactly("no position for in-1", "no answer", "no position for in-1");
-    }
-
-    private static int freePort() throws Exception {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
     }
 
     private static final class FailTwice implements MapFunction<Long, Long> {

@@ -166,9 +166,13 @@ class ForwardIT {
                         .redirectOutput(output.toFile())
                         .start();
 
-        assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
-        assertThat(process.exitValue()).as(Files.readString(output)).isZero();
-        assertThat(temporary).doesNotExist();
+        try {
+            assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
+            assertThat(process.exitValue()).as(Files.readString(output)).isZero();
+            assertThat(temporary).doesNotExist();
+        } finally {
+            process.destroyForcibly();
+        }
     }
 
     private static Program run(Path input, Path output, Object... more) {

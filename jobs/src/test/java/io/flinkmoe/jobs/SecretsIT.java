@@ -2,13 +2,12 @@ package io.flinkmoe.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.jobs.cluster.FreePorts;
 import io.flinkmoe.jobs.kafka.KafkaBroker;
 import io.flinkmoe.model.CheckpointImporter;
 import io.flinkmoe.schemas.TokenEncoder;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -60,7 +59,7 @@ class SecretsIT {
     static void start() throws Exception {
         Path keyStore = keyStore();
         trustStore = trustStore(keyStore);
-        securePort = freePort();
+        securePort = FreePorts.find(1)[0];
         broker =
                 KafkaBroker.start(
                         dir.resolve("kafka"),
@@ -106,7 +105,7 @@ class SecretsIT {
     @Test
     void reachTheBrokerAndShowNowhere() throws Exception {
         produce();
-        int rest = freePort();
+        int rest = FreePorts.find(1)[0];
         Path file = job(SASL, STORE);
         ExecutorService executor = Executors.newSingleThreadExecutor();
         try (LogWatch logs = LogWatch.forTexts(SECRETS)) {
@@ -239,12 +238,6 @@ class SecretsIT {
         URI uri = URI.create("http://localhost:" + port + page);
         return HttpClient.newHttpClient()
                 .send(HttpRequest.newBuilder(uri).build(), HttpResponse.BodyHandlers.ofString());
-    }
-
-    private static int freePort() throws Exception {
-        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            return socket.getLocalPort();
-        }
     }
 
     private static Path keyStore() throws Exception {

@@ -39,6 +39,11 @@ final class Arrivals implements Sink<ScoredToken> {
         keepsLatencies = true;
     }
 
+    /** How many have been kept. */
+    static long kept() {
+        return KEPT.get();
+    }
+
     /** The latencies kept, microseconds, ascending. */
     static int[] latencies() {
         keepsLatencies = false;

@@ -14,6 +14,7 @@ import java.util.List;
 public record Latency(double load, double rate, double p50, double p99, double p999) {
 
     private static final double[] LOADS = {0.5, 0.8};
+    private static final Duration PATIENCE = Duration.ofSeconds(30);
 
     static List<Latency> measure(Stage stage, Shape shape) throws Exception {
         FlinkContender flinkMoe = (FlinkContender) stage.contenders(shape).of(Contenders.FLINK_MOE);
@@ -24,6 +25,7 @@ public record Latency(double load, double rate, double p50, double p99, double p
             try (FlinkRun run = flinkMoe.start(load * highest, Duration.ZERO)) {
                 Thread.sleep(stage.time().toMillis());
                 Arrivals.keepLatencies();
+                awaitFirst();
                 Thread.sleep(2 * stage.time().toMillis());
                 int[] micros = Arrivals.latencies();
                 all.add(
@@ -37,6 +39,14 @@ public record Latency(double load, double rate, double p50, double p99, double p
             }
         }
         return all;
+    }
+
+    /** Even a job that stalls is measured. */
+    private static void awaitFirst() throws InterruptedException {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (Arrivals.kept() == 0 && System.nanoTime() < deadline) {
+            Thread.sleep(1);
+        }
     }
 
     private static double millis(int[] sortedMicros, double share) {

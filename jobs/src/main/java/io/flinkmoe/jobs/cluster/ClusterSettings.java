@@ -1,6 +1,5 @@
 package io.flinkmoe.jobs.cluster;
 
-import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.apache.flink.configuration.BlobServerOptions;
@@ -29,7 +28,6 @@ public record ClusterSettings(int jobManagers, int taskManagers, int slots, Memo
     /** What Flink itself takes of a task manager's heap. */
     private static final MemorySize FRAMEWORK_HEAP = MemorySize.ofMebiBytes(128);
 
-    private static final int WEB_PORT = 8081;
     private static final String HOST = "127.0.0.1";
 
     /**
@@ -54,13 +52,14 @@ public record ClusterSettings(int jobManagers, int taskManagers, int slots, Memo
     }
 
     /**
-     * Flink's options for such a cluster: reached from this machine only, on ports that are free
-     * now, and quick to notice a process that is gone.
+     * Flink's options for such a cluster: reached from this machine only, and quick to notice a
+     * process that is gone.
      *
      * @param folder where it keeps its files
      * @param zooKeeperPort where its ZooKeeper listens
+     * @param webPort where its JobManager is reached
      */
-    Configuration flinkOptions(Path folder, int zooKeeperPort) throws IOException {
+    Configuration flinkOptions(Path folder, int zooKeeperPort, int webPort) {
         Configuration options = new Configuration();
         options.set(JobManagerOptions.ADDRESS, HOST);
         options.set(JobManagerOptions.BIND_HOST, HOST);
@@ -70,7 +69,7 @@ public record ClusterSettings(int jobManagers, int taskManagers, int slots, Memo
         // What it answers is of now, not of some seconds ago.
         options.set(RestOptions.CACHE_CHECKPOINT_STATISTICS_TIMEOUT, Duration.ofMillis(10));
         options.set(WebOptions.REFRESH_INTERVAL, Duration.ofMillis(200));
-        options.set(RestOptions.PORT, FreePorts.preferring(WEB_PORT));
+        options.set(RestOptions.PORT, webPort);
         options.set(TaskManagerOptions.HOST, HOST);
         options.set(TaskManagerOptions.BIND_HOST, HOST);
         options.set(TaskManagerOptions.NUM_TASK_SLOTS, slots);

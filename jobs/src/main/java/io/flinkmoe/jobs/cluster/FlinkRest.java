@@ -61,7 +61,8 @@ public class FlinkRest {
     /**
      * The values of counters, summed over subtasks: one for each vertex that is known to have it,
      * in the order of the stream. The JobManager knows it with some delay ({@code
-     * metrics.fetcher.update-interval}), and of a vertex that has just started nothing.
+     * metrics.fetcher.update-interval}), and of a vertex that has just started nothing. The last
+     * vertex is asked first, so that no count of what came out is newer than that of what went in.
      *
      * @param counters their names after that of the operator: {@code moe.ingest.numTokensIn}
      * @return the values by name; for one that nothing is known of, none
@@ -70,17 +71,18 @@ public class FlinkRest {
     public Map<String, List<Long>> counters(JobID job, List<String> counters) throws IOException {
         Map<String, List<Long>> sums = new HashMap<>();
         counters.forEach(counter -> sums.put(counter, new ArrayList<>()));
-        for (JsonNode vertex : ask("/jobs/" + job).path("vertices")) {
+        JsonNode vertices = ask("/jobs/" + job).path("vertices");
+        for (int i = vertices.size() - 1; i >= 0; i--) {
             String metrics =
                     "/jobs/%s/vertices/%s/subtasks/metrics"
-                            .formatted(job, vertex.path("id").asText());
+                            .formatted(job, vertices.path(i).path("id").asText());
             for (JsonNode metric : ask(metrics)) {
                 String id = metric.path("id").asText();
                 for (String counter : counters) {
                     if (id.endsWith("." + counter)) {
                         String get = URLEncoder.encode(id, StandardCharsets.UTF_8);
                         for (JsonNode sum : ask(metrics + "?agg=sum&get=" + get)) {
-                            sums.get(counter).add(sum.path("sum").asLong());
+                            sums.get(counter).add(0, sum.path("sum").asLong());
                         }
                     }
                 }

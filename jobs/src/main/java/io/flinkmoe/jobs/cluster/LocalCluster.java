@@ -31,6 +31,7 @@ public final class LocalCluster implements AutoCloseable {
     private static final String JOB_MANAGER = "jobmanager-";
     private static final String TASK_MANAGER = "taskmanager-";
 
+    private static final int WEB_PORT = 8081;
     private static final long START_TIMEOUT_NANOS = 90_000_000_000L;
     private static final long POLL_MILLIS = 200;
 
@@ -54,15 +55,19 @@ public final class LocalCluster implements AutoCloseable {
      */
     public static LocalCluster start(
             Path folder, Installation installation, ClusterSettings settings) throws IOException {
-        LocalCluster cluster = create(folder, installation, settings);
+        LocalCluster cluster =
+                create(folder, installation, settings, FreePorts.preferring(WEB_PORT));
         cluster.startAll(settings);
         return cluster;
     }
 
-    /** Starts a cluster that is killed when this JVM ends, even while it is not up yet. */
+    /**
+     * Starts a cluster that is killed when this JVM ends, even while it is not up yet. Its web port
+     * is any: several such may start at once.
+     */
     public static LocalCluster startForThisProcess(
             Path folder, Installation installation, ClusterSettings settings) throws IOException {
-        LocalCluster cluster = create(folder, installation, settings);
+        LocalCluster cluster = create(folder, installation, settings, FreePorts.find(1)[0]);
         cluster.endWithThisProcess();
         cluster.startAll(settings);
         return cluster;
@@ -70,7 +75,8 @@ public final class LocalCluster implements AutoCloseable {
 
     /** A cluster of which nothing runs yet. */
     private static LocalCluster create(
-            Path folder, Installation installation, ClusterSettings settings) throws IOException {
+            Path folder, Installation installation, ClusterSettings settings, int webPort)
+            throws IOException {
         Path home = folder.toAbsolutePath().normalize();
         if (processesIn(home).stream().anyMatch(ClusterProcess::isAlive)) {
             throw new IOException(
@@ -84,7 +90,7 @@ public final class LocalCluster implements AutoCloseable {
         Files.createDirectories(home.resolve("tmp"));
         int zooKeeperPort = FreePorts.find(1)[0];
         ClusterCommands.writeFiles(home, zooKeeperPort);
-        Configuration options = settings.flinkOptions(home, zooKeeperPort);
+        Configuration options = settings.flinkOptions(home, zooKeeperPort, webPort);
         Files.write(
                 home.resolve("conf/config.yaml"),
                 ConfigurationUtils.convertConfigToWritableLines(options, true));
@@ -274,19 +280,23 @@ public final class LocalCluster implements AutoCloseable {
         }
         long deadline = System.nanoTime() + START_TIMEOUT_NANOS;
         try (ClusterRest rest = rest()) {
-            while (!isUp(rest, settings)) {
-                for (ClusterProcess process : processesIn(folder)) {
-                    if (!process.isAlive() || System.nanoTime() > deadline) {
-                        throw new IOException(
-                                "%s %s; the end of its log, %s:%s"
-                                        .formatted(
-                                                process.name(),
-                                                process.isAlive() ? "is not up in time" : "ended",
-                                                process.log(),
-                                                process.tail()));
-                    }
-                }
+            do {
                 pause();
+                requireAlive(deadline); // Else it may be another cluster that is up.
+            } while (!isUp(rest, settings));
+        }
+    }
+
+    private void requireAlive(long deadline) throws IOException {
+        for (ClusterProcess process : processesIn(folder)) {
+            if (!process.isAlive() || System.nanoTime() > deadline) {
+                throw new IOException(
+                        "%s %s; the end of its log, %s:%s"
+                                .formatted(
+                                        process.name(),
+                                        process.isAlive() ? "is not up in time" : "ended",
+                                        process.log(),
+                                        process.tail()));
             }
         }
     }

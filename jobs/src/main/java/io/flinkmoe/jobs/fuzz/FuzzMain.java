@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Locale;
 
 /** The process that a target is fed in. See {@link FuzzProcess} for its arguments. */
 final class FuzzMain {
@@ -32,6 +33,7 @@ final class FuzzMain {
 
     /** Arguments: the class of the target, the seed, the first input, the end, the directory. */
     public static void main(String[] args) throws Exception {
+        Locale.setDefault(Locale.ROOT); // As in the process that reads its reports.
         FuzzTarget target = FuzzTargets.make(Class.forName(args[0]).asSubclass(FuzzTarget.class));
         Path dir = Path.of(args[4]);
         List<byte[]> samples = target.open(Files.createTempDirectory(dir, "target-"));

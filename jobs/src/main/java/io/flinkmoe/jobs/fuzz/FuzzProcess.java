@@ -210,10 +210,12 @@ public final class FuzzProcess {
         if (Files.exists(found)) {
             for (String line : Files.readAllLines(found, StandardCharsets.UTF_8)) {
                 int space = line.indexOf(' ');
-                defects.add(
-                        new Defect(
-                                Long.parseLong(line.substring(0, space)),
-                                line.substring(space + 1)));
+                if (space > 0) { // Else its writer was killed, and that input is a defect anyway.
+                    defects.add(
+                            new Defect(
+                                    Long.parseLong(line.substring(0, space)),
+                                    line.substring(space + 1)));
+                }
             }
         }
         return new FuzzReport(

@@ -34,10 +34,9 @@ public final class TopicReader {
      *
      * @param client Kafka's client properties
      * @param action gets the records, those of a partition in order
-     * @return where the committed records end, summed over the partitions
      * @throws IOException if the brokers send nothing for a minute, or the action throws it
      */
-    public static long forEach(Properties client, String topic, Action action, Watcher watcher)
+    public static void forEach(Properties client, String topic, Action action, Watcher watcher)
             throws IOException {
         try (KafkaConsumer<byte[], byte[]> consumer = consumer(client, "read_committed")) {
             List<TopicPartition> partitions = partitions(consumer, topic);
@@ -70,13 +69,21 @@ public final class TopicReader {
                                     .formatted(topic, PATIENCE.toSeconds()));
                 }
             }
-            return sum(ends);
         }
     }
 
     /** Where the records end, committed or not, summed over the partitions. */
     public static long end(Properties client, String topic) {
-        try (KafkaConsumer<byte[], byte[]> consumer = consumer(client, "read_uncommitted")) {
+        return end(client, topic, "read_uncommitted");
+    }
+
+    /** How many records lie behind a transaction that has not ended: they are not committed. */
+    public static long open(Properties client, String topic) {
+        return end(client, topic) - end(client, topic, "read_committed");
+    }
+
+    private static long end(Properties client, String topic, String isolation) {
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(client, isolation)) {
             return sum(consumer.endOffsets(partitions(consumer, topic)));
         }
     }

@@ -21,7 +21,7 @@ class ClusterSettingsTest {
 
     @Test
     void heapIsAllOfATaskManagersHeap() throws Exception {
-        Configuration options = new ClusterSettings(1, 2, 3, HEAP).flinkOptions(folder, 2181);
+        Configuration options = new ClusterSettings(1, 2, 3, HEAP).flinkOptions(folder, 2181, 8081);
 
         TaskExecutorProcessSpec memory = TaskExecutorProcessUtils.processSpecFromConfig(options);
         assertThat(memory.getJvmHeapMemorySize()).isEqualTo(HEAP);
@@ -30,7 +30,7 @@ class ClusterSettingsTest {
 
     @Test
     void everyAddressIsOfThisMachine() throws Exception {
-        Configuration options = new ClusterSettings(1, 1, 1, HEAP).flinkOptions(folder, 2181);
+        Configuration options = new ClusterSettings(1, 1, 1, HEAP).flinkOptions(folder, 2181, 8081);
 
         assertThat(options.toMap())
                 .containsEntry("jobmanager.bind-host", "127.0.0.1")

@@ -73,6 +73,9 @@ class DecisionLogIT {
                 StreamExecutionEnvironment.createLocalEnvironment(2, new Configuration());
         ScoringJob.build(env, options);
         env.execute();
+        for (String topic : List.of("out", "decisions", "late")) {
+            read(topic); // From then on the last transactions show.
+        }
     }
 
     /** A token a second; the last ones are far behind. */

@@ -35,7 +35,6 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.specific.SpecificDatumReader;
-import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
@@ -52,6 +51,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -80,6 +80,7 @@ class ScoringJobIT {
     /** The job fails after its first checkpoint: what it had written since must not show. */
     @Test
     void scoresEachGoodRecordOnceAndExplainsEachBadOneAlthoughItFails() throws Exception {
+        FailOnce.FAILED.set(false);
         Path schema =
                 Files.writeString(
                         dir.resolve("nullable.avsc"), GoodAndBadRecords.NULLABLE.toString());
@@ -202,8 +203,10 @@ class ScoringJobIT {
         ScoringJob.build(env, options);
 
         JobClient job = env.executeAsync();
-        await(() -> job.getJobStatus().join() == JobStatus.RUNNING);
-        TimeUnit.SECONDS.sleep(5); // By then it has read all and is idle; if not, no matter.
+        TopicPartition source = new TopicPartition("drained-in", 0);
+        String group = options.get(KafkaOptions.SOURCE_GROUP_ID);
+        await(() -> TestTopics.committed(broker.bootstrapServers(), group, source) == 20);
+        TimeUnit.SECONDS.sleep(1); // Soon after it is idle too, which nobody can be asked for.
         job.stopWithSavepoint(true, dir.resolve("savepoints").toString(), NATIVE)
                 .get(2, TimeUnit.MINUTES);
 
