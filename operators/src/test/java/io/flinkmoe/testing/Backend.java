@@ -1,5 +1,6 @@
 package io.flinkmoe.testing;
 
+import java.nio.file.Path;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.StateBackendOptions;
@@ -22,7 +23,10 @@ public enum Backend {
     ROCKSDB {
         @Override
         public StateBackend make() {
-            return new EmbeddedRocksDBStateBackend(true);
+            EmbeddedRocksDBStateBackend backend = new EmbeddedRocksDBStateBackend(true);
+            // A harness would leave its directory in /tmp.
+            backend.setDbStoragePath(Path.of("target", "rocksdb").toAbsolutePath().toString());
+            return backend;
         }
     };
 
