@@ -203,7 +203,7 @@ class RestartIT {
     /** The accounts of every operator, window and key, which must agree with the tokens. */
     private static Set<WindowSummary> accounts() {
         List<WindowSummary> summaries = StateSink.ended("summaries", WindowSummary.class);
-        new Accounts(StateSink.ended("scored", ScoredToken.class), summaries)
+        new Accounts(StateSink.ended("scored", ScoredToken.class), List.of(), summaries)
                 .checked(new TumblingWindows(WINDOW.toMillis()));
         assertThat(summaries).doesNotHaveDuplicates();
         return Set.copyOf(summaries);
