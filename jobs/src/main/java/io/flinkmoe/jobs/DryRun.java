@@ -79,7 +79,7 @@ final class DryRun {
                         operator.getUserDefinedOperatorName(),
                         operator.getUserDefinedOperatorUid(),
                         task.getParallelism(),
-                        task.getMaxParallelism() > 0 ? task.getMaxParallelism() : "auto",
+                        task.getMaxParallelism(),
                         isFirst ? inputs : "");
             }
         }

@@ -11,7 +11,7 @@ final class OptionPage {
 
             Every `moe.*` option, as a configuration file, `-D`, `MoeOptions`, `PlacementOptions` and `KafkaOptions`
             name it; on the command line without its `moe.`: `--capacity.size 500`. A file may also hold any option
-            of Flink's. Lists (`moe.kafka.schemas`) are `A;B`, and in a file also `[A, B]`; `moe.kafka.properties`
+            of Flink's. Lists (`moe.schema`) are `A;B`, and in a file also `[A, B]`; `moe.kafka.properties`
             is `KEY:VALUE,KEY:VALUE`, and in a file also a map.
 
             | Option | Default | Meaning |

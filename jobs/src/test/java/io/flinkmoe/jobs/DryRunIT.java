@@ -73,7 +73,7 @@ class DryRunIT {
         assertThat(program.err()).isEmpty();
         assertThat(program.exitCode()).isZero();
         assertThat(program.out())
-                .containsPattern("1 +Source: token-source +token-source +2 +auto")
+                .containsPattern("1 +Source: token-source +token-source +2 +32768")
                 .containsPattern("2 +moe-router-0 +moe-router-0 +4 +128 +1 \\(hash\\)")
                 .containsPattern("3 +moe-expert-0 +moe-expert-0 +3 +128 +2 \\(hash\\)")
                 .containsPattern("4 +moe-combine-0 +moe-combine-0 +4 +128 +2 \\(hash\\), 3 \\(hash")

@@ -94,7 +94,7 @@ class ScoreOptionsTest {
                         "moe:",
                         "  bundle: model",
                         "  kafka.brokers: a:1",
-                        "  kafka.schemas: [one.avsc, two.avsc]",
+                        "  schema: [one.avsc, two.avsc]",
                         "  capacity:",
                         "    policy: fixed",
                         "    size: 500",

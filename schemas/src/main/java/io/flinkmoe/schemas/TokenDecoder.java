@@ -117,7 +117,7 @@ public final class TokenDecoder {
             }
         }
         throw new MalformedRecordException(
-                "unknown schema fingerprint %016x; give its schema with moe.kafka.schemas"
+                "unknown schema fingerprint %016x; give its schema with moe.schema"
                         .formatted(fingerprint));
     }
 

@@ -52,7 +52,7 @@ class SchemaEvolutionTest {
         assertThatThrownBy(() -> TokenDecoder.singleObject(List.of()).decode(single))
                 .isExactlyInstanceOf(MalformedRecordException.class)
                 .hasMessage(
-                        "unknown schema fingerprint %016x; give its schema with moe.kafka.schemas",
+                        "unknown schema fingerprint %016x; give its schema with moe.schema",
                         SingleObject.fingerprint(later));
     }
 

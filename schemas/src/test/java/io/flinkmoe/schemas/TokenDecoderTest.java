@@ -117,7 +117,7 @@ class TokenDecoderTest {
                 "C301 | ends in the middle of the header",
                 "C30201020304050607 | not Avro single-object encoding: starts with C3 02",
                 "C3010123456789ABCDEF | unknown schema fingerprint efcdab8967452301; give its schema"
-                        + " with moe.kafka.schemas"
+                        + " with moe.schema"
             })
     void saysWhyAMessageIsNoSingleObject(String hex, String reason) {
         TokenDecoder decoder = TokenDecoder.singleObject(List.of());

@@ -42,7 +42,7 @@ public final class KafkaOptions {
                                     + " that --config names: 'ps' shows a command line to everyone.");
 
     public static final ConfigOption<Format> FORMAT =
-            key("moe.kafka.format")
+            key("moe.format")
                     .enumType(Format.class)
                     .defaultValue(Format.AVRO)
                     .withDescription(
@@ -51,7 +51,7 @@ public final class KafkaOptions {
                                     + " bare Avro, without a header.");
 
     public static final ConfigOption<List<String>> SCHEMAS =
-            key("moe.kafka.schemas")
+            key("moe.schema")
                     .stringType()
                     .asList()
                     .defaultValues()
@@ -59,7 +59,7 @@ public final class KafkaOptions {
                             "Files (.avsc) with the schemas that tokens are written by, besides the"
                                     + " shipped one. Each is a record with the fields stream, position,"
                                     + " timestamp and values, in any order; other fields are skipped."
-                                    + " With moe.kafka.format raw: at most one, used instead of the"
+                                    + " With moe.format raw: at most one, used instead of the"
                                     + " shipped one.");
 
     public static final ConfigOption<String> SOURCE_TOPIC =

@@ -185,7 +185,7 @@ class DecisionLogIT {
 
     @Test
     void isToldFromAnotherTopicAndFromNone() {
-        assertFails(explain("in", "s", "17"), "405 records are no decisions", "moe.kafka.format");
+        assertFails(explain("in", "s", "17"), "405 records are no decisions", "moe.format");
         assertFails(
                 explain("dezisions", "s", "17"),
                 "the topic dezisions (moe.decision-log.topic) does not exist");

@@ -23,9 +23,9 @@ class KafkaOptionsTest {
         Configuration options = complete();
         options.setString("moe.sink.delivery", "at-least-once");
         options.setString("moe.source.start", "latest");
-        options.setString("moe.kafka.format", "raw");
+        options.setString("moe.format", "raw");
         options.setString("moe.kafka.properties", "{client.rack: a, security.protocol: SSL}");
-        options.setString("moe.kafka.schemas", "[a.avsc]");
+        options.setString("moe.schema", "[a.avsc]");
 
         KafkaOptions.check(options);
 
@@ -73,7 +73,7 @@ class KafkaOptionsTest {
                         "moe.source.topic, moe.sink.topic, moe.dead-letter.topic must be different topics, but are [in, in, dead]")
                 .hasMessageContaining("moe.source.max-ahead is PT-1S, but cannot be negative")
                 .hasMessageContaining("moe.sink.transaction-timeout is 2592000000 ms")
-                .hasMessageContaining("moe.kafka.schemas has 2 files");
+                .hasMessageContaining("moe.schema has 2 files");
     }
 
     @Test

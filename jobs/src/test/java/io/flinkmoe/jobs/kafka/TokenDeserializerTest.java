@@ -131,7 +131,7 @@ class TokenDeserializerTest {
         assertThat(deserialize(raw, WRITTEN).token().values()).containsExactly(1f, 2f);
     }
 
-    /** As moe.kafka.schemas has it: a later release's tokens, and in Avro's encoding ours too. */
+    /** As moe.schema has it: a later release's tokens, and in Avro's encoding ours too. */
     @ParameterizedTest
     @EnumSource
     void readsTokensOfALaterSchema(Format format) throws Exception {
@@ -185,7 +185,7 @@ class TokenDeserializerTest {
             options.set(KafkaOptions.SCHEMAS, List.of(file));
             assertThatThrownBy(() -> TokenDeserializer.of(options, 2))
                     .isInstanceOf(IllegalConfigurationException.class)
-                    .hasMessageStartingWith("moe.kafka.schemas: cannot use " + file);
+                    .hasMessageStartingWith("moe.schema: cannot use " + file);
         }
     }
 
