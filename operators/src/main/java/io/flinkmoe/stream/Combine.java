@@ -26,7 +26,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * <p>What waits is in keyed state, by lane and batch; an index without vectors is kept beside it.
  * Whole batches leave when they are complete and first in their lane; at a watermark every complete
  * token leaves that no earlier token of its stream holds back. So a stream's tokens leave in order.
- * No watermark passes a token that waits here.
+ * No watermark passes a token that waits here, unless the token is late.
  */
 public final class Combine extends AbstractStreamOperator<TokenBlock>
         implements TwoInputStreamOperator<ResidualBlock, ContributionBlock, TokenBlock> {
@@ -233,7 +233,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         accounts.save();
     }
 
-    /** Forwards the watermark as far as no token that waits is older. */
+    /** Forwards the watermark as far as no token that waits, and is not late, is older. */
     private void forwardWatermark() throws Exception {
         long limit = inputWatermark;
         for (LaneProgress progress : lanes.values()) {

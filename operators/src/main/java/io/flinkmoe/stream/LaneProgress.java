@@ -2,8 +2,10 @@ package io.flinkmoe.stream;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -17,8 +19,15 @@ final class LaneProgress {
     /** Batches by number, thus in the order of the lane, those from {@link #next} on. */
     private final TreeMap<Long, Batch> batches = new TreeMap<>();
 
+    /** The oldest tokens of batches. An entry that its batch has moved on from is passed over. */
+    private final PriorityQueue<Oldest> oldest =
+            new PriorityQueue<>(Comparator.comparingLong(Oldest::timestamp));
+
     /** The first batch that has not left as a whole; batches are numbered without gaps. */
     private long next;
+
+    /** Whether a token may have become free to leave since {@link #pollAll()}. */
+    private boolean changed;
 
     /**
      * @param next the first batch that has not left as a whole
@@ -37,23 +46,30 @@ final class LaneProgress {
      */
     record Departure(long batch, int[] rows, boolean[] departed, boolean first) {}
 
+    private record Oldest(long timestamp, Batch batch) {}
+
     /**
      * A batch's residuals have come.
      *
      * @param departed rows that have left before, or null for none
      */
     void addResiduals(ResidualBlock block, boolean[] departed) {
-        batch(block.batch()).arrive(block, departed);
+        Batch batch = batch(block.batch());
+        batch.arrive(block, departed);
+        noteOldest(batch);
+        changed |= batch.hasAnswered() || batches.lastKey() > block.batch();
     }
 
     /** All of a batch has left before, out of turn: nothing but this is kept of it. */
     void addDeparted(long batch) {
         batch(batch).arriveEmpty();
+        changed = true;
     }
 
     /** Choices of a batch have been answered, perhaps before its residuals came. */
     void addAnswers(long batch, int[] choices) {
         batch(batch).answer(choices);
+        changed = true;
     }
 
     /** The first batch that has not left as a whole. */
@@ -68,7 +84,10 @@ final class LaneProgress {
             return null;
         }
         batches.remove(next);
-        return new Departure(next++, batch.staying(), batch.departed, true);
+        changed = true;
+        int[] rows = batch.staying();
+        batch.minTimestamp = Long.MAX_VALUE;
+        return new Departure(next++, rows, batch.departed, true);
     }
 
     /**
@@ -77,6 +96,10 @@ final class LaneProgress {
      * parallelism a later batch may come before an earlier one.
      */
     List<Departure> pollAll() {
+        if (!changed) {
+            return List.of(); // Else each watermark would look at all that waits for its window.
+        }
+        changed = false;
         List<Departure> departures = new ArrayList<>();
         Set<String> held = new HashSet<>();
         long number = next;
@@ -85,19 +108,32 @@ final class LaneProgress {
             int[] rows = batch.depart(held);
             if (rows.length > 0) {
                 departures.add(new Departure(number, rows, batch.departed.clone(), false));
+                noteOldest(batch);
             }
             batch = batches.get(++number);
         }
         return departures;
     }
 
-    /** The smallest timestamp of the tokens that wait, or {@code Long.MAX_VALUE}. */
+    /**
+     * The smallest timestamp of the tokens that wait and are not late, or {@code Long.MAX_VALUE}.
+     * The time of those that are late has passed already, in every layer.
+     */
     long minTimestamp() {
-        long min = Long.MAX_VALUE;
-        for (Batch batch : batches.values()) {
-            min = Math.min(min, batch.minTimestamp);
+        while (!oldest.isEmpty() && !isCurrent(oldest.peek())) {
+            oldest.poll();
         }
-        return min;
+        return oldest.isEmpty() ? Long.MAX_VALUE : oldest.peek().timestamp;
+    }
+
+    private static boolean isCurrent(Oldest entry) {
+        return entry.timestamp == entry.batch.minTimestamp;
+    }
+
+    private void noteOldest(Batch batch) {
+        if (batch.minTimestamp != Long.MAX_VALUE) {
+            oldest.add(new Oldest(batch.minTimestamp, batch));
+        }
     }
 
     boolean isEmpty() {
@@ -111,6 +147,7 @@ final class LaneProgress {
     private static final class Batch {
         private String[] streams;
         private long[] timestamps;
+        private boolean[] late;
         private int k;
         private int[] missingOfRow;
         private int missing;
@@ -123,6 +160,7 @@ final class LaneProgress {
             int rows = block.tokens().rows();
             streams = block.tokens().streams();
             timestamps = block.tokens().timestamps();
+            late = block.tokens().late();
             k = block.choices().k();
             departed = departedBefore == null ? new boolean[rows] : departedBefore.clone();
             missingOfRow = new int[rows];
@@ -157,6 +195,16 @@ final class LaneProgress {
 
         boolean hasArrived() {
             return early == null;
+        }
+
+        /** Whether any token that waits has all its answers. */
+        boolean hasAnswered() {
+            for (int row = 0; row < departed.length; row++) {
+                if (!departed[row] && missingOfRow[row] == 0) {
+                    return true;
+                }
+            }
+            return false;
         }
 
         boolean isComplete() {
@@ -196,7 +244,9 @@ final class LaneProgress {
             for (int row = 0; row < departed.length; row++) {
                 if (!departed[row]) {
                     rowsLeft++;
-                    minTimestamp = Math.min(minTimestamp, timestamps[row]);
+                    if (late.length == 0 || !late[row]) {
+                        minTimestamp = Math.min(minTimestamp, timestamps[row]);
+                    }
                 }
             }
         }

@@ -137,6 +137,27 @@ class CombineTest {
         }
     }
 
+    /** Else the next layer would close no window as long as late tokens come. */
+    @Test
+    void letsTheWatermarkPassALateTokenThatWaitsBehindOneOfItsStream() throws Exception {
+        try (var harness = open(null)) {
+            residual(harness, 0, 0, 1f, new float[] {0, 0}, "a", 500);
+            TokenBlock tokens =
+                    tokens(0, new float[] {0, 0}, "a", 5).withLate(new boolean[] {true});
+            byte[] outcomes = {Outcome.LATE.code(), Outcome.LATE.code()};
+            Choices choices = new Choices(K, new int[K], new float[K], outcomes);
+            harness.processElement1(new StreamRecord<>(new ResidualBlock(1, tokens, choices)));
+
+            harness.processBothWatermarks(new Watermark(100));
+
+            assertThat(harness.getOutput()).containsExactly(new Watermark(100));
+            answer(harness, executed(0, 0, new int[] {0, 1}, 1));
+            assertThat(harness.extractOutputValues())
+                    .extracting(block -> block.timestamps()[0])
+                    .containsExactly(500L, 5L);
+        }
+    }
+
     @Test
     void forwardsTheLastWatermarkAsItIs() throws Exception {
         try (var harness = open(null)) {

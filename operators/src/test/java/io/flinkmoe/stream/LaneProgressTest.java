@@ -33,12 +33,14 @@ class LaneProgressTest {
     private static final class Row {
         final String stream;
         final long timestamp;
+        final boolean late;
         final Set<Integer> missing = new HashSet<>();
         boolean left;
 
-        Row(String stream, long timestamp) {
+        Row(String stream, long timestamp, boolean late) {
             this.stream = stream;
             this.timestamp = timestamp;
+            this.late = late;
         }
     }
 
@@ -128,8 +130,8 @@ class LaneProgressTest {
             byte[] outcomes = new byte[rows * K];
             List<Integer> pending = new ArrayList<>();
             for (int row = 0; row < rows; row++) {
-                batch.rows.add(new Row("s" + random.nextInt(4), random.nextInt(1_000)));
                 boolean late = random.nextInt(6) == 0;
+                batch.rows.add(new Row("s" + random.nextInt(4), random.nextInt(1_000), late));
                 for (int choice = row * K; choice < row * K + K; choice++) {
                     outcomes[choice] = late ? Outcome.LATE.code() : Choices.PENDING;
                     if (!late) {
@@ -146,6 +148,7 @@ class LaneProgressTest {
                                     batch.rows.stream().map(r -> r.stream).toArray(String[]::new),
                                     new long[rows],
                                     batch.rows.stream().mapToLong(r -> r.timestamp).toArray(),
+                                    late(batch.rows),
                                     new byte[0],
                                     new Choices[0]),
                             new Choices(K, new int[rows * K], new float[rows * K], outcomes));
@@ -158,6 +161,14 @@ class LaneProgressTest {
                 some.clear();
             }
             return answers;
+        }
+
+        private static boolean[] late(List<Row> rows) {
+            boolean[] late = new boolean[rows.size()];
+            for (int row = 0; row < late.length; row++) {
+                late[row] = rows.get(row).late;
+            }
+            return rows.stream().anyMatch(row -> row.late) ? late : TokenBlock.NONE_LATE;
         }
 
         private void checkFirst() {
@@ -197,7 +208,7 @@ class LaneProgressTest {
             long expected = Long.MAX_VALUE;
             for (Batch batch : batches) {
                 for (Row row : batch.rows) {
-                    if (batch.arrived && !row.left) {
+                    if (batch.arrived && !row.left && !row.late) {
                         expected = Math.min(expected, row.timestamp);
                     }
                 }
