@@ -53,6 +53,9 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private static final ValueStateDescriptor<Long> NEXT_BATCH =
             new ValueStateDescriptor<>("next-batch", LongSerializer.INSTANCE);
 
+    /** So many bad tokens may come first, before it is the model that is bad. */
+    private static final int MAX_UNREADABLE = 1_000;
+
     private final LocalBundle bundle;
     private final int layer;
     private final int maxRows;
@@ -64,7 +67,8 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private transient LayerRouter router;
     private transient int k;
     private transient Dispatcher dispatcher;
-    private transient boolean hasRouted;
+    private transient boolean canRead;
+    private transient int rejected;
     private transient List<DeadLetter> unreadable;
     private transient ValueState<Long> nextBatch;
     private transient RememberedWatermark watermark;
@@ -171,11 +175,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             routed = router.route(tokens.vectors(), tokens.rows(), draws);
         } catch (OrtException e) {
             if (tokens.rows() == 1) {
-                Token token = tokens.only();
-                String reason =
-                        "the model cannot read position %d of stream %s: %s"
-                                .formatted(token.position(), token.stream(), e.getMessage());
-                unreadable.add(DeadLetter.of(token, reason));
+                unreadable.add(deadLetter(tokens.only(), e));
             } else {
                 int half = (tokens.rows() + 1) / 2;
                 for (TokenBlock part : tokens.slices(half, router.inputWidth())) {
@@ -184,21 +184,33 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             }
             return;
         }
-        hasRouted = true;
+        canRead = true;
         metrics.routingTime.update((System.nanoTime() - start) / 1000);
         route(tokens, routed, draws);
     }
 
-    /** Rejects what was noted, unless the model has never run and throws at zeros too. */
+    private DeadLetter deadLetter(Token token, OrtException cause) {
+        if (layer == 0) {
+            String reason = "the model cannot read position %d of stream %s: %s";
+            return DeadLetter.of(
+                    token, reason.formatted(token.position(), token.stream(), cause.getMessage()));
+        }
+        // What is at hand is a hidden vector, which nobody must take for the token's values.
+        Token known = new Token(token.stream(), token.position(), token.timestamp(), new float[0]);
+        String reason = "layer %d cannot read position %d of stream %s, whose values are gone: %s";
+        return DeadLetter.of(
+                known,
+                reason.formatted(layer, token.position(), token.stream(), cause.getMessage()));
+    }
+
+    /**
+     * Rejects what was noted, unless that is all there ever was and the model throws at zeros too.
+     */
     private void rejectUnreadable() throws FlinkException {
-        if (!unreadable.isEmpty() && !hasRouted) {
-            try {
-                router.route(new byte[router.inputWidth() * Float.BYTES], 1);
-            } catch (OrtException e) {
-                throw new FlinkException(
-                        "layer %d (model version %s): encoder, norm, router or a shared expert fails on every input: %s"
-                                .formatted(layer, sessions.spec().version(), e.getMessage()),
-                        e);
+        if (!canRead) {
+            rejected += unreadable.size();
+            if (rejected >= MAX_UNREADABLE) {
+                requireZerosToBeReadable();
             }
         }
         for (DeadLetter deadLetter : unreadable) {
@@ -206,6 +218,18 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             output.collect(DeadLetter.OUTPUT, new StreamRecord<>(deadLetter));
         }
         unreadable.clear();
+    }
+
+    private void requireZerosToBeReadable() throws FlinkException {
+        try {
+            router.route(new byte[router.inputWidth() * Float.BYTES], 1);
+            canRead = true;
+        } catch (OrtException e) {
+            throw new FlinkException(
+                    "layer %d (model version %s): encoder, norm, router or a shared expert fails on every input, the first %d tokens and zeros: %s"
+                            .formatted(layer, sessions.spec().version(), rejected, e.getMessage()),
+                    e);
+        }
     }
 
     /** The draws for noise and random admission; null where there is neither. */

@@ -161,9 +161,21 @@ class RouterTest {
                     .startsWith("the model cannot read position 0 of stream s: ");
             assertThat(residuals(harness).get(0).tokens().positions()).containsExactly(1);
         }
+    }
+
+    @Test
+    void aModelThatReadsNothingFailsTheJobThoughNotAtTheFirstToken(@TempDir Path own)
+            throws Exception {
+        Bundle strict = TinyBundle.writeWithStricterEncoder(own.resolve("stricter"), N, 2);
+        LocalBundle location =
+                new LocalBundle(strict.directory().toString(), strict.spec().version());
         try (var harness = restore(location, RouterSettings.of(null), 1, 0, null)) {
+            for (int token = 1; token < 1_000; token++) {
+                send(harness, block(0, new long[1], new float[N]));
+            }
+            assertThat(harness.getSideOutput(DeadLetter.OUTPUT)).hasSize(999);
             assertThatThrownBy(() -> send(harness, block(0, new long[1], new float[N])))
-                    .hasMessageContaining("fails on every input");
+                    .hasMessageContaining("fails on every input, the first 1000 tokens and zeros");
         }
     }
 
