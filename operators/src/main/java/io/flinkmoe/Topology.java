@@ -193,17 +193,18 @@ final class Topology {
     }
 
     /**
-     * Tokens of a block, so that neither its vectors, inputs or hidden ones, nor what all layers
-     * have chosen exceed the limit.
+     * Tokens of a block, so that neither its vectors (inputs, hidden ones, logits, outputs) nor
+     * what all layers have chosen exceed the limit.
      */
     static int blockRows(BundleSpec spec, MoeSettings settings) {
-        long widest = Float.BYTES * (long) Math.max(spec.inputSize(), spec.hiddenSize());
+        int widest = Math.max(spec.inputSize(), Math.max(spec.hiddenSize(), spec.outputSize()));
         int attempts = settings.capacity() == null ? 1 : settings.capacity().attempts();
         long choices = 0;
         for (LayerSpec layer : spec.layers()) {
+            widest = Math.max(widest, layer.routing().numExperts());
             choices += (long) layer.routing().numExpertsPerTok() * attempts * CHOICE_BYTES;
         }
-        long most = Math.max(1, MAX_BLOCK_BYTES / Math.max(widest, choices));
+        long most = Math.max(1, MAX_BLOCK_BYTES / Math.max(widest * (long) Float.BYTES, choices));
         return (int) Math.min(settings.batchSize(), most);
     }
 

@@ -11,6 +11,7 @@ import java.util.Arrays;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.util.FlinkException;
 
 /**
  * Runs the bundle's head, if it has one, over each block that leaves the last combine, and takes
@@ -61,20 +62,20 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
     }
 
     @Override
-    public void processElement(StreamRecord<TokenBlock> element) throws OrtException {
+    public void processElement(StreamRecord<TokenBlock> element) throws FlinkException {
         // A block from a checkpoint can be larger than the batch size that is configured now.
         for (TokenBlock tokens : element.getValue().slices(maxRows, hiddenSize)) {
             score(tokens);
         }
     }
 
-    private void score(TokenBlock tokens) throws OrtException {
+    private void score(TokenBlock tokens) throws FlinkException {
         float[] values = new float[tokens.rows() * width];
         if (head == null) {
             Floats.get(tokens.vectors(), 0, values, 0, values.length);
         } else {
             input.put(tokens.vectors(), 0, 0, tokens.rows());
-            head.run(input, results, tokens.rows());
+            run(tokens);
             results.get(values, 0, tokens.rows());
         }
         for (int row = 0; row < tokens.rows(); row++) {
@@ -90,6 +91,23 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
             if (logDecisions) {
                 logDecisions(tokens, row);
             }
+        }
+    }
+
+    private void run(TokenBlock tokens) throws FlinkException {
+        try {
+            head.run(input, results, tokens.rows());
+        } catch (OrtException e) {
+            throw new FlinkException(
+                    "%s (model version %s) failed on %d tokens, from position %d of stream %s: %s"
+                            .formatted(
+                                    head.file(),
+                                    version,
+                                    tokens.rows(),
+                                    tokens.positions()[0],
+                                    tokens.streams()[0],
+                                    e.getMessage()),
+                    e);
         }
     }
 
