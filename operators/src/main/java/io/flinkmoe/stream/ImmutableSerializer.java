@@ -1,8 +1,8 @@
 package io.flinkmoe.stream;
 
 /**
- * Base of the serializers of records that are never changed once they are emitted, so that a copy
- * is the record itself, also between chained operators without object reuse.
+ * Base of the serializers of records that nobody changes once they are emitted, so that a copy is
+ * the record itself, also between chained operators without object reuse.
  */
 abstract class ImmutableSerializer<T> extends RecordSerializer<T> {
 

@@ -6,8 +6,9 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * Base of our serializers. Of records that may borrow {@link Vectors} a copy owns its vectors; all
- * others are {@link ImmutableSerializer immutable}.
+ * Base of our serializers. Of records that may borrow {@link Vectors} a copy owns its vectors, and
+ * of those that users get or give it owns its arrays; all others are {@link ImmutableSerializer
+ * immutable}.
  */
 abstract class RecordSerializer<T> extends TypeSerializerSingleton<T> {
 

@@ -17,8 +17,14 @@ import org.apache.flink.core.memory.DataOutputView;
 public record RouterLogits(int layer, String stream, long position, float[] logits) {
 
     /** The wire form. */
-    public static final class Serializer extends ImmutableSerializer<RouterLogits> {
+    public static final class Serializer extends RecordSerializer<RouterLogits> {
         private static final long serialVersionUID = 1L;
+
+        /** A user's function may write to the logits. */
+        @Override
+        public RouterLogits copy(RouterLogits from) {
+            return new RouterLogits(from.layer, from.stream, from.position, from.logits.clone());
+        }
 
         @Override
         public void serialize(RouterLogits record, DataOutputView out) throws IOException {

@@ -41,8 +41,29 @@ public record ScoredToken(
     }
 
     /** The wire form. */
-    public static final class Serializer extends ImmutableSerializer<ScoredToken> {
+    public static final class Serializer extends RecordSerializer<ScoredToken> {
         private static final long serialVersionUID = 1L;
+
+        /** A user's function may write to the arrays. */
+        @Override
+        public ScoredToken copy(ScoredToken from) {
+            Decision[] layers = new Decision[from.layers.length];
+            for (int layer = 0; layer < layers.length; layer++) {
+                Decision decision = from.layers[layer];
+                layers[layer] =
+                        new Decision(
+                                decision.experts().clone(),
+                                decision.weights().clone(),
+                                decision.outcomes().clone());
+            }
+            return new ScoredToken(
+                    from.stream,
+                    from.position,
+                    from.timestamp,
+                    from.values.clone(),
+                    from.modelVersion,
+                    layers);
+        }
 
         @Override
         public void serialize(ScoredToken record, DataOutputView out) throws IOException {

@@ -33,8 +33,15 @@ public record Token(String stream, long position, long timestamp, float[] values
     }
 
     /** The wire form. */
-    public static final class Serializer extends ImmutableSerializer<Token> {
+    public static final class Serializer extends RecordSerializer<Token> {
         private static final long serialVersionUID = 1L;
+
+        /** A user's function may write to the values. */
+        @Override
+        public Token copy(Token from) {
+            float[] values = from.values == null ? null : from.values.clone();
+            return new Token(from.stream, from.position, from.timestamp, values);
+        }
 
         @Override
         public void serialize(Token record, DataOutputView out) throws IOException {

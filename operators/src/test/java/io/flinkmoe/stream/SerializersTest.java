@@ -228,13 +228,44 @@ class SerializersTest {
 
     @ParameterizedTest
     @MethodSource("cases")
-    void takeRecordsForImmutableUnlessTheyMayBorrow(Case test) {
-        boolean mayBorrow =
+    void takeRecordsForImmutableUnlessTheyMayBorrowOrUsersHaveThem(Case test) {
+        boolean mayChange =
                 test.records.stream()
                         .anyMatch(
-                                r -> r instanceof DispatchBlock || r instanceof ContributionBlock);
-        assertThat(test.serializer.isImmutableType()).isEqualTo(!mayBorrow);
+                                r ->
+                                        r instanceof DispatchBlock
+                                                || r instanceof ContributionBlock
+                                                || r instanceof Token
+                                                || r instanceof ScoredToken
+                                                || r instanceof RouterLogits);
+        assertThat(test.serializer.isImmutableType()).isEqualTo(!mayChange);
         assertThat(test.serializer.duplicate()).isSameAs(test.serializer);
+    }
+
+    @Test
+    void copyTheArraysThatAUserMayWriteTo() {
+        Token token = new Token("a", 1, 2, new float[] {3});
+        new Token.Serializer().copy(token).values()[0] = 4;
+        assertThat(token.values()).containsExactly(3);
+        Decision decision =
+                new Decision(new int[] {1}, new float[] {2}, new Outcome[] {Outcome.EXECUTED});
+        ScoredToken scored =
+                new ScoredToken("a", 1, 2, new float[] {3}, "v1", new Decision[] {decision});
+        ScoredToken copy = new ScoredToken.Serializer().copy(scored);
+        assertSame(copy, scored);
+        copy.values()[0] = 4;
+        copy.layers()[0].experts()[0] = 4;
+        copy.layers()[0].weights()[0] = 4;
+        copy.layers()[0].outcomes()[0] = Outcome.LATE;
+        copy.layers()[0] = null;
+        assertThat(scored.values()).containsExactly(3);
+        assertThat(scored.layers()).containsExactly(decision);
+        assertThat(decision.experts()).containsExactly(1);
+        assertThat(decision.weights()).containsExactly(2);
+        assertThat(decision.outcomes()).containsExactly(Outcome.EXECUTED);
+        RouterLogits logits = new RouterLogits(0, "a", 1, new float[] {3});
+        new RouterLogits.Serializer().copy(logits).logits()[0] = 4;
+        assertThat(logits.logits()).containsExactly(3);
     }
 
     @ParameterizedTest
