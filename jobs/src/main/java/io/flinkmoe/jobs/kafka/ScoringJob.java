@@ -2,13 +2,10 @@ package io.flinkmoe.jobs.kafka;
 
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.MoeResult;
-import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Delivery;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Stop;
 import io.flinkmoe.stream.Arrival;
 import io.flinkmoe.stream.Footprint;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.MoeSettings;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Properties;
@@ -153,45 +150,7 @@ public final class ScoringJob {
             env.enableCheckpointing(CHECKPOINT_INTERVAL.toMillis());
         }
         env.getCheckpointConfig().setCheckpointingConsistencyMode(CheckpointingMode.EXACTLY_ONCE);
-        requireRoomForWindows(env, options);
-        if (options.get(KafkaOptions.SINK_DELIVERY) == Delivery.EXACTLY_ONCE) {
-            if (!env.getCheckpointConfig().isCheckpointingEnabled()) {
-                throw new IllegalConfigurationException(
-                        "%s turns checkpoints off, but %s exactly-once needs them: they commit the"
-                                        .formatted(
-                                                CheckpointingOptions.CHECKPOINTING_INTERVAL.key(),
-                                                KafkaOptions.SINK_DELIVERY.key())
-                                + " results");
-            }
-            LOG.warn(
-                    "If the job is down for longer than {} ({}), results since its last checkpoint"
-                            + " are lost",
-                    options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT),
-                    KafkaOptions.SINK_TRANSACTION_TIMEOUT.key());
-        }
-    }
-
-    /** Without a directory, checkpoints are kept by the JobManager, and may have 5 MB at most. */
-    private static void requireRoomForWindows(
-            StreamExecutionEnvironment env, ReadableConfig options) {
-        Capacity capacity = MoeSettings.of(options).capacity();
-        ReadableConfig job = env.getConfiguration();
-        String storage = job.get(CheckpointingOptions.CHECKPOINT_STORAGE);
-        boolean isOwnClass = storage != null && storage.contains(".");
-        if (capacity != null
-                && capacity.decidesAtClose()
-                && env.getCheckpointConfig().isCheckpointingEnabled()
-                && !isOwnClass
-                && job.getOptional(CheckpointingOptions.CHECKPOINTS_DIRECTORY).isEmpty()) {
-            throw new IllegalConfigurationException(
-                    "%s is not set, but with %s: %s and %s: %s open windows are kept in checkpoints; give a directory that the JobManager and all task managers reach"
-                            .formatted(
-                                    CheckpointingOptions.CHECKPOINTS_DIRECTORY.key(),
-                                    MoeOptions.CAPACITY_ADMISSION.key(),
-                                    capacity.admission(),
-                                    MoeOptions.OVERFLOW.key(),
-                                    options.get(MoeOptions.OVERFLOW)));
-        }
+        CheckpointRules.check(env, options);
     }
 
     private static void logFootprint(Footprint footprint) {

@@ -119,6 +119,22 @@ class KafkaOptionsTest {
     }
 
     @Test
+    void asksForTransactionsThatOutliveACheckpointInterval() {
+        Configuration options = complete();
+        options.setString("execution.checkpointing.interval", "15 min");
+
+        assertThatThrownBy(
+                        () ->
+                                ScoringJob.build(
+                                        StreamExecutionEnvironment.getExecutionEnvironment(),
+                                        options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageStartingWith(
+                        "moe.sink.transaction-timeout is 15 min; allowed: more than"
+                                + " execution.checkpointing.interval, 15 min");
+    }
+
+    @Test
     void asksForMessagesThatHoldAVector() {
         Configuration options = complete();
         options.setString("moe.kafka.properties", "{max.request.size: 65536}");
