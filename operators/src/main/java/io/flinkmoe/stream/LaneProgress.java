@@ -2,10 +2,8 @@ package io.flinkmoe.stream;
 
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
-import java.util.PriorityQueue;
 import java.util.Set;
 import java.util.TreeMap;
 
@@ -19,9 +17,8 @@ final class LaneProgress {
     /** Batches by number, thus in the order of the lane, those from {@link #next} on. */
     private final TreeMap<Long, Batch> batches = new TreeMap<>();
 
-    /** The oldest tokens of batches. An entry that its batch has moved on from is passed over. */
-    private final PriorityQueue<Oldest> oldest =
-            new PriorityQueue<>(Comparator.comparingLong(Oldest::timestamp));
+    /** The timestamps of the batches' oldest tokens, and how many batches have each. */
+    private final TreeMap<Long, Integer> oldest = new TreeMap<>();
 
     /** The first batch that has not left as a whole; batches are numbered without gaps. */
     private long next;
@@ -46,8 +43,6 @@ final class LaneProgress {
      */
     record Departure(long batch, int[] rows, boolean[] departed, boolean first) {}
 
-    private record Oldest(long timestamp, Batch batch) {}
-
     /**
      * A batch's residuals have come.
      *
@@ -56,7 +51,7 @@ final class LaneProgress {
     void addResiduals(ResidualBlock block, boolean[] departed) {
         Batch batch = batch(block.batch());
         batch.arrive(block, departed);
-        noteOldest(batch);
+        moveOldest(Long.MAX_VALUE, batch.minTimestamp);
         changed |= batch.hasAnswered() || batches.lastKey() > block.batch();
     }
 
@@ -85,9 +80,8 @@ final class LaneProgress {
         }
         batches.remove(next);
         changed = true;
-        int[] rows = batch.staying();
-        batch.minTimestamp = Long.MAX_VALUE;
-        return new Departure(next++, rows, batch.departed, true);
+        moveOldest(batch.minTimestamp, Long.MAX_VALUE);
+        return new Departure(next++, batch.staying(), batch.departed, true);
     }
 
     /**
@@ -105,10 +99,11 @@ final class LaneProgress {
         long number = next;
         Batch batch = batches.get(number);
         while (batch != null && batch.hasArrived()) {
+            long before = batch.minTimestamp;
             int[] rows = batch.depart(held);
+            moveOldest(before, batch.minTimestamp);
             if (rows.length > 0) {
                 departures.add(new Departure(number, rows, batch.departed.clone(), false));
-                noteOldest(batch);
             }
             batch = batches.get(++number);
         }
@@ -120,19 +115,19 @@ final class LaneProgress {
      * The time of those that are late has passed already, in every layer.
      */
     long minTimestamp() {
-        while (!oldest.isEmpty() && !isCurrent(oldest.peek())) {
-            oldest.poll();
+        return oldest.isEmpty() ? Long.MAX_VALUE : oldest.firstKey();
+    }
+
+    /** The oldest token of a batch is another one; {@code Long.MAX_VALUE} stands for none. */
+    private void moveOldest(long from, long to) {
+        if (from == to) {
+            return;
         }
-        return oldest.isEmpty() ? Long.MAX_VALUE : oldest.peek().timestamp;
-    }
-
-    private static boolean isCurrent(Oldest entry) {
-        return entry.timestamp == entry.batch.minTimestamp;
-    }
-
-    private void noteOldest(Batch batch) {
-        if (batch.minTimestamp != Long.MAX_VALUE) {
-            oldest.add(new Oldest(batch.minTimestamp, batch));
+        if (from != Long.MAX_VALUE) {
+            oldest.computeIfPresent(from, (timestamp, count) -> count == 1 ? null : count - 1);
+        }
+        if (to != Long.MAX_VALUE) {
+            oldest.merge(to, 1, Integer::sum);
         }
     }
 
