@@ -79,7 +79,6 @@ final class LaneProgress {
             return null;
         }
         batches.remove(next);
-        changed = true;
         moveOldest(batch.minTimestamp, Long.MAX_VALUE);
         return new Departure(next++, batch.staying(), batch.departed, true);
     }

@@ -18,7 +18,7 @@ class LaneProgressTest {
 
     private static final int K = 2;
     private static final int LANE = 3;
-    private static final int RUNS = 400;
+    private static final int RUNS = 4_000;
 
     /** How often each step is followed by a watermark, and by a restart, in percent. */
     @ParameterizedTest(name = "watermarks {0} %, restarts half as often")
