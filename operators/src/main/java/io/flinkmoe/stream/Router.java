@@ -7,7 +7,6 @@ import io.flinkmoe.capacity.WindowAccount;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.routing.NoiseSource;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.api.common.state.ValueState;
@@ -19,7 +18,6 @@ import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
-import org.apache.flink.util.FlinkException;
 import org.apache.flink.util.OutputTag;
 
 /**
@@ -53,9 +51,6 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private static final ValueStateDescriptor<Long> NEXT_BATCH =
             new ValueStateDescriptor<>("next-batch", LongSerializer.INSTANCE);
 
-    /** So many bad tokens may come first, before it is the model that is bad. */
-    private static final int MAX_UNREADABLE = 1_000;
-
     private final LocalBundle bundle;
     private final int layer;
     private final int maxRows;
@@ -67,9 +62,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private transient LayerRouter router;
     private transient int k;
     private transient Dispatcher dispatcher;
-    private transient boolean canRead;
-    private transient int rejected;
-    private transient List<DeadLetter> unreadable;
+    private transient UnreadableTokens unreadable;
     private transient ValueState<Long> nextBatch;
     private transient RememberedWatermark watermark;
     private transient WindowAccounts accounts;
@@ -110,7 +103,10 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         dispatcher =
                 new Dispatcher(
                         router.routing().numExperts(), k, sessions.spec().hiddenSize(), attempts);
-        unreadable = new ArrayList<>();
+        byte[] zeros = new byte[router.inputWidth() * Float.BYTES];
+        unreadable =
+                new UnreadableTokens(
+                        layer, sessions.spec().version(), () -> router.route(zeros, 1));
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         watermark = new RememberedWatermark(this, laneKeys);
         if (capacity != null) {
@@ -143,7 +139,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             }
             if (judged.rows() > 0) {
                 routeReadable(judged);
-                rejectUnreadable();
+                reject(unreadable.take());
             }
         }
     }
@@ -175,7 +171,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             routed = router.route(tokens.vectors(), tokens.rows(), draws);
         } catch (OrtException e) {
             if (tokens.rows() == 1) {
-                unreadable.add(deadLetter(tokens.only(), e));
+                unreadable.note(tokens.only(), e);
             } else {
                 int half = (tokens.rows() + 1) / 2;
                 for (TokenBlock part : tokens.slices(half, router.inputWidth())) {
@@ -184,51 +180,15 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             }
             return;
         }
-        canRead = true;
+        unreadable.noteRead();
         metrics.routingTime.update((System.nanoTime() - start) / 1000);
         route(tokens, routed, draws);
     }
 
-    private DeadLetter deadLetter(Token token, OrtException cause) {
-        if (layer == 0) {
-            String reason = "the model cannot read position %d of stream %s: %s";
-            return DeadLetter.of(
-                    token, reason.formatted(token.position(), token.stream(), cause.getMessage()));
-        }
-        // What is at hand is a hidden vector, which nobody must take for the token's values.
-        Token known = new Token(token.stream(), token.position(), token.timestamp(), new float[0]);
-        String reason = "layer %d cannot read position %d of stream %s, whose values are gone: %s";
-        return DeadLetter.of(
-                known,
-                reason.formatted(layer, token.position(), token.stream(), cause.getMessage()));
-    }
-
-    /**
-     * Rejects what was noted, unless that is all there ever was and the model throws at zeros too.
-     */
-    private void rejectUnreadable() throws FlinkException {
-        if (!canRead) {
-            rejected += unreadable.size();
-            if (rejected >= MAX_UNREADABLE) {
-                requireZerosToBeReadable();
-            }
-        }
-        for (DeadLetter deadLetter : unreadable) {
+    private void reject(List<DeadLetter> deadLetters) {
+        for (DeadLetter deadLetter : deadLetters) {
             metrics.deadLetters.inc();
             output.collect(DeadLetter.OUTPUT, new StreamRecord<>(deadLetter));
-        }
-        unreadable.clear();
-    }
-
-    private void requireZerosToBeReadable() throws FlinkException {
-        try {
-            router.route(new byte[router.inputWidth() * Float.BYTES], 1);
-            canRead = true;
-        } catch (OrtException e) {
-            throw new FlinkException(
-                    "layer %d (model version %s): encoder, norm, router or a shared expert fails on every input, the first %d tokens and zeros: %s"
-                            .formatted(layer, sessions.spec().version(), rejected, e.getMessage()),
-                    e);
         }
     }
 
