@@ -1,6 +1,5 @@
 package io.flinkmoe;
 
-import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.stream.Arrival;
@@ -121,10 +120,9 @@ final class Topology {
     /** The rounds of admission, one after the other; all answer the combine. */
     private DataStream<ContributionBlock> experts(
             SingleOutputStreamOperator<ExpertInput> router, int layer) {
-        Capacity capacity = settings.capacity();
         DataStream<ExpertInput> asked = router;
         DataStream<ContributionBlock> contributions = null;
-        for (int round = 0; round < (capacity == null ? 1 : capacity.attempts()); round++) {
+        for (int round = 0; round < settings.attempts(); round++) {
             SingleOutputStreamOperator<ContributionBlock> expert = expert(asked, layer, round);
             contributions = round == 0 ? expert : contributions.union(expert);
             asked = expert.getSideOutput(Expert.RETRIES);
@@ -198,11 +196,11 @@ final class Topology {
      */
     static int blockRows(BundleSpec spec, MoeSettings settings) {
         int widest = Math.max(spec.inputSize(), Math.max(spec.hiddenSize(), spec.outputSize()));
-        int attempts = settings.capacity() == null ? 1 : settings.capacity().attempts();
         long choices = 0;
         for (LayerSpec layer : spec.layers()) {
             widest = Math.max(widest, layer.routing().numExperts());
-            choices += (long) layer.routing().numExpertsPerTok() * attempts * CHOICE_BYTES;
+            choices +=
+                    (long) layer.routing().numExpertsPerTok() * settings.attempts() * CHOICE_BYTES;
         }
         long most = Math.max(1, MAX_BLOCK_BYTES / Math.max(widest * (long) Float.BYTES, choices));
         return (int) Math.min(settings.batchSize(), most);

@@ -38,7 +38,6 @@ public record Footprint(
         for (String file : spec.files()) {
             sessionBytes += Files.size(bundle.file(file)) + SESSION_OVERHEAD;
         }
-        int attempts = settings.capacity() == null ? 1 : settings.capacity().attempts();
         long d = spec.hiddenSize();
         long floats = 0;
         long windowFloats = 0;
@@ -47,7 +46,7 @@ public record Footprint(
             // The router: what it reads, what its shared experts or norm give, the logits.
             floats += blockRows * (Math.max(spec.inputSize(), d) + 2 * d + n);
             // The experts of a subtask share a buffer in and one out, in each round.
-            floats += attempts * 2 * settings.expertBatching().size() * d;
+            floats += settings.attempts() * 2 * settings.expertBatching().size() * d;
             windowFloats += (layer.routing().numExpertsPerTok() + 1) * d;
         }
         floats += spec.head() == null ? 0 : blockRows * (d + spec.outputSize());

@@ -70,6 +70,11 @@ public record MoeSettings(
         return capacity == null ? null : capacity.windows();
     }
 
+    /** The experts that a choice tries at most. */
+    public int attempts() {
+        return capacity == null ? 1 : capacity.attempts();
+    }
+
     private static Capacity capacity(ReadableConfig options) {
         MoeOptions.CapacityPolicy policy = value(options, MoeOptions.CAPACITY);
         if (policy == MoeOptions.CapacityPolicy.NONE) {

@@ -150,9 +150,7 @@ class RouterTest {
     void aTokenThatIsNotReadableDoesNotFailTheJobThoughTheModelReadsNoZerosEither(@TempDir Path own)
             throws Exception {
         Bundle strict = TinyBundle.writeWithStricterEncoder(own.resolve("stricter"), N, 2);
-        LocalBundle location =
-                new LocalBundle(strict.directory().toString(), strict.spec().version());
-        try (var harness = restore(location, RouterSettings.of(null), 1, 0, null)) {
+        try (var harness = open(strict)) {
             send(harness, block(0, new long[2], new float[N], new float[] {1, 3, 2, 0}));
 
             assertThat(harness.getSideOutput(DeadLetter.OUTPUT))
@@ -167,9 +165,7 @@ class RouterTest {
     void aModelThatReadsNothingFailsTheJobThoughNotAtTheFirstToken(@TempDir Path own)
             throws Exception {
         Bundle strict = TinyBundle.writeWithStricterEncoder(own.resolve("stricter"), N, 2);
-        LocalBundle location =
-                new LocalBundle(strict.directory().toString(), strict.spec().version());
-        try (var harness = restore(location, RouterSettings.of(null), 1, 0, null)) {
+        try (var harness = open(strict)) {
             for (int token = 1; token < 1_000; token++) {
                 send(harness, block(0, new long[1], new float[N]));
             }
@@ -284,9 +280,7 @@ class RouterTest {
     void rejectsTheTokensThatTheEncoderThrowsAtAndRoutesTheOthers(@TempDir Path own)
             throws Exception {
         Bundle strict = TinyBundle.writeWithStrictEncoder(own.resolve("strict"), N, 2);
-        LocalBundle location =
-                new LocalBundle(strict.directory().toString(), strict.spec().version());
-        try (var harness = restore(location, RouterSettings.of(null), 1, 0, null)) {
+        try (var harness = open(strict)) {
             float[] unknown = {N, 0, 0, 0};
             send(harness, block(0, new long[] {1, 2, 3}, row(1), unknown, row(2)));
             assertThat(residuals(harness))
@@ -406,6 +400,13 @@ class RouterTest {
             harness.processWatermarkStatus(WatermarkStatus.IDLE);
             assertThat(harness.getOutput()).containsExactly(new Watermark(7));
         }
+    }
+
+    private KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> open(
+            Bundle other) throws Exception {
+        LocalBundle location =
+                new LocalBundle(other.directory().toString(), other.spec().version());
+        return restore(location, RouterSettings.of(null), 1, 0, null);
     }
 
     private KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> open(

@@ -1,6 +1,5 @@
 package io.flinkmoe.jobs.kafka;
 
-import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.stream.MoeSettings;
@@ -39,13 +38,13 @@ final class MessageSize {
      * @throws IllegalConfigurationException if it does not
      */
     static void require(ReadableConfig options, BundleSpec spec) {
-        Capacity capacity = MoeSettings.of(options).capacity();
+        int attempts = MoeSettings.of(options).attempts();
         long choices = 0;
         long ranks = 0;
         for (LayerSpec layer : spec.layers()) {
             int k = layer.routing().numExpertsPerTok();
             choices += k;
-            ranks += (long) k * (capacity == null ? 1 : capacity.attempts());
+            ranks += (long) k * attempts;
         }
         require(options, "a scored token", bytes(spec.outputSize(), choices));
         if (options.getOptional(KafkaOptions.LATE_TOPIC).isPresent()) {

@@ -109,13 +109,7 @@ class KafkaOptionsTest {
         options.set(MoeOptions.CAPACITY_SIZE, 1);
         options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
 
-        assertThatThrownBy(
-                        () ->
-                                ScoringJob.build(
-                                        StreamExecutionEnvironment.getExecutionEnvironment(),
-                                        options))
-                .isInstanceOf(IllegalConfigurationException.class)
-                .hasMessageStartingWith("execution.checkpointing.dir is not set");
+        assertRefused(options, "execution.checkpointing.dir is not set");
     }
 
     @Test
@@ -123,15 +117,10 @@ class KafkaOptionsTest {
         Configuration options = complete();
         options.setString("execution.checkpointing.interval", "15 min");
 
-        assertThatThrownBy(
-                        () ->
-                                ScoringJob.build(
-                                        StreamExecutionEnvironment.getExecutionEnvironment(),
-                                        options))
-                .isInstanceOf(IllegalConfigurationException.class)
-                .hasMessageStartingWith(
-                        "moe.sink.transaction-timeout is 15 min; allowed: more than"
-                                + " execution.checkpointing.interval, 15 min");
+        assertRefused(
+                options,
+                "moe.sink.transaction-timeout is 15 min; allowed: more than"
+                        + " execution.checkpointing.interval, 15 min");
     }
 
     @Test
@@ -152,6 +141,16 @@ class KafkaOptionsTest {
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
                         "moe.kafka.properties has max.request.size '1 MB'; allowed: 32768 or more");
+    }
+
+    private static void assertRefused(Configuration options, String message) {
+        assertThatThrownBy(
+                        () ->
+                                ScoringJob.build(
+                                        StreamExecutionEnvironment.getExecutionEnvironment(),
+                                        options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageStartingWith(message);
     }
 
     private static Configuration complete() {

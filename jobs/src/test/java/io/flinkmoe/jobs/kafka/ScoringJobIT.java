@@ -88,7 +88,7 @@ class ScoringJobIT {
         options.set(KafkaOptions.SCHEMAS, List.of(schema.toString()));
         options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.NEVER);
         List<GoodAndBadRecords.Input> inputs = GoodAndBadRecords.shuffled("mixed-in");
-        StreamExecutionEnvironment env = environment(2);
+        StreamExecutionEnvironment env = TestJob.environment(2);
         ScoringJob.build(env, options)
                 .scored()
                 .process(new FailOnce())
@@ -162,7 +162,7 @@ class ScoringJobIT {
             producer.send(new ProducerRecord<>("large-in", good)).get();
         }
 
-        run(options, 1);
+        TestJob.run(options, 1);
 
         assertThat(read("large-out")).hasSize(1);
         List<ConsumerRecord<byte[], byte[]>> dead = read("large-dead");
@@ -199,7 +199,7 @@ class ScoringJobIT {
                 producer.send(new ProducerRecord<>("drained-in", value));
             }
         }
-        StreamExecutionEnvironment env = environment(1);
+        StreamExecutionEnvironment env = TestJob.environment(1);
         ScoringJob.build(env, options);
 
         JobClient job = env.executeAsync();
@@ -227,7 +227,7 @@ class ScoringJobIT {
             }
         }
 
-        run(options, 2);
+        TestJob.run(options, 2);
 
         SpecificDatumReader<ScoredToken> reader = new SpecificDatumReader<>(ScoredToken.class);
         List<Long> positions = new ArrayList<>();
@@ -244,7 +244,7 @@ class ScoringJobIT {
         Configuration options = options("layout", 2);
         options.setString("moe.kafka.properties", "client.rack:secret");
         options.set(KafkaOptions.SOURCE_MAX_DRIFT, Duration.ofSeconds(20));
-        StreamExecutionEnvironment env = environment(3);
+        StreamExecutionEnvironment env = TestJob.environment(3);
 
         MoeResult result = ScoringJob.build(env, options);
 
@@ -311,32 +311,11 @@ class ScoringJobIT {
 
     /** Options of a job between three new topics that begin with the given name. */
     private static Configuration options(String name, int partitions) throws IOException {
-        broker.createTopic(name + "-in", partitions, Map.of("max.message.bytes", "4000000"));
-        broker.createTopic(name + "-out", partitions, Map.of());
-        broker.createTopic(name + "-dead", partitions, Map.of());
-        Configuration options = new Configuration();
-        options.set(KafkaOptions.BROKERS, broker.bootstrapServers());
-        options.set(KafkaOptions.SOURCE_TOPIC, name + "-in");
-        options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.LATEST);
-        options.set(KafkaOptions.SINK_TOPIC, name + "-out");
-        options.set(KafkaOptions.DEAD_LETTER_TOPIC, name + "-dead");
-        options.set(MoeOptions.BUNDLE, bundle.toString());
-        options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(500));
-        return options;
+        return TestJob.options(broker, bundle, name, partitions);
     }
 
     private static void build(Configuration options) throws IOException {
-        ScoringJob.build(environment(1), options);
-    }
-
-    private static void run(Configuration options, int parallelism) throws Exception {
-        StreamExecutionEnvironment env = environment(parallelism);
-        ScoringJob.build(env, options);
-        env.execute();
-    }
-
-    private static StreamExecutionEnvironment environment(int parallelism) {
-        return StreamExecutionEnvironment.createLocalEnvironment(parallelism, new Configuration());
+        ScoringJob.build(TestJob.environment(1), options);
     }
 
     private static void await(BooleanSupplier condition) {

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.schemas.ScoredToken;
 import io.flinkmoe.schemas.TokenEncoder;
-import io.flinkmoe.stream.MoeOptions;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -74,7 +73,7 @@ class TransactionsIT {
             producer.commitTransaction();
         }
 
-        run(options);
+        TestJob.run(options, 1);
 
         Set<Long> positions = new TreeSet<>();
         for (ConsumerRecord<byte[], byte[]> record : read(options)) {
@@ -92,7 +91,7 @@ class TransactionsIT {
         Set<String> before = transactions();
         send(options);
 
-        run(options);
+        TestJob.run(options, 1);
 
         assertNew(before, "group-default-out-scored-token-sink-", "group-default-out-dead-letter-");
         assertThat(read(options)).hasSize(10);
@@ -106,7 +105,7 @@ class TransactionsIT {
         Set<String> before = transactions();
         send(options);
 
-        run(options);
+        TestJob.run(options, 1);
 
         Set<String> found = assertNew(before, "mine-scored-token-sink-", "mine-dead-letter-sink-");
         assertThat(admin.describeTransactions(found).all().get().values())
@@ -123,7 +122,7 @@ class TransactionsIT {
         options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofHours(1));
         Set<String> before = transactions();
         send(options);
-        StreamExecutionEnvironment env = environment();
+        StreamExecutionEnvironment env = TestJob.environment(1);
         ScoringJob.build(env, options);
 
         JobClient job = env.executeAsync();
@@ -157,18 +156,7 @@ class TransactionsIT {
     }
 
     private static Configuration options(String name) throws IOException {
-        for (String topic : new String[] {"-in", "-out", "-dead"}) {
-            broker.createTopic(name + topic, 1, Map.of());
-        }
-        Configuration options = new Configuration();
-        options.set(KafkaOptions.BROKERS, broker.bootstrapServers());
-        options.set(KafkaOptions.SOURCE_TOPIC, name + "-in");
-        options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.LATEST);
-        options.set(KafkaOptions.SINK_TOPIC, name + "-out");
-        options.set(KafkaOptions.DEAD_LETTER_TOPIC, name + "-dead");
-        options.set(MoeOptions.BUNDLE, bundle.toString());
-        options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(500));
-        return options;
+        return TestJob.options(broker, bundle, name, 1);
     }
 
     private static void send(Configuration options) {
@@ -186,16 +174,6 @@ class TransactionsIT {
             float[] features = FlightsBundle.features(new Random(i));
             producer.send(new ProducerRecord<>(topic, encoder.encode("s", i, i, features)));
         }
-    }
-
-    private static void run(Configuration options) throws Exception {
-        StreamExecutionEnvironment env = environment();
-        ScoringJob.build(env, options);
-        env.execute();
-    }
-
-    private static StreamExecutionEnvironment environment() {
-        return StreamExecutionEnvironment.createLocalEnvironment(1, new Configuration());
     }
 
     private static List<ConsumerRecord<byte[], byte[]>> read(Configuration options) {
