@@ -1,162 +1,65 @@
 package io.flinkmoe;
 
+import io.flinkmoe.api.Arrival;
+import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.api.TokenCheck;
+import io.flinkmoe.config.Draws;
+import io.flinkmoe.config.Footprint;
+import io.flinkmoe.config.JobSettings;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
-import io.flinkmoe.stream.Arrival;
-import io.flinkmoe.stream.DeadLetter;
-import io.flinkmoe.stream.Draws;
-import io.flinkmoe.stream.Footprint;
-import io.flinkmoe.stream.LocalBundle;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.MoeSettings;
-import io.flinkmoe.stream.StreamTypes;
-import io.flinkmoe.stream.Token;
-import io.flinkmoe.stream.TokenCheck;
+import io.flinkmoe.runtime.JobChecks;
+import io.flinkmoe.runtime.Topology;
+import io.flinkmoe.runtime.shared.LocalBundle;
 import java.io.IOException;
 import java.time.Duration;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.util.Preconditions;
 
 /**
- * The MoE layers of a bundle as a piece of a streaming job: tokens in, scored tokens out.
+ * The MoE layers of a bundle as a part of a streaming job: tokens in, scored tokens out.
  *
  * <pre>{@code
- * MoeResult result = MoeLayers.of(options).score(tokens);
- * result.scored().sinkTo(...);
- * result.deadLetters().sinkTo(...);
+ * MoeResult result = MoeLayers.builder(options).name("fraud").build().score(tokens);
+ * result.scored().sinkTo(scores);
+ * result.deadLetters().sinkTo(rejects);
  * }</pre>
  *
- * <p>Per layer: a {@link io.flinkmoe.stream.Router} keyed by lane, an {@link
- * io.flinkmoe.stream.Expert} keyed by expert (and one per round that overflow tries a next expert),
- * a {@link io.flinkmoe.stream.Combine} keyed by lane. Every operator has a uid and a maximum
- * parallelism of its own, so that state survives changes of the job around and of the parallelism.
+ * <p>Each layer has a router keyed by lane, an expert operator keyed by expert (one more for each
+ * round of next-expert overflow), and a combine keyed by lane. Every operator has a uid and a
+ * maximum parallelism of its own, so state can be restored after the surrounding job or its
+ * parallelism changes.
  */
+@PublicEvolving
 public final class MoeLayers {
 
-    final LocalBundle bundle;
-    final BundleSpec spec;
-    final MoeSettings settings;
+    private final LocalBundle bundle;
+    private final BundleSpec spec;
+    private final MoeSettings settings;
+    private final JobSettings job;
 
-    /** What the caller asks for beside the options; set in a copy, before anyone sees it. */
-    private String name = "moe";
-
-    private boolean routerLogits;
-    private boolean decisionLog;
-    private boolean divertLate;
-    private Draws draws = Draws.SEEDED;
-    private Duration maxOutOfOrderness = Duration.ZERO;
-
-    private MoeLayers(LocalBundle bundle, BundleSpec spec, MoeSettings settings) {
+    private MoeLayers(LocalBundle bundle, BundleSpec spec, MoeSettings settings, JobSettings job) {
         this.bundle = bundle;
         this.spec = spec;
         this.settings = settings;
-    }
-
-    private MoeLayers copy() {
-        MoeLayers copy = new MoeLayers(bundle, spec, settings);
-        copy.name = name;
-        copy.routerLogits = routerLogits;
-        copy.decisionLog = decisionLog;
-        copy.divertLate = divertLate;
-        copy.draws = draws;
-        copy.maxOutOfOrderness = maxOutOfOrderness;
-        return copy;
+        this.job = job;
     }
 
     /**
-     * Reads the bundle and all {@link MoeOptions}.
+     * Starts to define layers.
      *
-     * @throws BundleException if the bundle cannot be read or has a defect
-     * @throws IllegalConfigurationException naming the key, the value and what is allowed
+     * @param options all {@link MoeOptions} and {@link io.flinkmoe.config.PlacementOptions}
      */
-    public static MoeLayers of(ReadableConfig options) throws BundleException {
-        String location =
-                options.getOptional(MoeOptions.BUNDLE)
-                        .orElseThrow(
-                                () ->
-                                        new IllegalConfigurationException(
-                                                "%s is not set; give the directory of a model bundle"
-                                                        .formatted(MoeOptions.BUNDLE.key())));
-        Bundle bundle = new LocalBundle(location, null).open();
-        MoeSettings settings = MoeSettings.of(options);
-        JobChecks.checkCalls(settings, bundle.spec());
-        JobChecks.checkCapacity(settings.capacity(), bundle.spec());
-        return new MoeLayers(
-                new LocalBundle(location, bundle.spec().version()), bundle.spec(), settings);
-    }
-
-    /** The same layers under a name that their uids start with: one each for two in one job. */
-    public MoeLayers named(String uidPrefix) {
-        MoeLayers copy = copy();
-        copy.name = uidPrefix;
-        return copy;
-    }
-
-    /** The same layers, which also give {@link MoeResult#routerLogits()}. */
-    public MoeLayers withRouterLogits() {
-        MoeLayers copy = copy();
-        copy.routerLogits = true;
-        return copy;
-    }
-
-    /** The same layers, which also give {@link MoeResult#decisions()}. */
-    public MoeLayers withDecisionLog() {
-        MoeLayers copy = copy();
-        copy.decisionLog = true;
-        return copy;
-    }
-
-    /**
-     * The same layers, where tokens that come too late for their window are not scored, but go to
-     * {@link MoeResult#lateTokens()}; otherwise they keep their residual, with that outcome.
-     */
-    public MoeLayers divertingLateTokens() {
-        MoeLayers copy = copy();
-        copy.divertLate = true;
-        return copy;
-    }
-
-    /** The same layers with other draws for noise and random admission, as a test records them. */
-    public MoeLayers drawing(Draws otherDraws) {
-        MoeLayers copy = copy();
-        copy.draws = otherDraws;
-        return copy;
-    }
-
-    /**
-     * The same layers for arrivals that name their partition: a token is late when its window ended
-     * more than so long before the newest token of its partition. Give what the watermarks allow.
-     */
-    public MoeLayers withMaxOutOfOrderness(Duration allowed) {
-        MoeLayers copy = copy();
-        copy.maxOutOfOrderness = allowed;
-        return copy;
-    }
-
-    String name() {
-        return name;
-    }
-
-    boolean givesRouterLogits() {
-        return routerLogits;
-    }
-
-    boolean logsDecisions() {
-        return decisionLog;
-    }
-
-    boolean divertsLate() {
-        return divertLate;
-    }
-
-    Draws draws() {
-        return draws;
-    }
-
-    Duration maxOutOfOrderness() {
-        return maxOutOfOrderness;
+    public static Builder builder(ReadableConfig options) {
+        return new Builder(options);
     }
 
     /** The width of {@link Token#values()}. */
@@ -164,31 +67,34 @@ public final class MoeLayers {
         return spec.inputSize();
     }
 
-    /** The version of the bundle, which every scored token bears. */
+    /** The version of the bundle. Every scored token carries it. */
     public String modelVersion() {
         return spec.version();
     }
 
     /**
-     * What the layers will take up.
+     * Estimates the memory and state that the layers need.
      *
-     * @throws IOException if the bundle is gone
+     * @throws IOException if the bundle no longer exists
      */
     public Footprint footprint() throws IOException {
         return Footprint.of(bundle.open(), settings, Topology.blockRows(spec, settings));
     }
 
     /**
-     * Scores tokens; bad ones (no stream, wrong width, NaN …) become dead letters. Those of a
-     * stream must come in one subtask, in their order.
+     * Scores tokens. Tokens that the model cannot score (no stream, wrong width, NaN …) become dead
+     * letters. All tokens of a stream must be in one subtask of {@code tokens}, in order.
+     *
+     * @throws IllegalConfigurationException if the environment or the shape of the job does not fit
      */
     public MoeResult score(DataStream<Token> tokens) {
         JobChecks.checkOrder(tokens);
         int width = spec.inputSize();
+        String check = job.name() + "-check";
         return scoreArrivals(
-                tokens.map(token -> check(token, width), StreamTypes.ARRIVAL)
-                        .name(name + "-check")
-                        .uid(name + "-check")
+                tokens.map(token -> check(token, width), Arrival.TYPE)
+                        .name(check)
+                        .uid(check)
                         .setParallelism(tokens.getParallelism())
                         .setMaxParallelism(Topology.ANY_PARALLELISM));
     }
@@ -198,10 +104,118 @@ public final class MoeLayers {
         return reason == null ? Arrival.of(token) : Arrival.of(DeadLetter.of(token, reason));
     }
 
-    /** Scores what a source has checked already; dead letters pass through. */
+    /**
+     * Scores what a source has already checked. Dead letters pass through. An arrival that names
+     * its partition is late by the content of that partition alone.
+     *
+     * @throws IllegalConfigurationException if the environment or the shape of the job does not fit
+     */
     public MoeResult scoreArrivals(DataStream<Arrival> arrivals) {
         JobChecks.checkEnvironment(arrivals.getExecutionEnvironment());
         JobChecks.checkOrder(arrivals);
-        return new Topology(this).of(arrivals);
+        return new MoeResult(new Topology(bundle, spec, settings, job).of(arrivals), job);
+    }
+
+    /** Defines {@link MoeLayers}. */
+    @PublicEvolving
+    public static final class Builder {
+
+        private final ReadableConfig options;
+        private String name = "moe";
+        private boolean decisionLog;
+        private boolean routerLogits;
+        private boolean divertLateTokens;
+        private Duration maxOutOfOrderness = Duration.ZERO;
+        private Draws draws = Draws.SEEDED;
+
+        private Builder(ReadableConfig options) {
+            this.options = options;
+        }
+
+        /**
+         * Sets the prefix of all operator names and uids. The default is {@code moe}. Two sets of
+         * layers in one job need two names. Changing the name abandons the state.
+         */
+        public Builder name(String prefix) {
+            Preconditions.checkArgument(
+                    prefix != null && !prefix.isBlank(),
+                    "name is '%s'; allowed: a text that is not blank",
+                    prefix);
+            this.name = prefix;
+            return this;
+        }
+
+        /** Emits {@link MoeResult#decisions()}. */
+        public Builder decisionLog() {
+            this.decisionLog = true;
+            return this;
+        }
+
+        /** Emits {@link MoeResult#routerLogits()}. */
+        public Builder routerLogits() {
+            this.routerLogits = true;
+            return this;
+        }
+
+        /**
+         * Sends late tokens to {@link MoeResult#lateTokens()}. By default they are scored with
+         * their residual only, and their outcome is LATE.
+         */
+        public Builder divertLateTokens() {
+            this.divertLateTokens = true;
+            return this;
+        }
+
+        /**
+         * Sets how far timestamps within one partition may be out of order. The default is 0. Set
+         * the same duration as in the watermark strategy. It applies to arrivals that name their
+         * partition: a token is late if its window ended more than this duration before the newest
+         * timestamp of its partition.
+         */
+        public Builder maxOutOfOrderness(Duration allowed) {
+            Preconditions.checkArgument(
+                    !allowed.isNegative(), "maxOutOfOrderness is %s; allowed: 0 or more", allowed);
+            this.maxOutOfOrderness = allowed;
+            return this;
+        }
+
+        /** Replaces the seeded draws of noise and random admission, for tests. */
+        @Internal
+        public Builder draws(Draws others) {
+            this.draws = others;
+            return this;
+        }
+
+        /**
+         * Reads and checks the bundle and all options.
+         *
+         * @throws BundleException if the bundle cannot be read or is invalid
+         * @throws IllegalConfigurationException naming the key, the value and what is allowed
+         */
+        public MoeLayers build() throws BundleException {
+            String location =
+                    options.getOptional(MoeOptions.BUNDLE)
+                            .orElseThrow(
+                                    () ->
+                                            new IllegalConfigurationException(
+                                                    "%s is not set; give the directory of a model bundle"
+                                                            .formatted(MoeOptions.BUNDLE.key())));
+            Bundle bundle = new LocalBundle(location, null).open();
+            BundleSpec spec = bundle.spec();
+            MoeSettings settings = MoeSettings.of(options);
+            JobChecks.checkCalls(settings, spec);
+            JobChecks.checkCapacity(settings.capacity(), spec);
+            return new MoeLayers(
+                    new LocalBundle(location, spec.version()),
+                    spec,
+                    settings,
+                    new JobSettings(
+                            name,
+                            decisionLog,
+                            routerLogits,
+                            divertLateTokens,
+                            maxOutOfOrderness,
+                            draws));
+        }
     }
 }

@@ -1,78 +1,82 @@
 package io.flinkmoe;
 
-import io.flinkmoe.stream.DeadLetter;
-import io.flinkmoe.stream.DecisionRecord;
-import io.flinkmoe.stream.Router;
-import io.flinkmoe.stream.RouterLogits;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.Token;
-import io.flinkmoe.stream.WindowSummary;
-import java.util.ArrayList;
+import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.DecisionRecord;
+import io.flinkmoe.api.RouterLogits;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.api.WindowSummary;
+import io.flinkmoe.config.JobSettings;
+import io.flinkmoe.runtime.Topology;
+import io.flinkmoe.runtime.router.Router;
 import java.util.List;
+import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.util.OutputTag;
 
-/** What {@link MoeLayers} give. */
+/** The streams that {@link MoeLayers} return. */
+@PublicEvolving
 public final class MoeResult {
 
-    private final SingleOutputStreamOperator<ScoredToken> scored;
-    private final List<SingleOutputStreamOperator<?>> rejecting;
-    private final List<SingleOutputStreamOperator<?>> routers;
-    private final List<SingleOutputStreamOperator<?>> counting;
-    private final MoeLayers layers;
+    private final Topology.Streams streams;
+    private final JobSettings job;
 
-    MoeResult(
-            SingleOutputStreamOperator<ScoredToken> scored,
-            SingleOutputStreamOperator<?> ingest,
-            List<SingleOutputStreamOperator<?>> routers,
-            List<SingleOutputStreamOperator<?>> counting,
-            MoeLayers layers) {
-        this.scored = scored;
-        this.rejecting = new ArrayList<>(routers);
-        this.rejecting.add(ingest);
-        this.routers = routers;
-        this.counting = counting;
-        this.layers = layers;
+    MoeResult(Topology.Streams streams, JobSettings job) {
+        this.streams = streams;
+        this.job = job;
     }
 
-    /** One scored token per good token; those of a stream in their order. */
+    /** One scored token for each good token. The tokens of a stream keep their order. */
     public DataStream<ScoredToken> scored() {
-        return scored;
+        return streams.scored();
     }
 
-    /** The records that could not be scored, from the ingest and the routers. */
+    /** Records that cannot be scored, with the reason. */
     public DataStream<DeadLetter> deadLetters() {
-        return union(rejecting, DeadLetter.OUTPUT);
+        return union(streams.rejecting(), DeadLetter.OUTPUT);
     }
 
-    /** The accounts of all operators, window by window; empty without capacity. */
+    /** What each router, expert and combine counted in each window. Empty without a capacity. */
     public DataStream<WindowSummary> windowSummaries() {
-        return union(counting, WindowSummary.SUMMARIES);
+        return union(streams.counting(), WindowSummary.SUMMARIES);
     }
 
-    /** Why each scored token went where it went, if {@link MoeLayers#withDecisionLog()}. */
+    /**
+     * Why each scored token went to its experts.
+     *
+     * @throws IllegalStateException without {@link MoeLayers.Builder#decisionLog()}
+     */
     public DataStream<DecisionRecord> decisions() {
-        require(layers.logsDecisions(), "the decision log was", "withDecisionLog()");
-        return scored.getSideOutput(DecisionRecord.DECISIONS);
+        require(job.decisionLog(), "decisions", "decisionLog");
+        return streams.scored().getSideOutput(DecisionRecord.DECISIONS);
     }
 
-    /** The tokens that came too late, if {@link MoeLayers#divertingLateTokens()}. */
+    /**
+     * The late tokens.
+     *
+     * @throws IllegalStateException without {@link MoeLayers.Builder#divertLateTokens()}
+     */
     public DataStream<Token> lateTokens() {
-        require(layers.divertsLate(), "late tokens were", "divertingLateTokens()");
-        return routers.get(0).getSideOutput(Router.LATE_TOKENS);
+        require(job.divertLateTokens(), "late tokens", "divertLateTokens");
+        return streams.routers().get(0).getSideOutput(Router.LATE_TOKENS);
     }
 
-    /** The router logits of every token and layer, if {@link MoeLayers#withRouterLogits()}. */
+    /**
+     * The router logits of every token and layer.
+     *
+     * @throws IllegalStateException without {@link MoeLayers.Builder#routerLogits()}
+     */
     public DataStream<RouterLogits> routerLogits() {
-        require(layers.givesRouterLogits(), "router logits were", "withRouterLogits()");
-        return union(routers, Router.LOGITS);
+        require(job.routerLogits(), "router logits", "routerLogits");
+        return union(streams.routers(), Router.LOGITS);
     }
 
-    private static void require(boolean asked, String what, String method) {
-        if (!asked) {
+    private static void require(boolean requested, String what, String method) {
+        if (!requested) {
             throw new IllegalStateException(
-                    "%s not asked for; call MoeLayers.%s".formatted(what, method));
+                    "%s were not requested; call %s() on MoeLayers.builder(…)"
+                            .formatted(what, method));
         }
     }
 

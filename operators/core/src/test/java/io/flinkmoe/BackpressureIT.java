@@ -2,12 +2,11 @@ package io.flinkmoe;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.OnnxGraph;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.StreamTypes;
-import io.flinkmoe.stream.Token;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -63,11 +62,12 @@ class BackpressureIT {
         env.setParallelism(2);
 
         List<Long> answered =
-                MoeLayers.of(options)
+                MoeLayers.builder(options)
+                        .build()
                         .score(
-                                env.fromData(tokens(), StreamTypes.TOKEN)
+                                env.fromData(tokens(), Token.TYPE)
                                         .map(new CountIn())
-                                        .returns(StreamTypes.TOKEN))
+                                        .returns(Token.TYPE))
                         .scored()
                         .map(new CountOut())
                         .executeAndCollect(TOKENS + 1);

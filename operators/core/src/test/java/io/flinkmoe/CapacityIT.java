@@ -2,14 +2,14 @@ package io.flinkmoe;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.reference.ReferenceModel;
-import io.flinkmoe.stream.Decision;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.Token;
 import io.flinkmoe.testing.Accounts;
 import io.flinkmoe.testing.Flights;
 import io.flinkmoe.testing.ShuffledPartitions;
@@ -76,7 +76,8 @@ class CapacityIT {
         StreamExecutionEnvironment env =
                 StreamExecutionEnvironment.createLocalEnvironment(parallelism, options);
         MoeResult result =
-                MoeLayers.of(options)
+                MoeLayers.builder(options)
+                        .build()
                         .score(
                                 ShuffledPartitions.of(env, tokens, parallelism, 11)
                                         .assignTimestampsAndWatermarks(

@@ -2,14 +2,13 @@ package io.flinkmoe;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.api.Arrival;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
-import io.flinkmoe.stream.Arrival;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.StreamTypes;
-import io.flinkmoe.stream.Token;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.testing.Accounts;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
@@ -51,7 +50,7 @@ class LateTokensIT {
 
     @Test
     void keepTheirResidual() throws Exception {
-        MoeResult result = layers().scoreArrivals(arrivals());
+        MoeResult result = layers().build().scoreArrivals(arrivals());
 
         List<ScoredToken> scored = Accounts.of(env, result).checked(WINDOWS);
 
@@ -70,7 +69,7 @@ class LateTokensIT {
 
     @Test
     void leaveBeforeTheFirstLayerWhichCountsThem() throws Exception {
-        MoeResult result = layers().divertingLateTokens().scoreArrivals(arrivals());
+        MoeResult result = layers().divertLateTokens().build().scoreArrivals(arrivals());
 
         Accounts accounts = Accounts.ofDiverting(env, result);
 
@@ -82,8 +81,8 @@ class LateTokensIT {
                 .noneMatch(token -> isLate(token.position()));
     }
 
-    private MoeLayers layers() throws Exception {
-        return MoeLayers.of(options).withMaxOutOfOrderness(Duration.ZERO);
+    private MoeLayers.Builder layers() throws Exception {
+        return MoeLayers.builder(options).maxOutOfOrderness(Duration.ZERO);
     }
 
     /** One partition, by whose content alone tokens are late. */
@@ -95,7 +94,7 @@ class LateTokensIT {
             long timestamp = 1_000 + i - (isLate(i) ? 100 : 0);
             arrivals.add(Arrival.of(new Token("stream-" + i % 7, i, timestamp, values), 0));
         }
-        return env.fromData(arrivals, StreamTypes.ARRIVAL).setParallelism(1);
+        return env.fromData(arrivals, Arrival.TYPE).setParallelism(1);
     }
 
     private static boolean isLate(long position) {

@@ -2,11 +2,11 @@ package io.flinkmoe;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.reference.ReferenceModel;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.Token;
 import io.flinkmoe.testing.Flights;
 import io.flinkmoe.testing.ShuffledPartitions;
 import java.nio.file.Path;
@@ -60,7 +60,8 @@ class MoeLayersIT {
                 StreamExecutionEnvironment.createLocalEnvironment(parallelism, options);
 
         MoeResult result =
-                MoeLayers.of(options)
+                MoeLayers.builder(options)
+                        .build()
                         .score(ShuffledPartitions.of(env, tokens, parallelism, blockSize));
         List<ScoredToken> scored = result.scored().executeAndCollect(tokens.size() + 1);
 

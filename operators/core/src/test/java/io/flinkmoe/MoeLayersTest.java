@@ -3,15 +3,15 @@ package io.flinkmoe;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.flinkmoe.capacity.Weighing;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.capacity.WeightRule;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.routing.RoutingConfig;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.MoeSettings;
-import io.flinkmoe.stream.StreamTypes;
-import io.flinkmoe.stream.Token;
+import io.flinkmoe.runtime.JobChecks;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -59,7 +59,7 @@ class MoeLayersTest {
 
     @Test
     void asksForABundle() {
-        assertThatThrownBy(() -> MoeLayers.of(new Configuration()))
+        assertThatThrownBy(() -> MoeLayers.builder(new Configuration()).build())
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage("moe.bundle is not set; give the directory of a model bundle");
     }
@@ -67,7 +67,7 @@ class MoeLayersTest {
     @Test
     void refusesABundleThatIsMissing() {
         options.set(MoeOptions.BUNDLE, directory.resolve("missing").toString());
-        assertThatThrownBy(() -> MoeLayers.of(options))
+        assertThatThrownBy(() -> MoeLayers.builder(options).build())
                 .isInstanceOf(BundleException.class)
                 .hasMessageContaining(directory.resolve("missing").toString());
     }
@@ -75,7 +75,7 @@ class MoeLayersTest {
     @Test
     void refusesAnIllegalOptionBeforeAnythingRuns() {
         options.set(MoeOptions.LANES, 0);
-        assertThatThrownBy(() -> MoeLayers.of(options))
+        assertThatThrownBy(() -> MoeLayers.builder(options).build())
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage("moe.lanes is 0; allowed: 1 to 32768");
     }
@@ -85,16 +85,17 @@ class MoeLayersTest {
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         DataStream<Token> one = tokens(env, 1);
         DataStream<Token> two = tokens(env, 2);
-        assertThatThrownBy(() -> MoeLayers.of(options).score(one.union(two)))
+        assertThatThrownBy(() -> MoeLayers.builder(options).build().score(one.union(two)))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessageContaining("of parallelism 1, and")
                 .hasMessageContaining("of parallelism 2");
-        assertThat(MoeLayers.of(options).score(two.union(tokens(env, 2))).scored()).isNotNull();
+        assertThat(MoeLayers.builder(options).build().score(two.union(tokens(env, 2))).scored())
+                .isNotNull();
     }
 
     private static DataStream<Token> tokens(StreamExecutionEnvironment env, int parallelism) {
         return env.fromSequence(0, 1)
-                .map(number -> new Token("s", number, number, new float[N]), StreamTypes.TOKEN)
+                .map(number -> new Token("s", number, number, new float[N]), Token.TYPE)
                 .setParallelism(parallelism);
     }
 
@@ -130,8 +131,8 @@ class MoeLayersTest {
         options.set(MoeOptions.BUNDLE, directory.resolve("scaled").toString());
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, 1);
-        options.set(MoeOptions.CAPACITY_WEIGHTS, Weighing.SURVIVORS);
-        assertThatThrownBy(() -> MoeLayers.of(options))
+        options.set(MoeOptions.CAPACITY_WEIGHTS, WeightRule.SURVIVORS);
+        assertThatThrownBy(() -> MoeLayers.builder(options).build())
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
                         "moe.capacity.weights is survivors, but layer 0 of the model has"
@@ -140,7 +141,7 @@ class MoeLayersTest {
 
     @Test
     void tellsTheWidthAndTheVersionOfTheBundle() throws Exception {
-        MoeLayers layers = MoeLayers.of(options);
+        MoeLayers layers = MoeLayers.builder(options).build();
         assertThat(layers.inputWidth()).isEqualTo(N);
         assertThat(layers.modelVersion()).matches("[0-9a-f]{12}");
     }
@@ -151,7 +152,7 @@ class MoeLayersTest {
         options.set(ExecutionOptions.RUNTIME_MODE, mode);
         StreamExecutionEnvironment env =
                 StreamExecutionEnvironment.getExecutionEnvironment(options);
-        MoeLayers layers = MoeLayers.of(options);
+        MoeLayers layers = MoeLayers.builder(options).build();
         assertThatThrownBy(() -> layers.score(tokens(env)))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessageStartingWith("execution.runtime-mode is %s; allowed: STREAMING", mode);
@@ -162,7 +163,7 @@ class MoeLayersTest {
         StreamExecutionEnvironment env =
                 StreamExecutionEnvironment.getExecutionEnvironment(options);
         env.setRuntimeMode(RuntimeExecutionMode.BATCH);
-        MoeLayers layers = MoeLayers.of(options);
+        MoeLayers layers = MoeLayers.builder(options).build();
         assertThatThrownBy(() -> layers.score(tokens(env)))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessageContaining("BATCH");
@@ -173,7 +174,7 @@ class MoeLayersTest {
         StreamExecutionEnvironment env =
                 StreamExecutionEnvironment.getExecutionEnvironment(options);
         env.enableCheckpointing(1_000, CheckpointingMode.AT_LEAST_ONCE);
-        MoeLayers layers = MoeLayers.of(options);
+        MoeLayers layers = MoeLayers.builder(options).build();
         assertThatThrownBy(() -> layers.score(tokens(env)))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessageStartingWith(
@@ -182,17 +183,22 @@ class MoeLayersTest {
 
     @Test
     void givesRouterLogitsOnlyWhenAskedTo() throws Exception {
-        MoeResult result = MoeLayers.of(options).score(tokens(env(1)));
+        MoeResult result = MoeLayers.builder(options).build().score(tokens(env(1)));
         assertThatThrownBy(result::routerLogits)
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("withRouterLogits()");
+                .hasMessageContaining("routerLogits()");
     }
 
     @Test
     void givesEveryOperatorAUidAndAMaxParallelismOfItsOwn() throws Exception {
         StreamExecutionEnvironment env = env(8);
         env.setMaxParallelism(777);
-        MoeLayers.of(options).score(tokens(env)).scored().sinkTo(new DiscardingSink<>()).uid("out");
+        MoeLayers.builder(options)
+                .build()
+                .score(tokens(env))
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out");
         StreamGraph graph = env.getStreamGraph();
 
         assertThat(uids(graph))
@@ -227,7 +233,12 @@ class MoeLayersTest {
         options.setString("moe.expert.slot.cpu-cores", "2");
         options.setString("moe.expert.slot.heap", "64 mb");
         StreamExecutionEnvironment env = env(2);
-        MoeLayers.of(options).score(tokens(env)).scored().sinkTo(new DiscardingSink<>()).uid("out");
+        MoeLayers.builder(options)
+                .build()
+                .score(tokens(env))
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out");
         StreamGraph graph = env.getStreamGraph();
         for (StreamNode node : graph.getStreamNodes()) {
             boolean expert = node.getOperatorName().startsWith("moe-expert");
@@ -247,7 +258,12 @@ class MoeLayersTest {
         options.set(MoeOptions.LANES, 3);
         options.set(MoeOptions.EXPERT_PARALLELISM, 2);
         StreamExecutionEnvironment env = env(4);
-        MoeLayers.of(options).score(tokens(env)).scored().sinkTo(new DiscardingSink<>()).uid("out");
+        MoeLayers.builder(options)
+                .build()
+                .score(tokens(env))
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out");
         StreamGraph graph = env.getStreamGraph();
 
         checkSpread(graph, "moe-router-0", 3, 129);
@@ -263,7 +279,12 @@ class MoeLayersTest {
         options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
         options.set(MoeOptions.OVERFLOW_ROUNDS, 2);
         StreamExecutionEnvironment env = env(2);
-        MoeLayers.of(options).score(tokens(env)).scored().sinkTo(new DiscardingSink<>()).uid("out");
+        MoeLayers.builder(options)
+                .build()
+                .score(tokens(env))
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out");
 
         Map<String, Set<String>> groups = new TreeMap<>();
         for (StreamNode node : env.getStreamGraph().getStreamNodes()) {
@@ -283,7 +304,7 @@ class MoeLayersTest {
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, 1);
         StreamExecutionEnvironment env = env(1);
-        MoeResult result = MoeLayers.of(options).withRouterLogits().score(tokens(env));
+        MoeResult result = MoeLayers.builder(options).routerLogits().build().score(tokens(env));
         result.scored().sinkTo(new DiscardingSink<>()).uid("scored");
         result.deadLetters().sinkTo(new DiscardingSink<>()).uid("dead");
         result.windowSummaries().sinkTo(new DiscardingSink<>()).uid("summaries");
@@ -313,9 +334,19 @@ class MoeLayersTest {
     void letsTwoOfThemShareAJobUnderNamesOfTheirOwn() throws Exception {
         StreamExecutionEnvironment env = env(1);
         DataStream<Token> tokens = tokens(env);
-        MoeLayers layers = MoeLayers.of(options);
-        layers.named("a").score(tokens).scored().sinkTo(new DiscardingSink<>()).uid("out-a");
-        layers.named("b").score(tokens).scored().sinkTo(new DiscardingSink<>()).uid("out-b");
+        MoeLayers.Builder builder = MoeLayers.builder(options);
+        builder.name("a")
+                .build()
+                .score(tokens)
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out-a");
+        builder.name("b")
+                .build()
+                .score(tokens)
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out-b");
         StreamGraph graph = env.getStreamGraph();
 
         assertThat(uids(graph))
@@ -332,7 +363,7 @@ class MoeLayersTest {
 
     private static DataStream<Token> tokens(StreamExecutionEnvironment env) {
         List<Token> one = List.of(new Token("a", 0, 0, new float[N]));
-        return env.fromData(one, StreamTypes.TOKEN).uid("in");
+        return env.fromData(one, Token.TYPE).uid("in");
     }
 
     private static List<String> uids(StreamGraph graph) {

@@ -2,13 +2,18 @@ package io.flinkmoe;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.Survivors;
 import io.flinkmoe.capacity.TumblingWindows;
-import io.flinkmoe.capacity.Weighing;
+import io.flinkmoe.capacity.WeightRule;
+import io.flinkmoe.config.Draws;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.reference.ReferenceModel.LayerResult;
@@ -17,12 +22,6 @@ import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
 import io.flinkmoe.routing.TopKRouter;
-import io.flinkmoe.stream.Decision;
-import io.flinkmoe.stream.Draws;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.StreamTypes;
-import io.flinkmoe.stream.Token;
 import io.flinkmoe.testing.Accounts;
 import io.flinkmoe.testing.Backend;
 import io.flinkmoe.testing.TinyBundle;
@@ -168,9 +167,10 @@ class PrioritizedCapacityIT {
 
         Map<Token, ScoredToken> scored = new HashMap<>();
         MoeResult result =
-                MoeLayers.of(options)
+                MoeLayers.builder(options)
+                        .build()
                         .score(
-                                env.fromData(arrivals, StreamTypes.TOKEN)
+                                env.fromData(arrivals, Token.TYPE)
                                         .rebalance()
                                         .assignTimestampsAndWatermarks(
                                                 WatermarkStrategy.<Token>forBoundedOutOfOrderness(
@@ -195,7 +195,8 @@ class PrioritizedCapacityIT {
         options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
         options.set(MoeOptions.CAPACITY_ORDER, order);
         options.set(
-                MoeOptions.CAPACITY_WEIGHTS, renormalize ? Weighing.SURVIVORS : Weighing.ROUTER);
+                MoeOptions.CAPACITY_WEIGHTS,
+                renormalize ? WeightRule.SURVIVORS : WeightRule.ROUTER);
         options.set(
                 MoeOptions.CAPACITY,
                 formula.isFixed()

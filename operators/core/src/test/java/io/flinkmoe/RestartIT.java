@@ -2,16 +2,15 @@ package io.flinkmoe;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.api.RouterLogits;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.RouterLogits;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.StreamTypes;
-import io.flinkmoe.stream.Token;
-import io.flinkmoe.stream.WindowSummary;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.testing.Accounts;
 import io.flinkmoe.testing.Backend;
 import io.flinkmoe.testing.GatedTokens;
@@ -214,9 +213,12 @@ class RestartIT {
                 StreamExecutionEnvironment.getExecutionEnvironment(options);
         env.setParallelism(parallelism);
         MoeResult result =
-                MoeLayers.of(options).withRouterLogits().score(GatedTokens.of(env, WINDOW));
+                MoeLayers.builder(options)
+                        .routerLogits()
+                        .build()
+                        .score(GatedTokens.of(env, WINDOW));
         StateSink.add(
-                result.scored().map(new FailOnce()).returns(StreamTypes.SCORED_TOKEN).uid("fail"),
+                result.scored().map(new FailOnce()).returns(ScoredToken.TYPE).uid("fail"),
                 "scored");
         StateSink.add(result.windowSummaries(), "summaries");
         StateSink.add(result.routerLogits(), "logits");

@@ -2,15 +2,15 @@ package io.flinkmoe;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.RouterLogits;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.reference.ReferenceModel;
-import io.flinkmoe.stream.DeadLetter;
-import io.flinkmoe.stream.Decision;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.RouterLogits;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.Token;
 import io.flinkmoe.testing.ShuffledPartitions;
 import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
@@ -58,7 +58,7 @@ class SmallJobsIT {
 
     @Test
     void answersAsTheReferenceDoesWithTheDecisionsOfEveryLayer() throws Exception {
-        MoeLayers layers = MoeLayers.of(options);
+        MoeLayers layers = MoeLayers.builder(options).build();
         List<ScoredToken> scored =
                 layers.score(source(environment(), tokens()))
                         .scored()
@@ -76,7 +76,7 @@ class SmallJobsIT {
         tokens.add(new Token("bad", -4, 40, null));
         tokens.add(new Token("bad", -5, Long.MAX_VALUE, new float[N]));
         StreamExecutionEnvironment env = environment();
-        MoeLayers layers = MoeLayers.of(options);
+        MoeLayers layers = MoeLayers.builder(options).build();
         MoeResult result = layers.score(source(env, tokens));
         CloseableIterator<ScoredToken> scored = result.scored().collectAsync();
         CloseableIterator<DeadLetter> dead = result.deadLetters().collectAsync();
@@ -105,7 +105,8 @@ class SmallJobsIT {
     @Test
     void givesTheRouterLogitsOfEveryTokenAndLayerOnce() throws Exception {
         StreamExecutionEnvironment env = environment();
-        MoeResult result = MoeLayers.of(options).withRouterLogits().score(source(env, tokens()));
+        MoeResult result =
+                MoeLayers.builder(options).routerLogits().build().score(source(env, tokens()));
         CloseableIterator<ScoredToken> scored = result.scored().collectAsync();
         CloseableIterator<RouterLogits> logits = result.routerLogits().collectAsync();
         env.executeAsync();
@@ -131,8 +132,8 @@ class SmallJobsIT {
         others.set(MoeOptions.BUNDLE, single.directory().toString());
         StreamExecutionEnvironment env = environment();
         DataStream<Token> tokens = source(env, tokens());
-        MoeLayers two = MoeLayers.of(options).named("two");
-        MoeLayers one = MoeLayers.of(others).named("one");
+        MoeLayers two = MoeLayers.builder(options).name("two").build();
+        MoeLayers one = MoeLayers.builder(others).name("one").build();
         CloseableIterator<ScoredToken> ofTwo = two.score(tokens).scored().collectAsync();
         CloseableIterator<ScoredToken> ofOne = one.score(tokens).scored().collectAsync();
         env.executeAsync();

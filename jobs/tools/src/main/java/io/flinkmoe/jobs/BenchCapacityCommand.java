@@ -1,10 +1,10 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.jobs.bench.CapacityBench;
 import io.flinkmoe.jobs.cluster.Installation;
 import io.flinkmoe.model.CheckpointImporter;
-import io.flinkmoe.stream.Token;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,11 +1,11 @@
 package io.flinkmoe.jobs;
 
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.config.MoeOptions.OverflowPolicy;
 import io.flinkmoe.jobs.bench.CapacityResult;
 import io.flinkmoe.jobs.chart.Axis;
 import io.flinkmoe.jobs.chart.LineChart;
 import io.flinkmoe.jobs.chart.Series;
-import io.flinkmoe.stream.MoeOptions.OverflowPolicy;
 import java.util.ArrayList;
 import java.util.List;
 

@@ -1,5 +1,8 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.api.Token;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.MoeOptions.CapacityPolicy;
 import io.flinkmoe.jobs.cluster.FreePorts;
 import io.flinkmoe.jobs.cluster.Installation;
 import io.flinkmoe.jobs.kafka.KafkaBroker;
@@ -7,9 +10,6 @@ import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.ScoringJob;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.CheckpointImporter;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.MoeOptions.CapacityPolicy;
-import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;

@@ -1,10 +1,10 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.api.Token;
 import io.flinkmoe.schemas.Choice;
 import io.flinkmoe.schemas.LayerDecision;
 import io.flinkmoe.schemas.Outcome;
 import io.flinkmoe.schemas.ScoredToken;
-import io.flinkmoe.stream.Token;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;

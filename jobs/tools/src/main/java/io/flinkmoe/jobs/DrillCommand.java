@@ -1,8 +1,8 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.api.Token;
 import io.flinkmoe.jobs.cluster.ClusterSettings;
 import io.flinkmoe.jobs.cluster.Installation;
-import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,9 +1,9 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.api.Token;
 import io.flinkmoe.jobs.bench.Spread;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Delivery;
-import io.flinkmoe.stream.Token;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumMap;

@@ -1,7 +1,7 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.api.Token;
 import io.flinkmoe.schemas.TokenEncoder;
-import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Map;

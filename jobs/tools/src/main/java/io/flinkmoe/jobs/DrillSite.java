@@ -1,6 +1,8 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.jobs.cluster.ClusterRest;
 import io.flinkmoe.jobs.cluster.ClusterSettings;
 import io.flinkmoe.jobs.cluster.Installation;
@@ -9,8 +11,6 @@ import io.flinkmoe.jobs.kafka.KafkaBroker;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.ScoringJob;
 import io.flinkmoe.model.CheckpointImporter;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;

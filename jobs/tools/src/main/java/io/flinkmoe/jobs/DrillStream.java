@@ -1,6 +1,6 @@
 package io.flinkmoe.jobs;
 
-import io.flinkmoe.stream.Token;
+import io.flinkmoe.api.Token;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.List;

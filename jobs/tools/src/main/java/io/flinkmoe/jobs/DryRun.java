@@ -1,9 +1,9 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.config.Footprint;
 import io.flinkmoe.jobs.JobOptions.JobOption;
 import io.flinkmoe.model.LayerSpec;
-import io.flinkmoe.stream.EvenKeys;
-import io.flinkmoe.stream.Footprint;
+import io.flinkmoe.runtime.shared.EvenKeys;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;

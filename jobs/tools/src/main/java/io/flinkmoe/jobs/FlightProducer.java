@@ -1,7 +1,7 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.api.Token;
 import io.flinkmoe.schemas.TokenEncoder;
-import io.flinkmoe.stream.Token;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;

@@ -1,6 +1,6 @@
 package io.flinkmoe.jobs;
 
-import io.flinkmoe.stream.Token;
+import io.flinkmoe.api.Token;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;

@@ -2,16 +2,16 @@ package io.flinkmoe.jobs;
 
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.MoeResult;
+import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.RouterLogits;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.reference.ReferenceModel.LayerResult;
 import io.flinkmoe.routing.RoutingConfig;
-import io.flinkmoe.stream.Decision;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.RouterLogits;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -58,7 +58,7 @@ final class FlinkForward {
         flinkOptions.set(CoreOptions.DEFAULT_PARALLELISM, parallelism);
         flinkOptions.set(PipelineOptions.GENERIC_TYPES, false);
         flinkOptions.set(PipelineOptions.AUTO_GENERATE_UIDS, false);
-        MoeLayers layers = MoeLayers.of(options).withRouterLogits();
+        MoeLayers layers = MoeLayers.builder(options).routerLogits().build();
         try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
             StreamExecutionEnvironment env = flink.environment();
             int scored = execute(env, layers.score(tokens(env, x)), result);

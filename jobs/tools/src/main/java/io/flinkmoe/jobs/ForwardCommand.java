@@ -1,10 +1,10 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.api.Token;
+import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.reference.ReferenceModel.LayerResult;
-import io.flinkmoe.stream.Token;
-import io.flinkmoe.stream.TokenCheck;
 import io.flinkmoe.tensor.SafetensorsFile;
 import io.flinkmoe.tensor.SafetensorsWriter;
 import java.io.IOException;

@@ -1,8 +1,8 @@
 package io.flinkmoe.jobs;
 
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.PlacementOptions;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.PlacementOptions;
 import java.lang.reflect.Field;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;

@@ -3,11 +3,11 @@ package io.flinkmoe.jobs;
 import static org.apache.flink.configuration.TaskManagerOptions.NUM_TASK_SLOTS;
 
 import io.flinkmoe.MoeLayers;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.jobs.cluster.Installation;
 import io.flinkmoe.jobs.cluster.LocalCluster;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.ScoringJob;
-import io.flinkmoe.stream.MoeOptions;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -132,7 +132,7 @@ final class ScoreCommand implements Callable<Integer> {
             } else if (embedded && !inForce.contains(NUM_TASK_SLOTS)) { // as the MiniCluster does
                 inForce.set(NUM_TASK_SLOTS, graph.getMaximumParallelism());
             }
-            new DryRun(graph, options, inForce, MoeLayers.of(options).footprint())
+            new DryRun(graph, options, inForce, MoeLayers.builder(options).build().footprint())
                     .print(spec.commandLine().getOut());
         }
     }

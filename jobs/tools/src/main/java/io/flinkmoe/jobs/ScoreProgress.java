@@ -1,9 +1,9 @@
 package io.flinkmoe.jobs;
 
 import io.flinkmoe.jobs.cluster.FlinkRest;
-import io.flinkmoe.stream.CombineMetrics;
-import io.flinkmoe.stream.IngestMetrics;
-import io.flinkmoe.stream.RouterMetrics;
+import io.flinkmoe.runtime.combine.CombineMetrics;
+import io.flinkmoe.runtime.ingest.IngestMetrics;
+import io.flinkmoe.runtime.router.RouterMetrics;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.List;

@@ -1,11 +1,11 @@
 package io.flinkmoe.jobs;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.jobs.cluster.Checkpoint;
 import io.flinkmoe.jobs.cluster.ClusterSettings;
 import io.flinkmoe.jobs.cluster.Installation;
 import io.flinkmoe.jobs.cluster.LocalCluster;
-import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -2,11 +2,11 @@ package io.flinkmoe.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.api.Token;
 import io.flinkmoe.schemas.Choice;
 import io.flinkmoe.schemas.LayerDecision;
 import io.flinkmoe.schemas.Outcome;
 import io.flinkmoe.schemas.ScoredToken;
-import io.flinkmoe.stream.Token;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;

@@ -2,7 +2,7 @@ package io.flinkmoe.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.flinkmoe.stream.Token;
+import io.flinkmoe.api.Token;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;

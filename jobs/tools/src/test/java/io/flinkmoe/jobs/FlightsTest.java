@@ -2,7 +2,7 @@ package io.flinkmoe.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.flinkmoe.stream.Token;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.tensor.SafetensorsFile;
 import java.time.Instant;
 import java.util.Arrays;

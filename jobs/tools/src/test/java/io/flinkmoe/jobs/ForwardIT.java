@@ -3,7 +3,7 @@ package io.flinkmoe.jobs;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.flinkmoe.stream.Token;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.tensor.SafetensorsFile;
 import io.flinkmoe.tensor.SafetensorsWriter;
 import java.lang.management.ManagementFactory;

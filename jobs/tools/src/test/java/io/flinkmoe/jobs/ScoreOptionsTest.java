@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.MoeOptions.CapacityPolicy;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.ScoringJob;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.MoeOptions.CapacityPolicy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;

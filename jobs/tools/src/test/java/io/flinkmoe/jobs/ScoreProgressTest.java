@@ -3,10 +3,9 @@ package io.flinkmoe.jobs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.MoeLayers;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.CheckpointImporter;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.StreamTypes;
-import io.flinkmoe.stream.Token;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
@@ -75,11 +74,12 @@ class ScoreProgressTest {
         options.set(MoeOptions.BUNDLE, bundle.toString());
         try (EmbeddedFlink flink = new EmbeddedFlink(options)) {
             StreamExecutionEnvironment env = flink.environment();
-            MoeLayers.of(options)
+            MoeLayers.builder(options)
+                    .build()
                     .score(
                             env.fromSequence(0, Long.MAX_VALUE)
                                     .map(new Tokens())
-                                    .returns(StreamTypes.TOKEN))
+                                    .returns(Token.TYPE))
                     .scored()
                     .sinkTo(new DiscardingSink<>());
             JobClient job = env.executeAsync();

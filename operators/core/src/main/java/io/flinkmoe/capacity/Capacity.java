@@ -19,7 +19,7 @@ public record Capacity(
         CapacityFormula formula,
         Admission admission,
         AdmissionOrder order,
-        Weighing weighing,
+        WeightRule weighing,
         int overflowRounds)
         implements Serializable {
 
@@ -29,7 +29,7 @@ public record Capacity(
                     "capacity factor is %s with first-come admission; allowed: 0, since the tokens of a window are not known before it closes"
                             .formatted(formula.factor()));
         }
-        if (weighing == Weighing.WINDOW
+        if (weighing == WeightRule.WINDOW
                 && (admission != Admission.PRIORITIZED
                         || order != AdmissionOrder.GATE_SCORE
                         || overflowRounds > 0)) {
@@ -50,18 +50,18 @@ public record Capacity(
                 CapacityFormula.fixed(tokens),
                 Admission.FIRST_COME,
                 AdmissionOrder.POSITION,
-                Weighing.ROUTER,
+                WeightRule.ROUTER,
                 0);
     }
 
     /** Admission at the close of a window. */
     public static Capacity prioritized(
             TumblingWindows windows, CapacityFormula formula, AdmissionOrder order) {
-        return new Capacity(windows, formula, Admission.PRIORITIZED, order, Weighing.ROUTER, 0);
+        return new Capacity(windows, formula, Admission.PRIORITIZED, order, WeightRule.ROUTER, 0);
     }
 
     /** The same with other weights. */
-    public Capacity weighedBy(Weighing other) {
+    public Capacity weighedBy(WeightRule other) {
         return new Capacity(windows, formula, admission, order, other, overflowRounds);
     }
 
@@ -89,7 +89,7 @@ public record Capacity(
      *
      * @return choices, 0 or more
      */
-    public int roomLeft(WindowAccount account) {
+    public int roomLeft(WindowCounts account) {
         return (int) Math.max(0, formula.capacity(0, 1, 1) - account.admitted());
     }
 }

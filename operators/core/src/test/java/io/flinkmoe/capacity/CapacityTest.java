@@ -12,7 +12,7 @@ class CapacityTest {
     @Test
     void hasRoomUntilSoManyAreAdmitted() {
         Capacity two = Capacity.firstCome(MINUTE, 2);
-        WindowAccount account = WindowAccount.EMPTY;
+        WindowCounts account = WindowCounts.EMPTY;
         assertThat(two.roomLeft(account)).isEqualTo(2);
         account = account.plus(Outcome.EXECUTED, 1);
         assertThat(two.roomLeft(account)).isEqualTo(1);
@@ -23,8 +23,8 @@ class CapacityTest {
 
     @Test
     void givesNoRoomAwayToWhatWasTurnedAwayOrLate() {
-        WindowAccount account =
-                WindowAccount.EMPTY
+        WindowCounts account =
+                WindowCounts.EMPTY
                         .plus(Outcome.OVERFLOWED, 9)
                         .plus(Outcome.LATE, 9)
                         .plus(Outcome.REROUTED, 9);
@@ -33,7 +33,7 @@ class CapacityTest {
 
     @Test
     void mayBeNoneAtAll() {
-        assertThat(Capacity.firstCome(MINUTE, 0).roomLeft(WindowAccount.EMPTY)).isZero();
+        assertThat(Capacity.firstCome(MINUTE, 0).roomLeft(WindowCounts.EMPTY)).isZero();
     }
 
     @Test
@@ -53,7 +53,7 @@ class CapacityTest {
                                         factor,
                                         Admission.FIRST_COME,
                                         AdmissionOrder.POSITION,
-                                        Weighing.ROUTER,
+                                        WeightRule.ROUTER,
                                         0))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("capacity factor is 1.25 with first-come admission");
@@ -65,14 +65,14 @@ class CapacityTest {
     void weighsByTheWindowOnlyWhereAWindowIsDecidedAtOnceByScore() {
         Capacity capacity =
                 Capacity.prioritized(MINUTE, CapacityFormula.fixed(1), AdmissionOrder.GATE_SCORE)
-                        .weighedBy(Weighing.WINDOW);
+                        .weighedBy(WeightRule.WINDOW);
         assertThat(capacity.decidesAtClose()).isTrue();
         assertThatThrownBy(() -> capacity.withOverflowRounds(1))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage(
                         "weights are window with prioritized admission, order gate-score and 1"
                                 + " overflow rounds; allowed: prioritized, gate-score, 0");
-        assertThatThrownBy(() -> Capacity.firstCome(MINUTE, 1).weighedBy(Weighing.WINDOW))
+        assertThatThrownBy(() -> Capacity.firstCome(MINUTE, 1).weighedBy(WeightRule.WINDOW))
                 .isInstanceOf(IllegalArgumentException.class);
     }
 

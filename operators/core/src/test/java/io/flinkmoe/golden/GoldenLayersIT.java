@@ -3,12 +3,11 @@ package io.flinkmoe.golden;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.MoeLayers;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.routing.RoutingConfig;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.StreamTypes;
-import io.flinkmoe.stream.Token;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -113,8 +112,9 @@ class GoldenLayersIT {
                             row,
                             Arrays.copyOfRange(x, row * width, (row + 1) * width)));
         }
-        return MoeLayers.of(options)
-                .score(env.fromData(rows, StreamTypes.TOKEN).rebalance())
+        return MoeLayers.builder(options)
+                .build()
+                .score(env.fromData(rows, Token.TYPE).rebalance())
                 .scored()
                 .executeAndCollect(tokens + 1);
     }

@@ -5,18 +5,17 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.MoeResult;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.Survivors;
 import io.flinkmoe.capacity.TumblingWindows;
-import io.flinkmoe.capacity.Weighing;
+import io.flinkmoe.capacity.WeightRule;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.routing.RoutingConfig;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.StreamTypes;
-import io.flinkmoe.stream.Token;
 import io.flinkmoe.testing.Accounts;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -105,9 +104,9 @@ class GoldenStreamIT {
             options.set(MoeOptions.CAPACITY_AT_MOST_WINDOW, formula.atMostTokens());
         }
         if (rule.survivors() == Survivors.SHARE_OF_SURVIVORS) {
-            options.set(MoeOptions.CAPACITY_WEIGHTS, Weighing.SURVIVORS);
+            options.set(MoeOptions.CAPACITY_WEIGHTS, WeightRule.SURVIVORS);
         } else if (AssignmentRule.appliesTo(golden) && new AssignmentRule(golden).overTokens()) {
-            options.set(MoeOptions.CAPACITY_WEIGHTS, Weighing.WINDOW);
+            options.set(MoeOptions.CAPACITY_WEIGHTS, WeightRule.WINDOW);
         }
         if (rule.overflowRounds() > 0) {
             options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
@@ -141,10 +140,11 @@ class GoldenStreamIT {
         }
         Collections.shuffle(rows, new Random(parallelism));
         MoeResult result =
-                MoeLayers.of(options)
-                        .drawing(RecordedNoise.draws(golden))
+                MoeLayers.builder(options)
+                        .draws(RecordedNoise.draws(golden))
+                        .build()
                         .score(
-                                env.fromData(rows, StreamTypes.TOKEN)
+                                env.fromData(rows, Token.TYPE)
                                         .rebalance()
                                         .assignTimestampsAndWatermarks(
                                                 WatermarkStrategy.<Token>forBoundedOutOfOrderness(

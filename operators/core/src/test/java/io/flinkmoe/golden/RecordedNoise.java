@@ -1,7 +1,7 @@
 package io.flinkmoe.golden;
 
+import io.flinkmoe.config.Draws;
 import io.flinkmoe.routing.NoiseSource;
-import io.flinkmoe.stream.Draws;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;

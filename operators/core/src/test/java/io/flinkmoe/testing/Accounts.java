@@ -3,12 +3,12 @@ package io.flinkmoe.testing;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.MoeResult;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
-import io.flinkmoe.capacity.WindowAccount;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.Token;
-import io.flinkmoe.stream.WindowSummary;
+import io.flinkmoe.capacity.WindowCounts;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -78,30 +78,30 @@ public record Accounts(
     }
 
     private void check(int layer, TumblingWindows windows) {
-        Map<Long, WindowAccount> outcomes = new HashMap<>();
+        Map<Long, WindowCounts> outcomes = new HashMap<>();
         for (ScoredToken token : scored) {
             for (Outcome outcome : token.layers()[layer].outcomes()) {
                 outcomes.merge(
                         windows.startOf(token.timestamp()),
-                        WindowAccount.EMPTY.plus(outcome, 1),
-                        WindowAccount::plus);
+                        WindowCounts.EMPTY.plus(outcome, 1),
+                        WindowCounts::plus);
             }
         }
-        Map<Long, WindowAccount> routers = new HashMap<>();
-        Map<Long, WindowAccount> combines = new HashMap<>();
-        Map<Long, WindowAccount> firstRounds = new HashMap<>();
-        Map<Long, WindowAccount> laterRounds = new HashMap<>();
+        Map<Long, WindowCounts> routers = new HashMap<>();
+        Map<Long, WindowCounts> combines = new HashMap<>();
+        Map<Long, WindowCounts> firstRounds = new HashMap<>();
+        Map<Long, WindowCounts> laterRounds = new HashMap<>();
         for (WindowSummary summary : summaries) {
             if (summary.layer() != layer) {
                 continue;
             }
-            Map<Long, WindowAccount> accounts =
+            Map<Long, WindowCounts> accounts =
                     switch (summary.source()) {
                         case ROUTER -> routers;
                         case COMBINE -> combines;
                         case EXPERT -> summary.round() == 0 ? firstRounds : laterRounds;
                     };
-            accounts.merge(summary.windowStart(), summary.account(), WindowAccount::plus);
+            accounts.merge(summary.windowStart(), summary.account(), WindowCounts::plus);
             if (summary.source() == WindowSummary.Source.EXPERT) {
                 assertThat(summary.account().isBalanced()).as("%s", summary).isTrue();
             }
@@ -113,10 +113,10 @@ public record Accounts(
         assertThat(routers).hasSameSizeAs(outcomes);
         outcomes.forEach(
                 (window, account) -> {
-                    WindowAccount router = routers.get(window);
+                    WindowCounts router = routers.get(window);
                     assertThat(router.asked()).isEqualTo(account.asked());
                     // What the router settled itself, no expert was asked.
-                    WindowAccount first = firstRounds.getOrDefault(window, WindowAccount.EMPTY);
+                    WindowCounts first = firstRounds.getOrDefault(window, WindowCounts.EMPTY);
                     assertThat(first.asked())
                             .isEqualTo(
                                     account.asked()
@@ -124,7 +124,7 @@ public record Accounts(
                                             - router.late()
                                             - router.failed());
                     assertThat(first.executed()).isEqualTo(account.executed());
-                    WindowAccount later = laterRounds.getOrDefault(window, WindowAccount.EMPTY);
+                    WindowCounts later = laterRounds.getOrDefault(window, WindowCounts.EMPTY);
                     assertThat(later.executed()).isEqualTo(account.rerouted());
                     assertThat(first.failed() + later.failed() + router.failed())
                             .isEqualTo(account.failed());
@@ -132,13 +132,13 @@ public record Accounts(
     }
 
     /** The choices that diverted tokens would have made: the first router counts them, as late. */
-    private void addDiverted(Map<Long, WindowAccount> outcomes, TumblingWindows windows) {
+    private void addDiverted(Map<Long, WindowCounts> outcomes, TumblingWindows windows) {
         int k = scored.get(0).layers()[0].outcomes().length;
         for (Token token : diverted) {
             outcomes.merge(
                     windows.startOf(token.timestamp()),
-                    WindowAccount.EMPTY.plus(Outcome.LATE, k),
-                    WindowAccount::plus);
+                    WindowCounts.EMPTY.plus(Outcome.LATE, k),
+                    WindowCounts::plus);
         }
     }
 }

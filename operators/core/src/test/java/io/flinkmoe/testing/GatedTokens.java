@@ -1,7 +1,6 @@
 package io.flinkmoe.testing;
 
-import io.flinkmoe.stream.StreamTypes;
-import io.flinkmoe.stream.Token;
+import io.flinkmoe.api.Token;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -61,7 +60,7 @@ public final class GatedTokens {
                                 GatedTokens::next,
                                 tokens.size(),
                                 parallelism -> new Gate(),
-                                StreamTypes.TOKEN),
+                                Token.TYPE),
                         WatermarkStrategy.<Token>forGenerator(at -> new EveryToken(allowed))
                                 .withTimestampAssigner((token, at) -> token.timestamp()),
                         "tokens")

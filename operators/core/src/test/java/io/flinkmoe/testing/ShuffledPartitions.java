@@ -1,7 +1,6 @@
 package io.flinkmoe.testing;
 
-import io.flinkmoe.stream.StreamTypes;
-import io.flinkmoe.stream.Token;
+import io.flinkmoe.api.Token;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -42,7 +41,7 @@ public final class ShuffledPartitions {
                 .flatMap(
                         (Long partition, Collector<Token> out) ->
                                 PARTITIONS.get(partition).forEach(out::collect),
-                        StreamTypes.TOKEN)
+                        Token.TYPE)
                 .uid("tokens")
                 .setParallelism(partitions);
     }

@@ -1,6 +1,6 @@
 package io.flinkmoe.jobs.bench;
 
-import io.flinkmoe.stream.ScoredToken;
+import io.flinkmoe.api.ScoredToken;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.flink.api.connector.sink2.Sink;

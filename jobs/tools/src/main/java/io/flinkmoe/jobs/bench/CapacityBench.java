@@ -1,10 +1,10 @@
 package io.flinkmoe.jobs.bench;
 
 import io.flinkmoe.MoeLayers;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.Token;
+import io.flinkmoe.config.MoeOptions;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -148,7 +148,8 @@ public final class CapacityBench implements AutoCloseable {
         options.set(MoeOptions.BUNDLE, bundle.toString());
         StreamExecutionEnvironment env = cluster.environment(PARALLELISM);
         env.getConfig().setAutoWatermarkInterval(WATERMARK_INTERVAL);
-        MoeLayers.of(options)
+        MoeLayers.builder(options)
+                .build()
                 .score(ReplaySource.of(env))
                 .scored()
                 .sinkTo(new ReplaySink())

@@ -2,9 +2,9 @@ package io.flinkmoe.jobs.bench;
 
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.AdmissionOrder;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.MoeOptions.CapacityPolicy;
-import io.flinkmoe.stream.MoeOptions.OverflowPolicy;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.MoeOptions.CapacityPolicy;
+import io.flinkmoe.config.MoeOptions.OverflowPolicy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,11 +1,11 @@
 package io.flinkmoe.jobs.bench;
 
 import io.flinkmoe.MoeLayers;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.MoeOptions.CapacityPolicy;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.MoeOptions.CapacityPolicy;
-import io.flinkmoe.stream.StreamTypes;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -58,8 +58,7 @@ public final class Contenders {
                 yield job(
                         name,
                         PARALLELISM,
-                        tokens ->
-                                tokens.map(map).returns(StreamTypes.SCORED_TOKEN).uid(PER_RECORD));
+                        tokens -> tokens.map(map).returns(ScoredToken.TYPE).uid(PER_RECORD));
             }
             case FUSED -> fused();
             case FLINK_MOE_P1 -> flinkMoe(name, 1, dropless());
@@ -90,7 +89,7 @@ public final class Contenders {
                             tokens ->
                                     tokens.transform(
                                                     FUSED,
-                                                    StreamTypes.SCORED_TOKEN,
+                                                    ScoredToken.TYPE,
                                                     new FusedOperator(file, shape.d(), batch))
                                             .uid(FUSED)));
         }
@@ -102,7 +101,10 @@ public final class Contenders {
             throws IOException {
         settings.set(MoeOptions.BUNDLE, bundle().directory().toString());
         settings.addAll(options);
-        return job(name, parallelism, tokens -> MoeLayers.of(settings).score(tokens).scored());
+        return job(
+                name,
+                parallelism,
+                tokens -> MoeLayers.builder(settings).build().score(tokens).scored());
     }
 
     private FlinkContender job(String name, int parallelism, FlinkContender.Scoring scoring) {

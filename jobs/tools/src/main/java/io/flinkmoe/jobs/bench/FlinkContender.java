@@ -1,7 +1,7 @@
 package io.flinkmoe.jobs.bench;
 
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.Token;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
 import java.time.Duration;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;

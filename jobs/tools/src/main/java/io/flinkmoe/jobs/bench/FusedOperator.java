@@ -1,11 +1,11 @@
 package io.flinkmoe.jobs.bench;
 
 import ai.onnxruntime.OrtException;
+import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.SessionCache;
-import io.flinkmoe.stream.Decision;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.Token;
 import java.nio.file.Path;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;

@@ -1,11 +1,11 @@
 package io.flinkmoe.jobs.bench;
 
 import io.flinkmoe.MoeResult;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.jobs.kafka.KafkaBroker;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.ScoringJob;
 import io.flinkmoe.schemas.TokenEncoder;
-import io.flinkmoe.stream.MoeOptions;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;

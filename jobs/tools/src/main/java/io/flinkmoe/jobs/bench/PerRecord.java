@@ -1,14 +1,14 @@
 package io.flinkmoe.jobs.bench;
 
+import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.onnx.OnnxModel;
-import io.flinkmoe.stream.Decision;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.Token;
 import io.flinkmoe.tensor.Floats;
 import java.nio.file.Path;
 import java.util.Arrays;

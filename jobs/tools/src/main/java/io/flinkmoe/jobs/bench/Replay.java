@@ -1,8 +1,8 @@
 package io.flinkmoe.jobs.bench;
 
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.Token;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;

@@ -1,6 +1,6 @@
 package io.flinkmoe.jobs.bench;
 
-import io.flinkmoe.stream.ScoredToken;
+import io.flinkmoe.api.ScoredToken;
 import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.api.connector.sink2.SinkWriter;
 import org.apache.flink.api.connector.sink2.WriterInitContext;

@@ -1,7 +1,6 @@
 package io.flinkmoe.jobs.bench;
 
-import io.flinkmoe.stream.StreamTypes;
-import io.flinkmoe.stream.Token;
+import io.flinkmoe.api.Token;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
@@ -25,7 +24,7 @@ final class ReplaySource extends RichMapFunction<Long, Token> {
                 .uid("numbers")
                 .setParallelism(1)
                 .map(new ReplaySource())
-                .returns(StreamTypes.TOKEN)
+                .returns(Token.TYPE)
                 .uid("tokens")
                 .setParallelism(1)
                 .assignTimestampsAndWatermarks(

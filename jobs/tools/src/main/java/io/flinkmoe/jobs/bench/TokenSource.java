@@ -1,7 +1,6 @@
 package io.flinkmoe.jobs.bench;
 
-import io.flinkmoe.stream.StreamTypes;
-import io.flinkmoe.stream.Token;
+import io.flinkmoe.api.Token;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.OpenContext;
@@ -45,7 +44,7 @@ final class TokenSource extends RichFlatMapFunction<Long, Token> {
         return env.fromSequence(0, Long.MAX_VALUE - 1)
                 .uid("numbers")
                 .flatMap(new TokenSource(width, rate))
-                .returns(StreamTypes.TOKEN)
+                .returns(Token.TYPE)
                 .uid("tokens")
                 .assignTimestampsAndWatermarks(
                         WatermarkStrategy.<Token>forMonotonousTimestamps()

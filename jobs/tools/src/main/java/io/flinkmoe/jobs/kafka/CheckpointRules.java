@@ -1,9 +1,9 @@
 package io.flinkmoe.jobs.kafka;
 
 import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Delivery;
-import io.flinkmoe.stream.MoeOptions;
-import io.flinkmoe.stream.MoeSettings;
 import java.time.Duration;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.IllegalConfigurationException;

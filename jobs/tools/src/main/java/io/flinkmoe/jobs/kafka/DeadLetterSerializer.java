@@ -1,10 +1,10 @@
 package io.flinkmoe.jobs.kafka;
 
+import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Format;
 import io.flinkmoe.schemas.DeadLetterEncoder;
 import io.flinkmoe.schemas.TokenEncoder;
-import io.flinkmoe.stream.DeadLetter;
-import io.flinkmoe.stream.Token;
 import java.util.Arrays;
 import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;

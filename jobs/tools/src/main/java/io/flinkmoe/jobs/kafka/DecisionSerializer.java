@@ -1,12 +1,12 @@
 package io.flinkmoe.jobs.kafka;
 
+import io.flinkmoe.api.DecisionRecord;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Format;
 import io.flinkmoe.schemas.ChoiceOutcome;
 import io.flinkmoe.schemas.LayerRanking;
 import io.flinkmoe.schemas.RankedExpert;
 import io.flinkmoe.schemas.SettledChoice;
 import io.flinkmoe.schemas.TokenDecision;
-import io.flinkmoe.stream.DecisionRecord;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;

@@ -2,7 +2,7 @@ package io.flinkmoe.jobs.kafka;
 
 import static org.apache.flink.configuration.ConfigOptions.key;
 
-import io.flinkmoe.stream.MoeOptions;
+import io.flinkmoe.config.MoeOptions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,9 +1,9 @@
 package io.flinkmoe.jobs.kafka;
 
+import io.flinkmoe.api.TokenCheck;
+import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
-import io.flinkmoe.stream.MoeSettings;
-import io.flinkmoe.stream.TokenCheck;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;

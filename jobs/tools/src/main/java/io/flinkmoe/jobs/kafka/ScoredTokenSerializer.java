@@ -1,9 +1,9 @@
 package io.flinkmoe.jobs.kafka;
 
+import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Format;
 import io.flinkmoe.schemas.ScoredTokenEncoder;
-import io.flinkmoe.stream.Decision;
-import io.flinkmoe.stream.ScoredToken;
 import java.nio.charset.StandardCharsets;
 import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;

@@ -2,10 +2,10 @@ package io.flinkmoe.jobs.kafka;
 
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.MoeResult;
+import io.flinkmoe.api.Arrival;
+import io.flinkmoe.config.Footprint;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Delivery;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Stop;
-import io.flinkmoe.stream.Arrival;
-import io.flinkmoe.stream.Footprint;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.Properties;
@@ -60,7 +60,7 @@ public final class ScoringJob {
      * Checks the options, the bundle and Kafka, and lays out the job in an environment; the caller
      * executes it.
      *
-     * @param options every {@link KafkaOptions} and {@link io.flinkmoe.stream.MoeOptions}, and
+     * @param options every {@link KafkaOptions} and {@link io.flinkmoe.config.MoeOptions}, and
      *     whatever Flink options the job should run with
      * @return the streams between the layers and the sinks, for a caller that wants to look at them
      * @throws IllegalConfigurationException if options are missing or contradict each other, with
@@ -71,16 +71,16 @@ public final class ScoringJob {
             throws IOException {
         KafkaOptions.check(options);
         configure(env, options);
-        MoeLayers layers =
-                MoeLayers.of(options)
-                        .withMaxOutOfOrderness(
-                                options.get(KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS));
+        MoeLayers.Builder builder =
+                MoeLayers.builder(options)
+                        .maxOutOfOrderness(options.get(KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS));
         if (options.contains(KafkaOptions.DECISION_LOG_TOPIC)) {
-            layers = layers.withDecisionLog();
+            builder.decisionLog();
         }
         if (options.contains(KafkaOptions.LATE_TOPIC)) {
-            layers = layers.divertingLateTokens();
+            builder.divertLateTokens();
         }
+        MoeLayers layers = builder.build();
         TokenDeserializer deserializer = TokenDeserializer.of(options, layers.inputWidth());
         Footprint footprint = layers.footprint();
         MessageSize.require(options, footprint.spec());

@@ -1,13 +1,12 @@
 package io.flinkmoe.jobs.kafka;
 
+import io.flinkmoe.api.Arrival;
+import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Format;
 import io.flinkmoe.schemas.MalformedRecordException;
 import io.flinkmoe.schemas.TokenDecoder;
-import io.flinkmoe.stream.Arrival;
-import io.flinkmoe.stream.DeadLetter;
-import io.flinkmoe.stream.StreamTypes;
-import io.flinkmoe.stream.Token;
-import io.flinkmoe.stream.TokenCheck;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -109,7 +108,7 @@ final class TokenDeserializer implements KafkaRecordDeserializationSchema<Arriva
 
     @Override
     public TypeInformation<Arrival> getProducedType() {
-        return StreamTypes.ARRIVAL;
+        return Arrival.TYPE;
     }
 
     /** A record of a broker that keeps no timestamps has a negative one, and is not judged. */

@@ -1,8 +1,8 @@
 package io.flinkmoe.jobs.kafka;
 
+import io.flinkmoe.api.Token;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Format;
 import io.flinkmoe.schemas.TokenEncoder;
-import io.flinkmoe.stream.Token;
 import java.nio.charset.StandardCharsets;
 import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;

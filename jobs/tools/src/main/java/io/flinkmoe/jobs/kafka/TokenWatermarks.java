@@ -1,6 +1,6 @@
 package io.flinkmoe.jobs.kafka;
 
-import io.flinkmoe.stream.Arrival;
+import io.flinkmoe.api.Arrival;
 import org.apache.flink.api.common.eventtime.WatermarkGenerator;
 import org.apache.flink.api.common.eventtime.WatermarkGeneratorSupplier;
 import org.apache.flink.api.common.eventtime.WatermarkOutput;

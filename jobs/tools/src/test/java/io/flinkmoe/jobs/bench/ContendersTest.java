@@ -3,13 +3,13 @@ package io.flinkmoe.jobs.bench;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.reference.ReferenceModel;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.Token;
 import io.flinkmoe.tensor.Floats;
 import java.nio.file.Path;
 import java.util.ArrayList;

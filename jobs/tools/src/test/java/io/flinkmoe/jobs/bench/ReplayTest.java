@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.within;
 
+import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.stream.Decision;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.Token;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

@@ -1,7 +1,7 @@
 package io.flinkmoe.jobs.deploy;
 
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
-import io.flinkmoe.stream.MoeOptions;
 import java.io.File;
 import java.io.IOException;
 import java.lang.reflect.Field;

@@ -3,6 +3,7 @@ package io.flinkmoe.jobs.kafka;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.jobs.Program;
 import io.flinkmoe.schemas.Choice;
 import io.flinkmoe.schemas.LayerRanking;
@@ -11,7 +12,6 @@ import io.flinkmoe.schemas.SettledChoice;
 import io.flinkmoe.schemas.Token;
 import io.flinkmoe.schemas.TokenDecision;
 import io.flinkmoe.schemas.TokenEncoder;
-import io.flinkmoe.stream.MoeOptions;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;

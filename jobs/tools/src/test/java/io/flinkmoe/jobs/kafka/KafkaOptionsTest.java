@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.capacity.Admission;
-import io.flinkmoe.stream.MoeOptions;
+import io.flinkmoe.config.MoeOptions;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;

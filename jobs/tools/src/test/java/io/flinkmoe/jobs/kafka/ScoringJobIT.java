@@ -12,10 +12,10 @@ import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
 import io.flinkmoe.MoeResult;
 import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.schemas.DeadLetter;
 import io.flinkmoe.schemas.ScoredToken;
 import io.flinkmoe.schemas.TokenEncoder;
-import io.flinkmoe.stream.MoeOptions;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
@@ -335,14 +335,14 @@ class ScoringJobIT {
 
     /** Fails the job, once, on the way through its second half. */
     private static final class FailOnce
-            extends ProcessFunction<io.flinkmoe.stream.ScoredToken, Integer> {
+            extends ProcessFunction<io.flinkmoe.api.ScoredToken, Integer> {
 
         private static final long serialVersionUID = 1L;
         private static final AtomicBoolean FAILED = new AtomicBoolean();
 
         @Override
         public void processElement(
-                io.flinkmoe.stream.ScoredToken token, Context context, Collector<Integer> out) {
+                io.flinkmoe.api.ScoredToken token, Context context, Collector<Integer> out) {
             if (token.position() > GOOD * 3 / 4 && FAILED.compareAndSet(false, true)) {
                 throw new IllegalStateException("fails once, as this test wants");
             }

@@ -3,14 +3,14 @@ package io.flinkmoe.jobs.kafka;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Format;
 import io.flinkmoe.schemas.Choice;
 import io.flinkmoe.schemas.LayerDecision;
-import io.flinkmoe.stream.DeadLetter;
-import io.flinkmoe.stream.Decision;
-import io.flinkmoe.stream.ScoredToken;
-import io.flinkmoe.stream.Token;
 import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.Arrays;

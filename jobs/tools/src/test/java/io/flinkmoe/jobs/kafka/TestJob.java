@@ -1,6 +1,6 @@
 package io.flinkmoe.jobs.kafka;
 
-import io.flinkmoe.stream.MoeOptions;
+import io.flinkmoe.config.MoeOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;

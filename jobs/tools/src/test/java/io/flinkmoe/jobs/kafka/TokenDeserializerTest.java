@@ -3,11 +3,10 @@ package io.flinkmoe.jobs.kafka;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.flinkmoe.api.Arrival;
+import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.jobs.kafka.KafkaOptions.Format;
 import io.flinkmoe.schemas.TokenEncoder;
-import io.flinkmoe.stream.Arrival;
-import io.flinkmoe.stream.DeadLetter;
-import io.flinkmoe.stream.StreamTypes;
 import java.io.ByteArrayOutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -191,8 +190,7 @@ class TokenDeserializerTest {
 
     @Test
     void hasATypeOfItsOwn() {
-        assertThat(TokenDeserializer.of(options, 2).getProducedType())
-                .isEqualTo(StreamTypes.ARRIVAL);
+        assertThat(TokenDeserializer.of(options, 2).getProducedType()).isEqualTo(Arrival.TYPE);
     }
 
     /** As a task does: from the serialized form. */

@@ -2,9 +2,9 @@ package io.flinkmoe.jobs.kafka;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.flinkmoe.stream.Arrival;
-import io.flinkmoe.stream.DeadLetter;
-import io.flinkmoe.stream.Token;
+import io.flinkmoe.api.Arrival;
+import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Token;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,0 +1,94 @@
+package io.flinkmoe.api;
+
+import io.flinkmoe.serialization.ImmutableSerializer;
+import io.flinkmoe.serialization.RecordTypeInfo;
+import java.io.IOException;
+import java.lang.reflect.Type;
+import java.util.Map;
+import org.apache.flink.api.common.typeinfo.TypeInfo;
+import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
+/**
+ * What a source hands to {@code Ingest}: a token that was checked, or a dead letter; one of the two
+ * is null. The check comes before the watermark is made, so that a bad record never moves it.
+ *
+ * @param partition the partition that the token came from, by whose content alone it is judged
+ *     whether it is late; {@link #NO_PARTITION} to judge it by the watermark
+ */
+@TypeInfo(Arrival.Factory.class)
+public record Arrival(Token token, DeadLetter deadLetter, int partition) {
+
+    /** The type information, with a serializer of its own. */
+    public static final TypeInformation<Arrival> TYPE =
+            new RecordTypeInfo<>(Arrival.class, new Serializer());
+
+    /** Of a source without partitions. */
+    public static final int NO_PARTITION = -1;
+
+    private static final Token.Serializer TOKENS = new Token.Serializer();
+    private static final DeadLetter.Serializer DEAD_LETTERS = new DeadLetter.Serializer();
+
+    public static Arrival of(Token token) {
+        return new Arrival(token, null, NO_PARTITION);
+    }
+
+    /**
+     * @param partition 0 or more; of all topics that are scored together, no two have the same
+     */
+    public static Arrival of(Token token, int partition) {
+        return new Arrival(token, null, partition);
+    }
+
+    public static Arrival of(DeadLetter deadLetter) {
+        return new Arrival(null, deadLetter, NO_PARTITION);
+    }
+
+    /** Finds {@link #TYPE} for Flink's type extraction. */
+    public static final class Factory extends TypeInfoFactory<Arrival> {
+        @Override
+        public TypeInformation<Arrival> createTypeInfo(
+                Type type, Map<String, TypeInformation<?>> genericParameters) {
+            return TYPE;
+        }
+    }
+
+    /** The wire form. */
+    public static final class Serializer extends ImmutableSerializer<Arrival> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void serialize(Arrival record, DataOutputView out) throws IOException {
+            out.writeBoolean(record.token != null);
+            if (record.token != null) {
+                TOKENS.serialize(record.token, out);
+                out.writeInt(record.partition);
+            } else {
+                DEAD_LETTERS.serialize(record.deadLetter, out);
+            }
+        }
+
+        @Override
+        public Arrival deserialize(DataInputView in) throws IOException {
+            return in.readBoolean()
+                    ? of(TOKENS.deserialize(in), in.readInt())
+                    : of(DEAD_LETTERS.deserialize(in));
+        }
+
+        @Override
+        public TypeSerializerSnapshot<Arrival> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<Arrival> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+package io.flinkmoe.api;
+
+import io.flinkmoe.serialization.ImmutableSerializer;
+import io.flinkmoe.serialization.RecordTypeInfo;
+import io.flinkmoe.serialization.Wire;
+import java.io.IOException;
+import java.lang.reflect.Type;
+import java.util.Map;
+import org.apache.flink.api.common.typeinfo.TypeInfo;
+import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+import org.apache.flink.util.OutputTag;
+
+/**
+ * A record that could not be scored, as it came, and why.
+ *
+ * @param record the raw bytes of the record; null where only the token is known
+ * @param token the token, where it did not come as bytes or these are gone; else null
+ * @param topic the topic it came from; empty where it did not come from Kafka
+ * @param partition the partition it came from; -1 where it did not come from Kafka
+ * @param offset its offset in the partition; -1 where it did not come from Kafka
+ * @param reason what is wrong with it
+ */
+@TypeInfo(DeadLetter.Factory.class)
+public record DeadLetter(
+        byte[] record, Token token, String topic, int partition, long offset, String reason) {
+
+    /** The type information, with a serializer of its own. */
+    public static final TypeInformation<DeadLetter> TYPE =
+            new RecordTypeInfo<>(DeadLetter.class, new Serializer());
+
+    /** Where an operator's dead letters go. */
+    public static final OutputTag<DeadLetter> OUTPUT = new OutputTag<>("dead-letters", TYPE);
+
+    private static final Token.Serializer TOKENS = new Token.Serializer();
+
+    /** A record of Kafka. */
+    public DeadLetter(byte[] record, String topic, int partition, long offset, String reason) {
+        this(record, null, topic, partition, offset, reason);
+    }
+
+    /** A token that did not come from Kafka, or of whose record only the token is left. */
+    public static DeadLetter of(Token token, String reason) {
+        return new DeadLetter(null, token, "", -1, -1, reason);
+    }
+
+    /** Finds {@link #TYPE} for Flink's type extraction. */
+    public static final class Factory extends TypeInfoFactory<DeadLetter> {
+        @Override
+        public TypeInformation<DeadLetter> createTypeInfo(
+                Type type, Map<String, TypeInformation<?>> genericParameters) {
+            return TYPE;
+        }
+    }
+
+    /** The wire form. */
+    public static final class Serializer extends ImmutableSerializer<DeadLetter> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void serialize(DeadLetter record, DataOutputView out) throws IOException {
+            Wire.writeBytes(record.record, out);
+            out.writeBoolean(record.token != null);
+            if (record.token != null) {
+                TOKENS.serialize(record.token, out);
+            }
+            Wire.writeString(record.topic, out);
+            out.writeInt(record.partition);
+            out.writeLong(record.offset);
+            Wire.writeString(record.reason, out);
+        }
+
+        @Override
+        public DeadLetter deserialize(DataInputView in) throws IOException {
+            return new DeadLetter(
+                    Wire.readBytes(in),
+                    in.readBoolean() ? TOKENS.deserialize(in) : null,
+                    Wire.readString(in),
+                    in.readInt(),
+                    in.readLong(),
+                    Wire.readString(in));
+        }
+
+        @Override
+        public TypeSerializerSnapshot<DeadLetter> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<DeadLetter> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
+    }
+}

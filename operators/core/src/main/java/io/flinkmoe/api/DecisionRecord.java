@@ -1,0 +1,129 @@
+package io.flinkmoe.api;
+
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.serialization.ImmutableSerializer;
+import io.flinkmoe.serialization.RecordTypeInfo;
+import io.flinkmoe.serialization.Wire;
+import java.io.IOException;
+import java.lang.reflect.Type;
+import java.util.Map;
+import org.apache.flink.api.common.typeinfo.TypeInfo;
+import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+import org.apache.flink.util.OutputTag;
+
+/**
+ * Why a token went where it went: an entry of the decision log.
+ *
+ * @param stream the token's stream
+ * @param position the token's place in its stream
+ * @param timestamp the token's event time, milliseconds since the epoch
+ * @param windowStart first timestamp of its capacity window; {@link #NO_WINDOW} without capacity
+ * @param modelVersion the version of the bundle that decided
+ * @param layers an entry per MoE layer
+ */
+@TypeInfo(DecisionRecord.Factory.class)
+public record DecisionRecord(
+        String stream,
+        long position,
+        long timestamp,
+        long windowStart,
+        String modelVersion,
+        Layer[] layers) {
+
+    /** The type information, with a serializer of its own. */
+    public static final TypeInformation<DecisionRecord> TYPE =
+            new RecordTypeInfo<>(DecisionRecord.class, new Serializer());
+
+    /** Where the decision log goes. */
+    public static final OutputTag<DecisionRecord> DECISIONS = new OutputTag<>("decisions", TYPE);
+
+    /** There are no windows. */
+    public static final long NO_WINDOW = Long.MIN_VALUE;
+
+    /**
+     * What one layer decided. The token's K best experts are given in order of rank; choice j of k
+     * tried those of ranks j, j + k, ... up to attempt {@code attempts[j]}, from 0.
+     *
+     * @param experts [K], counted from 0; -1 where none could be chosen
+     * @param scores [K], neither normalised nor scaled; NaN for a token that was routed before the
+     *     log was asked for
+     * @param weights [K], what the experts' outputs are multiplied by if they run the token
+     * @param outcomes [k], what became of each choice
+     * @param attempts [k], the attempt that settled it
+     */
+    public record Layer(
+            int[] experts, float[] scores, float[] weights, Outcome[] outcomes, int[] attempts) {}
+
+    /** Finds {@link #TYPE} for Flink's type extraction. */
+    public static final class Factory extends TypeInfoFactory<DecisionRecord> {
+        @Override
+        public TypeInformation<DecisionRecord> createTypeInfo(
+                Type type, Map<String, TypeInformation<?>> genericParameters) {
+            return TYPE;
+        }
+    }
+
+    /** The wire form. */
+    public static final class Serializer extends ImmutableSerializer<DecisionRecord> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public void serialize(DecisionRecord record, DataOutputView out) throws IOException {
+            Wire.writeString(record.stream, out);
+            out.writeLong(record.position);
+            out.writeLong(record.timestamp);
+            out.writeLong(record.windowStart);
+            Wire.writeString(record.modelVersion, out);
+            out.writeInt(record.layers.length);
+            for (Layer layer : record.layers) {
+                Wire.writeInts(layer.experts, out);
+                Wire.writeFloats(layer.scores, out);
+                Wire.writeFloats(layer.weights, out);
+                Wire.writeInts(layer.attempts, out);
+                for (Outcome outcome : layer.outcomes) {
+                    out.writeByte(outcome.code());
+                }
+            }
+        }
+
+        @Override
+        public DecisionRecord deserialize(DataInputView in) throws IOException {
+            String stream = Wire.readString(in);
+            long position = in.readLong();
+            long timestamp = in.readLong();
+            long windowStart = in.readLong();
+            String modelVersion = Wire.readString(in);
+            Layer[] layers = new Layer[in.readInt()];
+            for (int i = 0; i < layers.length; i++) {
+                int[] experts = Wire.readInts(in);
+                float[] scores = Wire.readFloats(in);
+                float[] weights = Wire.readFloats(in);
+                int[] attempts = Wire.readInts(in);
+                Outcome[] outcomes = new Outcome[attempts.length];
+                for (int choice = 0; choice < outcomes.length; choice++) {
+                    outcomes[choice] = Outcome.ofCode(in.readByte());
+                }
+                layers[i] = new Layer(experts, scores, weights, outcomes, attempts);
+            }
+            return new DecisionRecord(
+                    stream, position, timestamp, windowStart, modelVersion, layers);
+        }
+
+        @Override
+        public TypeSerializerSnapshot<DecisionRecord> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<DecisionRecord> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
+    }
+}

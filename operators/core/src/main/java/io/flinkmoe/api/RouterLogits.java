@@ -1,0 +1,77 @@
+package io.flinkmoe.api;
+
+import io.flinkmoe.serialization.RecordSerializer;
+import io.flinkmoe.serialization.RecordTypeInfo;
+import io.flinkmoe.serialization.Wire;
+import java.io.IOException;
+import java.lang.reflect.Type;
+import java.util.Map;
+import org.apache.flink.api.common.typeinfo.TypeInfo;
+import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
+/**
+ * The router logits of one token, given on request.
+ *
+ * @param layer the MoE layer, counted from 0
+ * @param stream the token's stream
+ * @param position the token's place in its stream
+ * @param logits the router's output, [N]
+ */
+@TypeInfo(RouterLogits.Factory.class)
+public record RouterLogits(int layer, String stream, long position, float[] logits) {
+
+    /** The type information, with a serializer of its own. */
+    public static final TypeInformation<RouterLogits> TYPE =
+            new RecordTypeInfo<>(RouterLogits.class, new Serializer());
+
+    /** Finds {@link #TYPE} for Flink's type extraction. */
+    public static final class Factory extends TypeInfoFactory<RouterLogits> {
+        @Override
+        public TypeInformation<RouterLogits> createTypeInfo(
+                Type type, Map<String, TypeInformation<?>> genericParameters) {
+            return TYPE;
+        }
+    }
+
+    /** The wire form. */
+    public static final class Serializer extends RecordSerializer<RouterLogits> {
+        private static final long serialVersionUID = 1L;
+
+        /** A user's function may write to the logits. */
+        @Override
+        public RouterLogits copy(RouterLogits from) {
+            return new RouterLogits(from.layer, from.stream, from.position, from.logits.clone());
+        }
+
+        @Override
+        public void serialize(RouterLogits record, DataOutputView out) throws IOException {
+            out.writeInt(record.layer);
+            Wire.writeString(record.stream, out);
+            out.writeLong(record.position);
+            Wire.writeFloats(record.logits, out);
+        }
+
+        @Override
+        public RouterLogits deserialize(DataInputView in) throws IOException {
+            return new RouterLogits(
+                    in.readInt(), Wire.readString(in), in.readLong(), Wire.readFloats(in));
+        }
+
+        @Override
+        public TypeSerializerSnapshot<RouterLogits> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<RouterLogits> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
+    }
+}

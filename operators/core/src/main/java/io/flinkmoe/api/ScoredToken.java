@@ -1,0 +1,124 @@
+package io.flinkmoe.api;
+
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.serialization.RecordSerializer;
+import io.flinkmoe.serialization.RecordTypeInfo;
+import io.flinkmoe.serialization.Wire;
+import java.io.IOException;
+import java.lang.reflect.Type;
+import java.util.Map;
+import org.apache.flink.api.common.typeinfo.TypeInfo;
+import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
+/**
+ * What the model answered for one token.
+ *
+ * @param stream the token's stream
+ * @param position the token's place in its stream
+ * @param timestamp the token's event time, milliseconds since the epoch
+ * @param values the head's output, or the last layer's where the model has no head
+ * @param modelVersion the version of the bundle that answered
+ * @param layers where the token went, an entry per MoE layer
+ */
+@TypeInfo(ScoredToken.Factory.class)
+public record ScoredToken(
+        String stream,
+        long position,
+        long timestamp,
+        float[] values,
+        String modelVersion,
+        Decision[] layers) {
+
+    /** The type information, with a serializer of its own. */
+    public static final TypeInformation<ScoredToken> TYPE =
+            new RecordTypeInfo<>(ScoredToken.class, new Serializer());
+
+    /** Finds {@link #TYPE} for Flink's type extraction. */
+    public static final class Factory extends TypeInfoFactory<ScoredToken> {
+        @Override
+        public TypeInformation<ScoredToken> createTypeInfo(
+                Type type, Map<String, TypeInformation<?>> genericParameters) {
+            return TYPE;
+        }
+    }
+
+    /** The wire form. */
+    public static final class Serializer extends RecordSerializer<ScoredToken> {
+        private static final long serialVersionUID = 1L;
+
+        /** A user's function may write to the arrays. */
+        @Override
+        public ScoredToken copy(ScoredToken from) {
+            Decision[] layers = new Decision[from.layers.length];
+            for (int layer = 0; layer < layers.length; layer++) {
+                Decision decision = from.layers[layer];
+                layers[layer] =
+                        new Decision(
+                                decision.experts().clone(),
+                                decision.weights().clone(),
+                                decision.outcomes().clone());
+            }
+            return new ScoredToken(
+                    from.stream,
+                    from.position,
+                    from.timestamp,
+                    from.values.clone(),
+                    from.modelVersion,
+                    layers);
+        }
+
+        @Override
+        public void serialize(ScoredToken record, DataOutputView out) throws IOException {
+            Wire.writeString(record.stream, out);
+            out.writeLong(record.position);
+            out.writeLong(record.timestamp);
+            Wire.writeFloats(record.values, out);
+            Wire.writeString(record.modelVersion, out);
+            out.writeInt(record.layers.length);
+            for (Decision decision : record.layers) {
+                Wire.writeInts(decision.experts(), out);
+                Wire.writeFloats(decision.weights(), out);
+                for (Outcome outcome : decision.outcomes()) {
+                    out.writeByte(outcome.code());
+                }
+            }
+        }
+
+        @Override
+        public ScoredToken deserialize(DataInputView in) throws IOException {
+            String stream = Wire.readString(in);
+            long position = in.readLong();
+            long timestamp = in.readLong();
+            float[] values = Wire.readFloats(in);
+            String modelVersion = Wire.readString(in);
+            Decision[] layers = new Decision[in.readInt()];
+            for (int layer = 0; layer < layers.length; layer++) {
+                int[] experts = Wire.readInts(in);
+                float[] weights = Wire.readFloats(in);
+                Outcome[] outcomes = new Outcome[experts.length];
+                for (int rank = 0; rank < outcomes.length; rank++) {
+                    outcomes[rank] = Outcome.ofCode(in.readByte());
+                }
+                layers[layer] = new Decision(experts, weights, outcomes);
+            }
+            return new ScoredToken(stream, position, timestamp, values, modelVersion, layers);
+        }
+
+        @Override
+        public TypeSerializerSnapshot<ScoredToken> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<ScoredToken> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
+    }
+}

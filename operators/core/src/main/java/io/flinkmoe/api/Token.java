@@ -1,0 +1,79 @@
+package io.flinkmoe.api;
+
+import io.flinkmoe.serialization.RecordSerializer;
+import io.flinkmoe.serialization.RecordTypeInfo;
+import io.flinkmoe.serialization.Wire;
+import java.io.IOException;
+import java.lang.reflect.Type;
+import java.util.Map;
+import org.apache.flink.api.common.typeinfo.TypeInfo;
+import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
+/**
+ * One token of a stream: a language model's hidden state, or the feature vector of an event.
+ *
+ * @param stream whose tokens stay in order: a sequence, an account, an airport; up to {@link
+ *     TokenCheck#MAX_STREAM_LENGTH} characters
+ * @param position the token's place in its stream
+ * @param timestamp event time, milliseconds since the epoch
+ * @param values the vector, as wide as the model's input
+ */
+@TypeInfo(Token.Factory.class)
+public record Token(String stream, long position, long timestamp, float[] values) {
+
+    /** The type information, with a serializer of its own. */
+    public static final TypeInformation<Token> TYPE =
+            new RecordTypeInfo<>(Token.class, new Serializer());
+
+    /** Finds {@link #TYPE} for Flink's type extraction. */
+    public static final class Factory extends TypeInfoFactory<Token> {
+        @Override
+        public TypeInformation<Token> createTypeInfo(
+                Type type, Map<String, TypeInformation<?>> genericParameters) {
+            return TYPE;
+        }
+    }
+
+    /** The wire form. */
+    public static final class Serializer extends RecordSerializer<Token> {
+        private static final long serialVersionUID = 1L;
+
+        /** A user's function may write to the values. */
+        @Override
+        public Token copy(Token from) {
+            float[] values = from.values == null ? null : from.values.clone();
+            return new Token(from.stream, from.position, from.timestamp, values);
+        }
+
+        @Override
+        public void serialize(Token record, DataOutputView out) throws IOException {
+            Wire.writeString(record.stream, out);
+            out.writeLong(record.position);
+            out.writeLong(record.timestamp);
+            Wire.writeFloats(record.values, out);
+        }
+
+        @Override
+        public Token deserialize(DataInputView in) throws IOException {
+            return new Token(
+                    Wire.readString(in), in.readLong(), in.readLong(), Wire.readFloats(in));
+        }
+
+        @Override
+        public TypeSerializerSnapshot<Token> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<Token> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+package io.flinkmoe.api;
+
+import io.flinkmoe.tensor.Floats;
+
+/** What a token must be to enter a model of a given input width. */
+public final class TokenCheck {
+
+    /** Characters of a stream's name: it is the key of a message, and goes where the token goes. */
+    public static final int MAX_STREAM_LENGTH = 1024;
+
+    /** Event times beyond this, in either direction, leave no room to compute windows. */
+    private static final long MAX_TIMESTAMP = 1L << 61;
+
+    private TokenCheck() {}
+
+    /**
+     * Says why a token cannot be scored.
+     *
+     * @param width the model's input width
+     * @return the reason, or null if the token is good
+     */
+    public static String reasonToReject(Token token, int width) {
+        if (token.stream() == null) {
+            return "stream is null";
+        }
+        if (token.stream().length() > MAX_STREAM_LENGTH) {
+            return "stream has %d characters; allowed: up to %d"
+                    .formatted(token.stream().length(), MAX_STREAM_LENGTH);
+        }
+        if (Math.abs(token.timestamp()) > MAX_TIMESTAMP || token.timestamp() == Long.MIN_VALUE) {
+            return "timestamp is %d; allowed: -2^61 to 2^61 ms".formatted(token.timestamp());
+        }
+        float[] values = token.values();
+        if (values == null) {
+            return "values is null";
+        }
+        if (values.length != width) {
+            return "values has %d entries; the model takes %d".formatted(values.length, width);
+        }
+        if (Floats.allFinite(values, 0, width)) {
+            return null;
+        }
+        int bad = 0;
+        while (Float.isFinite(values[bad])) {
+            bad++;
+        }
+        return "values[%d] is %s; only finite values are allowed".formatted(bad, values[bad]);
+    }
+}

@@ -1,0 +1,49 @@
+package io.flinkmoe.capacity;
+
+/**
+ * What was asked in one window, and what came of it, in choices (a token of a top-k layer makes k).
+ * Accounts of one window add up. For an expert, {@code asked = executed + overflowed + late +
+ * failed}; over a layer, {@code k·T = executed + rerouted + overflowed + late + failed}.
+ */
+public record WindowCounts(
+        long asked, long executed, long rerouted, long overflowed, long late, long failed) {
+
+    public static final WindowCounts EMPTY = new WindowCounts(0, 0, 0, 0, 0, 0);
+
+    /** Adds {@code count} choices that ended in {@code outcome}. */
+    public WindowCounts plus(Outcome outcome, long count) {
+        return new WindowCounts(
+                asked + count,
+                executed + (outcome == Outcome.EXECUTED ? count : 0),
+                rerouted + (outcome == Outcome.REROUTED ? count : 0),
+                overflowed + (outcome == Outcome.OVERFLOWED ? count : 0),
+                late + (outcome == Outcome.LATE ? count : 0),
+                failed + (outcome == Outcome.FAILED ? count : 0));
+    }
+
+    /** Adds {@code count} choices whose outcome is counted elsewhere. */
+    public WindowCounts plusAsked(long count) {
+        return new WindowCounts(asked + count, executed, rerouted, overflowed, late, failed);
+    }
+
+    /** The sum of two accounts. */
+    public WindowCounts plus(WindowCounts other) {
+        return new WindowCounts(
+                asked + other.asked,
+                executed + other.executed,
+                rerouted + other.rerouted,
+                overflowed + other.overflowed,
+                late + other.late,
+                failed + other.failed);
+    }
+
+    /** Choices that took room in the window. */
+    public long admitted() {
+        return executed + failed;
+    }
+
+    /** Whether every choice that was asked has its outcome. */
+    public boolean isBalanced() {
+        return asked == executed + rerouted + overflowed + late + failed;
+    }
+}

@@ -1,0 +1,25 @@
+package io.flinkmoe.config;
+
+import java.io.Serializable;
+import java.time.Duration;
+
+/**
+ * What the code of a job sets; options set everything else ({@link MoeSettings}).
+ *
+ * @param name the prefix of every operator's name and uid; unique in the job
+ * @param decisionLog whether the layers emit a decision record for each scored token
+ * @param routerLogits whether the layers emit the router logits of each token
+ * @param divertLateTokens whether late tokens go to a side output; otherwise they keep their
+ *     residual, with outcome LATE
+ * @param maxOutOfOrderness how far a token may be behind the newest token of its partition before
+ *     it is late; applies to arrivals that name their partition
+ * @param draws where noise and random admission draw from
+ */
+public record JobSettings(
+        String name,
+        boolean decisionLog,
+        boolean routerLogits,
+        boolean divertLateTokens,
+        Duration maxOutOfOrderness,
+        Draws draws)
+        implements Serializable {}

@@ -1,0 +1,191 @@
+package io.flinkmoe.config;
+
+import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.WeightRule;
+import java.io.Serializable;
+import java.time.Duration;
+import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.ReadableConfig;
+
+/**
+ * The options of {@link MoeOptions}, read and checked.
+ *
+ * @param lanes lanes that streams are hashed to
+ * @param batchSize tokens of one lane in a block
+ * @param batchLinger how long a token waits for its block
+ * @param expertBatching how rows are joined to calls of an expert
+ * @param expertParallelism subtasks of the experts; 0 for the job's parallelism
+ * @param onError what an expert's run that throws does
+ * @param capacity what experts have room for per window, or null: dropless
+ * @param placement where experts run
+ */
+public record MoeSettings(
+        int lanes,
+        int batchSize,
+        Duration batchLinger,
+        ExpertBatching expertBatching,
+        int expertParallelism,
+        MoeOptions.OnError onError,
+        Capacity capacity,
+        ExpertPlacement placement)
+        implements Serializable {
+
+    /** The most key groups that Flink allows, thus the most lanes and experts. */
+    private static final int MAX_KEY_GROUPS = 1 << 15;
+
+    private static final int MAX_BATCH = 1 << 16;
+
+    /** Beyond this, milliseconds do not add up to a time any more. */
+    private static final Duration MAX_DURATION = Duration.ofDays(36_500);
+
+    /**
+     * Reads the options.
+     *
+     * @throws IllegalConfigurationException naming the key, the value and what is allowed
+     */
+    public static MoeSettings of(ReadableConfig options) {
+        return new MoeSettings(
+                inRange(options, MoeOptions.LANES, 1, MAX_KEY_GROUPS),
+                inRange(options, MoeOptions.BATCH_SIZE, 1, MAX_BATCH),
+                inRange(options, MoeOptions.BATCH_LINGER, 0),
+                new ExpertBatching(
+                        inRange(options, MoeOptions.EXPERT_BATCH_SIZE, 1, MAX_BATCH),
+                        inRange(options, MoeOptions.EXPERT_BATCH_LINGER, 0),
+                        value(options, MoeOptions.EXPERT_BATCH_PADDING)),
+                value(options, MoeOptions.EXPERT_PARALLELISM) == null
+                        ? 0
+                        : inRange(options, MoeOptions.EXPERT_PARALLELISM, 1, MAX_KEY_GROUPS),
+                value(options, MoeOptions.EXPERT_ON_ERROR),
+                capacity(options),
+                ExpertPlacement.of(options));
+    }
+
+    /** The windows that capacity is counted in, or null without capacity. */
+    public TumblingWindows windows() {
+        return capacity == null ? null : capacity.windows();
+    }
+
+    /** The experts that a choice tries at most. */
+    public int attempts() {
+        return capacity == null ? 1 : capacity.attempts();
+    }
+
+    private static Capacity capacity(ReadableConfig options) {
+        MoeOptions.CapacityPolicy policy = value(options, MoeOptions.CAPACITY);
+        if (policy == MoeOptions.CapacityPolicy.NONE) {
+            return null;
+        }
+        Admission admission = value(options, MoeOptions.CAPACITY_ADMISSION);
+        if (policy == MoeOptions.CapacityPolicy.FACTOR && admission != Admission.PRIORITIZED) {
+            throw new IllegalConfigurationException(
+                    "%s is factor, but %s is %s; allowed with it: prioritized, since the tokens of a window are not known before it closes"
+                            .formatted(
+                                    MoeOptions.CAPACITY.key(),
+                                    MoeOptions.CAPACITY_ADMISSION.key(),
+                                    admission));
+        }
+        Duration size = inRange(options, MoeOptions.CAPACITY_WINDOW_SIZE, 1);
+        WeightRule weighing = value(options, MoeOptions.CAPACITY_WEIGHTS);
+        AdmissionOrder order = value(options, MoeOptions.CAPACITY_ORDER);
+        int rounds =
+                value(options, MoeOptions.OVERFLOW) == MoeOptions.OverflowPolicy.RESIDUAL
+                        ? 0
+                        : inRange(options, MoeOptions.OVERFLOW_ROUNDS, 1, Byte.MAX_VALUE);
+        if (weighing == WeightRule.WINDOW) {
+            refuseWindowWeights(admission, order, rounds);
+        }
+        return new Capacity(
+                new TumblingWindows(size.toMillis()),
+                policy == MoeOptions.CapacityPolicy.FIXED ? fixed(options) : byFactor(options),
+                admission,
+                order,
+                weighing,
+                rounds);
+    }
+
+    private static void refuseWindowWeights(Admission admission, AdmissionOrder order, int rounds) {
+        if (admission != Admission.PRIORITIZED
+                || order != AdmissionOrder.GATE_SCORE
+                || rounds > 0) {
+            throw new IllegalConfigurationException(
+                    "%s is window, with %s: %s, %s: %s and %d rounds of next-expert; allowed with it: prioritized, gate-score and residual overflow"
+                            .formatted(
+                                    MoeOptions.CAPACITY_WEIGHTS.key(),
+                                    MoeOptions.CAPACITY_ADMISSION.key(),
+                                    admission,
+                                    MoeOptions.CAPACITY_ORDER.key(),
+                                    order,
+                                    rounds));
+        }
+    }
+
+    private static CapacityFormula fixed(ReadableConfig options) {
+        if (value(options, MoeOptions.CAPACITY_SIZE) == null) {
+            throw new IllegalConfigurationException(
+                    "%s is fixed, but %s is not set; give the tokens that an expert runs per window, 0 or more"
+                            .formatted(MoeOptions.CAPACITY.key(), MoeOptions.CAPACITY_SIZE.key()));
+        }
+        return CapacityFormula.fixed(
+                inRange(options, MoeOptions.CAPACITY_SIZE, 0, Integer.MAX_VALUE));
+    }
+
+    private static CapacityFormula byFactor(ReadableConfig options) {
+        Double factor = value(options, MoeOptions.CAPACITY_FACTOR);
+        if (factor == null) {
+            throw new IllegalConfigurationException(
+                    "%s is factor, but %s is not set; give the capacity factor, 0 or more"
+                            .formatted(
+                                    MoeOptions.CAPACITY.key(), MoeOptions.CAPACITY_FACTOR.key()));
+        }
+        if (!(factor >= 0) || factor.isInfinite()) {
+            throw illegal(MoeOptions.CAPACITY_FACTOR, factor, "0 or more");
+        }
+        return new CapacityFormula(
+                factor,
+                value(options, MoeOptions.CAPACITY_FACTOR_TIMES_K),
+                value(options, MoeOptions.CAPACITY_ARITHMETIC),
+                value(options, MoeOptions.CAPACITY_ROUNDING),
+                inRange(options, MoeOptions.CAPACITY_MINIMUM, 0, Integer.MAX_VALUE),
+                inRange(options, MoeOptions.CAPACITY_MULTIPLE_OF, 1, Integer.MAX_VALUE),
+                value(options, MoeOptions.CAPACITY_AT_MOST_WINDOW));
+    }
+
+    private static int inRange(
+            ReadableConfig options, ConfigOption<Integer> option, int min, int max) {
+        int value = value(options, option);
+        if (value < min || value > max) {
+            throw illegal(option, value, min + " to " + max);
+        }
+        return value;
+    }
+
+    private static Duration inRange(
+            ReadableConfig options, ConfigOption<Duration> option, int minMillis) {
+        Duration value = value(options, option);
+        if (value.compareTo(Duration.ofMillis(minMillis)) < 0
+                || value.compareTo(MAX_DURATION) > 0) {
+            throw illegal(option, value, minMillis + " ms to " + MAX_DURATION.toDays() + " d");
+        }
+        return value;
+    }
+
+    static <T> T value(ReadableConfig options, ConfigOption<T> option) {
+        try {
+            return options.get(option);
+        } catch (IllegalArgumentException e) {
+            String why = e.getCause() == null ? "" : " " + e.getCause().getMessage();
+            throw new IllegalConfigurationException(e.getMessage() + why, e);
+        }
+    }
+
+    private static IllegalConfigurationException illegal(
+            ConfigOption<?> option, Object value, String allowed) {
+        return new IllegalConfigurationException(
+                "%s is %s; allowed: %s".formatted(option.key(), value, allowed));
+    }
+}

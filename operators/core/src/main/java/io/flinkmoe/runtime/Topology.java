@@ -1,0 +1,266 @@
+package io.flinkmoe.runtime;
+
+import io.flinkmoe.api.Arrival;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.config.JobSettings;
+import io.flinkmoe.config.MoeSettings;
+import io.flinkmoe.config.RouterSettings;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.runtime.block.ContributionBlock;
+import io.flinkmoe.runtime.block.ExpertInput;
+import io.flinkmoe.runtime.block.ExpertInputSerializer;
+import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.combine.Combine;
+import io.flinkmoe.runtime.expert.Expert;
+import io.flinkmoe.runtime.head.Head;
+import io.flinkmoe.runtime.ingest.Ingest;
+import io.flinkmoe.runtime.router.Router;
+import io.flinkmoe.runtime.shared.EvenKeys;
+import io.flinkmoe.runtime.shared.LocalBundle;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.configuration.ExecutionOptions;
+import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.datastream.KeyedStream;
+import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+import org.apache.flink.streaming.api.transformations.PartitionTransformation;
+
+/** Adds the operators of all layers to a job, with their keys, parallelism and uids. */
+public final class Topology {
+
+    /**
+     * A block stays about here, so that Flink never spills it on the receiving side, as it does
+     * beyond 5 MiB.
+     */
+    private static final int MAX_BLOCK_BYTES = 1 << 20;
+
+    /** What is kept of a choice: expert, weight, score, outcome, attempt. */
+    private static final int CHOICE_BYTES = 14;
+
+    /**
+     * What has no keys can be as parallel as Flink allows: its state is not bound to a number, and
+     * the job's default must not become one.
+     */
+    public static final int ANY_PARALLELISM = KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM;
+
+    /**
+     * When a buffer is sent that is not full. With Flink's own 100 ms a token would spend most of
+     * its way in buffers; blocks are big enough to be sent on their own.
+     */
+    private static final long BUFFER_TIMEOUT_MILLIS = 20;
+
+    private final LocalBundle bundle;
+    private final BundleSpec spec;
+    private final MoeSettings settings;
+    private final JobSettings job;
+    private final EvenKeys laneKeys;
+    private final int blockRows;
+    private final List<SingleOutputStreamOperator<?>> routers = new ArrayList<>();
+    private final List<SingleOutputStreamOperator<?>> counting = new ArrayList<>();
+
+    /**
+     * The streams that leave the layers.
+     *
+     * @param scored the head, whose main output is the scored tokens
+     * @param rejecting operators with dead letters in a side output
+     * @param routers the router of each layer
+     * @param counting operators with window summaries in a side output
+     */
+    public record Streams(
+            SingleOutputStreamOperator<ScoredToken> scored,
+            List<SingleOutputStreamOperator<?>> rejecting,
+            List<SingleOutputStreamOperator<?>> routers,
+            List<SingleOutputStreamOperator<?>> counting) {}
+
+    /**
+     * @param spec the content of the bundle
+     */
+    public Topology(LocalBundle bundle, BundleSpec spec, MoeSettings settings, JobSettings job) {
+        this.bundle = bundle;
+        this.spec = spec;
+        this.settings = settings;
+        this.job = job;
+        this.laneKeys = new EvenKeys(settings.lanes());
+        this.blockRows = blockRows(spec, settings);
+    }
+
+    /** Adds the operators to a job. */
+    public Streams of(DataStream<Arrival> arrivals) {
+        SingleOutputStreamOperator<TokenBlock> ingest = ingest(arrivals);
+        SingleOutputStreamOperator<TokenBlock> tokens = ingest;
+        for (int layer = 0; layer < spec.layers().size(); layer++) {
+            SingleOutputStreamOperator<ExpertInput> router = router(tokens, layer);
+            tokens = combine(router, experts(router, layer), layer);
+            routers.add(router);
+            counting.add(router);
+            counting.add(tokens);
+        }
+        List<SingleOutputStreamOperator<?>> rejecting = new ArrayList<>(routers);
+        rejecting.add(ingest);
+        return new Streams(head(tokens), rejecting, routers, counting);
+    }
+
+    private SingleOutputStreamOperator<TokenBlock> ingest(DataStream<Arrival> arrivals) {
+        Ingest ingest =
+                new Ingest(
+                        spec.inputSize(),
+                        settings.lanes(),
+                        blockRows,
+                        settings.batchLinger(),
+                        settings.windows(),
+                        job.maxOutOfOrderness());
+        return identified(arrivals.transform(job.name() + "-ingest", TokenBlock.TYPE, ingest))
+                .setParallelism(arrivals.getParallelism())
+                .setMaxParallelism(ANY_PARALLELISM);
+    }
+
+    private SingleOutputStreamOperator<ExpertInput> router(
+            DataStream<TokenBlock> tokens, int layer) {
+        RouterSettings routerSettings =
+                new RouterSettings(
+                        settings.capacity(),
+                        job.divertLateTokens(),
+                        job.draws(),
+                        job.decisionLog(),
+                        job.routerLogits());
+        Router router = new Router(bundle, layer, blockRows, laneKeys, routerSettings);
+        EvenKeys keys = laneKeys;
+        return spread(
+                keys,
+                0,
+                aligned(tokens.keyBy(block -> keys.keyOf(block.lane()), Types.INT))
+                        .transform(
+                                job.name() + "-router-" + layer,
+                                ExpertInputSerializer.TYPE,
+                                router));
+    }
+
+    /** The rounds of admission, one after the other; all answer the combine. */
+    private DataStream<ContributionBlock> experts(
+            SingleOutputStreamOperator<ExpertInput> router, int layer) {
+        DataStream<ExpertInput> asked = router;
+        DataStream<ContributionBlock> contributions = null;
+        for (int round = 0; round < settings.attempts(); round++) {
+            SingleOutputStreamOperator<ContributionBlock> expert = expert(asked, layer, round);
+            contributions = round == 0 ? expert : contributions.union(expert);
+            asked = expert.getSideOutput(Expert.RETRIES);
+            counting.add(expert);
+        }
+        return contributions;
+    }
+
+    private SingleOutputStreamOperator<ContributionBlock> expert(
+            DataStream<ExpertInput> asked, int layer, int round) {
+        EvenKeys keys = new EvenKeys(spec.layers().get(layer).routing().numExperts());
+        Expert expert =
+                new Expert(
+                        bundle,
+                        layer,
+                        round,
+                        keys,
+                        settings.expertBatching(),
+                        settings.capacity(),
+                        settings.onError(),
+                        settings.placement().device());
+        String firstRound = job.name() + "-expert-" + layer;
+        SingleOutputStreamOperator<ContributionBlock> operator =
+                spread(
+                        keys,
+                        settings.expertParallelism(),
+                        aligned(asked.keyBy(input -> keys.keyOf(input.expert()), Types.INT))
+                                .transform(
+                                        round == 0 ? firstRound : firstRound + "-round-" + round,
+                                        ContributionBlock.TYPE,
+                                        expert));
+        if (settings.placement().slots() != null) {
+            operator.slotSharingGroup(settings.placement().slots());
+        }
+        if (settings.capacity() != null && settings.capacity().overflowRounds() > 0) {
+            // All rounds of an expert share its session, so they belong into one process.
+            operator.getTransformation().setCoLocationGroupKey(firstRound);
+        }
+        return operator;
+    }
+
+    private SingleOutputStreamOperator<TokenBlock> combine(
+            SingleOutputStreamOperator<ExpertInput> router,
+            DataStream<ContributionBlock> contributions,
+            int layer) {
+        EvenKeys keys = laneKeys;
+        Combine combine = new Combine(layer, spec.hiddenSize(), keys, settings.capacity());
+        return spread(
+                keys,
+                0,
+                aligned(
+                                router.getSideOutput(Router.RESIDUALS)
+                                        .keyBy(
+                                                block -> keys.keyOf(block.tokens().lane()),
+                                                Types.INT))
+                        .connect(contributions.keyBy(block -> keys.keyOf(block.lane()), Types.INT))
+                        .transform(job.name() + "-combine-" + layer, TokenBlock.TYPE, combine));
+    }
+
+    private SingleOutputStreamOperator<ScoredToken> head(
+            SingleOutputStreamOperator<TokenBlock> tokens) {
+        Head head = new Head(bundle, blockRows, settings.windows(), job.decisionLog());
+        return identified(tokens.transform(job.name() + "-head", ScoredToken.TYPE, head))
+                .setParallelism(tokens.getParallelism())
+                .setMaxParallelism(laneKeys.maxParallelism());
+    }
+
+    /**
+     * Tokens of a block, so that neither its vectors (inputs, hidden ones, logits, outputs) nor
+     * what all layers have chosen exceed the limit.
+     */
+    public static int blockRows(BundleSpec spec, MoeSettings settings) {
+        int widest = Math.max(spec.inputSize(), Math.max(spec.hiddenSize(), spec.outputSize()));
+        long choices = 0;
+        for (LayerSpec layer : spec.layers()) {
+            widest = Math.max(widest, layer.routing().numExperts());
+            choices +=
+                    (long) layer.routing().numExpertsPerTok() * settings.attempts() * CHOICE_BYTES;
+        }
+        long most = Math.max(1, MAX_BLOCK_BYTES / Math.max(widest * (long) Float.BYTES, choices));
+        return (int) Math.min(settings.batchSize(), most);
+    }
+
+    /**
+     * Keeps an exchange out of unaligned checkpoints. A watermark that was on its way when one was
+     * taken would bind another subtask after a rescale, which has rows of the time before in its
+     * own way: windows would close before these have come. So no exchange whose watermark closes
+     * windows may have anything in flight in a checkpoint; what the experts answer may.
+     */
+    private static <T> KeyedStream<T, Integer> aligned(KeyedStream<T, Integer> stream) {
+        ((PartitionTransformation<T>) stream.getTransformation())
+                .getPartitioner()
+                .disableUnalignedCheckpoints();
+        return stream;
+    }
+
+    /**
+     * Spreads keyed things over as many subtasks as asked, but never more than there are things.
+     */
+    private static <T> SingleOutputStreamOperator<T> spread(
+            EvenKeys keys, int parallelism, SingleOutputStreamOperator<T> operator) {
+        int asked = parallelism > 0 ? parallelism : operator.getParallelism();
+        return identified(operator)
+                .setParallelism(Math.min(asked, keys.count()))
+                .setMaxParallelism(keys.maxParallelism());
+    }
+
+    /**
+     * Gives an operator its name as uid, and the timeout of its buffers, unless the job sets one.
+     */
+    private static <T> SingleOutputStreamOperator<T> identified(
+            SingleOutputStreamOperator<T> operator) {
+        ReadableConfig options = operator.getExecutionEnvironment().getConfiguration();
+        if (options.getOptional(ExecutionOptions.BUFFER_TIMEOUT).isEmpty()) {
+            operator.setBufferTimeout(BUFFER_TIMEOUT_MILLIS);
+        }
+        return operator.uid(operator.getName());
+    }
+}

@@ -1,0 +1,148 @@
+package io.flinkmoe.runtime.block;
+
+import io.flinkmoe.serialization.RecordSerializer;
+import io.flinkmoe.serialization.Wire;
+import java.io.IOException;
+import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
+/**
+ * The rows of one batch that try one expert, on the way to it: from the router, or from the round
+ * of admission that had no room for them.
+ *
+ * @param expert the expert, counted from 0
+ * @param lane the batch's lane, where the answer goes
+ * @param batch the lane's batch number
+ * @param attempt 0 from the router, r from round r-1 of admission
+ * @param choices [R], which choices of the batch these are: token row * k + rank
+ * @param timestamps [R], event time, milliseconds since the epoch
+ * @param priorities what is needed at the close of a window, else {@link Priorities#NONE}
+ * @param vectors [R, d]
+ */
+public record DispatchBlock(
+        int expert,
+        int lane,
+        long batch,
+        int attempt,
+        int[] choices,
+        long[] timestamps,
+        Priorities priorities,
+        Vectors vectors)
+        implements ExpertInput {
+
+    /** R. */
+    public int rows() {
+        return choices.length;
+    }
+
+    /**
+     * Some rows of a block that has priorities.
+     *
+     * @param rows the rows wanted, ascending
+     */
+    public DispatchBlock select(int[] rows) {
+        if (rows.length == rows()) {
+            return this;
+        }
+        int[] theirChoices = new int[rows.length];
+        long[] theirTimestamps = new long[rows.length];
+        for (int i = 0; i < rows.length; i++) {
+            theirChoices[i] = choices[rows[i]];
+            theirTimestamps[i] = timestamps[rows[i]];
+        }
+        return new DispatchBlock(
+                expert,
+                lane,
+                batch,
+                attempt,
+                theirChoices,
+                theirTimestamps,
+                priorities.select(rows),
+                vectors.select(rows, rows()));
+    }
+
+    /** The same rows with other scores, [R, A]. */
+    public DispatchBlock withScores(float[] scores) {
+        Priorities others =
+                new Priorities(
+                        priorities.streams(),
+                        priorities.positions(),
+                        priorities.topScores(),
+                        scores,
+                        priorities.nextExperts());
+        return with(others, vectors);
+    }
+
+    private DispatchBlock with(Priorities itsPriorities, Vectors itsVectors) {
+        return new DispatchBlock(
+                expert, lane, batch, attempt, choices, timestamps, itsPriorities, itsVectors);
+    }
+
+    /** The same with vectors of its own. */
+    DispatchBlock owned() {
+        return vectors.isBorrowed() ? with(priorities, vectors.owned()) : this;
+    }
+
+    /** Some rows, on their way to the expert that they try next. */
+    public DispatchBlock retry(int nextExpert, int[] rows) {
+        DispatchBlock selected = select(rows);
+        return new DispatchBlock(
+                nextExpert,
+                lane,
+                batch,
+                attempt + 1,
+                selected.choices,
+                selected.timestamps,
+                selected.priorities,
+                selected.vectors);
+    }
+
+    /** The wire form. */
+    public static final class Serializer extends RecordSerializer<DispatchBlock> {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public DispatchBlock copy(DispatchBlock from) {
+            return from.owned();
+        }
+
+        @Override
+        public void serialize(DispatchBlock record, DataOutputView out) throws IOException {
+            out.writeInt(record.expert);
+            out.writeInt(record.lane);
+            out.writeLong(record.batch);
+            out.writeInt(record.attempt);
+            Wire.writeInts(record.choices, out);
+            Wire.writeLongs(record.timestamps, out);
+            record.priorities.write(out);
+            record.vectors.write(out);
+        }
+
+        @Override
+        public DispatchBlock deserialize(DataInputView in) throws IOException {
+            return new DispatchBlock(
+                    in.readInt(),
+                    in.readInt(),
+                    in.readLong(),
+                    in.readInt(),
+                    Wire.readInts(in),
+                    Wire.readLongs(in),
+                    Priorities.read(in),
+                    Vectors.read(in));
+        }
+
+        @Override
+        public TypeSerializerSnapshot<DispatchBlock> snapshotConfiguration() {
+            return new Snapshot();
+        }
+    }
+
+    /** Version 1 of the wire form. */
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<DispatchBlock> {
+        public Snapshot() {
+            super(Serializer::new);
+        }
+    }
+}

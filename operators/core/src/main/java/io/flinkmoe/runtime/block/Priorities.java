@@ -1,0 +1,86 @@
+package io.flinkmoe.runtime.block;
+
+import io.flinkmoe.capacity.Candidate;
+import io.flinkmoe.serialization.Wire;
+import java.io.IOException;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
+/**
+ * What an admission order goes by, for R dispatched rows, and which experts they try after this
+ * one: A attempts in all. It travels with them only if something is decided at the close of a
+ * window.
+ *
+ * @param streams [R], the token's stream
+ * @param positions [R], its place there
+ * @param topScores [R], the score of the token's first choice
+ * @param scores [R, A], the score of the choice with the expert of each attempt, neither normalised
+ *     nor scaled
+ * @param nextExperts [R, A-1], the experts of the attempts after the first; -1 for none
+ */
+public record Priorities(
+        String[] streams, long[] positions, float[] topScores, float[] scores, int[] nextExperts) {
+
+    /** Of rows that are admitted first come, first served, and tried once. */
+    public static final Priorities NONE = ofRows(0, 1);
+
+    /** Room for R rows of so many attempts. */
+    public static Priorities ofRows(int rows, int attempts) {
+        return new Priorities(
+                new String[rows],
+                new long[rows],
+                new float[rows],
+                new float[rows * attempts],
+                new int[rows * (attempts - 1)]);
+    }
+
+    /** A; 1 if there are no rows. */
+    int attempts() {
+        return streams.length == 0 ? 1 : scores.length / streams.length;
+    }
+
+    /** What the order sees of a row in an attempt. */
+    public Candidate candidate(int row, int rank, int attempt) {
+        return new Candidate(rank, topScores[row], scores[row * attempts() + attempt]);
+    }
+
+    /** The expert that a row tries after an attempt; -1 for none. */
+    public int next(int row, int attempt) {
+        int further = attempts() - 1;
+        return attempt < further ? nextExperts[row * further + attempt] : -1;
+    }
+
+    /** Those of some rows only. */
+    Priorities select(int[] rows) {
+        int attempts = attempts();
+        int further = attempts - 1;
+        Priorities selected = ofRows(rows.length, attempts);
+        for (int i = 0; i < rows.length; i++) {
+            int row = rows[i];
+            selected.streams[i] = streams[row];
+            selected.positions[i] = positions[row];
+            selected.topScores[i] = topScores[row];
+            System.arraycopy(scores, row * attempts, selected.scores, i * attempts, attempts);
+            System.arraycopy(
+                    nextExperts, row * further, selected.nextExperts, i * further, further);
+        }
+        return selected;
+    }
+
+    void write(DataOutputView out) throws IOException {
+        Wire.writeStrings(streams, out);
+        Wire.writeLongs(positions, out);
+        Wire.writeFloats(topScores, out);
+        Wire.writeFloats(scores, out);
+        Wire.writeInts(nextExperts, out);
+    }
+
+    static Priorities read(DataInputView in) throws IOException {
+        return new Priorities(
+                Wire.readStrings(in),
+                Wire.readLongs(in),
+                Wire.readFloats(in),
+                Wire.readFloats(in),
+                Wire.readInts(in));
+    }
+}

@@ -1,0 +1,131 @@
+package io.flinkmoe.runtime.block;
+
+import io.flinkmoe.onnx.DirectRows;
+import io.flinkmoe.serialization.Wire;
+import io.flinkmoe.tensor.Floats;
+import java.io.IOException;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
+/**
+ * R vectors of width d, float32, little endian.
+ *
+ * <p>What an operator emits may be borrowed: rows of a matrix that is the operator's. So they go
+ * onto the wire from where they are, without an array of their own, whose allocation costs as much
+ * as the wire. Borrowed vectors hold until {@code collect} returns, and a serializer's copy is
+ * {@link #owned}. What comes from the network, as all that experts and combines receive, is owned.
+ */
+public final class Vectors {
+
+    public static final Vectors NONE = of(new byte[0]);
+
+    private final byte[] matrix;
+
+    /** The rows that are meant, of {@code width} floats; null: all of them, in order. */
+    private final int[] rows;
+
+    private final int width;
+
+    private Vectors(byte[] matrix, int[] rows, int width) {
+        this.matrix = matrix;
+        this.rows = rows;
+        this.width = width;
+    }
+
+    /**
+     * Vectors of their own.
+     *
+     * @param bytes [R, d]
+     */
+    public static Vectors of(byte[] bytes) {
+        return new Vectors(bytes, null, 0);
+    }
+
+    /**
+     * Borrows rows of a matrix.
+     *
+     * @param matrix [M, d]
+     * @param rows R of its rows
+     * @param width d
+     */
+    public static Vectors borrow(byte[] matrix, int[] rows, int width) {
+        return new Vectors(matrix, rows, width);
+    }
+
+    boolean isBorrowed() {
+        return rows != null;
+    }
+
+    /** The same, in memory that nobody else writes to. */
+    Vectors owned() {
+        return isBorrowed() ? of(toBytes()) : this;
+    }
+
+    /** All vectors, [R, d]; not to be changed, since these may be the owned ones themselves. */
+    public byte[] toBytes() {
+        if (!isBorrowed()) {
+            return matrix;
+        }
+        byte[] bytes = new byte[rows.length * width * Float.BYTES];
+        for (int i = 0; i < rows.length; i++) {
+            Floats.copyRow(matrix, rows[i], bytes, i, width);
+        }
+        return bytes;
+    }
+
+    /** Copies a vector out, as many floats as there is room for: d. */
+    public void get(int vector, float[] into) {
+        Floats.get(matrix, at(vector) * into.length, into, 0, into.length);
+    }
+
+    /**
+     * Copies some vectors to consecutive rows.
+     *
+     * @param vectors at least one, ascending
+     */
+    public void copyTo(DirectRows into, int row, int[] vectors) {
+        int count = vectors.length;
+        boolean consecutive = !isBorrowed() && vectors[count - 1] - vectors[0] == count - 1;
+        if (consecutive) {
+            into.put(matrix, vectors[0], row, count);
+        } else {
+            for (int i = 0; i < count; i++) {
+                into.put(matrix, at(vectors[i]), row + i, 1);
+            }
+        }
+    }
+
+    /**
+     * Some vectors, in memory of their own.
+     *
+     * @param count R
+     */
+    Vectors select(int[] vectors, int count) {
+        int d = isBorrowed() ? width : matrix.length / count / Float.BYTES;
+        byte[] bytes = new byte[vectors.length * d * Float.BYTES];
+        for (int i = 0; i < vectors.length; i++) {
+            Floats.copyRow(matrix, at(vectors[i]), bytes, i, d);
+        }
+        return of(bytes);
+    }
+
+    private int at(int vector) {
+        return isBorrowed() ? rows[vector] : vector;
+    }
+
+    void write(DataOutputView out) throws IOException {
+        if (!isBorrowed()) {
+            Wire.writeBytes(matrix, out);
+            return;
+        }
+        int rowBytes = width * Float.BYTES;
+        out.writeInt(rows.length * rowBytes);
+        for (int row : rows) {
+            out.write(matrix, row * rowBytes, rowBytes);
+        }
+    }
+
+    static Vectors read(DataInputView in) throws IOException {
+        return of(Wire.readBytes(in));
+    }
+}

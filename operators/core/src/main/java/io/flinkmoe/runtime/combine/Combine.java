@@ -1,0 +1,286 @@
+package io.flinkmoe.runtime.combine;
+
+import io.flinkmoe.api.WindowSummary;
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.WeightRule;
+import io.flinkmoe.runtime.block.Choices;
+import io.flinkmoe.runtime.block.ContributionBlock;
+import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.shared.EvenKeys;
+import io.flinkmoe.runtime.shared.FixedSettings;
+import io.flinkmoe.runtime.shared.WindowCounters;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.api.common.state.ListState;
+import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.api.common.typeutils.base.array.BooleanPrimitiveArraySerializer;
+import org.apache.flink.api.java.tuple.Tuple2;
+import org.apache.flink.runtime.state.KeyedStateBackend;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+
+/**
+ * Adds the gate-weighted expert outputs to each token's residual, once all its choices are
+ * answered. Keyed by lane.
+ *
+ * <p>What waits is in keyed state, by lane and batch; an index without vectors is kept beside it.
+ * Whole batches leave when they are complete and first in their lane; at a watermark every complete
+ * token leaves that no earlier token of its stream holds back. So a stream's tokens leave in order.
+ * No watermark passes a token that waits here, unless the token is late.
+ */
+public final class Combine extends AbstractStreamOperator<TokenBlock>
+        implements TwoInputStreamOperator<ResidualBlock, ContributionBlock, TokenBlock> {
+
+    private static final long serialVersionUID = 1L;
+
+    private static final ValueStateDescriptor<ResidualBlock> RESIDUALS =
+            new ValueStateDescriptor<>("residuals", new ResidualBlock.Serializer());
+    private static final ListStateDescriptor<ContributionBlock> CONTRIBUTIONS =
+            new ListStateDescriptor<>("contributions", new ContributionBlock.Serializer());
+    private static final ValueStateDescriptor<Long> NEXT_BATCH =
+            new ValueStateDescriptor<>("next-batch-to-leave", LongSerializer.INSTANCE);
+    private static final ValueStateDescriptor<boolean[]> DEPARTED =
+            new ValueStateDescriptor<>("departed", BooleanPrimitiveArraySerializer.INSTANCE);
+
+    private final int layer;
+    private final int d;
+    private final EvenKeys laneKeys;
+    private final Capacity capacity;
+
+    private transient Map<Integer, LaneProgress> lanes;
+    private transient ValueState<Long> nextBatch;
+    private transient GateWeightedSum sum;
+    private transient WindowCounters accounts;
+    private transient CombineMetrics metrics;
+    private transient long inputWatermark;
+    private transient long outputWatermark;
+
+    /**
+     * @param layer the MoE layer, counted from 0
+     * @param d the width of a vector
+     * @param laneKeys the keys of the lanes
+     * @param capacity what the experts have room for, or null: dropless
+     */
+    public Combine(int layer, int d, EvenKeys laneKeys, Capacity capacity) {
+        this.layer = layer;
+        this.d = d;
+        this.laneKeys = laneKeys;
+        this.capacity = capacity;
+    }
+
+    @Override
+    public void open() throws Exception {
+        super.open();
+        FixedSettings.of(capacity).with("hidden_size", d).keep(getOperatorStateBackend());
+        sum = new GateWeightedSum(d, capacity == null ? WeightRule.ROUTER : capacity.weighing());
+        metrics = new CombineMetrics(getMetricGroup());
+        lanes = new HashMap<>();
+        nextBatch = getRuntimeContext().getState(NEXT_BATCH);
+        inputWatermark = Long.MIN_VALUE;
+        outputWatermark = Long.MIN_VALUE;
+        if (capacity != null) {
+            accounts =
+                    new WindowCounters(
+                            this,
+                            output,
+                            capacity.windows(),
+                            laneKeys,
+                            layer,
+                            WindowSummary.Source.COMBINE,
+                            0,
+                            (lane, windowStart) -> {});
+        }
+        restoreIndex();
+    }
+
+    private void restoreIndex() throws Exception {
+        for (Tuple2<Integer, Long> entry : waiting(RESIDUALS.getName())) {
+            setCurrentKey(entry.f0);
+            ResidualBlock block = residuals(entry.f1).value();
+            metrics.waiting.inc(block.tokens().rows() - countTrue(departed(entry.f1).value()));
+            progress(block.tokens().lane()).addResiduals(block, departed(entry.f1).value());
+        }
+        for (Tuple2<Integer, Long> entry : waiting(DEPARTED.getName())) {
+            setCurrentKey(entry.f0);
+            if (residuals(entry.f1).value() == null) {
+                progress(laneKeys.indexOf(entry.f0)).addDeparted(entry.f1);
+            }
+        }
+        for (Tuple2<Integer, Long> entry : waiting(CONTRIBUTIONS.getName())) {
+            setCurrentKey(entry.f0);
+            for (ContributionBlock block : answers(entry.f1)) {
+                progress(block.lane()).addAnswers(block.batch(), block.choices());
+            }
+        }
+    }
+
+    private static int countTrue(boolean[] flags) {
+        int count = 0;
+        for (int i = 0; flags != null && i < flags.length; i++) {
+            count += flags[i] ? 1 : 0;
+        }
+        return count;
+    }
+
+    /** The keys and batches that have an entry in a state. */
+    private List<Tuple2<Integer, Long>> waiting(String state) throws Exception {
+        residuals(0);
+        contributions(0);
+        departed(0); // All three are registered with the backend before it is asked for one.
+        KeyedStateBackend<Integer> backend = getKeyedStateBackend();
+        try (var entries = backend.<Long>getKeysAndNamespaces(state)) {
+            return entries.toList();
+        }
+    }
+
+    @Override
+    public void processElement1(StreamRecord<ResidualBlock> element) throws Exception {
+        ResidualBlock block = element.getValue();
+        residuals(block.batch()).update(block);
+        metrics.waiting.inc(block.tokens().rows());
+        LaneProgress progress = progress(block.tokens().lane());
+        progress.addResiduals(block, null);
+        releaseFirst(progress);
+    }
+
+    @Override
+    public void processElement2(StreamRecord<ContributionBlock> element) throws Exception {
+        ContributionBlock block = element.getValue();
+        contributions(block.batch()).add(block);
+        LaneProgress progress = progress(block.lane());
+        progress.addAnswers(block.batch(), block.choices());
+        releaseFirst(progress);
+    }
+
+    @Override
+    public void processWatermark(Watermark mark) throws Exception {
+        inputWatermark = mark.getTimestamp();
+        for (Map.Entry<Integer, LaneProgress> lane : lanes.entrySet()) {
+            setCurrentKey(laneKeys.keyOf(lane.getKey()));
+            for (LaneProgress.Departure departure : lane.getValue().pollAll()) {
+                release(lane.getValue(), departure);
+            }
+        }
+        forwardWatermark();
+    }
+
+    @Override
+    public void finish() throws Exception {
+        for (Map.Entry<Integer, LaneProgress> lane : lanes.entrySet()) {
+            if (!lane.getValue().isEmpty()) {
+                throw new IllegalStateException(
+                        "the input has ended, but tokens of lane %d still wait for answers"
+                                .formatted(lane.getKey()));
+            }
+        }
+        super.finish();
+    }
+
+    private void releaseFirst(LaneProgress progress) throws Exception {
+        LaneProgress.Departure departure = progress.pollFirst();
+        if (departure == null) {
+            return;
+        }
+        for (; departure != null; departure = progress.pollFirst()) {
+            release(progress, departure);
+        }
+        if (outputWatermark < inputWatermark) {
+            forwardWatermark();
+        }
+    }
+
+    /** Emits tokens of the current key's lane, and forgets what is done with. */
+    private void release(LaneProgress progress, LaneProgress.Departure departure) throws Exception {
+        long batch = departure.batch();
+        TokenBlock tokens = null;
+        if (departure.rows().length > 0) {
+            tokens = sum.of(residuals(batch).value(), answers(batch), departure.rows());
+        }
+        boolean allGone = true;
+        for (boolean gone : departure.departed()) {
+            allGone &= gone;
+        }
+        if (departure.first() || allGone) {
+            residuals(batch).clear();
+            contributions(batch).clear();
+        }
+        if (departure.first()) {
+            departed(batch).clear();
+            nextBatch.update(progress.next());
+        } else {
+            departed(batch).update(departure.departed());
+        }
+        if (tokens != null) {
+            if (accounts != null) {
+                count(tokens);
+            }
+            metrics.left(
+                    tokens,
+                    tokens.layers()[layer].outcomes(),
+                    getProcessingTimeService().getCurrentProcessingTime());
+            output.collect(new StreamRecord<>(tokens));
+        }
+    }
+
+    private void count(TokenBlock tokens) throws Exception {
+        Choices choices = tokens.layers()[layer];
+        for (int choice = 0; choice < choices.outcomes().length; choice++) {
+            accounts.count(
+                    tokens.timestamps()[choice / choices.k()],
+                    Outcome.ofCode(choices.outcomes()[choice]),
+                    1);
+        }
+        accounts.save();
+    }
+
+    /** Forwards the watermark as far as no token that waits, and is not late, is older. */
+    private void forwardWatermark() throws Exception {
+        long limit = inputWatermark;
+        for (LaneProgress progress : lanes.values()) {
+            long waiting = progress.minTimestamp();
+            if (waiting != Long.MAX_VALUE) {
+                limit = Math.min(limit, waiting - 1);
+            }
+        }
+        if (limit > outputWatermark) {
+            outputWatermark = limit;
+            super.processWatermark(new Watermark(limit));
+        }
+    }
+
+    /** The progress of the current key's lane. */
+    private LaneProgress progress(int lane) throws Exception {
+        LaneProgress progress = lanes.get(lane);
+        if (progress == null) {
+            Long next = nextBatch.value();
+            progress = new LaneProgress(next == null ? 0 : next);
+            lanes.put(lane, progress);
+        }
+        return progress;
+    }
+
+    private ValueState<ResidualBlock> residuals(long batch) throws Exception {
+        return getPartitionedState(batch, LongSerializer.INSTANCE, RESIDUALS);
+    }
+
+    private Iterable<ContributionBlock> answers(long batch) throws Exception {
+        Iterable<ContributionBlock> answers = contributions(batch).get();
+        return answers == null ? List.of() : answers;
+    }
+
+    private ListState<ContributionBlock> contributions(long batch) throws Exception {
+        return getPartitionedState(batch, LongSerializer.INSTANCE, CONTRIBUTIONS);
+    }
+
+    private ValueState<boolean[]> departed(long batch) throws Exception {
+        return getPartitionedState(batch, LongSerializer.INSTANCE, DEPARTED);
+    }
+}

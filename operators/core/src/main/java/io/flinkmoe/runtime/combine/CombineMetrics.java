@@ -1,0 +1,96 @@
+package io.flinkmoe.runtime.combine;
+
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.shared.MoeMetrics;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.Gauge;
+import org.apache.flink.metrics.Histogram;
+import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.metrics.SimpleCounter;
+
+/**
+ * What a {@link Combine} reports, in the group {@code moe.combine}: what finally became of each
+ * token's k choices, all experts and rounds together.
+ */
+public final class CombineMetrics {
+
+    /** The names. */
+    public enum Name {
+        /** Counter: tokens that left. */
+        NUM_TOKENS_OUT("numTokensOut"),
+        /** Counter: choices that the expert asked first ran. */
+        NUM_CHOICES_EXECUTED("numChoicesExecuted"),
+        /** Counter: choices that a less probable expert ran. */
+        NUM_CHOICES_REROUTED("numChoicesRerouted"),
+        /** Counter: choices that no expert had room for. */
+        NUM_CHOICES_OVERFLOWED("numChoicesOverflowed"),
+        /** Counter: choices of late tokens. */
+        NUM_CHOICES_LATE("numChoicesLate"),
+        /** Counter: choices that an expert threw at, or had no finite answer to. */
+        NUM_CHOICES_FAILED("numChoicesFailed"),
+        /** Gauge: tokens that wait for answers, or for earlier tokens of their stream. */
+        TOKENS_WAITING("tokensWaiting"),
+        /**
+         * Histogram: milliseconds from the timestamp of a block's oldest token until it leaves:
+         * after the last layer, from end to end. Of use where timestamps are those of the clock.
+         */
+        END_TO_END_LATENCY_MS("endToEndLatencyMs");
+
+        private final String text;
+
+        Name(String text) {
+            this.text = text;
+        }
+
+        @Override
+        public String toString() {
+            return text;
+        }
+    }
+
+    final Counter tokensOut;
+    final Counter waiting = new SimpleCounter();
+    final Histogram latency;
+    private final Counter[] outcomes = new Counter[Outcome.values().length];
+    private final int[] counts = new int[outcomes.length];
+
+    CombineMetrics(MetricGroup operator) {
+        MetricGroup group = MoeMetrics.group(operator, "combine");
+        tokensOut = group.counter(Name.NUM_TOKENS_OUT.text);
+        for (Outcome outcome : Outcome.values()) {
+            outcomes[outcome.ordinal()] = group.counter(name(outcome).text);
+        }
+        Gauge<Long> gauge = waiting::getCount;
+        group.gauge(Name.TOKENS_WAITING.text, gauge);
+        latency = MoeMetrics.histogram(group, Name.END_TO_END_LATENCY_MS);
+    }
+
+    private static Name name(Outcome outcome) {
+        return switch (outcome) {
+            case EXECUTED -> Name.NUM_CHOICES_EXECUTED;
+            case REROUTED -> Name.NUM_CHOICES_REROUTED;
+            case OVERFLOWED -> Name.NUM_CHOICES_OVERFLOWED;
+            case LATE -> Name.NUM_CHOICES_LATE;
+            case FAILED -> Name.NUM_CHOICES_FAILED;
+        };
+    }
+
+    /** Counts tokens that leave at {@code now}, with what became of their choices. */
+    void left(TokenBlock tokens, byte[] outcomesOfChoices, long now) {
+        tokensOut.inc(tokens.rows());
+        waiting.dec(tokens.rows());
+        for (byte outcome : outcomesOfChoices) {
+            counts[outcome]++;
+        }
+        for (int outcome = 0; outcome < counts.length; outcome++) {
+            outcomes[outcome].inc(counts[outcome]);
+            counts[outcome] = 0;
+        }
+        long oldest = Long.MAX_VALUE;
+        for (long timestamp : tokens.timestamps()) {
+            oldest = Math.min(oldest, timestamp);
+        }
+        latency.update(now - oldest);
+    }
+}

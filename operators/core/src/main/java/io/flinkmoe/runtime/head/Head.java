@@ -1,0 +1,190 @@
+package io.flinkmoe.runtime.head;
+
+import ai.onnxruntime.OrtException;
+import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.DecisionRecord;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.DirectRows;
+import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.runtime.block.Choices;
+import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.shared.LocalBundle;
+import io.flinkmoe.tensor.Floats;
+import java.util.Arrays;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.util.FlinkException;
+
+/**
+ * Runs the bundle's head, if it has one, over each block that leaves the last combine, and takes
+ * the block apart. Chained between the last combine and the sink.
+ */
+public final class Head extends AbstractStreamOperator<ScoredToken>
+        implements OneInputStreamOperator<TokenBlock, ScoredToken> {
+
+    private static final long serialVersionUID = 1L;
+
+    private final LocalBundle bundle;
+    private final int maxRows;
+    private final TumblingWindows windows;
+    private final boolean logDecisions;
+
+    private transient BundleSessions sessions;
+    private transient OnnxModel head;
+    private transient DirectRows input;
+    private transient DirectRows results;
+    private transient String version;
+    private transient int width;
+    private transient int hiddenSize;
+
+    /**
+     * @param maxRows the most tokens of a block
+     * @param windows the windows that capacity is counted in, or null
+     * @param logDecisions whether {@link DecisionRecord#DECISIONS} are given
+     */
+    public Head(LocalBundle bundle, int maxRows, TumblingWindows windows, boolean logDecisions) {
+        this.bundle = bundle;
+        this.maxRows = maxRows;
+        this.windows = windows;
+        this.logDecisions = logDecisions;
+    }
+
+    @Override
+    public void open() throws Exception {
+        super.open();
+        sessions = new BundleSessions(bundle.open(getRuntimeContext()));
+        version = sessions.spec().version();
+        width = sessions.spec().outputSize();
+        hiddenSize = sessions.spec().hiddenSize();
+        if (sessions.spec().head() != null) {
+            head = sessions.head();
+            input = new DirectRows(maxRows, hiddenSize);
+            results = new DirectRows(maxRows, width);
+        }
+    }
+
+    @Override
+    public void processElement(StreamRecord<TokenBlock> element) throws FlinkException {
+        // A block from a checkpoint can be larger than the batch size that is configured now.
+        for (TokenBlock tokens : element.getValue().slices(maxRows, hiddenSize)) {
+            score(tokens);
+        }
+    }
+
+    private void score(TokenBlock tokens) throws FlinkException {
+        float[] values = new float[tokens.rows() * width];
+        if (head == null) {
+            Floats.get(tokens.vectors(), 0, values, 0, values.length);
+        } else {
+            input.put(tokens.vectors(), 0, 0, tokens.rows());
+            run(tokens);
+            results.get(values, 0, tokens.rows());
+        }
+        for (int row = 0; row < tokens.rows(); row++) {
+            ScoredToken scored =
+                    new ScoredToken(
+                            tokens.streams()[row],
+                            tokens.positions()[row],
+                            tokens.timestamps()[row],
+                            Arrays.copyOfRange(values, row * width, row * width + width),
+                            version,
+                            decisions(tokens.layers(), row));
+            output.collect(new StreamRecord<>(scored, scored.timestamp()));
+            if (logDecisions) {
+                logDecisions(tokens, row);
+            }
+        }
+    }
+
+    private void run(TokenBlock tokens) throws FlinkException {
+        try {
+            head.run(input, results, tokens.rows());
+        } catch (OrtException e) {
+            throw new FlinkException(
+                    "%s (model version %s) failed on %d tokens, from position %d of stream %s: %s"
+                            .formatted(
+                                    head.file(),
+                                    version,
+                                    tokens.rows(),
+                                    tokens.positions()[0],
+                                    tokens.streams()[0],
+                                    e.getMessage()),
+                    e);
+        }
+    }
+
+    private void logDecisions(TokenBlock tokens, int row) {
+        long timestamp = tokens.timestamps()[row];
+        long window = windows == null ? DecisionRecord.NO_WINDOW : windows.startOf(timestamp);
+        output.collect(
+                DecisionRecord.DECISIONS,
+                new StreamRecord<>(decisionRecord(tokens, row, window, version), timestamp));
+    }
+
+    /** The decisions on one token of a block, once all layers have run. */
+    static DecisionRecord decisionRecord(
+            TokenBlock tokens, int row, long windowStart, String version) {
+        DecisionRecord.Layer[] layers = new DecisionRecord.Layer[tokens.layers().length];
+        for (int i = 0; i < layers.length; i++) {
+            Choices choices = tokens.layers()[i].select(new int[] {row});
+            Outcome[] outcomes = new Outcome[choices.k()];
+            int[] attempts = new int[choices.k()];
+            for (int choice = 0; choice < outcomes.length; choice++) {
+                outcomes[choice] = Outcome.ofCode(choices.outcomes()[choice]);
+                attempts[choice] = choices.attempts()[choice];
+            }
+            layers[i] =
+                    new DecisionRecord.Layer(
+                            choices.experts(),
+                            scores(choices),
+                            choices.weights(),
+                            outcomes,
+                            attempts);
+        }
+        return new DecisionRecord(
+                tokens.streams()[row],
+                tokens.positions()[row],
+                tokens.timestamps()[row],
+                windowStart,
+                version,
+                layers);
+    }
+
+    private static float[] scores(Choices choices) {
+        if (choices.scores().length > 0) {
+            return choices.scores();
+        }
+        float[] unknown = new float[choices.experts().length];
+        Arrays.fill(unknown, Float.NaN);
+        return unknown;
+    }
+
+    private static Decision[] decisions(Choices[] layers, int row) {
+        Decision[] decisions = new Decision[layers.length];
+        for (int layer = 0; layer < layers.length; layer++) {
+            Choices choices = layers[layer];
+            int k = choices.k();
+            decisions[layer] = new Decision(new int[k], new float[k], new Outcome[k]);
+            for (int rank = 0; rank < k; rank++) {
+                int choice = row * k + rank;
+                int at = choices.settledAt(choice);
+                decisions[layer].experts()[rank] = choices.experts()[at];
+                decisions[layer].weights()[rank] = choices.weights()[at];
+                decisions[layer].outcomes()[rank] = Outcome.ofCode(choices.outcomes()[choice]);
+            }
+        }
+        return decisions;
+    }
+
+    @Override
+    public void close() throws Exception {
+        if (sessions != null) {
+            sessions.close();
+        }
+        super.close();
+    }
+}

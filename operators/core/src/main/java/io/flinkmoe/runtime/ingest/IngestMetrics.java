@@ -1,0 +1,42 @@
+package io.flinkmoe.runtime.ingest;
+
+import io.flinkmoe.runtime.shared.MoeMetrics;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.Histogram;
+import org.apache.flink.metrics.MetricGroup;
+
+/** What {@link Ingest} reports, in the group {@code moe.ingest}. */
+public final class IngestMetrics {
+
+    /** The names. */
+    public enum Name {
+        /** Counter: good tokens. */
+        NUM_TOKENS_IN("numTokensIn"),
+        /** Counter: records that are no token. */
+        NUM_TOKENS_DEAD_LETTERED("numTokensDeadLettered"),
+        /** Histogram: tokens of a block. */
+        BATCH_SIZE("batchSize");
+
+        private final String text;
+
+        Name(String text) {
+            this.text = text;
+        }
+
+        @Override
+        public String toString() {
+            return text;
+        }
+    }
+
+    final Counter tokensIn;
+    final Counter deadLetters;
+    final Histogram batchSize;
+
+    IngestMetrics(MetricGroup operator) {
+        MetricGroup group = MoeMetrics.group(operator, "ingest");
+        tokensIn = group.counter(Name.NUM_TOKENS_IN.text);
+        deadLetters = group.counter(Name.NUM_TOKENS_DEAD_LETTERED.text);
+        batchSize = MoeMetrics.histogram(group, Name.BATCH_SIZE);
+    }
+}

@@ -1,0 +1,115 @@
+package io.flinkmoe.runtime.router;
+
+import io.flinkmoe.runtime.block.Choices;
+import io.flinkmoe.runtime.block.DispatchBlock;
+import io.flinkmoe.runtime.block.Priorities;
+import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.block.Vectors;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Splits a routed batch by expert: one {@link DispatchBlock} per expert that is asked, its rows in
+ * the order of the batch. Not for several threads.
+ */
+final class Dispatcher {
+
+    private final int k;
+    private final int d;
+    private final int attempts;
+    private final int[] rowsOfExpert;
+    private final int[][] tokensOfExpert; // of the blocks under way, filled by split
+
+    /**
+     * @param attempts how many experts a choice may try
+     */
+    Dispatcher(int numExperts, int k, int d, int attempts) {
+        this.k = k;
+        this.d = d;
+        this.attempts = attempts;
+        this.rowsOfExpert = new int[numExperts];
+        this.tokensOfExpert = new int[numExperts][];
+    }
+
+    /**
+     * @param hidden what the experts see, [T, d]; the blocks borrow it
+     * @param choices whose PENDING ones are dispatched
+     * @param scores [T, K], what an admission order goes by, if one will; else null
+     */
+    List<DispatchBlock> split(
+            long batch, TokenBlock tokens, byte[] hidden, Choices choices, float[] scores) {
+        DispatchBlock[] blocks = allocate(batch, tokens.lane(), hidden, choices, scores != null);
+        Arrays.fill(rowsOfExpert, 0);
+        for (int choice = 0; choice < choices.outcomes().length; choice++) {
+            if (choices.outcomes()[choice] == Choices.PENDING) {
+                int expert = choices.experts()[choices.at(choice, 0)];
+                int row = rowsOfExpert[expert]++;
+                DispatchBlock block = blocks[expert];
+                block.choices()[row] = choice;
+                block.timestamps()[row] = tokens.timestamps()[choice / k];
+                tokensOfExpert[expert][row] = choice / k;
+                if (scores != null) {
+                    prioritize(block.priorities(), row, tokens, choices, choice, scores);
+                }
+            }
+        }
+        List<DispatchBlock> asked = new ArrayList<>();
+        for (DispatchBlock block : blocks) {
+            if (block != null) {
+                asked.add(block);
+            }
+        }
+        return asked;
+    }
+
+    private void prioritize(
+            Priorities priorities,
+            int row,
+            TokenBlock tokens,
+            Choices choices,
+            int choice,
+            float[] scores) {
+        int token = choice / k;
+        int ranks = choices.ranks();
+        priorities.streams()[row] = tokens.streams()[token];
+        priorities.positions()[row] = tokens.positions()[token];
+        priorities.topScores()[row] = scores[token * ranks];
+        priorities.scores()[row * attempts] = scores[choices.at(choice, 0)];
+        for (int attempt = 1; attempt < attempts; attempt++) {
+            boolean exists = choice % k + attempt * k < ranks;
+            int at = choices.at(choice, attempt);
+            priorities.scores()[row * attempts + attempt] = exists ? scores[at] : 0;
+            priorities.nextExperts()[row * (attempts - 1) + attempt - 1] =
+                    exists ? choices.experts()[at] : -1;
+        }
+    }
+
+    private DispatchBlock[] allocate(
+            long batch, int lane, byte[] hidden, Choices choices, boolean prioritized) {
+        Arrays.fill(rowsOfExpert, 0);
+        for (int choice = 0; choice < choices.outcomes().length; choice++) {
+            if (choices.outcomes()[choice] == Choices.PENDING) {
+                rowsOfExpert[choices.experts()[choices.at(choice, 0)]]++;
+            }
+        }
+        DispatchBlock[] blocks = new DispatchBlock[rowsOfExpert.length];
+        for (int expert = 0; expert < blocks.length; expert++) {
+            int rows = rowsOfExpert[expert];
+            if (rows > 0) {
+                tokensOfExpert[expert] = new int[rows];
+                blocks[expert] =
+                        new DispatchBlock(
+                                expert,
+                                lane,
+                                batch,
+                                0,
+                                new int[rows],
+                                new long[rows],
+                                prioritized ? Priorities.ofRows(rows, attempts) : Priorities.NONE,
+                                Vectors.borrow(hidden, tokensOfExpert[expert], d));
+            }
+        }
+        return blocks;
+    }
+}

@@ -1,0 +1,302 @@
+package io.flinkmoe.runtime.router;
+
+import ai.onnxruntime.OrtException;
+import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.RouterLogits;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.api.WindowSummary;
+import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.WindowCounts;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.RouterSettings;
+import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.LayerRouter;
+import io.flinkmoe.routing.NoiseSource;
+import io.flinkmoe.runtime.block.Choices;
+import io.flinkmoe.runtime.block.DispatchBlock;
+import io.flinkmoe.runtime.block.ExpertInput;
+import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.block.WindowTokens;
+import io.flinkmoe.runtime.shared.EvenKeys;
+import io.flinkmoe.runtime.shared.FixedSettings;
+import io.flinkmoe.runtime.shared.LocalBundle;
+import io.flinkmoe.runtime.shared.WatermarkState;
+import io.flinkmoe.runtime.shared.WindowCounters;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.runtime.state.StateSnapshotContext;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
+import org.apache.flink.util.OutputTag;
+
+/**
+ * Scores every token of a block against the N experts and sends it to the k most probable: one
+ * {@link DispatchBlock} per chosen expert, and one {@link ResidualBlock} to the combine. Keyed by
+ * lane. When a window closes whose capacity depends on its tokens, every expert is told how many
+ * the lane had.
+ *
+ * <p>A block is routed when it comes, so nothing waits here for a barrier or a watermark. State per
+ * lane: the next batch number (numbers never repeat), the watermark, and the accounts of the open
+ * windows. Inside a layer nothing is ever idle, so that an expert never closes a window before all
+ * routers have: the watermark status ends here.
+ */
+public final class Router extends AbstractStreamOperator<ExpertInput>
+        implements OneInputStreamOperator<TokenBlock, ExpertInput> {
+
+    private static final long serialVersionUID = 1L;
+
+    /** The way of the residuals, past the experts. */
+    public static final OutputTag<ResidualBlock> RESIDUALS =
+            new OutputTag<>("residuals", ResidualBlock.TYPE);
+
+    /** The router logits, given on request. */
+    public static final OutputTag<RouterLogits> LOGITS =
+            new OutputTag<>("router-logits", RouterLogits.TYPE);
+
+    /** Tokens that came too late for their window, where these are not to be scored. */
+    public static final OutputTag<Token> LATE_TOKENS = new OutputTag<>("late-tokens", Token.TYPE);
+
+    private static final ValueStateDescriptor<Long> NEXT_BATCH =
+            new ValueStateDescriptor<>("next-batch", LongSerializer.INSTANCE);
+
+    private final LocalBundle bundle;
+    private final int layer;
+    private final int maxRows;
+    private final EvenKeys laneKeys;
+    private final RouterSettings settings;
+    private final Capacity capacity;
+
+    private transient BundleSessions sessions;
+    private transient LayerRouter router;
+    private transient int k;
+    private transient Dispatcher dispatcher;
+    private transient UnreadableTokens unreadable;
+    private transient ValueState<Long> nextBatch;
+    private transient WatermarkState watermark;
+    private transient WindowCounters accounts;
+    private transient LatenessFilter judge;
+    private transient HealthWindows health;
+    private transient RouterMetrics metrics;
+
+    /**
+     * @param layer the MoE layer, counted from 0
+     * @param maxRows the most tokens of a block
+     * @param laneKeys the keys of the lanes
+     */
+    public Router(
+            LocalBundle bundle,
+            int layer,
+            int maxRows,
+            EvenKeys laneKeys,
+            RouterSettings settings) {
+        this.bundle = bundle;
+        this.layer = layer;
+        this.maxRows = maxRows;
+        this.laneKeys = laneKeys;
+        this.settings = settings;
+        this.capacity = settings.capacity();
+    }
+
+    @Override
+    public void open() throws Exception {
+        super.open();
+        int attempts = capacity == null ? 1 : capacity.attempts();
+        sessions = new BundleSessions(bundle.open(getRuntimeContext()));
+        router = new LayerRouter(sessions, layer, maxRows, attempts);
+        k = router.routing().numExpertsPerTok();
+        FixedSettings.of(capacity)
+                .with(MoeOptions.LANES.key(), laneKeys.count())
+                .with("num_experts_per_tok of layer " + layer, k)
+                .keep(getOperatorStateBackend());
+        dispatcher =
+                new Dispatcher(
+                        router.routing().numExperts(), k, sessions.spec().hiddenSize(), attempts);
+        byte[] zeros = new byte[router.inputWidth() * Float.BYTES];
+        unreadable =
+                new UnreadableTokens(
+                        layer, sessions.spec().version(), () -> router.route(zeros, 1));
+        nextBatch = getRuntimeContext().getState(NEXT_BATCH);
+        watermark = new WatermarkState(this, laneKeys);
+        if (capacity != null) {
+            accounts =
+                    new WindowCounters(
+                            this,
+                            output,
+                            capacity.windows(),
+                            laneKeys,
+                            layer,
+                            WindowSummary.Source.ROUTER,
+                            0,
+                            this::tellTokens);
+        }
+        judge = new LatenessFilter(capacity, watermark, accounts, k);
+        int n = router.routing().numExperts();
+        health = new HealthWindows(capacity == null ? null : capacity.windows(), n, k);
+        metrics = new RouterMetrics(getMetricGroup(), health, n);
+    }
+
+    @Override
+    public void processElement(StreamRecord<TokenBlock> element) throws Exception {
+        // A block from a checkpoint can be larger than the batch size that is configured now.
+        for (TokenBlock tokens : element.getValue().slices(maxRows, router.inputWidth())) {
+            metrics.tokensIn.inc(tokens.rows());
+            TokenBlock judged = judge.flagLate(tokens);
+            metrics.tokensLate.inc(judged.numLate());
+            if (settings.divertLate()) {
+                judged = divertLate(judged);
+            }
+            if (judged.rows() > 0) {
+                routeReadable(judged);
+                reject(unreadable.take());
+            }
+        }
+    }
+
+    /** Sends the late tokens away; gives the others. */
+    private TokenBlock divertLate(TokenBlock tokens) throws Exception {
+        int[] late = tokens.rowsThatAreLate(true);
+        if (late.length == 0) {
+            return tokens;
+        }
+        TokenBlock gone = tokens.select(late, router.inputWidth());
+        judge.countLate(gone);
+        for (TokenBlock alone : gone.slices(1, router.inputWidth())) {
+            output.collect(LATE_TOKENS, new StreamRecord<>(alone.only(), alone.timestamps()[0]));
+        }
+        return tokens.select(tokens.rowsThatAreLate(false), router.inputWidth())
+                .withLate(TokenBlock.NONE_LATE);
+    }
+
+    /**
+     * Routes a block. Where a model throws at it, as an encoder does at a category that it does not
+     * know, the block is halved until the tokens stand alone that are to blame; they are noted.
+     */
+    private void routeReadable(TokenBlock tokens) throws Exception {
+        NoiseSource draws = draws(tokens);
+        long start = System.nanoTime();
+        LayerRouter.Routed routed;
+        try {
+            routed = router.route(tokens.vectors(), tokens.rows(), draws);
+        } catch (OrtException e) {
+            if (tokens.rows() == 1) {
+                unreadable.note(tokens.only(), e);
+            } else {
+                int half = (tokens.rows() + 1) / 2;
+                for (TokenBlock part : tokens.slices(half, router.inputWidth())) {
+                    routeReadable(part);
+                }
+            }
+            return;
+        }
+        unreadable.noteRead();
+        metrics.routingTime.update((System.nanoTime() - start) / 1000);
+        route(tokens, routed, draws);
+    }
+
+    private void reject(List<DeadLetter> deadLetters) {
+        for (DeadLetter deadLetter : deadLetters) {
+            metrics.deadLetters.inc();
+            output.collect(DeadLetter.OUTPUT, new StreamRecord<>(deadLetter));
+        }
+    }
+
+    /** The draws for noise and random admission; null where there is neither. */
+    private NoiseSource draws(TokenBlock tokens) {
+        boolean random = capacity != null && capacity.order() == AdmissionOrder.RANDOM;
+        return random || router.routing().noise() != null
+                ? settings.draws().of(tokens.streams(), tokens.positions(), layer)
+                : null;
+    }
+
+    private void route(TokenBlock tokens, LayerRouter.Routed routed, NoiseSource draws)
+            throws Exception {
+        int rows = tokens.rows();
+        float[] scores = settings.keepScores() ? routed.scores(rows) : Choices.NO_SCORES;
+        Choices choices =
+                new Choices(
+                        k,
+                        Arrays.copyOf(routed.experts(), rows * routed.ranks()),
+                        Arrays.copyOf(routed.weights(), rows * routed.ranks()),
+                        scores,
+                        new byte[rows * k],
+                        new byte[rows * k]);
+        judge.settle(tokens, routed, choices);
+        health.add(tokens, routed, choices);
+        metrics.tokensRouted.inc(rows);
+        metrics.batchSize.update(rows);
+
+        Long batch = nextBatch.value();
+        long number = batch == null ? 0 : batch;
+        nextBatch.update(number + 1);
+        output.collect(
+                RESIDUALS,
+                new StreamRecord<>(
+                        new ResidualBlock(number, tokens.withVectors(routed.residual()), choices)));
+        float[] admissionScores = AdmissionScores.of(capacity, routed, rows, draws, scores);
+        for (DispatchBlock block :
+                dispatcher.split(number, tokens, routed.hidden(), choices, admissionScores)) {
+            output.collect(new StreamRecord<>(block));
+        }
+        if (settings.emitLogits()) {
+            emitLogits(tokens, routed.logits());
+        }
+    }
+
+    /** Tells every expert how many tokens of a closed window were in a lane, if C depends on it. */
+    private void tellTokens(int lane, long windowStart) throws Exception {
+        if (capacity.formula().isFixed()) {
+            return;
+        }
+        WindowCounts account = accounts.at(windowStart);
+        int tokens = (int) ((account.asked() - account.late()) / k);
+        for (int expert = 0; tokens > 0 && expert < router.routing().numExperts(); expert++) {
+            output.collect(new StreamRecord<>(new WindowTokens(expert, lane, windowStart, tokens)));
+        }
+    }
+
+    private void emitLogits(TokenBlock tokens, float[] logits) {
+        int n = router.routing().numExperts();
+        for (int row = 0; row < tokens.rows(); row++) {
+            output.collect(
+                    LOGITS,
+                    new StreamRecord<>(
+                            new RouterLogits(
+                                    layer,
+                                    tokens.streams()[row],
+                                    tokens.positions()[row],
+                                    Arrays.copyOfRange(logits, row * n, row * n + n))));
+        }
+    }
+
+    @Override
+    public void processWatermark(Watermark mark) throws Exception {
+        watermark.advance(mark.getTimestamp());
+        health.advance(mark.getTimestamp());
+        super.processWatermark(mark);
+    }
+
+    @Override
+    public void processWatermarkStatus(WatermarkStatus status) {}
+
+    @Override
+    public void snapshotState(StateSnapshotContext context) throws Exception {
+        watermark.snapshot();
+        super.snapshotState(context);
+    }
+
+    @Override
+    public void close() throws Exception {
+        if (sessions != null) {
+            sessions.close();
+        }
+        super.close();
+    }
+}

@@ -1,0 +1,157 @@
+package io.flinkmoe.runtime.shared;
+
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.Serializable;
+import java.nio.file.Files;
+import java.nio.file.attribute.FileTime;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.flink.api.common.functions.RuntimeContext;
+import org.apache.flink.core.fs.FileStatus;
+import org.apache.flink.core.fs.FileSystem;
+import org.apache.flink.core.fs.Path;
+import org.apache.flink.util.FileUtils;
+
+/**
+ * A bundle by its location, which any process of the cluster can open. A remote one is copied to
+ * local disk once per process; all are read and checked once per process.
+ *
+ * @param location path, or URI of any file system that Flink knows
+ * @param version the version that the job was built for, or null if any will do
+ */
+public record LocalBundle(String location, String version) implements Serializable {
+
+    private static final Map<String, Opened> OPENED = new HashMap<>();
+
+    /** Copies of remote bundles, and the class loaders of the jobs that use them. */
+    private static final Map<java.nio.file.Path, Set<ClassLoader>> COPIES = new HashMap<>();
+
+    /** A bundle that was read, and when its model.json was written. */
+    private record Opened(Bundle bundle, FileTime written) {}
+
+    /**
+     * Opens the bundle for an operator. A copy goes when the last job that uses it has left the
+     * process.
+     *
+     * @throws BundleException if it cannot be read, or is of another version by now
+     */
+    public Bundle open(RuntimeContext context) throws BundleException {
+        synchronized (OPENED) {
+            Bundle bundle = openOnce();
+            Set<ClassLoader> users = COPIES.get(bundle.directory());
+            if (users != null) {
+                ClassLoader job = context.getUserCodeClassLoader();
+                users.add(job);
+                context.registerUserCodeClassLoaderReleaseHookIfAbsent(
+                        "flink-moe-bundles", () -> leave(job));
+            }
+            return bundle;
+        }
+    }
+
+    private static void leave(ClassLoader job) {
+        synchronized (OPENED) {
+            for (Map.Entry<java.nio.file.Path, Set<ClassLoader>> copy :
+                    List.copyOf(COPIES.entrySet())) {
+                if (copy.getValue().remove(job) && copy.getValue().isEmpty()) {
+                    delete(copy.getKey());
+                }
+            }
+        }
+    }
+
+    private static void delete(java.nio.file.Path copy) {
+        COPIES.remove(copy);
+        OPENED.values().removeIf(opened -> opened.bundle.directory().equals(copy));
+        FileUtils.deleteDirectoryQuietly(copy.toFile());
+    }
+
+    /**
+     * Opens the bundle.
+     *
+     * @throws BundleException if it cannot be read, or is of another version by now
+     */
+    public Bundle open() throws BundleException {
+        synchronized (OPENED) { // Subtasks that start together must not copy and read it each.
+            return openOnce();
+        }
+    }
+
+    private Bundle openOnce() throws BundleException {
+        Opened opened = OPENED.get(location + '#' + version);
+        if (opened == null || !opened.written.equals(written(opened.bundle))) {
+            Bundle bundle = read();
+            opened = new Opened(bundle, written(bundle));
+            OPENED.put(location + '#' + bundle.spec().version(), opened);
+        }
+        return opened.bundle;
+    }
+
+    /** Another time than before means another bundle in the same place. */
+    private static FileTime written(Bundle bundle) {
+        try {
+            return Files.getLastModifiedTime(bundle.file("model.json"));
+        } catch (IOException e) {
+            return FileTime.fromMillis(Long.MIN_VALUE); // It is gone; reading it again says so.
+        }
+    }
+
+    private Bundle read() throws BundleException {
+        Bundle bundle = Bundle.read(localDirectory());
+        String found = bundle.spec().version();
+        if (version != null && !version.equals(found)) {
+            throw new BundleException(
+                    bundle.directory(),
+                    "is version %s by now; the job was built for version %s. Keep each version in a directory of its own, or submit the job again"
+                            .formatted(found, version));
+        }
+        return bundle;
+    }
+
+    private java.nio.file.Path localDirectory() throws BundleException {
+        try {
+            Path path = new Path(location);
+            if (path.toUri().getScheme() == null || path.toUri().getScheme().equals("file")) {
+                return java.nio.file.Path.of(path.getPath());
+            }
+            return copy(path);
+        } catch (IOException | IllegalArgumentException e) {
+            throw new BundleException(
+                    java.nio.file.Path.of(location), "cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    private static java.nio.file.Path copy(Path path) throws IOException {
+        java.nio.file.Path copy = Files.createTempDirectory("flink-moe-bundle-");
+        try {
+            copy(path.getFileSystem(), path, copy);
+            COPIES.put(copy, new HashSet<>());
+            return copy;
+        } catch (IOException e) {
+            FileUtils.deleteDirectoryQuietly(copy.toFile());
+            throw e;
+        }
+    }
+
+    private static void copy(FileSystem fileSystem, Path from, java.nio.file.Path into)
+            throws IOException {
+        into.toFile().deleteOnExit();
+        for (FileStatus file : fileSystem.listStatus(from)) {
+            java.nio.file.Path target = into.resolve(file.getPath().getName());
+            if (file.isDir()) {
+                copy(fileSystem, file.getPath(), Files.createDirectory(target));
+            } else {
+                try (InputStream in = fileSystem.open(file.getPath())) {
+                    Files.copy(in, target);
+                }
+                target.toFile().deleteOnExit();
+            }
+        }
+    }
+}

@@ -1,0 +1,68 @@
+package io.flinkmoe.capacity;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class WindowCountsTest {
+
+    @Test
+    void countsEachOutcomeInItsPlace() {
+        WindowCounts account =
+                WindowCounts.EMPTY
+                        .plus(Outcome.EXECUTED, 1)
+                        .plus(Outcome.REROUTED, 20)
+                        .plus(Outcome.OVERFLOWED, 300)
+                        .plus(Outcome.LATE, 4_000)
+                        .plus(Outcome.FAILED, 50_000);
+        assertThat(account).isEqualTo(new WindowCounts(54_321, 1, 20, 300, 4_000, 50_000));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void staysBalancedWhateverTheOutcome(Outcome outcome) {
+        WindowCounts account = WindowCounts.EMPTY.plus(outcome, 3);
+        assertThat(account.isBalanced()).isTrue();
+        assertThat(account.plus(outcome, -3)).isEqualTo(WindowCounts.EMPTY);
+    }
+
+    @Test
+    void isNotBalancedWhileOutcomesAreMissing() {
+        WindowCounts account = WindowCounts.EMPTY.plusAsked(2);
+        assertThat(account).isEqualTo(new WindowCounts(2, 0, 0, 0, 0, 0));
+        assertThat(account.isBalanced()).isFalse();
+    }
+
+    @Test
+    void addsUpFieldByField() {
+        WindowCounts one = new WindowCounts(15, 1, 2, 3, 4, 5);
+        WindowCounts other = new WindowCounts(150, 10, 20, 30, 40, 50);
+        assertThat(one.plus(other)).isEqualTo(new WindowCounts(165, 11, 22, 33, 44, 55));
+        assertThat(one.plus(WindowCounts.EMPTY)).isEqualTo(one);
+    }
+
+    @Test
+    void admitsWhatWasExecutedAndWhatFailed() {
+        assertThat(new WindowCounts(15, 1, 2, 3, 4, 5).admitted()).isEqualTo(6);
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void readsAnOutcomeFromItsCode(Outcome outcome) {
+        assertThat(Outcome.ofCode(outcome.code())).isEqualTo(outcome);
+    }
+
+    @Test
+    void keepsTheWireCodesOfTheOutcomes() {
+        assertThat(Outcome.values())
+                .as("codes are in state and on the wire: new outcomes go to the end")
+                .startsWith(
+                        Outcome.EXECUTED,
+                        Outcome.REROUTED,
+                        Outcome.OVERFLOWED,
+                        Outcome.LATE,
+                        Outcome.FAILED);
+    }
+}

@@ -1,0 +1,367 @@
+package io.flinkmoe.runtime;
+
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.assignableTo;
+import static com.tngtech.archunit.core.domain.properties.HasModifiers.Predicates.modifier;
+import static java.util.stream.Collectors.toSet;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaModifier;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import io.flinkmoe.api.Arrival;
+import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.DecisionRecord;
+import io.flinkmoe.api.RouterLogits;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.api.WindowSummary;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.WindowCounts;
+import io.flinkmoe.runtime.block.Choices;
+import io.flinkmoe.runtime.block.ContributionBlock;
+import io.flinkmoe.runtime.block.DispatchBlock;
+import io.flinkmoe.runtime.block.ExpertInputSerializer;
+import io.flinkmoe.runtime.block.Priorities;
+import io.flinkmoe.runtime.block.RemainingCapacity;
+import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.block.Vectors;
+import io.flinkmoe.runtime.block.WindowTokens;
+import io.flinkmoe.serialization.RecordSerializer;
+import io.flinkmoe.serialization.WindowCountsSerializer;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.apache.flink.api.common.ExecutionConfig;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.core.memory.DataInputDeserializer;
+import org.apache.flink.core.memory.DataOutputSerializer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class SerializersTest {
+
+    private static final String LONG = "flink-moe ".repeat(10_000);
+    private static final String UNICODE = "Zürich ✈ 東京 \ud83d\udeeb \0 \u07ff";
+    private static final float[] FLOATS = {1.5f, -0f, Float.NaN, Float.NEGATIVE_INFINITY};
+    private static final byte[] BYTES = {0, -1, 127, -128};
+
+    private static final Choices CHOICES =
+            new Choices(2, new int[] {3, -1}, new float[] {0.75f, 0}, new byte[] {-1, 4});
+    private static final Choices SCORED =
+            new Choices(
+                    1,
+                    new int[] {3, 1, -1, 7},
+                    FLOATS,
+                    FLOATS,
+                    new byte[] {1, 2},
+                    new byte[] {1, 0});
+    private static final Choices NO_CHOICES = new Choices(1, new int[0], new float[0], new byte[0]);
+    private static final TokenBlock BLOCK =
+            new TokenBlock(
+                    5,
+                    new String[] {"a", null, UNICODE},
+                    new long[] {0, -1, Long.MAX_VALUE},
+                    new long[] {Long.MIN_VALUE, 0, 1},
+                    new boolean[] {false, true, false},
+                    BYTES,
+                    new Choices[] {CHOICES, NO_CHOICES});
+    private static final TokenBlock EMPTY_BLOCK =
+            new TokenBlock(0, new String[0], new long[0], new long[0], new byte[0], new Choices[0]);
+    private static final Token TOKEN = new Token(UNICODE, 7, -8, FLOATS);
+    private static final DeadLetter DEAD = new DeadLetter(BYTES, "tokens", 3, 1L << 40, UNICODE);
+    private static final WindowCounts ACCOUNT = new WindowCounts(1, 2, 3, 4, 5, Long.MAX_VALUE);
+
+    private static final DispatchBlock DISPATCHED =
+            new DispatchBlock(
+                    2,
+                    3,
+                    1L << 33,
+                    1,
+                    new int[] {0, 5},
+                    new long[] {-1, 1},
+                    new Priorities(
+                            new String[] {UNICODE, ""},
+                            new long[] {Long.MIN_VALUE, 7},
+                            new float[] {1, -0f},
+                            new float[] {0.5f, Float.MIN_VALUE, Float.NaN, 2},
+                            new int[] {4, -1}),
+                    Vectors.of(BYTES));
+    private static final DispatchBlock EMPTY_DISPATCHED =
+            new DispatchBlock(0, 0, 0, 0, new int[0], new long[0], Priorities.NONE, Vectors.NONE);
+
+    /** A serializer and records that it must take. */
+    record Case(TypeSerializer<?> serializer, List<?> records) {
+        @Override
+        public String toString() {
+            return records.get(0).getClass().getSimpleName();
+        }
+    }
+
+    static Stream<Case> cases() {
+        return Stream.of(
+                of(
+                        Token.TYPE,
+                        TOKEN,
+                        new Token(null, 0, 0, null),
+                        new Token("", Long.MIN_VALUE, Long.MAX_VALUE, new float[0]),
+                        new Token(LONG, 1, 1, new float[] {1})),
+                of(
+                        Arrival.TYPE,
+                        Arrival.of(TOKEN),
+                        Arrival.of(TOKEN, 3),
+                        Arrival.of(DEAD),
+                        Arrival.of(new Token(null, 0, 0, null))),
+                of(
+                        DeadLetter.TYPE,
+                        DEAD,
+                        new DeadLetter(null, null, -1, -1, null),
+                        DeadLetter.of(new Token(null, 5, 6, new float[] {Float.NaN}), "why"),
+                        new DeadLetter(new byte[0], "", 0, 0, LONG)),
+                of(
+                        ScoredToken.TYPE,
+                        new ScoredToken(
+                                UNICODE,
+                                1,
+                                2,
+                                FLOATS,
+                                "v1",
+                                new Decision[] {
+                                    new Decision(
+                                            new int[] {7, 0, -1, 2, 5},
+                                            new float[] {0.5f, 0.25f, 0, 0.125f, 0.125f},
+                                            Outcome.values()),
+                                    new Decision(new int[0], new float[0], new Outcome[0])
+                                }),
+                        new ScoredToken(null, 0, 0, new float[0], LONG, new Decision[0])),
+                of(
+                        WindowSummary.TYPE,
+                        Stream.of(WindowSummary.Source.values())
+                                .map(source -> new WindowSummary(2, -60_000, source, 1, 9, ACCOUNT))
+                                .toArray()),
+                of(
+                        RouterLogits.TYPE,
+                        new RouterLogits(1, UNICODE, 4, FLOATS),
+                        new RouterLogits(0, null, -4, new float[0])),
+                of(TokenBlock.TYPE, BLOCK, EMPTY_BLOCK, withStream(LONG)),
+                of(
+                        ResidualBlock.TYPE,
+                        new ResidualBlock(1L << 33, BLOCK, CHOICES),
+                        new ResidualBlock(0, EMPTY_BLOCK, NO_CHOICES)),
+                of(
+                        ExpertInputSerializer.TYPE,
+                        DISPATCHED,
+                        new WindowTokens(2, 3, -60_000, Integer.MAX_VALUE),
+                        new RemainingCapacity(2, -60_000, Integer.MAX_VALUE),
+                        EMPTY_DISPATCHED),
+                new Case(new DispatchBlock.Serializer(), List.of(DISPATCHED, EMPTY_DISPATCHED)),
+                new Case(new WindowTokens.Serializer(), List.of(new WindowTokens(0, 0, 0, 1))),
+                of(
+                        ContributionBlock.TYPE,
+                        new ContributionBlock(
+                                2,
+                                1L << 33,
+                                7,
+                                new int[] {9, 8},
+                                new byte[] {0, 4},
+                                FLOATS,
+                                Vectors.of(BYTES)),
+                        new ContributionBlock(
+                                0, 0, 0, new int[0], new byte[0], new float[0], Vectors.NONE)),
+                of(
+                        DecisionRecord.TYPE,
+                        new DecisionRecord(
+                                UNICODE,
+                                1,
+                                2,
+                                DecisionRecord.NO_WINDOW,
+                                "v1",
+                                new DecisionRecord.Layer[] {
+                                    new DecisionRecord.Layer(
+                                            new int[] {3, -1, 0, 5, 1},
+                                            FLOATS,
+                                            FLOATS,
+                                            Outcome.values(),
+                                            new int[] {0, 1, 2, 3, 4})
+                                }),
+                        new DecisionRecord(null, 0, 0, 0, LONG, new DecisionRecord.Layer[0])),
+                new Case(
+                        new RemainingCapacity.Serializer(),
+                        List.of(new RemainingCapacity(1, -1, 0))),
+                new Case(new Choices.Serializer(), List.of(CHOICES, SCORED, NO_CHOICES)),
+                new Case(new WindowCountsSerializer(), List.of(ACCOUNT, WindowCounts.EMPTY)));
+    }
+
+    @Test
+    void coverEverySerializer() {
+        Set<String> tested =
+                cases().map(test -> test.serializer().getClass().getName()).collect(toSet());
+        Set<String> all =
+                new ClassFileImporter()
+                                .withImportOption(new ImportOption.DoNotIncludeTests())
+                                .importPackages("io.flinkmoe")
+                                .that(assignableTo(TypeSerializer.class))
+                                .that(not(modifier(JavaModifier.ABSTRACT)))
+                                .stream()
+                                .map(JavaClass::getName)
+                                .collect(toSet());
+        assertThat(tested).hasSizeGreaterThan(10).isEqualTo(all);
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void giveBackEveryRecord(Case test) throws Exception {
+        roundTrip(test.serializer, test.records);
+    }
+
+    private static <T> void roundTrip(TypeSerializer<T> serializer, List<?> records)
+            throws Exception {
+        for (Object record : records) {
+            byte[] bytes = bytes(serializer, record);
+            DataInputDeserializer in = new DataInputDeserializer(bytes);
+            T read = serializer.deserialize(in);
+            assertSame(read, record);
+            assertThat(in.available()).as("bytes left over").isZero();
+            assertThat(bytes(serializer, read)).isEqualTo(bytes);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void keepRecordsApartInAStreamOfBytes(Case test) throws Exception {
+        DataOutputSerializer all = new DataOutputSerializer(16);
+        for (Object record : test.records) {
+            all.write(bytes(test.serializer, record));
+        }
+        DataInputDeserializer in = new DataInputDeserializer(all.getCopyOfBuffer());
+        for (Object record : test.records) {
+            assertSame(test.serializer.deserialize(in), record);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void copyTheSameBytes(Case test) throws Exception {
+        for (Object record : test.records) {
+            byte[] bytes = bytes(test.serializer, record);
+            DataInputDeserializer in = new DataInputDeserializer(bytes);
+            DataOutputSerializer out = new DataOutputSerializer(16);
+            test.serializer.copy(in, out);
+            assertThat(out.getCopyOfBuffer()).isEqualTo(bytes);
+            assertThat(in.available()).isZero();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void takeRecordsForImmutableUnlessTheyMayBorrowOrUsersHaveThem(Case test) {
+        boolean mayChange =
+                test.records.stream()
+                        .anyMatch(
+                                r ->
+                                        r instanceof DispatchBlock
+                                                || r instanceof ContributionBlock
+                                                || r instanceof Token
+                                                || r instanceof ScoredToken
+                                                || r instanceof RouterLogits);
+        assertThat(test.serializer.isImmutableType()).isEqualTo(!mayChange);
+        assertThat(test.serializer.duplicate()).isSameAs(test.serializer);
+    }
+
+    @Test
+    void copyTheArraysThatAUserMayWriteTo() {
+        Token token = new Token("a", 1, 2, new float[] {3});
+        new Token.Serializer().copy(token).values()[0] = 4;
+        assertThat(token.values()).containsExactly(3);
+        Decision decision =
+                new Decision(new int[] {1}, new float[] {2}, new Outcome[] {Outcome.EXECUTED});
+        ScoredToken scored =
+                new ScoredToken("a", 1, 2, new float[] {3}, "v1", new Decision[] {decision});
+        ScoredToken copy = new ScoredToken.Serializer().copy(scored);
+        assertSame(copy, scored);
+        copy.values()[0] = 4;
+        copy.layers()[0].experts()[0] = 4;
+        copy.layers()[0].weights()[0] = 4;
+        copy.layers()[0].outcomes()[0] = Outcome.LATE;
+        copy.layers()[0] = null;
+        assertThat(scored.values()).containsExactly(3);
+        assertThat(scored.layers()).containsExactly(decision);
+        assertThat(decision.experts()).containsExactly(1);
+        assertThat(decision.weights()).containsExactly(2);
+        assertThat(decision.outcomes()).containsExactly(Outcome.EXECUTED);
+        RouterLogits logits = new RouterLogits(0, "a", 1, new float[] {3});
+        new RouterLogits.Serializer().copy(logits).logits()[0] = 4;
+        assertThat(logits.logits()).containsExactly(3);
+    }
+
+    @ParameterizedTest
+    @MethodSource("cases")
+    void areRestoredFromTheirSnapshot(Case test) throws Exception {
+        restore(test.serializer);
+    }
+
+    private static <T> void restore(TypeSerializer<T> serializer) throws Exception {
+        DataOutputSerializer out = new DataOutputSerializer(16);
+        TypeSerializerSnapshot.writeVersionedSnapshot(out, serializer.snapshotConfiguration());
+        TypeSerializerSnapshot<T> restored =
+                TypeSerializerSnapshot.readVersionedSnapshot(
+                        new DataInputDeserializer(out.getCopyOfBuffer()),
+                        SerializersTest.class.getClassLoader());
+        assertThat(restored.restoreSerializer()).isEqualTo(serializer);
+        assertThat(
+                        serializer
+                                .snapshotConfiguration()
+                                .resolveSchemaCompatibility(restored)
+                                .isCompatibleAsIs())
+                .isTrue();
+    }
+
+    @Test
+    void areFoundByTypeExtractionForWhatUsersMake() {
+        assertThat(TypeInformation.of(Token.class)).isEqualTo(Token.TYPE);
+        assertThat(TypeInformation.of(ScoredToken.class)).isEqualTo(ScoredToken.TYPE);
+    }
+
+    /** Field by field; floats by their bits, so that NaN is NaN and -0 is not 0. */
+    static void assertSame(Object found, Object expected) {
+        assertThat(found)
+                .usingRecursiveComparison()
+                .withComparatorForType(Comparator.comparing(Float::floatToRawIntBits), Float.class)
+                .isEqualTo(expected);
+    }
+
+    private static Case of(TypeInformation<?> type, Object... records) {
+        return new Case(serializerOf(type), List.of(records));
+    }
+
+    /** The serializer under {@code pipeline.generic-types: false}, which must be ours. */
+    private static TypeSerializer<?> serializerOf(TypeInformation<?> type) {
+        Configuration options = new Configuration();
+        options.set(PipelineOptions.GENERIC_TYPES, false);
+        ExecutionConfig config = new ExecutionConfig(options);
+        TypeSerializer<?> serializer = type.createSerializer(config.getSerializerConfig());
+        assertThat(serializer).isInstanceOf(RecordSerializer.class);
+        return serializer;
+    }
+
+    private static TokenBlock withStream(String stream) {
+        return new TokenBlock(
+                0, new String[] {stream}, new long[1], new long[1], BYTES, new Choices[0]);
+    }
+
+    @SuppressWarnings("unchecked")
+    static <T> byte[] bytes(TypeSerializer<T> serializer, Object record) throws Exception {
+        DataOutputSerializer out = new DataOutputSerializer(16);
+        serializer.serialize((T) record, out);
+        return out.getCopyOfBuffer();
+    }
+}

@@ -1,0 +1,45 @@
+package io.flinkmoe.runtime.ingest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.api.Token;
+import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.tensor.Floats;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TokenBlockBuilderTest {
+
+    private static final int WIDTH = 2;
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 5, 8, 16, 17, 100, 256})
+    void blocksHoldWhatWasAddedWhetherBusyOrQuiet(int capacity) {
+        TokenBlockBuilder builder = new TokenBlockBuilder(3, capacity, WIDTH);
+        long next = 0;
+        for (int rows : new int[] {capacity, 1, capacity, capacity / 2, 1, 1, capacity}) {
+            if (rows == 0) {
+                continue;
+            }
+            for (int row = 0; row < rows; row++) {
+                float[] values = {next + row, -1};
+                builder.add(new Token("s" + (next + row), next + row, 0, values), false);
+            }
+            assertThat(builder.isFull()).isEqualTo(rows == capacity);
+
+            TokenBlock block = builder.build();
+
+            assertThat(builder.isEmpty()).isTrue();
+            assertThat(block.rows()).isEqualTo(rows);
+            assertThat(block.timestamps()).hasSize(rows);
+            float[] vectors = Floats.toFloats(block.vectors());
+            assertThat(vectors).hasSize(rows * WIDTH);
+            for (int row = 0; row < rows; row++) {
+                assertThat(block.streams()[row]).isEqualTo("s" + (next + row));
+                assertThat(block.positions()[row]).isEqualTo(next + row);
+                assertThat(vectors[row * WIDTH]).isEqualTo(next + row);
+            }
+            next += rows;
+        }
+    }
+}
