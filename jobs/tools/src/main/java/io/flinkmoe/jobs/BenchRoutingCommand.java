@@ -10,11 +10,11 @@ import io.flinkmoe.routing.TopKRouter;
 import java.io.PrintWriter;
 import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadMXBean;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.Locale;
 import java.util.Random;
 import java.util.concurrent.Callable;
+import org.apache.commons.math3.stat.descriptive.rank.Median;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -99,6 +99,7 @@ final class BenchRoutingCommand implements Callable<Integer> {
     private void print(double[][] selections, double[][] routings) {
         TextTable table =
                 new TextTable("shape", ">N", ">k", ">groups", ">selection/s", ">routing/s");
+        Median median = new Median();
         for (Shape shape : Shape.values()) {
             GroupLimit limit = shape.config.groupLimit();
             table.row(
@@ -106,8 +107,8 @@ final class BenchRoutingCommand implements Callable<Integer> {
                     shape.config.numExperts(),
                     shape.config.numExpertsPerTok(),
                     limit == null ? "" : limit.topkGroup() + " of " + limit.nGroup(),
-                    "%,.0f".formatted(median(selections[shape.ordinal()])),
-                    "%,.0f".formatted(median(routings[shape.ordinal()])));
+                    "%,.0f".formatted(median.evaluate(selections[shape.ordinal()])),
+                    "%,.0f".formatted(median.evaluate(routings[shape.ordinal()])));
         }
         PrintWriter out = spec.commandLine().getOut();
         out.print(table);
@@ -151,11 +152,5 @@ final class BenchRoutingCommand implements Callable<Integer> {
             elapsed = THREADS.getCurrentThreadCpuTime() - start;
         } while (elapsed < ROUND_NANOS);
         return passes * (double) TOKENS * 1e9 / elapsed;
-    }
-
-    private static double median(double[] values) {
-        double[] sorted = values.clone();
-        Arrays.sort(sorted);
-        return sorted[sorted.length / 2];
     }
 }

@@ -163,14 +163,13 @@ final class DemoCharts {
      * By half per cents; the slowest half per cent is left out, or it would be all that one sees.
      */
     private Series distribution(String name, IntToLongFunction until) {
-        long[] sorted = report.latencies(until);
-        Arrays.sort(sorted);
+        long[] latencies = report.latencies(until);
         double[] percents = IntStream.rangeClosed(1, 199).mapToDouble(i -> i / 2.0).toArray();
-        double[] millis = new double[percents.length];
-        for (int i = 0; i < millis.length; i++) {
-            int rank = (int) Math.ceil(percents[i] / 100 * sorted.length) - 1;
-            millis[i] = Math.max(1, sorted[rank]);
-        }
+        double[] millis =
+                Arrays.stream(percents)
+                        .map(percent -> Statistics.percentile(latencies, percent / 100))
+                        .map(latency -> Math.max(1, latency))
+                        .toArray();
         return Series.of(name, millis, percents);
     }
 

@@ -15,6 +15,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.commons.text.similarity.LevenshteinDistance;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
@@ -236,12 +237,13 @@ final class JobOptions {
         if (!key.startsWith(PREFIX) || all().stream().anyMatch(option -> covers(option, key))) {
             return;
         }
+        LevenshteinDistance distance = LevenshteinDistance.getDefaultInstance();
         String near =
                 all().stream()
                         .map(JobOption::key)
                         .sorted(
                                 Comparator.comparing((String known) -> !known.startsWith(key))
-                                        .thenComparing(known -> EditDistance.between(known, key)))
+                                        .thenComparing(known -> distance.apply(known, key)))
                         .limit(3)
                         .collect(Collectors.joining(", "));
         throw new IllegalConfigurationException(

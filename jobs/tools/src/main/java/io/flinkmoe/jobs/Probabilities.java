@@ -3,6 +3,8 @@ package io.flinkmoe.jobs;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.stream.IntStream;
+import org.apache.commons.math3.stat.interval.ConfidenceInterval;
+import org.apache.commons.math3.stat.interval.WilsonScoreInterval;
 
 /** How good the probabilities of T yes-or-no answers are, as curves. */
 final class Probabilities {
@@ -69,19 +71,14 @@ final class Probabilities {
         }
         int[] full = IntStream.range(0, bins).filter(bin -> n[bin] >= LEAST).toArray();
         double[][] curve = new double[4][full.length];
-        double z = 1.96;
         for (int i = 0; i < full.length; i++) {
             int bin = full[i];
-            double p = (double) hits[bin] / n[bin];
-            double middle = (p + z * z / (2 * n[bin])) / (1 + z * z / n[bin]);
-            double half =
-                    z
-                            / (1 + z * z / n[bin])
-                            * Math.sqrt(p * (1 - p) / n[bin] + z * z / (4.0 * n[bin] * n[bin]));
+            ConfidenceInterval interval =
+                    new WilsonScoreInterval().createInterval(n[bin], hits[bin], 0.95);
             curve[0][i] = sum[bin] / n[bin];
-            curve[1][i] = p;
-            curve[2][i] = Math.max(0, middle - half);
-            curve[3][i] = Math.min(1, middle + half);
+            curve[1][i] = (double) hits[bin] / n[bin];
+            curve[2][i] = Math.max(0, interval.getLowerBound());
+            curve[3][i] = Math.min(1, interval.getUpperBound());
         }
         return curve;
     }

@@ -1,9 +1,11 @@
 package io.flinkmoe.jobs;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
+import java.util.stream.Stream;
+import org.apache.commons.math3.stat.StatUtils;
 
 /**
  * What a job needed over time. The first quarter is for warming up: growth is what the last quarter
@@ -54,11 +56,11 @@ final class SoakSamples {
             return List.of("there are only %d samples: soak for longer".formatted(samples.size()));
         }
         List<String> growth = new ArrayList<>();
-        long[] heap = bothQuarters(Sample::heap, 0);
+        long[] heap = bothQuarters(Sample::heap, StatUtils::min);
         addIf(growth, "heap", heap, heap[0] + 64 * MEBI);
-        long[] resident = bothQuarters(Sample::resident, 1);
+        long[] resident = bothQuarters(Sample::resident, StatUtils::max);
         addIf(growth, "resident memory", resident, resident[0] + resident[0] / 20);
-        long[] state = bothQuarters(Sample::state, 0.25);
+        long[] state = bothQuarters(Sample::state, sizes -> StatUtils.percentile(sizes, 25));
         addIf(growth, "state", state, state[0] + state[0] / 2 + MEBI);
         return growth;
     }
@@ -71,19 +73,13 @@ final class SoakSamples {
         }
     }
 
-    /** A quantile of the second quarter and of the last. */
-    private long[] bothQuarters(ToLongFunction<Sample> figure, double quantile) {
+    /** A statistic of the second quarter and of the last. */
+    private long[] bothQuarters(
+            ToLongFunction<Sample> figure, ToDoubleFunction<double[]> statistic) {
         int n = samples.size();
-        return new long[] {
-            quantile(samples.subList(n / 4, n / 2), figure, quantile),
-            quantile(samples.subList(n - n / 4, n), figure, quantile)
-        };
-    }
-
-    private static long quantile(
-            List<Sample> samples, ToLongFunction<Sample> figure, double quantile) {
-        long[] values = samples.stream().mapToLong(figure).toArray();
-        Arrays.sort(values);
-        return values[(int) Math.round(quantile * (values.length - 1))];
+        return Stream.of(samples.subList(n / 4, n / 2), samples.subList(n - n / 4, n))
+                .map(quarter -> quarter.stream().mapToLong(figure).asDoubleStream().toArray())
+                .mapToLong(figures -> (long) statistic.applyAsDouble(figures))
+                .toArray();
     }
 }

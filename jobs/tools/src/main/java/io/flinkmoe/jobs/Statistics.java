@@ -1,8 +1,11 @@
 package io.flinkmoe.jobs;
 
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.stream.IntStream;
+import org.apache.commons.math3.stat.descriptive.rank.Percentile;
+import org.apache.commons.math3.stat.descriptive.rank.Percentile.EstimationType;
+import org.apache.commons.math3.stat.ranking.NaturalRanking;
+import org.apache.commons.math3.stat.ranking.TiesStrategy;
 
 /** The figures of the demo's report. */
 final class Statistics {
@@ -18,29 +21,20 @@ final class Statistics {
      * @return NaN unless there are positives and negatives
      */
     static double auc(float[] scores, boolean[] positive) {
-        int[] order =
-                IntStream.range(0, scores.length)
-                        .boxed()
-                        .sorted(Comparator.comparingDouble(i -> scores[i]))
-                        .mapToInt(Integer::intValue)
-                        .toArray();
-        double rankSum = 0;
-        long positives = 0;
-        for (int from = 0, to; from < order.length; from = to) {
-            to = from + 1;
-            while (to < order.length && scores[order[to]] == scores[order[from]]) {
-                to++;
-            }
-            double meanRank = (from + 1 + to) / 2.0;
-            for (int i = from; i < to; i++) {
-                if (positive[order[i]]) {
-                    rankSum += meanRank;
-                    positives++;
-                }
-            }
+        int[] positives = IntStream.range(0, scores.length).filter(i -> positive[i]).toArray();
+        int negatives = scores.length - positives.length;
+        if (positives.length == 0 || negatives == 0) {
+            return Double.NaN;
         }
-        long negatives = scores.length - positives;
-        return (rankSum - positives * (positives + 1) / 2.0) / ((double) positives * negatives);
+        double[] ranks =
+                new NaturalRanking(TiesStrategy.AVERAGE)
+                        .rank(
+                                IntStream.range(0, scores.length)
+                                        .mapToDouble(i -> scores[i])
+                                        .toArray());
+        double rankSum = Arrays.stream(positives).mapToDouble(i -> ranks[i]).sum();
+        double least = positives.length * (positives.length + 1.0) / 2;
+        return (rankSum - least) / ((double) positives.length * negatives);
     }
 
     /**
@@ -53,8 +47,8 @@ final class Statistics {
         if (values.length == 0) {
             return 0;
         }
-        long[] sorted = values.clone();
-        Arrays.sort(sorted);
-        return sorted[(int) Math.ceil(share * sorted.length) - 1];
+        Percentile nearestRank = new Percentile().withEstimationType(EstimationType.R_1);
+        double[] exact = Arrays.stream(values).asDoubleStream().toArray();
+        return (long) nearestRank.evaluate(exact, 100 * share);
     }
 }

@@ -1,8 +1,11 @@
 package io.flinkmoe.jobs.bench;
 
 import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.ScoredToken;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLong;
+import org.HdrHistogram.ConcurrentHistogram;
+import org.HdrHistogram.Histogram;
 import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.api.connector.sink2.SinkWriter;
 import org.apache.flink.api.connector.sink2.WriterInitContext;
@@ -15,11 +18,8 @@ final class Arrivals implements Sink<ScoredToken> {
 
     private static final long serialVersionUID = 1L;
 
-    private static final int MAX_LATENCIES = 1 << 22;
-
     private static final AtomicLong COUNT = new AtomicLong();
-    private static final AtomicLong KEPT = new AtomicLong();
-    private static final int[] LATENCIES = new int[MAX_LATENCIES];
+    private static final Histogram LATENCIES = new ConcurrentHistogram(3);
     private static volatile boolean keepsLatencies;
 
     static long count() {
@@ -29,27 +29,25 @@ final class Arrivals implements Sink<ScoredToken> {
     /** Forgets all that has been counted. */
     static void reset() {
         COUNT.set(0);
-        KEPT.set(0);
         keepsLatencies = false;
+        LATENCIES.reset();
     }
 
     /** Keeps, from now on, how many microseconds after its timestamp each token arrives. */
     static void keepLatencies() {
-        KEPT.set(0);
+        LATENCIES.reset();
         keepsLatencies = true;
     }
 
     /** How many have been kept. */
     static long kept() {
-        return KEPT.get();
+        return LATENCIES.getTotalCount();
     }
 
-    /** The latencies kept, microseconds, ascending. */
-    static int[] latencies() {
+    /** The latencies kept, in microseconds to three digits. */
+    static Histogram latencies() {
         keepsLatencies = false;
-        int[] sorted = Arrays.copyOf(LATENCIES, (int) Math.min(KEPT.get(), MAX_LATENCIES));
-        Arrays.sort(sorted);
-        return sorted;
+        return LATENCIES.copy();
     }
 
     @Override
@@ -63,8 +61,7 @@ final class Arrivals implements Sink<ScoredToken> {
         public void write(ScoredToken token, Context context) {
             COUNT.incrementAndGet();
             if (keepsLatencies) {
-                int index = (int) Math.min(KEPT.getAndIncrement(), MAX_LATENCIES - 1);
-                LATENCIES[index] = (int) (System.nanoTime() / 1000 - token.timestamp());
+                LATENCIES.recordValue(Math.max(0, System.nanoTime() / 1000 - token.timestamp()));
             }
         }
 

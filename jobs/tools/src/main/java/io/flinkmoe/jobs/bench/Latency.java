@@ -3,6 +3,7 @@ package io.flinkmoe.jobs.bench;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.HdrHistogram.Histogram;
 
 /**
  * How long tokens are under way from the moment that they are due, from memory to memory.
@@ -27,14 +28,14 @@ public record Latency(double load, double rate, double p50, double p99, double p
                 Arrivals.keepLatencies();
                 awaitFirst();
                 Thread.sleep(2 * stage.time().toMillis());
-                int[] micros = Arrivals.latencies();
+                Histogram micros = Arrivals.latencies();
                 all.add(
                         new Latency(
                                 load,
                                 load * highest,
-                                millis(micros, 0.5),
-                                millis(micros, 0.99),
-                                millis(micros, 0.999)));
+                                millis(micros, 50),
+                                millis(micros, 99),
+                                millis(micros, 99.9)));
                 run.requireAlive();
             }
         }
@@ -49,10 +50,10 @@ public record Latency(double load, double rate, double p50, double p99, double p
         }
     }
 
-    private static double millis(int[] sortedMicros, double share) {
-        if (sortedMicros.length == 0) {
+    private static double millis(Histogram micros, double percentile) {
+        if (micros.getTotalCount() == 0) {
             throw new IllegalStateException("no result arrived while latencies were measured");
         }
-        return sortedMicros[(int) Math.ceil(share * sortedMicros.length) - 1] / 1000.0;
+        return micros.getValueAtPercentile(percentile) / 1000.0;
     }
 }

@@ -7,6 +7,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongArray;
+import org.apache.commons.math3.stat.descriptive.rank.Percentile;
+import org.apache.commons.math3.stat.descriptive.rank.Percentile.EstimationType;
 
 /**
  * One pass of known tokens through a job in this process, from {@link ReplaySource} to {@link
@@ -124,11 +126,11 @@ final class Replay {
     /** Milliseconds from due to answered that a share of the tokens takes at most. */
     double latency(double share) {
         int from = count() / START;
-        long[] nanos = new long[count() - from];
+        double[] nanos = new double[count() - from];
         for (int i = 0; i < nanos.length; i++) {
             nanos[i] = arrived[from + i] - due[from + i];
         }
-        Arrays.sort(nanos);
-        return nanos[(int) Math.ceil(share * nanos.length) - 1] / 1e6;
+        Percentile nearestRank = new Percentile().withEstimationType(EstimationType.R_1);
+        return nearestRank.evaluate(nanos, 100 * share) / 1e6;
     }
 }

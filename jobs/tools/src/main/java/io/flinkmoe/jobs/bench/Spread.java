@@ -5,16 +5,15 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.List;
+import org.apache.commons.math3.stat.StatUtils;
+import org.apache.commons.math3.stat.descriptive.rank.Median;
 
 /** The middle and the ends of what several rounds gave. */
 public record Spread(double median, double min, double max) {
 
     public static Spread of(List<Double> values) {
-        double[] sorted = values.stream().mapToDouble(Double::doubleValue).sorted().toArray();
-        int middle = sorted.length / 2;
-        double median =
-                sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-        return new Spread(median, sorted[0], sorted[sorted.length - 1]);
+        double[] all = values.stream().mapToDouble(Double::doubleValue).toArray();
+        return new Spread(new Median().evaluate(all), StatUtils.min(all), StatUtils.max(all));
     }
 
     public ObjectNode toJson() {
