@@ -3,7 +3,7 @@ package io.flinkmoe.jobs;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.jobs.bench.CapacityBench;
 import io.flinkmoe.jobs.cluster.Installation;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.stream.Token;
 import java.io.PrintWriter;
 import java.nio.file.Files;

@@ -8,7 +8,7 @@ import io.flinkmoe.jobs.cluster.LocalCluster;
 import io.flinkmoe.jobs.kafka.KafkaBroker;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.ScoringJob;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.Token;
 import java.io.IOException;

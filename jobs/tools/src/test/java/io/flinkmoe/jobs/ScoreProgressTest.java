@@ -3,7 +3,7 @@ package io.flinkmoe.jobs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.MoeLayers;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.stream.MoeOptions;
 import io.flinkmoe.stream.StreamTypes;
 import io.flinkmoe.stream.Token;

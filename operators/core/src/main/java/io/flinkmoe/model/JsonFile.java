@@ -10,14 +10,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Reads JSON files that others have made. */
-final class JsonFile {
+public final class JsonFile {
     private static final long MAX_BYTES = 32 << 20;
 
     private JsonFile() {}
 
     /** The exception that a kind of file is refused with. */
     @FunctionalInterface
-    interface Refusal {
+    public interface Refusal {
         IOException because(Path file, String message, Throwable cause);
     }
 
@@ -27,7 +27,8 @@ final class JsonFile {
      *
      * @param refusal what is thrown if the file is larger, or holds anything else
      */
-    static JsonNode readObject(ObjectMapper mapper, Path file, Refusal refusal) throws IOException {
+    public static JsonNode readObject(ObjectMapper mapper, Path file, Refusal refusal)
+            throws IOException {
         long size = Files.size(file);
         if (size > MAX_BYTES) {
             throw refusal.because(

@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Map;
 
 /** The norms before router and experts that are not root mean square norms. */
-final class NormGraphs {
+public final class NormGraphs {
 
     private NormGraphs() {}
 
@@ -16,7 +16,7 @@ final class NormGraphs {
      * @param bias [d], or null for none
      * @return the bytes of an ONNX file
      */
-    static byte[] layerNorm(float[] weight, float[] bias, int d, float eps) {
+    public static byte[] layerNorm(float[] weight, float[] bias, int d, float eps) {
         OnnxGraph graph =
                 new OnnxGraph("layer_norm")
                         .input("hidden", d)

@@ -1,7 +1,7 @@
 package io.flinkmoe.testing;
 
 import io.flinkmoe.model.Bundle;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.stream.Token;
 import io.flinkmoe.tensor.SafetensorsFile;
 import java.io.BufferedReader;

@@ -1,5 +1,7 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
+import io.flinkmoe.model.Activation;
+import io.flinkmoe.model.ExpertGraphs;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.List;

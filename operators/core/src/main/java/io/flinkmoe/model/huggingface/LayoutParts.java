@@ -1,5 +1,8 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
+import io.flinkmoe.model.Activation;
+import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.RouterGraphs;
 import java.io.IOException;
 import java.util.List;
 import java.util.function.IntPredicate;

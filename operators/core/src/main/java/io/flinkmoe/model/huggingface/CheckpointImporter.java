@@ -1,5 +1,12 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.BundleWriter;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.OnnxShapes;
+import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.nio.file.Path;

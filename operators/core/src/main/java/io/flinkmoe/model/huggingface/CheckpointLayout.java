@@ -1,4 +1,4 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;

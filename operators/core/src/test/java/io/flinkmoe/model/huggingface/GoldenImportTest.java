@@ -1,9 +1,11 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.golden.GoldenCase;
 import io.flinkmoe.golden.GoldenCases;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.tensor.DType;
 import java.nio.file.Files;

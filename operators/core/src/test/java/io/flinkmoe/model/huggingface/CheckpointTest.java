@@ -1,4 +1,4 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

@@ -1,4 +1,4 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.flinkmoe.tensor.SafetensorsFile;

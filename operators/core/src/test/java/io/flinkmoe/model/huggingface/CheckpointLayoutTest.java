@@ -1,4 +1,4 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.flinkmoe.golden.GoldenCase;
 import io.flinkmoe.golden.GoldenCases;
+import io.flinkmoe.model.Bundle;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.tensor.DType;
 import java.nio.file.Files;

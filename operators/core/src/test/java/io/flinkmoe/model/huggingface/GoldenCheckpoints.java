@@ -1,4 +1,4 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.flinkmoe.golden.GoldenCase;

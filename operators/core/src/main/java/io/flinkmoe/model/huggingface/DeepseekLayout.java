@@ -1,5 +1,6 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
+import io.flinkmoe.model.Activation;
 import io.flinkmoe.routing.GroupLimit;
 import io.flinkmoe.routing.GroupLimit.GroupMask;
 import io.flinkmoe.routing.GroupLimit.GroupScore;

@@ -1,4 +1,4 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import java.io.IOException;
 import java.nio.file.Path;
