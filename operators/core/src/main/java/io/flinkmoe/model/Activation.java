@@ -1,7 +1,6 @@
 package io.flinkmoe.model;
 
 import java.util.List;
-import java.util.Locale;
 
 /**
  * The activation of an expert, element by element.
@@ -21,24 +20,6 @@ public enum Activation {
     SILU,
     GELU_TANH,
     GELU_ERF;
-
-    /**
-     * The activation that a Hugging Face config means by its {@code hidden_act}.
-     *
-     * @throws IllegalArgumentException naming the known ones
-     */
-    public static Activation ofHuggingFace(String hiddenAct) {
-        return switch (String.valueOf(hiddenAct).toLowerCase(Locale.ROOT)) {
-            case "relu" -> RELU;
-            case "silu", "swish" -> SILU;
-            case "gelu_new", "gelu_pytorch_tanh" -> GELU_TANH;
-            case "gelu" -> GELU_ERF;
-            default ->
-                    throw new IllegalArgumentException(
-                            "the activation %s is not known; allowed: relu, silu, swish, gelu, gelu_new, gelu_pytorch_tanh"
-                                    .formatted(hiddenAct));
-        };
-    }
 
     /** Adds the nodes of {@code y} = this({@code x}) to a graph; they are named after y. */
     OnnxGraph addTo(OnnxGraph graph, String y, String x) {

@@ -152,27 +152,6 @@ class ExpertGraphsTest {
                 .hasMessage("weights output.weight has 23 values; its shape needs 851");
     }
 
-    @ParameterizedTest
-    @CsvSource({
-        "relu, RELU",
-        "silu, SILU",
-        "swish, SILU",
-        "gelu, GELU_ERF",
-        "gelu_new, GELU_TANH",
-        "gelu_pytorch_tanh, GELU_TANH"
-    })
-    void knowsTheActivationsOfHuggingFace(String hiddenAct, Activation act) {
-        assertThat(Activation.ofHuggingFace(hiddenAct)).isEqualTo(act);
-    }
-
-    @Test
-    void refusesAnUnknownActivation() {
-        assertThatThrownBy(() -> Activation.ofHuggingFace("tanh"))
-                .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage(
-                        "the activation tanh is not known; allowed: relu, silu, swish, gelu, gelu_new, gelu_pytorch_tanh");
-    }
-
     private void assertAgrees(byte[] model, double[] expected) throws Exception {
         try (OpenGraph graph = new OpenGraph(model)) {
             assertClose(graph.runInAnyBatch(x), expected);

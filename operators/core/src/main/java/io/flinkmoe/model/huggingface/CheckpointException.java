@@ -3,7 +3,7 @@ package io.flinkmoe.model.huggingface;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** A checkpoint that is damaged, not complete, or of a kind that cannot be imported. */
+/** A checkpoint is damaged, incomplete or not supported. The message begins with the file. */
 public class CheckpointException extends IOException {
     private static final long serialVersionUID = 1L;
 

@@ -12,27 +12,33 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Turns a checkpoint into a bundle: each MoE layer's router, experts and norm become ONNX files.
+ * Makes a bundle from a checkpoint: the router, the experts and the norm of each MoE layer become
+ * ONNX files.
  */
 public final class CheckpointImporter {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointImporter.class);
+    private static final String ENCODER = "encoder.onnx";
+    private static final String HEAD = "head.onnx";
 
     private CheckpointImporter() {}
 
     /**
-     * Writes a bundle of all MoE layers, named as its directory. Nothing is left behind if it
-     * fails.
+     * Writes a bundle of all MoE layers. Its name is the name of its directory. If the import
+     * fails, no files are left behind.
      *
-     * @param checkpointDirectory config.json and safetensors files of a known {@code model_type}
-     * @param encoder an ONNX file [batch, input size] → [batch, d], or null
-     * @param head an ONNX file [batch, d] → [batch, output size], or null
-     * @param output the bundle's directory, which must be empty or not exist
+     * @param checkpointDirectory holds config.json and safetensors files; its {@code model_type}
+     *     must be a supported one
+     * @param encoder an ONNX file [batch, input size] → [batch, d], or null for none
+     * @param head an ONNX file [batch, d] → [batch, output size], or null for none
+     * @param output the directory of the bundle, which must be empty or not exist
      * @throws CheckpointException if the checkpoint cannot be imported
-     * @throws BundleException if encoder or head do not fit, or output is taken
+     * @throws BundleException if the encoder or head does not fit the checkpoint, or the output
+     *     directory is not empty
      */
     public static Bundle importBundle(
             Path checkpointDirectory, Path encoder, Path head, Path output) throws IOException {
@@ -40,120 +46,89 @@ public final class CheckpointImporter {
     }
 
     /**
-     * Writes a bundle of some MoE layers. Only their tensors need be there.
+     * Writes a bundle of selected MoE layers. Only the tensors of these layers have to be there.
      *
-     * @param chosen the layers in the order in which the bundle shall have them: 0 is the first MoE
-     *     layer of the checkpoint, dense layers are not counted; null for all
-     * @throws IllegalArgumentException if there is no such layer, or none is chosen
+     * @param selected the layers, in the order that they get in the bundle; null for all. 0 is the
+     *     first MoE layer of the checkpoint; dense layers are not counted
+     * @throws IllegalArgumentException if a layer does not exist, or none is selected
      */
     public static Bundle importBundle(
-            Path checkpointDirectory, List<Integer> chosen, Path encoder, Path head, Path output)
+            Path checkpointDirectory, List<Integer> selected, Path encoder, Path head, Path output)
             throws IOException {
         try (Checkpoint checkpoint = Checkpoint.open(checkpointDirectory);
                 BundleWriter writer = new BundleWriter(output)) {
-            requireUnquantized(checkpoint);
-            CheckpointLayout layout = CheckpointLayout.of(checkpoint);
-            List<String> names = choose(chosen, layout.layers(), checkpoint);
-            int d = layout.hiddenSize();
-            int inputSize = d;
-            if (encoder != null) {
-                OnnxShapes shapes = OnnxShapes.read(encoder);
-                inputSize = openEnd(encoder, "input", shapes.inputWidth());
-                requireHiddenSize(encoder, "output", shapes.outputWidth(), d);
-                writer.copy("encoder.onnx", encoder);
-            }
-            int outputSize = d;
-            if (head != null) {
-                OnnxShapes shapes = OnnxShapes.read(head);
-                requireHiddenSize(head, "input", shapes.inputWidth(), d);
-                outputSize = openEnd(head, "output", shapes.outputWidth());
-                writer.copy("head.onnx", head);
-            }
+            requireUnquantized(checkpoint.config());
+            CheckpointLayout layout = ModelTypes.layoutOf(checkpoint);
+            List<String> names = select(selected, layout);
+            int d = layout.hiddenSize;
+            int inputSize = encoder == null ? d : copyEncoder(encoder, d, writer);
+            int outputSize = head == null ? d : copyHead(head, d, writer);
             List<LayerSpec> layers = new ArrayList<>();
             for (String name : names) {
-                RoutingConfig routing = routing(checkpoint, layout, name);
-                layers.add(writeLayer(layout, name, routing, layers.size(), writer));
-                LOG.info("Imported layer {} of {}, {}", layers.size(), names.size(), name);
+                layers.add(writeLayer(layout, name, layers.size(), writer));
+                LOG.info("Imported layer {} of {}: {}", layers.size(), names.size(), name);
             }
-            int in = inputSize;
-            int out = outputSize;
             return writer.finish(
                     (version, checksums) ->
                             new BundleSpec(
                                     BundleSpec.FORMAT_VERSION,
                                     output.toAbsolutePath().normalize().getFileName().toString(),
                                     version,
-                                    in,
+                                    inputSize,
                                     d,
-                                    out,
-                                    encoder == null ? null : "encoder.onnx",
-                                    head == null ? null : "head.onnx",
+                                    outputSize,
+                                    encoder == null ? null : ENCODER,
+                                    head == null ? null : HEAD,
                                     layers,
                                     checksums));
         }
     }
 
-    /** A quantised checkpoint has scales beside its tensors, which no layout reads. */
-    private static void requireUnquantized(Checkpoint checkpoint) throws CheckpointException {
-        if (checkpoint.config().has("quantization_config")) {
-            throw checkpoint
-                    .config()
-                    .badConfig(
-                            "quantization_config",
-                            "none; convert the checkpoint to bfloat16 first");
+    /** The tensors of a quantized checkpoint come with scales, which no layout reads. */
+    private static void requireUnquantized(CheckpointConfig config) throws CheckpointException {
+        if (config.has("quantization_config")) {
+            throw config.invalid(
+                    "quantization_config",
+                    "no quantization; convert the checkpoint to bfloat16 first");
         }
     }
 
-    private static List<String> choose(
-            List<Integer> chosen, List<String> all, Checkpoint checkpoint)
+    private static List<String> select(List<Integer> selected, CheckpointLayout layout)
             throws CheckpointException {
+        List<String> all = layout.layers();
         if (all.isEmpty()) {
-            throw checkpoint.config().badConfig("it describes a model without MoE layers");
+            throw layout.config.invalid(
+                    "the model has no MoE layers; only MoE checkpoints can be imported");
         }
-        if (chosen == null) {
+        if (selected == null) {
             return all;
         }
-        if (chosen.isEmpty()) {
+        int last = all.size() - 1;
+        if (selected.isEmpty()) {
             throw new IllegalArgumentException(
-                    "no layer is chosen; allowed: 0 to %d".formatted(all.size() - 1));
+                    "no layer is selected; expected one or more of 0 to %d".formatted(last));
         }
         List<String> names = new ArrayList<>();
-        for (int layer : chosen) {
-            if (layer < 0 || layer >= all.size()) {
+        for (int layer : selected) {
+            if (layer < 0 || layer > last) {
                 throw new IllegalArgumentException(
-                        "there is no layer %d; the checkpoint has the MoE layers 0 to %d, %s to %s"
-                                .formatted(
-                                        layer,
-                                        all.size() - 1,
-                                        all.get(0),
-                                        all.get(all.size() - 1)));
+                        "there is no layer %d; the checkpoint has the MoE layers 0 to %d (%s to %s)"
+                                .formatted(layer, last, all.get(0), all.get(last)));
             }
             names.add(all.get(layer));
         }
         return names;
     }
 
-    private static RoutingConfig routing(
-            Checkpoint checkpoint, CheckpointLayout layout, String name) throws IOException {
-        try {
-            return layout.routing(name);
-        } catch (IllegalArgumentException e) {
-            throw checkpoint.config().badConfig("the routing that it describes: " + e.getMessage());
-        }
-    }
-
     private static LayerSpec writeLayer(
-            CheckpointLayout layout,
-            String name,
-            RoutingConfig routing,
-            int index,
-            BundleWriter writer)
+            CheckpointLayout layout, String name, int index, BundleWriter writer)
             throws IOException {
+        RoutingConfig routing = routing(layout, name);
         String folder = "layers/%d/".formatted(index);
-        byte[] norm = layout.norm(name);
-        String normFile = norm == null ? null : folder + "norm.onnx";
-        if (norm != null) {
-            writer.add(normFile, norm);
+        Optional<byte[]> norm = layout.norm(name);
+        String normFile = norm.isPresent() ? folder + "norm.onnx" : null;
+        if (norm.isPresent()) {
+            writer.add(normFile, norm.get());
         }
         String router = folder + "router.onnx";
         writer.add(router, layout.router(name));
@@ -171,11 +146,39 @@ public final class CheckpointImporter {
         return new LayerSpec(routing, normFile, router, ResidualKind.INPUT, experts, sharedExperts);
     }
 
-    private static int openEnd(Path file, String kind, int width) throws BundleException {
+    private static RoutingConfig routing(CheckpointLayout layout, String name) throws IOException {
+        try {
+            return layout.routing(name);
+        } catch (IllegalArgumentException e) {
+            throw layout.config.invalid(
+                    "the routing of layer %s is invalid: %s".formatted(name, e.getMessage()));
+        }
+    }
+
+    /** Copies the encoder and returns its input width. */
+    private static int copyEncoder(Path encoder, int d, BundleWriter writer) throws IOException {
+        OnnxShapes shapes = OnnxShapes.read(encoder);
+        int inputSize = requireFixed(encoder, "input", shapes.inputWidth());
+        requireHiddenSize(encoder, "output", shapes.outputWidth(), d);
+        writer.copy(ENCODER, encoder);
+        return inputSize;
+    }
+
+    /** Copies the head and returns its output width. */
+    private static int copyHead(Path head, int d, BundleWriter writer) throws IOException {
+        OnnxShapes shapes = OnnxShapes.read(head);
+        requireHiddenSize(head, "input", shapes.inputWidth(), d);
+        int outputSize = requireFixed(head, "output", shapes.outputWidth());
+        writer.copy(HEAD, head);
+        return outputSize;
+    }
+
+    private static int requireFixed(Path file, String kind, int width) throws BundleException {
         if (width == OnnxShapes.UNKNOWN) {
             throw new BundleException(
                     file,
-                    "the width of its %s is left open; export it with a fixed one".formatted(kind));
+                    "the width of its %s is not fixed; export the model with a fixed width"
+                            .formatted(kind));
         }
         return width;
     }

@@ -1,114 +1,78 @@
 package io.flinkmoe.model.huggingface;
 
-import io.flinkmoe.model.Activation;
 import io.flinkmoe.model.ExpertGraphs;
-import io.flinkmoe.model.NormGraphs;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 
 /**
- * DBRX (databricks/dbrx, {@code modeling_dbrx.py}): every layer is sparse; w1 (gate), v1 (up) and
- * w2 (down) of all N experts are stacked to [N*h, d] each, w2 with its output dimension last. The
- * norm is a LayerNorm without bias.
+ * DBRX (databricks/dbrx, {@code modeling_dbrx.py}). Every layer is an MoE layer. The tensors w1
+ * (gate projection), v1 (up) and w2 (down) each stack all N experts to [N*h, d]; w2 is stored
+ * transposed. The norm is a LayerNorm without bias.
  */
-final class DbrxLayout implements CheckpointLayout {
-    /** PyTorch's default; config.json has no key for it. */
-    private static final float EPS = 1e-5f;
-
+final class DbrxLayout extends CheckpointLayout {
     private static final String NORM_ORDER = "ffn_config.moe_normalize_expert_weights";
 
-    private final Checkpoint checkpoint;
-    private final Activation activation;
-    private final int d;
-    private final int h;
-    private final int numExperts;
-    private final int topK;
-    private final int normOrder;
-    private final List<String> layers;
-
     DbrxLayout(Checkpoint checkpoint) throws CheckpointException {
-        this.checkpoint = checkpoint;
-        activation = LayoutParts.activation(checkpoint, "ffn_config.ffn_act_fn.name", "silu");
-        d = checkpoint.config().positiveInt("d_model");
-        h = checkpoint.config().positiveInt("ffn_config.ffn_hidden_size");
-        numExperts = checkpoint.config().positiveInt("ffn_config.moe_num_experts");
-        topK = LayoutParts.topK(checkpoint, "ffn_config.moe_top_k", "ffn_config.moe_num_experts");
-        normOrder = normOrder();
-        layers =
-                LayoutParts.layers(
-                        checkpoint,
-                        "transformer.blocks.%d",
-                        checkpoint.config().positiveInt("n_layers"),
-                        layer -> true);
+        super(
+                checkpoint,
+                checkpoint.config().activation("ffn_config.ffn_act_fn.name", "silu"),
+                "d_model",
+                "ffn_config.moe_num_experts");
     }
 
-    /**
-     * The p of the norm that the weights are divided by, or 0 for none; 1 unless config.json says.
-     */
-    private int normOrder() throws CheckpointException {
-        if (checkpoint.config().isNull(NORM_ORDER)) {
-            return 0;
-        }
-        double order = checkpoint.config().number(NORM_ORDER, 1);
+    @Override
+    List<String> layers() throws CheckpointException {
+        return layers("transformer.blocks.%d", config.positiveInt("n_layers"), layer -> true);
+    }
+
+    /** The weights are divided by their p-norm: p is 1 by default; null and 0 mean no division. */
+    @Override
+    RoutingConfig routing(String layer) throws CheckpointException {
+        int k = numExpertsPerTok("ffn_config.moe_top_k");
+        RoutingConfig routing = RoutingConfig.softmax(numExperts, k);
+        double order = config.isNull(NORM_ORDER) ? 0 : config.number(NORM_ORDER, 1);
         if (order != 0 && order != 1 && order != 2) {
-            throw checkpoint.config().badConfig(NORM_ORDER, "null, 0, 1 or 2");
+            throw config.invalid(NORM_ORDER, "null, 0, 1 or 2");
         }
-        return (int) order;
+        return order == 0 ? routing : routing.normalizedBy((int) order);
     }
 
     @Override
-    public int hiddenSize() {
-        return d;
+    Optional<byte[]> norm(String layer) throws IOException {
+        return layerNorm(layer + ".norm_attn_norm.norm_2", false);
     }
 
     @Override
-    public List<String> layers() {
-        return layers;
+    byte[] router(String layer) throws IOException {
+        return linearRouter(layer + ".ffn.router.layer.weight");
     }
 
     @Override
-    public RoutingConfig routing(String layer) {
-        RoutingConfig routing = RoutingConfig.softmax(numExperts, topK);
-        return normOrder == 0 ? routing : routing.normalizedBy(normOrder);
-    }
-
-    @Override
-    public byte[] norm(String layer) throws IOException {
-        String weight = layer + ".norm_attn_norm.norm_2.weight";
-        return checkpoint.contains(weight)
-                ? NormGraphs.layerNorm(checkpoint.floats(weight, d), null, d, EPS)
-                : null;
-    }
-
-    @Override
-    public byte[] router(String layer) throws IOException {
-        return LayoutParts.router(checkpoint, layer + ".ffn.router.layer.weight", numExperts, d);
-    }
-
-    @Override
-    public byte[] expert(String layer, int expert) throws IOException {
+    byte[] expert(String layer, int expert) throws IOException {
+        String name = layer + ".ffn.experts.mlp.";
+        int h = config.positiveInt("ffn_config.ffn_hidden_size");
         return ExpertGraphs.gated(
                 activation,
-                stacked(layer, "w1", expert),
-                stacked(layer, "v1", expert),
-                transposed(stacked(layer, "w2", expert)),
-                d,
+                stacked(name + "w1", expert, h),
+                stacked(name + "v1", expert, h),
+                transposed(stacked(name + "w2", expert, h), h),
+                hiddenSize,
                 h);
     }
 
-    /** One expert's [h, d] of a stacked matrix. */
-    private float[] stacked(String layer, String matrix, int expert) throws IOException {
-        String name = "%s.ffn.experts.mlp.%s".formatted(layer, matrix);
-        return checkpoint.part(name, expert, numExperts, (long) numExperts * h, d);
+    /** One expert's [h, d] of a stacked tensor. */
+    private float[] stacked(String tensor, int expert, int h) throws IOException {
+        return checkpoint.part(tensor, expert, numExperts, (long) numExperts * h, hiddenSize);
     }
 
     /** [h, d] to [d, h]. */
-    private float[] transposed(float[] matrix) {
+    private float[] transposed(float[] matrix, int h) {
         float[] transposed = new float[matrix.length];
         for (int row = 0; row < h; row++) {
-            for (int column = 0; column < d; column++) {
-                transposed[column * h + row] = matrix[row * d + column];
+            for (int column = 0; column < hiddenSize; column++) {
+                transposed[column * h + row] = matrix[row * hiddenSize + column];
             }
         }
         return transposed;

@@ -1,82 +1,65 @@
 package io.flinkmoe.model.huggingface;
 
-import io.flinkmoe.model.Activation;
 import io.flinkmoe.model.ExpertGraphs;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
- * The MLP experts of JetMoE (myshell-ai/JetMoE, transformers' {@code models/jetmoe}); its attention
- * experts are not read. input_linear [N, 2h, d] has the activated half first, output_linear is [N,
- * d, h]. One bias [d] is added to every token, whatever its experts: it becomes a shared expert.
+ * The MLP experts of JetMoE (myshell-ai/JetMoE, transformers' {@code models/jetmoe}); the attention
+ * experts are not read. The tensor input_linear is [N, 2h, d], gate projection first; output_linear
+ * is [N, d, h]. A bias [d] is added once per token, whichever experts it visits; it becomes a
+ * shared expert.
  *
- * <p>config.json has the keys of either publication: moe_num_experts, moe_top_k, ffn_hidden_size,
- * or num_local_experts, num_experts_per_tok, intermediate_size.
+ * <p>config.json has the keys of the original publication (moe_num_experts, moe_top_k,
+ * ffn_hidden_size) or those of transformers (num_local_experts, num_experts_per_tok,
+ * intermediate_size).
  */
-final class JetMoeLayout implements CheckpointLayout {
-    private final Checkpoint checkpoint;
-    private final Activation activation;
-    private final int d;
-    private final int h;
-    private final int numExperts;
-    private final int topK;
-    private final List<String> layers;
+final class JetMoeLayout extends CheckpointLayout {
 
     JetMoeLayout(Checkpoint checkpoint) throws CheckpointException {
-        this.checkpoint = checkpoint;
-        activation = LayoutParts.activation(checkpoint, "activation_function", "silu");
-        d = checkpoint.config().positiveInt("hidden_size");
-        boolean original = checkpoint.config().has("moe_num_experts");
-        String numExpertsKey = original ? "moe_num_experts" : "num_local_experts";
-        h = checkpoint.config().positiveInt(original ? "ffn_hidden_size" : "intermediate_size");
-        numExperts = checkpoint.config().positiveInt(numExpertsKey);
-        topK =
-                LayoutParts.topK(
-                        checkpoint, original ? "moe_top_k" : "num_experts_per_tok", numExpertsKey);
-        if (!checkpoint.config().flag("glu", true)) {
-            throw checkpoint
-                    .config()
-                    .badConfig("glu", "true; experts without gate are not supported");
+        super(
+                checkpoint,
+                checkpoint.config().activation("activation_function", "silu"),
+                "hidden_size",
+                isOriginal(checkpoint.config()) ? "moe_num_experts" : "num_local_experts");
+        if (!config.flag("glu", true)) {
+            throw config.invalid("glu", "true; experts without a gate are not supported");
         }
-        layers =
-                LayoutParts.layers(
-                        checkpoint,
-                        "model.layers.%d",
-                        checkpoint.config().positiveInt("num_hidden_layers"),
-                        layer -> true);
+    }
+
+    private static boolean isOriginal(CheckpointConfig config) {
+        return config.has("moe_num_experts");
     }
 
     @Override
-    public int hiddenSize() {
-        return d;
+    List<String> layers() throws CheckpointException {
+        return decoderLayers(layer -> true);
+    }
+
+    /** A softmax over the k largest logits, as in Mixtral. */
+    @Override
+    RoutingConfig routing(String layer) throws CheckpointException {
+        String key = isOriginal(config) ? "moe_top_k" : "num_experts_per_tok";
+        return RoutingConfig.mixtral(numExperts, numExpertsPerTok(key));
     }
 
     @Override
-    public List<String> layers() {
-        return layers;
-    }
-
-    /** A softmax over the k largest logits is Mixtral's router. */
-    @Override
-    public RoutingConfig routing(String layer) {
-        return RoutingConfig.mixtral(numExperts, topK);
+    Optional<byte[]> norm(String layer) throws IOException {
+        return rmsNorm(layer + ".post_attention_layernorm.weight", "rms_norm_eps", 1e-6f);
     }
 
     @Override
-    public byte[] norm(String layer) throws IOException {
-        float eps = checkpoint.config().positiveFloat("rms_norm_eps", 1e-6f);
-        return LayoutParts.rmsNorm(checkpoint, layer + ".post_attention_layernorm.weight", d, eps);
+    byte[] router(String layer) throws IOException {
+        return linearRouter(layer + ".mlp.router.layer.weight");
     }
 
     @Override
-    public byte[] router(String layer) throws IOException {
-        return LayoutParts.router(checkpoint, layer + ".mlp.router.layer.weight", numExperts, d);
-    }
-
-    @Override
-    public byte[] expert(String layer, int expert) throws IOException {
+    byte[] expert(String layer, int expert) throws IOException {
+        int d = hiddenSize;
+        int h = config.positiveInt(isOriginal(config) ? "ffn_hidden_size" : "intermediate_size");
         float[] input = part(layer + ".mlp.input_linear.weight", expert, 2 * h, d);
         float[] output = part(layer + ".mlp.output_linear.weight", expert, d, h);
         return ExpertGraphs.gated(
@@ -88,14 +71,14 @@ final class JetMoeLayout implements CheckpointLayout {
                 h);
     }
 
-    private float[] part(String name, int expert, int rows, int columns) throws IOException {
-        return checkpoint.part(name, expert, numExperts, numExperts, rows, columns);
+    private float[] part(String tensor, int expert, int rows, int columns) throws IOException {
+        return checkpoint.part(tensor, expert, numExperts, numExperts, rows, columns);
     }
 
     @Override
-    public List<byte[]> sharedExperts(String layer) throws IOException {
-        return checkpoint.config().flag("bias", true)
-                ? List.of(ExpertGraphs.constant(checkpoint.floats(layer + ".mlp.bias", d)))
+    List<byte[]> sharedExperts(String layer) throws IOException {
+        return config.flag("bias", true)
+                ? List.of(ExpertGraphs.constant(checkpoint.floats(layer + ".mlp.bias", hiddenSize)))
                 : List.of();
     }
 }

@@ -1,116 +1,70 @@
 package io.flinkmoe.model.huggingface;
 
-import io.flinkmoe.model.Activation;
-import io.flinkmoe.model.ExpertGraphs;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
- * Qwen2-MoE, Qwen3-MoE and OLMoE (transformers' {@code models/qwen2_moe}, {@code qwen3_moe}, {@code
- * olmoe}), which name their tensors alike. Layer i is sparse if decoder_sparse_step divides i + 1
- * and mlp_only_layers does not list i. Qwen2 has a shared expert of its own width, scaled by a
- * sigmoid.
+ * Qwen3-MoE and OLMoE (transformers' {@code models/qwen3_moe} and {@code olmoe}), and the base of
+ * Qwen2-MoE, which names its tensors alike. Layer i is an MoE layer if decoder_sparse_step divides
+ * i + 1 and mlp_only_layers does not contain i.
  */
-final class QwenMoeLayout implements CheckpointLayout {
-    private final Checkpoint checkpoint;
-    private final Activation activation;
-    private final int d;
-    private final int h;
-    private final int sharedH;
-    private final int numExperts;
-    private final int topK;
-    private final boolean normTopKProb;
-    private final float eps;
-    private final List<String> layers;
+class QwenMoeLayout extends CheckpointLayout {
+    private final String intermediateSizeKey;
+    private final float defaultEps;
 
     /**
-     * @param sizeKey the key of h in config.json
-     * @param sharedSizeKey the key of the shared expert's inner size, or null if there is none
+     * @param intermediateSizeKey the key of h in config.json
+     * @param defaultEps the epsilon of the norm if config.json has none
      */
-    private QwenMoeLayout(
-            Checkpoint checkpoint, String sizeKey, String sharedSizeKey, float defaultEps)
+    QwenMoeLayout(Checkpoint checkpoint, String intermediateSizeKey, float defaultEps)
             throws CheckpointException {
-        this.checkpoint = checkpoint;
-        activation = LayoutParts.activation(checkpoint, "hidden_act", "silu");
-        if (sharedSizeKey != null && activation != Activation.SILU) {
-            throw checkpoint.config().badConfig("hidden_act", "\"silu\", as the shared expert has");
-        }
-        d = checkpoint.config().positiveInt("hidden_size");
-        h = checkpoint.config().positiveInt(sizeKey);
-        sharedH = sharedSizeKey == null ? 0 : checkpoint.config().positiveInt(sharedSizeKey);
-        numExperts = checkpoint.config().positiveInt("num_experts");
-        topK = LayoutParts.topK(checkpoint, "num_experts_per_tok", "num_experts");
-        normTopKProb = checkpoint.config().flag("norm_topk_prob", false);
-        eps = checkpoint.config().positiveFloat("rms_norm_eps", defaultEps);
-        int step = LayoutParts.step(checkpoint, "decoder_sparse_step");
-        Set<Integer> dense = Set.copyOf(checkpoint.config().integers("mlp_only_layers"));
-        layers =
-                LayoutParts.layers(
-                        checkpoint,
-                        "model.layers.%d",
-                        checkpoint.config().positiveInt("num_hidden_layers"),
-                        layer -> (layer + 1) % step == 0 && !dense.contains(layer));
-    }
-
-    static QwenMoeLayout qwen2(Checkpoint checkpoint) throws CheckpointException {
-        return new QwenMoeLayout(
-                checkpoint, "moe_intermediate_size", "shared_expert_intermediate_size", 1e-6f);
+        super(
+                checkpoint,
+                checkpoint.config().activation("hidden_act", "silu"),
+                "hidden_size",
+                "num_experts");
+        this.intermediateSizeKey = intermediateSizeKey;
+        this.defaultEps = defaultEps;
     }
 
     static QwenMoeLayout qwen3(Checkpoint checkpoint) throws CheckpointException {
-        return new QwenMoeLayout(checkpoint, "moe_intermediate_size", null, 1e-6f);
+        return new QwenMoeLayout(checkpoint, "moe_intermediate_size", 1e-6f);
     }
 
     static QwenMoeLayout olmoe(Checkpoint checkpoint) throws CheckpointException {
-        return new QwenMoeLayout(checkpoint, "intermediate_size", null, 1e-5f);
+        return new QwenMoeLayout(checkpoint, "intermediate_size", 1e-5f);
     }
 
     @Override
-    public int hiddenSize() {
-        return d;
+    final List<String> layers() throws CheckpointException {
+        int step = config.positiveInt("decoder_sparse_step", 1);
+        Set<Integer> dense = Set.copyOf(config.integers("mlp_only_layers"));
+        return decoderLayers(layer -> (layer + 1) % step == 0 && !dense.contains(layer));
     }
 
     @Override
-    public List<String> layers() {
-        return layers;
+    final RoutingConfig routing(String layer) throws CheckpointException {
+        return RoutingConfig.softmax(numExperts, numExpertsPerTok("num_experts_per_tok"))
+                .normalized(config.flag("norm_topk_prob", false));
     }
 
     @Override
-    public RoutingConfig routing(String layer) {
-        return RoutingConfig.softmax(numExperts, topK).normalized(normTopKProb);
+    final Optional<byte[]> norm(String layer) throws IOException {
+        return rmsNorm(layer + ".post_attention_layernorm.weight", "rms_norm_eps", defaultEps);
     }
 
     @Override
-    public byte[] norm(String layer) throws IOException {
-        return LayoutParts.rmsNorm(checkpoint, layer + ".post_attention_layernorm.weight", d, eps);
+    final byte[] router(String layer) throws IOException {
+        return linearRouter(layer + ".mlp.gate.weight");
     }
 
     @Override
-    public byte[] router(String layer) throws IOException {
-        return LayoutParts.router(checkpoint, layer + ".mlp.gate.weight", numExperts, d);
-    }
-
-    @Override
-    public byte[] expert(String layer, int expert) throws IOException {
-        String name = "%s.mlp.experts.%d".formatted(layer, expert);
-        return LayoutParts.gated(checkpoint, activation, name, d, h);
-    }
-
-    @Override
-    public List<byte[]> sharedExperts(String layer) throws IOException {
-        if (sharedH == 0) {
-            return List.of();
-        }
-        String name = layer + ".mlp.shared_expert";
-        return List.of(
-                ExpertGraphs.sharedWithGate(
-                        checkpoint.floats(name + "_gate.weight", 1, d),
-                        checkpoint.floats(name + ".gate_proj.weight", sharedH, d),
-                        checkpoint.floats(name + ".up_proj.weight", sharedH, d),
-                        checkpoint.floats(name + ".down_proj.weight", d, sharedH),
-                        d,
-                        sharedH));
+    final byte[] expert(String layer, int expert) throws IOException {
+        return gatedExpert(
+                "%s.mlp.experts.%d".formatted(layer, expert),
+                config.positiveInt(intermediateSizeKey));
     }
 }
