@@ -3,7 +3,7 @@ package io.flinkmoe.model;
 import java.util.List;
 
 /**
- * The activation of an expert, element by element.
+ * The activation function of an expert, applied element by element.
  *
  * <pre>
  *   RELU       max(x, 0)
@@ -12,8 +12,8 @@ import java.util.List;
  *   GELU_ERF   x/2 · (1 + erf(x / √2))
  * </pre>
  *
- * The two forms of GELU (Hendrycks and Gimpel, arXiv 1606.08415) differ by up to 5e-4: a checkpoint
- * needs the one that it was trained with.
+ * The two forms of GELU (Hendrycks and Gimpel, arXiv 1606.08415) differ by up to 5e-4. A checkpoint
+ * must run with the form that it was trained with.
  */
 public enum Activation {
     RELU,
@@ -21,7 +21,7 @@ public enum Activation {
     GELU_TANH,
     GELU_ERF;
 
-    /** Adds the nodes of {@code y} = this({@code x}) to a graph; they are named after y. */
+    /** Adds the nodes of {@code y} = activation({@code x}) to a graph; their names begin with y. */
     OnnxGraph addTo(OnnxGraph graph, String y, String x) {
         return switch (this) {
             case RELU -> graph.node("Relu", y, List.of(x));
@@ -50,7 +50,7 @@ public enum Activation {
         };
     }
 
-    /** y = x/2 · (1 + s), of a node named y.s. */
+    /** y = x/2 · (1 + s), where s is the output of the node y.s. */
     private static OnnxGraph half(OnnxGraph graph, String y, String x) {
         return graph.weights(y + ".one", scalar(1))
                 .weights(y + ".half", scalar(0.5))

@@ -3,7 +3,10 @@ package io.flinkmoe.model;
 import java.io.IOException;
 import java.nio.file.Path;
 
-/** A bundle, or a file for one, that cannot be used as it is. */
+/**
+ * A bundle, or a file of one, is missing, damaged or inconsistent. The message begins with the
+ * file.
+ */
 public class BundleException extends IOException {
     private static final long serialVersionUID = 1L;
 

@@ -3,7 +3,7 @@ package io.flinkmoe.model;
 import java.util.List;
 import java.util.Map;
 
-/** The norms before router and experts that are not root mean square norms. */
+/** The LayerNorm before router and experts as an ONNX file. */
 public final class NormGraphs {
 
     private NormGraphs() {}

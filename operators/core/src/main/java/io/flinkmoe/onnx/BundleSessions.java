@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The models of a bundle that one operator runs: leased from the process's {@link SessionCache} on
- * first use, given back all together.
+ * The models of a bundle that one operator runs. Each is leased from the {@link SessionCache} of
+ * the process when it is requested; {@link #close} returns all of them.
  */
 public final class BundleSessions implements AutoCloseable {
 
@@ -18,13 +18,13 @@ public final class BundleSessions implements AutoCloseable {
     private final Device expertDevice;
     private final List<SessionCache.Lease> leases = new ArrayList<>();
 
-    /** All on the CPU. */
+    /** All models run on the CPU. */
     public BundleSessions(Bundle bundle) {
         this(bundle, Device.CPU);
     }
 
     /**
-     * @param expertDevice what the experts run on; all else runs on the CPU
+     * @param expertDevice the device of the experts; all other models run on the CPU
      */
     public BundleSessions(Bundle bundle, Device expertDevice) {
         this.bundle = bundle;
@@ -49,20 +49,23 @@ public final class BundleSessions implements AutoCloseable {
     /** A layer's router, [batch, d] (or [batch, input]) → logits [batch, N]. */
     public OnnxModel router(int layer) throws BundleException {
         LayerSpec layerSpec = spec.layers().get(layer);
-        boolean seesToken = layerSpec.routerInput() == LayerSpec.RouterInput.TOKEN;
+        boolean readsToken = layerSpec.routerInput() == LayerSpec.RouterInput.TOKEN;
         return lease(
                 layerSpec.router(),
-                seesToken ? spec.inputSize() : spec.hiddenSize(),
+                readsToken ? spec.inputSize() : spec.hiddenSize(),
                 layerSpec.routing().numExperts());
     }
 
-    /** The deviations of a layer's noise, [batch, d] → [batch, N]; the layer must have them. */
+    /**
+     * The standard deviations of a layer's noise, [batch, d] → [batch, N]; the layer must have
+     * them.
+     */
     public OnnxModel routerNoise(int layer) throws BundleException {
         LayerSpec layerSpec = spec.layers().get(layer);
         return lease(layerSpec.routerNoise(), spec.hiddenSize(), layerSpec.routing().numExperts());
     }
 
-    /** What scales a layer's weights, [batch, d] → [batch, 1]; the layer must have it. */
+    /** The expert scale of a layer, [batch, d] → [batch, 1]; the layer must have one. */
     public OnnxModel expertScale(int layer) throws BundleException {
         return lease(spec.layers().get(layer).expertScale(), spec.hiddenSize(), 1);
     }

@@ -7,8 +7,8 @@ import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 
 /**
- * A reused direct buffer of up to {@code maxRows} rows of {@code width} float32: what ONNX Runtime
- * reads from and writes to without a copy of its own. Not for several threads.
+ * A reusable direct buffer of up to {@code maxRows} rows of {@code width} float32, which ONNX
+ * Runtime reads and writes without copying. Not thread-safe.
  */
 public final class DirectRows {
 
@@ -67,7 +67,7 @@ public final class DirectRows {
         floats.get(row * width, into, intoRow * width, count * width);
     }
 
-    /** Copies the first row to all from row {@code from} on. */
+    /** Copies the first row to all rows from {@code from} to the last. */
     public void repeatFirst(int from) {
         int rowBytes = width * Float.BYTES;
         for (int row = from; row < maxRows; row++) {

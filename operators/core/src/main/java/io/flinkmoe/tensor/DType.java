@@ -1,6 +1,6 @@
 package io.flinkmoe.tensor;
 
-/** The element types of safetensors files that fill whole bytes. */
+/** The element types of safetensors files whose size is a whole number of bytes. */
 public enum DType {
     F64(8),
     F32(4),

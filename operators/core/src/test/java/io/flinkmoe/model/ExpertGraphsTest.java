@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * The widths are no multiples of what a vector unit takes at once: that is where rows would differ.
+ * The widths are not multiples of a vector register's size, where the results of rows could differ.
  */
 class ExpertGraphsTest {
     private static final int D = 23;
@@ -149,7 +149,8 @@ class ExpertGraphsTest {
     @Test
     void refusesWeightsOfTheWrongSize() {
         assertThatThrownBy(() -> ExpertGraphs.plain(Activation.RELU, wi, null, bo, null, D, H))
-                .hasMessage("weights output.weight has 23 values; its shape needs 851");
+                .hasMessage(
+                        "weights output.weight has 23 values; expected 851 according to its shape");
     }
 
     private void assertAgrees(byte[] model, double[] expected) throws Exception {

@@ -20,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Which layers and norms a checkpoint has, and what is refused. */
+/** Which layers and norms are found in a checkpoint, and what is rejected. */
 class CheckpointLayoutTest {
 
     @TempDir Path dir;
@@ -257,7 +257,7 @@ class CheckpointLayoutTest {
         return GoldenCheckpoints.of(GoldenCases.ofSystems(system).get(0));
     }
 
-    /** Sets keys of config.json, written as in YAML's flow style. */
+    /** Sets keys of config.json, given in the flow style of YAML. */
     private static void change(PublishedCheckpoint checkpoint, String changes) throws Exception {
         String json =
                 changes.replaceAll("([a-z_][a-z0-9_-]*)", "\"$1\"")

@@ -212,7 +212,7 @@ class MixtralImportTest {
         return CheckpointImporter.importBundle(checkpoint, encoder, head, dir.resolve("bundle"));
     }
 
-    /** Requires that an import fails with the message and leaves nothing behind. */
+    /** Asserts that the import fails with the message and leaves no files behind. */
     private void assertRefused(Consumer<ObjectNode> change, String message) {
         ObjectNode good = config.deepCopy();
         change.accept(config);
