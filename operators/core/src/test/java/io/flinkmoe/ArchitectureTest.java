@@ -69,8 +69,9 @@ class ArchitectureTest {
                 .resideInAnyPackage(
                         BOTTOM_UP.stream().map(ArchitectureTest::ours).toArray(String[]::new))
                 .should()
-                .dependOnClassesThat()
-                .resideInAPackage("org.apache.flink..")
+                .dependOnClassesThat(
+                        resideInAPackage("org.apache.flink..")
+                                .and(not(resideInAPackage("org.apache.flink.annotation"))))
                 .check(CLASSES);
     }
 

@@ -1,6 +1,7 @@
 package io.flinkmoe.model;
 
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The activation function of an expert, applied element by element.
@@ -15,6 +16,7 @@ import java.util.List;
  * The two forms of GELU (Hendrycks and Gimpel, arXiv 1606.08415) differ by up to 5e-4. A checkpoint
  * must run with the form that it was trained with.
  */
+@Internal
 public enum Activation {
     RELU,
     SILU,

@@ -4,11 +4,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * A model bundle in a local directory. All its files are present, have the checksums of model.json,
  * and have the widths that model.json states.
  */
+@PublicEvolving
 public final class Bundle {
     static final String MODEL_JSON = "model.json";
 

@@ -7,6 +7,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * The content of model.json. Files are given by their paths relative to the bundle.
@@ -22,6 +23,7 @@ import java.util.TreeMap;
  * @param layers the MoE layers in order, at least one
  * @param checksums the SHA-256 of every file, in lower-case hexadecimal digits
  */
+@PublicEvolving
 public record BundleSpec(
         int formatVersion,
         String name,

@@ -12,12 +12,14 @@ import java.util.TreeMap;
 import java.util.UUID;
 import java.util.function.BiFunction;
 import java.util.stream.Stream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Writes a bundle: first its files, then model.json. The files are written to a temporary directory
  * next to the target, which is renamed to the target when the bundle is complete. So no reader ever
  * sees an incomplete bundle.
  */
+@Internal
 public final class BundleWriter implements AutoCloseable {
     private final Path target;
     private final Path staging;

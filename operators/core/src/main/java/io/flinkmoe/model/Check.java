@@ -3,8 +3,10 @@ package io.flinkmoe.model;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /** Checks of the values in model.json. A message begins with the name of the field. */
+@Internal
 final class Check {
 
     /** A vector of this width takes 4 MiB, and buffers hold many vectors. */

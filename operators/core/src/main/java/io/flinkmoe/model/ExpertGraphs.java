@@ -3,6 +3,7 @@ package io.flinkmoe.model;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The experts of the published systems as ONNX files, made from weights, and the root mean square
@@ -12,6 +13,7 @@ import java.util.Map;
  * <p>A row gets the same bits alone and in any batch: no graph has an operator whose CPU kernel
  * computes the end of an array, or an unaligned row, differently from the rest.
  */
+@Internal
 public final class ExpertGraphs {
     private ExpertGraphs() {}
 

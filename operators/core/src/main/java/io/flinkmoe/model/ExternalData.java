@@ -1,6 +1,7 @@
 package io.flinkmoe.model;
 
 import io.flinkmoe.model.ProtoReader.MalformedException;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Finds tensors of an ONNX model whose data is stored outside the model: in a separate file, which
@@ -9,6 +10,7 @@ import io.flinkmoe.model.ProtoReader.MalformedException;
  * attributes, subgraphs, functions and sparse tensors. The numbers are the field numbers of {@code
  * onnx.proto}.
  */
+@Internal
 final class ExternalData {
     /** The depth limit of protobuf itself. */
     private static final int MAX_DEPTH = 100;

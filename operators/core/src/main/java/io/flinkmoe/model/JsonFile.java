@@ -8,8 +8,10 @@ import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.apache.flink.annotation.Internal;
 
 /** Reads JSON files from outside the project, which may be damaged or malicious. */
+@Internal
 public final class JsonFile {
     private static final long MAX_BYTES = 32 << 20;
 

@@ -7,6 +7,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * One MoE layer of a bundle. Files are given by their paths relative to the bundle. A model is an
@@ -26,6 +27,7 @@ import java.util.stream.Stream;
  * @param experts the N models [batch, d] → [batch, d], in the order of the logits
  * @param sharedExperts the models [batch, d] → [batch, d] that every token visits; may be empty
  */
+@PublicEvolving
 public record LayerSpec(
         RoutingConfig routing,
         String norm,

@@ -22,11 +22,13 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Reads and writes a {@link BundleSpec} as model.json. Field names are in snake case. Unknown
  * fields and values of another type are errors.
  */
+@Internal
 final class ModelJson {
     private static final JsonMapper MAPPER =
             JsonMapper.builder()

@@ -2,8 +2,10 @@ package io.flinkmoe.model;
 
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 
 /** The LayerNorm before router and experts as an ONNX file. */
+@Internal
 public final class NormGraphs {
 
     private NormGraphs() {}

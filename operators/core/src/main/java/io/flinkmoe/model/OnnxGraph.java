@@ -11,12 +11,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Builds an ONNX model: float32 inputs and outputs [batch, width], constant weights, and nodes in
  * the order of their execution. It writes the protobuf wire format itself, so that no protobuf
  * library gets into users' jobs. The numbers below are the field numbers of {@code onnx.proto}.
  */
+@Internal
 public final class OnnxGraph {
     private static final int IR_VERSION = 8;
     private static final int OPSET = 17;

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The input and the output of an ONNX file that has one of each, both float32 [batch, width]. They
@@ -20,6 +21,7 @@ import java.util.Set;
  * @param output the name of the output
  * @param outputWidth its width, or {@link #UNKNOWN} if the file does not fix it
  */
+@Internal
 public record OnnxShapes(String input, int inputWidth, String output, int outputWidth) {
     public static final int UNKNOWN = -1;
     private static final int FLOAT = 1;

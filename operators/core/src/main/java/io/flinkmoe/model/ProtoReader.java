@@ -3,11 +3,13 @@ package io.flinkmoe.model;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Reads the fields of one protobuf message, which may be malicious: it never reads beyond the end
  * of the message, and allocates nothing except the requested strings.
  */
+@Internal
 final class ProtoReader {
     private static final int MAX_STRING = 4096;
 

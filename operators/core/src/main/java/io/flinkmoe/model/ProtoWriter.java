@@ -5,8 +5,10 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /** Builds one protobuf message. Its parts are copied only once, when the bytes are requested. */
+@Internal
 final class ProtoWriter {
     private final List<byte[]> chunks = new ArrayList<>();
     private long size;

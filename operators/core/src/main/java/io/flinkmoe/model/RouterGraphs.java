@@ -4,12 +4,14 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The routers of the published systems as ONNX files, and the graphs that go with them. The weight
  * of a linear layer is [out, in], row-major; all inputs and outputs are float32. The output of a
  * router is {@code logits} [batch, N]. A row gets the same bits alone and in any batch.
  */
+@Internal
 public final class RouterGraphs {
     private RouterGraphs() {}
 

@@ -4,6 +4,7 @@ import ai.onnxruntime.OrtException;
 import java.util.Arrays;
 import java.util.OptionalDouble;
 import java.util.Random;
+import org.apache.flink.annotation.Internal;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -12,6 +13,7 @@ import org.slf4j.LoggerFactory;
  * Float32 models with constant weights do so on the CPU. With other models, results depend on how
  * tokens are batched, which is logged as a warning.
  */
+@Internal
 final class BatchProbe {
 
     private static final Logger LOG = LoggerFactory.getLogger(BatchProbe.class);

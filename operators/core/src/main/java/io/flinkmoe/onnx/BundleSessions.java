@@ -6,11 +6,13 @@ import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The models of a bundle that one operator runs. Each is leased from the {@link SessionCache} of
  * the process when it is requested; {@link #close} returns all of them.
  */
+@Internal
 public final class BundleSessions implements AutoCloseable {
 
     private final Bundle bundle;
@@ -49,10 +51,10 @@ public final class BundleSessions implements AutoCloseable {
     /** A layer's router, [batch, d] (or [batch, input]) → logits [batch, N]. */
     public OnnxModel router(int layer) throws BundleException {
         LayerSpec layerSpec = spec.layers().get(layer);
-        boolean readsToken = layerSpec.routerInput() == LayerSpec.RouterInput.TOKEN;
+        boolean seesToken = layerSpec.routerInput() == LayerSpec.RouterInput.TOKEN;
         return lease(
                 layerSpec.router(),
-                readsToken ? spec.inputSize() : spec.hiddenSize(),
+                seesToken ? spec.inputSize() : spec.hiddenSize(),
                 layerSpec.routing().numExperts());
     }
 

@@ -7,6 +7,7 @@ import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.providers.OrtCUDAProviderOptions;
 import io.flinkmoe.model.BundleException;
 import java.nio.file.Path;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Where a model runs: on the CPU, or on one of the machine's NVIDIA GPUs with CUDA.
@@ -14,6 +15,7 @@ import java.nio.file.Path;
  * @param gpu the CUDA index of the GPU; -1 means the CPU
  * @param memoryBytes the limit of GPU memory per session; 0 means no limit
  */
+@Internal
 public record Device(int gpu, long memoryBytes) {
 
     public static final Device CPU = new Device(-1, 0);

@@ -5,11 +5,13 @@ import ai.onnxruntime.OrtException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import org.apache.flink.annotation.Internal;
 
 /**
  * A reusable direct buffer of up to {@code maxRows} rows of {@code width} float32, which ONNX
  * Runtime reads and writes without copying. Not thread-safe.
  */
+@Internal
 public final class DirectRows {
 
     private final int width;

@@ -14,6 +14,7 @@ import io.flinkmoe.routing.TopKRouter;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Runs the parts of a layer that see every token: the encoder (before the first layer), the norm,
@@ -22,7 +23,7 @@ import java.util.List;
  * <pre>
  *   u        = encoder(x) in the first layer of a model with an encoder, else x
  *   hidden   = norm(u) if the layer has a norm, else u
- *   logits   = router(hidden), plus noise if the layer has noise    [T, N]
+ *   logits   = router(hidden), with noise if the layer has noise    [T, N]
  *   choices  = top-K of the logits and their weights               [T, K]
  *   weights  = weights · expertScale(hidden) if the layer has an expert scale
  *   residual = (u or 0, depending on the layer) + sum of sharedExpert_i(hidden)
@@ -32,6 +33,7 @@ import java.util.List;
  * the arrays of the result, except {@code hidden} and {@code residual}, which are new arrays (or
  * the input array if they equal it). Not thread-safe.
  */
+@Internal
 public final class LayerRouter {
 
     private final RoutingConfig routing;
@@ -41,7 +43,7 @@ public final class LayerRouter {
     private final OnnxModel router;
     private final OnnxModel routerNoise;
     private final OnnxModel expertScale;
-    private final boolean routerReadsToken;
+    private final boolean routerSeesToken;
     private final List<OnnxModel> sharedExperts;
     private final TopKRouter topK;
     private final DirectRows input;
@@ -77,7 +79,7 @@ public final class LayerRouter {
         this.encoder = encodes ? sessions.encoder() : null;
         this.norm = layerSpec.norm() == null ? null : sessions.norm(layer);
         this.router = sessions.router(layer);
-        this.routerReadsToken = layerSpec.routerInput() == LayerSpec.RouterInput.TOKEN;
+        this.routerSeesToken = layerSpec.routerInput() == LayerSpec.RouterInput.TOKEN;
         this.routerNoise = layerSpec.routerNoise() == null ? null : sessions.routerNoise(layer);
         this.expertScale = layerSpec.expertScale() == null ? null : sessions.expertScale(layer);
         this.sharedExperts = sessions.sharedExperts(layer);
@@ -143,7 +145,7 @@ public final class LayerRouter {
             jitter(tokens, noise);
             router.run(jittered, logitRows, tokens);
         } else {
-            router.run(routerReadsToken ? input : normed, logitRows, tokens);
+            router.run(routerSeesToken ? input : normed, logitRows, tokens);
         }
         logitRows.get(routed.logits, 0, tokens);
         if (noise != null && has(RouterNoise.Kind.NORMAL)) {
@@ -177,7 +179,7 @@ public final class LayerRouter {
         }
     }
 
-    /** Keeps a second choice if u < weight/threshold; otherwise it is not sent to an expert. */
+    /** Keeps a second choice if {@code u < weight/threshold}; else it is not sent to an expert. */
     private void skipSeconds(int tokens, NoiseSource noise) {
         float threshold = routing.noise().amount();
         for (int token = 0; token < tokens; token++) {

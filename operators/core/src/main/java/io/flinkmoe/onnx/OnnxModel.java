@@ -12,6 +12,7 @@ import io.flinkmoe.model.BundleException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 
 /**
  * An open ONNX file with one input {@code [batch, inputWidth]} and one output {@code [batch,
@@ -21,6 +22,7 @@ import java.util.Map;
  * and spinning thread pools would take the cores from each other. Prepacking stays on, because it
  * gives each row the same bits at every batch size.
  */
+@Internal
 public final class OnnxModel implements AutoCloseable {
 
     /** One environment per process. It logs fatal errors only, since failures are thrown. */
@@ -53,7 +55,7 @@ public final class OnnxModel implements AutoCloseable {
 
     /**
      * ONNX Runtime reports its usage unless ORT_DISABLE_TELEMETRY is set before its first use. It
-     * was seen to crash the JVM if it cannot. A JVM cannot set its own environment.
+     * was seen to crash the JVM if it cannot report. A JVM cannot set its own environment.
      */
     private static void requireTelemetryChoice() {
         if (System.getenv("ORT_DISABLE_TELEMETRY") == null) {

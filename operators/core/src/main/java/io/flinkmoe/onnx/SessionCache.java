@@ -10,12 +10,14 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The open models of this process. Each model is opened once and shared by all slots. Leases are
  * counted. A model without leases stays open for a while, so that a restarted job need not open it
  * again.
  */
+@Internal
 public final class SessionCache {
 
     private static final SessionCache SHARED = new SessionCache(Duration.ofSeconds(60));

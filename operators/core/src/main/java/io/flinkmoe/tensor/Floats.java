@@ -5,11 +5,13 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Row-major float32 matrices as little-endian byte arrays, the form in which vectors are sent
  * between operators. All copies are in bulk. Offsets and lengths count floats, not bytes.
  */
+@Internal
 public final class Floats {
 
     private static final VarHandle INTS =

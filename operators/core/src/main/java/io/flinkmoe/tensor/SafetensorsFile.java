@@ -11,12 +11,14 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * An open safetensors file. Only the header and the requested tensors are read.
  *
  * <p>This class is thread-safe.
  */
+@PublicEvolving
 public final class SafetensorsFile implements AutoCloseable {
     private static final int MAX_HEADER_BYTES = 100_000_000;
     private static final int CHUNK_BYTES = 1 << 16;
@@ -98,7 +100,7 @@ public final class SafetensorsFile implements AutoCloseable {
      * One of several parts of equal size that a tensor stacks along its first dimension, as floats,
      * row-major. The other parts are not read.
      *
-     * @param part the index of the part, 0 ≤ part < parts
+     * @param part the index of the part, from 0 to parts - 1
      * @param parts a divisor of the first dimension
      * @throws SafetensorsException if there is no such tensor, or it has another type
      * @throws IllegalArgumentException if there is no such part

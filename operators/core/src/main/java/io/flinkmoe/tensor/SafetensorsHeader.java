@@ -19,12 +19,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Reads the JSON header of a safetensors file, which may be malicious. As the format requires,
  * every tensor must lie inside the file and have exactly the bytes that its shape needs, and the
  * tensors must cover the data without overlap and without gap.
  */
+@Internal
 final class SafetensorsHeader {
     private static final ObjectReader ENTRY =
             JsonMapper.builder()

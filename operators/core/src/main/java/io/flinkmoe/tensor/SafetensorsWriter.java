@@ -10,8 +10,10 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.apache.flink.annotation.PublicEvolving;
 
 /** Writes a safetensors file of named tensors, in the order in which they are added. */
+@PublicEvolving
 public final class SafetensorsWriter {
     private static final int CHUNK = 1 << 14;
 

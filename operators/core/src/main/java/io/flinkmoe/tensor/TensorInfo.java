@@ -1,6 +1,7 @@
 package io.flinkmoe.tensor;
 
 import java.util.List;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * One tensor of a safetensors file. Its data is row-major and little endian.
@@ -11,6 +12,7 @@ import java.util.List;
  * @param position the position of the data in the file, in bytes
  * @param byteSize the product of the shape times the size of an element
  */
+@PublicEvolving
 public record TensorInfo(String name, DType dtype, List<Long> shape, long position, long byteSize) {
 
     public TensorInfo {

@@ -11,11 +11,13 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.flink.annotation.Internal;
 
 /**
  * A checkpoint directory as the Hugging Face libraries save it: config.json, and the tensors in
  * model.safetensors or in the shards that model.safetensors.index.json lists.
  */
+@Internal
 final class Checkpoint implements AutoCloseable {
     private static final String SINGLE = "model.safetensors";
     private static final String INDEX = "model.safetensors.index.json";

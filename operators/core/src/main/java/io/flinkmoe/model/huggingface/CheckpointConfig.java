@@ -10,12 +10,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The config.json of a checkpoint. A dot in a key descends into an object: {@code
  * ffn_config.moe_top_k}. The methods throw {@link CheckpointException} if a value has the wrong
  * type. Those with a default value return it if the key is missing or null.
  */
+@Internal
 final class CheckpointConfig {
     private final Path file;
     private final JsonNode config;

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import org.apache.flink.annotation.PublicEvolving;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -20,6 +21,7 @@ import org.slf4j.LoggerFactory;
  * Makes a bundle from a checkpoint: the router, the experts and the norm of each MoE layer become
  * ONNX files.
  */
+@PublicEvolving
 public final class CheckpointImporter {
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointImporter.class);
     private static final String ENCODER = "encoder.onnx";

@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Where a model family keeps its MoE layers in a checkpoint, and what its config.json says about
@@ -21,6 +22,7 @@ import java.util.stream.IntStream;
  * ONNX file. All methods throw {@link CheckpointException} if a tensor is missing, if its shape is
  * not the one that config.json implies, or if config.json asks for something unsupported.
  */
+@Internal
 abstract class CheckpointLayout {
     private static final int MAX_LAYERS = 10_000;
 

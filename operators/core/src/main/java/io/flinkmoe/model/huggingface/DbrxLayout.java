@@ -5,12 +5,14 @@ import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import org.apache.flink.annotation.Internal;
 
 /**
  * DBRX (databricks/dbrx, {@code modeling_dbrx.py}). Every layer is an MoE layer. The tensors w1
  * (gate projection), v1 (up) and w2 (down) each stack all N experts to [N*h, d]; w2 is stored
  * transposed. The norm is a LayerNorm without bias.
  */
+@Internal
 final class DbrxLayout extends CheckpointLayout {
     private static final String NORM_ORDER = "ffn_config.moe_normalize_expert_weights";
 

@@ -7,6 +7,7 @@ import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import org.apache.flink.annotation.Internal;
 
 /**
  * DeepSeekMoE (the checkpoint's {@code modeling_deepseek.py}), and the base of DeepSeek-V2 and V3,
@@ -14,6 +15,7 @@ import java.util.Optional;
  * moe_layer_freq divides i. The shared experts are stored as one gated expert of n_shared_experts
  * times the inner size.
  */
+@Internal
 class DeepseekLayout extends CheckpointLayout {
     private final int intermediateSize;
     private final int sharedIntermediateSize;

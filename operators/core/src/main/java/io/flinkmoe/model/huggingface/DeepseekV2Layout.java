@@ -3,12 +3,14 @@ package io.flinkmoe.model.huggingface;
 import io.flinkmoe.routing.GroupLimit.GroupMask;
 import io.flinkmoe.routing.GroupLimit.GroupScore;
 import io.flinkmoe.routing.RoutingConfig;
+import org.apache.flink.annotation.Internal;
 
 /**
  * DeepSeek-V2 (the checkpoint's {@code modeling_deepseek.py}). The selection may be limited to
  * groups of experts. The weights are either divided by their sum or multiplied by
  * routed_scaling_factor.
  */
+@Internal
 final class DeepseekV2Layout extends DeepseekLayout {
 
     DeepseekV2Layout(Checkpoint checkpoint) throws CheckpointException {

@@ -6,6 +6,7 @@ import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * DeepSeek-V3 (the checkpoint's {@code modeling_deepseek.py}). A bias per expert is added to the
@@ -13,6 +14,7 @@ import java.util.List;
  * is false, and always multiplied by routed_scaling_factor. The layers for multi-token prediction,
  * which follow the last layer, are not read.
  */
+@Internal
 final class DeepseekV3Layout extends DeepseekLayout {
 
     DeepseekV3Layout(Checkpoint checkpoint) throws CheckpointException {

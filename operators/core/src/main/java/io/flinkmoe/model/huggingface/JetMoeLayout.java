@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The MLP experts of JetMoE (myshell-ai/JetMoE, transformers' {@code models/jetmoe}); the attention
@@ -17,6 +18,7 @@ import java.util.Optional;
  * ffn_hidden_size) or those of transformers (num_local_experts, num_experts_per_tok,
  * intermediate_size).
  */
+@Internal
 final class JetMoeLayout extends CheckpointLayout {
 
     JetMoeLayout(Checkpoint checkpoint) throws CheckpointException {

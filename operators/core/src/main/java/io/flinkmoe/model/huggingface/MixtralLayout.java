@@ -5,11 +5,13 @@ import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Mixtral (transformers' {@code models/mixtral}). Every layer is an MoE layer. An expert's w1 is
  * the gate projection, w3 the up projection, w2 the down projection.
  */
+@Internal
 final class MixtralLayout extends CheckpointLayout {
 
     MixtralLayout(Checkpoint checkpoint) throws CheckpointException {

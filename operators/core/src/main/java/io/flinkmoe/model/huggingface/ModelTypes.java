@@ -2,8 +2,10 @@ package io.flinkmoe.model.huggingface;
 
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.flink.annotation.Internal;
 
 /** The supported model families, by the {@code model_type} in config.json. */
+@Internal
 final class ModelTypes {
 
     /** Reads config.json as one family writes it. */

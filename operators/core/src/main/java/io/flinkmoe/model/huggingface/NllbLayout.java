@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * NLLB-MoE (transformers' {@code models/nllb_moe}). In encoder and decoder, layer i is an MoE layer
@@ -13,6 +14,7 @@ import java.util.stream.Stream;
  * by 1 - moe_token_dropout at inference. Tensor names begin with {@code model.} in a checkpoint of
  * the whole translation model, not in one of the bare model.
  */
+@Internal
 final class NllbLayout extends CheckpointLayout {
     private final float outputScale;
 

@@ -4,11 +4,13 @@ import io.flinkmoe.model.Activation;
 import io.flinkmoe.model.ExpertGraphs;
 import java.io.IOException;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Qwen2-MoE (transformers' {@code models/qwen2_moe}): Qwen3-MoE with one shared expert, which has
  * an inner size of its own and is multiplied by a sigmoid.
  */
+@Internal
 final class Qwen2MoeLayout extends QwenMoeLayout {
     private final int sharedIntermediateSize;
 

@@ -5,12 +5,14 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Qwen3-MoE and OLMoE (transformers' {@code models/qwen3_moe} and {@code olmoe}), and the base of
  * Qwen2-MoE, which names its tensors alike. Layer i is an MoE layer if decoder_sparse_step divides
  * i + 1 and mlp_only_layers does not contain i.
  */
+@Internal
 class QwenMoeLayout extends CheckpointLayout {
     private final String intermediateSizeKey;
     private final float defaultEps;

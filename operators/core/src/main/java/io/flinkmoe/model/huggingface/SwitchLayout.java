@@ -6,12 +6,14 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Switch Transformers (transformers' {@code models/switch_transformers}). In encoder and decoder,
  * every sparse_step-th block has an MoE layer, beginning with block 1. Experts are two matrices
  * without bias. The norm is a root mean square norm, as in T5.
  */
+@Internal
 final class SwitchLayout extends CheckpointLayout {
 
     SwitchLayout(Checkpoint checkpoint) throws CheckpointException {
