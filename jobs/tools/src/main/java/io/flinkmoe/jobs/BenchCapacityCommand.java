@@ -4,7 +4,7 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.jobs.bench.CapacityBench;
 import io.flinkmoe.jobs.cluster.Installation;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -9,7 +9,7 @@ import io.flinkmoe.jobs.kafka.KafkaBroker;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.ScoringJob;
 import io.flinkmoe.model.Bundle;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;

@@ -10,7 +10,7 @@ import io.flinkmoe.jobs.cluster.LocalCluster;
 import io.flinkmoe.jobs.kafka.KafkaBroker;
 import io.flinkmoe.jobs.kafka.KafkaOptions;
 import io.flinkmoe.jobs.kafka.ScoringJob;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;

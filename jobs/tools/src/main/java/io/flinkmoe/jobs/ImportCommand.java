@@ -1,7 +1,7 @@
 package io.flinkmoe.jobs;
 
 import io.flinkmoe.model.Bundle;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -8,7 +8,7 @@ import io.flinkmoe.jobs.cluster.ClusterRest;
 import io.flinkmoe.jobs.cluster.Installation;
 import io.flinkmoe.jobs.cluster.LocalCluster;
 import io.flinkmoe.jobs.kafka.KafkaBroker;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;

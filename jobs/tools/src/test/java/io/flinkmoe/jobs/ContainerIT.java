@@ -8,7 +8,7 @@ import io.flinkmoe.jobs.cluster.FreePorts;
 import io.flinkmoe.jobs.deploy.Observability;
 import io.flinkmoe.jobs.deploy.Scrape;
 import io.flinkmoe.jobs.kafka.KafkaBroker;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.net.URI;

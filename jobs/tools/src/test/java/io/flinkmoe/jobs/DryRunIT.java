@@ -3,7 +3,7 @@ package io.flinkmoe.jobs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.jobs.kafka.KafkaBroker;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;

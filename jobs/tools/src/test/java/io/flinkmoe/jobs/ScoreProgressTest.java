@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;

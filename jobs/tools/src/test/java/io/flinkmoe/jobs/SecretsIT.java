@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.jobs.cluster.FreePorts;
 import io.flinkmoe.jobs.kafka.KafkaBroker;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.schemas.TokenEncoder;
 import java.io.InputStream;
 import java.io.OutputStream;

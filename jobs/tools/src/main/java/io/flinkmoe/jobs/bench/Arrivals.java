@@ -1,7 +1,6 @@
 package io.flinkmoe.jobs.bench;
 
 import io.flinkmoe.api.ScoredToken;
-import io.flinkmoe.api.ScoredToken;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLong;
 import org.HdrHistogram.ConcurrentHistogram;

@@ -1,7 +1,7 @@
 package io.flinkmoe.jobs.fuzz;
 
-import io.flinkmoe.model.CheckpointException;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointException;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.tensor.SafetensorsException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

@@ -1,10 +1,10 @@
 package io.flinkmoe.jobs.fuzz;
 
 import io.flinkmoe.model.Activation;
-import io.flinkmoe.model.CheckpointImporter;
 import io.flinkmoe.model.ExpertGraphs;
 import io.flinkmoe.model.OnnxGraph;
 import io.flinkmoe.model.RouterGraphs;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.tensor.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.file.Files;

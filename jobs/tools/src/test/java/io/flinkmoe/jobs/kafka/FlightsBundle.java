@@ -1,6 +1,6 @@
 package io.flinkmoe.jobs.kafka;
 
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Random;

@@ -1,4 +1,4 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -17,7 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
 
-/** A checkpoint to write as Hugging Face's libraries do: config.json and named tensors. */
+/** Writes a checkpoint as the Hugging Face libraries do: config.json and named tensors. */
 final class PublishedCheckpoint {
     private static final ObjectMapper MAPPER = new ObjectMapper();
 
@@ -50,7 +50,7 @@ final class PublishedCheckpoint {
         old.forEach((name, tensor) -> tensors.put(renaming.apply(name), tensor));
     }
 
-    /** The names of tensors, of those that differ by the expert only the last one's. */
+    /** The names of the tensors; of those that differ only in the expert, only the last one. */
     Collection<String> oneTensorOfEachKind() {
         Map<String, String> kinds = new LinkedHashMap<>();
         for (String name : tensors.keySet()) {
@@ -59,7 +59,7 @@ final class PublishedCheckpoint {
         return kinds.values();
     }
 
-    /** Rounds every value to what a type of 16 bits holds. */
+    /** Rounds every value to a type of 16 bits. */
     PublishedCheckpoint round(DType type) {
         for (Tensor tensor : tensors.values()) {
             for (int i = 0; i < tensor.data.length; i++) {
@@ -77,7 +77,7 @@ final class PublishedCheckpoint {
         return directory;
     }
 
-    /** Writes config.json, as many shards as asked for, and their index. */
+    /** Writes config.json, the given number of shards, and their index. */
     Path writeShards(Path directory, int shards) throws IOException {
         Files.createDirectories(directory);
         Files.writeString(directory.resolve("config.json"), config.toString());
@@ -132,7 +132,7 @@ final class PublishedCheckpoint {
         return ByteBuffer.allocate(size).order(ByteOrder.LITTLE_ENDIAN);
     }
 
-    /** The nearest value of 16 bits, halves to even. */
+    /** The nearest value of 16 bits, ties to even. */
     private static int bits(DType type, float value) {
         int bits = Float.floatToIntBits(value);
         if (type == DType.BF16) {

@@ -1,4 +1,4 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import io.flinkmoe.tensor.SafetensorsFile;
@@ -11,12 +11,14 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.flink.annotation.Internal;
 
 /**
- * A checkpoint folder as Hugging Face's libraries save it: config.json, and the tensors in
- * model.safetensors or in the shards that model.safetensors.index.json names.
+ * A checkpoint directory as the Hugging Face libraries save it: config.json, and the tensors in
+ * model.safetensors or in the shards that model.safetensors.index.json lists.
  */
-public final class Checkpoint implements AutoCloseable {
+@Internal
+final class Checkpoint implements AutoCloseable {
     private static final String SINGLE = "model.safetensors";
     private static final String INDEX = "model.safetensors.index.json";
 
@@ -31,14 +33,14 @@ public final class Checkpoint implements AutoCloseable {
     }
 
     /**
-     * Opens a checkpoint; tensors are read when they are asked for.
+     * Opens a checkpoint. Tensors are read on request.
      *
-     * @throws CheckpointException if a file is missing or is not what its name says
+     * @throws CheckpointException if a file is missing or has the wrong format
      */
-    public static Checkpoint open(Path directory) throws IOException {
+    static Checkpoint open(Path directory) throws IOException {
         if (!Files.isDirectory(directory)) {
             throw new CheckpointException(
-                    directory, "there is no such directory; give the one that holds config.json");
+                    directory, "there is no such directory; pass the one that holds config.json");
         }
         Checkpoint checkpoint =
                 new Checkpoint(directory, CheckpointConfig.read(directory.resolve("config.json")));
@@ -59,35 +61,37 @@ public final class Checkpoint implements AutoCloseable {
         Path index = directory.resolve(INDEX);
         if (!Files.exists(index)) {
             throw new CheckpointException(
-                    directory, "it holds neither %s nor %s".formatted(SINGLE, INDEX));
+                    directory,
+                    "the directory contains neither %s nor %s; expected one of them"
+                            .formatted(SINGLE, INDEX));
         }
         JsonNode weightMap = CheckpointConfig.readJson(index).path("weight_map");
         if (!weightMap.isObject()) {
             throw new CheckpointException(
-                    index, "weight_map is missing; expected an object from tensors to files");
+                    index,
+                    "weight_map is missing or not an object; expected an object from tensor names to file names");
         }
         for (Map.Entry<String, JsonNode> e : weightMap.properties()) {
             String shard = e.getValue().asText();
             if (!e.getValue().isTextual() || !shard.matches("[\\w-][\\w.-]*")) {
                 throw new CheckpointException(
                         index,
-                        "weight_map sends tensor %s to %s; expected the name of a file beside it"
+                        "weight_map maps tensor %s to %s; expected the name of a file in the same directory"
                                 .formatted(e.getKey(), e.getValue()));
             }
             fileOfTensor.put(e.getKey(), shard);
         }
     }
 
-    /** What config.json says. */
-    public CheckpointConfig config() {
+    CheckpointConfig config() {
         return config;
     }
 
-    public boolean contains(String tensor) {
+    boolean contains(String tensor) {
         return fileOfTensor.containsKey(tensor);
     }
 
-    /** Whether the name of a tensor begins so. */
+    /** Whether the name of any tensor begins with the prefix. */
     boolean containsPrefix(String prefix) {
         String next = fileOfTensor.ceilingKey(prefix);
         return next != null && next.startsWith(prefix);
@@ -96,38 +100,39 @@ public final class Checkpoint implements AutoCloseable {
     /**
      * A tensor as floats, row-major.
      *
-     * @throws CheckpointException if there is no such tensor, or its shape is another
+     * @throws CheckpointException if there is no such tensor, or it has another shape
      */
-    public float[] floats(String tensor, long... expectedShape) throws IOException {
+    float[] floats(String tensor, long... expectedShape) throws IOException {
         return withShape(tensor, expectedShape).floats(tensor);
     }
 
     /**
      * One of several parts of equal size that a tensor stacks along its first dimension, as floats,
-     * row-major; only the part is read.
+     * row-major. Only that part is read.
      *
      * @param parts a divisor of the first dimension
-     * @throws CheckpointException if there is no such tensor, or its shape is another
+     * @param expectedShape the shape of the whole tensor
+     * @throws CheckpointException if there is no such tensor, or it has another shape
      */
     float[] part(String tensor, int part, int parts, long... expectedShape) throws IOException {
         return withShape(tensor, expectedShape).floats(tensor, part, parts);
     }
 
-    /** The file of a tensor, which must be of the shape. */
+    /** The file that holds a tensor; checks the shape of the tensor. */
     private SafetensorsFile withShape(String tensor, long... expectedShape) throws IOException {
         String name = fileOfTensor.get(tensor);
         if (name == null) {
             throw new CheckpointException(
                     directory,
-                    "there is no tensor %s among %d; near it are %s"
-                            .formatted(tensor, fileOfTensor.size(), near(tensor)));
+                    "there is no tensor %s among the %d of the checkpoint; the most similar names are %s"
+                            .formatted(tensor, fileOfTensor.size(), mostSimilar(tensor)));
         }
         SafetensorsFile file = file(name);
         long[] shape = file.shape(tensor);
         if (!Arrays.equals(shape, expectedShape)) {
             throw new CheckpointException(
                     directory.resolve(name),
-                    "tensor %s is %s; by config.json it must be %s"
+                    "tensor %s has shape %s; expected %s according to config.json"
                             .formatted(
                                     tensor,
                                     Arrays.toString(shape),
@@ -153,13 +158,13 @@ public final class Checkpoint implements AutoCloseable {
         return file;
     }
 
-    /** The names that share most of their beginning and end with the one asked for. */
-    private List<String> near(String tensor) {
-        Comparator<String> byLikeness = Comparator.comparingInt(name -> likeness(name, tensor));
-        return fileOfTensor.keySet().stream().sorted(byLikeness.reversed()).limit(3).toList();
+    /** The three names with the longest prefix and suffix in common with the given one. */
+    private List<String> mostSimilar(String tensor) {
+        Comparator<String> bySimilarity = Comparator.comparingInt(name -> similarity(name, tensor));
+        return fileOfTensor.keySet().stream().sorted(bySimilarity.reversed()).limit(3).toList();
     }
 
-    private static int likeness(String a, String b) {
+    private static int similarity(String a, String b) {
         int shorter = Math.min(a.length(), b.length());
         int begin = 0;
         while (begin < shorter && a.charAt(begin) == b.charAt(begin)) {

@@ -1,4 +1,4 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.flinkmoe.golden.GoldenCase;
 import io.flinkmoe.golden.GoldenCases;
+import io.flinkmoe.model.Bundle;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.tensor.DType;
 import java.nio.file.Files;
@@ -19,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Which layers and norms a checkpoint has, and what is refused. */
+/** Which layers and norms are found in a checkpoint, and what is rejected. */
 class CheckpointLayoutTest {
 
     @TempDir Path dir;
@@ -59,7 +60,7 @@ class CheckpointLayoutTest {
         change(checkpoint, changes);
 
         try (Checkpoint open = Checkpoint.open(checkpoint.write(dir.resolve("c"), DType.F32))) {
-            assertThat(CheckpointLayout.of(open).layers()).containsExactly(expected.split(" "));
+            assertThat(ModelTypes.layoutOf(open).layers()).containsExactly(expected.split(" "));
         }
     }
 
@@ -191,7 +192,7 @@ class CheckpointLayoutTest {
         for (String name : GoldenCheckpoints.of(golden).oneTensorOfEachKind()) {
             PublishedCheckpoint checkpoint = GoldenCheckpoints.of(golden);
             checkpoint.add(name, new float[14], 2, 7);
-            assertRefused(checkpoint, "tensor %s is [2, 7]; by config.json it".formatted(name));
+            assertRefused(checkpoint, "tensor %s has shape [2, 7]; expected [".formatted(name));
         }
     }
 
@@ -199,7 +200,7 @@ class CheckpointLayoutTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "mixtral|{hidden_act: tanh}|hidden_act: the activation tanh is not known",
+                "mixtral|{hidden_act: tanh}|hidden_act is \"tanh\"; expected one of relu, silu",
                 "mixtral|{num_experts_per_tok: 999}|num_experts_per_tok is 999; expected 1 to num_local",
                 "mixtral|{quantization_config: {quant_method: fp8}}|quantization_config is {",
                 "mixtral|{num_local_experts: 40000}|num_experts is 40000; allowed: 1 to 32767",
@@ -209,26 +210,28 @@ class CheckpointLayoutTest {
                 "qwen3_moe|{mlp_only_layers: 1}|mlp_only_layers is 1; expected a list of integers",
                 "qwen3_moe|{mlp_only_layers: [a]}|mlp_only_layers is [\"a\"]; expected a list of integers",
                 "qwen3_moe|{decoder_sparse_step: 0}|decoder_sparse_step is 0; expected an integer of 1",
-                "qwen3_moe|{mlp_only_layers: [0, 1]}|it describes a model without MoE layers",
+                "qwen3_moe|{mlp_only_layers: [0, 1]}|the model has no MoE layers",
                 "olmoe|{num_experts_per_tok: 999}|num_experts_per_tok is 999; expected 1 to num_experts",
-                "dbrx|{ffn_config: {}}|ffn_config.ffn_hidden_size is missing; expected an integer",
+                "dbrx|{ffn_config: {}}|ffn_config.moe_num_experts is missing; expected an integer",
+                "dbrx|{ffn_config: {moe_num_experts: 16, moe_top_k: 4}}"
+                        + "|ffn_config.ffn_hidden_size is missing; expected an integer",
                 "deepseek_v1|{topk_method: aux_free}|topk_method is \"aux_free\"; expected \"greedy\"",
                 "deepseek_v1|{scoring_func: sigmoid}|scoring_func is \"sigmoid\"; expected \"softmax\"",
                 "deepseek_v2|{topk_method: noaux_tc}"
                         + "|topk_method is \"noaux_tc\"; expected \"greedy\" or \"group_limited_greedy\"",
                 "deepseek_v2|{topk_method: group_limited_greedy, n_group: 7}"
-                        + "|the routing that it describes: n_group is 7; allowed: a divisor",
+                        + "|the routing of layer model.layers.1 is invalid: n_group is 7; allowed: a divisor",
                 "deepseek_v2|{topk_method: group_limited_greedy, n_group: null}|n_group is null",
                 "deepseek_v2|{routed_scaling_factor: much}"
                         + "|routed_scaling_factor is \"much\"; expected a number",
                 "deepseek_v3|{topk_method: greedy}|topk_method is \"greedy\"; expected \"noaux_tc\"",
                 "deepseek_v3|{scoring_func: softmax}|scoring_func is \"softmax\"; expected \"sigmoid\"",
                 "deepseek_v3|{n_shared_experts: -1}|n_shared_experts is -1; expected an integer of 0",
-                "deepseek_v3|{first_k_dense_replace: 99}|it describes a model without MoE layers",
+                "deepseek_v3|{first_k_dense_replace: 99}|the model has no MoE layers",
                 "jetmoe_mlp|{glu: false}|glu is false; expected true",
-                "jetmoe_mlp|{activation_function: tanh}|activation_function: the activation tanh",
+                "jetmoe_mlp|{activation_function: tanh}|activation_function is \"tanh\"; expected one of",
                 "switch|{router_bias: true}|router_bias is true; expected false",
-                "switch|{dense_act_fn: gated-gelu}|dense_act_fn: the activation gated-gelu is not known",
+                "switch|{dense_act_fn: gated-gelu}|dense_act_fn is \"gated-gelu\"; expected",
                 "nllb_moe|{second_expert_policy: sampling}|second_expert_policy is \"sampling\"",
                 "nllb_moe|{moe_token_dropout: 1}|moe_token_dropout is 1; expected 0 or more",
                 "nllb_moe|{router_bias: true}|router_bias is true; expected false"
@@ -254,7 +257,7 @@ class CheckpointLayoutTest {
         return GoldenCheckpoints.of(GoldenCases.ofSystems(system).get(0));
     }
 
-    /** Sets keys of config.json, written as in YAML's flow style. */
+    /** Sets keys of config.json, given in the flow style of YAML. */
     private static void change(PublishedCheckpoint checkpoint, String changes) throws Exception {
         String json =
                 changes.replaceAll("([a-z_][a-z0-9_-]*)", "\"$1\"")

@@ -1,12 +1,12 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.flinkmoe.golden.GoldenCase;
 import java.util.Arrays;
 
 /**
- * A golden case's layer as a checkpoint in the layout that its system publishes: the only sparse
- * layer of a model of one or two, without a norm.
+ * Writes the layer of a golden case as a checkpoint in the published layout of its system: as the
+ * only MoE layer of a model with one or two layers, without a norm.
  */
 final class GoldenCheckpoints {
     private final GoldenCase golden;

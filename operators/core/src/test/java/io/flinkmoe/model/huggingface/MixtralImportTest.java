@@ -1,10 +1,17 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.flinkmoe.model.Activation;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.RouterGraphs;
 import io.flinkmoe.tensor.SafetensorsWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -94,7 +101,7 @@ class MixtralImportTest {
     void refusesAnUnknownModelType() {
         assertRefused(
                 c -> c.put("model_type", "gpt2"),
-                "config.json: model_type is \"gpt2\"; expected one of the known: dbrx, deepseek,"
+                "config.json: model_type is \"gpt2\"; expected one of dbrx, deepseek,"
                         + " deepseek_v2, deepseek_v3, jetmoe, mixtral, nllb-moe, olmoe, qwen2_moe,"
                         + " qwen3_moe, switch_transformers");
         assertRefused(c -> c.remove("model_type"), "model_type is missing; expected one of");
@@ -104,7 +111,7 @@ class MixtralImportTest {
     void refusesAnActivationThatIsNotKnown() {
         assertRefused(
                 c -> c.put("hidden_act", "tanh"),
-                "config.json: hidden_act: the activation tanh is not known; allowed: relu");
+                "config.json: hidden_act is \"tanh\"; expected one of relu, silu");
     }
 
     @Test
@@ -138,16 +145,16 @@ class MixtralImportTest {
                                             checkpoint, List.of(0, layer), null, null, output))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage(
-                            "there is no layer %d; the checkpoint has the MoE layers 0 to 1,"
+                            "there is no layer %d; the checkpoint has the MoE layers 0 to 1"
                                             .formatted(layer)
-                                    + " model.layers.0 to model.layers.1");
+                                    + " (model.layers.0 to model.layers.1)");
         }
         assertThatThrownBy(
                         () ->
                                 CheckpointImporter.importBundle(
                                         checkpoint, List.of(), null, null, output))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("no layer is chosen; allowed: 0 to 1");
+                .hasMessage("no layer is selected; expected one or more of 0 to 1");
         assertThat(output).doesNotExist();
     }
 
@@ -162,10 +169,10 @@ class MixtralImportTest {
     void refusesAConfigThatAsksForMoreThanThereIs() {
         assertRefused(
                 c -> c.put("num_hidden_layers", 3),
-                "there is no tensor model.layers.2.block_sparse_moe.gate.weight among 15");
+                "there is no tensor model.layers.2.block_sparse_moe.gate.weight among the 15");
         assertRefused(
                 c -> c.put("num_local_experts", 3),
-                "gate.weight is [2, 4]; by config.json it must be [3, 4]");
+                "gate.weight has shape [2, 4]; expected [3, 4] according to config.json");
     }
 
     @Test
@@ -205,7 +212,7 @@ class MixtralImportTest {
         return CheckpointImporter.importBundle(checkpoint, encoder, head, dir.resolve("bundle"));
     }
 
-    /** Requires that an import fails with the message and leaves nothing behind. */
+    /** Asserts that the import fails with the message and leaves no files behind. */
     private void assertRefused(Consumer<ObjectNode> change, String message) {
         ObjectNode good = config.deepCopy();
         change.accept(config);

@@ -1,9 +1,11 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.golden.GoldenCase;
 import io.flinkmoe.golden.GoldenCases;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.tensor.DType;
 import java.nio.file.Files;
@@ -18,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Golden layers, written as checkpoints in the published layouts and imported. */
+/** Writes golden layers as checkpoints in the published layouts, and imports them. */
 class GoldenImportTest {
 
     @TempDir Path dir;
@@ -36,7 +38,7 @@ class GoldenImportTest {
                 "jetmoe_mlp");
     }
 
-    /** Those with a capacity, which is not part of a bundle. */
+    /** The systems with a capacity, which is not part of a bundle. */
     static List<GoldenCase> dropping() throws Exception {
         return GoldenCases.ofSystems("switch", "nllb_moe");
     }

@@ -1,9 +1,11 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import org.apache.flink.annotation.PublicEvolving;
 
-/** A checkpoint that is damaged, not complete, or of a kind that cannot be imported. */
+/** A checkpoint is damaged, incomplete or not supported. The message begins with the file. */
+@PublicEvolving
 public class CheckpointException extends IOException {
     private static final long serialVersionUID = 1L;
 

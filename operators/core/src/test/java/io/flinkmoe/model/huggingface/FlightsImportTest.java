@@ -1,7 +1,11 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.tensor.SafetensorsFile;
 import java.nio.file.Files;

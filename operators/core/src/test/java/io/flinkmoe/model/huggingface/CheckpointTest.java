@@ -1,8 +1,9 @@
-package io.flinkmoe.model;
+package io.flinkmoe.model.huggingface;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.flinkmoe.model.Activation;
 import io.flinkmoe.tensor.SafetensorsException;
 import io.flinkmoe.tensor.SafetensorsWriter;
 import java.io.IOException;
@@ -13,6 +14,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CheckpointTest {
@@ -58,8 +60,8 @@ class CheckpointTest {
                     .isInstanceOf(CheckpointException.class)
                     .hasMessage(
                             dir.resolve("model.safetensors")
-                                    + ": tensor a.weight is [1, 2];"
-                                    + " by config.json it must be [2, 1]");
+                                    + ": tensor a.weight has shape [1, 2];"
+                                    + " expected [2, 1] according to config.json");
         }
     }
 
@@ -75,8 +77,8 @@ class CheckpointTest {
             assertThatThrownBy(() -> checkpoint.floats("moe.1.w1"))
                     .isInstanceOf(CheckpointException.class)
                     .hasMessageEndingWith(
-                            "there is no tensor moe.1.w1 among 5;"
-                                    + " near it are [moe.1.w11, moe.0.w1, moe.1.w2]");
+                            "there is no tensor moe.1.w1 among the 5 of the checkpoint;"
+                                    + " the most similar names are [moe.1.w11, moe.0.w1, moe.1.w2]");
         }
     }
 
@@ -99,7 +101,7 @@ class CheckpointTest {
             assertThatThrownBy(() -> checkpoint.config().positiveFloat("act", 1f))
                     .hasMessageEndingWith("act is \"silu\"; expected a number above 0");
             assertThatThrownBy(() -> checkpoint.config().text("n", ""))
-                    .hasMessageEndingWith("n is 3; expected a text");
+                    .hasMessageEndingWith("n is 3; expected a string");
         }
     }
 
@@ -157,7 +159,9 @@ class CheckpointTest {
 
     @Test
     void namesWhatIsMissing() throws Exception {
-        assertRefused(dir, "it holds neither model.safetensors nor model.safetensors.index.json");
+        assertRefused(
+                dir,
+                "the directory contains neither model.safetensors nor model.safetensors.index.json");
 
         assertRefused(dir.resolve("nowhere"), "there is no such directory");
 
@@ -192,16 +196,51 @@ class CheckpointTest {
 
         assertRefused(
                 dir,
-                "index.json: weight_map sends tensor a to "
+                "index.json: weight_map maps tensor a to "
                         + shard
-                        + "; expected the name of a file beside it");
+                        + "; expected the name of a file in the same directory");
     }
 
     @Test
     void refusesAnIndexWithoutWeightMap() throws Exception {
         writeIndex("[]");
 
-        assertRefused(dir, "weight_map is missing; expected an object from tensors to files");
+        assertRefused(
+                dir,
+                "weight_map is missing or not an object;"
+                        + " expected an object from tensor names to file names");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "relu, RELU",
+        "silu, SILU",
+        "swish, SILU",
+        "gelu, GELU_ERF",
+        "gelu_new, GELU_TANH",
+        "gelu_pytorch_tanh, GELU_TANH"
+    })
+    void knowsTheActivationsOfHuggingFace(String hiddenAct, Activation act) throws Exception {
+        CheckpointConfig config = configWithActivation(hiddenAct);
+
+        assertThat(config.activation("hidden_act", "tanh")).isEqualTo(act);
+        assertThat(config.activation("absent", hiddenAct)).isEqualTo(act);
+    }
+
+    @Test
+    void refusesAnUnknownActivation() throws Exception {
+        CheckpointConfig config = configWithActivation("tanh");
+
+        assertThatThrownBy(() -> config.activation("hidden_act", "silu"))
+                .isInstanceOf(CheckpointException.class)
+                .hasMessageEndingWith(
+                        "config.json: hidden_act is \"tanh\"; expected one of relu, silu, swish, gelu, gelu_new, gelu_pytorch_tanh");
+    }
+
+    private CheckpointConfig configWithActivation(String hiddenAct) throws IOException {
+        Path file = dir.resolve("config.json");
+        Files.writeString(file, "{\"hidden_act\": \"%s\"}".formatted(hiddenAct));
+        return CheckpointConfig.read(file);
     }
 
     private static void assertRefused(Path directory, String message) {
