@@ -52,6 +52,17 @@ class ArchitectureTest {
     }
 
     @Test
+    void routingDoesNotUseItsStatistics() {
+        noClasses()
+                .that()
+                .resideInAPackage("io.flinkmoe.routing")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage(ours("routing.health"))
+                .check(CLASSES);
+    }
+
+    @Test
     void nothingKnowsOfTheFrontDoor() {
         noClasses()
                 .that()

@@ -2,8 +2,8 @@ package io.flinkmoe.stream;
 
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.onnx.LayerRouter;
-import io.flinkmoe.routing.RoutingHealth;
-import io.flinkmoe.routing.RoutingMonitor;
+import io.flinkmoe.routing.health.RoutingHealth;
+import io.flinkmoe.routing.health.RoutingMonitor;
 import java.util.Map;
 import java.util.TreeMap;
 

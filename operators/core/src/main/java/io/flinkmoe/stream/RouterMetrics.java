@@ -1,6 +1,6 @@
 package io.flinkmoe.stream;
 
-import io.flinkmoe.routing.RoutingHealth;
+import io.flinkmoe.routing.health.RoutingHealth;
 import java.util.function.ToDoubleFunction;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Gauge;

@@ -2,13 +2,13 @@ package io.flinkmoe.golden;
 
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.reference.BalancedAssignment;
+import io.flinkmoe.reference.ExpertChoice;
 import io.flinkmoe.reference.ReferenceModel.ChoiceRule;
 import io.flinkmoe.reference.ReferenceModel.LayerResult;
-import io.flinkmoe.routing.BalancedAssignment;
-import io.flinkmoe.routing.ExpertChoice;
+import io.flinkmoe.reference.Sinkhorn;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
-import io.flinkmoe.routing.Sinkhorn;
 import java.util.Arrays;
 
 /**
