@@ -66,7 +66,7 @@ final class AdmissionControl {
                 late[lateRows++] = row;
             } else if (queue != null) {
                 others[otherRows++] = row;
-            } else if (capacity.roomLeft(accounts.at(timestamp)) > 0) {
+            } else if (capacity.remainingOnArrival(accounts.at(timestamp)) > 0) {
                 accounts.count(timestamp, Outcome.EXECUTED, 1);
                 others[otherRows++] = row;
             } else {
@@ -113,7 +113,7 @@ final class AdmissionControl {
     void close(int expert, long windowStart) throws Exception {
         int roomLeft;
         if (queue == null) {
-            roomLeft = capacity.roomLeft(accounts.at(windowStart));
+            roomLeft = capacity.remainingOnArrival(accounts.at(windowStart));
         } else {
             WindowQueue.Close close = queue.close(windowStart);
             for (WindowQueue.Decision decision : close.blocks()) {

@@ -1,5 +1,6 @@
 package io.flinkmoe.stream;
 
+import io.flinkmoe.capacity.NextExpert;
 import io.flinkmoe.capacity.Outcome;
 import java.io.IOException;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
@@ -40,7 +41,7 @@ public record Choices(
 
     /** Where the expert is that a choice tried in an attempt, in the arrays of K per token. */
     int at(int choice, int attempt) {
-        return choice / k * ranks() + choice % k + attempt * k;
+        return choice / k * ranks() + NextExpert.rank(choice, attempt, k);
     }
 
     /** Where the expert is that settled a choice; the first one tried if none had room. */

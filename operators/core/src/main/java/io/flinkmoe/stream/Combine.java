@@ -2,7 +2,6 @@ package io.flinkmoe.stream;
 
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.Weighing;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -59,7 +58,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
      * @param layer the MoE layer, counted from 0
      * @param d the width of a vector
      * @param laneKeys the keys of the lanes
-     * @param capacity what the experts have room for, or null: dropless
+     * @param capacity what the experts admit per window
      */
     public Combine(int layer, int d, EvenKeys laneKeys, Capacity capacity) {
         this.layer = layer;
@@ -72,13 +71,13 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     public void open() throws Exception {
         super.open();
         FixedSettings.of(capacity).with("hidden_size", d).keep(getOperatorStateBackend());
-        sum = new GateWeightedSum(d, capacity == null ? Weighing.ROUTER : capacity.weighing());
+        sum = new GateWeightedSum(d, capacity.weighing());
         metrics = new CombineMetrics(getMetricGroup());
         lanes = new HashMap<>();
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
-        if (capacity != null) {
+        if (capacity.windows().areBounded()) {
             accounts =
                     new WindowAccounts(
                             this,

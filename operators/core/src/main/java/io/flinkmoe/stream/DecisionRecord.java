@@ -1,5 +1,6 @@
 package io.flinkmoe.stream;
 
+import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.capacity.Outcome;
 import java.io.IOException;
 import java.util.Arrays;
@@ -31,8 +32,8 @@ public record DecisionRecord(
     public static final OutputTag<DecisionRecord> DECISIONS =
             new OutputTag<>("decisions", StreamTypes.DECISION_RECORD);
 
-    /** There are no windows. */
-    public static final long NO_WINDOW = Long.MIN_VALUE;
+    /** The window of every token without a capacity. */
+    public static final long NO_WINDOW = GlobalWindow.START;
 
     /**
      * What one layer decided. The token's K best experts are given in order of rank; choice j of k

@@ -59,7 +59,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
      * @param round the round of admission, 0 to {@link Capacity#overflowRounds()}
      * @param expertKeys the keys of the N experts
      * @param batching how rows are joined to calls
-     * @param capacity C per expert and window, or null: dropless
+     * @param capacity C per expert and window, or dropless
      * @param onError what a run that throws does
      * @param device what the experts run on
      */
@@ -103,7 +103,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                         getProcessingTimeService(),
                         batching.linger().toMillis(),
                         this::inputWaits);
-        if (capacity != null) {
+        if (capacity.windows().areBounded()) {
             openAdmission(k);
         }
     }
@@ -119,7 +119,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                         WindowSummary.Source.EXPERT,
                         round,
                         (expert, windowStart) -> admission.close(expert, windowStart));
-        if (capacity.isPrioritized() || round > 0) {
+        if (capacity.decidesAtClose(round)) {
             queue = new WindowQueue(this, capacity, accounts, expertKeys.count(), k);
         }
         admission =
@@ -215,8 +215,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
-        if (capacity != null
-                && capacity.windows().endsBetween(watermark.current(), mark.getTimestamp())) {
+        if (capacity.windows().endsBetween(watermark.current(), mark.getTimestamp())) {
             calls.runAll();
         }
         watermark.advance(mark.getTimestamp());

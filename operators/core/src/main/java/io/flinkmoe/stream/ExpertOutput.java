@@ -2,7 +2,6 @@ package io.flinkmoe.stream;
 
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.Weighing;
 import java.util.Arrays;
 import org.apache.flink.streaming.api.operators.Output;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -15,12 +14,9 @@ final class ExpertOutput {
     private final Output<StreamRecord<ContributionBlock>> output;
     private final boolean weighsByWindow;
 
-    /**
-     * @param capacity null: dropless
-     */
     ExpertOutput(Output<StreamRecord<ContributionBlock>> output, Capacity capacity) {
         this.output = output;
-        this.weighsByWindow = capacity != null && capacity.weighing() == Weighing.WINDOW;
+        this.weighsByWindow = capacity.weighing().usesWindowShares();
     }
 
     /**

@@ -1,5 +1,6 @@
 package io.flinkmoe.stream;
 
+import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.Capacity;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -25,19 +26,17 @@ final class FixedSettings {
 
     private FixedSettings() {}
 
-    /**
-     * Those of a capacity.
-     *
-     * @param capacity null: there are none
-     */
+    /** Those of a capacity; dropless has none. */
     static FixedSettings of(Capacity capacity) {
         FixedSettings fixed = new FixedSettings();
-        if (capacity == null) {
+        if (!capacity.windows().areBounded()) {
             return fixed;
         }
+        Admission admission =
+                capacity.decidesAtClose(0) ? Admission.PRIORITIZED : Admission.FIRST_COME;
         Duration window = Duration.ofMillis(capacity.windows().size());
         fixed.with(MoeOptions.CAPACITY_WINDOW_SIZE.key(), TimeUtils.formatWithHighestUnit(window))
-                .with(MoeOptions.CAPACITY_ADMISSION.key(), capacity.admission())
+                .with(MoeOptions.CAPACITY_ADMISSION.key(), admission)
                 .with(MoeOptions.OVERFLOW_ROUNDS.key(), capacity.overflowRounds())
                 .with(MoeOptions.CAPACITY_WEIGHTS.key(), capacity.weighing());
         return capacity.decidesAtClose()

@@ -2,7 +2,7 @@ package io.flinkmoe.stream;
 
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
@@ -24,7 +24,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
 
     private final LocalBundle bundle;
     private final int maxRows;
-    private final TumblingWindows windows;
+    private final Windows windows;
     private final boolean logDecisions;
 
     private transient BundleSessions sessions;
@@ -37,10 +37,10 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
 
     /**
      * @param maxRows the most tokens of a block
-     * @param windows the windows that capacity is counted in, or null
+     * @param windows the windows that capacity is counted in
      * @param logDecisions whether {@link DecisionRecord#DECISIONS} are given
      */
-    public Head(LocalBundle bundle, int maxRows, TumblingWindows windows, boolean logDecisions) {
+    public Head(LocalBundle bundle, int maxRows, Windows windows, boolean logDecisions) {
         this.bundle = bundle;
         this.maxRows = maxRows;
         this.windows = windows;
@@ -113,7 +113,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
 
     private void logDecisions(TokenBlock tokens, int row) {
         long timestamp = tokens.timestamps()[row];
-        long window = windows == null ? DecisionRecord.NO_WINDOW : windows.startOf(timestamp);
+        long window = windows.startOf(timestamp);
         output.collect(
                 DecisionRecord.DECISIONS,
                 new StreamRecord<>(DecisionRecord.of(tokens, row, window, version), timestamp));

@@ -1,6 +1,6 @@
 package io.flinkmoe.stream;
 
-import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.routing.health.RoutingHealth;
 import io.flinkmoe.routing.health.RoutingMonitor;
@@ -21,7 +21,7 @@ final class HealthWindows {
     /** Of so many tokens, one gives its probabilities: see {@link RoutingMonitor}. */
     private static final int STRIDE = 16;
 
-    private final TumblingWindows windows;
+    private final Windows windows;
     private final int numExperts;
     private final int k;
     private final TreeMap<Long, RoutingMonitor> open = new TreeMap<>();
@@ -30,9 +30,9 @@ final class HealthWindows {
     private volatile RoutingHealth last;
 
     /**
-     * @param windows null without capacity
+     * @param windows the windows that capacity is counted in
      */
-    HealthWindows(TumblingWindows windows, int numExperts, int k) {
+    HealthWindows(Windows windows, int numExperts, int k) {
         this.windows = windows;
         this.numExperts = numExperts;
         this.k = k;
@@ -52,14 +52,14 @@ final class HealthWindows {
             if (tokens.isLate(row) || choices.experts()[row * ranks] < 0) {
                 continue;
             }
-            long own = windows == null ? 0 : windows.startOf(tokens.timestamps()[row]);
+            long own = windows.startOf(tokens.timestamps()[row]);
             if (monitor == null || own != start) {
                 start = own;
                 monitor = monitor(own);
             }
             monitor.add(routed.logits(), choices.experts(), choices.weights(), ranks, row);
         }
-        if (windows == null && monitor != null && monitor.tokens() >= TOKENS) {
+        if (!windows.areBounded() && monitor != null && monitor.tokens() >= TOKENS) {
             last = monitor.drain();
         }
     }
@@ -70,7 +70,7 @@ final class HealthWindows {
 
     /** Closes the windows that a watermark ends. */
     void advance(long watermark) {
-        if (windows == null) {
+        if (!windows.areBounded()) {
             return;
         }
         for (Map.Entry<Long, RoutingMonitor> first = open.firstEntry();

@@ -1,6 +1,6 @@
 package io.flinkmoe.stream;
 
-import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.Windows;
 import java.time.Duration;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
@@ -28,7 +28,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     private final int lanes;
     private final int batchSize;
     private final long lingerMillis;
-    private final TumblingWindows windows;
+    private final Windows windows;
     private final long maxOutOfOrdernessMillis;
 
     private transient PartitionClocks clocks;
@@ -44,7 +44,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
      * @param lanes L, the lanes that streams are hashed to
      * @param batchSize tokens of one lane in a block
      * @param linger how long a token waits at most
-     * @param windows the windows that capacity is counted in, or null
+     * @param windows the windows that capacity is counted in
      * @param maxOutOfOrderness how much older than the newest token of its partition a token may be
      *     that is on time
      */
@@ -53,7 +53,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
             int lanes,
             int batchSize,
             Duration linger,
-            TumblingWindows windows,
+            Windows windows,
             Duration maxOutOfOrderness) {
         this.width = width;
         this.lanes = lanes;
@@ -66,7 +66,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
         super.initializeState(context);
-        if (windows != null) {
+        if (windows.areBounded()) {
             clocks = new PartitionClocks(context, windows, maxOutOfOrdernessMillis);
         }
     }
@@ -118,8 +118,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
-        boolean endsWindow =
-                windows != null && windows.endsBetween(lastWatermark, mark.getTimestamp());
+        boolean endsWindow = windows.endsBetween(lastWatermark, mark.getTimestamp());
         if (endsWindow || mark.getTimestamp() == Watermark.MAX_WATERMARK.getTimestamp()) {
             flush();
         }

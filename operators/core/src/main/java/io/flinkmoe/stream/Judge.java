@@ -16,7 +16,7 @@ final class Judge {
     private final int k;
 
     /**
-     * @param capacity what the experts have room for, or null: then nothing is late, or counted
+     * @param capacity dropless: then nothing is late, or counted
      * @param accounts null without capacity
      */
     Judge(Capacity capacity, RememberedWatermark watermark, WindowAccounts accounts, int k) {
@@ -28,7 +28,7 @@ final class Judge {
 
     /** The tokens, flagged where their window is closed by now. */
     TokenBlock flagLate(TokenBlock tokens) {
-        if (capacity == null) {
+        if (!capacity.windows().areBounded()) {
             return tokens;
         }
         long now = watermark.of(tokens.lane());

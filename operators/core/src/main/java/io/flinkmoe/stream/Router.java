@@ -1,7 +1,7 @@
 package io.flinkmoe.stream;
 
 import ai.onnxruntime.OrtException;
-import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.AdmissionScore;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.WindowAccount;
 import io.flinkmoe.onnx.BundleSessions;
@@ -92,7 +92,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     @Override
     public void open() throws Exception {
         super.open();
-        int attempts = capacity == null ? 1 : capacity.attempts();
+        int attempts = capacity.attempts();
         sessions = new BundleSessions(bundle.open(getRuntimeContext()));
         router = new LayerRouter(sessions, layer, maxRows, attempts);
         k = router.routing().numExpertsPerTok();
@@ -109,7 +109,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                         layer, sessions.spec().version(), () -> router.route(zeros, 1));
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         watermark = new RememberedWatermark(this, laneKeys);
-        if (capacity != null) {
+        if (capacity.windows().areBounded()) {
             accounts =
                     new WindowAccounts(
                             this,
@@ -123,7 +123,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         }
         judge = new Judge(capacity, watermark, accounts, k);
         int n = router.routing().numExperts();
-        health = new HealthWindows(capacity == null ? null : capacity.windows(), n, k);
+        health = new HealthWindows(capacity.windows(), n, k);
         metrics = new RouterMetrics(getMetricGroup(), health, n);
     }
 
@@ -194,7 +194,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
 
     /** The draws for noise and random admission; null where there is neither. */
     private NoiseSource draws(TokenBlock tokens) {
-        boolean random = capacity != null && capacity.order() == AdmissionOrder.RANDOM;
+        boolean random = capacity.score() == AdmissionScore.RANDOM_DRAW;
         return random || router.routing().noise() != null
                 ? settings.draws().of(tokens.streams(), tokens.positions(), layer)
                 : null;
@@ -236,7 +236,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
 
     /** Tells every expert how many tokens of a closed window were in a lane, if C depends on it. */
     private void tellTokens(int lane, long windowStart) throws Exception {
-        if (capacity.formula().isFixed()) {
+        if (!capacity.dependsOnTokens()) {
             return;
         }
         WindowAccount account = accounts.at(windowStart);

@@ -1,8 +1,8 @@
 package io.flinkmoe.stream;
 
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WindowAccount;
+import io.flinkmoe.capacity.Windows;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
@@ -35,7 +35,7 @@ final class WindowAccounts implements Triggerable<Integer, VoidNamespace> {
             new MapStateDescriptor<>(
                     "window-accounts", LongSerializer.INSTANCE, new WindowAccountSerializer());
 
-    private final TumblingWindows windows;
+    private final Windows windows;
     private final EvenKeys keys;
     private final int layer;
     private final WindowSummary.Source source;
@@ -53,7 +53,7 @@ final class WindowAccounts implements Triggerable<Integer, VoidNamespace> {
     WindowAccounts(
             AbstractStreamOperator<?> operator,
             Output<?> output,
-            TumblingWindows windows,
+            Windows windows,
             EvenKeys keys,
             int layer,
             WindowSummary.Source source,

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.model.Bundle;
@@ -50,7 +51,8 @@ class OperatorMetricsTest {
 
     @Test
     void ingestCountsTokensAndDeadLetters() throws Exception {
-        Ingest ingest = new Ingest(2, 2, 3, Duration.ofMillis(10), null, Duration.ZERO);
+        Ingest ingest =
+                new Ingest(2, 2, 3, Duration.ofMillis(10), new GlobalWindow(), Duration.ZERO);
         try (var harness =
                 new OneInputStreamOperatorTestHarness<Arrival, TokenBlock>(
                         ingest, metrics.environment(1))) {
@@ -100,7 +102,7 @@ class OperatorMetricsTest {
 
     @Test
     void routerWithoutWindowsKnowsTheHealthOfSoManyTokens() throws Exception {
-        try (var harness = router(null)) {
+        try (var harness = router(Capacity.dropless())) {
             for (int tokens = 0; tokens < HealthWindows.TOKENS; tokens += 8) {
                 assertThat(metrics.gauge("moe.router.deadExperts").doubleValue()).isNaN();
                 send(harness, List.of(block(new long[8], 0, 1, 2, 3, 0, 1, 2, 3)));
@@ -112,7 +114,7 @@ class OperatorMetricsTest {
     @Test
     void routerCountsWhatTheModelCannotRead() throws Exception {
         use(TinyBundle.writeWithStrictEncoder(directory.resolve("strict"), N, K));
-        try (var harness = router(null)) {
+        try (var harness = router(Capacity.dropless())) {
             send(
                     harness,
                     List.of(
@@ -153,7 +155,7 @@ class OperatorMetricsTest {
 
     @Test
     void expertCountsAnswersThatAreNotFiniteAsFailed() throws Exception {
-        try (var harness = expert(null, 0)) {
+        try (var harness = expert(Capacity.dropless(), 0)) {
             DispatchBlock block = block(1, 0, 0, 0);
             byte[] huge = Floats.toBytes(new float[] {1, 1, 1, 1, 3e38f, 0, 0, 0});
             send(
@@ -193,7 +195,7 @@ class OperatorMetricsTest {
     @Test
     void processReportsItsOpenModels() throws Exception {
         String group = "moe.model." + bundle.version();
-        try (var harness = expert(null, 0)) {
+        try (var harness = expert(Capacity.dropless(), 0)) {
             assertThat(metrics.gauge(group + ".sessionsLoaded").intValue())
                     .isGreaterThanOrEqualTo(N);
             assertThat(metrics.gauge(group + ".sessionBytesLoaded").longValue())
@@ -203,7 +205,7 @@ class OperatorMetricsTest {
 
     @Test
     void combineCountsOutcomesAndWhatWaits() throws Exception {
-        Combine combine = new Combine(0, N, LANES, null);
+        Combine combine = new Combine(0, N, LANES, Capacity.dropless());
         try (var harness = new CombineHarness(combine)) {
             harness.open();
             harness.setProcessingTime(1_500);
