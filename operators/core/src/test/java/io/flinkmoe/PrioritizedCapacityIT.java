@@ -7,9 +7,10 @@ import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.Survivors;
+import io.flinkmoe.capacity.TokenMetadata;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.config.Draws;
@@ -30,6 +31,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -98,6 +101,7 @@ class PrioritizedCapacityIT {
                 check(model, tokens, scored, found);
             }
         }
+        checkReference(bundle, windows.values(), scored);
         assertThat(found).containsKey(Outcome.OVERFLOWED);
         assertThat(found.containsKey(Outcome.REROUTED)).isEqualTo(rounds > 0);
     }
@@ -255,6 +259,50 @@ class PrioritizedCapacityIT {
         }
     }
 
+    /** Compares all windows at once with the reference that has the same capacity. */
+    private void checkReference(
+            Bundle bundle, Collection<List<Token>> windows, Map<Token, ScoredToken> scored)
+            throws Exception {
+        Capacity capacity =
+                Capacity.prioritized(new TumblingWindows(WINDOW_MILLIS), formula, order)
+                        .weighedBy(renormalize ? WeightRule.SURVIVORS : WeightRule.ROUTER)
+                        .withOverflowRounds(rounds);
+        List<Token> tokens = new ArrayList<>();
+        windows.forEach(tokens::addAll);
+        Collections.shuffle(tokens, random);
+        float[] x = new float[tokens.size() * n];
+        for (int row = 0; row < tokens.size(); row++) {
+            System.arraycopy(tokens.get(row).values(), 0, x, row * n, n);
+        }
+        TokenMetadata metadata =
+                new TokenMetadata(
+                        tokens.stream().mapToLong(Token::timestamp).toArray(),
+                        tokens.stream().map(Token::stream).toArray(String[]::new),
+                        tokens.stream().mapToLong(Token::position).toArray());
+        try (ReferenceModel model = ReferenceModel.open(bundle, capacity)) {
+            ReferenceModel.Result expected = model.forward(x, metadata);
+            for (int row = 0; row < tokens.size(); row++) {
+                ScoredToken found = scored.get(tokens.get(row));
+                assertThat(found.values())
+                        .as("the reference's token %d", row)
+                        .isEqualTo(Arrays.copyOfRange(expected.out(), row * n, row * n + n));
+                for (int at = 0; at < expected.layers().size(); at++) {
+                    LayerResult result = expected.layers().get(at);
+                    Decision decision = found.layers()[at];
+                    int from = row * k;
+                    assertThat(decision.experts())
+                            .isEqualTo(Arrays.copyOfRange(result.experts(), from, from + k));
+                    assertThat(decision.weights())
+                            .isEqualTo(Arrays.copyOfRange(result.weights(), from, from + k));
+                    for (int rank = 0; rank < k; rank++) {
+                        assertThat(decision.outcomes()[rank])
+                                .isEqualTo(Outcome.ofCode(result.outcomes()[from + rank]));
+                    }
+                }
+            }
+        }
+    }
+
     /** The rules over the tokens of a window. */
     private void admit(LayerResult routed) {
         int tokens = routed.experts().length / k;
@@ -273,17 +321,15 @@ class PrioritizedCapacityIT {
                         rounds,
                         formula.capacity(tokens, n, k),
                         order);
-        boolean[] executed = new boolean[tokens * k];
-        for (int choice = 0; choice < executed.length; choice++) {
-            executed[choice] = rules.outcomes[choice] != Outcome.OVERFLOWED;
+        for (int choice = 0; choice < tokens * k; choice++) {
+            boolean executed = rules.outcomes[choice] != Outcome.OVERFLOWED;
             routed.outcomes()[choice] = rules.outcomes[choice].code();
-            int rank = choice % k + (executed[choice] ? rules.attempts[choice] * k : 0);
+            int rank = choice % k + (executed ? rules.attempts[choice] * k : 0);
             routed.experts()[choice] = preferences[choice / k * n + rank];
             routed.weights()[choice] = weights[choice / k * n + rank];
         }
         if (renormalize) {
-            float[] shares =
-                    Survivors.SHARE_OF_SURVIVORS.weights(routed.weights().clone(), executed, k);
+            float[] shares = rules.shares(routed.weights(), k);
             System.arraycopy(shares, 0, routed.weights(), 0, shares.length);
         }
         layer++;

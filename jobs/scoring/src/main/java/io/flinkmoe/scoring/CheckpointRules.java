@@ -30,7 +30,7 @@ final class CheckpointRules {
     static void check(StreamExecutionEnvironment env, ReadableConfig options) {
         Capacity capacity = MoeSettings.of(options).capacity();
         CheckpointConfig checkpoints = env.getCheckpointConfig();
-        if (capacity != null && capacity.decidesAtClose() && checkpoints.isCheckpointingEnabled()) {
+        if (capacity.decidesAtClose() && checkpoints.isCheckpointingEnabled()) {
             requireRoomForWindows(env.getConfiguration(), options, capacity);
             warnOfLongCloses(checkpoints, capacity);
         }
@@ -76,7 +76,7 @@ final class CheckpointRules {
                             .formatted(
                                     CheckpointingOptions.CHECKPOINTS_DIRECTORY.key(),
                                     MoeOptions.CAPACITY_ADMISSION.key(),
-                                    capacity.admission(),
+                                    options.get(MoeOptions.CAPACITY_ADMISSION),
                                     MoeOptions.OVERFLOW.key(),
                                     options.get(MoeOptions.OVERFLOW)));
         }

@@ -1,5 +1,6 @@
 package io.flinkmoe.api;
 
+import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.serialization.ImmutableSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
@@ -46,8 +47,8 @@ public record DecisionRecord(
     /** Where the decision log goes. */
     public static final OutputTag<DecisionRecord> DECISIONS = new OutputTag<>("decisions", TYPE);
 
-    /** There are no windows. */
-    public static final long NO_WINDOW = Long.MIN_VALUE;
+    /** The window of every token without a capacity. */
+    public static final long NO_WINDOW = GlobalWindow.START;
 
     /**
      * What one layer decided. The token's K best experts are given in order of rank; choice j of k

@@ -2,14 +2,11 @@ package io.flinkmoe.capacity;
 
 import java.util.Locale;
 
-/** When it is decided which choices of a window find room. */
+/** When an expert decides which choices of a window it admits. */
 public enum Admission {
-    /** As they come, while the window has room: at once, but arrival decides. */
+    /** On arrival, while capacity remains: {@link FirstCome}. */
     FIRST_COME,
-    /**
-     * When the window closes, in an {@link AdmissionOrder}: the window's content alone decides,
-     * whatever the arrival, parallelism and batching.
-     */
+    /** When the window closes, in an {@link AdmissionOrder}: {@link AtWindowClose}. */
     PRIORITIZED;
 
     /** As options write it: first-come. */

@@ -4,9 +4,9 @@ import java.util.Comparator;
 import java.util.Locale;
 
 /**
- * The order in which the choices of a window's T tokens ask their experts for room. Those that are
- * equal here follow the order of the tokens (lowest token index, in a stream lowest timestamp,
- * stream, position), then the lowest rank: sort stably, or compare these next.
+ * The order in which the candidates of an expert are admitted in a window. It is complete: what the
+ * rule leaves equal is ordered by timestamp, stream and position of the token. A token that came
+ * twice is in one lane, so its batch decides, then the number of the choice.
  *
  * <p>{@link #GATE_SCORE} over equal scores visits token by token, ranks mixed: the {@code position}
  * of Megatron.
@@ -23,8 +23,8 @@ public enum AdmissionOrder implements Comparator<Candidate> {
      */
     TOKEN_PRIORITY,
     /**
-     * All choices by descending score, ranks mixed: each expert keeps the C that score highest with
-     * it. DeepSpeed top-k and Megatron ({@code probs}), Switch-max.
+     * All choices by descending score, ranks mixed: each expert keeps its C highest scores.
+     * DeepSpeed top-k and Megatron ({@code probs}), Switch-max.
      */
     GATE_SCORE,
     /**
@@ -38,9 +38,14 @@ public enum AdmissionOrder implements Comparator<Candidate> {
         return this == GATE_SCORE || this == RANDOM;
     }
 
-    /** Negative if {@code a} asks before {@code b}, 0 if the order of the tokens decides. */
+    /** Negative if {@code a} is admitted before {@code b}. */
     @Override
     public int compare(Candidate a, Candidate b) {
+        int order = compareByRule(a, b);
+        return order == 0 ? a.compareToken(b) : order;
+    }
+
+    private int compareByRule(Candidate a, Candidate b) {
         if (mixesRanks()) {
             return descending(a.score(), b.score());
         }

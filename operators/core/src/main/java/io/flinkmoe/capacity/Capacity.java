@@ -3,93 +3,94 @@ package io.flinkmoe.capacity;
 import java.io.Serializable;
 
 /**
- * How many choices of a window one expert runs, which, what becomes of the others, and what it
- * means for the weights.
+ * How many choices of a window one expert executes, which ones, and with which weights. What is not
+ * admitted overflows, or is rerouted to the token's next most probable expert.
  *
- * @param windows the windows that are counted
- * @param formula C, the expert capacity, choices per expert and window
- * @param admission when it is decided who finds room
- * @param order who comes first, where that is decided at the close of a window
- * @param weighing what the outputs of executed choices are multiplied by
- * @param overflowRounds how often a choice without room tries the token's next most probable expert
- *     ({@link NextExpert}); 0: never, the token keeps its residual
+ * <p>Three modes, chosen once from the options: {@link Dropless}, {@link FirstCome}, {@link
+ * AtWindowClose}. Operators and reference ask the mode, and never whether there is one.
  */
-public record Capacity(
-        TumblingWindows windows,
-        CapacityFormula formula,
-        Admission admission,
-        AdmissionOrder order,
-        WeightRule weighing,
-        int overflowRounds)
-        implements Serializable {
+public sealed interface Capacity extends Serializable permits Dropless, FirstCome, AtWindowClose {
 
-    public Capacity {
-        if (admission == Admission.FIRST_COME && !formula.isFixed()) {
-            throw new IllegalArgumentException(
-                    "capacity factor is %s with first-come admission; allowed: 0, since the tokens of a window are not known before it closes"
-                            .formatted(formula.factor()));
-        }
-        if (weighing == WeightRule.WINDOW
-                && (admission != Admission.PRIORITIZED
-                        || order != AdmissionOrder.GATE_SCORE
-                        || overflowRounds > 0)) {
-            throw new IllegalArgumentException(
-                    "weights are window with %s admission, order %s and %d overflow rounds; allowed: prioritized, gate-score, 0"
-                            .formatted(admission, order, overflowRounds));
-        }
-        if (overflowRounds < 0) {
-            throw new IllegalArgumentException(
-                    "overflow rounds are %d; allowed: 0 or more".formatted(overflowRounds));
-        }
+    /** The windows in which capacity is counted. */
+    Windows windows();
+
+    /** The order in which candidates are admitted when a window closes. */
+    AdmissionOrder order();
+
+    /** What the outputs of executed choices are multiplied by. */
+    WeightRule weighing();
+
+    /**
+     * How often a choice that is not admitted tries the token's next most probable expert ({@link
+     * NextExpert}). With 0 it overflows at once, and the token keeps its residual.
+     */
+    int overflowRounds();
+
+    /** The experts that a choice tries at most. */
+    default int attempts() {
+        return 1 + overflowRounds();
+    }
+
+    /**
+     * Whether the choices of a round wait for the close of their window.
+     *
+     * @param round 0 for the first attempt, to {@link #overflowRounds()}
+     */
+    boolean decidesAtClose(int round);
+
+    /** Whether the choices of any round wait for the close of their window. */
+    default boolean decidesAtClose() {
+        return decidesAtClose(overflowRounds());
+    }
+
+    /** Whether C depends on the tokens of the window, so that they must be counted. */
+    boolean dependsOnTokens();
+
+    /** What the admission at the close of a window compares. */
+    AdmissionScore score();
+
+    /**
+     * C, the choices of a window that one expert admits over all rounds.
+     *
+     * @param tokens T, the tokens of the window that are not late
+     * @param numExperts N
+     * @param topK k
+     */
+    int expertCapacity(int tokens, int numExperts, int topK);
+
+    /**
+     * How many more choices an expert may admit on arrival; 0 if it decides when the window closes.
+     *
+     * @param counted what was counted for the window so far
+     */
+    int remainingOnArrival(WindowCounts counted);
+
+    /**
+     * Decides over all candidates of one expert in one window and round.
+     *
+     * @param candidates in order of arrival; may be sorted in place
+     * @param remaining the capacity that is left by the rounds before
+     */
+    ExpertAdmission admit(Candidate[] candidates, int remaining, int round);
+
+    /** No capacity: every choice is executed. */
+    static Dropless dropless() {
+        return new Dropless();
     }
 
     /** A fixed C, first come, first served. */
-    public static Capacity firstCome(TumblingWindows windows, int tokens) {
-        return new Capacity(
+    static FirstCome firstCome(TumblingWindows windows, int tokens) {
+        return new FirstCome(
                 windows,
                 CapacityFormula.fixed(tokens),
-                Admission.FIRST_COME,
                 AdmissionOrder.POSITION,
                 WeightRule.ROUTER,
                 0);
     }
 
     /** Admission at the close of a window. */
-    public static Capacity prioritized(
+    static AtWindowClose prioritized(
             TumblingWindows windows, CapacityFormula formula, AdmissionOrder order) {
-        return new Capacity(windows, formula, Admission.PRIORITIZED, order, WeightRule.ROUTER, 0);
-    }
-
-    /** The same with other weights. */
-    public Capacity weighedBy(WeightRule other) {
-        return new Capacity(windows, formula, admission, order, other, overflowRounds);
-    }
-
-    /** The same, where overflow goes to the next most probable experts. */
-    public Capacity withOverflowRounds(int rounds) {
-        return new Capacity(windows, formula, admission, order, weighing, rounds);
-    }
-
-    public boolean isPrioritized() {
-        return admission == Admission.PRIORITIZED;
-    }
-
-    /** Whether any choice waits for the close of its window: all, or what overflows at first. */
-    public boolean decidesAtClose() {
-        return isPrioritized() || overflowRounds > 0;
-    }
-
-    /** The experts that a choice tries at most. */
-    public int attempts() {
-        return 1 + overflowRounds;
-    }
-
-    /**
-     * The room that is left in a window with this account, first come.
-     *
-     * @return choices, 0 or more
-     */
-    public int remaining(WindowCounts account) {
-        return (int) Math.max(0, formula.capacity(0, 1, 1) - account.admitted());
+        return new AtWindowClose(windows, formula, order, WeightRule.ROUTER, 0);
     }
 }

@@ -3,35 +3,44 @@ package io.flinkmoe.capacity;
 import java.util.Arrays;
 
 /**
- * Overflow to the next most probable expert: No-Token-Left-Behind (Fedus et al. 2021, appendix;
- * Mesh TensorFlow {@code _ntlb_gating}), here for any k.
+ * The admission of a whole window in rounds: what overflows is rerouted to the next most probable
+ * expert. No-Token-Left-Behind (Fedus et al. 2021, appendix; Mesh TensorFlow {@code _ntlb_gating}),
+ * here for any k.
  *
  * <pre>
  *   for round r in 0..rounds:
- *     every choice (t, j) without a place, in {@link AdmissionOrder}, j in 0..k-1:
- *       asks the expert of rank j + r·k in the token's order of preference
+ *     every choice (t, j) that is not admitted, j in 0..k-1, is a candidate of
+ *       the expert of rank j + r·k in the token's order of preference
+ *     every expert decides over its candidates: {@link ExpertAdmission}
  * </pre>
  *
- * So two choices of a token never meet, and what overflowed never takes room from a choice of an
- * earlier round. A choice whose ranks are used up overflows. Dimensions: T tokens, N experts, k
+ * So two choices of a token never meet, and what overflowed never takes capacity from a choice of
+ * an earlier round. A choice whose ranks are used up overflows. Dimensions: T tokens, N experts, k
  * choices.
  *
+ * @param attempts [T, k], the last round in which the choice tried an expert
  * @param assignedRank [T, k], the rank (from 0) of the expert that runs the choice; -1: overflowed
  * @param expert [T, k], that expert; -1: overflowed
- * @param slot [T, k], its place in the expert's buffer, numbered on from round to round; -1:
- *     overflowed
+ * @param slot [T, k], its place in the expert's buffer, numbered on from round to round, in order
+ *     of admission; where the order mixes ranks, in order of the tokens, as DeepSpeed numbers the
+ *     survivors; -1: overflowed
  * @param requestedPerExpert [N], attempts
  * @param tokensPerExpert [N], choices that are executed
  */
 public record NextExpert(
+        int[] attempts,
         int[] assignedRank,
         int[] expert,
         int[] slot,
         int[] requestedPerExpert,
         int[] tokensPerExpert) {
 
+    /** Any: the tokens given are one window. */
+    static final TumblingWindows ONE_WINDOW = new TumblingWindows(Long.MAX_VALUE);
+
     private NextExpert(int choices, int numExperts) {
         this(
+                new int[choices],
                 new int[choices],
                 new int[choices],
                 new int[choices],
@@ -43,7 +52,40 @@ public record NextExpert(
     }
 
     /**
-     * The published rule, round by round.
+     * The rank of the expert that a choice tries in an attempt: j + r·k.
+     *
+     * @param choice t·k + j
+     * @param attempt r, 0 for the first
+     * @param topK k
+     */
+    public static int rank(int choice, int attempt, int topK) {
+        return choice % topK + attempt * topK;
+    }
+
+    /**
+     * Decides over a window.
+     *
+     * @param numExperts N
+     * @param capacity C per expert over all rounds, the rounds, and the order within each
+     */
+    public static NextExpert byRounds(RoutedWindow window, int numExperts, Capacity capacity) {
+        NextExpert result = new NextExpert(window.choices(), numExperts);
+        int tokens = window.tokens().tokens();
+        int[] remaining = new int[numExperts];
+        Arrays.fill(remaining, capacity.expertCapacity(tokens, numExperts, window.topK()));
+        for (int round = 0; round < capacity.attempts(); round++) {
+            Candidate[][] candidates = result.candidates(window, round);
+            for (int e = 0; e < numExperts; e++) {
+                ExpertAdmission admission = capacity.admit(candidates[e], remaining[e], round);
+                result.place(admission, e, round, window.topK(), capacity.order().mixesRanks());
+                remaining[e] = admission.remaining();
+            }
+        }
+        return result;
+    }
+
+    /**
+     * The published rule, over T tokens in their order.
      *
      * @param preferences [T, N], each token's experts, the most probable first
      * @param scores [T, N], their scores in the same order
@@ -64,39 +106,18 @@ public record NextExpert(
             int capacity,
             AdmissionOrder order) {
         int tokens = tokens(preferences, scores, numExperts, topK, rounds);
-        NextExpert result = new NextExpert(tokens * topK, numExperts);
-        int[] asked = new int[tokens * topK];
-        float[] keys = new float[tokens * topK];
-        for (int round = 0; round <= rounds && round * topK < numExperts; round++) {
-            for (int choice = 0; choice < asked.length; choice++) {
-                int first = choice / topK * numExperts;
-                int rank = choice % topK + round * topK;
-                boolean asks = result.assignedRank[choice] < 0 && rank < numExperts;
-                asked[choice] = asks ? preferences[first + rank] : -1;
-                int keyRank = order.mixesRanks() && asks ? rank : choice % topK;
-                keys[choice] = scores[first + keyRank];
-            }
-            WindowAdmission admission =
-                    WindowAdmission.admit(
-                            asked, keys, topK, capacity, order, result.tokensPerExpert);
-            for (int choice = 0; choice < asked.length; choice++) {
-                if (admission.executed()[choice]) {
-                    int rank = choice % topK + round * topK;
-                    result.place(choice, rank, asked[choice], admission.slot()[choice]);
-                }
-            }
-            for (int e = 0; e < numExperts; e++) {
-                result.requestedPerExpert[e] += admission.requestedPerExpert()[e];
-            }
-        }
-        return result;
+        return byRounds(
+                new RoutedWindow(TokenMetadata.ofRows(tokens), topK, preferences, scores),
+                numExperts,
+                Capacity.prioritized(ONE_WINDOW, CapacityFormula.fixed(capacity), order)
+                        .withOverflowRounds(rounds));
     }
 
     /**
-     * Token by token: each takes, the moment it comes, the most probable expert that has room left.
-     * This is what a stream does that admits first come, first served and tries again at once. It
-     * places other tokens than {@link #byRounds}: an early token's second choice takes room from a
-     * later token's first. Arguments as there.
+     * Token by token: each is admitted at once by the most probable expert whose capacity is not
+     * used up. A stream would do this that admits first come, first served and tries again at once.
+     * It admits other choices than {@link #byRounds}: an early token's second choice takes capacity
+     * from a later token's first. Arguments as there.
      */
     public static NextExpert sequential(
             int[] preferences, float[] scores, int numExperts, int topK, int rounds, int capacity) {
@@ -105,14 +126,15 @@ public record NextExpert(
         int[] used = result.tokensPerExpert;
         for (int choice = 0; choice < tokens * topK; choice++) {
             for (int round = 0; round <= rounds && result.assignedRank[choice] < 0; round++) {
-                int rank = choice % topK + round * topK;
+                int rank = rank(choice, round, topK);
                 if (rank >= numExperts) {
                     break;
                 }
-                int asked = preferences[choice / topK * numExperts + rank];
-                result.requestedPerExpert[asked]++;
-                if (used[asked] < capacity) {
-                    result.place(choice, rank, asked, used[asked]++);
+                int tried = preferences[choice / topK * numExperts + rank];
+                result.attempts[choice] = round;
+                result.requestedPerExpert[tried]++;
+                if (used[tried] < capacity) {
+                    result.place(choice, rank, tried);
                 }
             }
         }
@@ -137,10 +159,44 @@ public record NextExpert(
         return weights;
     }
 
-    private void place(int choice, int rank, int usedExpert, int place) {
+    /** The candidates of each expert in a round, by choice. */
+    private Candidate[][] candidates(RoutedWindow window, int round) {
+        int[] counts = new int[tokensPerExpert.length];
+        for (int choice = 0; choice < expert.length; choice++) {
+            int tried = assignedRank[choice] < 0 ? window.expert(choice, round) : -1;
+            if (tried >= 0) {
+                counts[tried]++;
+            }
+        }
+        Candidate[][] candidates = new Candidate[counts.length][];
+        Arrays.setAll(candidates, e -> new Candidate[counts[e]]);
+        for (int choice = expert.length - 1; choice >= 0; choice--) {
+            int tried = assignedRank[choice] < 0 ? window.expert(choice, round) : -1;
+            if (tried >= 0) {
+                candidates[tried][--counts[tried]] = window.candidate(choice, round);
+                attempts[choice] = round;
+                requestedPerExpert[tried]++;
+            }
+        }
+        return candidates;
+    }
+
+    private void place(
+            ExpertAdmission admission, int admitting, int round, int topK, boolean byToken) {
+        int[] choices = new int[admission.admitted()];
+        Arrays.setAll(choices, i -> admission.candidates()[i].index());
+        if (byToken) {
+            Arrays.sort(choices);
+        }
+        for (int choice : choices) {
+            place(choice, rank(choice, round, topK), admitting);
+        }
+    }
+
+    private void place(int choice, int rank, int admitting) {
         assignedRank[choice] = rank;
-        expert[choice] = usedExpert;
-        slot[choice] = place;
+        expert[choice] = admitting;
+        slot[choice] = tokensPerExpert[admitting]++;
     }
 
     private static int tokens(

@@ -2,13 +2,13 @@ package io.flinkmoe.capacity;
 
 /** What became of one choice of a token. The order is the wire code: new ones go to the end. */
 public enum Outcome {
-    /** The expert that was asked ran it. */
+    /** The expert that was chosen executed it. */
     EXECUTED,
-    /** A less probable expert ran it, since the one asked first had no room. */
+    /** A less probable expert executed it, since it overflowed at the one chosen. */
     REROUTED,
     /**
-     * No expert that was asked had room, or a random policy left the choice out: the residual
-     * passes unchanged.
+     * No expert that it tried had capacity left, or a random policy left the choice out: the
+     * residual passes unchanged.
      */
     OVERFLOWED,
     /** The token's window was closed already: the residual passes unchanged. */

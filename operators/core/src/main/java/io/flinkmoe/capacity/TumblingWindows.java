@@ -1,14 +1,12 @@
 package io.flinkmoe.capacity;
 
-import java.io.Serializable;
-
 /**
  * Tumbling event-time windows, aligned with the epoch. A window of size s that starts at a holds
  * the timestamps a to a+s-1, and is closed once the watermark reaches a+s-1.
  *
  * @param size milliseconds, at least 1
  */
-public record TumblingWindows(long size) implements Serializable {
+public record TumblingWindows(long size) implements Windows {
 
     public TumblingWindows {
         if (size < 1) {
@@ -17,25 +15,27 @@ public record TumblingWindows(long size) implements Serializable {
         }
     }
 
-    /** Start of the window that holds {@code timestamp}. */
+    @Override
+    public boolean areBounded() {
+        return true;
+    }
+
+    @Override
     public long startOf(long timestamp) {
         return timestamp - Math.floorMod(timestamp, size);
     }
 
-    /** Last timestamp of the window that starts at {@code start}. */
+    @Override
     public long lastOf(long start) {
         return start + size - 1;
     }
 
-    /** Whether the window of {@code timestamp} is closed at {@code watermark}. */
+    @Override
     public boolean isClosed(long timestamp, long watermark) {
         return lastOf(startOf(timestamp)) <= watermark;
     }
 
-    /**
-     * Whether a watermark that moves from {@code before} to {@code now} closes any window. The
-     * first watermark of all, with {@code before} = {@code Long.MIN_VALUE}, always does.
-     */
+    @Override
     public boolean endsBetween(long before, long now) {
         return before == Long.MIN_VALUE || isClosed(before + 1, now);
     }

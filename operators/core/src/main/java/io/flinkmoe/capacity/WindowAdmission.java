@@ -1,27 +1,18 @@
 package io.flinkmoe.capacity;
 
-import java.util.Arrays;
-import java.util.Comparator;
-import java.util.stream.IntStream;
-
 /**
- * Which choices of a window are executed when each expert has room for C: the batch rule.
+ * Which choices of a window are executed when each expert admits C and what overflows is not
+ * rerouted: {@link NextExpert} with one round.
  *
- * <pre>
- *   used[e] = 0
- *   for choice (t, j) in {@link AdmissionOrder}:
- *     e = topKIndices[t, j]
- *     if used[e] &lt; C: executed, used[e]++
- * </pre>
+ * <p>Dimensions: T tokens, N experts, k choices. One window is one group (or sequence) of the
+ * systems that split a batch. Systems that number second choices after <em>all</em> first ones,
+ * dropped ones too (NLLB, Lingvo), keep the same set: where a first choice overflowed, no capacity
+ * is left.
  *
- * Dimensions: T tokens, N experts, k choices. One window is one group (or sequence) of the systems
- * that split a batch. Systems that number second choices after <em>all</em> first ones, dropped
- * ones too (NLLB, Lingvo), keep the same set: where a first choice was dropped, no room is left.
- *
- * @param executed [T, k], whether the choice has room
- * @param slot [T, k], its place in the expert's buffer, 0 to C-1, in order of admission; with
- *     GATE_SCORE in order of the tokens, as DeepSpeed numbers the survivors; -1 for no room
- * @param requestedPerExpert [N], choices that asked
+ * @param executed [T, k], whether the choice is admitted
+ * @param slot [T, k], its place in the expert's buffer, 0 to C-1, as {@link NextExpert#slot()}; -1
+ *     if it overflows
+ * @param requestedPerExpert [N], candidates
  * @param tokensPerExpert [N], choices that are executed
  */
 public record WindowAdmission(
@@ -30,7 +21,7 @@ public record WindowAdmission(
     /**
      * Admits the choices of one window.
      *
-     * @param topKIndices [T, k], experts by rank; -1 for a choice that asks nobody
+     * @param topKIndices [T, k], experts by rank; -1 for a choice that tries none
      * @param scores [T, k], by rank, what the system compares: raw gate scores in most, the final
      *     weights in Megatron, uniform draws in random token selection; may be null with POSITION
      * @param numExperts N
@@ -55,66 +46,22 @@ public record WindowAdmission(
                     "scores has %d entries; allowed: as many as topKIndices, which has %d"
                             .formatted(scores.length, topKIndices.length));
         }
-        return admit(topKIndices, scores, topK, capacity, order, new int[numExperts]);
-    }
-
-    /**
-     * The same where {@code used} of the room is taken already, [N], updated.
-     *
-     * @return {@code tokensPerExpert} without those that had taken it before
-     */
-    static WindowAdmission admit(
-            int[] topKIndices,
-            float[] scores,
-            int topK,
-            int capacity,
-            AdmissionOrder order,
-            int[] used) {
-        int[] usedBefore = used.clone();
-        int[] requested = new int[used.length];
+        boolean compares = order != AdmissionOrder.POSITION;
+        NextExpert placed =
+                NextExpert.byRounds(
+                        new RoutedWindow(
+                                TokenMetadata.ofRows(topKIndices.length / topK),
+                                topK,
+                                topKIndices,
+                                compares ? scores : new float[topKIndices.length]),
+                        numExperts,
+                        Capacity.prioritized(
+                                NextExpert.ONE_WINDOW, CapacityFormula.fixed(capacity), order));
         boolean[] executed = new boolean[topKIndices.length];
-        int[] slot = new int[topKIndices.length];
-        Arrays.fill(slot, -1);
-
-        for (int choice : choicesInOrder(scores, topKIndices.length, topK, order)) {
-            int expert = topKIndices[choice];
-            if (expert < 0) {
-                continue;
-            }
-            requested[expert]++;
-            if (used[expert] < capacity) {
-                executed[choice] = true;
-                slot[choice] = used[expert]++;
-            }
+        for (int choice = 0; choice < executed.length; choice++) {
+            executed[choice] = placed.slot()[choice] >= 0;
         }
-        if (order.mixesRanks()) {
-            int[] next = usedBefore.clone();
-            for (int choice = 0; choice < slot.length; choice++) {
-                if (executed[choice]) {
-                    slot[choice] = next[topKIndices[choice]]++;
-                }
-            }
-        }
-        int[] admitted = new int[used.length];
-        Arrays.setAll(admitted, expert -> used[expert] - usedBefore[expert]);
-        return new WindowAdmission(executed, slot, requested, admitted);
-    }
-
-    /** The choices {@code t·k + rank} in the order in which they ask; the sort is stable. */
-    private static int[] choicesInOrder(
-            float[] scores, int choices, int topK, AdmissionOrder order) {
-        Candidate[] candidates = new Candidate[choices];
-        for (int choice = 0; choice < choices; choice++) {
-            int rank = choice % topK;
-            candidates[choice] =
-                    order == AdmissionOrder.POSITION
-                            ? new Candidate(rank, 0, 0)
-                            : new Candidate(rank, scores[choice - rank], scores[choice]);
-        }
-        return IntStream.range(0, choices)
-                .boxed()
-                .sorted(Comparator.comparing(choice -> candidates[choice], order))
-                .mapToInt(Integer::intValue)
-                .toArray();
+        return new WindowAdmission(
+                executed, placed.slot(), placed.requestedPerExpert(), placed.tokensPerExpert());
     }
 }

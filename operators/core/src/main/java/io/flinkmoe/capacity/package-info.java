@@ -1,6 +1,6 @@
 /**
- * How many tokens of a window an expert runs, which ones, and what becomes of the others: windows,
- * formulas, the order of admission, the next expert, the weights of survivors, and the accounts.
- * Plain Java.
+ * How many choices of a window an expert admits, which ones, and what becomes of the others:
+ * windows, formulas, the order and the rule of admission, rounds of overflow, weights, and counts.
+ * Plain Java, used by the operators and by the reference.
  */
 package io.flinkmoe.capacity;

@@ -11,14 +11,7 @@ import org.apache.flink.annotation.Experimental;
 public interface Draws extends Serializable {
 
     /** Draws that are a function of stream, position and layer, so that a replay draws the same. */
-    Draws SEEDED =
-            (streams, positions, layer) -> {
-                long[] seeds = new long[streams.length];
-                for (int row = 0; row < seeds.length; row++) {
-                    seeds[row] = SeededNoise.seed(streams[row], positions[row], layer);
-                }
-                return new SeededNoise(seeds);
-            };
+    Draws SEEDED = SeededNoise::of;
 
     /**
      * The draws of T tokens in one layer.

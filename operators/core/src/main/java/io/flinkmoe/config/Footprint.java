@@ -1,6 +1,5 @@
 package io.flinkmoe.config;
 
-import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
@@ -52,9 +51,7 @@ public record Footprint(
             windowFloats += (layer.routing().numExpertsPerTok() + 1) * d;
         }
         floats += spec.head() == null ? 0 : blockRows * (d + spec.outputSize());
-        boolean holds =
-                settings.capacity() != null
-                        && settings.capacity().admission() == Admission.PRIORITIZED;
+        boolean holds = settings.capacity().decidesAtClose(0);
         return new Footprint(
                 spec,
                 spec.files().size(),

@@ -6,10 +6,13 @@ import static io.flinkmoe.config.OptionValues.value;
 
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WeightRule;
+import io.flinkmoe.capacity.Windows;
 import java.io.Serializable;
 import java.time.Duration;
 import org.apache.flink.annotation.Internal;
@@ -25,7 +28,7 @@ import org.apache.flink.configuration.ReadableConfig;
  * @param expertBatching how rows are joined to calls of an expert
  * @param expertParallelism subtasks of the experts; 0 for the job's parallelism
  * @param onError what an expert's run that throws does
- * @param capacity what experts have room for per window, or null: dropless
+ * @param capacity what experts admit per window
  * @param placement where experts run
  */
 @Internal
@@ -67,20 +70,20 @@ public record MoeSettings(
                 ExpertPlacement.of(options));
     }
 
-    /** The windows that capacity is counted in, or null without capacity. */
-    public TumblingWindows windows() {
-        return capacity == null ? null : capacity.windows();
+    /** The windows that capacity is counted in. */
+    public Windows windows() {
+        return capacity.windows();
     }
 
     /** The experts that a choice tries at most. */
     public int attempts() {
-        return capacity == null ? 1 : capacity.attempts();
+        return capacity.attempts();
     }
 
     private static Capacity capacity(ReadableConfig options) {
         MoeOptions.CapacityPolicy policy = value(options, MoeOptions.CAPACITY);
         if (policy == MoeOptions.CapacityPolicy.NONE) {
-            return null;
+            return Capacity.dropless();
         }
         Admission admission = value(options, MoeOptions.CAPACITY_ADMISSION);
         if (policy == MoeOptions.CapacityPolicy.FACTOR && admission != Admission.PRIORITIZED) {
@@ -101,13 +104,12 @@ public record MoeSettings(
         if (weighing == WeightRule.WINDOW) {
             refuseWindowWeights(admission, order, rounds);
         }
-        return new Capacity(
-                new TumblingWindows(size.toMillis()),
-                policy == MoeOptions.CapacityPolicy.FIXED ? fixed(options) : byFactor(options),
-                admission,
-                order,
-                weighing,
-                rounds);
+        TumblingWindows windows = new TumblingWindows(size.toMillis());
+        CapacityFormula formula =
+                policy == MoeOptions.CapacityPolicy.FIXED ? fixed(options) : byFactor(options);
+        return admission == Admission.FIRST_COME
+                ? new FirstCome(windows, formula, order, weighing, rounds)
+                : new AtWindowClose(windows, formula, order, weighing, rounds);
     }
 
     private static void refuseWindowWeights(Admission admission, AdmissionOrder order, int rounds) {

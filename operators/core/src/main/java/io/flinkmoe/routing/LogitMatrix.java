@@ -3,16 +3,17 @@ package io.flinkmoe.routing;
 import java.util.Arrays;
 
 /**
- * Router logits z of T tokens over N experts, row-major, T ≥ 1: what the losses, plans and
- * assignments of this package are computed from, in double with {@link StrictMath}.
+ * Router logits z of T tokens over N experts, row-major, T ≥ 1: the input of the losses in {@code
+ * routing.health} and of the assignments in {@code reference}. Computes in double with {@link
+ * StrictMath}.
  */
-record LogitMatrix(float[] values, int tokens, int numExperts) {
+public record LogitMatrix(float[] values, int tokens, int numExperts) {
 
     /**
      * @param routerLogits [T, N]
      * @throws IllegalArgumentException if N &lt; 1, T &lt; 1, or the rows are not of N values
      */
-    static LogitMatrix of(float[] routerLogits, int numExperts) {
+    public static LogitMatrix of(float[] routerLogits, int numExperts) {
         if (numExperts < 1) {
             throw new IllegalArgumentException(
                     "num_experts is %d; allowed: 1 or more".formatted(numExperts));
@@ -25,12 +26,12 @@ record LogitMatrix(float[] values, int tokens, int numExperts) {
         return new LogitMatrix(routerLogits, routerLogits.length / numExperts, numExperts);
     }
 
-    float at(int token, int expert) {
+    public float at(int token, int expert) {
         return values[token * numExperts + expert];
     }
 
     /** Writes softmax(z_t) of one token, [N]. */
-    void softmax(int token, double[] into) {
+    public void softmax(int token, double[] into) {
         double max = max(token);
         double sum = Scores.sumOfExponentials(values, token * numExperts, numExperts, max);
         for (int expert = 0; expert < numExperts; expert++) {
@@ -39,7 +40,7 @@ record LogitMatrix(float[] values, int tokens, int numExperts) {
     }
 
     /** log(sum_e exp(z_te)) of one token. */
-    double logSumExp(int token) {
+    public double logSumExp(int token) {
         double max = max(token);
         return max
                 + StrictMath.log(
@@ -51,7 +52,7 @@ record LogitMatrix(float[] values, int tokens, int numExperts) {
      *
      * @throws IllegalArgumentException if it is not of T rows, or one is not an expert
      */
-    int choicesPerToken(int[] topKIndices) {
+    public int choicesPerToken(int[] topKIndices) {
         if (topKIndices.length == 0 || topKIndices.length % tokens != 0) {
             throw new IllegalArgumentException(
                     "topKIndices have %d values; allowed: T * k, k ≥ 1, T %d"
@@ -61,7 +62,7 @@ record LogitMatrix(float[] values, int tokens, int numExperts) {
         return topKIndices.length / tokens;
     }
 
-    static void checkExperts(int[] topKIndices, int numExperts) {
+    public static void checkExperts(int[] topKIndices, int numExperts) {
         int wrong =
                 Arrays.stream(topKIndices)
                         .filter(expert -> expert < -1 || expert >= numExperts)

@@ -7,7 +7,7 @@ import java.util.List;
  * independent choices. {@link RoutingPresets} names those of the published systems.
  *
  * @param numExperts N, the experts that tokens are routed to
- * @param numExpertsPerTok k, the experts that each token asks, 1 ≤ k ≤ N
+ * @param numExpertsPerTok k, the experts that each token is sent to, 1 ≤ k ≤ N
  * @param scoringFunc how logits become scores
  * @param scoreCorrectionBias [N], added to the scores for the selection only (DeepSeek-V3's {@code
  *     e_score_correction_bias}); null for none

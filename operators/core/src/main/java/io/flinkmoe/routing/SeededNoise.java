@@ -18,6 +18,15 @@ public final class SeededNoise implements NoiseSource {
         this.seeds = seeds;
     }
 
+    /** The draws of T tokens in a layer, by their streams and positions, [T] each. */
+    public static SeededNoise of(String[] streams, long[] positions, int layer) {
+        long[] seeds = new long[streams.length];
+        for (int row = 0; row < seeds.length; row++) {
+            seeds[row] = seed(streams[row], positions[row], layer);
+        }
+        return new SeededNoise(seeds);
+    }
+
     /** The seed of a token in a layer. */
     public static long seed(String stream, long position, int layer) {
         long seed = mix(layer + 1);

@@ -28,9 +28,9 @@ public final class JobChecks {
 
     /** Whether a capacity fits each layer of a model. */
     public static void checkCapacity(Capacity capacity, BundleSpec spec) {
-        for (int layer = 0; capacity != null && layer < spec.layers().size(); layer++) {
+        for (int layer = 0; layer < spec.layers().size(); layer++) {
             LayerSpec layerSpec = spec.layers().get(layer);
-            if (capacity.weighing() != WeightRule.ROUTER) {
+            if (capacity.weighing().replacesRouterWeights()) {
                 refuseFactorsAfterNormalisation(capacity.weighing(), layerSpec, layer);
             }
             if (capacity.overflowRounds() > 0) {

@@ -183,7 +183,7 @@ public final class Topology {
         if (settings.placement().slots() != null) {
             operator.slotSharingGroup(settings.placement().slots());
         }
-        if (settings.capacity() != null && settings.capacity().overflowRounds() > 0) {
+        if (settings.capacity().overflowRounds() > 0) {
             // All rounds of an expert share its session, so they belong into one process.
             operator.getTransformation().setCoLocationGroupKey(firstRound);
         }

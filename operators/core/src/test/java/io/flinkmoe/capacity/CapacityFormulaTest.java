@@ -7,6 +7,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class CapacityFormulaTest {
@@ -52,6 +53,14 @@ class CapacityFormulaTest {
     @MethodSource("published")
     void computesAsPublished(CapacityFormula formula, int t, int n, int k, int capacity) {
         assertThat(formula.capacity(t, n, k)).isEqualTo(capacity);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"1.0, 20, 8, 2", "1.0, 28, 8, 4", "0.01, 20, 8, 1", "2.0, 32, 8, 8"})
+    void expertChoiceRoundsHalvesToTheEvenNumber(
+            double factor, int tokens, int experts, int capacity) {
+        assertThat(CapacityFormula.expertChoice(factor).capacity(tokens, experts, 1))
+                .isEqualTo(capacity);
     }
 
     @Test

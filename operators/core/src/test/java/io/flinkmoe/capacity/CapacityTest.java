@@ -10,30 +10,30 @@ class CapacityTest {
     private static final TumblingWindows MINUTE = new TumblingWindows(60_000);
 
     @Test
-    void hasRoomUntilSoManyAreAdmitted() {
-        Capacity two = Capacity.firstCome(MINUTE, 2);
+    void admitsOnArrivalUntilSoManyAreAdmitted() {
+        FirstCome two = Capacity.firstCome(MINUTE, 2);
         WindowCounts account = WindowCounts.EMPTY;
-        assertThat(two.remaining(account)).isEqualTo(2);
+        assertThat(two.remainingOnArrival(account)).isEqualTo(2);
         account = account.plus(Outcome.EXECUTED, 1);
-        assertThat(two.remaining(account)).isEqualTo(1);
+        assertThat(two.remainingOnArrival(account)).isEqualTo(1);
         account = account.plus(Outcome.FAILED, 1);
-        assertThat(two.remaining(account)).isZero();
-        assertThat(two.remaining(account.plus(Outcome.EXECUTED, 1))).isZero();
+        assertThat(two.remainingOnArrival(account)).isZero();
+        assertThat(two.remainingOnArrival(account.plus(Outcome.EXECUTED, 1))).isZero();
     }
 
     @Test
-    void givesNoRoomAwayToWhatWasTurnedAwayOrLate() {
+    void whatOverflowedOrIsLateTakesNoCapacity() {
         WindowCounts account =
                 WindowCounts.EMPTY
                         .plus(Outcome.OVERFLOWED, 9)
                         .plus(Outcome.LATE, 9)
                         .plus(Outcome.REROUTED, 9);
-        assertThat(Capacity.firstCome(MINUTE, 1).remaining(account)).isEqualTo(1);
+        assertThat(Capacity.firstCome(MINUTE, 1).remainingOnArrival(account)).isEqualTo(1);
     }
 
     @Test
-    void mayBeNoneAtAll() {
-        assertThat(Capacity.firstCome(MINUTE, 0).remaining(WindowCounts.EMPTY)).isZero();
+    void admitsNothingWithACapacityOfZero() {
+        assertThat(Capacity.firstCome(MINUTE, 0).remainingOnArrival(WindowCounts.EMPTY)).isZero();
     }
 
     @Test
@@ -48,22 +48,22 @@ class CapacityTest {
         CapacityFormula factor = CapacityFormula.vmoe(1.25);
         assertThatThrownBy(
                         () ->
-                                new Capacity(
+                                new FirstCome(
                                         MINUTE,
                                         factor,
-                                        Admission.FIRST_COME,
                                         AdmissionOrder.POSITION,
                                         WeightRule.ROUTER,
                                         0))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("capacity factor is 1.25 with first-come admission");
-        assertThat(Capacity.prioritized(MINUTE, factor, AdmissionOrder.POSITION).isPrioritized())
-                .isTrue();
+        Capacity atClose = Capacity.prioritized(MINUTE, factor, AdmissionOrder.POSITION);
+        assertThat(atClose.decidesAtClose(0)).isTrue();
+        assertThat(atClose.dependsOnTokens()).isTrue();
     }
 
     @Test
     void weighsByTheWindowOnlyWhereAWindowIsDecidedAtOnceByScore() {
-        Capacity capacity =
+        AtWindowClose capacity =
                 Capacity.prioritized(MINUTE, CapacityFormula.fixed(1), AdmissionOrder.GATE_SCORE)
                         .weighedBy(WeightRule.WINDOW);
         assertThat(capacity.decidesAtClose()).isTrue();
@@ -79,11 +79,67 @@ class CapacityTest {
     @Test
     void decidesAtTheCloseWhatOverflowsAtFirst() {
         assertThat(Capacity.firstCome(MINUTE, 1).decidesAtClose()).isFalse();
-        Capacity rounds = Capacity.firstCome(MINUTE, 1).withOverflowRounds(2);
+        FirstCome rounds = Capacity.firstCome(MINUTE, 1).withOverflowRounds(2);
         assertThat(rounds.decidesAtClose()).isTrue();
+        assertThat(rounds.decidesAtClose(0)).isFalse();
+        assertThat(rounds.decidesAtClose(1)).isTrue();
         assertThat(rounds.attempts()).isEqualTo(3);
         assertThatThrownBy(() -> rounds.withOverflowRounds(-1))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("overflow rounds are -1; allowed: 0 or more");
+    }
+
+    @Test
+    void droplessAdmitsAllAtOnce() {
+        Capacity dropless = Capacity.dropless();
+        assertThat(dropless.decidesAtClose()).isFalse();
+        assertThat(dropless.attempts()).isEqualTo(1);
+        assertThat(dropless.dependsOnTokens()).isFalse();
+        assertThat(dropless.score()).isEqualTo(AdmissionScore.NONE);
+        assertThat(dropless.remainingOnArrival(WindowCounts.EMPTY.plus(Outcome.EXECUTED, 1 << 20)))
+                .isPositive();
+        Candidate[] candidates = {candidate(0, 5), candidate(1, 4)};
+        int capacity = dropless.expertCapacity(2, 1, 1);
+        assertThat(dropless.admit(candidates, capacity, 0).flags(2)).containsExactly(true, true);
+    }
+
+    @Test
+    void droplessHasOneWindowThatNeverCloses() {
+        Windows windows = Capacity.dropless().windows();
+        assertThat(windows.areBounded()).isFalse();
+        assertThat(windows.startOf(-5)).isEqualTo(windows.startOf(5));
+        assertThat(windows.isClosed(5, Long.MAX_VALUE)).isFalse();
+        assertThat(windows.endsBetween(Long.MIN_VALUE, Long.MAX_VALUE)).isFalse();
+    }
+
+    @Test
+    void comparesWhatOrderAndWeightsNeed() {
+        CapacityFormula one = CapacityFormula.fixed(1);
+        AtWindowClose byScore = Capacity.prioritized(MINUTE, one, AdmissionOrder.GATE_SCORE);
+        assertThat(byScore.score()).isEqualTo(AdmissionScore.GATE_SCORE);
+        assertThat(byScore.weighedBy(WeightRule.WINDOW).score())
+                .isEqualTo(AdmissionScore.ROUTER_LOGIT);
+        assertThat(Capacity.prioritized(MINUTE, one, AdmissionOrder.RANDOM).score())
+                .isEqualTo(AdmissionScore.RANDOM_DRAW);
+        assertThat(Capacity.firstCome(MINUTE, 1).score()).isEqualTo(AdmissionScore.NONE);
+        assertThat(Capacity.firstCome(MINUTE, 1).withOverflowRounds(1).score())
+                .isEqualTo(AdmissionScore.GATE_SCORE);
+    }
+
+    @Test
+    void firstComeAdmitsInOrderOfArrivalAndReroutedChoicesInOrder() {
+        FirstCome capacity = Capacity.firstCome(MINUTE, 1).withOverflowRounds(1);
+        assertThat(
+                        capacity.admit(new Candidate[] {candidate(0, 5), candidate(1, 4)}, 1, 0)
+                                .flags(2))
+                .containsExactly(true, false);
+        assertThat(
+                        capacity.admit(new Candidate[] {candidate(0, 5), candidate(1, 4)}, 1, 1)
+                                .flags(2))
+                .containsExactly(false, true);
+    }
+
+    private static Candidate candidate(int index, long timestamp) {
+        return new Candidate(index, 0, 0, 0, timestamp, "a", 0, 0, index);
     }
 }

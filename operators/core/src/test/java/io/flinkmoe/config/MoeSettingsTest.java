@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WeightRule;
 import java.time.Duration;
@@ -31,9 +33,9 @@ class MoeSettingsTest {
                                 new ExpertBatching(256, Duration.ofMillis(2), false),
                                 0,
                                 MoeOptions.OnError.FAIL,
-                                null,
+                                Capacity.dropless(),
                                 ExpertPlacement.DEFAULT));
-        assertThat(settings.windows()).isNull();
+        assertThat(settings.windows()).isEqualTo(new GlobalWindow());
     }
 
     @Test
@@ -103,16 +105,17 @@ class MoeSettingsTest {
                         "moe.capacity.policy", "factor",
                         "moe.capacity.admission", "prioritized",
                         "moe.capacity.factor", "1");
-        assertThat(settings.capacity().formula())
+        CapacityFormula formula =
+                CapacityFormula.of(
+                        1, true, CapacityFormula.Arithmetic.PRODUCT, CapacityFormula.Rounding.CEIL);
+        assertThat(settings.capacity())
                 .isEqualTo(
-                        CapacityFormula.of(
-                                1,
-                                true,
-                                CapacityFormula.Arithmetic.PRODUCT,
-                                CapacityFormula.Rounding.CEIL));
-        assertThat(settings.capacity().order()).isEqualTo(AdmissionOrder.POSITION);
-        assertThat(settings.capacity().weighing()).isEqualTo(WeightRule.ROUTER);
-        assertThat(settings.capacity().overflowRounds()).isZero();
+                        new AtWindowClose(
+                                new TumblingWindows(60_000),
+                                formula,
+                                AdmissionOrder.POSITION,
+                                WeightRule.ROUTER,
+                                0));
     }
 
     @Test

@@ -1,19 +1,17 @@
 package io.flinkmoe.golden;
 
 import io.flinkmoe.capacity.CapacityFormula;
-import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.reference.BalancedAssignment;
+import io.flinkmoe.reference.ExpertChoice;
 import io.flinkmoe.reference.ReferenceModel.ChoiceRule;
 import io.flinkmoe.reference.ReferenceModel.LayerResult;
-import io.flinkmoe.routing.BalancedAssignment;
-import io.flinkmoe.routing.ExpertChoice;
+import io.flinkmoe.reference.Sinkhorn;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
-import io.flinkmoe.routing.Sinkhorn;
-import java.util.Arrays;
 
 /**
- * The systems whose choice depends on the whole batch: Expert Choice, and in training BASE's
- * balanced assignment and the Sinkhorn plan.
+ * The systems whose choice depends on the whole batch in training: BASE's balanced assignment and
+ * the Sinkhorn plan. Expert Choice is a capacity, here in the form of its paper.
  */
 final class AssignmentRule implements ChoiceRule {
 
@@ -27,7 +25,6 @@ final class AssignmentRule implements ChoiceRule {
 
     static boolean appliesTo(GoldenCase golden) {
         return switch (golden.system()) {
-            case "expert_choice" -> true;
             case "sinkhorn", "base_layer" -> golden.flag("training");
             default -> false;
         };
@@ -36,7 +33,6 @@ final class AssignmentRule implements ChoiceRule {
     @Override
     public void apply(LayerResult routed) {
         switch (golden.system()) {
-            case "expert_choice" -> letExpertsChoose(routed);
             case "sinkhorn" ->
                     Sinkhorn.route(
                             routed.logits(),
@@ -64,22 +60,6 @@ final class AssignmentRule implements ChoiceRule {
 
     boolean overTokens() {
         return golden.text("score").equals("softmax over TOKENS per expert");
-    }
-
-    /** Every token has asked every expert; those that took it run it. */
-    private void letExpertsChoose(LayerResult routed) {
-        ExpertChoice chosen = expertChoice(routed.logits());
-        Arrays.fill(routed.outcomes(), Outcome.OVERFLOWED.code());
-        int capacity = chosen.tokenIds().length / n;
-        for (int pick = 0; pick < chosen.tokenIds().length; pick++) {
-            int first = chosen.tokenIds()[pick] * n;
-            for (int choice = first; choice < first + n; choice++) {
-                if (routed.experts()[choice] == pick / capacity) {
-                    routed.outcomes()[choice] = Outcome.EXECUTED.code();
-                    routed.weights()[choice] = chosen.weights()[pick];
-                }
-            }
-        }
     }
 
     private void balance(LayerResult routed) {

@@ -1,57 +1,80 @@
 package io.flinkmoe.golden;
 
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
-import io.flinkmoe.capacity.NextExpert;
-import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.Survivors;
-import io.flinkmoe.capacity.WindowAdmission;
-import io.flinkmoe.reference.ReferenceModel.ChoiceRule;
+import io.flinkmoe.capacity.TokenMetadata;
+import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.reference.ReferenceModel.LayerResult;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
 import io.flinkmoe.routing.TopKRouter;
-import java.util.Arrays;
 
 /**
- * What a golden case's capacity makes of the choices, window by window (a group, or a sequence of
- * HF Switch, is one window), and what it must be compared with, over all windows.
+ * The capacity of a golden case as options of the layer, and what the result of the reference must
+ * be compared with. A group (a sequence of HF Switch) is one window: the timestamp of a token is
+ * its row.
  */
-final class CapacityRule implements ChoiceRule {
+final class CapacityRule {
 
     private final GoldenCase golden;
     private final int n;
     private final int k;
-    private int firstToken;
-
-    final int[] ids;
-    final int[] slots;
-    final int[] dropped;
-    final float[] weights;
-    final int[] requested;
-    final int[] executed;
-    final int[] assignedRanks;
-    final int[] preferences;
+    private final int tokens;
 
     CapacityRule(GoldenCase golden) {
         this.golden = golden;
         this.n = golden.integer("num_experts");
         this.k = golden.has("top_k") ? golden.integer("top_k") : n;
-        int tokens = golden.integer("tokens");
-        this.ids = new int[tokens * k];
-        this.slots = new int[tokens * k];
-        this.dropped = new int[tokens * k];
-        this.weights = new float[tokens * k];
-        this.requested = new int[n];
-        this.executed = new int[n];
-        this.assignedRanks = new int[tokens * k];
-        this.preferences = new int[tokens * n];
+        this.tokens = golden.integer("tokens");
     }
 
-    /** Whether a case has a capacity for the choices of its tokens. */
+    /** What is compared, over all windows. */
+    static final class Found {
+        final int[] ids;
+        final int[] slots;
+        final int[] dropped;
+        final float[] weights;
+        final int[] requested;
+        final int[] executed;
+        final int[] assignedRanks;
+        final int[] preferences;
+
+        private Found(int tokens, int k, int n) {
+            this.ids = new int[tokens * k];
+            this.slots = new int[tokens * k];
+            this.dropped = new int[tokens * k];
+            this.weights = new float[tokens * k];
+            this.requested = new int[n];
+            this.executed = new int[n];
+            this.assignedRanks = new int[tokens * k];
+            this.preferences = new int[tokens * n];
+        }
+    }
+
+    /** Whether a case has a capacity. */
     static boolean appliesTo(GoldenCase golden) {
-        return golden.has("capacity") && !golden.system().equals("expert_choice");
+        return golden.has("capacity");
+    }
+
+    /** The capacity as the operators and the reference take it. */
+    Capacity capacity() {
+        checkCapacity();
+        return Capacity.prioritized(new TumblingWindows(rowsOfGroup()), formula(), order())
+                .weighedBy(weighing())
+                .withOverflowRounds(overflowRounds());
+    }
+
+    /** The tokens of the case, in order of their rows. */
+    TokenMetadata metadata() {
+        TokenMetadata rows = TokenMetadata.ofRows(tokens);
+        return new TokenMetadata(rows.positions(), rows.streams(), rows.positions());
+    }
+
+    int rowsOfGroup() {
+        return tokens / (golden.has("groups") ? golden.integer("groups") : 1);
     }
 
     /** Rounds after the first attempt, as far as there are experts to try. */
@@ -65,15 +88,14 @@ final class CapacityRule implements ChoiceRule {
         return !golden.has("drop_tokens") || golden.flag("drop_tokens");
     }
 
-    /** C of a window of T tokens, by the system's formula; it must be the one in force. */
-    private int capacity(int tokens) {
-        int capacity = formula().capacity(tokens, n, k);
+    /** C of a window by the system's formula must be the one in force. */
+    private void checkCapacity() {
+        int capacity = formula().capacity(rowsOfGroup(), n, k);
         if (dropsTokens() && capacity != golden.integer("capacity")) {
             throw new AssertionError(
                     "%s: capacity: expected %d, found %d"
                             .formatted(golden, golden.integer("capacity"), capacity));
         }
-        return capacity;
     }
 
     CapacityFormula formula() {
@@ -103,19 +125,19 @@ final class CapacityRule implements ChoiceRule {
         };
     }
 
-    Survivors survivors() {
+    /** The router normalizes where a survivor keeps its share: see GoldenRouting. */
+    WeightRule weighing() {
         return switch (golden.system()) {
-            case "st_moe" -> Survivors.SHARE_OF_ALL;
             case "gshard" ->
-                    golden.flag("legacy_mtf_behavior")
-                            ? Survivors.SHARE_OF_ALL
-                            : Survivors.SHARE_OF_SURVIVORS;
+                    golden.flag("legacy_mtf_behavior") ? WeightRule.ROUTER : WeightRule.SURVIVORS;
             case "nllb_moe" ->
                     golden.text("normalise").equals("before dropping")
-                            ? Survivors.SHARE_OF_ALL
-                            : Survivors.SHARE_OF_SURVIVORS;
-            case "deepspeed_top2", "deepspeed_topk" -> Survivors.SHARE_OF_SURVIVORS;
-            default -> Survivors.RAW;
+                            ? WeightRule.ROUTER
+                            : WeightRule.SURVIVORS;
+            case "deepspeed_top2", "deepspeed_topk" -> WeightRule.SURVIVORS;
+            case "expert_choice" ->
+                    new AssignmentRule(golden).overTokens() ? WeightRule.WINDOW : WeightRule.ROUTER;
+            default -> WeightRule.ROUTER;
         };
     }
 
@@ -134,86 +156,36 @@ final class CapacityRule implements ChoiceRule {
         return prioritized ? AdmissionOrder.TOKEN_PRIORITY : AdmissionOrder.POSITION;
     }
 
-    @Override
-    public void apply(LayerResult routed) {
-        if (golden.system().equals("next_expert")) {
-            tryNextExperts(routed);
-        } else {
-            admit(routed);
-        }
-        firstToken += routed.experts().length / k;
-    }
-
-    private void admit(LayerResult routed) {
-        int choices = routed.experts().length;
-        float[] all = Scores.of(ScoringFunc.SOFTMAX, routed.logits(), n);
-        float[] scores = new float[choices];
-        float[] keys = new float[choices];
-        int[] asked = routed.experts().clone();
-        for (int choice = 0; choice < choices; choice++) {
-            int at = choice / k * n + routed.experts()[choice];
-            scores[choice] = all[at];
-            keys[choice] =
-                    selectsAtRandom()
-                            ? golden.floats("noise.rts_uniform")[firstToken * n + at]
-                            : all[at];
-            if (routed.outcomes()[choice] != Outcome.EXECUTED.code()) {
-                asked[choice] = -1; // The random second policy left it out.
-            }
-        }
-        WindowAdmission admission =
-                WindowAdmission.of(asked, keys, n, k, capacity(choices / k), order());
-        float[] expected = survivors().weights(scores, admission.executed(), k);
-        for (int choice = 0; choice < choices; choice++) {
-            boolean runs = admission.executed()[choice];
-            routed.outcomes()[choice] = (runs ? Outcome.EXECUTED : Outcome.OVERFLOWED).code();
-            if (survivors() == Survivors.SHARE_OF_SURVIVORS) {
-                routed.weights()[choice] = expected[choice];
-            }
-            record(choice, routed.experts()[choice], expected[choice], admission.slot()[choice]);
-        }
-        count(admission.requestedPerExpert(), admission.tokensPerExpert());
-    }
-
-    private void tryNextExperts(LayerResult routed) {
-        int tokens = routed.experts().length / k;
-        int[] preferred = new int[tokens * n];
-        float[] scores = new float[tokens * n];
+    /** What the case publishes, out of the reference's result. */
+    Found found(LayerResult result) {
+        Found found = new Found(tokens, k, n);
         new TopKRouter(RoutingConfig.softmax(n, n))
-                .route(routed.logits(), tokens, preferred, scores);
-        int rounds = golden.integer("max_attempts") - 1;
-        NextExpert placed =
-                NextExpert.byRounds(
-                        preferred, scores, n, k, rounds, capacity(tokens), AdmissionOrder.POSITION);
-        float[] weightsUsed = placed.weights(scores, k);
+                .route(result.logits(), tokens, found.preferences, new float[tokens * n]);
+        float[] scores = Scores.of(ScoringFunc.SOFTMAX, result.logits(), n);
+        boolean reroutes = golden.system().equals("next_expert");
         for (int choice = 0; choice < tokens * k; choice++) {
-            int rank = placed.assignedRank()[choice];
-            Outcome outcome =
-                    rank < 0
-                            ? Outcome.OVERFLOWED
-                            : rank == choice % k ? Outcome.EXECUTED : Outcome.REROUTED;
-            routed.outcomes()[choice] = outcome.code();
-            routed.weights()[choice] = weightsUsed[choice];
-            if (rank >= 0) {
-                routed.experts()[choice] = placed.expert()[choice];
+            int expert = result.experts()[choice];
+            boolean executed = result.slots()[choice] >= 0;
+            int rank = choice % k + result.attempts()[choice] * k;
+            found.ids[choice] = reroutes && !executed ? -1 : expert;
+            found.slots[choice] = result.slots()[choice];
+            found.dropped[choice] = executed ? 0 : 1;
+            found.assignedRanks[choice] = executed ? rank : -1;
+            if (executed) {
+                found.executed[expert]++;
+                found.weights[choice] = weight(result, scores, choice);
             }
-            record(choice, placed.expert()[choice], weightsUsed[choice], placed.slot()[choice]);
-            assignedRanks[firstToken * k + choice] = rank;
+            for (int tried = choice % k; tried <= rank; tried += k) {
+                found.requested[reroutes ? found.preferences[choice / k * n + tried] : expert]++;
+            }
         }
-        System.arraycopy(preferred, 0, preferences, firstToken * n, preferred.length);
-        count(placed.requestedPerExpert(), placed.tokensPerExpert());
+        return found;
     }
 
-    private void record(int choice, int id, float weight, int slot) {
-        int at = firstToken * k + choice;
-        ids[at] = id;
-        weights[at] = weight;
-        slots[at] = slot;
-        dropped[at] = slot < 0 ? 1 : 0;
-    }
-
-    private void count(int[] requestedInWindow, int[] executedInWindow) {
-        Arrays.setAll(requested, expert -> requested[expert] + requestedInWindow[expert]);
-        Arrays.setAll(executed, expert -> executed[expert] + executedInWindow[expert]);
+    /** Residual MoE mixes the experts with a dense MLP: its published weights are without that. */
+    private float weight(LayerResult result, float[] scores, int choice) {
+        return golden.hasTensor("residual.coef_weight")
+                ? scores[choice / k * n + result.experts()[choice]]
+                : result.weights()[choice];
     }
 }

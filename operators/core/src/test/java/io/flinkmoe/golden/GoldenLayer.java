@@ -3,19 +3,20 @@ package io.flinkmoe.golden;
 import io.flinkmoe.capacity.NextExpert;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.model.Bundle;
+import io.flinkmoe.reference.BalancedAssignment;
+import io.flinkmoe.reference.ExpertChoice;
+import io.flinkmoe.reference.LayerNoise;
+import io.flinkmoe.reference.OptimalAssignment;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.reference.ReferenceModel.ChoiceRule;
 import io.flinkmoe.reference.ReferenceModel.LayerResult;
-import io.flinkmoe.routing.BalancedAssignment;
-import io.flinkmoe.routing.ExpertChoice;
+import io.flinkmoe.reference.Sinkhorn;
 import io.flinkmoe.routing.GroupLimit;
 import io.flinkmoe.routing.GroupLimit.GroupMask;
 import io.flinkmoe.routing.NoiseSource;
-import io.flinkmoe.routing.OptimalAssignment;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
-import io.flinkmoe.routing.Sinkhorn;
 import io.flinkmoe.routing.TopKRouter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -48,8 +49,12 @@ final class GoldenLayer {
     }
 
     void check() throws Exception {
-        ChoiceRule rule = capacity != null ? capacity : assignment;
-        run(directory.resolve("bundle"), routing, rule == null ? layer -> {} : rule, windows);
+        if (capacity != null) {
+            runWithCapacity();
+        } else {
+            ChoiceRule rule = assignment == null ? layer -> {} : assignment;
+            run(directory.resolve("bundle"), routing, rule, windows);
+        }
         float[] logits = all(LayerResult::logits);
         int[] ids = allInts(LayerResult::experts);
         float[] weights = all(LayerResult::weights);
@@ -58,10 +63,10 @@ final class GoldenLayer {
         }
         checkScores(logits);
         checkNoise(logits);
-        if (capacity != null) {
-            checkCapacity(logits);
-        } else if (golden.system().equals("expert_choice")) {
-            checkExpertChoice(logits);
+        if (golden.system().equals("expert_choice")) {
+            checkExpertChoice(windows.get(0));
+        } else if (capacity != null) {
+            checkCapacity(capacity.found(windows.get(0)), logits);
         } else {
             golden.assertIds("topk_ids", ids, weights);
             golden.assertWeights(weights);
@@ -73,6 +78,15 @@ final class GoldenLayer {
             checkZeroMask();
         }
         GoldenLosses.checkAuxiliary(golden, logits, weights);
+    }
+
+    private void runWithCapacity() throws Exception {
+        GoldenBundle layer = new GoldenBundle(golden);
+        Bundle written = layer.write(directory.resolve("bundle"), routing);
+        LayerNoise draws = (streams, positions, index) -> RecordedNoise.of(golden);
+        try (ReferenceModel model = ReferenceModel.open(written, capacity.capacity())) {
+            windows.addAll(model.forward(layer.tokens(), capacity.metadata(), draws).layers());
+        }
     }
 
     private void run(Path bundle, RoutingConfig config, ChoiceRule rule, List<LayerResult> results)
@@ -97,7 +111,8 @@ final class GoldenLayer {
         if (!golden.hasTensor("scores")) {
             return;
         }
-        boolean overTokens = assignment != null && assignment.overTokens();
+        boolean overTokens =
+                golden.system().equals("expert_choice") && new AssignmentRule(golden).overTokens();
         float[] scores =
                 overTokens
                         ? transposed(Scores.of(ScoringFunc.SOFTMAX, transposed(logits, n), tokens))
@@ -181,18 +196,18 @@ final class GoldenLayer {
         golden.floats("router.noise_weight");
     }
 
-    private void checkCapacity(float[] logits) {
-        golden.assertIds("topk_ids", capacity.ids, capacity.weights);
-        golden.assertWeights(capacity.weights);
-        golden.assertIds("topk_slot", capacity.slots);
-        golden.assertIds("topk_dropped", capacity.dropped);
-        golden.assertTokensPerExpert(capacity.executed);
+    private void checkCapacity(CapacityRule.Found found, float[] logits) {
+        golden.assertIds("topk_ids", found.ids, found.weights);
+        golden.assertWeights(found.weights);
+        golden.assertIds("topk_slot", found.slots);
+        golden.assertIds("topk_dropped", found.dropped);
+        golden.assertTokensPerExpert(found.executed);
         if (golden.hasTensor("requested_per_expert")) {
-            golden.assertIds("requested_per_expert", capacity.requested);
+            golden.assertIds("requested_per_expert", found.requested);
         }
         if (golden.system().equals("next_expert")) {
-            golden.assertIds("assigned_rank", capacity.assignedRanks);
-            golden.assertIds("preference_order", capacity.preferences);
+            golden.assertIds("assigned_rank", found.assignedRanks);
+            golden.assertIds("preference_order", found.preferences);
             checkSequential(logits);
         }
     }
@@ -240,11 +255,27 @@ final class GoldenLayer {
         golden.assertClose("sequential.out", concat(results, LayerResult::out), 1e-5);
     }
 
-    private void checkExpertChoice(float[] logits) {
-        ExpertChoice chosen = assignment.expertChoice(logits);
+    /** The form of the paper, and that the capacity has executed the same with the same weights. */
+    private void checkExpertChoice(LayerResult result) {
+        ExpertChoice chosen = new AssignmentRule(golden).expertChoice(result.logits());
         golden.assertIds("ec.token_ids", chosen.tokenIds());
         golden.assertClose("ec.weights", chosen.weights(), 2e-6);
         golden.assertIds("experts_per_token", chosen.expertsPerToken());
+        float[] expected = new float[tokens * n];
+        int capacityPerExpert = chosen.tokenIds().length / n;
+        for (int pick = 0; pick < chosen.tokenIds().length; pick++) {
+            expected[chosen.tokenIds()[pick] * n + pick / capacityPerExpert] =
+                    chosen.weights()[pick];
+        }
+        float[] found = new float[tokens * n];
+        for (int choice = 0; choice < found.length; choice++) {
+            if (result.slots()[choice] >= 0) {
+                found[choice / n * n + result.experts()[choice]] = result.weights()[choice];
+            }
+        }
+        if (!Arrays.equals(found, expected)) {
+            throw new AssertionError(golden + ": the capacity executes other choices");
+        }
     }
 
     private void checkAssignment(float[] logits, int[] ids) {

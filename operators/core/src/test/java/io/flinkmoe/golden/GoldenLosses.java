@@ -1,13 +1,13 @@
 package io.flinkmoe.golden;
 
-import io.flinkmoe.routing.BiasUpdate;
-import io.flinkmoe.routing.ExpertLoad;
-import io.flinkmoe.routing.Importance;
-import io.flinkmoe.routing.LoadBalancingLoss;
-import io.flinkmoe.routing.MutualInformationLoss;
-import io.flinkmoe.routing.RouterZLoss;
+import io.flinkmoe.reference.BiasUpdate;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.TopKRouter;
+import io.flinkmoe.routing.health.ExpertLoad;
+import io.flinkmoe.routing.health.Importance;
+import io.flinkmoe.routing.health.LoadBalancingLoss;
+import io.flinkmoe.routing.health.MutualInformationLoss;
+import io.flinkmoe.routing.health.RouterZLoss;
 import java.util.Arrays;
 
 /** The losses and loads of the golden cases. */

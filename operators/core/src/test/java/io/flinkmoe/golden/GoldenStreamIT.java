@@ -10,9 +10,7 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.Survivors;
 import io.flinkmoe.capacity.TumblingWindows;
-import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.routing.RoutingConfig;
@@ -87,7 +85,7 @@ class GoldenStreamIT {
         options.set(MoeOptions.BUNDLE, bundle.directory().toString());
         options.set(MoeOptions.BATCH_SIZE, 5);
         options.set(MoeOptions.EXPERT_BATCH_SIZE, 3);
-        options.set(MoeOptions.CAPACITY_WINDOW_SIZE, Duration.ofMillis(rowsOfGroup(golden)));
+        options.set(MoeOptions.CAPACITY_WINDOW_SIZE, Duration.ofMillis(rule.rowsOfGroup()));
         options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
         options.set(MoeOptions.CAPACITY_ORDER, rule.order());
         if (formula.isFixed()) {
@@ -103,22 +101,13 @@ class GoldenStreamIT {
             options.set(MoeOptions.CAPACITY_MULTIPLE_OF, formula.multipleOf());
             options.set(MoeOptions.CAPACITY_AT_MOST_WINDOW, formula.atMostTokens());
         }
-        if (rule.survivors() == Survivors.SHARE_OF_SURVIVORS) {
-            options.set(MoeOptions.CAPACITY_WEIGHTS, WeightRule.SURVIVORS);
-        } else if (AssignmentRule.appliesTo(golden) && new AssignmentRule(golden).overTokens()) {
-            options.set(MoeOptions.CAPACITY_WEIGHTS, WeightRule.WINDOW);
-        }
+        options.set(MoeOptions.CAPACITY_WEIGHTS, rule.weighing());
         if (rule.overflowRounds() > 0) {
             options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
             options.set(MoeOptions.OVERFLOW_ROUNDS, rule.overflowRounds());
         }
         options.set(PipelineOptions.GENERIC_TYPES, false);
         return options;
-    }
-
-    private static int rowsOfGroup(GoldenCase golden) {
-        int groups = golden.has("groups") ? golden.integer("groups") : 1;
-        return golden.integer("tokens") / groups;
     }
 
     /** The timestamp of a token is its row, so that a window as long as a group is a group. */
@@ -151,7 +140,8 @@ class GoldenStreamIT {
                                                                 Duration.ofDays(1))
                                                         .withTimestampAssigner(
                                                                 (token, at) -> token.timestamp())));
-        return Accounts.of(env, result).checked(new TumblingWindows(rowsOfGroup(golden)));
+        return Accounts.of(env, result)
+                .checked(new TumblingWindows(new CapacityRule(golden).rowsOfGroup()));
     }
 
     private static void check(GoldenCase golden, RoutingConfig routing, List<ScoredToken> scored) {

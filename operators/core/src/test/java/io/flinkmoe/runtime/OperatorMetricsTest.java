@@ -9,6 +9,7 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.config.MoeOptions;
@@ -71,7 +72,8 @@ class OperatorMetricsTest {
 
     @Test
     void ingestCountsTokensAndDeadLetters() throws Exception {
-        Ingest ingest = new Ingest(2, 2, 3, Duration.ofMillis(10), null, Duration.ZERO);
+        Ingest ingest =
+                new Ingest(2, 2, 3, Duration.ofMillis(10), new GlobalWindow(), Duration.ZERO);
         try (var harness =
                 new OneInputStreamOperatorTestHarness<Arrival, TokenBlock>(
                         ingest, metrics.environment(1))) {
@@ -121,7 +123,7 @@ class OperatorMetricsTest {
 
     @Test
     void routerWithoutWindowsKnowsTheHealthOfSoManyTokens() throws Exception {
-        try (var harness = router(null)) {
+        try (var harness = router(Capacity.dropless())) {
             for (int tokens = 0; tokens < HealthWindows.TOKENS; tokens += 8) {
                 assertThat(metrics.gauge("moe.router.deadExperts").doubleValue()).isNaN();
                 send(harness, List.of(block(new long[8], 0, 1, 2, 3, 0, 1, 2, 3)));
@@ -133,7 +135,7 @@ class OperatorMetricsTest {
     @Test
     void routerCountsWhatTheModelCannotRead() throws Exception {
         use(TinyBundle.writeWithStrictEncoder(directory.resolve("strict"), N, K));
-        try (var harness = router(null)) {
+        try (var harness = router(Capacity.dropless())) {
             send(
                     harness,
                     List.of(
@@ -174,7 +176,7 @@ class OperatorMetricsTest {
 
     @Test
     void expertCountsAnswersThatAreNotFiniteAsFailed() throws Exception {
-        try (var harness = expert(null, 0)) {
+        try (var harness = expert(Capacity.dropless(), 0)) {
             DispatchBlock block = block(1, 0, 0, 0);
             byte[] huge = Floats.toBytes(new float[] {1, 1, 1, 1, 3e38f, 0, 0, 0});
             send(
@@ -214,7 +216,7 @@ class OperatorMetricsTest {
     @Test
     void processReportsItsOpenModels() throws Exception {
         String group = "moe.model." + bundle.version();
-        try (var harness = expert(null, 0)) {
+        try (var harness = expert(Capacity.dropless(), 0)) {
             assertThat(metrics.gauge(group + ".sessionsLoaded").intValue())
                     .isGreaterThanOrEqualTo(N);
             assertThat(metrics.gauge(group + ".sessionBytesLoaded").longValue())
@@ -224,7 +226,7 @@ class OperatorMetricsTest {
 
     @Test
     void combineCountsOutcomesAndWhatWaits() throws Exception {
-        Combine combine = new Combine(0, N, LANES, null);
+        Combine combine = new Combine(0, N, LANES, Capacity.dropless());
         try (var harness = new CombineHarness(combine)) {
             harness.open();
             harness.setProcessingTime(1_500);

@@ -8,8 +8,9 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * The rules of a capacity window, told once more as plainly as they can be: what the operators must
- * do with T tokens that stand in order of (timestamp, stream, position).
+ * The oracle: the rules of a capacity window, written once more as plainly as possible, for T
+ * tokens in order of (timestamp, stream, position). It calls nothing of the rule in {@code
+ * capacity}.
  */
 public final class WindowRules {
 
@@ -20,7 +21,7 @@ public final class WindowRules {
 
     /**
      * @param preferences [T, N], each token's experts, the most probable first
-     * @param scores [T, N], by expert, what a choice is worth to the order
+     * @param scores [T, N], by expert, what the order compares
      * @param capacity C, per expert over all rounds
      */
     public WindowRules(
@@ -70,6 +71,26 @@ public final class WindowRules {
                 }
             }
         }
+    }
+
+    /**
+     * The weights divided by their sum over the executed choices of the token, at least 2⁻²³; 0 for
+     * the others.
+     *
+     * @param weights [T, k]
+     */
+    public float[] shares(float[] weights, int k) {
+        float[] shares = new float[weights.length];
+        for (int choice = 0; choice < weights.length; choice++) {
+            double sum = 0;
+            for (int other = choice - choice % k; other < choice - choice % k + k; other++) {
+                sum += outcomes[other] == Outcome.OVERFLOWED ? 0 : weights[other];
+            }
+            if (outcomes[choice] != Outcome.OVERFLOWED) {
+                shares[choice] = (float) (weights[choice] / Math.max(sum, Math.pow(2, -23)));
+            }
+        }
+        return shares;
     }
 
     private static int expert(int[] preferences, int choice, int n, int k, int offset) {

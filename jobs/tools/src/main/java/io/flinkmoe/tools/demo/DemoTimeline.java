@@ -1,6 +1,6 @@
 package io.flinkmoe.tools.demo;
 
-import io.flinkmoe.routing.Importance;
+import io.flinkmoe.routing.health.Importance;
 import io.flinkmoe.schemas.Outcome;
 import java.util.Arrays;
 import java.util.function.ToDoubleFunction;

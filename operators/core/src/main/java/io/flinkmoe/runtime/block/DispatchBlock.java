@@ -1,5 +1,6 @@
 package io.flinkmoe.runtime.block;
 
+import io.flinkmoe.capacity.Candidate;
 import io.flinkmoe.serialization.RecordSerializer;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
@@ -63,6 +64,25 @@ public record DispatchBlock(
                 theirTimestamps,
                 priorities.select(rows),
                 vectors.select(rows, rows()));
+    }
+
+    /**
+     * What the admission sees of a row of a block that has priorities.
+     *
+     * @param topK k
+     * @param index what tells the row from those of other blocks
+     */
+    public Candidate candidate(int row, int topK, int index) {
+        return new Candidate(
+                index,
+                choices[row] % topK,
+                priorities.topScores()[row],
+                priorities.score(row, attempt),
+                timestamps[row],
+                priorities.streams()[row],
+                priorities.positions()[row],
+                batch,
+                choices[row]);
     }
 
     /** The same rows with other scores, [R, A]. */

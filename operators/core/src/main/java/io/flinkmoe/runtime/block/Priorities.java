@@ -1,6 +1,5 @@
 package io.flinkmoe.runtime.block;
 
-import io.flinkmoe.capacity.Candidate;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
 import org.apache.flink.annotation.Internal;
@@ -41,9 +40,9 @@ public record Priorities(
         return streams.length == 0 ? 1 : scores.length / streams.length;
     }
 
-    /** What the order sees of a row in an attempt. */
-    public Candidate candidate(int row, int rank, int attempt) {
-        return new Candidate(rank, topScores[row], scores[row * attempts() + attempt]);
+    /** The score of a row in an attempt. */
+    public float score(int row, int attempt) {
+        return scores[row * attempts() + attempt];
     }
 
     /** The expert that a row tries after an attempt; -1 for none. */

@@ -3,7 +3,6 @@ package io.flinkmoe.runtime.combine;
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.ResidualBlock;
@@ -71,7 +70,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
      * @param layer the MoE layer, counted from 0
      * @param d the width of a vector
      * @param laneKeys the keys of the lanes
-     * @param capacity what the experts have room for, or null: dropless
+     * @param capacity what the experts admit per window
      */
     public Combine(int layer, int d, EvenKeys laneKeys, Capacity capacity) {
         this.layer = layer;
@@ -84,13 +83,13 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     public void open() throws Exception {
         super.open();
         FixedSettings.of(capacity).with("hidden_size", d).keep(getOperatorStateBackend());
-        sum = new GateWeightedSum(d, capacity == null ? WeightRule.ROUTER : capacity.weighing());
+        sum = new GateWeightedSum(d, capacity.weighing());
         metrics = new CombineMetrics(getMetricGroup());
         lanes = new HashMap<>();
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
-        counter = capacity == null ? ChoiceCounter.NONE : windowCounters();
+        counter = capacity.windows().areBounded() ? windowCounters() : ChoiceCounter.NONE;
         restoreIndex();
     }
 

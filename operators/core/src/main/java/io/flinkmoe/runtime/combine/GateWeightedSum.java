@@ -1,7 +1,6 @@
 package io.flinkmoe.runtime.combine;
 
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.Survivors;
 import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
@@ -81,36 +80,19 @@ final class GateWeightedSum {
         boolean[] executed = new boolean[count];
         for (int choice = 0; choice < count; choice++) {
             executed[choice] = choices.isExecuted(choice);
+            boolean fromExpert = executed[choice] && weighing.usesWindowShares();
             weights[choice] =
-                    weighing != WeightRule.WINDOW
-                            ? choices.weights()[choices.settledAt(choice)]
-                            : executed[choice] ? blocks[choice].weights()[outputs[choice]] : 0;
+                    fromExpert
+                            ? blocks[choice].weights()[outputs[choice]]
+                            : choices.weights()[choices.settledAt(choice)];
         }
-        if (weighing == WeightRule.ROUTER) {
-            return weights;
-        }
-        int k = choices.k();
-        if (weighing == WeightRule.SURVIVORS) {
-            weights = Survivors.SHARE_OF_SURVIVORS.weights(weights, executed, k);
-        } else {
-            divideByPickers(weights, executed, k);
-        }
-        for (int choice = 0; choice < count; choice++) {
-            choices.weights()[choices.settledAt(choice)] = weights[choice];
+        if (weighing.replacesRouterWeights()) {
+            weighing.apply(weights, executed, choices.k());
+            for (int choice = 0; choice < count; choice++) {
+                choices.weights()[choices.settledAt(choice)] = weights[choice];
+            }
         }
         return weights;
-    }
-
-    private static void divideByPickers(float[] weights, boolean[] executed, int k) {
-        for (int first = 0; first < weights.length; first += k) {
-            int pickers = 0;
-            for (int choice = first; choice < first + k; choice++) {
-                pickers += executed[choice] ? 1 : 0;
-            }
-            for (int choice = first; choice < first + k; choice++) {
-                weights[choice] /= Math.max(1, pickers);
-            }
-        }
     }
 
     /** The choices with their answers; where the output of each is, is noted. */
@@ -136,7 +118,8 @@ final class GateWeightedSum {
                 }
             }
         }
-        float[] weights = weighing == WeightRule.ROUTER ? asked.weights() : asked.weights().clone();
+        float[] weights =
+                weighing.replacesRouterWeights() ? asked.weights().clone() : asked.weights();
         return new Choices(asked.k(), asked.experts(), weights, asked.scores(), outcomes, attempts);
     }
 }

@@ -9,8 +9,8 @@ import org.apache.flink.annotation.Internal;
 
 /**
  * Decides which rows an expert admits. The operator chooses one mode when it opens: {@link
- * Dropless}, {@link FirstCome} or {@link AtWindowClose}. All methods refer to the operator's
- * current key.
+ * DroplessAdmission}, {@link FirstComeAdmission} or {@link WindowCloseAdmission}. All methods refer
+ * to the operator's current key.
  */
 @Internal
 interface AdmissionMode {

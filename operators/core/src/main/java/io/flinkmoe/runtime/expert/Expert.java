@@ -3,7 +3,6 @@ package io.flinkmoe.runtime.expert;
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.config.ExpertSettings;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
@@ -106,9 +105,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                 .with("num_experts_per_tok of layer " + layer, k)
                 .with("hidden_size", spec.hiddenSize())
                 .keep(getOperatorStateBackend());
-        expertOutput =
-                new ExpertOutput(
-                        output, capacity != null && capacity.weighing() == WeightRule.WINDOW);
+        expertOutput = new ExpertOutput(output, capacity.weighing().usesWindowShares());
         openCalls();
         scheduler = new CallScheduler(ownCalls);
         linger =
@@ -116,10 +113,13 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                         getProcessingTimeService(),
                         settings.batching().linger().toMillis(),
                         time -> runWaiting());
-        admission = capacity == null ? new Dropless() : admissionMode(capacity, k);
+        admission = admissionMode(capacity, k);
     }
 
     private AdmissionMode admissionMode(Capacity capacity, int k) {
+        if (!capacity.windows().areBounded()) {
+            return new DroplessAdmission();
+        }
         WindowCounters counters =
                 new WindowCounters(
                         this,
@@ -127,11 +127,11 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                         expertKeys,
                         new SummaryOutput(output, layer, WindowSummary.Source.EXPERT, round),
                         (expert, windowStart, counts) -> close(expert, windowStart));
-        if (!capacity.isPrioritized() && round == 0) {
-            return new FirstCome(capacity, watermark, counters);
+        if (!capacity.decidesAtClose(round)) {
+            return new FirstComeAdmission(capacity, watermark, counters);
         }
         WindowQueue queue = new WindowQueue(this, capacity, counters, expertKeys.count(), k);
-        return new AtWindowClose(capacity, round, watermark, counters, queue);
+        return new WindowCloseAdmission(capacity, round, watermark, counters, queue);
     }
 
     private void openCalls() throws BundleException {
@@ -269,10 +269,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
-        if (settings.capacity() != null
-                && settings.capacity()
-                        .windows()
-                        .endsBetween(watermark.current(), mark.getTimestamp())) {
+        if (settings.capacity().windows().endsBetween(watermark.current(), mark.getTimestamp())) {
             runAll();
         }
         watermark.advance(mark.getTimestamp());

@@ -2,16 +2,14 @@ package io.flinkmoe.runtime.expert;
 
 import io.flinkmoe.capacity.Candidate;
 import io.flinkmoe.capacity.Capacity;
-import io.flinkmoe.capacity.WeightRule;
-import io.flinkmoe.routing.Scores;
-import io.flinkmoe.routing.ScoringFunc;
+import io.flinkmoe.capacity.ExpertAdmission;
+import io.flinkmoe.capacity.WindowSoftmax;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
 import io.flinkmoe.runtime.shared.WindowCounters;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ListState;
@@ -26,12 +24,11 @@ import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 
 /**
- * The rows of an expert that wait for the close of their window, and who of them finds room then.
+ * The rows of an expert that wait for the close of their window.
  *
- * <p>In keyed state, per expert and window: the blocks as they came, split by window, and what the
- * room follows from: T, the tokens that the routers have counted, or what the round before has
- * left. At the close all rows are sorted by {@link io.flinkmoe.capacity.AdmissionOrder}, then
- * timestamp, stream and position, and the first C are admitted. All methods speak of the current
+ * <p>In keyed state, per expert and window: the blocks as they arrived, split by window, and what
+ * the capacity follows from: T, the tokens that the routers counted, or what the previous round
+ * left. At the close {@link ExpertAdmission} decides on all rows. All methods refer to the current
  * key.
  */
 @Internal
@@ -50,34 +47,14 @@ final class WindowQueue {
     private final WindowCounters counters;
     private final int numExperts;
     private final int topK;
-    private final Comparator<Row> order;
 
     /**
      * The decisions on the rows of a window.
      *
      * @param verdicts one per block
-     * @param remaining capacity that is left for the next round
+     * @param remaining the capacity that is left for the next round
      */
     record Close(List<Verdict> verdicts, int remaining) {}
-
-    /** A row that waits: {@code row} of the block at {@code blockIndex} in the state. */
-    private record Row(int blockIndex, DispatchBlock block, int row, Candidate candidate) {
-        long timestamp() {
-            return block.timestamps()[row];
-        }
-
-        String stream() {
-            return block.priorities().streams()[row];
-        }
-
-        long position() {
-            return block.priorities().positions()[row];
-        }
-
-        int choice() {
-            return block.choices()[row];
-        }
-    }
 
     /**
      * @param counters whose timers close the windows
@@ -95,15 +72,6 @@ final class WindowQueue {
         this.counters = counters;
         this.numExperts = numExperts;
         this.topK = topK;
-        // A token that came twice is one stream's, thus one lane's: its batch tells which was
-        // first.
-        this.order =
-                Comparator.comparing(Row::candidate, capacity.order())
-                        .thenComparingLong(Row::timestamp)
-                        .thenComparing(Row::stream)
-                        .thenComparingLong(Row::position)
-                        .thenComparingLong(row -> row.block().batch())
-                        .thenComparingInt(Row::choice);
     }
 
     /** Keeps rows of a block, ascending, until their windows close. */
@@ -124,13 +92,13 @@ final class WindowQueue {
         counters.open(count.windowStart());
     }
 
-    /** Takes the room that the round before has left in a window. */
+    /** Sets the capacity that the previous round left in a window. */
     void setRemaining(RemainingCapacity left) throws Exception {
         state(left.windowStart(), REMAINING).update(left.remaining());
         counters.open(left.windowStart());
     }
 
-    /** Decides over all rows of a window, and forgets it. */
+    /** Decides on all rows of a window and removes it from the state. */
     Close close(long windowStart) throws Exception {
         ListState<DispatchBlock> held = state(windowStart, HELD);
         List<DispatchBlock> blocks = new ArrayList<>();
@@ -139,8 +107,8 @@ final class WindowQueue {
             inState.forEach(blocks::add);
         }
         held.clear();
-        boolean weighed = capacity.weighing() == WeightRule.WINDOW;
-        return decide(weighed ? shared(blocks) : blocks, takeRemaining(windowStart));
+        boolean shares = capacity.weighing().usesWindowShares();
+        return decide(shares ? withShares(blocks) : blocks, takeRemaining(windowStart));
     }
 
     private int takeRemaining(long windowStart) throws Exception {
@@ -148,7 +116,7 @@ final class WindowQueue {
         Integer tokens = take(windowStart, TOKENS);
         return left != null
                 ? left
-                : capacity.formula().capacity(tokens == null ? 0 : tokens, numExperts, topK);
+                : capacity.expertCapacity(tokens == null ? 0 : tokens, numExperts, topK);
     }
 
     private Integer take(long windowStart, ValueStateDescriptor<Integer> descriptor)
@@ -160,66 +128,66 @@ final class WindowQueue {
     }
 
     private Close decide(List<DispatchBlock> blocks, int remaining) {
-        List<Row> rows = new ArrayList<>();
-        List<boolean[]> admitted = new ArrayList<>();
+        Candidate[] candidates = new Candidate[rows(blocks)];
+        int index = 0;
         for (DispatchBlock block : blocks) {
             for (int row = 0; row < block.rows(); row++) {
-                int rank = block.choices()[row] % topK;
-                Candidate candidate = block.priorities().candidate(row, rank, block.attempt());
-                rows.add(new Row(admitted.size(), block, row, candidate));
+                candidates[index] = block.candidate(row, topK, index);
+                index++;
             }
-            admitted.add(new boolean[block.rows()]);
         }
-        rows.sort(order);
-        int admittedRows = Math.min(remaining, rows.size());
-        for (Row row : rows.subList(0, admittedRows)) {
-            admitted.get(row.blockIndex())[row.row()] = true;
-        }
+        ExpertAdmission admission =
+                ExpertAdmission.inOrder(candidates, capacity.order(), remaining);
+        boolean[] admitted = admission.flags(candidates.length);
         List<Verdict> verdicts = new ArrayList<>();
-        for (int i = 0; i < blocks.size(); i++) {
-            boolean[] ofBlock = admitted.get(i);
+        int from = 0;
+        for (DispatchBlock block : blocks) {
+            int to = from + block.rows();
             verdicts.add(
                     new Verdict(
-                            blocks.get(i), where(ofBlock, true), where(ofBlock, false), NONE_LATE));
+                            block,
+                            where(admitted, from, to, true),
+                            where(admitted, from, to, false),
+                            NONE_LATE));
+            from = to;
         }
-        return new Close(verdicts, remaining - admittedRows);
+        return new Close(verdicts, admission.remaining());
     }
 
-    /**
-     * The blocks with the softmax over all rows for scores, which were logits. It is summed up in
-     * order of the logits, not of arrival.
-     */
-    private static List<DispatchBlock> shared(List<DispatchBlock> blocks) {
-        int count = 0;
-        for (DispatchBlock block : blocks) {
-            count += block.rows();
-        }
-        float[] logits = new float[count];
+    /** The blocks with the softmax over all rows for scores, which were logits. */
+    private static List<DispatchBlock> withShares(List<DispatchBlock> blocks) {
+        float[] logits = new float[rows(blocks)];
         int at = 0;
         for (DispatchBlock block : blocks) {
             System.arraycopy(block.priorities().scores(), 0, logits, at, block.rows());
             at += block.rows();
         }
-        Arrays.sort(logits);
-        float[] shares = Scores.of(ScoringFunc.SOFTMAX, logits, Math.max(1, count));
+        float[] shares = WindowSoftmax.of(logits);
         List<DispatchBlock> shared = new ArrayList<>();
+        int from = 0;
         for (DispatchBlock block : blocks) {
-            float[] ofBlock = new float[block.rows()];
-            for (int row = 0; row < ofBlock.length; row++) {
-                float logit = block.priorities().scores()[row];
-                ofBlock[row] = shares[Arrays.binarySearch(logits, logit)];
-            }
-            shared.add(block.withScores(ofBlock));
+            int to = from + block.rows();
+            shared.add(block.withScores(Arrays.copyOfRange(shares, from, to)));
+            from = to;
         }
         return shared;
     }
 
-    private static int[] where(boolean[] flags, boolean wanted) {
-        int[] rows = new int[flags.length];
+    private static int rows(List<DispatchBlock> blocks) {
+        int rows = 0;
+        for (DispatchBlock block : blocks) {
+            rows += block.rows();
+        }
+        return rows;
+    }
+
+    /** The places from {@code from} on whose flag is as wanted, counted from there. */
+    private static int[] where(boolean[] flags, int from, int to, boolean wanted) {
+        int[] rows = new int[to - from];
         int count = 0;
-        for (int row = 0; row < flags.length; row++) {
-            if (flags[row] == wanted) {
-                rows[count++] = row;
+        for (int i = from; i < to; i++) {
+            if (flags[i] == wanted) {
+                rows[count++] = i - from;
             }
         }
         return Arrays.copyOf(rows, count);

@@ -5,7 +5,7 @@ import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.DecisionRecord;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
@@ -32,7 +32,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
 
     private final LocalBundle bundle;
     private final int maxRows;
-    private final TumblingWindows windows;
+    private final Windows windows;
     private final boolean logDecisions;
 
     private transient BundleSessions sessions;
@@ -45,10 +45,10 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
 
     /**
      * @param maxRows the most tokens of a block
-     * @param windows the windows that capacity is counted in, or null
+     * @param windows the windows that capacity is counted in
      * @param logDecisions whether {@link DecisionRecord#DECISIONS} are given
      */
-    public Head(LocalBundle bundle, int maxRows, TumblingWindows windows, boolean logDecisions) {
+    public Head(LocalBundle bundle, int maxRows, Windows windows, boolean logDecisions) {
         this.bundle = bundle;
         this.maxRows = maxRows;
         this.windows = windows;
@@ -121,7 +121,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
 
     private void logDecisions(TokenBlock tokens, int row) {
         long timestamp = tokens.timestamps()[row];
-        long window = windows == null ? DecisionRecord.NO_WINDOW : windows.startOf(timestamp);
+        long window = windows.startOf(timestamp);
         output.collect(
                 DecisionRecord.DECISIONS,
                 new StreamRecord<>(decisionRecord(tokens, row, window, version), timestamp));

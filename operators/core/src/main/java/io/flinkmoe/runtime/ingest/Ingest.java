@@ -2,7 +2,7 @@ package io.flinkmoe.runtime.ingest;
 
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
-import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.Lanes;
 import io.flinkmoe.runtime.shared.Linger;
@@ -35,7 +35,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     private final int lanes;
     private final int batchSize;
     private final long lingerMillis;
-    private final TumblingWindows windows;
+    private final Windows windows;
     private final long maxOutOfOrdernessMillis;
 
     private transient PartitionClocks clocks;
@@ -51,7 +51,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
      * @param lanes L, the lanes that streams are hashed to
      * @param batchSize tokens of one lane in a block
      * @param linger how long a token waits at most
-     * @param windows the windows that capacity is counted in, or null
+     * @param windows the windows that capacity is counted in
      * @param maxOutOfOrderness how much older than the newest token of its partition a token may be
      *     that is on time
      */
@@ -60,7 +60,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
             int lanes,
             int batchSize,
             Duration linger,
-            TumblingWindows windows,
+            Windows windows,
             Duration maxOutOfOrderness) {
         this.width = width;
         this.lanes = lanes;
@@ -73,7 +73,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
         super.initializeState(context);
-        if (windows != null) {
+        if (windows.areBounded()) {
             clocks = new PartitionClocks(context, windows, maxOutOfOrdernessMillis);
         }
     }
@@ -125,8 +125,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
-        boolean endsWindow =
-                windows != null && windows.endsBetween(lastWatermark, mark.getTimestamp());
+        boolean endsWindow = windows.endsBetween(lastWatermark, mark.getTimestamp());
         if (endsWindow || mark.getTimestamp() == Watermark.MAX_WATERMARK.getTimestamp()) {
             flush();
         }

@@ -1,6 +1,6 @@
 package io.flinkmoe.runtime.ingest;
 
-import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.Windows;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.flink.annotation.Internal;
@@ -24,7 +24,7 @@ final class PartitionClocks {
     private static final ListStateDescriptor<Tuple2<Integer, Long>> DESCRIPTOR =
             new ListStateDescriptor<>("partition-clocks", Types.TUPLE(Types.INT, Types.LONG));
 
-    private final TumblingWindows windows;
+    private final Windows windows;
     private final long maxOutOfOrderness;
     private final ListState<Tuple2<Integer, Long>> state;
     private final Map<Integer, long[]> highest = new HashMap<>();
@@ -32,8 +32,7 @@ final class PartitionClocks {
     /**
      * @param maxOutOfOrderness milliseconds
      */
-    PartitionClocks(
-            StateInitializationContext context, TumblingWindows windows, long maxOutOfOrderness)
+    PartitionClocks(StateInitializationContext context, Windows windows, long maxOutOfOrderness)
             throws Exception {
         this.windows = windows;
         this.maxOutOfOrderness = maxOutOfOrderness;

@@ -1,9 +1,9 @@
 package io.flinkmoe.runtime.router;
 
-import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.onnx.LayerRouter;
-import io.flinkmoe.routing.RoutingHealth;
-import io.flinkmoe.routing.RoutingMonitor;
+import io.flinkmoe.routing.health.RoutingHealth;
+import io.flinkmoe.routing.health.RoutingMonitor;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
 import java.util.Map;
@@ -25,7 +25,7 @@ public final class HealthWindows {
     /** Of so many tokens, one gives its probabilities: see {@link RoutingMonitor}. */
     private static final int STRIDE = 16;
 
-    private final TumblingWindows windows;
+    private final Windows windows;
     private final int numExperts;
     private final int k;
     private final TreeMap<Long, RoutingMonitor> open = new TreeMap<>();
@@ -34,9 +34,9 @@ public final class HealthWindows {
     private volatile RoutingHealth last;
 
     /**
-     * @param windows null without capacity
+     * @param windows the windows that capacity is counted in
      */
-    HealthWindows(TumblingWindows windows, int numExperts, int k) {
+    HealthWindows(Windows windows, int numExperts, int k) {
         this.windows = windows;
         this.numExperts = numExperts;
         this.k = k;
@@ -56,14 +56,14 @@ public final class HealthWindows {
             if (tokens.isLate(row) || choices.experts()[row * ranks] < 0) {
                 continue;
             }
-            long own = windows == null ? 0 : windows.startOf(tokens.timestamps()[row]);
+            long own = windows.startOf(tokens.timestamps()[row]);
             if (monitor == null || own != start) {
                 start = own;
                 monitor = monitor(own);
             }
             monitor.add(routed.logits(), choices.experts(), choices.weights(), ranks, row);
         }
-        if (windows == null && monitor != null && monitor.tokens() >= TOKENS) {
+        if (!windows.areBounded() && monitor != null && monitor.tokens() >= TOKENS) {
             last = monitor.drain();
         }
     }
@@ -74,7 +74,7 @@ public final class HealthWindows {
 
     /** Closes the windows that a watermark ends. */
     void advance(long watermark) {
-        if (windows == null) {
+        if (!windows.areBounded()) {
             return;
         }
         for (Map.Entry<Long, RoutingMonitor> first = open.firstEntry();

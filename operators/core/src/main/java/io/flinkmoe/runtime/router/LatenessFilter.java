@@ -1,6 +1,6 @@
 package io.flinkmoe.runtime.router;
 
-import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import org.apache.flink.annotation.Internal;
@@ -19,8 +19,7 @@ interface LatenessFilter {
      * A token is late if ingest marked it, or if the lane's watermark has passed the end of its
      * window.
      */
-    record ByWatermark(TumblingWindows windows, WatermarkState watermark)
-            implements LatenessFilter {
+    record ByWatermark(Windows windows, WatermarkState watermark) implements LatenessFilter {
         @Override
         public TokenBlock markLate(TokenBlock tokens) {
             long now = watermark.of(tokens.lane());

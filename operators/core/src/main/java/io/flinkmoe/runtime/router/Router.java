@@ -5,7 +5,7 @@ import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.RouterLogits;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.api.WindowSummary;
-import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.AdmissionScore;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.config.MoeOptions;
@@ -112,7 +112,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     @Override
     public void open() throws Exception {
         super.open();
-        int attempts = capacity == null ? 1 : capacity.attempts();
+        int attempts = capacity.attempts();
         sessions = new BundleSessions(bundle.open(getRuntimeContext()));
         router = new LayerRouter(sessions, layer, maxRows, attempts);
         k = router.routing().numExpertsPerTok();
@@ -129,15 +129,15 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                         layer, sessions.spec().version(), () -> router.route(zeros, 1));
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         watermark = new WatermarkState(this, laneKeys);
-        if (capacity == null) {
-            lateness = LatenessFilter.NEVER_LATE;
-            outcomes = new RouterOutcomes(ChoiceCounter.NONE, k);
-        } else {
+        if (capacity.windows().areBounded()) {
             lateness = new LatenessFilter.ByWatermark(capacity.windows(), watermark);
             outcomes = new RouterOutcomes(windowCounters(), k);
+        } else {
+            lateness = LatenessFilter.NEVER_LATE;
+            outcomes = new RouterOutcomes(ChoiceCounter.NONE, k);
         }
         int n = router.routing().numExperts();
-        health = new HealthWindows(capacity == null ? null : capacity.windows(), n, k);
+        health = new HealthWindows(capacity.windows(), n, k);
         metrics = new RouterMetrics(getMetricGroup(), health, n);
     }
 
@@ -217,7 +217,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
 
     /** The draws for noise and random admission; null where there is neither. */
     private NoiseSource draws(TokenBlock tokens) {
-        boolean random = capacity != null && capacity.order() == AdmissionOrder.RANDOM;
+        boolean random = capacity.score() == AdmissionScore.RANDOM_DRAW;
         return random || router.routing().noise() != null
                 ? settings.draws().of(tokens.streams(), tokens.positions(), layer)
                 : null;
@@ -259,7 +259,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
 
     /** Reports to every expert how many tokens a lane had in a window, if C depends on it. */
     private void reportTokens(int lane, long windowStart, WindowCounts counts) {
-        if (capacity.formula().isFixed()) {
+        if (!capacity.dependsOnTokens()) {
             return;
         }
         int tokens = (int) ((counts.asked() - counts.late()) / k);

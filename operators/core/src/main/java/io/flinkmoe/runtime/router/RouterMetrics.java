@@ -1,6 +1,6 @@
 package io.flinkmoe.runtime.router;
 
-import io.flinkmoe.routing.RoutingHealth;
+import io.flinkmoe.routing.health.RoutingHealth;
 import io.flinkmoe.runtime.shared.MoeMetrics;
 import java.util.function.ToDoubleFunction;
 import org.apache.flink.annotation.Internal;

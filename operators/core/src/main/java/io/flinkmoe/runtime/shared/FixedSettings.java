@@ -1,5 +1,6 @@
 package io.flinkmoe.runtime.shared;
 
+import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.config.MoeOptions;
 import java.time.Duration;
@@ -28,19 +29,17 @@ public final class FixedSettings {
 
     private FixedSettings() {}
 
-    /**
-     * Those of a capacity.
-     *
-     * @param capacity null: there are none
-     */
+    /** The settings of a capacity; dropless has none. */
     public static FixedSettings of(Capacity capacity) {
         FixedSettings fixed = new FixedSettings();
-        if (capacity == null) {
+        if (!capacity.windows().areBounded()) {
             return fixed;
         }
+        Admission admission =
+                capacity.decidesAtClose(0) ? Admission.PRIORITIZED : Admission.FIRST_COME;
         Duration window = Duration.ofMillis(capacity.windows().size());
         fixed.with(MoeOptions.CAPACITY_WINDOW_SIZE.key(), TimeUtils.formatWithHighestUnit(window))
-                .with(MoeOptions.CAPACITY_ADMISSION.key(), capacity.admission())
+                .with(MoeOptions.CAPACITY_ADMISSION.key(), admission)
                 .with(MoeOptions.OVERFLOW_ROUNDS.key(), capacity.overflowRounds())
                 .with(MoeOptions.CAPACITY_WEIGHTS.key(), capacity.weighing());
         return capacity.decidesAtClose()

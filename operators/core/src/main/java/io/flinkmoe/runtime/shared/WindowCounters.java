@@ -1,8 +1,8 @@
 package io.flinkmoe.runtime.shared;
 
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WindowCounts;
+import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.serialization.WindowCountsSerializer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.MapState;
@@ -36,7 +36,7 @@ public final class WindowCounters implements ChoiceCounter, Triggerable<Integer,
             new MapStateDescriptor<>(
                     "window-counts", LongSerializer.INSTANCE, new WindowCountsSerializer());
 
-    private final TumblingWindows windows;
+    private final Windows windows;
     private final EvenKeys keys;
     private final SummaryOutput summaries;
     private final WindowClose windowClose;
@@ -53,7 +53,7 @@ public final class WindowCounters implements ChoiceCounter, Triggerable<Integer,
      */
     public WindowCounters(
             AbstractStreamOperator<?> operator,
-            TumblingWindows windows,
+            Windows windows,
             EvenKeys keys,
             SummaryOutput summaries,
             WindowClose windowClose) {

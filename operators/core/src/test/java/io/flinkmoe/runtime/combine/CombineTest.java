@@ -48,7 +48,7 @@ class CombineTest {
         ContributionBlock second = executed(0, 0, new int[] {1}, -1e8f);
         for (List<ContributionBlock> order :
                 List.of(List.of(first, second), List.of(second, first))) {
-            try (var harness = open(null)) {
+            try (var harness = open(Capacity.dropless())) {
                 residual(harness, 0, 0, 1f, residual, "a");
                 for (ContributionBlock answer : order) {
                     answer(harness, answer);
@@ -61,7 +61,7 @@ class CombineTest {
 
     @Test
     void multipliesByTheWeightAndKeepsTheResidualOfWhatWasNotExecuted() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             residual(harness, 0, 0, 0.5f, new float[] {10, 20}, "a");
             answer(harness, executed(0, 0, new int[] {0}, 4));
             answer(harness, refused(0, 0, new int[] {1}, Outcome.OVERFLOWED));
@@ -92,7 +92,7 @@ class CombineTest {
 
     @Test
     void takesAnswersThatComeBeforeTheResidual() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             answer(harness, executed(0, 0, new int[] {0, 1}, 1));
             assertThat(harness.extractOutputValues()).isEmpty();
             residual(harness, 0, 0, 1f, new float[] {0, 0}, "a");
@@ -102,7 +102,7 @@ class CombineTest {
 
     @Test
     void letsATokenGoAtOnceThatAsksNoExpert() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             Choices late =
                     new Choices(
                             K,
@@ -118,7 +118,7 @@ class CombineTest {
 
     @Test
     void keepsTheOrderOfAStreamButNotOfOthersAtAWatermark() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             residual(harness, 0, 0, 1f, new float[] {0, 0}, "a", 1);
             residual(harness, 0, 1, 1f, new float[] {0, 0, 0, 0}, "a", 2, "b", 3);
             answer(harness, executed(0, 1, new int[] {0, 1, 2, 3}, 1));
@@ -134,7 +134,7 @@ class CombineTest {
 
     @Test
     void letsNoWatermarkPassATokenThatWaits() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             residual(harness, 0, 0, 1f, new float[] {0, 0}, "a", 5);
             harness.processBothWatermarks(new Watermark(10));
             assertThat(harness.getOutput()).containsExactly(new Watermark(4));
@@ -148,7 +148,7 @@ class CombineTest {
     /** Else the next layer would close no window as long as late tokens come. */
     @Test
     void letsTheWatermarkPassALateTokenThatWaitsBehindOneOfItsStream() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             residual(harness, 0, 0, 1f, new float[] {0, 0}, "a", 500);
             TokenBlock tokens =
                     tokens(0, new float[] {0, 0}, "a", 5).withLate(new boolean[] {true});
@@ -168,7 +168,7 @@ class CombineTest {
 
     @Test
     void forwardsTheLastWatermarkAsItIs() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             residual(harness, 0, 0, 1f, new float[] {0, 0}, "a", 5);
             answer(harness, executed(0, 0, new int[] {0, 1}, 1));
             harness.processBothWatermarks(Watermark.MAX_WATERMARK);
@@ -178,7 +178,7 @@ class CombineTest {
 
     @Test
     void waitsForAnEarlierBatchThatComesLaterAfterAChangeOfParallelism() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             residual(harness, 0, 1, 1f, new float[] {1, 1}, "a", 2);
             answer(harness, executed(0, 1, new int[] {0, 1}, 1));
             harness.processBothWatermarks(new Watermark(1));
@@ -208,7 +208,7 @@ class CombineTest {
     @Test
     void keepsWhatWaitsOverRestoresAndRescaling() throws Exception {
         // A harness that is closed ends its input, which these must not: they are killed.
-        var killed = open(null);
+        var killed = open(Capacity.dropless());
         residual(killed, 0, 0, 1f, new float[] {1, 1}, "a");
         answer(killed, executed(0, 0, new int[] {0}, 2));
         answer(killed, executed(3, 1, new int[] {1}, 5));
@@ -219,17 +219,17 @@ class CombineTest {
         OperatorSubtaskState one = killed.snapshot(1, 1);
 
         OperatorSubtaskState low;
-        try (var harness = restore(null, 2, 0, Rescale.to(2, 0, LANES, one))) {
+        try (var harness = restore(Capacity.dropless(), 2, 0, Rescale.to(2, 0, LANES, one))) {
             answer(harness, executed(0, 0, new int[] {1}, 3));
             assertThat(Floats.toFloats(harness.extractOutputValues().get(0).vectors()))
                     .containsExactly(6, 6);
             low = harness.snapshot(2, 2);
         }
-        killed = restore(null, 2, 1, Rescale.to(2, 1, LANES, one));
+        killed = restore(Capacity.dropless(), 2, 1, Rescale.to(2, 1, LANES, one));
         residual(killed, 3, 1, 1f, new float[] {2, 2}, "b");
         OperatorSubtaskState high = killed.snapshot(2, 2);
 
-        try (var harness = restore(null, 1, 0, Rescale.to(1, 0, LANES, low, high))) {
+        try (var harness = restore(Capacity.dropless(), 1, 0, Rescale.to(1, 0, LANES, low, high))) {
             answer(harness, executed(3, 1, new int[] {0}, 1));
             assertThat(harness.extractOutputValues()).isEmpty();
             answer(harness, executed(3, 0, new int[] {0, 1}, 1));
@@ -264,7 +264,7 @@ class CombineTest {
 
     @Test
     void refusesToEndWhileATokenWaits() throws Exception {
-        var harness = open(null);
+        var harness = open(Capacity.dropless());
         residual(harness, 0, 0, 1f, new float[] {0, 0}, "a");
         assertThatThrownBy(() -> harness.getOperator().finish()).hasMessageContaining("lane 0");
     }

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
@@ -55,7 +56,7 @@ class ExpertTest {
 
     @Test
     void joinsRowsOfSeveralBlocksAndAnswersEachBlock() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.send(block(2, 5, new int[] {0, 7}, 0, 0));
             assertThat(harness.extractOutputValues()).isEmpty();
 
@@ -74,7 +75,7 @@ class ExpertTest {
 
     @Test
     void runsABlockThatIsLargerThanACallInParts() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.send(block(0, 0, new int[] {1, 2, 3, 4, 5, 6, 7}, new long[7]));
             harness.prepareSnapshotPreBarrier(1);
             assertThat(harness.extractOutputValues())
@@ -89,7 +90,7 @@ class ExpertTest {
     @Test
     void refusesStateThatOtherAdmissionOrAnotherModelWrote() throws Exception {
         OperatorSubtaskState state;
-        Capacity prioritized =
+        AtWindowClose prioritized =
                 Capacity.prioritized(
                         new TumblingWindows(60_000),
                         CapacityFormula.fixed(2),
@@ -121,10 +122,11 @@ class ExpertTest {
     @Test
     void opensNoMoreExpertsOnceItIsCancelled() throws Exception {
         backend = Backend.HEAP; // RocksDB gives up first in a thread that is interrupted.
-        open(null).close(); // The bundle is read by now.
+        open(Capacity.dropless()).close(); // The bundle is read by now.
         Thread.currentThread().interrupt();
         try {
-            assertThatThrownBy(() -> open(null)).isInstanceOf(CancelTaskException.class);
+            assertThatThrownBy(() -> open(Capacity.dropless()))
+                    .isInstanceOf(CancelTaskException.class);
         } finally {
             assertThat(Thread.interrupted()).isTrue();
         }
@@ -132,7 +134,7 @@ class ExpertTest {
 
     @Test
     void runsWhatHasLingered() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.setProcessingTime(50);
             harness.send(block(1, 0, new int[] {0}, 0));
             harness.setProcessingTime(54);
@@ -223,7 +225,7 @@ class ExpertTest {
     @Test
     void failsTheJobWhenARunThrows() throws Exception {
         use(TinyBundle.write(directory.resolve("bad"), N, 2, 1, e -> TinyBundle.failing(N)));
-        var harness = open(null);
+        var harness = open(Capacity.dropless());
         assertThatThrownBy(() -> harness.send(block(1, 0, new int[] {0, 1, 2}, 0, 0, 0)))
                 .hasMessageContaining("layer 0")
                 .hasMessageContaining("1.onnx")
@@ -246,7 +248,7 @@ class ExpertTest {
     @Test
     void failsOnlyTheRowsToBlameWhateverTheyWereJoinedWith() throws Exception {
         use(TinyBundle.write(directory.resolve("strict"), N, 2, 1, e -> TinyBundle.strict(N)));
-        try (var harness = open(null, MoeOptions.OnError.RESIDUAL)) {
+        try (var harness = open(Capacity.dropless(), MoeOptions.OnError.RESIDUAL)) {
             harness.send(block(1, 0, new int[] {0, N, 2}, 0, 0, 0));
             assertThat(outcomes(harness))
                     .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);
@@ -288,7 +290,12 @@ class ExpertTest {
     private ExpertHarness openPadded(boolean padding) throws Exception {
         return ExpertHarness.open(
                 ExpertHarness.expert(
-                        bundle, 0, EXPERTS, padding, null, MoeOptions.OnError.RESIDUAL),
+                        bundle,
+                        0,
+                        EXPERTS,
+                        padding,
+                        Capacity.dropless(),
+                        MoeOptions.OnError.RESIDUAL),
                 EXPERTS);
     }
 
@@ -297,7 +304,7 @@ class ExpertTest {
         use(
                 TinyBundle.write(
                         directory.resolve("huge"), N, 2, 1, e -> TinyBundle.scaling(N, 3e38f)));
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.send(block(1, 0, new int[] {0}, 0), block(1, 1, new int[] {2, 1}, 0, 0));
             assertThat(outcomes(harness))
                     .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);

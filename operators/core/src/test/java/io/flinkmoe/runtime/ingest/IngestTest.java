@@ -5,7 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.Lanes;
 import java.time.Duration;
@@ -25,7 +27,7 @@ class IngestTest {
 
     @Test
     void emitsABlockWhenItIsFull() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(new GlobalWindow())) {
             send(harness, "a", 0, 1, 2, 3);
 
             assertThat(harness.extractOutputValues()).hasSize(1);
@@ -38,7 +40,7 @@ class IngestTest {
 
     @Test
     void emitsAllLanesWhenTheOldestTokenHasLingered() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(new GlobalWindow())) {
             harness.setProcessingTime(100);
             send(harness, "a", 0);
             send(harness, "b", 0, 1);
@@ -86,7 +88,7 @@ class IngestTest {
 
     @Test
     void forwardsAWatermarkAtOnceWhenNothingIsPending() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(new GlobalWindow())) {
             harness.processWatermark(5);
             assertThat(harness.getOutput()).containsExactly(new Watermark(5));
         }
@@ -94,7 +96,7 @@ class IngestTest {
 
     @Test
     void emitsEverythingBeforeABarrier() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(new GlobalWindow())) {
             send(harness, "a", 0);
             send(harness, "b", 0);
             harness.prepareSnapshotPreBarrier(1);
@@ -105,12 +107,12 @@ class IngestTest {
     @Test
     void holdsNothingInACheckpointAndGoesOnAfterARestore() throws Exception {
         OperatorSubtaskState snapshot;
-        try (var harness = open(null)) {
+        try (var harness = open(new GlobalWindow())) {
             send(harness, "a", 0, 1);
             harness.prepareSnapshotPreBarrier(1);
             snapshot = harness.snapshot(1, 1);
         }
-        try (var harness = create(null)) {
+        try (var harness = create(new GlobalWindow())) {
             harness.initializeState(snapshot);
             harness.open();
             send(harness, "a", 2, 3, 4);
@@ -121,7 +123,7 @@ class IngestTest {
 
     @Test
     void emitsEverythingAtTheEnd() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(new GlobalWindow())) {
             send(harness, "a", 0);
             harness.endInput();
             harness.getOperator().finish();
@@ -149,7 +151,7 @@ class IngestTest {
 
     @Test
     void emitsEverythingBeforeItGoesIdle() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(new GlobalWindow())) {
             send(harness, "a", 0);
             harness.processWatermarkStatus(WatermarkStatus.IDLE);
             assertThat(harness.extractOutputValues()).hasSize(1);
@@ -160,7 +162,7 @@ class IngestTest {
     @Test
     void passesDeadLettersToTheirOwnOutput() throws Exception {
         DeadLetter dead = new DeadLetter(new byte[] {7}, "tokens", 1, 42, "no");
-        try (var harness = open(null)) {
+        try (var harness = open(new GlobalWindow())) {
             harness.processElement(new StreamRecord<>(Arrival.of(dead)));
             assertThat(harness.getOutput()).isEmpty();
             assertThat(harness.getSideOutput(DeadLetter.OUTPUT))
@@ -227,15 +229,15 @@ class IngestTest {
         return late;
     }
 
-    private static OneInputStreamOperatorTestHarness<Arrival, TokenBlock> create(
-            TumblingWindows windows) throws Exception {
+    private static OneInputStreamOperatorTestHarness<Arrival, TokenBlock> create(Windows windows)
+            throws Exception {
         Ingest ingest =
                 new Ingest(2, LANES, BATCH, Duration.ofMillis(10), windows, Duration.ofMillis(5));
         return new OneInputStreamOperatorTestHarness<>(ingest, new Arrival.Serializer());
     }
 
-    private static OneInputStreamOperatorTestHarness<Arrival, TokenBlock> open(
-            TumblingWindows windows) throws Exception {
+    private static OneInputStreamOperatorTestHarness<Arrival, TokenBlock> open(Windows windows)
+            throws Exception {
         var harness = create(windows);
         harness.open();
         return harness;

@@ -72,7 +72,7 @@ class RouterTest {
 
     @Test
     void sendsEachTokenToItsTwoMostProbableExperts() throws Exception {
-        try (var harness = open(null, 1, 0)) {
+        try (var harness = open(Capacity.dropless(), 1, 0)) {
             float[] first = {0, 3, 2, 0};
             float[] second = {1, 0, 4, 0};
             send(harness, block(0, new long[] {10, 20}, first, second));
@@ -99,23 +99,23 @@ class RouterTest {
     @Test
     void numbersTheBatchesOfALaneOverRestoresAndRescaling() throws Exception {
         OperatorSubtaskState one;
-        try (var harness = open(null, 1, 0)) {
+        try (var harness = open(Capacity.dropless(), 1, 0)) {
             send(harness, token(0), token(3), token(3));
             one = harness.snapshot(1, 1);
         }
         OperatorSubtaskState low;
-        try (var harness = restore(null, 2, 0, Rescale.to(2, 0, LANES, one))) {
+        try (var harness = restore(Capacity.dropless(), 2, 0, Rescale.to(2, 0, LANES, one))) {
             send(harness, token(0));
             assertThat(residuals(harness)).extracting(ResidualBlock::batch).containsExactly(1L);
             low = harness.snapshot(2, 2);
         }
         OperatorSubtaskState high;
-        try (var harness = restore(null, 2, 1, Rescale.to(2, 1, LANES, one))) {
+        try (var harness = restore(Capacity.dropless(), 2, 1, Rescale.to(2, 1, LANES, one))) {
             send(harness, token(3));
             assertThat(residuals(harness)).extracting(ResidualBlock::batch).containsExactly(2L);
             high = harness.snapshot(2, 2);
         }
-        try (var harness = restore(null, 1, 0, Rescale.to(1, 0, LANES, low, high))) {
+        try (var harness = restore(Capacity.dropless(), 1, 0, Rescale.to(1, 0, LANES, low, high))) {
             send(harness, token(0), token(3), token(1));
             assertThat(residuals(harness))
                     .extracting(ResidualBlock::batch)
@@ -126,14 +126,15 @@ class RouterTest {
     @Test
     void refusesStateOfAnotherNumberOfLanes() throws Exception {
         OperatorSubtaskState state;
-        try (var harness = open(null, 1, 0)) {
+        try (var harness = open(Capacity.dropless(), 1, 0)) {
             send(harness, token(0));
             state = harness.snapshot(1, 1);
         }
         EvenKeys other = new EvenKeys(8);
         var harness =
                 new KeyedOneInputStreamOperatorTestHarness<>(
-                        new Router(bundle, 0, MAX_ROWS, other, RouterSettings.of(null)),
+                        new Router(
+                                bundle, 0, MAX_ROWS, other, RouterSettings.of(Capacity.dropless())),
                         (TokenBlock block) -> other.keyOf(block.lane()),
                         Types.INT,
                         other.maxParallelism(),
@@ -156,7 +157,7 @@ class RouterTest {
         assertThatThrownBy(() -> restore(twoMinutes, 1, 0, state))
                 .hasMessageContaining(
                         "moe.capacity.window.size is 2 min, but the checkpoint was written with 1 min");
-        assertThatThrownBy(() -> restore(null, 1, 0, state))
+        assertThatThrownBy(() -> restore(Capacity.dropless(), 1, 0, state))
                 .hasMessageContaining(
                         "moe.capacity.window.size is none, but the checkpoint was written with 1 min");
     }
@@ -267,7 +268,7 @@ class RouterTest {
 
     @Test
     void callsNothingLateWithoutWindows() throws Exception {
-        try (var harness = open(null, 1, 0)) {
+        try (var harness = open(Capacity.dropless(), 1, 0)) {
             harness.processWatermark(Long.MAX_VALUE);
             send(harness, token(0));
             assertThat(residuals(harness).get(0).choices().outcomes())
@@ -277,7 +278,7 @@ class RouterTest {
 
     @Test
     void marksATokenFailedWhoseLogitsAreNotFinite() throws Exception {
-        try (var harness = open(null, 1, 0)) {
+        try (var harness = open(Capacity.dropless(), 1, 0)) {
             send(harness, block(0, new long[] {0, 1}, new float[] {Float.NaN, 0, 0, 0}, row()));
             Choices choices = residuals(harness).get(0).choices();
             assertThat(choices.outcomes())
@@ -310,7 +311,7 @@ class RouterTest {
 
     @Test
     void routesABlockThatIsLargerThanItsBuffersInParts() throws Exception {
-        try (var harness = open(null, 1, 0)) {
+        try (var harness = open(Capacity.dropless(), 1, 0)) {
             float[][] rows = new float[MAX_ROWS + 1][];
             Arrays.fill(rows, row());
             send(harness, block(0, new long[MAX_ROWS + 1], rows));
@@ -421,7 +422,7 @@ class RouterTest {
             Bundle other) throws Exception {
         LocalBundle location =
                 new LocalBundle(other.directory().toString(), other.spec().version());
-        return restore(location, RouterSettings.of(null), 1, 0, null);
+        return restore(location, RouterSettings.of(Capacity.dropless()), 1, 0, null);
     }
 
     private KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> open(

@@ -7,7 +7,7 @@ import org.apache.flink.annotation.Internal;
 
 /** Admits every row. There is no capacity, so there are no windows and nothing to count. */
 @Internal
-final class Dropless implements AdmissionMode {
+final class DroplessAdmission implements AdmissionMode {
 
     private static final int[] NONE = {};
 

@@ -12,9 +12,9 @@ import org.apache.flink.annotation.Internal;
 
 /** Admits rows as they arrive while their window has capacity left. */
 @Internal
-final class FirstCome extends WindowedAdmission {
+final class FirstComeAdmission extends WindowedAdmission {
 
-    FirstCome(Capacity capacity, WatermarkState watermark, WindowCounters counters) {
+    FirstComeAdmission(Capacity capacity, WatermarkState watermark, WindowCounters counters) {
         super(capacity, 0, watermark, counters);
     }
 
@@ -24,7 +24,7 @@ final class FirstCome extends WindowedAdmission {
         RowList overflowed = new RowList(onTime.length);
         for (int row : onTime) {
             long timestamp = block.timestamps()[row];
-            if (capacity.remaining(counters.at(timestamp)) > 0) {
+            if (capacity.remainingOnArrival(counters.at(timestamp)) > 0) {
                 counters.count(timestamp, Outcome.EXECUTED, 1);
                 admitted.add(row);
             } else {
@@ -47,7 +47,7 @@ final class FirstCome extends WindowedAdmission {
 
     @Override
     public Close close(int expert, long windowStart) throws Exception {
-        int remaining = capacity.remaining(counters.at(windowStart));
+        int remaining = capacity.remainingOnArrival(counters.at(windowStart));
         return new Close(List.of(), nextRound(expert, windowStart, remaining));
     }
 }

@@ -1,4 +1,6 @@
-package io.flinkmoe.routing;
+package io.flinkmoe.routing.health;
+
+import io.flinkmoe.routing.LogitMatrix;
 
 /**
  * Load-balancing losses, with coefficient 1, of T tokens, N experts and k choices. All have the

@@ -1,4 +1,4 @@
-package io.flinkmoe.routing;
+package io.flinkmoe.reference;
 
 /**
  * Balances experts without an auxiliary loss (arXiv 2408.15664, DeepSeek-V3; as Megatron's {@code

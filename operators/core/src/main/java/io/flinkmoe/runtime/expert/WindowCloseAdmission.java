@@ -14,7 +14,7 @@ import org.apache.flink.annotation.Internal;
  * content of the window alone decides. Prioritized admission, and every round but the first.
  */
 @Internal
-final class AtWindowClose extends WindowedAdmission {
+final class WindowCloseAdmission extends WindowedAdmission {
 
     private static final int[] NONE = {};
 
@@ -24,7 +24,7 @@ final class AtWindowClose extends WindowedAdmission {
      * @param round the round of admission, 0 to {@link Capacity#overflowRounds()}
      * @param queue the rows that wait, in keyed state
      */
-    AtWindowClose(
+    WindowCloseAdmission(
             Capacity capacity,
             int round,
             WatermarkState watermark,

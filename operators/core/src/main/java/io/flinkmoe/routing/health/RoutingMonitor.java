@@ -1,4 +1,4 @@
-package io.flinkmoe.routing;
+package io.flinkmoe.routing.health;
 
 import java.util.Arrays;
 import java.util.stream.IntStream;

@@ -1,10 +1,12 @@
-package io.flinkmoe.routing;
+package io.flinkmoe.reference;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
-import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.routing.TopK;
+import io.flinkmoe.routing.health.ExpertLoad;
+import io.flinkmoe.routing.health.Importance;
 import java.util.Arrays;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -150,13 +152,6 @@ class BalancedRoutingTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> ExpertChoice.overExperts(new float[3], 1, 4))
                 .withMessageContaining("capacity is 4");
-    }
-
-    @ParameterizedTest
-    @CsvSource({"1.0, 20, 8, 2", "1.0, 28, 8, 4", "0.01, 20, 8, 1", "2.0, 32, 8, 8"})
-    void capacityRoundsHalvesToTheEvenNumber(double factor, int tokens, int experts, int capacity) {
-        assertThat(CapacityFormula.expertChoice(factor).capacity(tokens, experts, 1))
-                .isEqualTo(capacity);
     }
 
     @Test

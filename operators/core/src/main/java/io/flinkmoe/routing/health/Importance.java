@@ -1,4 +1,6 @@
-package io.flinkmoe.routing;
+package io.flinkmoe.routing.health;
+
+import io.flinkmoe.routing.LogitMatrix;
 
 /**
  * How much each of N experts counts in the weights of T tokens, and how unevenly: the squared

@@ -1,4 +1,6 @@
-package io.flinkmoe.routing;
+package io.flinkmoe.routing.health;
+
+import io.flinkmoe.routing.LogitMatrix;
 
 /**
  * The router z-loss, with coefficient 1: mean over T tokens of (log sum_e exp(z_te))², which keeps

@@ -1,4 +1,4 @@
-package io.flinkmoe.routing;
+package io.flinkmoe.routing.health;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;

@@ -1,4 +1,6 @@
-package io.flinkmoe.routing;
+package io.flinkmoe.reference;
+
+import io.flinkmoe.routing.TopK;
 
 /**
  * The k largest of n values as {@code torch.topk} of PyTorch's CPU kernel finds them, so that equal

@@ -1,5 +1,6 @@
-package io.flinkmoe.routing;
+package io.flinkmoe.reference;
 
+import io.flinkmoe.routing.LogitMatrix;
 import java.util.Arrays;
 
 /**

@@ -1,4 +1,4 @@
-package io.flinkmoe.routing;
+package io.flinkmoe.routing.health;
 
 /**
  * The standard normal distribution function, by its series (Marsaglia, Evaluating the Normal

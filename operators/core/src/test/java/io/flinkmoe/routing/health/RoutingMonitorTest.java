@@ -1,9 +1,11 @@
-package io.flinkmoe.routing;
+package io.flinkmoe.routing.health;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.flinkmoe.routing.RoutingConfig;
+import io.flinkmoe.routing.TopKRouter;
 import java.util.Random;
 import org.assertj.core.data.Offset;
 import org.junit.jupiter.api.Test;

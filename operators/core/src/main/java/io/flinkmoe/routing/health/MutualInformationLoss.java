@@ -1,4 +1,6 @@
-package io.flinkmoe.routing;
+package io.flinkmoe.routing.health;
+
+import io.flinkmoe.routing.LogitMatrix;
 
 /**
  * ModuleFormer's loss (arXiv 2306.04640), with coefficient 1: the negative mutual information of

@@ -1,5 +1,9 @@
-package io.flinkmoe.routing;
+package io.flinkmoe.reference;
 
+import io.flinkmoe.routing.LogitMatrix;
+import io.flinkmoe.routing.Scores;
+import io.flinkmoe.routing.ScoringFunc;
+import io.flinkmoe.routing.TopK;
 import java.util.Arrays;
 
 /**

@@ -1,4 +1,7 @@
-package io.flinkmoe.routing;
+package io.flinkmoe.routing.health;
+
+import io.flinkmoe.routing.LogitMatrix;
+import io.flinkmoe.routing.TopK;
 
 /**
  * How many of T tokens each of N experts gets, k experts per token: counted, or in expectation over

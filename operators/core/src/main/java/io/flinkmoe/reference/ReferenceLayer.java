@@ -1,0 +1,197 @@
+package io.flinkmoe.reference;
+
+import ai.onnxruntime.OrtException;
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.TokenMetadata;
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.DirectRows;
+import io.flinkmoe.onnx.LayerRouter;
+import io.flinkmoe.onnx.LayerRouter.Routed;
+import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.reference.ReferenceModel.ChoiceRule;
+import io.flinkmoe.reference.ReferenceModel.LayerResult;
+import io.flinkmoe.reference.WindowDecisions.Ranked;
+import io.flinkmoe.routing.NoiseSource;
+import io.flinkmoe.tensor.Floats;
+import java.util.Arrays;
+
+/**
+ * One MoE layer: route all tokens, admit window by window, run expert by expert, then combine in
+ * order of rank.
+ */
+final class ReferenceLayer {
+
+    private static final int MAX_ROWS = ReferenceModel.MAX_ROWS;
+
+    private final Capacity capacity;
+    private final LayerRouter router;
+    private final WindowDecisions decisions;
+    private final OnnxModel[] experts;
+    private final DirectRows input;
+    private final DirectRows output;
+    private final int d;
+    private final int k;
+    private final int n;
+
+    ReferenceLayer(BundleSessions sessions, int layer, Capacity capacity) throws BundleException {
+        this.capacity = capacity;
+        this.router = new LayerRouter(sessions, layer, MAX_ROWS, capacity.attempts());
+        this.d = sessions.spec().hiddenSize();
+        this.k = router.routing().numExpertsPerTok();
+        this.n = router.routing().numExperts();
+        this.decisions = new WindowDecisions(capacity, n, k);
+        this.experts = new OnnxModel[n];
+        for (int expert = 0; expert < n; expert++) {
+            experts[expert] = sessions.expert(layer, expert);
+        }
+        this.input = new DirectRows(MAX_ROWS, d);
+        this.output = new DirectRows(MAX_ROWS, d);
+    }
+
+    /**
+     * Runs T tokens.
+     *
+     * @param x [T, d], or [T, input size] in a first layer that encodes
+     * @param noise the draws for this layer; null for none
+     */
+    LayerResult forward(float[] x, TokenMetadata metadata, NoiseSource noise, ChoiceRule rule)
+            throws OrtException {
+        int tokens = metadata.tokens();
+        LayerResult result = new LayerResult(tokens, d, n, k);
+        float[] hidden = new float[tokens * d];
+        decisions.apply(metadata, route(x, hidden, noise, result), result);
+        rule.apply(result);
+        float[] outputs = new float[tokens * k * d];
+        for (int expert = 0; expert < n; expert++) {
+            execute(expert, hidden, result, outputs);
+        }
+        combine(outputs, result);
+        return result;
+    }
+
+    private Ranked route(float[] x, float[] hidden, NoiseSource noise, LayerResult result)
+            throws OrtException {
+        int width = router.inputWidth();
+        int tokens = result.experts().length / k;
+        Ranked ranked = new Ranked(0, k);
+        for (int from = 0; from < tokens; from += MAX_ROWS) {
+            int rows = Math.min(MAX_ROWS, tokens - from);
+            byte[] block =
+                    Floats.toBytes(Arrays.copyOfRange(x, from * width, (from + rows) * width));
+            NoiseSource draws = noise == null ? null : noise.from(from);
+            Routed routed = router.route(block, rows, draws);
+            int ranks = routed.ranks();
+            ranked = from == 0 ? new Ranked(tokens, ranks) : ranked;
+            Floats.get(routed.hidden(), 0, hidden, from * d, rows * d);
+            Floats.get(routed.residual(), 0, result.out(), from * d, rows * d);
+            System.arraycopy(routed.logits(), 0, result.logits(), from * n, rows * n);
+            System.arraycopy(routed.experts(), 0, ranked.experts(), from * ranks, rows * ranks);
+            System.arraycopy(routed.weights(), 0, ranked.weights(), from * ranks, rows * ranks);
+            float[] scores = scores(routed, rows, draws);
+            System.arraycopy(scores, 0, ranked.scores(), from * ranks, rows * ranks);
+            settle(routed, rows, from, ranked, result);
+        }
+        return ranked;
+    }
+
+    /** What the admission compares of the choices of a block, [T, K]. */
+    private float[] scores(Routed routed, int rows, NoiseSource draws) {
+        float[] scores = new float[rows * routed.ranks()];
+        switch (capacity.score()) {
+            case NONE -> {}
+            case GATE_SCORE -> scores = routed.scores(rows);
+            case ROUTER_LOGIT -> {
+                for (int i = 0; i < scores.length; i++) {
+                    scores[i] = routed.logit(i / routed.ranks(), routed.experts()[i]);
+                }
+            }
+            case RANDOM_DRAW -> {
+                if (draws == null) {
+                    throw new IllegalArgumentException("random admission needs draws");
+                }
+                for (int i = 0; i < scores.length; i++) {
+                    scores[i] = draws.priority(i / routed.ranks(), routed.experts()[i]);
+                }
+            }
+        }
+        return scores;
+    }
+
+    /** Settles the choices of a block that no expert is to see. */
+    private void settle(Routed routed, int rows, int from, Ranked ranked, LayerResult result) {
+        int ranks = ranked.ranks();
+        for (int row = 0; row < rows; row++) {
+            boolean routable = routed.isRoutable(row);
+            if (!routable) {
+                int first = (from + row) * ranks;
+                Arrays.fill(ranked.experts(), first, first + ranks, -1);
+                Arrays.fill(ranked.weights(), first, first + ranks, 0);
+            }
+            for (int choice = row * k; choice < row * k + k; choice++) {
+                Outcome outcome =
+                        !routable
+                                ? Outcome.FAILED
+                                : routed.isSkipped(choice) ? Outcome.OVERFLOWED : Outcome.EXECUTED;
+                result.outcomes()[from * k + choice] = outcome.code();
+            }
+        }
+    }
+
+    /** Runs every choice of one expert; {@code outputs} is [T, k, d]. */
+    private void execute(int expert, float[] hidden, LayerResult result, float[] outputs)
+            throws OrtException {
+        int[] choices = new int[MAX_ROWS];
+        float[] rows = new float[MAX_ROWS * d];
+        int count = 0;
+        for (int choice = 0; choice < result.experts().length; choice++) {
+            if (result.experts()[choice] == expert && result.isExecuted(choice)) {
+                System.arraycopy(hidden, choice / k * d, rows, count * d, d);
+                choices[count++] = choice;
+                if (count == MAX_ROWS) {
+                    run(expert, choices, rows, count, result, outputs);
+                    count = 0;
+                }
+            }
+        }
+        if (count > 0) {
+            run(expert, choices, rows, count, result, outputs);
+        }
+    }
+
+    private void run(
+            int expert, int[] choices, float[] rows, int count, LayerResult result, float[] outputs)
+            throws OrtException {
+        input.put(rows, 0, count);
+        experts[expert].run(input, output, count);
+        output.get(rows, 0, count);
+        for (int row = 0; row < count; row++) {
+            if (Floats.allFinite(rows, row * d, d)) {
+                System.arraycopy(rows, row * d, outputs, choices[row] * d, d);
+            } else {
+                result.outcomes()[choices[row]] = Outcome.FAILED.code();
+            }
+        }
+    }
+
+    private void combine(float[] outputs, LayerResult result) {
+        boolean[] executed = new boolean[result.outcomes().length];
+        for (int choice = 0; choice < executed.length; choice++) {
+            executed[choice] = result.isExecuted(choice);
+        }
+        capacity.weighing().apply(result.weights(), executed, k);
+        float[] sum = new float[d];
+        float[] addend = new float[d];
+        for (int token = 0; token < executed.length / k; token++) {
+            System.arraycopy(result.out(), token * d, sum, 0, d);
+            for (int choice = token * k; choice < token * k + k; choice++) {
+                if (executed[choice]) {
+                    System.arraycopy(outputs, choice * d, addend, 0, d);
+                    Floats.addScaled(sum, result.weights()[choice], addend, d);
+                }
+            }
+            System.arraycopy(sum, 0, result.out(), token * d, d);
+        }
+    }
+}

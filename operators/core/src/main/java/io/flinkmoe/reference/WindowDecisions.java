@@ -1,0 +1,127 @@
+package io.flinkmoe.reference;
+
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.NextExpert;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.RoutedWindow;
+import io.flinkmoe.capacity.TokenMetadata;
+import io.flinkmoe.reference.ReferenceModel.LayerResult;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import java.util.TreeMap;
+
+/**
+ * The admission of a layer, window by window, with the rule of the operators. No token is late
+ * here.
+ */
+final class WindowDecisions {
+
+    private final Capacity capacity;
+    private final int numExperts;
+    private final int topK;
+
+    /**
+     * The choices of T routed tokens.
+     *
+     * @param experts [T, K], the most probable first
+     * @param weights [T, K], of the router
+     * @param scores [T, K], what the admission compares
+     */
+    record Ranked(int ranks, int[] experts, float[] weights, float[] scores) {
+        Ranked(int tokens, int ranks) {
+            this(
+                    ranks,
+                    new int[tokens * ranks],
+                    new float[tokens * ranks],
+                    new float[tokens * ranks]);
+        }
+    }
+
+    WindowDecisions(Capacity capacity, int numExperts, int topK) {
+        this.capacity = capacity;
+        this.numExperts = numExperts;
+        this.topK = topK;
+    }
+
+    /**
+     * Settles the choices that are EXECUTED so far; the router settled the others. Writes the
+     * expert, the weight, the attempt and the slot of each.
+     */
+    void apply(TokenMetadata tokens, Ranked ranked, LayerResult result) {
+        for (int choice = 0; choice < result.experts().length; choice++) {
+            write(choice, choice % topK, ranked, ranked.weights, result);
+        }
+        for (int[] rows : rowsByWindow(tokens)) {
+            decide(tokens.select(rows), rows, ranked, result);
+        }
+    }
+
+    private Collection<int[]> rowsByWindow(TokenMetadata tokens) {
+        TreeMap<Long, List<Integer>> windows = new TreeMap<>();
+        for (int row = 0; row < tokens.tokens(); row++) {
+            long start = capacity.windows().startOf(tokens.timestamps()[row]);
+            windows.computeIfAbsent(start, s -> new ArrayList<>()).add(row);
+        }
+        return windows.values().stream()
+                .map(rows -> rows.stream().mapToInt(Integer::intValue).toArray())
+                .toList();
+    }
+
+    private void decide(TokenMetadata tokens, int[] rows, Ranked ranked, LayerResult result) {
+        RoutedWindow window = window(tokens, rows, ranked, result);
+        float[] weights = ranked.weights;
+        if (capacity.weighing().usesWindowShares()) {
+            window = window.withShares(numExperts);
+            weights = scattered(window.scores(), rows, ranked);
+        }
+        NextExpert placed = NextExpert.byRounds(window, numExperts, capacity);
+        for (int i = 0; i < rows.length * topK; i++) {
+            int choice = rows[i / topK] * topK + i % topK;
+            if (result.outcomes()[choice] != Outcome.EXECUTED.code()) {
+                continue;
+            }
+            int attempt = placed.attempts()[i];
+            boolean admitted = placed.slot()[i] >= 0;
+            if (!admitted) {
+                result.outcomes()[choice] = Outcome.OVERFLOWED.code();
+            } else if (attempt > 0) {
+                result.outcomes()[choice] = Outcome.REROUTED.code();
+            }
+            result.attempts()[choice] = (byte) attempt;
+            result.slots()[choice] = placed.slot()[i];
+            int rank = admitted ? placed.assignedRank()[i] : i % topK;
+            write(choice, rank, ranked, weights, result);
+        }
+    }
+
+    /** The tokens of a window; a choice that the router settled tries no expert. */
+    private RoutedWindow window(
+            TokenMetadata tokens, int[] rows, Ranked ranked, LayerResult result) {
+        int ranks = ranked.ranks;
+        int[] experts = new int[rows.length * ranks];
+        float[] scores = new float[rows.length * ranks];
+        for (int i = 0; i < experts.length; i++) {
+            int row = rows[i / ranks];
+            int choice = row * topK + i % ranks % topK;
+            boolean settled = result.outcomes()[choice] != Outcome.EXECUTED.code();
+            experts[i] = settled ? -1 : ranked.experts[row * ranks + i % ranks];
+            scores[i] = ranked.scores[row * ranks + i % ranks];
+        }
+        return new RoutedWindow(tokens, topK, experts, scores);
+    }
+
+    private static float[] scattered(float[] ofWindow, int[] rows, Ranked ranked) {
+        float[] all = new float[ranked.weights.length];
+        for (int i = 0; i < rows.length; i++) {
+            System.arraycopy(ofWindow, i * ranked.ranks, all, rows[i] * ranked.ranks, ranked.ranks);
+        }
+        return all;
+    }
+
+    private void write(int choice, int rank, Ranked ranked, float[] weights, LayerResult result) {
+        int at = choice / topK * ranked.ranks + rank;
+        result.experts()[choice] = ranked.experts[at];
+        result.weights()[choice] = weights[at];
+    }
+}
