@@ -1,6 +1,7 @@
 package io.flinkmoe.onnx;
 
 import ai.onnxruntime.OnnxTensor;
+import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -78,8 +79,8 @@ public final class DirectRows {
     }
 
     /** The first {@code rows} rows as a tensor over this memory; the caller closes it. */
-    OnnxTensor tensor(int rows) throws OrtException {
+    OnnxTensor tensor(OrtEnvironment environment, int rows) throws OrtException {
         return OnnxTensor.createTensor(
-                OnnxModel.environment(), floats.slice(0, rows * width), new long[] {rows, width});
+                environment, floats.slice(0, rows * width), new long[] {rows, width});
     }
 }

@@ -138,8 +138,8 @@ public final class OnnxModel implements AutoCloseable {
      * output}.
      */
     public void run(DirectRows input, DirectRows output, int rows) throws OrtException {
-        try (OnnxTensor in = input.tensor(rows);
-                OnnxTensor out = output.tensor(rows);
+        try (OnnxTensor in = input.tensor(environment(), rows);
+                OnnxTensor out = output.tensor(environment(), rows);
                 OrtSession.Result result =
                         session.run(Map.of(inputName, in), Map.of(outputName, out))) {
             assert result.size() == 1;

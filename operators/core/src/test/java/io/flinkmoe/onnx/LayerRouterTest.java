@@ -51,7 +51,7 @@ class LayerRouterTest {
         byte[] vectors = Floats.toBytes(x);
         try (BundleSessions sessions = write(false, false, 0, ResidualKind.INPUT)) {
             LayerRouter layer = new LayerRouter(sessions, 0, MAX_ROWS);
-            LayerRouter.Routed routed = layer.route(vectors, T);
+            Routed routed = layer.route(vectors, T);
 
             assertThat(layer.inputWidth()).isEqualTo(D);
             checkRouting(routed, linear(widen(x), router, D, N));
@@ -65,8 +65,7 @@ class LayerRouterTest {
         float[] x = gaussian(T * D);
         double[] hidden = rmsNorm(widen(x));
         try (BundleSessions sessions = write(false, true, 0, ResidualKind.INPUT)) {
-            LayerRouter.Routed routed =
-                    new LayerRouter(sessions, 0, MAX_ROWS).route(Floats.toBytes(x), T);
+            Routed routed = new LayerRouter(sessions, 0, MAX_ROWS).route(Floats.toBytes(x), T);
 
             checkRouting(routed, linear(hidden, router, D, N));
             assertClose("hidden", routed.hidden(), hidden);
@@ -82,8 +81,7 @@ class LayerRouterTest {
         add(residual, swiGlu(hidden, 0));
         add(residual, swiGlu(hidden, 3));
         try (BundleSessions sessions = write(false, true, 2, ResidualKind.INPUT)) {
-            LayerRouter.Routed routed =
-                    new LayerRouter(sessions, 0, MAX_ROWS).route(Floats.toBytes(x), T);
+            Routed routed = new LayerRouter(sessions, 0, MAX_ROWS).route(Floats.toBytes(x), T);
 
             checkRouting(routed, linear(hidden, router, D, N));
             assertClose("hidden", routed.hidden(), hidden);
@@ -95,8 +93,7 @@ class LayerRouterTest {
     void leavesTheInputOutOfAResidualOfNone() throws Exception {
         float[] x = gaussian(T * D);
         try (BundleSessions sessions = write(false, false, 0, ResidualKind.NONE)) {
-            LayerRouter.Routed routed =
-                    new LayerRouter(sessions, 0, MAX_ROWS).route(Floats.toBytes(x), T);
+            Routed routed = new LayerRouter(sessions, 0, MAX_ROWS).route(Floats.toBytes(x), T);
             assertThat(routed.residual()).hasSize(T * D * Float.BYTES).containsOnly(0);
             assertThat(routed.hidden()).isEqualTo(Floats.toBytes(x));
         }
@@ -106,8 +103,7 @@ class LayerRouterTest {
     void takesTheSharedExpertsAloneForAResidualOfNone() throws Exception {
         float[] x = gaussian(T * D);
         try (BundleSessions sessions = write(false, false, 1, ResidualKind.NONE)) {
-            LayerRouter.Routed routed =
-                    new LayerRouter(sessions, 0, MAX_ROWS).route(Floats.toBytes(x), T);
+            Routed routed = new LayerRouter(sessions, 0, MAX_ROWS).route(Floats.toBytes(x), T);
             assertClose("residual", routed.residual(), swiGlu(widen(x), 0));
         }
     }
@@ -121,7 +117,7 @@ class LayerRouterTest {
         add(residual, swiGlu(hidden, 0));
         try (BundleSessions sessions = write(true, true, 1, ResidualKind.INPUT)) {
             LayerRouter first = new LayerRouter(sessions, 0, MAX_ROWS);
-            LayerRouter.Routed routed = first.route(Floats.toBytes(features), T);
+            Routed routed = first.route(Floats.toBytes(features), T);
             assertThat(first.inputWidth()).isEqualTo(INPUT);
             checkRouting(routed, linear(hidden, router, D, N));
             assertClose("hidden", routed.hidden(), hidden);
@@ -139,7 +135,7 @@ class LayerRouterTest {
     void keepsHiddenAndResidualOfAnEarlierCall() throws Exception {
         try (BundleSessions sessions = write(true, true, 1, ResidualKind.INPUT)) {
             LayerRouter layer = new LayerRouter(sessions, 0, MAX_ROWS);
-            LayerRouter.Routed routed = layer.route(Floats.toBytes(gaussian(T * INPUT)), T);
+            Routed routed = layer.route(Floats.toBytes(gaussian(T * INPUT)), T);
             byte[] hidden = routed.hidden();
             byte[] residual = routed.residual();
             byte[] hiddenBefore = hidden.clone();
@@ -155,13 +151,13 @@ class LayerRouterTest {
         float[] x = gaussian(MAX_ROWS * INPUT);
         try (BundleSessions sessions = write(true, true, 2, ResidualKind.INPUT)) {
             LayerRouter layer = new LayerRouter(sessions, 0, MAX_ROWS);
-            LayerRouter.Routed all = layer.route(Floats.toBytes(x), MAX_ROWS);
+            Routed all = layer.route(Floats.toBytes(x), MAX_ROWS);
             byte[] residual = all.residual();
             float[] logits = all.logits().clone();
             for (int row = 0; row < MAX_ROWS; row++) {
                 byte[] alone =
                         Floats.toBytes(Arrays.copyOfRange(x, row * INPUT, (row + 1) * INPUT));
-                LayerRouter.Routed routed = layer.route(alone, 1);
+                Routed routed = layer.route(alone, 1);
                 int bytes = D * Float.BYTES;
                 assertThat(routed.residual())
                         .as("row %d", row)
@@ -177,8 +173,7 @@ class LayerRouterTest {
         float[] x = gaussian(3 * D);
         x[D + 2] = Float.NaN;
         try (BundleSessions sessions = write(false, false, 0, ResidualKind.INPUT)) {
-            LayerRouter.Routed routed =
-                    new LayerRouter(sessions, 0, MAX_ROWS).route(Floats.toBytes(x), 3);
+            Routed routed = new LayerRouter(sessions, 0, MAX_ROWS).route(Floats.toBytes(x), 3);
             assertThat(routed.isRoutable(0)).isTrue();
             assertThat(routed.isRoutable(1)).isFalse();
             assertThat(routed.isRoutable(2)).isTrue();
@@ -230,7 +225,7 @@ class LayerRouterTest {
         }
     }
 
-    private void checkRouting(LayerRouter.Routed routed, double[] logits) {
+    private void checkRouting(Routed routed, double[] logits) {
         for (int i = 0; i < T * N; i++) {
             assertThat((double) routed.logits()[i])
                     .as("logit %d", i)

@@ -1,7 +1,7 @@
 package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.capacity.Capacity;
-import io.flinkmoe.onnx.LayerRouter.Routed;
+import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.routing.NoiseSource;
 import org.apache.flink.annotation.Internal;
 

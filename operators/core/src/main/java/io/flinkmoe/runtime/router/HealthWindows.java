@@ -1,7 +1,7 @@
 package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.capacity.Windows;
-import io.flinkmoe.onnx.LayerRouter;
+import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.routing.health.RoutingHealth;
 import io.flinkmoe.routing.health.RoutingMonitor;
 import io.flinkmoe.runtime.block.Choices;
@@ -48,7 +48,7 @@ public final class HealthWindows {
     }
 
     /** Adds a routed block. */
-    void add(TokenBlock tokens, LayerRouter.Routed routed, Choices choices) {
+    void add(TokenBlock tokens, Routed routed, Choices choices) {
         RoutingMonitor monitor = null;
         long start = 0;
         int ranks = choices.ranks();

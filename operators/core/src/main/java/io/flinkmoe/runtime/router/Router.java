@@ -12,6 +12,7 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.LayerRouter;
+import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.DispatchBlock;
@@ -189,7 +190,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private void routeReadable(TokenBlock tokens) throws Exception {
         NoiseSource draws = draws(tokens);
         long start = System.nanoTime();
-        LayerRouter.Routed routed;
+        Routed routed;
         try {
             routed = router.route(tokens.vectors(), tokens.rows(), draws);
         } catch (OrtException e) {
@@ -223,8 +224,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                 : null;
     }
 
-    private void route(TokenBlock tokens, LayerRouter.Routed routed, NoiseSource draws)
-            throws Exception {
+    private void route(TokenBlock tokens, Routed routed, NoiseSource draws) throws Exception {
         int rows = tokens.rows();
         float[] scores = settings.keepScores() ? routed.scores(rows) : Choices.NO_SCORES;
         Choices choices =

@@ -1,7 +1,7 @@
 package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.onnx.LayerRouter;
+import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.ChoiceCounter;
@@ -27,7 +27,7 @@ final class RouterOutcomes {
     }
 
     /** Sets the outcomes of a routed block in {@code choices}, and counts its choices. */
-    void set(TokenBlock tokens, LayerRouter.Routed routed, Choices choices) throws Exception {
+    void set(TokenBlock tokens, Routed routed, Choices choices) throws Exception {
         int ranks = choices.ranks();
         for (int row = 0; row < tokens.rows(); row++) {
             boolean routable = routed.isRoutable(row);

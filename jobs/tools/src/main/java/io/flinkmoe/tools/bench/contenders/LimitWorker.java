@@ -6,6 +6,7 @@ import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
 import java.util.List;
@@ -80,7 +81,7 @@ final class LimitWorker {
      * @return [batch size, d], used again for the next batch
      */
     float[] forward(byte[] batch) throws OrtException {
-        LayerRouter.Routed routed = router.route(batch, batchSize);
+        Routed routed = router.route(batch, batchSize);
         Arrays.fill(rowsOf, 0);
         for (int choice = 0; choice < batchSize * k; choice++) {
             int expert = routed.experts()[choice];

@@ -9,6 +9,7 @@ import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.tensor.Floats;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -55,7 +56,7 @@ final class PerRecord extends RichMapFunction<Token, ScoredToken> {
 
     @Override
     public ScoredToken map(Token token) throws Exception {
-        LayerRouter.Routed routed = router.route(Floats.toBytes(token.values()), 1);
+        Routed routed = router.route(Floats.toBytes(token.values()), 1);
         int[] chosen = Arrays.copyOf(routed.experts(), k);
         float[] weights = Arrays.copyOf(routed.weights(), k);
         float[] sum = token.values().clone();
