@@ -7,7 +7,7 @@ import java.nio.file.Path;
  * changed, before a release, write the files anew from the project's root:
  *
  * <pre>{@code
- * mvn test -pl operators -am -Dtest='*SnapshotFilesTest' -Dsurefire.failIfNoSpecifiedTests=false \
+ * mvn test -pl operators/testing -am -Dtest='*SnapshotFilesTest' -Dsurefire.failIfNoSpecifiedTests=false \
  *     -Dsnapshots.write=true
  * }</pre>
  *

@@ -321,7 +321,7 @@ class MoeLayersTest {
                 checked++;
                 assertThat(serializer.getClass().getName())
                         .as("serializer of %s", node.getOperatorName())
-                        .startsWith("io.flinkmoe.stream.");
+                        .startsWith("io.flinkmoe.");
             }
             if (node.getStateKeySerializer() != null) {
                 assertThat(node.getStateKeySerializer()).isEqualTo(IntSerializer.INSTANCE);
