@@ -5,6 +5,9 @@ import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPac
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.type;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static java.util.stream.Collectors.counting;
+import static java.util.stream.Collectors.groupingBy;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import ai.onnxruntime.OrtException;
@@ -14,12 +17,17 @@ import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.library.dependencies.SliceAssignment;
+import com.tngtech.archunit.library.dependencies.SliceIdentifier;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.StreamSupport;
+import org.apache.flink.annotation.Experimental;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** What may know of what. */
 class ArchitectureTest {
@@ -29,48 +37,149 @@ class ArchitectureTest {
                     .withImportOption(new ImportOption.DoNotIncludeTests())
                     .importPackages("io.flinkmoe");
 
+    /** From the bottom to the top: a package may import only packages before it. */
     private static final List<String> BOTTOM_UP =
-            List.of("tensor", "routing", "capacity", "model", "onnx", "reference");
+            List.of(
+                    "tensor",
+                    "routing",
+                    "routing.health",
+                    "capacity",
+                    "model",
+                    "model.huggingface",
+                    "onnx",
+                    "serialization",
+                    "api",
+                    "config",
+                    "reference",
+                    "runtime.block",
+                    "runtime.shared",
+                    "runtime.ingest",
+                    "runtime.router",
+                    "runtime.expert",
+                    "runtime.combine",
+                    "runtime.head",
+                    "runtime",
+                    "");
 
-    @ParameterizedTest
-    @ValueSource(
-            strings = {"tensor", "routing", "capacity", "model", "onnx", "reference", "stream"})
-    void findsThePackage(String name) {
-        assertThat(CLASSES.that(resideInAPackage(ours(name)))).isNotEmpty();
+    private static final List<String> OPERATORS =
+            List.of("ingest", "router", "expert", "combine", "head");
+
+    @Test
+    void theListHasEveryPackage() {
+        assertThat(CLASSES)
+                .extracting(JavaClass::getPackageName)
+                .containsOnly(
+                        BOTTOM_UP.stream().map(ArchitectureTest::ours).toArray(String[]::new));
     }
 
     @Test
-    void lowerPackagesKnowNothingOfHigherOnes() {
+    void aPackageImportsOnlyLowerPackages() {
         for (int i = 0; i < BOTTOM_UP.size(); i++) {
-            List<String> higher = BOTTOM_UP.subList(i + 1, BOTTOM_UP.size());
-            for (String above : higher) {
-                independent(BOTTOM_UP.get(i), above);
+            String[] higher =
+                    BOTTOM_UP.subList(i + 1, BOTTOM_UP.size()).stream()
+                            .map(ArchitectureTest::ours)
+                            .toArray(String[]::new);
+            if (higher.length > 0) {
+                noClasses()
+                        .that()
+                        .resideInAPackage(ours(BOTTOM_UP.get(i)))
+                        .should()
+                        .dependOnClassesThat()
+                        .resideInAnyPackage(higher)
+                        .check(CLASSES);
             }
-            independent(BOTTOM_UP.get(i), "stream");
         }
-        independent("stream", "reference");
     }
 
     @Test
-    void nothingKnowsOfTheFrontDoor() {
+    void productionNeverCallsTheReference() {
         noClasses()
                 .that()
-                .resideOutsideOfPackage("io.flinkmoe")
+                .resideOutsideOfPackage("io.flinkmoe.reference")
                 .should()
                 .dependOnClassesThat()
-                .resideInAPackage("io.flinkmoe")
+                .resideInAPackage("io.flinkmoe.reference")
                 .check(CLASSES);
     }
 
     @Test
-    void onlyTheStreamPackageAndTheFrontDoorKnowOfFlink() {
+    void anOperatorsPackageImportsNoOtherOperatorsPackage() {
+        for (String operator : OPERATORS) {
+            String[] others =
+                    OPERATORS.stream()
+                            .filter(other -> !other.equals(operator))
+                            .map(other -> ours("runtime." + other))
+                            .toArray(String[]::new);
+            noClasses()
+                    .that()
+                    .resideInAPackage(ours("runtime." + operator))
+                    .should()
+                    .dependOnClassesThat()
+                    .resideInAnyPackage(others)
+                    .check(CLASSES);
+        }
+    }
+
+    @Test
+    void filesHaveNoCycles() {
+        slices().assignedFrom(new ByFile()).should().beFreeOfCycles().check(CLASSES);
+    }
+
+    /** One slice per source file. */
+    private static final class ByFile implements SliceAssignment {
+        @Override
+        public SliceIdentifier getIdentifierOf(JavaClass type) {
+            return SliceIdentifier.of(outermost(type).getName());
+        }
+
+        @Override
+        public String getDescription() {
+            return "source files";
+        }
+    }
+
+    @Test
+    void everyTopLevelClassStatesItsStability() {
+        classes()
+                .that()
+                .areTopLevelClasses()
+                .and()
+                .doNotHaveSimpleName("package-info")
+                .should()
+                .beAnnotatedWith(PublicEvolving.class)
+                .orShould()
+                .beAnnotatedWith(Experimental.class)
+                .orShould()
+                .beAnnotatedWith(Internal.class)
+                .check(CLASSES);
+    }
+
+    @Test
+    void noPackageHasMoreThan25Files() {
+        Map<String, Long> files =
+                StreamSupport.stream(CLASSES.spliterator(), false)
+                        .filter(JavaClass::isTopLevelClass)
+                        .collect(groupingBy(JavaClass::getPackageName, counting()));
+        assertThat(files)
+                .isNotEmpty()
+                .allSatisfy((name, count) -> assertThat(count).isLessThan(26));
+    }
+
+    @Test
+    void routingCapacityTensorModelAndReferenceKnowNothingOfFlinkButItsAnnotations() {
         noClasses()
                 .that()
                 .resideInAnyPackage(
-                        BOTTOM_UP.stream().map(ArchitectureTest::ours).toArray(String[]::new))
+                        "io.flinkmoe.tensor..",
+                        "io.flinkmoe.routing..",
+                        "io.flinkmoe.capacity..",
+                        "io.flinkmoe.model..",
+                        "io.flinkmoe.onnx..",
+                        "io.flinkmoe.reference..")
                 .should()
-                .dependOnClassesThat()
-                .resideInAPackage("org.apache.flink..")
+                .dependOnClassesThat(
+                        resideInAPackage("org.apache.flink..")
+                                .and(not(resideInAPackage("org.apache.flink.annotation"))))
                 .check(CLASSES);
     }
 
@@ -78,14 +187,15 @@ class ArchitectureTest {
     void onlyTheOnnxPackageTouchesOnnxRuntimeAndOthersOnlyItsException() {
         noClasses()
                 .that()
-                .resideOutsideOfPackages(ours("onnx"), ours("stream"), ours("reference"))
+                .resideOutsideOfPackages(
+                        "io.flinkmoe.onnx..", "io.flinkmoe.runtime..", "io.flinkmoe.reference..")
                 .should()
                 .dependOnClassesThat()
                 .resideInAPackage("ai.onnxruntime..")
                 .check(CLASSES);
         noClasses()
                 .that()
-                .resideInAnyPackage(ours("stream"), ours("reference"))
+                .resideOutsideOfPackage("io.flinkmoe.onnx..")
                 .should()
                 .dependOnClassesThat(
                         resideInAPackage("ai.onnxruntime..").and(not(type(OrtException.class))))
@@ -158,17 +268,7 @@ class ArchitectureTest {
                 .check(CLASSES);
     }
 
-    private static void independent(String lower, String higher) {
-        noClasses()
-                .that()
-                .resideInAPackage(ours(lower))
-                .should()
-                .dependOnClassesThat()
-                .resideInAPackage(ours(higher))
-                .check(CLASSES);
-    }
-
     private static String ours(String name) {
-        return "io.flinkmoe." + name + "..";
+        return name.isEmpty() ? "io.flinkmoe" : "io.flinkmoe." + name;
     }
 }

@@ -5,6 +5,7 @@ import io.flinkmoe.serialization.RecordTypeInfo;
 import java.io.IOException;
 import java.lang.reflect.Type;
 import java.util.Map;
+import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -20,6 +21,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param partition the partition that the token came from, by whose content alone it is judged
  *     whether it is late; {@link #NO_PARTITION} to judge it by the watermark
  */
+@PublicEvolving
 @TypeInfo(Arrival.Factory.class)
 public record Arrival(Token token, DeadLetter deadLetter, int partition) {
 

@@ -5,7 +5,10 @@ import io.flinkmoe.serialization.RecordTypeInfo;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
 import java.lang.reflect.Type;
+import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
+import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -25,6 +28,7 @@ import org.apache.flink.util.OutputTag;
  * @param offset its offset in the partition; -1 where it did not come from Kafka
  * @param reason what is wrong with it
  */
+@PublicEvolving
 @TypeInfo(DeadLetter.Factory.class)
 public record DeadLetter(
         byte[] record, Token token, String topic, int partition, long offset, String reason) {
@@ -46,6 +50,34 @@ public record DeadLetter(
     /** A token that did not come from Kafka, or of whose record only the token is left. */
     public static DeadLetter of(Token token, String reason) {
         return new DeadLetter(null, token, "", -1, -1, reason);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof DeadLetter that
+                && Arrays.equals(record, that.record)
+                && Objects.equals(token, that.token)
+                && Objects.equals(topic, that.topic)
+                && partition == that.partition
+                && offset == that.offset
+                && Objects.equals(reason, that.reason);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(Arrays.hashCode(record), token, topic, partition, offset, reason);
+    }
+
+    @Override
+    public String toString() {
+        return "DeadLetter[record=%s, token=%s, topic=%s, partition=%s, offset=%s, reason=%s]"
+                .formatted(
+                        record == null ? "null" : record.length + " bytes",
+                        token,
+                        topic,
+                        partition,
+                        offset,
+                        reason);
     }
 
     /** Finds {@link #TYPE} for Flink's type extraction. */

@@ -6,7 +6,10 @@ import io.flinkmoe.serialization.RecordTypeInfo;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
 import java.lang.reflect.Type;
+import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
+import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -26,6 +29,7 @@ import org.apache.flink.util.OutputTag;
  * @param modelVersion the version of the bundle that decided
  * @param layers an entry per MoE layer
  */
+@PublicEvolving
 @TypeInfo(DecisionRecord.Factory.class)
 public record DecisionRecord(
         String stream,
@@ -57,7 +61,67 @@ public record DecisionRecord(
      * @param attempts [k], the attempt that settled it
      */
     public record Layer(
-            int[] experts, float[] scores, float[] weights, Outcome[] outcomes, int[] attempts) {}
+            int[] experts, float[] scores, float[] weights, Outcome[] outcomes, int[] attempts) {
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Layer that
+                    && Arrays.equals(experts, that.experts)
+                    && Arrays.equals(scores, that.scores)
+                    && Arrays.equals(weights, that.weights)
+                    && Arrays.equals(outcomes, that.outcomes)
+                    && Arrays.equals(attempts, that.attempts);
+        }
+
+        @Override
+        public int hashCode() {
+            return Objects.hash(
+                    Arrays.hashCode(experts),
+                    Arrays.hashCode(scores),
+                    Arrays.hashCode(weights),
+                    Arrays.hashCode(outcomes),
+                    Arrays.hashCode(attempts));
+        }
+
+        @Override
+        public String toString() {
+            return "Layer[experts=%s, scores=%s, weights=%s, outcomes=%s, attempts=%s]"
+                    .formatted(
+                            Arrays.toString(experts),
+                            Arrays.toString(scores),
+                            Arrays.toString(weights),
+                            Arrays.toString(outcomes),
+                            Arrays.toString(attempts));
+        }
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof DecisionRecord that
+                && Objects.equals(stream, that.stream)
+                && position == that.position
+                && timestamp == that.timestamp
+                && windowStart == that.windowStart
+                && Objects.equals(modelVersion, that.modelVersion)
+                && Arrays.equals(layers, that.layers);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(
+                stream, position, timestamp, windowStart, modelVersion, Arrays.hashCode(layers));
+    }
+
+    @Override
+    public String toString() {
+        return "DecisionRecord[stream=%s, position=%s, timestamp=%s, windowStart=%s, modelVersion=%s, layers=%s]"
+                .formatted(
+                        stream,
+                        position,
+                        timestamp,
+                        windowStart,
+                        modelVersion,
+                        Arrays.toString(layers));
+    }
 
     /** Finds {@link #TYPE} for Flink's type extraction. */
     public static final class Factory extends TypeInfoFactory<DecisionRecord> {

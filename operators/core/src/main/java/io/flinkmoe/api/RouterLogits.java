@@ -5,7 +5,10 @@ import io.flinkmoe.serialization.RecordTypeInfo;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
 import java.lang.reflect.Type;
+import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
+import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -22,12 +25,33 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param position the token's place in its stream
  * @param logits the router's output, [N]
  */
+@PublicEvolving
 @TypeInfo(RouterLogits.Factory.class)
 public record RouterLogits(int layer, String stream, long position, float[] logits) {
 
     /** The type information, with a serializer of its own. */
     public static final TypeInformation<RouterLogits> TYPE =
             new RecordTypeInfo<>(RouterLogits.class, new Serializer());
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof RouterLogits that
+                && layer == that.layer
+                && Objects.equals(stream, that.stream)
+                && position == that.position
+                && Arrays.equals(logits, that.logits);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(layer, stream, position, Arrays.hashCode(logits));
+    }
+
+    @Override
+    public String toString() {
+        return "RouterLogits[layer=%s, stream=%s, position=%s, logits=%s]"
+                .formatted(layer, stream, position, Arrays.toString(logits));
+    }
 
     /** Finds {@link #TYPE} for Flink's type extraction. */
     public static final class Factory extends TypeInfoFactory<RouterLogits> {

@@ -6,7 +6,10 @@ import io.flinkmoe.serialization.RecordTypeInfo;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
 import java.lang.reflect.Type;
+import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
+import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -25,6 +28,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param modelVersion the version of the bundle that answered
  * @param layers where the token went, an entry per MoE layer
  */
+@PublicEvolving
 @TypeInfo(ScoredToken.Factory.class)
 public record ScoredToken(
         String stream,
@@ -37,6 +41,40 @@ public record ScoredToken(
     /** The type information, with a serializer of its own. */
     public static final TypeInformation<ScoredToken> TYPE =
             new RecordTypeInfo<>(ScoredToken.class, new Serializer());
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof ScoredToken that
+                && Objects.equals(stream, that.stream)
+                && position == that.position
+                && timestamp == that.timestamp
+                && Arrays.equals(values, that.values)
+                && Objects.equals(modelVersion, that.modelVersion)
+                && Arrays.equals(layers, that.layers);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(
+                stream,
+                position,
+                timestamp,
+                Arrays.hashCode(values),
+                modelVersion,
+                Arrays.hashCode(layers));
+    }
+
+    @Override
+    public String toString() {
+        return "ScoredToken[stream=%s, position=%s, timestamp=%s, values=%s, modelVersion=%s, layers=%s]"
+                .formatted(
+                        stream,
+                        position,
+                        timestamp,
+                        Arrays.toString(values),
+                        modelVersion,
+                        Arrays.toString(layers));
+    }
 
     /** Finds {@link #TYPE} for Flink's type extraction. */
     public static final class Factory extends TypeInfoFactory<ScoredToken> {

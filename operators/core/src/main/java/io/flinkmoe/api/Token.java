@@ -5,7 +5,10 @@ import io.flinkmoe.serialization.RecordTypeInfo;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
 import java.lang.reflect.Type;
+import java.util.Arrays;
 import java.util.Map;
+import java.util.Objects;
+import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -23,12 +26,33 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param timestamp event time, milliseconds since the epoch
  * @param values the vector, as wide as the model's input
  */
+@PublicEvolving
 @TypeInfo(Token.Factory.class)
 public record Token(String stream, long position, long timestamp, float[] values) {
 
     /** The type information, with a serializer of its own. */
     public static final TypeInformation<Token> TYPE =
             new RecordTypeInfo<>(Token.class, new Serializer());
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Token that
+                && Objects.equals(stream, that.stream)
+                && position == that.position
+                && timestamp == that.timestamp
+                && Arrays.equals(values, that.values);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(stream, position, timestamp, Arrays.hashCode(values));
+    }
+
+    @Override
+    public String toString() {
+        return "Token[stream=%s, position=%s, timestamp=%s, values=%s]"
+                .formatted(stream, position, timestamp, Arrays.toString(values));
+    }
 
     /** Finds {@link #TYPE} for Flink's type extraction. */
     public static final class Factory extends TypeInfoFactory<Token> {

@@ -1,8 +1,10 @@
 package io.flinkmoe.api;
 
 import io.flinkmoe.tensor.Floats;
+import org.apache.flink.annotation.PublicEvolving;
 
 /** What a token must be to enter a model of a given input width. */
+@PublicEvolving
 public final class TokenCheck {
 
     /** Characters of a stream's name: it is the key of a message, and goes where the token goes. */

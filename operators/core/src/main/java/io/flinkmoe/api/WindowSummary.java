@@ -7,6 +7,7 @@ import io.flinkmoe.serialization.WindowCountsSerializer;
 import java.io.IOException;
 import java.lang.reflect.Type;
 import java.util.Map;
+import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -29,6 +30,7 @@ import org.apache.flink.util.OutputTag;
  * @param key the expert for {@link Source#EXPERT}, else the lane
  * @param account the counts, in choices
  */
+@PublicEvolving
 @TypeInfo(WindowSummary.Factory.class)
 public record WindowSummary(
         int layer, long windowStart, Source source, int round, int key, WindowCounts account) {

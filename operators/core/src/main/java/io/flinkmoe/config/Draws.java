@@ -3,8 +3,10 @@ package io.flinkmoe.config;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.routing.SeededNoise;
 import java.io.Serializable;
+import org.apache.flink.annotation.Experimental;
 
 /** Where the random draws of tokens come from, for layers with noise and for random admission. */
+@Experimental
 @FunctionalInterface
 public interface Draws extends Serializable {
 

@@ -2,6 +2,7 @@ package io.flinkmoe.config;
 
 import java.io.Serializable;
 import java.time.Duration;
+import org.apache.flink.annotation.Internal;
 
 /**
  * How rows are joined to calls of an expert.
@@ -11,4 +12,5 @@ import java.time.Duration;
  * @param padding whether every call has {@code size} rows, the missing ones being copies of its
  *     first: for devices whose kernels, and so the bits of an answer, depend on the shape
  */
+@Internal
 public record ExpertBatching(int size, Duration linger, boolean padding) implements Serializable {}

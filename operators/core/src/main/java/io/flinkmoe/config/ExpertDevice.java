@@ -4,6 +4,7 @@ import io.flinkmoe.onnx.Device;
 import java.io.Serializable;
 import java.util.Arrays;
 import java.util.Set;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.externalresource.ExternalResourceInfo;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.configuration.IllegalConfigurationException;
@@ -15,6 +16,7 @@ import org.apache.flink.configuration.IllegalConfigurationException;
  * @param resource the name of the task manager's external resource that the GPUs are
  * @param memoryBytes the most GPU memory of each expert; 0: no limit
  */
+@Internal
 public record ExpertDevice(PlacementOptions.Device kind, String resource, long memoryBytes)
         implements Serializable {
 

@@ -4,6 +4,7 @@ import static io.flinkmoe.config.MoeSettings.value;
 
 import java.io.Serializable;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.operators.SlotSharingGroup;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.IllegalConfigurationException;
@@ -16,6 +17,7 @@ import org.apache.flink.configuration.ReadableConfig;
  * @param device what they run on
  * @param slots their slot sharing group, or null: that of the other operators
  */
+@Internal
 public record ExpertPlacement(ExpertDevice device, SlotSharingGroup slots) implements Serializable {
 
     /** On the CPU, in the slots of the other operators. */

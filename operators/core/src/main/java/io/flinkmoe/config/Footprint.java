@@ -6,6 +6,7 @@ import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
 import java.io.IOException;
 import java.nio.file.Files;
+import org.apache.flink.annotation.Experimental;
 
 /**
  * What the layers of a bundle take up, estimated before they run. All sizes are in bytes.
@@ -21,6 +22,7 @@ import java.nio.file.Files;
  *     rows at the experts and the one at the combine, (k + 1) · d · 4 each; 0 unless admission is
  *     prioritized
  */
+@Experimental
 public record Footprint(
         BundleSpec spec,
         int sessions,

@@ -2,6 +2,7 @@ package io.flinkmoe.config;
 
 import java.io.Serializable;
 import java.time.Duration;
+import org.apache.flink.annotation.Internal;
 
 /**
  * What the code of a job sets; options set everything else ({@link MoeSettings}).
@@ -15,6 +16,7 @@ import java.time.Duration;
  *     it is late; applies to arrivals that name their partition
  * @param draws where noise and random admission draw from
  */
+@Internal
 public record JobSettings(
         String name,
         boolean decisionLog,

@@ -7,12 +7,14 @@ import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.WeightRule;
 import java.time.Duration;
+import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.DescribedEnum;
 import org.apache.flink.configuration.description.InlineElement;
 import org.apache.flink.configuration.description.TextElement;
 
 /** The options of the MoE layers. Keys are the same on the command line, in YAML and in code. */
+@PublicEvolving
 public final class MoeOptions {
 
     private MoeOptions() {}

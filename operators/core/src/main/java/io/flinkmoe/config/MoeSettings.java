@@ -8,6 +8,7 @@ import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WeightRule;
 import java.io.Serializable;
 import java.time.Duration;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
@@ -24,6 +25,7 @@ import org.apache.flink.configuration.ReadableConfig;
  * @param capacity what experts have room for per window, or null: dropless
  * @param placement where experts run
  */
+@Internal
 public record MoeSettings(
         int lanes,
         int batchSize,

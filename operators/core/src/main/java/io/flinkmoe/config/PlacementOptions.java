@@ -2,10 +2,12 @@ package io.flinkmoe.config;
 
 import static org.apache.flink.configuration.ConfigOptions.key;
 
+import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.MemorySize;
 
 /** The options that say where experts run: on which device, in which slots. */
+@PublicEvolving
 public final class PlacementOptions {
 
     private PlacementOptions() {}

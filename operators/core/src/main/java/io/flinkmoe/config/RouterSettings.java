@@ -2,6 +2,7 @@ package io.flinkmoe.config;
 
 import io.flinkmoe.capacity.Capacity;
 import java.io.Serializable;
+import org.apache.flink.annotation.Internal;
 
 /**
  * What a router does beside routing.
@@ -12,6 +13,7 @@ import java.io.Serializable;
  * @param keepScores whether the scores of the choices go along, for the decision log
  * @param emitLogits whether {@code Router#LOGITS} are given
  */
+@Internal
 public record RouterSettings(
         Capacity capacity, boolean divertLate, Draws draws, boolean keepScores, boolean emitLogits)
         implements Serializable {

@@ -8,6 +8,7 @@ import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.routing.RouterNoise;
 import io.flinkmoe.routing.RoutingConfig;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.api.dag.Transformation;
 import org.apache.flink.configuration.CheckpointingOptions;
@@ -20,6 +21,7 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.transformations.UnionTransformation;
 
 /** What is refused before anything runs. All throw {@link IllegalConfigurationException}. */
+@Internal
 public final class JobChecks {
 
     private JobChecks() {}

@@ -1,6 +1,7 @@
 package io.flinkmoe.serialization;
 
 import java.io.IOException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeutils.base.TypeSerializerSingleton;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
@@ -10,6 +11,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * of those that users get or give it owns its arrays; all others are {@link ImmutableSerializer
  * immutable}.
  */
+@Internal
 public abstract class RecordSerializer<T> extends TypeSerializerSingleton<T> {
 
     private static final long serialVersionUID = 1L;

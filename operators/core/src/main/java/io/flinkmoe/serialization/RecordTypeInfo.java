@@ -1,10 +1,12 @@
 package io.flinkmoe.serialization;
 
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.serialization.SerializerConfig;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 
 /** Type information of a record that has a serializer of its own. */
+@Internal
 public final class RecordTypeInfo<T> extends TypeInformation<T> {
 
     private static final long serialVersionUID = 1L;

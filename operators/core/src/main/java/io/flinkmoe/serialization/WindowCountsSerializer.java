@@ -2,12 +2,14 @@ package io.flinkmoe.serialization;
 
 import io.flinkmoe.capacity.WindowCounts;
 import java.io.IOException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /** The wire form of {@link WindowCounts}, which knows nothing of Flink. */
+@Internal
 public final class WindowCountsSerializer extends ImmutableSerializer<WindowCounts> {
 
     private static final long serialVersionUID = 1L;

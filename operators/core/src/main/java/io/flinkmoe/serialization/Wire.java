@@ -3,11 +3,13 @@ package io.flinkmoe.serialization;
 import io.flinkmoe.tensor.Floats;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 import org.apache.flink.types.StringValue;
 
 /** Arrays on the wire: a length, then the entries; -1 for null. All go in bulk. */
+@Internal
 public final class Wire {
 
     private Wire() {}

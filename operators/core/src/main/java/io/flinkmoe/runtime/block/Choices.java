@@ -4,6 +4,7 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.serialization.ImmutableSerializer;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
@@ -21,6 +22,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param outcomes [T, k], codes of {@link Outcome}, or {@link #PENDING}
  * @param attempts [T, k], the attempt that settled the choice, from 0
  */
+@Internal
 public record Choices(
         int k, int[] experts, float[] weights, float[] scores, byte[] outcomes, byte[] attempts) {
 

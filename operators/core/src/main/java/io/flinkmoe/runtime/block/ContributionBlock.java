@@ -4,6 +4,7 @@ import io.flinkmoe.serialization.RecordSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
@@ -22,6 +23,7 @@ import org.apache.flink.core.memory.DataOutputView;
  *     the expert knows ({@link io.flinkmoe.capacity.WeightRule#WINDOW}); else none
  * @param vectors [E, d]: the outputs of the E executed rows, in order
  */
+@Internal
 public record ContributionBlock(
         int lane,
         long batch,

@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.block;
 import io.flinkmoe.serialization.RecordSerializer;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
@@ -21,6 +22,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param priorities what is needed at the close of a window, else {@link Priorities#NONE}
  * @param vectors [R, d]
  */
+@Internal
 public record DispatchBlock(
         int expert,
         int lane,

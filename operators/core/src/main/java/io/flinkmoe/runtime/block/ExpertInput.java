@@ -1,10 +1,13 @@
 package io.flinkmoe.runtime.block;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * What an expert receives from a router, or from the previous round of admission: rows to run (a
  * {@code DispatchBlock}), the number of tokens in a window (a {@code WindowTokens}), or the
  * capacity that the previous round left (a {@code RemainingCapacity}).
  */
+@Internal
 public interface ExpertInput {
 
     /** The expert that receives it, counted from 0. */

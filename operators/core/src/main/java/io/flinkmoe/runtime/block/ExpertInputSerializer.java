@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.block;
 import io.flinkmoe.serialization.RecordSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
 import java.io.IOException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
@@ -10,6 +11,7 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /** The wire form of an {@link ExpertInput}: a byte for the kind, then the kind's own form. */
+@Internal
 public final class ExpertInputSerializer extends RecordSerializer<ExpertInput> {
 
     /** The type information of {@link ExpertInput}. */

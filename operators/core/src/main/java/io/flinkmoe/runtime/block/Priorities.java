@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.block;
 import io.flinkmoe.capacity.Candidate;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
@@ -18,6 +19,7 @@ import org.apache.flink.core.memory.DataOutputView;
  *     nor scaled
  * @param nextExperts [R, A-1], the experts of the attempts after the first; -1 for none
  */
+@Internal
 public record Priorities(
         String[] streams, long[] positions, float[] topScores, float[] scores, int[] nextExperts) {
 

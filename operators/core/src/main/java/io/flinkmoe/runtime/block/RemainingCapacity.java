@@ -2,6 +2,7 @@ package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.serialization.ImmutableSerializer;
 import java.io.IOException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
@@ -16,6 +17,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param windowStart first timestamp of the window, milliseconds since the epoch
  * @param room choices, 0 or more
  */
+@Internal
 public record RemainingCapacity(int expert, long windowStart, int room) implements ExpertInput {
 
     /** The wire form. */

@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.block;
 import io.flinkmoe.serialization.ImmutableSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
 import java.io.IOException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
@@ -17,6 +18,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param tokens the tokens; their vectors are the residuals [T, d]
  * @param choices the choices [T, k]; PENDING where an expert was asked
  */
+@Internal
 public record ResidualBlock(long batch, TokenBlock tokens, Choices choices) {
 
     /** The type information, with a serializer of its own. */

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
@@ -26,6 +27,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param vectors [T, width] float32, little endian
  * @param layers what the layers before chose for these tokens
  */
+@Internal
 public record TokenBlock(
         int lane,
         String[] streams,

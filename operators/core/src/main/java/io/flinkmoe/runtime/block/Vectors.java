@@ -4,6 +4,7 @@ import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.serialization.Wire;
 import io.flinkmoe.tensor.Floats;
 import java.io.IOException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
@@ -15,6 +16,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * as the wire. Borrowed vectors hold until {@code collect} returns, and a serializer's copy is
  * {@link #owned}. What comes from the network, as all that experts and combines receive, is owned.
  */
+@Internal
 public final class Vectors {
 
     public static final Vectors NONE = of(new byte[0]);

@@ -2,6 +2,7 @@ package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.serialization.ImmutableSerializer;
 import java.io.IOException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
@@ -17,6 +18,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param windowStart first timestamp of the window, milliseconds since the epoch
  * @param tokens tokens, at least 1: an expert hears nothing of a lane that had none
  */
+@Internal
 public record WindowTokens(int expert, int lane, long windowStart, int tokens)
         implements ExpertInput {
 

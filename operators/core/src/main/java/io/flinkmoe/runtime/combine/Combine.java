@@ -14,6 +14,7 @@ import io.flinkmoe.runtime.shared.WindowCounters;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
@@ -36,6 +37,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * token leaves that no earlier token of its stream holds back. So a stream's tokens leave in order.
  * No watermark passes a token that waits here, unless the token is late.
  */
+@Internal
 public final class Combine extends AbstractStreamOperator<TokenBlock>
         implements TwoInputStreamOperator<ResidualBlock, ContributionBlock, TokenBlock> {
 

@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.combine;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.MoeMetrics;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.Histogram;
@@ -13,6 +14,7 @@ import org.apache.flink.metrics.SimpleCounter;
  * What a {@link Combine} reports, in the group {@code moe.combine}: what finally became of each
  * token's k choices, all experts and rounds together.
  */
+@Internal
 public final class CombineMetrics {
 
     /** The names. */

@@ -9,6 +9,7 @@ import io.flinkmoe.runtime.block.ResidualBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The arithmetic of the combine, for T tokens of width d:
@@ -21,6 +22,7 @@ import java.util.Arrays;
  * WeightRule} says. The order is that of rank, never of arrival: floating-point sums depend on it.
  * Not for several threads; the scratch memory is reused.
  */
+@Internal
 final class GateWeightedSum {
 
     private final int d;

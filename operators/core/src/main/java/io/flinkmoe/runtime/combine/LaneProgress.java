@@ -8,12 +8,14 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeMap;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Which tokens of one lane wait in the combine, for what, and which may leave: a token may when all
  * its choices are answered and all earlier tokens of its stream have left. Holds no vectors; it is
  * rebuilt from the blocks in state after a restart.
  */
+@Internal
 final class LaneProgress {
 
     /** Batches by number, thus in the order of the lane, those from {@link #next} on. */

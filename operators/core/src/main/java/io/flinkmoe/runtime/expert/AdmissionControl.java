@@ -8,6 +8,7 @@ import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Who of the rows that ask an expert finds room. Rows are judged when they come: late (their window
@@ -17,6 +18,7 @@ import java.util.Arrays;
  * to the expert that it tries in the next round, or is answered where there is none. All methods
  * speak of the current key.
  */
+@Internal
 final class AdmissionControl {
 
     private final Capacity capacity;

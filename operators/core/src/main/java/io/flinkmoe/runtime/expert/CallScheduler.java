@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.expert;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.shared.Linger;
 import java.util.function.BooleanSupplier;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 
 /**
@@ -11,6 +12,7 @@ import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
  * waits: input fills calls, and big calls are what makes experts fast. So under load calls are
  * full, and a thread that has rows is never idle for longer than the linger.
  */
+@Internal
 final class CallScheduler {
 
     /** How often calls may be put off because input waits, until all are made. */

@@ -24,6 +24,7 @@ import io.flinkmoe.runtime.shared.MoeMetrics;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.io.network.partition.consumer.IndexedInputGate;
 import org.apache.flink.runtime.state.StateSnapshotContext;
@@ -45,6 +46,7 @@ import org.apache.flink.util.OutputTag;
  * <p>State per expert: the accounts of its open windows, which hold the capacity used, what waits
  * for their close, and the watermark.
  */
+@Internal
 public final class Expert extends AbstractStreamOperator<ContributionBlock>
         implements OneInputStreamOperator<ExpertInput, ContributionBlock> {
 

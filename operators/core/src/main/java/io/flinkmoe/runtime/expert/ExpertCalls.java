@@ -11,11 +11,13 @@ import io.flinkmoe.tensor.Floats;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Joins the admitted rows of dispatch blocks to calls of one expert, and takes the results apart
  * again. A call has at most as many rows as the buffers have.
  */
+@Internal
 final class ExpertCalls {
 
     /** Takes what a call answered to some rows of one block. */

@@ -2,6 +2,7 @@ package io.flinkmoe.runtime.expert;
 
 import io.flinkmoe.runtime.shared.MoeMetrics;
 import java.util.function.IntSupplier;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.Histogram;
@@ -13,6 +14,7 @@ import org.apache.flink.metrics.SimpleCounter;
  * expert being the variable {@code expert}. A token that asks two experts counts with both. Of what
  * came in, each is executed, rerouted, overflowed, passed on, late or failed in the end.
  */
+@Internal
 public final class ExpertMetrics {
 
     /** The names. */

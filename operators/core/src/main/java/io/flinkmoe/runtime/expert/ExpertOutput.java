@@ -8,10 +8,12 @@ import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.ExpertInput;
 import io.flinkmoe.runtime.block.Vectors;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.operators.Output;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /** What an {@link Expert} gives: answers to the combine, and retries to the next round. */
+@Internal
 final class ExpertOutput {
 
     private static final float[] NO_WEIGHTS = {};

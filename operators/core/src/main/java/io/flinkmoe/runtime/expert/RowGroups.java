@@ -4,8 +4,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.IntToLongFunction;
+import org.apache.flink.annotation.Internal;
 
 /** The rows of a block that are to go the same way. */
+@Internal
 final class RowGroups {
 
     private RowGroups() {}

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.State;
@@ -33,6 +34,7 @@ import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
  * timestamp, stream and position, and the first C are admitted. All methods speak of the current
  * key.
  */
+@Internal
 final class WindowQueue {
 
     private static final ListStateDescriptor<DispatchBlock> HELD =

@@ -14,6 +14,7 @@ import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -23,6 +24,7 @@ import org.apache.flink.util.FlinkException;
  * Runs the bundle's head, if it has one, over each block that leaves the last combine, and takes
  * the block apart. Chained between the last combine and the sink.
  */
+@Internal
 public final class Head extends AbstractStreamOperator<ScoredToken>
         implements OneInputStreamOperator<TokenBlock, ScoredToken> {
 

@@ -7,6 +7,7 @@ import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.Lanes;
 import io.flinkmoe.runtime.shared.Linger;
 import java.time.Duration;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
@@ -24,6 +25,7 @@ import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
  * the batching. Tokens of a source with partitions are judged here whether they are late: by {@link
  * PartitionClocks}, the only state.
  */
+@Internal
 public final class Ingest extends AbstractStreamOperator<TokenBlock>
         implements OneInputStreamOperator<Arrival, TokenBlock> {
 

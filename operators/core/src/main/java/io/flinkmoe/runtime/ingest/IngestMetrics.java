@@ -1,11 +1,13 @@
 package io.flinkmoe.runtime.ingest;
 
 import io.flinkmoe.runtime.shared.MoeMetrics;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Histogram;
 import org.apache.flink.metrics.MetricGroup;
 
 /** What {@link Ingest} reports, in the group {@code moe.ingest}. */
+@Internal
 public final class IngestMetrics {
 
     /** The names. */

@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.ingest;
 import io.flinkmoe.capacity.TumblingWindows;
 import java.util.HashMap;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.typeinfo.Types;
@@ -17,6 +18,7 @@ import org.apache.flink.runtime.state.StateInitializationContext;
  *
  * <p>Union list state, merged by maximum: a partition may be another subtask's after a restart.
  */
+@Internal
 final class PartitionClocks {
 
     private static final ListStateDescriptor<Tuple2<Integer, Long>> DESCRIPTOR =

@@ -5,8 +5,10 @@ import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 
 /** Gathers tokens of one lane into a {@link TokenBlock}; can be used again after each build. */
+@Internal
 final class TokenBlockBuilder {
 
     private static final Choices[] NO_LAYERS = {};

@@ -5,8 +5,10 @@ import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.onnx.LayerRouter.Routed;
 import io.flinkmoe.routing.NoiseSource;
+import org.apache.flink.annotation.Internal;
 
 /** What the experts admit rows by when a window closes. */
+@Internal
 final class AdmissionScores {
 
     private AdmissionScores() {}

@@ -8,11 +8,13 @@ import io.flinkmoe.runtime.block.Vectors;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Splits a routed batch by expert: one {@link DispatchBlock} per expert that is asked, its rows in
  * the order of the batch. Not for several threads.
  */
+@Internal
 final class Dispatcher {
 
     private final int k;

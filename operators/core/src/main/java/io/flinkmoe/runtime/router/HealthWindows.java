@@ -8,6 +8,7 @@ import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The routing health of what one router's subtask routes: of each window that capacity is counted
@@ -15,6 +16,7 @@ import java.util.TreeMap;
  * those that cannot be routed do not count. Kept in memory only: after a restart the windows then
  * open count from the checkpoint on.
  */
+@Internal
 public final class HealthWindows {
 
     /** Tokens of a window where there are no windows. */

@@ -7,11 +7,13 @@ import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Settles the choices that no expert is asked: those of late tokens, of tokens that cannot be
  * routed, and those that a random policy left out. Keeps the router's accounts of all.
  */
+@Internal
 final class LatenessFilter {
 
     private final Capacity capacity;

@@ -26,6 +26,7 @@ import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
@@ -48,6 +49,7 @@ import org.apache.flink.util.OutputTag;
  * windows. Inside a layer nothing is ever idle, so that an expert never closes a window before all
  * routers have: the watermark status ends here.
  */
+@Internal
 public final class Router extends AbstractStreamOperator<ExpertInput>
         implements OneInputStreamOperator<TokenBlock, ExpertInput> {
 

@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.router;
 import io.flinkmoe.routing.RoutingHealth;
 import io.flinkmoe.runtime.shared.MoeMetrics;
 import java.util.function.ToDoubleFunction;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.Histogram;
@@ -14,6 +15,7 @@ import org.apache.flink.metrics.MetricGroup;
  * HealthWindows}, for the tokens of one subtask, and NaN before there is one; each expert's share
  * is in the group {@code moe.router.expert.<e>}, the expert being the variable {@code expert}.
  */
+@Internal
 public final class RouterMetrics {
 
     /** The names. */

@@ -5,12 +5,14 @@ import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Token;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.FlinkException;
 
 /**
  * The tokens that a router's models throw at, as an encoder does at a category that it does not
  * know. They become dead letters. Only where the models can read nothing at all does the job fail.
  */
+@Internal
 final class UnreadableTokens {
 
     /** So many bad tokens may come first, before it is the model that is bad. */

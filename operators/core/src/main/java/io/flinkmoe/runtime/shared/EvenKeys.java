@@ -1,6 +1,7 @@
 package io.flinkmoe.runtime.shared;
 
 import java.io.Serializable;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 
 /**
@@ -10,6 +11,7 @@ import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
  * by trial to hash to key group i·(M/n): the load of two subtasks differs by at most one thing, and
  * rescaling keeps it so.
  */
+@Internal
 public final class EvenKeys implements Serializable {
 
     private static final long serialVersionUID = 1L;

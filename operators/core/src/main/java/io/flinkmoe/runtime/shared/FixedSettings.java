@@ -5,6 +5,7 @@ import io.flinkmoe.config.MoeOptions;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.OperatorStateStore;
@@ -17,6 +18,7 @@ import org.apache.flink.util.TimeUtils;
  * the same keys would stand for other things, with other windows what waits would wait for ever, in
  * another order it would be weighed by scores of another kind.
  */
+@Internal
 public final class FixedSettings {
 
     private static final ListStateDescriptor<Tuple2<String, String>> DESCRIPTOR =

@@ -1,9 +1,11 @@
 package io.flinkmoe.runtime.shared;
 
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.operators.ProcessingTimeService.ProcessingTimeCallback;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 
 /** The wait for a batch to fill: one timer at a time, set by the first that waits. */
+@Internal
 public final class Linger {
 
     private final ProcessingTimeService time;

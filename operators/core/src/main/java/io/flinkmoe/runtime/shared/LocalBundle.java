@@ -12,6 +12,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.core.fs.FileStatus;
 import org.apache.flink.core.fs.FileSystem;
@@ -25,6 +26,7 @@ import org.apache.flink.util.FileUtils;
  * @param location path, or URI of any file system that Flink knows
  * @param version the version that the job was built for, or null if any will do
  */
+@Internal
 public record LocalBundle(String location, String version) implements Serializable {
 
     private static final Map<String, Opened> OPENED = new HashMap<>();

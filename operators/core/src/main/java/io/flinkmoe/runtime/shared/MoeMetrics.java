@@ -1,6 +1,7 @@
 package io.flinkmoe.runtime.shared;
 
 import io.flinkmoe.onnx.SessionCache;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.Histogram;
 import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.metrics.DescriptiveStatisticsHistogram;
@@ -10,6 +11,7 @@ import org.apache.flink.runtime.metrics.DescriptiveStatisticsHistogram;
  * kind of operator. Which layer and which round it is says the operator's name. Everything is
  * counted per block; counters begin at 0 after each restart of a task, as Flink's own do.
  */
+@Internal
 public final class MoeMetrics {
 
     public static final String GROUP = "moe";

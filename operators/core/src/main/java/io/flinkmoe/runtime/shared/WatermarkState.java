@@ -1,5 +1,6 @@
 package io.flinkmoe.runtime.shared;
 
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
@@ -11,6 +12,7 @@ import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
  * a window that was closed before a failure must not open again after it. In force for a key is the
  * larger of what was remembered for it and what has come since.
  */
+@Internal
 public final class WatermarkState {
 
     private static final ValueStateDescriptor<Long> DESCRIPTOR =

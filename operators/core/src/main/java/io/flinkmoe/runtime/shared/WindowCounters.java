@@ -5,6 +5,7 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.serialization.WindowCountsSerializer;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
@@ -23,6 +24,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * opens an account of its own, which the next watermark closes. All methods speak of the current
  * key.
  */
+@Internal
 public final class WindowCounters implements Triggerable<Integer, VoidNamespace> {
 
     /** What an operator does at the close of a window, before its summary is given. */
