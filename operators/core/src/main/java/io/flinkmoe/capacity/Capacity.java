@@ -89,7 +89,7 @@ public record Capacity(
      *
      * @return choices, 0 or more
      */
-    public int roomLeft(WindowCounts account) {
+    public int remaining(WindowCounts account) {
         return (int) Math.max(0, formula.capacity(0, 1, 1) - account.admitted());
     }
 }

@@ -1,6 +1,6 @@
 package io.flinkmoe.config;
 
-import static io.flinkmoe.config.MoeSettings.value;
+import static io.flinkmoe.config.OptionValues.value;
 
 import java.io.Serializable;
 import java.util.List;

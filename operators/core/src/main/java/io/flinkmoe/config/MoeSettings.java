@@ -1,5 +1,9 @@
 package io.flinkmoe.config;
 
+import static io.flinkmoe.config.OptionValues.illegal;
+import static io.flinkmoe.config.OptionValues.inRange;
+import static io.flinkmoe.config.OptionValues.value;
+
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Capacity;
@@ -9,7 +13,6 @@ import io.flinkmoe.capacity.WeightRule;
 import java.io.Serializable;
 import java.time.Duration;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
 
@@ -41,9 +44,6 @@ public record MoeSettings(
     private static final int MAX_KEY_GROUPS = 1 << 15;
 
     private static final int MAX_BATCH = 1 << 16;
-
-    /** Beyond this, milliseconds do not add up to a time any more. */
-    private static final Duration MAX_DURATION = Duration.ofDays(36_500);
 
     /**
      * Reads the options.
@@ -155,39 +155,5 @@ public record MoeSettings(
                 inRange(options, MoeOptions.CAPACITY_MINIMUM, 0, Integer.MAX_VALUE),
                 inRange(options, MoeOptions.CAPACITY_MULTIPLE_OF, 1, Integer.MAX_VALUE),
                 value(options, MoeOptions.CAPACITY_AT_MOST_WINDOW));
-    }
-
-    private static int inRange(
-            ReadableConfig options, ConfigOption<Integer> option, int min, int max) {
-        int value = value(options, option);
-        if (value < min || value > max) {
-            throw illegal(option, value, min + " to " + max);
-        }
-        return value;
-    }
-
-    private static Duration inRange(
-            ReadableConfig options, ConfigOption<Duration> option, int minMillis) {
-        Duration value = value(options, option);
-        if (value.compareTo(Duration.ofMillis(minMillis)) < 0
-                || value.compareTo(MAX_DURATION) > 0) {
-            throw illegal(option, value, minMillis + " ms to " + MAX_DURATION.toDays() + " d");
-        }
-        return value;
-    }
-
-    static <T> T value(ReadableConfig options, ConfigOption<T> option) {
-        try {
-            return options.get(option);
-        } catch (IllegalArgumentException e) {
-            String why = e.getCause() == null ? "" : " " + e.getCause().getMessage();
-            throw new IllegalConfigurationException(e.getMessage() + why, e);
-        }
-    }
-
-    private static IllegalConfigurationException illegal(
-            ConfigOption<?> option, Object value, String allowed) {
-        return new IllegalConfigurationException(
-                "%s is %s; allowed: %s".formatted(option.key(), value, allowed));
     }
 }

@@ -17,61 +17,69 @@ public final class PlacementOptions {
                     .enumType(Device.class)
                     .defaultValue(Device.CPU)
                     .withDescription(
-                            "What experts run on: the CPU, or an NVIDIA GPU (cuda), which needs"
-                                    + " onnxruntime_gpu in Flink's lib/ and the GPUs as an external"
-                                    + " resource of the task managers. All else runs on the CPU.");
+                            "The device that runs the experts: the CPU, or an NVIDIA GPU"
+                                    + " ('cuda'). A GPU requires onnxruntime_gpu in Flink's lib/ folder"
+                                    + " and the GPUs as an external resource of the task managers."
+                                    + " Routers, encoder and head always run on the CPU.");
 
     public static final ConfigOption<String> DEVICE_RESOURCE =
             key("moe.expert.device.resource")
                     .stringType()
                     .defaultValue("gpu")
                     .withDescription(
-                            "The external resource of the task managers that their GPUs are. A"
-                                    + " subtask takes one of them by its number.");
+                            "The name of the task managers' external resource that provides"
+                                    + " GPUs. Subtask i of a task manager uses one of its GPUs, in turn.");
 
     public static final ConfigOption<MemorySize> DEVICE_MEMORY =
             key("moe.expert.device.memory")
                     .memoryType()
                     .noDefaultValue()
                     .withDescription(
-                            "The most GPU memory that each expert takes for weights and buffers"
-                                    + " (ONNX Runtime's gpu_mem_limit). Default: no limit.");
+                            "The largest amount of GPU memory that each expert uses for weights"
+                                    + " and buffers (gpu_mem_limit of ONNX Runtime). Default: no limit.");
 
     public static final ConfigOption<String> SLOT_SHARING_GROUP =
             key("moe.expert.slot-sharing-group")
                     .stringType()
                     .noDefaultValue()
                     .withDescription(
-                            "The slot sharing group of the experts: with one of their own they do"
-                                    + " not share slots with routers and combines.");
+                            "The slot sharing group of the experts. Set it to run them in other"
+                                    + " slots than routers and combines.");
 
     public static final ConfigOption<Double> SLOT_CPU_CORES =
             key("moe.expert.slot.cpu-cores")
                     .doubleType()
                     .noDefaultValue()
                     .withDescription(
-                            "CPU cores of a slot of that group, where slots are to be cut by need;"
-                                    + " moe.expert.slot.heap then too.");
+                            "The CPU cores of a slot in the experts' slot sharing group."
+                                    + " Enables fine-grained resource management for this group. Requires"
+                                    + " moe.expert.slot.heap.");
 
     public static final ConfigOption<MemorySize> SLOT_HEAP =
             key("moe.expert.slot.heap")
                     .memoryType()
                     .noDefaultValue()
-                    .withDescription("Task heap memory of such a slot.");
+                    .withDescription(
+                            "The task heap memory of a slot in the experts' slot sharing group."
+                                    + " Enables fine-grained resource management for this group. Requires"
+                                    + " moe.expert.slot.cpu-cores.");
 
     public static final ConfigOption<MemorySize> SLOT_OFF_HEAP =
             key("moe.expert.slot.off-heap")
                     .memoryType()
                     .noDefaultValue()
-                    .withDescription("Task off-heap memory of such a slot.");
+                    .withDescription(
+                            "The task off-heap memory of a slot in the experts' slot sharing"
+                                    + " group. Requires moe.expert.slot.cpu-cores.");
 
     public static final ConfigOption<Double> SLOT_DEVICES =
             key("moe.expert.slot.devices")
                     .doubleType()
                     .noDefaultValue()
                     .withDescription(
-                            "How much of the external resource moe.expert.device.resource such a"
-                                    + " slot takes: 1 is a GPU, 0.5 half of one.");
+                            "The amount of the external resource moe.expert.device.resource in"
+                                    + " a slot of the experts' slot sharing group: 1 is one GPU, 0.5 is"
+                                    + " half of one. Requires moe.expert.slot.cpu-cores.");
 
     /** What experts run on. */
     public enum Device {

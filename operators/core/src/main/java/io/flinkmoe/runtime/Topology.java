@@ -2,6 +2,7 @@ package io.flinkmoe.runtime;
 
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.config.ExpertSettings;
 import io.flinkmoe.config.JobSettings;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.config.RouterSettings;
@@ -149,7 +150,7 @@ public final class Topology {
         for (int round = 0; round < settings.attempts(); round++) {
             SingleOutputStreamOperator<ContributionBlock> expert = expert(asked, layer, round);
             contributions = round == 0 ? expert : contributions.union(expert);
-            asked = expert.getSideOutput(Expert.RETRIES);
+            asked = expert.getSideOutput(Expert.NEXT_ROUND);
             counting.add(expert);
         }
         return contributions;
@@ -164,10 +165,11 @@ public final class Topology {
                         layer,
                         round,
                         keys,
-                        settings.expertBatching(),
-                        settings.capacity(),
-                        settings.onError(),
-                        settings.placement().device());
+                        new ExpertSettings(
+                                settings.expertBatching(),
+                                settings.capacity(),
+                                settings.onError(),
+                                settings.placement().device()));
         String firstRound = job.name() + "-expert-" + layer;
         SingleOutputStreamOperator<ContributionBlock> operator =
                 spread(

@@ -13,12 +13,12 @@ class CapacityTest {
     void hasRoomUntilSoManyAreAdmitted() {
         Capacity two = Capacity.firstCome(MINUTE, 2);
         WindowCounts account = WindowCounts.EMPTY;
-        assertThat(two.roomLeft(account)).isEqualTo(2);
+        assertThat(two.remaining(account)).isEqualTo(2);
         account = account.plus(Outcome.EXECUTED, 1);
-        assertThat(two.roomLeft(account)).isEqualTo(1);
+        assertThat(two.remaining(account)).isEqualTo(1);
         account = account.plus(Outcome.FAILED, 1);
-        assertThat(two.roomLeft(account)).isZero();
-        assertThat(two.roomLeft(account.plus(Outcome.EXECUTED, 1))).isZero();
+        assertThat(two.remaining(account)).isZero();
+        assertThat(two.remaining(account.plus(Outcome.EXECUTED, 1))).isZero();
     }
 
     @Test
@@ -28,12 +28,12 @@ class CapacityTest {
                         .plus(Outcome.OVERFLOWED, 9)
                         .plus(Outcome.LATE, 9)
                         .plus(Outcome.REROUTED, 9);
-        assertThat(Capacity.firstCome(MINUTE, 1).roomLeft(account)).isEqualTo(1);
+        assertThat(Capacity.firstCome(MINUTE, 1).remaining(account)).isEqualTo(1);
     }
 
     @Test
     void mayBeNoneAtAll() {
-        assertThat(Capacity.firstCome(MINUTE, 0).roomLeft(WindowCounts.EMPTY)).isZero();
+        assertThat(Capacity.firstCome(MINUTE, 0).remaining(WindowCounts.EMPTY)).isZero();
     }
 
     @Test

@@ -9,16 +9,17 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * How much room an expert has left in a window that one round of admission has closed. It tells the
- * next round before the watermark that closes the window there, so that the rounds together never
- * exceed C. An expert that hears nothing of a window has all its room.
+ * The capacity that one round of admission left to an expert in a window. The next round receives
+ * it before the watermark that closes the window there, so the rounds together never exceed C. An
+ * expert that receives nothing for a window has its whole capacity.
  *
  * @param expert the expert
  * @param windowStart first timestamp of the window, milliseconds since the epoch
- * @param room choices, 0 or more
+ * @param remaining choices, 0 or more
  */
 @Internal
-public record RemainingCapacity(int expert, long windowStart, int room) implements ExpertInput {
+public record RemainingCapacity(int expert, long windowStart, int remaining)
+        implements ExpertInput {
 
     /** The wire form. */
     public static final class Serializer extends ImmutableSerializer<RemainingCapacity> {
@@ -28,7 +29,7 @@ public record RemainingCapacity(int expert, long windowStart, int room) implemen
         public void serialize(RemainingCapacity record, DataOutputView out) throws IOException {
             out.writeInt(record.expert);
             out.writeLong(record.windowStart);
-            out.writeInt(record.room);
+            out.writeInt(record.remaining);
         }
 
         @Override

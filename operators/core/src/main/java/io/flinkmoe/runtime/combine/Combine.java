@@ -8,8 +8,10 @@ import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.ResidualBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.shared.ChoiceCounter;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
+import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WindowCounters;
 import java.util.HashMap;
 import java.util.List;
@@ -60,7 +62,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private transient Map<Integer, LaneProgress> lanes;
     private transient ValueState<Long> nextBatch;
     private transient GateWeightedSum sum;
-    private transient WindowCounters accounts;
+    private transient ChoiceCounter counter;
     private transient CombineMetrics metrics;
     private transient long inputWatermark;
     private transient long outputWatermark;
@@ -88,19 +90,17 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
-        if (capacity != null) {
-            accounts =
-                    new WindowCounters(
-                            this,
-                            output,
-                            capacity.windows(),
-                            laneKeys,
-                            layer,
-                            WindowSummary.Source.COMBINE,
-                            0,
-                            (lane, windowStart) -> {});
-        }
+        counter = capacity == null ? ChoiceCounter.NONE : windowCounters();
         restoreIndex();
+    }
+
+    private WindowCounters windowCounters() {
+        return new WindowCounters(
+                this,
+                capacity.windows(),
+                laneKeys,
+                new SummaryOutput(output, layer, WindowSummary.Source.COMBINE, 0),
+                (lane, windowStart, counts) -> {});
     }
 
     private void restoreIndex() throws Exception {
@@ -221,9 +221,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
             departed(batch).update(departure.departed());
         }
         if (tokens != null) {
-            if (accounts != null) {
-                count(tokens);
-            }
+            count(tokens);
             metrics.left(
                     tokens,
                     tokens.layers()[layer].outcomes(),
@@ -235,12 +233,12 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private void count(TokenBlock tokens) throws Exception {
         Choices choices = tokens.layers()[layer];
         for (int choice = 0; choice < choices.outcomes().length; choice++) {
-            accounts.count(
+            counter.count(
                     tokens.timestamps()[choice / choices.k()],
                     Outcome.ofCode(choices.outcomes()[choice]),
                     1);
         }
-        accounts.save();
+        counter.save();
     }
 
     /** Forwards the watermark as far as no token that waits, and is not late, is older. */

@@ -1,90 +1,65 @@
 package io.flinkmoe.runtime.expert;
 
-import io.flinkmoe.runtime.block.DispatchBlock;
-import io.flinkmoe.runtime.shared.Linger;
-import java.util.function.BooleanSupplier;
+import java.util.List;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 
 /**
- * Whose turn it is, among experts that share a thread. A call that is full is made at once. Others
- * are made, the fullest first, once rows have waited for the linger and while no further input
- * waits: input fills calls, and big calls are what makes experts fast. So under load calls are
- * full, and a thread that has rows is never idle for longer than the linger.
+ * Chooses which expert of a subtask runs next, for calls that are not full. The fullest call runs
+ * first. Calls are deferred while more input waits, since input fills calls and large calls make
+ * experts fast, but only a limited number of times.
  */
 @Internal
 final class CallScheduler {
 
-    /** How often calls may be put off because input waits, until all are made. */
+    /** No row waits. */
+    static final int NONE = -1;
+
+    /** Rows wait, but the input that waits may fill their calls. */
+    static final int DEFERRED = -2;
+
+    /** How often calls are deferred before all of them run. */
     private static final int MAX_DEFERRALS = 8;
 
-    private final ExpertCalls[] calls;
-    private final Linger linger;
-    private final BooleanSupplier inputWaits;
+    private final List<ExpertCalls> experts;
     private int deferrals;
 
     /**
-     * @param calls by expert; null for those that are not here
-     * @param lingerMillis how long rows wait at most while no further input does
-     * @param inputWaits whether there is more input to take
+     * @param experts the experts of the subtask
      */
-    CallScheduler(
-            ExpertCalls[] calls,
-            ProcessingTimeService time,
-            long lingerMillis,
-            BooleanSupplier inputWaits) {
-        this.calls = calls;
-        this.linger = new Linger(time, lingerMillis, at -> runWhileNoInputWaits());
-        this.inputWaits = inputWaits;
+    CallScheduler(List<ExpertCalls> experts) {
+        this.experts = experts;
     }
 
     /**
-     * Adds rows of a block to those that wait for the block's expert.
+     * Chooses the next call.
      *
-     * @param rows rows of the block, ascending
+     * @param inputWaits whether the subtask has more input to process
+     * @return the position of the expert that runs now, {@link #DEFERRED}, or {@link #NONE}
      */
-    void add(DispatchBlock block, int[] rows) throws Exception {
-        ExpertCalls expert = calls[block.expert()];
-        expert.add(block, rows);
-        if (expert.waiting() > 0) {
-            linger.start();
+    int next(boolean inputWaits) {
+        int fullest = fullest();
+        if (fullest == NONE) {
+            reset();
+        } else if (inputWaits && deferrals < MAX_DEFERRALS) {
+            deferrals++;
+            return DEFERRED;
         }
+        return fullest;
     }
 
-    /** Makes the calls that wait, of one expert. */
-    void run(int expert) throws Exception {
-        calls[expert].run();
-    }
-
-    /** Makes all calls that wait. */
-    void runAll() throws Exception {
-        for (ExpertCalls expert : calls) {
-            if (expert != null) {
-                expert.run();
-            }
-        }
+    /** Starts to count deferrals anew, after all calls have run. */
+    void reset() {
         deferrals = 0;
     }
 
-    private void runWhileNoInputWaits() throws Exception {
-        for (ExpertCalls next = fullest(); next != null; next = fullest()) {
-            if (inputWaits.getAsBoolean() && deferrals < MAX_DEFERRALS) {
-                deferrals++;
-                linger.start();
-                return;
-            }
-            next.run();
-        }
-        deferrals = 0;
-    }
-
-    private ExpertCalls fullest() {
-        ExpertCalls fullest = null;
-        for (ExpertCalls expert : calls) {
-            if (expert != null
-                    && expert.waiting() > 0
-                    && (fullest == null || expert.waiting() > fullest.waiting())) {
-                fullest = expert;
+    private int fullest() {
+        int fullest = NONE;
+        int most = 0;
+        for (int i = 0; i < experts.size(); i++) {
+            int waiting = experts.get(i).waiting();
+            if (waiting > most) {
+                most = waiting;
+                fullest = i;
             }
         }
         return fullest;

@@ -1,29 +1,30 @@
 package io.flinkmoe.runtime.expert;
 
-import ai.onnxruntime.OrtException;
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.Capacity;
-import io.flinkmoe.config.ExpertBatching;
-import io.flinkmoe.config.ExpertDevice;
-import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.WeightRule;
+import io.flinkmoe.config.ExpertSettings;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.onnx.BundleSessions;
-import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.ExpertInput;
 import io.flinkmoe.runtime.block.ExpertInputSerializer;
+import io.flinkmoe.runtime.block.Priorities;
 import io.flinkmoe.runtime.block.RemainingCapacity;
-import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.runtime.block.WindowTokens;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
+import io.flinkmoe.runtime.shared.Linger;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.runtime.shared.MoeMetrics;
+import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.io.network.partition.consumer.IndexedInputGate;
@@ -32,19 +33,18 @@ import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
-import org.apache.flink.util.FlinkException;
 import org.apache.flink.util.OutputTag;
 
 /**
- * Runs the experts of a layer whose key groups the subtask owns. Keyed by expert. Where overflow
- * goes to the next most probable expert, each round of it is one more of these operators.
+ * Runs the experts of a layer whose key groups the subtask owns. Keyed by expert. With next-expert
+ * overflow, each round of admission is one more of these operators.
  *
- * <p>With a capacity, {@link AdmissionControl} decides which rows run. Those of several blocks are
- * joined until they fill a call, the oldest has waited for the linger, a barrier or the close of a
- * window comes, or the input ends.
+ * <p>An {@link AdmissionMode} decides which rows run. Admitted rows of several blocks are joined
+ * until a call is full, the oldest row has waited for the linger, a barrier arrives, a window
+ * closes, or the input ends.
  *
- * <p>State per expert: the accounts of its open windows, which hold the capacity used, what waits
- * for their close, and the watermark.
+ * <p>State per expert: the counts of its open windows, the rows that wait for the close of their
+ * window, and the watermark.
  */
 @Internal
 public final class Expert extends AbstractStreamOperator<ContributionBlock>
@@ -52,53 +52,42 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     private static final long serialVersionUID = 1L;
 
-    /** The way to the next round of admission. */
-    public static final OutputTag<ExpertInput> RETRIES =
+    /** The input of the next round of admission. */
+    public static final OutputTag<ExpertInput> NEXT_ROUND =
             new OutputTag<>("retries", ExpertInputSerializer.TYPE);
 
     private final LocalBundle bundle;
     private final int layer;
     private final int round;
     private final EvenKeys expertKeys;
-    private final ExpertBatching batching;
-    private final Capacity capacity;
-    private final MoeOptions.OnError onError;
-    private final ExpertDevice device;
+    private final ExpertSettings settings;
 
     private transient BundleSessions sessions;
-    private transient CallScheduler calls;
     private transient WatermarkState watermark;
-    private transient WindowQueue queue;
-    private transient AdmissionControl admission;
+    private transient AdmissionMode admission;
+    private transient ExpertCalls[] calls; // by expert, of the key groups of this subtask
+    private transient List<ExpertCalls> ownCalls;
+    private transient ExpertMetrics[] metrics; // the same
+    private transient CallScheduler scheduler;
+    private transient Linger linger;
     private transient ExpertOutput expertOutput;
-    private transient ExpertMetrics[] metrics;
 
     /**
      * @param layer the MoE layer, counted from 0
-     * @param round the round of admission, 0 to {@link Capacity#overflowRounds()}
+     * @param round the round of admission, from 0
      * @param expertKeys the keys of the N experts
-     * @param batching how rows are joined to calls
-     * @param capacity C per expert and window, or null: dropless
-     * @param onError what a run that throws does
-     * @param device what the experts run on
      */
     public Expert(
             LocalBundle bundle,
             int layer,
             int round,
             EvenKeys expertKeys,
-            ExpertBatching batching,
-            Capacity capacity,
-            MoeOptions.OnError onError,
-            ExpertDevice device) {
+            ExpertSettings settings) {
         this.bundle = bundle;
         this.layer = layer;
         this.round = round;
         this.expertKeys = expertKeys;
-        this.batching = batching;
-        this.capacity = capacity;
-        this.onError = onError;
-        this.device = device;
+        this.settings = settings;
     }
 
     @Override
@@ -107,72 +96,168 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         watermark = new WatermarkState(this, expertKeys);
         sessions =
                 new BundleSessions(
-                        bundle.open(getRuntimeContext()), device.of(getRuntimeContext()));
+                        bundle.open(getRuntimeContext()),
+                        settings.device().of(getRuntimeContext()));
         BundleSpec spec = sessions.spec();
         int k = spec.layers().get(layer).routing().numExpertsPerTok();
+        Capacity capacity = settings.capacity();
         FixedSettings.of(capacity)
                 .with("num_experts of layer " + layer, expertKeys.count())
                 .with("num_experts_per_tok of layer " + layer, k)
                 .with("hidden_size", spec.hiddenSize())
                 .keep(getOperatorStateBackend());
-        expertOutput = new ExpertOutput(output, capacity);
-        calls =
-                new CallScheduler(
-                        openExperts(),
+        expertOutput =
+                new ExpertOutput(
+                        output, capacity != null && capacity.weighing() == WeightRule.WINDOW);
+        openCalls();
+        scheduler = new CallScheduler(ownCalls);
+        linger =
+                new Linger(
                         getProcessingTimeService(),
-                        batching.linger().toMillis(),
-                        this::inputWaits);
-        if (capacity != null) {
-            openAdmission(k);
-        }
+                        settings.batching().linger().toMillis(),
+                        time -> runWaiting());
+        admission = capacity == null ? new Dropless() : admissionMode(capacity, k);
     }
 
-    private void openAdmission(int k) {
-        WindowCounters accounts =
+    private AdmissionMode admissionMode(Capacity capacity, int k) {
+        WindowCounters counters =
                 new WindowCounters(
                         this,
-                        output,
                         capacity.windows(),
                         expertKeys,
-                        layer,
-                        WindowSummary.Source.EXPERT,
-                        round,
-                        (expert, windowStart) -> admission.close(expert, windowStart));
-        if (capacity.isPrioritized() || round > 0) {
-            queue = new WindowQueue(this, capacity, accounts, expertKeys.count(), k);
+                        new SummaryOutput(output, layer, WindowSummary.Source.EXPERT, round),
+                        (expert, windowStart, counts) -> close(expert, windowStart));
+        if (!capacity.isPrioritized() && round == 0) {
+            return new FirstCome(capacity, watermark, counters);
         }
-        admission =
-                new AdmissionControl(
-                        capacity, round, watermark, accounts, queue, calls, expertOutput, metrics);
+        WindowQueue queue = new WindowQueue(this, capacity, counters, expertKeys.count(), k);
+        return new AtWindowClose(capacity, round, watermark, counters, queue);
     }
 
-    /** The experts of the key groups here; null for others. */
-    private ExpertCalls[] openExperts() throws BundleException {
-        int d = sessions.spec().hiddenSize();
-        ExpertCalls.Buffers buffers = new ExpertCalls.Buffers(batching, d);
-        MoeMetrics.registerModel(getMetricGroup(), sessions.spec().version());
+    private void openCalls() throws BundleException {
+        BundleSpec spec = sessions.spec();
+        CallBuffers buffers = new CallBuffers(settings.batching(), spec.hiddenSize());
+        CallFailures failures = CallFailures.of(settings.onError(), layer, spec.version());
+        MoeMetrics.registerModel(getMetricGroup(), spec.version());
         metrics = new ExpertMetrics[expertKeys.count()];
-        ExpertCalls[] experts = new ExpertCalls[expertKeys.count()];
-        for (int expert = 0; expert < experts.length; expert++) {
+        calls = new ExpertCalls[expertKeys.count()];
+        ownCalls = new ArrayList<>();
+        for (int expert = 0; expert < calls.length; expert++) {
             if (Thread.currentThread().isInterrupted()) {
                 throw new CancelTaskException("cancelled while experts were opened");
             }
             if (watermark.isOwned(expert)) {
                 metrics[expert] = new ExpertMetrics(getMetricGroup(), expert, round);
-                experts[expert] =
+                calls[expert] =
                         new ExpertCalls(
-                                sessions.expert(layer, expert),
-                                buffers,
-                                this::answer,
-                                this::onFailure,
-                                metrics[expert]);
-                metrics[expert].waiting(experts[expert]::waiting);
+                                sessions.expert(layer, expert), buffers, failures, metrics[expert]);
+                metrics[expert].waiting(calls[expert]::waiting);
+                ownCalls.add(calls[expert]);
             }
         }
-        return experts;
     }
 
-    /** Whether the network has brought more than has been processed. */
+    @Override
+    public void processElement(StreamRecord<ExpertInput> element) throws Exception {
+        ExpertInput input = element.getValue();
+        if (input instanceof WindowTokens tokens) {
+            admission.addTokens(tokens);
+        } else if (input instanceof RemainingCapacity remaining) {
+            admission.setRemaining(remaining);
+        } else {
+            process((DispatchBlock) input);
+        }
+    }
+
+    private void process(DispatchBlock block) throws Exception {
+        ExpertMetrics ofExpert = metrics[block.expert()];
+        ofExpert.tokensIn.inc(block.rows());
+        Verdict verdict = admission.arrive(block);
+        ofExpert.late.inc(verdict.late().length);
+        ofExpert.held.inc(verdict.held());
+        expertOutput.settle(block, verdict.late(), Outcome.LATE);
+        apply(verdict);
+    }
+
+    private void apply(Verdict verdict) throws Exception {
+        overflow(verdict.block(), verdict.overflowed());
+        execute(verdict.block(), verdict.admitted());
+    }
+
+    /** Sends rows to the experts that they try next, and answers those that have none. */
+    private void overflow(DispatchBlock block, int[] rows) {
+        ExpertMetrics ofExpert = metrics[block.expert()];
+        Priorities priorities = block.priorities();
+        for (int[] group : RowGroups.of(rows, row -> priorities.next(row, block.attempt()))) {
+            int next = priorities.next(group[0], block.attempt());
+            if (next < 0) {
+                ofExpert.overflowed.inc(group.length);
+                expertOutput.settle(block, group, Outcome.OVERFLOWED);
+            } else {
+                ofExpert.passedOn.inc(group.length);
+                sendToNextRound(block.retry(next, group));
+            }
+        }
+    }
+
+    private void execute(DispatchBlock block, int[] rows) throws Exception {
+        ExpertCalls ofExpert = calls[block.expert()];
+        for (int from = 0; from < rows.length; ) {
+            from = ofExpert.add(block, rows, from);
+            if (ofExpert.isFull()) {
+                run(ofExpert);
+            }
+        }
+        if (ofExpert.waiting() > 0) {
+            linger.start();
+        }
+    }
+
+    /** A timer of the window counters: the watermark has closed a window. */
+    private void close(int expert, long windowStart) throws Exception {
+        AdmissionMode.Close close = admission.close(expert, windowStart);
+        for (Verdict verdict : close.verdicts()) {
+            metrics[expert].released(verdict.block().rows());
+            apply(verdict);
+        }
+        run(calls[expert]);
+        for (ExpertInput input : close.nextRound()) {
+            sendToNextRound(input);
+        }
+    }
+
+    private void sendToNextRound(ExpertInput input) {
+        output.collect(NEXT_ROUND, new StreamRecord<>(input));
+    }
+
+    /** Runs the calls that wait, the fullest first, unless more input comes to fill them. */
+    private void runWaiting() throws Exception {
+        int next = scheduler.next(inputWaits());
+        while (next >= 0) {
+            run(ownCalls.get(next));
+            next = scheduler.next(inputWaits());
+        }
+        if (next == CallScheduler.DEFERRED) {
+            linger.start();
+        }
+    }
+
+    private void runAll() throws Exception {
+        for (ExpertCalls expert : ownCalls) {
+            run(expert);
+        }
+        scheduler.reset();
+    }
+
+    private void run(ExpertCalls expert) throws Exception {
+        for (ExpertCalls.Answer answer : expert.run()) {
+            expertOutput.answer(answer);
+            setCurrentKey(expertKeys.keyOf(answer.block().expert()));
+            admission.countFailed(answer);
+        }
+    }
+
+    /** Whether the network has delivered more than was processed. */
     private boolean inputWaits() {
         for (IndexedInputGate gate : getContainingTask().getEnvironment().getAllInputGates()) {
             if (gate.isApproximatelyAvailable()) {
@@ -183,60 +268,12 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     }
 
     @Override
-    public void processElement(StreamRecord<ExpertInput> element) throws Exception {
-        ExpertInput input = element.getValue();
-        if (input instanceof WindowTokens count) {
-            queue.addTokens(count);
-        } else if (input instanceof RemainingCapacity left) {
-            queue.setRoom(left);
-        } else {
-            process((DispatchBlock) input);
-        }
-    }
-
-    private void process(DispatchBlock block) throws Exception {
-        metrics[block.expert()].tokensIn.inc(block.rows());
-        if (admission == null) {
-            int[] rows = new int[block.rows()];
-            Arrays.setAll(rows, row -> row);
-            calls.add(block, rows);
-        } else {
-            admission.judge(block);
-        }
-    }
-
-    private void onFailure(OnnxModel model, int rows, OrtException cause) throws FlinkException {
-        String message =
-                "layer %d: %s (model version %s) failed on %d rows: %s"
-                        .formatted(
-                                layer,
-                                model.file(),
-                                sessions.spec().version(),
-                                rows,
-                                cause.getMessage());
-        if (onError == MoeOptions.OnError.FAIL) {
-            throw new FlinkException(
-                    "%s. With %s: residual such rows would keep their residual, marked FAILED."
-                            .formatted(message, MoeOptions.EXPERT_ON_ERROR.key()),
-                    cause);
-        }
-        LOG.warn("{}. Those to blame keep their residual.", message);
-    }
-
-    private void answer(DispatchBlock block, int[] rows, byte[] outcomes, Vectors vectors)
-            throws Exception {
-        expertOutput.answer(block, rows, outcomes, vectors);
-        if (admission != null) {
-            setCurrentKey(expertKeys.keyOf(block.expert()));
-            admission.countFailed(block, rows, outcomes);
-        }
-    }
-
-    @Override
     public void processWatermark(Watermark mark) throws Exception {
-        if (capacity != null
-                && capacity.windows().endsBetween(watermark.current(), mark.getTimestamp())) {
-            calls.runAll();
+        if (settings.capacity() != null
+                && settings.capacity()
+                        .windows()
+                        .endsBetween(watermark.current(), mark.getTimestamp())) {
+            runAll();
         }
         watermark.advance(mark.getTimestamp());
         super.processWatermark(mark);
@@ -244,7 +281,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     @Override
     public void prepareSnapshotPreBarrier(long checkpointId) throws Exception {
-        calls.runAll();
+        runAll();
     }
 
     @Override
@@ -255,7 +292,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     @Override
     public void finish() throws Exception {
-        calls.runAll();
+        runAll();
         super.finish();
     }
 

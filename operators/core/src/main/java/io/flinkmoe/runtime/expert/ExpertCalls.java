@@ -2,7 +2,6 @@ package io.flinkmoe.runtime.expert;
 
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.config.ExpertBatching;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.runtime.block.DispatchBlock;
@@ -12,81 +11,43 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.util.FlinkException;
 
 /**
- * Joins the admitted rows of dispatch blocks to calls of one expert, and takes the results apart
- * again. A call has at most as many rows as the buffers have.
+ * The rows that wait for a call of one expert. A call joins rows of several blocks, up to the size
+ * of the buffers, and its result is split by block again.
  */
 @Internal
 final class ExpertCalls {
 
-    /** Takes what a call answered to some rows of one block. */
-    interface Answers {
-        /**
-         * @param rows the rows of the block, ascending
-         * @param outcomes EXECUTED or FAILED for each
-         * @param vectors the outputs of the executed ones, in order
-         */
-        void answer(DispatchBlock block, int[] rows, byte[] outcomes, Vectors vectors)
-                throws Exception;
-    }
+    /**
+     * The result of a call for some rows of one block.
+     *
+     * @param rows the rows of the block, ascending
+     * @param outcomes EXECUTED or FAILED for each
+     * @param vectors the outputs of the executed rows, in order; borrowed until the next call that
+     *     uses the same buffers
+     */
+    record Answer(DispatchBlock block, int[] rows, byte[] outcomes, Vectors vectors) {}
 
-    /** Says what to do about a call that threw; returns if the rows to blame shall be FAILED. */
-    interface Failures {
-        void failed(OnnxModel model, int rows, OrtException cause) throws Exception;
-    }
-
-    /** Room for a call, for what it gives, and for that as bytes, which Flink writes from. */
-    static final class Buffers {
-        private final DirectRows input;
-        private final DirectRows results;
-        private final byte[] outputs;
-        private final boolean padding;
-
-        /**
-         * @param d the width of a row
-         */
-        Buffers(ExpertBatching batching, int d) {
-            input = new DirectRows(batching.size(), d);
-            results = new DirectRows(batching.size(), d);
-            outputs = new byte[batching.size() * d * Float.BYTES];
-            padding = batching.padding();
-        }
-    }
-
-    /** Rows of a block, since {@code nanos} of {@link System#nanoTime()}. */
+    /** Some rows of a block, which wait since {@code nanos} of {@link System#nanoTime()}. */
     private record Part(DispatchBlock block, int[] rows, long nanos) {}
 
     private final OnnxModel model;
-    private final DirectRows input;
-    private final DirectRows results;
-    private final byte[] outputs;
-    private final int batchSize;
-    private final boolean padding;
-    private final int d;
-    private final Answers answers;
-    private final Failures failures;
+    private final CallBuffers buffers;
+    private final CallFailures failures;
     private final ExpertMetrics metrics;
     private final List<Part> parts = new ArrayList<>();
     private int waiting;
 
     /**
      * @param buffers may be shared by experts that run in one thread
+     * @param failures what happens when a call throws
      */
     ExpertCalls(
-            OnnxModel model,
-            Buffers buffers,
-            Answers answers,
-            Failures failures,
-            ExpertMetrics metrics) {
+            OnnxModel model, CallBuffers buffers, CallFailures failures, ExpertMetrics metrics) {
         this.model = model;
-        this.input = buffers.input;
-        this.results = buffers.results;
-        this.outputs = buffers.outputs;
-        this.batchSize = input.maxRows();
-        this.padding = buffers.padding;
-        this.d = input.width();
-        this.answers = answers;
+        this.buffers = buffers;
         this.failures = failures;
         this.metrics = metrics;
     }
@@ -96,77 +57,88 @@ final class ExpertCalls {
         return waiting;
     }
 
-    /**
-     * Adds rows of a block; runs whenever a call is full.
-     *
-     * @param rows rows of the block, ascending
-     */
-    void add(DispatchBlock block, int[] rows) throws Exception {
-        long now = System.nanoTime();
-        for (int from = 0; from < rows.length; ) {
-            int to = Math.min(rows.length, from + batchSize - waiting);
-            parts.add(new Part(block, Arrays.copyOfRange(rows, from, to), now));
-            waiting += to - from;
-            from = to;
-            if (waiting == batchSize) {
-                run();
-            }
-        }
+    boolean isFull() {
+        return waiting == buffers.maxRows();
     }
 
-    /** Runs the rows that wait, if any, in one call. */
-    void run() throws Exception {
+    /**
+     * Adds as many rows as fit into the call.
+     *
+     * @param rows rows of the block, ascending
+     * @param from the index in {@code rows} of the first row to add
+     * @return the index of the first row that does not fit; {@code rows.length} if all fit
+     */
+    int add(DispatchBlock block, int[] rows, int from) {
+        int to = Math.min(rows.length, from + buffers.maxRows() - waiting);
+        if (to > from) {
+            parts.add(new Part(block, Arrays.copyOfRange(rows, from, to), System.nanoTime()));
+            waiting += to - from;
+        }
+        return to;
+    }
+
+    /**
+     * Runs the rows that wait, if any, in one call.
+     *
+     * @return one answer per block, in order of arrival
+     * @throws FlinkException if the call throws and {@link CallFailures} fails the job
+     */
+    List<Answer> run() throws FlinkException {
         if (waiting == 0) {
-            return;
+            return List.of();
         }
         long start = System.nanoTime();
         metrics.queueTime.update((start - parts.get(0).nanos) / 1000);
         metrics.batchSize.update(waiting);
         int at = 0;
         for (Part part : parts) {
-            part.block.vectors().copyTo(input, at, part.rows);
+            part.block.vectors().copyTo(buffers.input, at, part.rows);
             at += part.rows.length;
         }
         call();
         metrics.inferenceTime.update((System.nanoTime() - start) / 1000);
-        results.get(0, outputs, 0, waiting);
+        buffers.results.get(0, buffers.outputs, 0, waiting);
+        List<Answer> answers = new ArrayList<>(parts.size());
         at = 0;
         for (Part part : parts) {
-            answer(part, at);
+            answers.add(answer(part, at));
             at += part.rows.length;
         }
         parts.clear();
         waiting = 0;
+        return answers;
     }
 
-    private void call() throws Exception {
+    private void call() throws FlinkException {
         try {
-            run(input, results, waiting);
+            run(buffers.input, buffers.results, waiting);
         } catch (OrtException e) {
-            failures.failed(model, waiting, e);
+            failures.onFailure(model, waiting, e);
             callRowByRow();
         }
     }
 
-    /** Runs the first rows; padding is like them, so that it never fails where they do not. */
+    /** Runs the first rows. Padding repeats them, so it never fails where they do not. */
     private void run(DirectRows from, DirectRows into, int rows) throws OrtException {
-        if (padding) {
+        if (buffers.padding) {
             from.repeatFirst(rows);
         }
-        model.run(from, into, padding ? from.maxRows() : rows);
+        model.run(from, into, buffers.padding ? from.maxRows() : rows);
     }
 
     /**
-     * Which rows fail must not depend on which were joined: each is run alone, NaN if it throws.
+     * Runs each row alone, so that a row's outcome does not depend on the other rows of the call. A
+     * row that throws gets NaN, which is not finite and therefore FAILED.
      */
     private void callRowByRow() {
-        DirectRows row = new DirectRows(padding ? batchSize : 1, d);
+        int d = buffers.input.width();
+        DirectRows row = new DirectRows(buffers.padding ? buffers.maxRows() : 1, d);
         DirectRows result = new DirectRows(row.maxRows(), d);
         byte[] bytes = new byte[d * Float.BYTES];
         float[] failed = new float[d];
         Arrays.fill(failed, Float.NaN);
         for (int i = 0; i < waiting; i++) {
-            input.get(i, bytes, 0, 1);
+            buffers.input.get(i, bytes, 0, 1);
             row.put(bytes, 0, 0, 1);
             try {
                 run(row, result, 1);
@@ -174,28 +146,27 @@ final class ExpertCalls {
             } catch (OrtException e) {
                 Floats.put(failed, 0, bytes, 0, d);
             }
-            results.put(bytes, 0, i, 1);
+            buffers.results.put(bytes, 0, i, 1);
         }
     }
 
-    private void answer(Part part, int at) throws Exception {
+    private Answer answer(Part part, int at) {
+        int d = buffers.input.width();
         int count = part.rows.length;
         byte[] outcomes = new byte[count];
-        int executed = 0;
+        RowList executed = new RowList(count);
         for (int i = 0; i < count; i++) {
-            boolean usable = Floats.allFinite(outputs, (at + i) * d, d);
-            outcomes[i] = (usable ? Outcome.EXECUTED : Outcome.FAILED).code();
-            executed += usable ? 1 : 0;
-        }
-        metrics.executed.inc(executed);
-        metrics.failed.inc(count - executed);
-        int[] executedRows = new int[executed];
-        int next = 0;
-        for (int i = 0; i < count; i++) {
-            if (outcomes[i] == Outcome.EXECUTED.code()) {
-                executedRows[next++] = at + i;
+            if (Floats.allFinite(buffers.outputs, (at + i) * d, d)) {
+                outcomes[i] = Outcome.EXECUTED.code();
+                executed.add(at + i);
+            } else {
+                outcomes[i] = Outcome.FAILED.code();
             }
         }
-        answers.answer(part.block, part.rows, outcomes, Vectors.borrow(outputs, executedRows, d));
+        int[] executedRows = executed.toArray();
+        metrics.executed.inc(executedRows.length);
+        metrics.failed.inc(count - executedRows.length);
+        return new Answer(
+                part.block, part.rows, outcomes, Vectors.borrow(buffers.outputs, executedRows, d));
     }
 }

@@ -1,44 +1,35 @@
 package io.flinkmoe.runtime.expert;
 
-import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.DispatchBlock;
-import io.flinkmoe.runtime.block.ExpertInput;
 import io.flinkmoe.runtime.block.Vectors;
 import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.operators.Output;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
-/** What an {@link Expert} gives: answers to the combine, and retries to the next round. */
+/** Makes the answers of an expert operator to the combine. */
 @Internal
 final class ExpertOutput {
 
     private static final float[] NO_WEIGHTS = {};
 
     private final Output<StreamRecord<ContributionBlock>> output;
-    private final boolean weighsByWindow;
+    private final boolean sendsWeights;
 
     /**
-     * @param capacity null: dropless
+     * @param sendsWeights whether the expert knows the weights of its rows: those of the window
      */
-    ExpertOutput(Output<StreamRecord<ContributionBlock>> output, Capacity capacity) {
+    ExpertOutput(Output<StreamRecord<ContributionBlock>> output, boolean sendsWeights) {
         this.output = output;
-        this.weighsByWindow = capacity != null && capacity.weighing() == WeightRule.WINDOW;
+        this.sendsWeights = sendsWeights;
     }
 
-    /**
-     * Answers rows that ran.
-     *
-     * @param rows the rows of the block, ascending
-     * @param outcomes EXECUTED or FAILED for each
-     * @param vectors the outputs of the executed ones, in order
-     */
-    void answer(DispatchBlock block, int[] rows, byte[] outcomes, Vectors vectors) {
-        float[] weights = weighsByWindow ? shares(block, rows, outcomes) : NO_WEIGHTS;
-        emit(block, rows, outcomes, weights, vectors);
+    /** Answers rows that ran. */
+    void answer(ExpertCalls.Answer answer) {
+        float[] weights = sendsWeights ? weights(answer) : NO_WEIGHTS;
+        emit(answer.block(), answer.rows(), answer.outcomes(), weights, answer.vectors());
     }
 
     /** Answers rows that do not run. */
@@ -48,21 +39,16 @@ final class ExpertOutput {
         emit(block, rows, outcomes, NO_WEIGHTS, Vectors.NONE);
     }
 
-    /** Gives what the next round of admission is to know. */
-    void retry(ExpertInput input) {
-        output.collect(Expert.RETRIES, new StreamRecord<>(input));
-    }
-
-    /** The shares of the executed rows in their window, which are their weights. */
-    private static float[] shares(DispatchBlock block, int[] rows, byte[] outcomes) {
-        float[] shares = new float[rows.length];
+    /** The window weights of the executed rows, which their scores are. */
+    private static float[] weights(ExpertCalls.Answer answer) {
+        float[] weights = new float[answer.rows().length];
         int executed = 0;
-        for (int i = 0; i < rows.length; i++) {
-            if (outcomes[i] == Outcome.EXECUTED.code()) {
-                shares[executed++] = block.priorities().scores()[rows[i]];
+        for (int i = 0; i < weights.length; i++) {
+            if (answer.outcomes()[i] == Outcome.EXECUTED.code()) {
+                weights[executed++] = answer.block().priorities().scores()[answer.rows()[i]];
             }
         }
-        return Arrays.copyOf(shares, executed);
+        return Arrays.copyOf(weights, executed);
     }
 
     private void emit(

@@ -37,35 +37,28 @@ import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 @Internal
 final class WindowQueue {
 
+    private static final int[] NONE_LATE = {};
     private static final ListStateDescriptor<DispatchBlock> HELD =
             new ListStateDescriptor<>("held-rows", new DispatchBlock.Serializer());
     private static final ValueStateDescriptor<Integer> TOKENS =
             new ValueStateDescriptor<>("window-tokens", IntSerializer.INSTANCE);
-    private static final ValueStateDescriptor<Integer> ROOM =
-            new ValueStateDescriptor<>("window-room", IntSerializer.INSTANCE);
+    private static final ValueStateDescriptor<Integer> REMAINING =
+            new ValueStateDescriptor<>("remaining-capacity", IntSerializer.INSTANCE);
 
     private final AbstractStreamOperator<?> operator;
     private final Capacity capacity;
-    private final WindowCounters accounts;
+    private final WindowCounters counters;
     private final int numExperts;
     private final int topK;
     private final Comparator<Row> order;
 
     /**
-     * What became of the rows of a window.
+     * The decisions on the rows of a window.
      *
-     * @param blocks what was decided of the rows of each block
-     * @param roomLeft for the next round
+     * @param verdicts one per block
+     * @param remaining capacity that is left for the next round
      */
-    record Close(List<Decision> blocks, int roomLeft) {}
-
-    /**
-     * What becomes of the rows of one block.
-     *
-     * @param admitted rows that find room, ascending
-     * @param refused the other rows, ascending
-     */
-    record Decision(DispatchBlock block, int[] admitted, int[] refused) {}
+    record Close(List<Verdict> verdicts, int remaining) {}
 
     /** A row that waits: {@code row} of the block at {@code blockIndex} in the state. */
     private record Row(int blockIndex, DispatchBlock block, int row, Candidate candidate) {
@@ -87,19 +80,19 @@ final class WindowQueue {
     }
 
     /**
-     * @param accounts whose timers close the windows
+     * @param counters whose timers close the windows
      * @param numExperts N
      * @param topK k
      */
     WindowQueue(
             AbstractStreamOperator<?> operator,
             Capacity capacity,
-            WindowCounters accounts,
+            WindowCounters counters,
             int numExperts,
             int topK) {
         this.operator = operator;
         this.capacity = capacity;
-        this.accounts = accounts;
+        this.counters = counters;
         this.numExperts = numExperts;
         this.topK = topK;
         // A token that came twice is one stream's, thus one lane's: its batch tells which was
@@ -119,7 +112,7 @@ final class WindowQueue {
         for (int[] own : RowGroups.of(rows, row -> capacity.windows().startOf(timestamps[row]))) {
             long start = capacity.windows().startOf(timestamps[own[0]]);
             state(start, HELD).add(block.select(own));
-            accounts.open(start);
+            counters.open(start);
         }
     }
 
@@ -128,13 +121,13 @@ final class WindowQueue {
         ValueState<Integer> state = state(count.windowStart(), TOKENS);
         Integer before = state.value();
         state.update(before == null ? count.tokens() : before + count.tokens());
-        accounts.open(count.windowStart());
+        counters.open(count.windowStart());
     }
 
     /** Takes the room that the round before has left in a window. */
-    void setRoom(RemainingCapacity left) throws Exception {
-        state(left.windowStart(), ROOM).update(left.room());
-        accounts.open(left.windowStart());
+    void setRemaining(RemainingCapacity left) throws Exception {
+        state(left.windowStart(), REMAINING).update(left.remaining());
+        counters.open(left.windowStart());
     }
 
     /** Decides over all rows of a window, and forgets it. */
@@ -147,11 +140,11 @@ final class WindowQueue {
         }
         held.clear();
         boolean weighed = capacity.weighing() == WeightRule.WINDOW;
-        return decide(weighed ? shared(blocks) : blocks, takeRoom(windowStart));
+        return decide(weighed ? shared(blocks) : blocks, takeRemaining(windowStart));
     }
 
-    private int takeRoom(long windowStart) throws Exception {
-        Integer left = take(windowStart, ROOM);
+    private int takeRemaining(long windowStart) throws Exception {
+        Integer left = take(windowStart, REMAINING);
         Integer tokens = take(windowStart, TOKENS);
         return left != null
                 ? left
@@ -166,7 +159,7 @@ final class WindowQueue {
         return value;
     }
 
-    private Close decide(List<DispatchBlock> blocks, int room) {
+    private Close decide(List<DispatchBlock> blocks, int remaining) {
         List<Row> rows = new ArrayList<>();
         List<boolean[]> admitted = new ArrayList<>();
         for (DispatchBlock block : blocks) {
@@ -178,16 +171,18 @@ final class WindowQueue {
             admitted.add(new boolean[block.rows()]);
         }
         rows.sort(order);
-        int admittedRows = Math.min(room, rows.size());
+        int admittedRows = Math.min(remaining, rows.size());
         for (Row row : rows.subList(0, admittedRows)) {
             admitted.get(row.blockIndex())[row.row()] = true;
         }
-        List<Decision> decisions = new ArrayList<>();
+        List<Verdict> verdicts = new ArrayList<>();
         for (int i = 0; i < blocks.size(); i++) {
             boolean[] ofBlock = admitted.get(i);
-            decisions.add(new Decision(blocks.get(i), where(ofBlock, true), where(ofBlock, false)));
+            verdicts.add(
+                    new Verdict(
+                            blocks.get(i), where(ofBlock, true), where(ofBlock, false), NONE_LATE));
         }
-        return new Close(decisions, room - admittedRows);
+        return new Close(verdicts, remaining - admittedRows);
     }
 
     /**

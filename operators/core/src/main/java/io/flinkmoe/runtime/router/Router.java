@@ -19,9 +19,11 @@ import io.flinkmoe.runtime.block.ExpertInput;
 import io.flinkmoe.runtime.block.ResidualBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.block.WindowTokens;
+import io.flinkmoe.runtime.shared.ChoiceCounter;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.LocalBundle;
+import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
 import java.util.Arrays;
@@ -83,8 +85,8 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private transient UnreadableTokens unreadable;
     private transient ValueState<Long> nextBatch;
     private transient WatermarkState watermark;
-    private transient WindowCounters accounts;
-    private transient LatenessFilter judge;
+    private transient LatenessFilter lateness;
+    private transient RouterOutcomes outcomes;
     private transient HealthWindows health;
     private transient RouterMetrics metrics;
 
@@ -127,22 +129,25 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                         layer, sessions.spec().version(), () -> router.route(zeros, 1));
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         watermark = new WatermarkState(this, laneKeys);
-        if (capacity != null) {
-            accounts =
-                    new WindowCounters(
-                            this,
-                            output,
-                            capacity.windows(),
-                            laneKeys,
-                            layer,
-                            WindowSummary.Source.ROUTER,
-                            0,
-                            this::tellTokens);
+        if (capacity == null) {
+            lateness = LatenessFilter.NEVER_LATE;
+            outcomes = new RouterOutcomes(ChoiceCounter.NONE, k);
+        } else {
+            lateness = new LatenessFilter.ByWatermark(capacity.windows(), watermark);
+            outcomes = new RouterOutcomes(windowCounters(), k);
         }
-        judge = new LatenessFilter(capacity, watermark, accounts, k);
         int n = router.routing().numExperts();
         health = new HealthWindows(capacity == null ? null : capacity.windows(), n, k);
         metrics = new RouterMetrics(getMetricGroup(), health, n);
+    }
+
+    private WindowCounters windowCounters() {
+        return new WindowCounters(
+                this,
+                capacity.windows(),
+                laneKeys,
+                new SummaryOutput(output, layer, WindowSummary.Source.ROUTER, 0),
+                this::reportTokens);
     }
 
     @Override
@@ -150,13 +155,13 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         // A block from a checkpoint can be larger than the batch size that is configured now.
         for (TokenBlock tokens : element.getValue().slices(maxRows, router.inputWidth())) {
             metrics.tokensIn.inc(tokens.rows());
-            TokenBlock judged = judge.flagLate(tokens);
-            metrics.tokensLate.inc(judged.numLate());
+            TokenBlock marked = lateness.markLate(tokens);
+            metrics.tokensLate.inc(marked.numLate());
             if (settings.divertLate()) {
-                judged = divertLate(judged);
+                marked = divertLate(marked);
             }
-            if (judged.rows() > 0) {
-                routeReadable(judged);
+            if (marked.rows() > 0) {
+                routeReadable(marked);
                 reject(unreadable.take());
             }
         }
@@ -169,7 +174,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             return tokens;
         }
         TokenBlock gone = tokens.select(late, router.inputWidth());
-        judge.countLate(gone);
+        outcomes.countDiverted(gone);
         for (TokenBlock alone : gone.slices(1, router.inputWidth())) {
             output.collect(LATE_TOKENS, new StreamRecord<>(alone.only(), alone.timestamps()[0]));
         }
@@ -230,7 +235,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                         scores,
                         new byte[rows * k],
                         new byte[rows * k]);
-        judge.settle(tokens, routed, choices);
+        outcomes.set(tokens, routed, choices);
         health.add(tokens, routed, choices);
         metrics.tokensRouted.inc(rows);
         metrics.batchSize.update(rows);
@@ -252,13 +257,12 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         }
     }
 
-    /** Tells every expert how many tokens of a closed window were in a lane, if C depends on it. */
-    private void tellTokens(int lane, long windowStart) throws Exception {
+    /** Reports to every expert how many tokens a lane had in a window, if C depends on it. */
+    private void reportTokens(int lane, long windowStart, WindowCounts counts) {
         if (capacity.formula().isFixed()) {
             return;
         }
-        WindowCounts account = accounts.at(windowStart);
-        int tokens = (int) ((account.asked() - account.late()) / k);
+        int tokens = (int) ((counts.asked() - counts.late()) / k);
         for (int expert = 0; tokens > 0 && expert < router.routing().numExperts(); expert++) {
             output.collect(new StreamRecord<>(new WindowTokens(expert, lane, windowStart, tokens)));
         }

@@ -14,7 +14,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.apache.flink.metrics.groups.UnregisteredMetricsGroup;
-import org.apache.flink.streaming.runtime.tasks.TestProcessingTimeService;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -24,32 +23,26 @@ class CallSchedulerTest {
 
     private static final int N = 4;
     private static final int BATCH = 8;
-    private static final int LINGER = 2;
+    private static final int MAX_DEFERRALS = 8;
 
     @TempDir private Path directory;
 
-    private final TestProcessingTimeService time = new TestProcessingTimeService();
-    private final List<Integer> ran = new ArrayList<>();
-    private boolean inputWaits;
+    private final List<ExpertCalls> experts = new ArrayList<>();
     private BundleSessions sessions;
-    private CallScheduler turns;
+    private CallScheduler scheduler;
 
     @BeforeEach
     void openExperts() throws Exception {
         sessions = new BundleSessions(TinyBundle.write(directory.resolve("bundle"), N, 2, 1));
-        ExpertCalls[] experts = new ExpertCalls[N];
         for (int expert = 0; expert < N; expert++) {
-            experts[expert] =
+            experts.add(
                     new ExpertCalls(
                             sessions.expert(0, expert),
-                            new ExpertCalls.Buffers(
-                                    new ExpertBatching(BATCH, Duration.ZERO, false), N),
-                            (block, rows, outcomes, vectors) -> ran.add(block.expert()),
+                            new CallBuffers(new ExpertBatching(BATCH, Duration.ZERO, false), N),
                             (model, rows, cause) -> {},
-                            new ExpertMetrics(new UnregisteredMetricsGroup(), expert, 0));
+                            new ExpertMetrics(new UnregisteredMetricsGroup(), expert, 0)));
         }
-        turns = new CallScheduler(experts, time, LINGER, () -> inputWaits);
-        time.setCurrentTime(100);
+        scheduler = new CallScheduler(experts);
     }
 
     @AfterEach
@@ -58,54 +51,77 @@ class CallSchedulerTest {
     }
 
     @Test
-    void makesTheFullestCallFirstWhenTheLingerEnds() throws Exception {
+    void choosesTheFullestCallFirst() throws Exception {
         add(1, 2);
         add(0, 5);
         add(3, 1);
-        time.setCurrentTime(101);
-        assertThat(ran).isEmpty();
-        time.setCurrentTime(102);
-        assertThat(ran).containsExactly(0, 1, 3);
+        assertThat(runAll(false)).containsExactly(0, 1, 3);
+        assertThat(scheduler.next(false)).isEqualTo(CallScheduler.NONE);
     }
 
     @Test
     void letsInputFillCallsFirst() throws Exception {
-        inputWaits = true;
         add(2, 5);
-        time.setCurrentTime(102);
-        assertThat(ran).isEmpty();
-        add(2, 3);
-        assertThat(ran).as("full").containsExactly(2, 2);
+        assertThat(runAll(true)).isEmpty();
+        add(2, 2);
+        assertThat(experts.get(2).isFull()).isFalse();
+        add(2, 1);
+        assertThat(experts.get(2).isFull()).isTrue();
+        experts.get(2).run();
 
         add(1, 1);
-        inputWaits = false;
-        time.setCurrentTime(104);
-        assertThat(ran).containsExactly(2, 2, 1);
+        assertThat(runAll(true)).isEmpty();
+        assertThat(runAll(false)).containsExactly(1);
     }
 
     @Test
-    void doesNotPutOffCallsForEver() throws Exception {
-        inputWaits = true;
-        add(0, 1);
-        for (int now = 102; now < 200 && ran.isEmpty(); now++) {
-            time.setCurrentTime(now);
+    void defersCallsALimitedNumberOfTimes() throws Exception {
+        for (int time = 0; time < 2; time++) {
+            add(0, 1);
+            for (int deferral = 0; deferral < MAX_DEFERRALS; deferral++) {
+                assertThat(runAll(true)).isEmpty();
+            }
+            assertThat(runAll(true)).as("after all deferrals").containsExactly(0);
         }
-        assertThat(ran).containsExactly(0);
-        assertThat(time.getCurrentProcessingTime()).isEqualTo(100 + 9 * LINGER);
     }
 
-    private void add(int expert, int rows) throws Exception {
+    /** A call takes rows until it is full; the other rows stay with the caller. */
+    @Test
+    void aFullCallTakesNoMoreRows() throws Exception {
+        int[] rows = IntStream.range(0, BATCH + 3).toArray();
+        assertThat(experts.get(0).add(block(0, rows), rows, 0)).isEqualTo(BATCH);
+        assertThat(experts.get(0).add(block(0, rows), rows, BATCH)).isEqualTo(BATCH);
+
+        List<ExpertCalls.Answer> answers = experts.get(0).run();
+        assertThat(answers).hasSize(1);
+        assertThat(answers.get(0).rows()).containsExactly(IntStream.range(0, BATCH).toArray());
+        assertThat(experts.get(0).waiting()).isZero();
+    }
+
+    /** Runs calls until none is left or the rest is deferred; returns the experts in order. */
+    private List<Integer> runAll(boolean inputWaits) throws Exception {
+        List<Integer> ran = new ArrayList<>();
+        for (int next = scheduler.next(inputWaits); next >= 0; next = scheduler.next(inputWaits)) {
+            ran.add(next);
+            experts.get(next).run();
+        }
+        return ran;
+    }
+
+    private void add(int expert, int rows) {
         int[] all = IntStream.range(0, rows).toArray();
-        turns.add(
-                new DispatchBlock(
-                        expert,
-                        0,
-                        0,
-                        0,
-                        all,
-                        new long[rows],
-                        Priorities.NONE,
-                        Vectors.of(new byte[rows * N * Float.BYTES])),
-                all);
+        assertThat(experts.get(expert).add(block(expert, all), all, 0)).isEqualTo(rows);
+    }
+
+    private static DispatchBlock block(int expert, int[] rows) {
+        return new DispatchBlock(
+                expert,
+                0,
+                0,
+                0,
+                rows,
+                new long[rows.length],
+                Priorities.NONE,
+                Vectors.of(new byte[rows.length * N * Float.BYTES]));
     }
 }

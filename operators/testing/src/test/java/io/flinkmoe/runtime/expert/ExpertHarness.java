@@ -6,6 +6,7 @@ import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.config.ExpertBatching;
 import io.flinkmoe.config.ExpertDevice;
+import io.flinkmoe.config.ExpertSettings;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.ExpertInput;
@@ -90,10 +91,11 @@ public final class ExpertHarness
                 0,
                 round,
                 experts,
-                new ExpertBatching(BATCH, Duration.ofMillis(5), padding),
-                capacity,
-                onError,
-                ExpertDevice.CPU);
+                new ExpertSettings(
+                        new ExpertBatching(BATCH, Duration.ofMillis(5), padding),
+                        capacity,
+                        onError,
+                        ExpertDevice.CPU));
     }
 
     void send(ExpertInput... inputs) throws Exception {

@@ -185,7 +185,7 @@ class ExpertRoundsTest {
 
     private static List<String> retries(ExpertHarness harness) {
         List<String> retries = new ArrayList<>();
-        var records = harness.getSideOutput(Expert.RETRIES);
+        var records = harness.getSideOutput(Expert.NEXT_ROUND);
         if (records != null) {
             for (StreamRecord<ExpertInput> record : records) {
                 retries.add(
@@ -198,7 +198,8 @@ class ExpertRoundsTest {
                                 : "expert %d has room for %d"
                                         .formatted(
                                                 record.getValue().expert(),
-                                                ((RemainingCapacity) record.getValue()).room()));
+                                                ((RemainingCapacity) record.getValue())
+                                                        .remaining()));
             }
         }
         return retries;

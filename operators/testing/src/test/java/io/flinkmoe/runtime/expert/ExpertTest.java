@@ -227,7 +227,7 @@ class ExpertTest {
         assertThatThrownBy(() -> harness.send(block(1, 0, new int[] {0, 1, 2}, 0, 0, 0)))
                 .hasMessageContaining("layer 0")
                 .hasMessageContaining("1.onnx")
-                .hasMessageContaining("moe.expert.on-error: residual");
+                .hasMessageContaining("Set moe.expert.on-error to residual");
     }
 
     @Test

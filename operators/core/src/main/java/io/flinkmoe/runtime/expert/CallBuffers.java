@@ -1,0 +1,33 @@
+package io.flinkmoe.runtime.expert;
+
+import io.flinkmoe.config.ExpertBatching;
+import io.flinkmoe.onnx.DirectRows;
+import org.apache.flink.annotation.Internal;
+
+/**
+ * The memory of one call: its input [batch, d] and output [batch, d] in direct buffers, and the
+ * output as bytes, from which Flink writes. Experts that run in one thread share it.
+ */
+@Internal
+final class CallBuffers {
+
+    final DirectRows input;
+    final DirectRows results;
+    final byte[] outputs;
+    final boolean padding;
+
+    /**
+     * @param d the width of a row
+     */
+    CallBuffers(ExpertBatching batching, int d) {
+        input = new DirectRows(batching.size(), d);
+        results = new DirectRows(batching.size(), d);
+        outputs = new byte[batching.size() * d * Float.BYTES];
+        padding = batching.padding();
+    }
+
+    /** The largest number of rows of a call. */
+    int maxRows() {
+        return input.maxRows();
+    }
+}

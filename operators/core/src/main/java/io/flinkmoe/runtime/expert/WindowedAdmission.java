@@ -1,0 +1,75 @@
+package io.flinkmoe.runtime.expert;
+
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.runtime.block.DispatchBlock;
+import io.flinkmoe.runtime.block.ExpertInput;
+import io.flinkmoe.runtime.block.RemainingCapacity;
+import io.flinkmoe.runtime.shared.WatermarkState;
+import io.flinkmoe.runtime.shared.WindowCounters;
+import java.util.List;
+import org.apache.flink.annotation.Internal;
+
+/** What both modes with a capacity do: they filter late rows and keep the window counts. */
+@Internal
+abstract class WindowedAdmission implements AdmissionMode {
+
+    final Capacity capacity;
+    final WindowCounters counters;
+    private final int round;
+    private final WatermarkState watermark;
+
+    /**
+     * @param round the round of admission, 0 to {@link Capacity#overflowRounds()}
+     */
+    WindowedAdmission(
+            Capacity capacity, int round, WatermarkState watermark, WindowCounters counters) {
+        this.capacity = capacity;
+        this.round = round;
+        this.watermark = watermark;
+        this.counters = counters;
+    }
+
+    @Override
+    public final Verdict arrive(DispatchBlock block) throws Exception {
+        RowList late = new RowList(block.rows());
+        RowList onTime = new RowList(block.rows());
+        long now = watermark.of(block.expert());
+        for (int row = 0; row < block.rows(); row++) {
+            long timestamp = block.timestamps()[row];
+            if (capacity.windows().isClosed(timestamp, now)) {
+                counters.count(timestamp, Outcome.LATE, 1);
+                late.add(row);
+            } else {
+                onTime.add(row);
+            }
+        }
+        Verdict verdict = decide(block, onTime.toArray(), late.toArray());
+        counters.save();
+        return verdict;
+    }
+
+    /** Decides on rows whose window is open. */
+    abstract Verdict decide(DispatchBlock block, int[] onTime, int[] late) throws Exception;
+
+    /** What the next round must know of a window that this round closes. */
+    final List<ExpertInput> nextRound(int expert, long windowStart, int remaining) {
+        // Rows that arrive late open the window once more; that close says nothing of capacity.
+        boolean closedBefore = capacity.windows().isClosed(windowStart, watermark.before(expert));
+        return round < capacity.overflowRounds() && !closedBefore
+                ? List.of(new RemainingCapacity(expert, windowStart, remaining))
+                : List.of();
+    }
+
+    @Override
+    public final void countFailed(ExpertCalls.Answer answer) throws Exception {
+        for (int i = 0; i < answer.rows().length; i++) {
+            if (answer.outcomes()[i] == Outcome.FAILED.code()) {
+                long timestamp = answer.block().timestamps()[answer.rows()[i]];
+                counters.count(timestamp, Outcome.EXECUTED, -1);
+                counters.count(timestamp, Outcome.FAILED, 1);
+            }
+        }
+        counters.save();
+    }
+}

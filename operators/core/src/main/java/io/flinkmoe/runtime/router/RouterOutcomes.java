@@ -1,0 +1,69 @@
+package io.flinkmoe.runtime.router;
+
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.onnx.LayerRouter;
+import io.flinkmoe.runtime.block.Choices;
+import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.shared.ChoiceCounter;
+import org.apache.flink.annotation.Internal;
+
+/**
+ * Sets the outcomes that the router decides itself, and counts all choices: LATE for late tokens,
+ * FAILED for tokens that cannot be routed, OVERFLOWED for choices that a random policy left out.
+ * All other choices are PENDING: an expert answers them.
+ */
+@Internal
+final class RouterOutcomes {
+
+    private final ChoiceCounter counter;
+    private final int k;
+
+    /**
+     * @param k choices per token
+     */
+    RouterOutcomes(ChoiceCounter counter, int k) {
+        this.counter = counter;
+        this.k = k;
+    }
+
+    /** Sets the outcomes of a routed block in {@code choices}, and counts its choices. */
+    void set(TokenBlock tokens, LayerRouter.Routed routed, Choices choices) throws Exception {
+        int ranks = choices.ranks();
+        for (int row = 0; row < tokens.rows(); row++) {
+            boolean routable = routed.isRoutable(row);
+            for (int rank = 0; rank < ranks && !routable; rank++) {
+                choices.experts()[row * ranks + rank] = -1;
+                choices.weights()[row * ranks + rank] = 0;
+            }
+            for (int choice = row * k; choice < row * k + k; choice++) {
+                byte outcome = Choices.PENDING;
+                if (tokens.isLate(row)) {
+                    outcome = Outcome.LATE.code();
+                } else if (!routable) {
+                    outcome = Outcome.FAILED.code();
+                } else if (routed.isSkipped(choice)) {
+                    outcome = Outcome.OVERFLOWED.code();
+                }
+                choices.outcomes()[choice] = outcome;
+                count(tokens.timestamps()[row], outcome);
+            }
+        }
+        counter.save();
+    }
+
+    /** Counts the choices of late tokens that leave the layers here. */
+    void countDiverted(TokenBlock late) throws Exception {
+        for (long timestamp : late.timestamps()) {
+            counter.count(timestamp, Outcome.LATE, k);
+        }
+        counter.save();
+    }
+
+    private void count(long timestamp, byte outcome) throws Exception {
+        if (outcome == Choices.PENDING) {
+            counter.countAsked(timestamp, 1);
+        } else {
+            counter.count(timestamp, Outcome.ofCode(outcome), 1);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+package io.flinkmoe.runtime.shared;
+
+import io.flinkmoe.api.WindowSummary;
+import io.flinkmoe.capacity.WindowCounts;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.streaming.api.operators.Output;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+
+/**
+ * Emits the window summaries of one operator.
+ *
+ * @param layer the MoE layer, counted from 0
+ * @param round the round of admission of an expert; 0 for other operators
+ */
+@Internal
+public record SummaryOutput(Output<?> output, int layer, WindowSummary.Source source, int round) {
+
+    /**
+     * Emits the summary of one key, unless it is empty.
+     *
+     * @param key the expert or the lane
+     */
+    void emit(long windowStart, int key, WindowCounts counts, long timestamp) {
+        if (counts.asked() > 0) {
+            output.collect(
+                    WindowSummary.SUMMARIES,
+                    new StreamRecord<>(
+                            new WindowSummary(layer, windowStart, source, round, key, counts),
+                            timestamp));
+        }
+    }
+}
