@@ -7,7 +7,7 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.OnnxGraph;
-import io.flinkmoe.testing.TinyBundle;
+import io.flinkmoe.testing.NumberedBundle;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -50,7 +50,9 @@ class BackpressureIT {
 
     @Test
     void slowExpertSlowsTheSourceAndLosesNothing() throws Exception {
-        Bundle bundle = TinyBundle.write(directory.resolve("bundle"), N, 2, 1, expert -> slow(20));
+        Bundle bundle =
+                NumberedBundle.write(
+                        directory.resolve("bundle"), N, 2, (expert, width) -> slow(20));
         Configuration options = new Configuration();
         options.set(MoeOptions.BUNDLE, bundle.directory().toString());
         options.set(MoeOptions.BATCH_SIZE, 16);

@@ -10,7 +10,7 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.testing.Accounts;
-import io.flinkmoe.testing.TinyBundle;
+import io.flinkmoe.testing.NumberedBundle;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -38,7 +38,7 @@ class LateTokensIT {
 
     @BeforeEach
     void configure() {
-        TinyBundle.write(directory.resolve("bundle"), N, 2, LAYERS);
+        NumberedBundle.write(directory.resolve("bundle"), N, 2, LAYERS);
         options.set(MoeOptions.BUNDLE, directory.resolve("bundle").toString());
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, 10);

@@ -24,7 +24,7 @@ import io.flinkmoe.routing.ScoringFunc;
 import io.flinkmoe.routing.TopKRouter;
 import io.flinkmoe.testing.Accounts;
 import io.flinkmoe.testing.Backend;
-import io.flinkmoe.testing.TinyBundle;
+import io.flinkmoe.testing.NumberedBundle;
 import io.flinkmoe.testing.WindowRules;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -86,7 +86,8 @@ class PrioritizedCapacityIT {
         rounds = random.nextInt(1 + (n - 1) / k);
         renormalize = random.nextBoolean();
         formula = random.nextInt(3) == 0 ? CapacityFormula.fixed(random.nextInt(9)) : byFactor();
-        Bundle bundle = TinyBundle.write(directory.resolve("bundle"), n, k, 1 + random.nextInt(2));
+        Bundle bundle =
+                NumberedBundle.write(directory.resolve("bundle"), n, k, 1 + random.nextInt(2));
         Map<Long, List<Token>> windows = windows();
 
         Backend backend = seed % 5 == 0 ? Backend.ROCKSDB : Backend.HEAP;

@@ -14,8 +14,8 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.testing.Accounts;
 import io.flinkmoe.testing.Backend;
 import io.flinkmoe.testing.GatedTokens;
+import io.flinkmoe.testing.NumberedBundle;
 import io.flinkmoe.testing.StateSink;
-import io.flinkmoe.testing.TinyBundle;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -83,7 +83,7 @@ class RestartIT {
 
     @BeforeAll
     static void runThrough() throws Exception {
-        TinyBundle.write(directory.resolve("bundle"), N, K, 2);
+        NumberedBundle.write(directory.resolve("bundle"), N, K, 2);
         tokens = tokens();
         prepare();
         GatedTokens.open();

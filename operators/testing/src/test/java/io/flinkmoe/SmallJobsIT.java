@@ -11,8 +11,8 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.reference.ReferenceModel;
+import io.flinkmoe.testing.NumberedBundle;
 import io.flinkmoe.testing.ShuffledPartitions;
-import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -46,7 +46,7 @@ class SmallJobsIT {
 
     @BeforeEach
     void runReference() throws Exception {
-        Bundle bundle = TinyBundle.write(directory.resolve("bundle"), N, K, LAYERS);
+        Bundle bundle = NumberedBundle.write(directory.resolve("bundle"), N, K, LAYERS);
         options.set(MoeOptions.BUNDLE, bundle.directory().toString());
         options.set(MoeOptions.BATCH_SIZE, 16);
         options.set(PipelineOptions.GENERIC_TYPES, false);
@@ -127,7 +127,7 @@ class SmallJobsIT {
 
     @Test
     void runsTwoBundlesInOneJob() throws Exception {
-        Bundle single = TinyBundle.write(directory.resolve("single"), N, 1, 1);
+        Bundle single = NumberedBundle.write(directory.resolve("single"), N, 1, 1);
         Configuration others = new Configuration(options);
         others.set(MoeOptions.BUNDLE, single.directory().toString());
         StreamExecutionEnvironment env = environment();

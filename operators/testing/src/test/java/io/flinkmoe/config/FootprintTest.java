@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.model.Bundle;
-import io.flinkmoe.testing.TinyBundle;
+import io.flinkmoe.testing.NumberedBundle;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,7 +28,7 @@ class FootprintTest {
 
     @BeforeEach
     void writeBundle() {
-        bundle = TinyBundle.write(directory, N, K, LAYERS);
+        bundle = NumberedBundle.write(directory, N, K, LAYERS);
     }
 
     private Footprint footprint() throws IOException {

@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtProvider;
 import io.flinkmoe.model.BundleException;
-import io.flinkmoe.testing.TinyBundle;
+import io.flinkmoe.testing.FixedExperts;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -34,7 +34,7 @@ class SessionCacheTest {
     @BeforeEach
     void writeModels() throws Exception {
         for (int factor = 1; factor <= 3; factor++) {
-            Files.write(file(factor), TinyBundle.scaling(D, factor));
+            Files.write(file(factor), FixedExperts.scaling(factor).onnx(0, D));
         }
     }
 
@@ -63,7 +63,7 @@ class SessionCacheTest {
         SessionCache cache = new SessionCache(LONG);
         try (SessionCache.Lease before = cache.acquire(file(2), "before", D, D)) {
             Files.delete(file(2));
-            Files.write(file(2), TinyBundle.scaling(D, 5));
+            Files.write(file(2), FixedExperts.scaling(5).onnx(0, D));
             try (SessionCache.Lease after = cache.acquire(file(2), "after", D, D)) {
                 assertThat(times(after.model(), 1)).isEqualTo(5);
                 assertThat(times(before.model(), 1)).isEqualTo(2);

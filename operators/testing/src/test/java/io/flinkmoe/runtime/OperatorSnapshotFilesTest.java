@@ -8,37 +8,31 @@ import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.DispatchBlock;
-import io.flinkmoe.runtime.block.ExpertInput;
-import io.flinkmoe.runtime.block.ExpertInputSerializer;
 import io.flinkmoe.runtime.block.Priorities;
 import io.flinkmoe.runtime.block.ResidualBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.runtime.block.WindowTokens;
-import io.flinkmoe.runtime.combine.Combine;
-import io.flinkmoe.runtime.expert.ExpertHarness;
 import io.flinkmoe.runtime.router.Router;
-import io.flinkmoe.runtime.shared.EvenKeys;
-import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.tensor.Floats;
-import io.flinkmoe.testing.TinyBundle;
+import io.flinkmoe.testing.NumberedBundle;
+import io.flinkmoe.testing.OperatorHarnesses;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
-import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
-import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
-import org.apache.flink.streaming.util.KeyedTwoInputStreamOperatorTestHarness;
 import org.apache.flink.streaming.util.OperatorSnapshotUtil;
 import org.apache.flink.util.OutputTag;
 import org.junit.jupiter.api.BeforeEach;
@@ -54,48 +48,51 @@ class OperatorSnapshotFilesTest {
     private static final int N = 4;
     private static final int K = 2;
     private static final long WINDOW = 60_000;
-    private static final EvenKeys LANES = new EvenKeys(4);
-    private static final EvenKeys EXPERTS = new EvenKeys(N);
     private static final Capacity HALF =
             Capacity.prioritized(
                     new TumblingWindows(WINDOW),
                     CapacityFormula.vmoe(0.5),
                     AdmissionOrder.TOKEN_PRIORITY);
-
     @TempDir private Path directory;
-    private LocalBundle bundle;
+    private Configuration options;
 
     /** Something done to an operator. */
     private interface Step<H> {
         void on(H harness) throws Exception;
     }
 
-    /** Makes an operator that is neither restored nor open yet. */
+    /** Opens an operator. */
     private interface Maker<H> {
-        H make() throws Exception;
+        H open(OperatorHarnesses harnesses) throws Exception;
     }
 
     @BeforeEach
     void writeBundle() {
-        Bundle written = TinyBundle.write(directory.resolve("bundle"), N, K, 1);
-        bundle = new LocalBundle(written.directory().toString(), written.spec().version());
+        Bundle bundle = NumberedBundle.write(directory.resolve("bundle"), N, K, 1);
+        options =
+                new Configuration()
+                        .set(MoeOptions.BUNDLE, bundle.directory().toString())
+                        .set(MoeOptions.LANES, 4)
+                        .set(MoeOptions.BATCH_SIZE, 16)
+                        .set(MoeOptions.EXPERT_BATCH_SIZE, 3)
+                        .set(MoeOptions.EXPERT_BATCH_LINGER, Duration.ofMillis(5));
     }
 
     @Test
     void aRouterGoesOnFromItsFile() throws Exception {
         goesOn(
                 "Router",
-                this::router,
+                harnesses -> harnesses.router(0),
                 harness -> {
-                    harness.processElement(new StreamRecord<>(tokens(1, 0, 59_999, 60_000)));
-                    harness.processElement(new StreamRecord<>(tokens(3, 7)));
+                    harness.send(tokens(1, 0, 59_999, 60_000));
+                    harness.send(tokens(3, 7));
                     harness.processWatermark(5);
                 },
                 harness -> {
-                    harness.processElement(new StreamRecord<>(tokens(1, 8)));
-                    harness.processElement(new StreamRecord<>(tokens(2, 9)));
+                    harness.send(tokens(1, 8));
+                    harness.send(tokens(2, 9));
                     harness.processWatermark(WINDOW - 1);
-                    harness.processElement(new StreamRecord<>(tokens(3, 10, WINDOW)));
+                    harness.send(tokens(3, 10, WINDOW));
                     harness.processWatermark(2 * WINDOW);
                 });
     }
@@ -104,20 +101,20 @@ class OperatorSnapshotFilesTest {
     void anExpertGoesOnFromItsFile() throws Exception {
         goesOn(
                 "Expert",
-                this::expert,
+                harnesses -> harnesses.expert(0),
                 harness -> {
-                    harness.processElement(input(dispatched(1, 0, 1, 5, WINDOW)));
-                    harness.processElement(input(dispatched(2, 0, 9)));
-                    harness.processElement(input(new WindowTokens(1, 0, 0, 2)));
+                    harness.send(dispatched(1, 0, 1, 5, WINDOW));
+                    harness.send(dispatched(2, 0, 9));
+                    harness.send(new WindowTokens(1, 0, 0, 2));
                     harness.processWatermark(5);
                 },
                 harness -> {
-                    harness.processElement(input(dispatched(1, 1, 2, 3)));
-                    harness.processElement(input(new WindowTokens(1, 1, 0, 3)));
-                    harness.processElement(input(new WindowTokens(2, 0, 0, 4)));
+                    harness.send(dispatched(1, 1, 2, 3));
+                    harness.send(new WindowTokens(1, 1, 0, 3));
+                    harness.send(new WindowTokens(2, 0, 0, 4));
                     harness.processWatermark(WINDOW - 1);
-                    harness.processElement(input(dispatched(1, 2, 4, WINDOW + 1)));
-                    harness.processElement(input(new WindowTokens(1, 1, WINDOW, 4)));
+                    harness.send(dispatched(1, 2, 4, WINDOW + 1));
+                    harness.send(new WindowTokens(1, 1, WINDOW, 4));
                     harness.processWatermark(2 * WINDOW);
                 });
     }
@@ -126,29 +123,28 @@ class OperatorSnapshotFilesTest {
     void aCombineGoesOnFromItsFile() throws Exception {
         goesOn(
                 "Combine",
-                this::combine,
+                harnesses -> harnesses.combine(0),
                 harness -> {
-                    harness.processElement1(new StreamRecord<>(residuals(1, 0, 0, 1)));
-                    harness.processElement1(new StreamRecord<>(residuals(1, 1, 2)));
-                    harness.processElement2(new StreamRecord<>(answer(1, 0, 0, 2, 3)));
-                    harness.processElement2(new StreamRecord<>(answer(1, 2, 0)));
+                    harness.send(residuals(1, 0, 0, 1));
+                    harness.send(residuals(1, 1, 2));
+                    harness.send(answer(1, 0, 0, 2, 3));
+                    harness.send(answer(1, 2, 0));
                     harness.processBothWatermarks(new Watermark(5));
                 },
                 harness -> {
-                    harness.processElement2(new StreamRecord<>(answer(1, 1, 0, 1)));
-                    harness.processElement2(new StreamRecord<>(answer(1, 0, 1)));
-                    harness.processElement1(new StreamRecord<>(residuals(1, 2, 3)));
-                    harness.processElement2(new StreamRecord<>(answer(1, 2, 1)));
+                    harness.send(answer(1, 1, 0, 1));
+                    harness.send(answer(1, 0, 1));
+                    harness.send(residuals(1, 2, 3));
+                    harness.send(answer(1, 2, 1));
                     harness.processBothWatermarks(new Watermark(WINDOW));
                 });
     }
 
-    private static <H extends AbstractStreamOperatorTestHarness<?>> void goesOn(
+    private <H extends AbstractStreamOperatorTestHarness<?>> void goesOn(
             String operator, Maker<H> maker, Step<H> before, Step<H> after) throws Exception {
         Path file = SnapshotFiles.file(operator + ".operator");
         List<?> unbroken;
-        try (H harness = maker.make()) {
-            harness.open();
+        try (H harness = maker.open(harnesses())) {
             before.on(harness);
             if (SnapshotFiles.WRITE) {
                 Files.createDirectories(file.getParent());
@@ -160,9 +156,8 @@ class OperatorSnapshotFilesTest {
             after.on(harness);
             unbroken = takeRecords(harness);
         }
-        try (H harness = maker.make()) {
-            harness.initializeState(OperatorSnapshotUtil.readStateHandle(file.toString()));
-            harness.open();
+        OperatorSubtaskState state = OperatorSnapshotUtil.readStateHandle(file.toString());
+        try (H harness = maker.open(harnesses().restore(state))) {
             after.on(harness);
             SerializersTest.assertSame(takeRecords(harness), unbroken);
         }
@@ -185,49 +180,8 @@ class OperatorSnapshotFilesTest {
         return records;
     }
 
-    private KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> router()
-            throws Exception {
-        var harness =
-                new KeyedOneInputStreamOperatorTestHarness<>(
-                        new Router(bundle, 0, 16, LANES, RouterSettings.of(HALF)),
-                        (TokenBlock block) -> LANES.keyOf(block.lane()),
-                        Types.INT,
-                        LANES.maxParallelism(),
-                        1,
-                        0);
-        harness.setup(new ExpertInputSerializer());
-        return harness;
-    }
-
-    private KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> expert()
-            throws Exception {
-        KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> harness =
-                new KeyedOneInputStreamOperatorTestHarness<>(
-                        ExpertHarness.expert(bundle, 0, EXPERTS, HALF, MoeOptions.OnError.FAIL),
-                        (ExpertInput input) -> EXPERTS.keyOf(input.expert()),
-                        Types.INT,
-                        EXPERTS.maxParallelism(),
-                        1,
-                        0);
-        harness.setup(new ContributionBlock.Serializer());
-        return harness;
-    }
-
-    private KeyedTwoInputStreamOperatorTestHarness<
-                    Integer, ResidualBlock, ContributionBlock, TokenBlock>
-            combine() throws Exception {
-        return new KeyedTwoInputStreamOperatorTestHarness<>(
-                new Combine(0, N, LANES, HALF),
-                (ResidualBlock block) -> LANES.keyOf(block.tokens().lane()),
-                (ContributionBlock block) -> LANES.keyOf(block.lane()),
-                Types.INT,
-                LANES.maxParallelism(),
-                1,
-                0);
-    }
-
-    private static StreamRecord<ExpertInput> input(ExpertInput input) {
-        return new StreamRecord<>(input);
+    private OperatorHarnesses harnesses() throws Exception {
+        return OperatorHarnesses.of(options).capacity(HALF);
     }
 
     private static TokenBlock tokens(int lane, long... timestamps) {

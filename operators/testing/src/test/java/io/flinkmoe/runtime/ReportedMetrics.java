@@ -15,18 +15,16 @@ import org.apache.flink.runtime.metrics.groups.AbstractMetricGroup;
 import org.apache.flink.runtime.metrics.groups.TaskManagerMetricGroup;
 import org.apache.flink.runtime.metrics.groups.TaskMetricGroup;
 import org.apache.flink.runtime.metrics.util.TestingMetricRegistry;
-import org.apache.flink.runtime.operators.testutils.MockEnvironment;
-import org.apache.flink.runtime.operators.testutils.MockEnvironmentBuilder;
 
 /** Catches what an operator registers, by the path below the operator's own: moe.router.… */
-final class ReportedMetrics {
+public final class ReportedMetrics {
 
     private static final String OPERATOR = "operator.";
 
     private final Map<String, Metric> metrics = new HashMap<>();
     private final TaskMetricGroup task;
 
-    ReportedMetrics() {
+    public ReportedMetrics() {
         TestingMetricRegistry registry =
                 TestingMetricRegistry.builder().setRegisterConsumer(this::register).build();
         ExecutionAttemptID attempt = ExecutionGraphTestUtils.createExecutionAttemptId();
@@ -49,23 +47,20 @@ final class ReportedMetrics {
         metrics.put(scope.substring(below) + value + "." + name, metric);
     }
 
-    /** An environment for a harness, whose operator then reports here. */
-    MockEnvironment environment(int maxParallelism) {
-        return new MockEnvironmentBuilder()
-                .setMetricGroup(task)
-                .setMaxParallelism(maxParallelism)
-                .build();
+    /** The group of a task whose operator reports here. */
+    public TaskMetricGroup task() {
+        return task;
     }
 
-    long counter(String path) {
+    public long counter(String path) {
         return ((Counter) metric(path)).getCount();
     }
 
-    Number gauge(String path) {
+    public Number gauge(String path) {
         return (Number) ((Gauge<?>) metric(path)).getValue();
     }
 
-    Histogram histogram(String path) {
+    public Histogram histogram(String path) {
         return (Histogram) metric(path);
     }
 

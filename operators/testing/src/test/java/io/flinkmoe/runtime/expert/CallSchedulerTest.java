@@ -7,7 +7,7 @@ import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.Priorities;
 import io.flinkmoe.runtime.block.Vectors;
-import io.flinkmoe.testing.TinyBundle;
+import io.flinkmoe.testing.NumberedBundle;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -33,7 +33,7 @@ class CallSchedulerTest {
 
     @BeforeEach
     void openExperts() throws Exception {
-        sessions = new BundleSessions(TinyBundle.write(directory.resolve("bundle"), N, 2, 1));
+        sessions = new BundleSessions(NumberedBundle.write(directory.resolve("bundle"), N, 2, 1));
         for (int expert = 0; expert < N; expert++) {
             experts.add(
                     new ExpertCalls(

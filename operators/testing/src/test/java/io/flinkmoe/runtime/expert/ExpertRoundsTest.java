@@ -7,22 +7,21 @@ import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
-import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.model.Bundle;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.ExpertInput;
 import io.flinkmoe.runtime.block.Priorities;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.Vectors;
-import io.flinkmoe.runtime.shared.EvenKeys;
-import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.testing.Backend;
-import io.flinkmoe.testing.TinyBundle;
+import io.flinkmoe.testing.ExpertHarness;
+import io.flinkmoe.testing.NumberedBundle;
+import io.flinkmoe.testing.OperatorHarnesses;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -39,22 +38,19 @@ import org.junit.jupiter.params.provider.EnumSource;
 class ExpertRoundsTest {
 
     private static final int N = 4;
-    private static final EvenKeys EXPERTS = new EvenKeys(N);
     private static final TumblingWindows MINUTE = new TumblingWindows(60_000);
-
     @Parameter private Backend backend;
     @TempDir private Path directory;
-    private LocalBundle bundle;
+    private Configuration options;
 
     @BeforeEach
     void writeBundle() {
-        Bundle written = TinyBundle.write(directory.resolve("bundle"), N, 1, 1);
-        bundle = new LocalBundle(written.directory().toString(), written.spec().version());
+        options = ExpertBlocks.options(NumberedBundle.write(directory.resolve("bundle"), N, 1, 1));
     }
 
     @Test
     void passesOverflowAndTheRoomLeftOnBeforeTheWatermark() throws Exception {
-        try (var harness = open(prioritized(2), 0, null)) {
+        try (var harness = open(prioritized(2), 0)) {
             harness.send(block(1, 0, 0, 0, 1, 2), block(2, 1, 0, 5));
             harness.processWatermark(59_999);
 
@@ -73,7 +69,7 @@ class ExpertRoundsTest {
 
     @Test
     void givesTheNextRoundNoMoreThanTheRoomLeft() throws Exception {
-        try (var harness = open(prioritized(2), 1, null)) {
+        try (var harness = open(prioritized(2), 1)) {
             harness.send(block(2, 0, 1, 3, 4, 5), new RemainingCapacity(2, 0, 1));
             harness.send(block(3, 1, 1, 7, 8, 9));
             assertThat(harness.extractOutputValues()).isEmpty();
@@ -97,7 +93,7 @@ class ExpertRoundsTest {
 
     @Test
     void saysNothingOfTheRoomWhenWhatCameLateIsClosedOnceMore() throws Exception {
-        try (var harness = open(prioritized(2), 0, null)) {
+        try (var harness = open(prioritized(2), 0)) {
             harness.send(block(1, 0, 0, 1));
             harness.processWatermark(59_999);
             assertThat(retries(harness)).containsExactly("expert 1 has room for 1");
@@ -111,14 +107,14 @@ class ExpertRoundsTest {
     @Test
     void passesOnAtOnceWhatFirstComeAdmissionTurnsAway() throws Exception {
         Capacity capacity = Capacity.firstCome(MINUTE, 1).withOverflowRounds(1);
-        try (var harness = open(capacity, 0, null)) {
+        try (var harness = open(capacity, 0)) {
             harness.send(block(1, 0, 0, 1, 2));
             assertThat(retries(harness)).containsExactly("expert 2, attempt 1: [2]");
             harness.processWatermark(59_999);
             assertThat(harness.outcomes()).isEqualTo(Map.of(1, Outcome.EXECUTED));
             assertThat(retries(harness)).endsWith("expert 1 has room for 0");
         }
-        try (var harness = open(capacity, 1, null)) {
+        try (var harness = open(capacity, 1)) {
             harness.send(block(2, 0, 1, 2), new RemainingCapacity(2, 0, 0));
             harness.processWatermark(59_998);
             assertThat(harness.extractOutputValues()).isEmpty();
@@ -129,7 +125,7 @@ class ExpertRoundsTest {
 
     @Test
     void answersWhatHasNoExpertLeftToTry() throws Exception {
-        try (var harness = open(prioritized(0), 0, null)) {
+        try (var harness = open(prioritized(0), 0)) {
             DispatchBlock last = block(1, 0, 0, 1);
             last.priorities().nextExperts()[0] = -1;
             harness.send(last);
@@ -141,7 +137,7 @@ class ExpertRoundsTest {
     @Test
     void keepsRowsAndRoomOverARestore() throws Exception {
         OperatorSubtaskState state;
-        try (var harness = open(prioritized(2), 1, null)) {
+        try (var harness = open(prioritized(2), 1)) {
             harness.send(block(2, 0, 1, 3, 4), new RemainingCapacity(2, 0, 1));
             state = harness.snapshot(1, 1);
         }
@@ -157,15 +153,13 @@ class ExpertRoundsTest {
                 .withOverflowRounds(1);
     }
 
-    private ExpertHarness open(Capacity capacity, int round, OperatorSubtaskState state)
+    private ExpertHarness open(Capacity capacity, int round, OperatorSubtaskState... states)
             throws Exception {
-        return ExpertHarness.restore(
-                backend,
-                ExpertHarness.expert(bundle, round, EXPERTS, capacity, MoeOptions.OnError.FAIL),
-                EXPERTS,
-                1,
-                0,
-                state);
+        return OperatorHarnesses.of(options)
+                .stateBackend(backend.make())
+                .capacity(capacity)
+                .restore(states)
+                .expert(0, round);
     }
 
     /** Rows of one choice each that try the expert after this one next. */

@@ -1,5 +1,7 @@
 package io.flinkmoe.runtime.expert;
 
+import static io.flinkmoe.runtime.expert.ExpertBlocks.block;
+import static io.flinkmoe.runtime.expert.ExpertBlocks.outcomes;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
@@ -14,19 +16,17 @@ import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
-import io.flinkmoe.runtime.Rescale;
 import io.flinkmoe.runtime.block.ContributionBlock;
-import io.flinkmoe.runtime.block.DispatchBlock;
-import io.flinkmoe.runtime.block.Priorities;
 import io.flinkmoe.runtime.block.Vectors;
-import io.flinkmoe.runtime.shared.EvenKeys;
-import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.testing.Backend;
-import io.flinkmoe.testing.TinyBundle;
+import io.flinkmoe.testing.ExpertHarness;
+import io.flinkmoe.testing.FixedExperts;
+import io.flinkmoe.testing.NumberedBundle;
+import io.flinkmoe.testing.OperatorHarnesses;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.IntStream;
+import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.junit.jupiter.api.BeforeEach;
@@ -41,16 +41,15 @@ import org.junit.jupiter.params.provider.EnumSource;
 class ExpertTest {
 
     private static final int N = 4;
-    private static final EvenKeys EXPERTS = new EvenKeys(N);
     private static final Capacity TWO_A_MINUTE = Capacity.firstCome(new TumblingWindows(60_000), 2);
 
     @Parameter private Backend backend;
     @TempDir private Path directory;
-    private LocalBundle bundle;
+    private Configuration options;
 
     @BeforeEach
     void writeBundle() {
-        use(TinyBundle.write(directory.resolve("bundle"), N, 2, 1));
+        use(NumberedBundle.write(directory.resolve("bundle"), N, 2, 1));
     }
 
     @Test
@@ -112,7 +111,7 @@ class ExpertTest {
         assertThatThrownBy(() -> restore(random, 1, 0, state))
                 .hasMessageContaining(
                         "moe.capacity.order is random, but the checkpoint was written with position");
-        use(TinyBundle.write(directory.resolve("other"), N, 3, 1));
+        use(NumberedBundle.write(directory.resolve("other"), N, 3, 1));
         assertThatThrownBy(() -> restore(prioritized, 1, 0, state))
                 .hasMessageContaining(
                         "num_experts_per_tok of layer 0 is 3, but the checkpoint was written with 2");
@@ -120,11 +119,12 @@ class ExpertTest {
 
     @Test
     void opensNoMoreExpertsOnceItIsCancelled() throws Exception {
-        backend = Backend.HEAP; // RocksDB gives up first in a thread that is interrupted.
-        open(null).close(); // The bundle is read by now.
+        // On the heap: RocksDB gives up first in a thread that is interrupted.
+        OperatorHarnesses harnesses = OperatorHarnesses.of(options);
+        harnesses.expert(0).close(); // The bundle is read by now.
         Thread.currentThread().interrupt();
         try {
-            assertThatThrownBy(() -> open(null)).isInstanceOf(CancelTaskException.class);
+            assertThatThrownBy(() -> harnesses.expert(0)).isInstanceOf(CancelTaskException.class);
         } finally {
             assertThat(Thread.interrupted()).isTrue();
         }
@@ -165,19 +165,19 @@ class ExpertTest {
             one = harness.snapshot(1, 1);
         }
         OperatorSubtaskState low;
-        try (var harness = restore(TWO_A_MINUTE, 2, 0, Rescale.to(2, 0, EXPERTS, one))) {
+        try (var harness = restore(TWO_A_MINUTE, 2, 0, one)) {
             harness.send(block(0, 1, new int[] {0}, 0));
             harness.prepareSnapshotPreBarrier(2);
             assertThat(outcomes(harness)).containsExactly(Outcome.EXECUTED);
             low = harness.snapshot(2, 2);
         }
         OperatorSubtaskState high;
-        try (var harness = restore(TWO_A_MINUTE, 2, 1, Rescale.to(2, 1, EXPERTS, one))) {
+        try (var harness = restore(TWO_A_MINUTE, 2, 1, one)) {
             harness.send(block(3, 1, new int[] {0}, 0));
             assertThat(outcomes(harness)).containsExactly(Outcome.OVERFLOWED);
             high = harness.snapshot(2, 2);
         }
-        try (var harness = restore(TWO_A_MINUTE, 1, 0, Rescale.to(1, 0, EXPERTS, low, high))) {
+        try (var harness = restore(TWO_A_MINUTE, 1, 0, low, high)) {
             harness.send(block(0, 2, new int[] {0}, 0), block(3, 2, new int[] {0}, 0));
             assertThat(outcomes(harness)).containsExactly(Outcome.OVERFLOWED, Outcome.OVERFLOWED);
             harness.processWatermark(59_999);
@@ -221,48 +221,14 @@ class ExpertTest {
     }
 
     @Test
-    void failsTheJobWhenARunThrows() throws Exception {
-        use(TinyBundle.write(directory.resolve("bad"), N, 2, 1, e -> TinyBundle.failing(N)));
-        var harness = open(null);
-        assertThatThrownBy(() -> harness.send(block(1, 0, new int[] {0, 1, 2}, 0, 0, 0)))
-                .hasMessageContaining("layer 0")
-                .hasMessageContaining("1.onnx")
-                .hasMessageContaining("Set moe.expert.on-error to residual");
-    }
-
-    @Test
-    void keepsTheResidualWhenARunThrowsAndTheOptionSaysSo() throws Exception {
-        use(TinyBundle.write(directory.resolve("bad"), N, 2, 1, e -> TinyBundle.failing(N)));
-        try (var harness = open(TWO_A_MINUTE, MoeOptions.OnError.RESIDUAL)) {
-            harness.send(block(1, 0, new int[] {0, 1}, 0, 0));
-            harness.processWatermark(59_999);
-            assertThat(outcomes(harness)).containsExactly(Outcome.FAILED, Outcome.FAILED);
-            assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(record -> record.getValue().account())
-                    .containsExactly(WindowCounts.EMPTY.plus(Outcome.FAILED, 2));
-        }
-    }
-
-    @Test
-    void failsOnlyTheRowsToBlameWhateverTheyWereJoinedWith() throws Exception {
-        use(TinyBundle.write(directory.resolve("strict"), N, 2, 1, e -> TinyBundle.strict(N)));
-        try (var harness = open(null, MoeOptions.OnError.RESIDUAL)) {
-            harness.send(block(1, 0, new int[] {0, N, 2}, 0, 0, 0));
-            assertThat(outcomes(harness))
-                    .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);
-            assertThat(Floats.toFloats(harness.extractOutputValues().get(0).vectors().toBytes()))
-                    .containsExactly(0, 0, 0, 0, 2, 2, 2, 2);
-        }
-    }
-
-    @Test
     void fillsCallsUpWherePaddingIsAskedFor() throws Exception {
-        use(TinyBundle.write(directory.resolve("counting"), N, 2, 1, e -> TinyBundle.counting(N)));
+        use(NumberedBundle.write(directory.resolve("counting"), N, 2, FixedExperts.countingRows()));
         for (boolean padding : new boolean[] {false, true}) {
-            try (var harness = openPadded(padding)) {
+            options.set(MoeOptions.EXPERT_BATCH_PADDING, padding);
+            try (var harness = open(null)) {
                 harness.send(block(1, 0, new int[] {2}, 0));
                 harness.prepareSnapshotPreBarrier(1);
-                float rowsOfTheCall = padding ? ExpertHarness.BATCH : 1;
+                float rowsOfTheCall = padding ? ExpertBlocks.BATCH : 1;
                 Vectors answer = harness.extractOutputValues().get(0).vectors();
                 assertThat(Floats.toFloats(answer.toBytes()))
                         .hasSize(N)
@@ -271,90 +237,22 @@ class ExpertTest {
         }
     }
 
-    @Test
-    void failsOnlyTheRowsToBlameInPaddedCallsToo() throws Exception {
-        use(TinyBundle.write(directory.resolve("padded"), N, 2, 1, e -> TinyBundle.strict(N)));
-        try (var harness = openPadded(true)) {
-            harness.send(block(1, 0, new int[] {N, 2}, 0, 0));
-            harness.prepareSnapshotPreBarrier(1);
-            assertThat(outcomes(harness)).containsExactly(Outcome.FAILED, Outcome.EXECUTED);
-            harness.send(block(1, 1, new int[] {3}, 0));
-            harness.prepareSnapshotPreBarrier(2);
-            assertThat(outcomes(harness))
-                    .containsExactly(Outcome.FAILED, Outcome.EXECUTED, Outcome.EXECUTED);
-        }
-    }
-
-    private ExpertHarness openPadded(boolean padding) throws Exception {
-        return ExpertHarness.open(
-                ExpertHarness.expert(
-                        bundle, 0, EXPERTS, padding, null, MoeOptions.OnError.RESIDUAL),
-                EXPERTS);
-    }
-
-    @Test
-    void marksRowsFailedWhoseOutputIsNotFinite() throws Exception {
-        use(
-                TinyBundle.write(
-                        directory.resolve("huge"), N, 2, 1, e -> TinyBundle.scaling(N, 3e38f)));
-        try (var harness = open(null)) {
-            harness.send(block(1, 0, new int[] {0}, 0), block(1, 1, new int[] {2, 1}, 0, 0));
-            assertThat(outcomes(harness))
-                    .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);
-            assertThat(harness.extractOutputValues())
-                    .extracting(answer -> Floats.toFloats(answer.vectors().toBytes()))
-                    .containsExactly(new float[4], new float[] {3e38f, 3e38f, 3e38f, 3e38f});
-        }
-    }
-
-    private void use(Bundle written) {
-        bundle = new LocalBundle(written.directory().toString(), written.spec().version());
+    private void use(Bundle bundle) {
+        options = ExpertBlocks.options(bundle);
     }
 
     private ExpertHarness open(Capacity capacity) throws Exception {
-        return restore(capacity, 1, 0, null);
-    }
-
-    private ExpertHarness open(Capacity capacity, MoeOptions.OnError onError) throws Exception {
-        return ExpertHarness.open(
-                ExpertHarness.expert(bundle, 0, EXPERTS, capacity, onError), EXPERTS);
+        return restore(capacity, 1, 0);
     }
 
     private ExpertHarness restore(
-            Capacity capacity, int parallelism, int subtask, OperatorSubtaskState state)
+            Capacity capacity, int parallelism, int subtask, OperatorSubtaskState... states)
             throws Exception {
-        return ExpertHarness.restore(
-                backend,
-                ExpertHarness.expert(bundle, 0, EXPERTS, capacity, MoeOptions.OnError.FAIL),
-                EXPERTS,
-                parallelism,
-                subtask,
-                state);
-    }
-
-    private static List<Outcome> outcomes(ExpertHarness harness) {
-        return harness.extractOutputValues().stream()
-                .flatMap(
-                        answer ->
-                                IntStream.range(0, answer.outcomes().length)
-                                        .mapToObj(i -> Outcome.ofCode(answer.outcomes()[i])))
-                .toList();
-    }
-
-    /** Rows whose values are the number of their choice. */
-    private static DispatchBlock block(int expert, long batch, int[] choices, long... timestamps) {
-        float[] rows = new float[choices.length * N];
-        for (int i = 0; i < rows.length; i++) {
-            rows[i] = choices[i / N];
-        }
-        return new DispatchBlock(
-                expert,
-                0,
-                batch,
-                0,
-                choices,
-                timestamps,
-                Priorities.NONE,
-                Vectors.of(Floats.toBytes(rows)));
+        return OperatorHarnesses.of(options)
+                .stateBackend(backend.make())
+                .capacity(capacity)
+                .subtask(subtask, parallelism)
+                .restore(states)
+                .expert(0);
     }
 }

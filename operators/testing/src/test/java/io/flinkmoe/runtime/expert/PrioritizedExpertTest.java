@@ -12,17 +12,17 @@ import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
-import io.flinkmoe.runtime.Rescale;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.ExpertInput;
 import io.flinkmoe.runtime.block.Priorities;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.runtime.block.WindowTokens;
-import io.flinkmoe.runtime.shared.EvenKeys;
-import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.testing.Backend;
-import io.flinkmoe.testing.TinyBundle;
+import io.flinkmoe.testing.ExpertHarness;
+import io.flinkmoe.testing.FixedExperts;
+import io.flinkmoe.testing.NumberedBundle;
+import io.flinkmoe.testing.OperatorHarnesses;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -30,6 +30,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.junit.jupiter.api.BeforeEach;
@@ -47,12 +48,10 @@ class PrioritizedExpertTest {
 
     private static final int N = 4;
     private static final int K = 2;
-    private static final EvenKeys EXPERTS = new EvenKeys(N);
     private static final TumblingWindows MINUTE = new TumblingWindows(60_000);
-
     @Parameter private Backend backend;
     @TempDir private Path directory;
-    private LocalBundle bundle;
+    private Configuration options;
 
     /** A row and what the orders go by; its choice says its rank. */
     private record Row(int choice, long timestamp, String stream, float topScore, float score) {}
@@ -64,7 +63,7 @@ class PrioritizedExpertTest {
 
     @BeforeEach
     void writeBundle() {
-        use(TinyBundle.write(directory.resolve("bundle"), N, K, 1));
+        use(NumberedBundle.write(directory.resolve("bundle"), N, K, 1));
     }
 
     @Test
@@ -198,16 +197,16 @@ class PrioritizedExpertTest {
             one = harness.snapshot(1, 1);
         }
         OperatorSubtaskState low;
-        try (var harness = restore(capacity, 2, 0, Rescale.to(2, 0, EXPERTS, one))) {
+        try (var harness = restore(capacity, 2, 0, one)) {
             harness.send(block(0, 1, EARLY_SECOND), new WindowTokens(0, 1, 0, 3));
             low = harness.snapshot(2, 2);
         }
         OperatorSubtaskState high;
-        try (var harness = restore(capacity, 2, 1, Rescale.to(2, 1, EXPERTS, one))) {
+        try (var harness = restore(capacity, 2, 1, one)) {
             harness.send(block(3, 1, LAST_FIRST));
             high = harness.snapshot(2, 2);
         }
-        try (var harness = restore(capacity, 1, 0, Rescale.to(1, 0, EXPERTS, low, high))) {
+        try (var harness = restore(capacity, 1, 0, low, high)) {
             harness.processWatermark(59_999);
             // Expert 0 has room for ceil(7 / 4) = 2 rows, expert 3 for 4 / 4 = 1.
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
@@ -239,7 +238,7 @@ class PrioritizedExpertTest {
 
     @Test
     void givesNoRoomOfARowThatFailedToAnother() throws Exception {
-        use(TinyBundle.write(directory.resolve("bad"), N, K, 1, e -> TinyBundle.failing(N)));
+        use(NumberedBundle.write(directory.resolve("bad"), N, K, FixedExperts.failing()));
         try (var harness = open(fixed(2, AdmissionOrder.POSITION))) {
             harness.send(block(1, 0, EARLY_SECOND, LATER_FIRST, LAST_FIRST));
             harness.processWatermark(59_999);
@@ -280,24 +279,25 @@ class PrioritizedExpertTest {
         return Capacity.prioritized(MINUTE, CapacityFormula.fixed(rows), order);
     }
 
-    private void use(Bundle written) {
-        bundle = new LocalBundle(written.directory().toString(), written.spec().version());
+    private void use(Bundle bundle) {
+        options =
+                ExpertBlocks.options(bundle)
+                        .set(MoeOptions.EXPERT_ON_ERROR, MoeOptions.OnError.RESIDUAL);
     }
 
     private ExpertHarness open(Capacity capacity) throws Exception {
-        return restore(capacity, 1, 0, null);
+        return restore(capacity, 1, 0);
     }
 
     private ExpertHarness restore(
-            Capacity capacity, int parallelism, int subtask, OperatorSubtaskState state)
+            Capacity capacity, int parallelism, int subtask, OperatorSubtaskState... states)
             throws Exception {
-        return ExpertHarness.restore(
-                backend,
-                ExpertHarness.expert(bundle, 0, EXPERTS, capacity, MoeOptions.OnError.RESIDUAL),
-                EXPERTS,
-                parallelism,
-                subtask,
-                state);
+        return OperatorHarnesses.of(options)
+                .stateBackend(backend.make())
+                .capacity(capacity)
+                .subtask(subtask, parallelism)
+                .restore(states)
+                .expert(0);
     }
 
     /** Rows whose values are the number of their choice. */

@@ -5,23 +5,45 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.Lanes;
+import io.flinkmoe.testing.OperatorHarnesses;
+import io.flinkmoe.testing.TinyBundle;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class IngestTest {
 
     private static final int LANES = 4;
     private static final int BATCH = 3;
+    @TempDir private static Path directory;
+    private static Configuration options;
+
+    @BeforeAll
+    static void writeBundle() {
+        options =
+                TinyBundle.builder()
+                        .inputSize(2)
+                        .writeTo(directory.resolve("bundle"))
+                        .options()
+                        .set(MoeOptions.LANES, LANES)
+                        .set(MoeOptions.BATCH_SIZE, BATCH)
+                        .set(MoeOptions.BATCH_LINGER, Duration.ofMillis(10));
+    }
 
     @Test
     void emitsABlockWhenItIsFull() throws Exception {
@@ -110,9 +132,7 @@ class IngestTest {
             harness.prepareSnapshotPreBarrier(1);
             snapshot = harness.snapshot(1, 1);
         }
-        try (var harness = create(null)) {
-            harness.initializeState(snapshot);
-            harness.open();
+        try (var harness = open(null, snapshot)) {
             send(harness, "a", 2, 3, 4);
             assertThat(harness.extractOutputValues()).hasSize(1);
             assertThat(harness.extractOutputValues().get(0).positions()).containsExactly(2, 3, 4);
@@ -185,9 +205,7 @@ class IngestTest {
             assertThat(late(harness)).endsWith(false);
             state = harness.snapshot(1, 1);
         }
-        try (var harness = create(new TumblingWindows(10))) {
-            harness.initializeState(state);
-            harness.open();
+        try (var harness = open(new TumblingWindows(10), state)) {
             send(harness, 1, 6);
             send(harness, 0, 6);
             assertThat(late(harness)).containsExactly(false, true);
@@ -227,18 +245,13 @@ class IngestTest {
         return late;
     }
 
-    private static OneInputStreamOperatorTestHarness<Arrival, TokenBlock> create(
-            TumblingWindows windows) throws Exception {
-        Ingest ingest =
-                new Ingest(2, LANES, BATCH, Duration.ofMillis(10), windows, Duration.ofMillis(5));
-        return new OneInputStreamOperatorTestHarness<>(ingest, new Arrival.Serializer());
-    }
-
     private static OneInputStreamOperatorTestHarness<Arrival, TokenBlock> open(
-            TumblingWindows windows) throws Exception {
-        var harness = create(windows);
-        harness.open();
-        return harness;
+            TumblingWindows windows, OperatorSubtaskState... state) throws Exception {
+        return OperatorHarnesses.of(options)
+                .capacity(windows == null ? null : Capacity.firstCome(windows, 1))
+                .maxOutOfOrderness(Duration.ofMillis(5))
+                .restore(state)
+                .ingest();
     }
 
     private static void send(

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
-import io.flinkmoe.testing.TinyBundle;
+import io.flinkmoe.testing.NumberedBundle;
 import java.lang.reflect.Proxy;
 import java.net.URL;
 import java.net.URLClassLoader;
@@ -24,7 +24,7 @@ class LocalBundleTest {
 
     @BeforeEach
     void writeBundle() {
-        written = TinyBundle.write(directory.resolve("bundle"), 3, 2, 1);
+        written = NumberedBundle.write(directory.resolve("bundle"), 3, 2, 1);
     }
 
     @Test
@@ -105,7 +105,7 @@ class LocalBundleTest {
         LocalBundle bundle = new LocalBundle(location(), version());
         bundle.open();
         FileUtils.deleteDirectory(written.directory().toFile());
-        Bundle other = TinyBundle.write(directory.resolve("bundle"), 4, 2, 1);
+        Bundle other = NumberedBundle.write(directory.resolve("bundle"), 4, 2, 1);
         assertThatThrownBy(bundle::open)
                 .isInstanceOf(BundleException.class)
                 .hasMessageContaining("is version %s by now", other.spec().version());
