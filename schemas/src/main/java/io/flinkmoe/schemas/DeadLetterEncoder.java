@@ -13,19 +13,19 @@ public final class DeadLetterEncoder {
         this.writer = writer;
     }
 
-    /** An encoder to Avro's single-object encoding. */
+    /** An encoder for Avro's single-object encoding. */
     public static DeadLetterEncoder singleObject() {
         return new DeadLetterEncoder(RecordWriter.singleObject(DeadLetter.getClassSchema()));
     }
 
-    /** An encoder to bare Avro, without a header. */
+    /** An encoder for bare Avro, without a header. */
     public static DeadLetterEncoder raw() {
         return new DeadLetterEncoder(RecordWriter.raw());
     }
 
     /**
-     * @param record the raw bytes that could not be scored
-     * @return the message, in an array of its own
+     * @param record the bytes that could not be scored
+     * @return the message, in a new array
      */
     public byte[] encode(byte[] record, String topic, int partition, long offset, String reason) {
         try {

@@ -1,11 +1,11 @@
 package io.flinkmoe.schemas;
 
-/** Bytes that are not the record they should be. The message says why, for a person to read. */
+/** Bytes that are not the expected record. The message gives the reason. */
 public final class MalformedRecordException extends Exception {
 
     private static final long serialVersionUID = 1L;
 
-    /** Without a stack trace: bad records may come by the thousand, and all from the same place. */
+    /** Has no stack trace: bad records can be frequent, and the trace would always be the same. */
     MalformedRecordException(String reason) {
         super(reason, null, false, false);
     }

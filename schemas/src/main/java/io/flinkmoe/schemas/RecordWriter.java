@@ -5,7 +5,7 @@ import org.apache.avro.Schema;
 import org.apache.avro.io.BinaryEncoder;
 import org.apache.avro.io.EncoderFactory;
 
-/** Writes one record after the other into memory, with the header if there is one. */
+/** Writes records into memory, one at a time, each with the header of the encoding. */
 final class RecordWriter {
 
     private final byte[] header;
@@ -24,14 +24,14 @@ final class RecordWriter {
         return new RecordWriter(new byte[0]);
     }
 
-    /** Starts a record: its fields go to the encoder, in the schema's order. */
+    /** Starts a record. The caller writes its fields to the encoder, in the schema's order. */
     BinaryEncoder start() {
         bytes.reset();
         bytes.writeBytes(header);
         return out;
     }
 
-    /** Ends the record: its bytes, in an array of their own. */
+    /** Ends the record and returns its bytes in a new array. */
     byte[] end() {
         return bytes.toByteArray();
     }

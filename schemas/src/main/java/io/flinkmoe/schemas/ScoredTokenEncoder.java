@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import org.apache.avro.io.BinaryEncoder;
 
-/** Writes a {@link ScoredToken} to Avro bytes, the vector in bulk. Not thread-safe. */
+/** Writes a {@link ScoredToken} to Avro bytes and copies the vector in bulk. Not thread-safe. */
 public final class ScoredTokenEncoder {
 
     private final RecordWriter writer;
@@ -14,22 +14,22 @@ public final class ScoredTokenEncoder {
         this.writer = writer;
     }
 
-    /** An encoder to Avro's single-object encoding. */
+    /** An encoder for Avro's single-object encoding. */
     public static ScoredTokenEncoder singleObject() {
         return new ScoredTokenEncoder(RecordWriter.singleObject(ScoredToken.getClassSchema()));
     }
 
-    /** An encoder to bare Avro, without a header. */
+    /** An encoder for bare Avro, without a header. */
     public static ScoredTokenEncoder raw() {
         return new ScoredTokenEncoder(RecordWriter.raw());
     }
 
     /**
      * @param timestamp event time, milliseconds since the epoch
-     * @param experts per layer and choice the expert: [layers][k]
-     * @param weights per layer and choice the weight: [layers][k]
-     * @param outcomes per layer and choice the ordinal of the {@link Outcome}: [layers][k]
-     * @return the message, in an array of its own
+     * @param experts the expert of each layer and choice: [layers][k]
+     * @param weights the weight of each layer and choice: [layers][k]
+     * @param outcomes the ordinal of the {@link Outcome} of each layer and choice: [layers][k]
+     * @return the message, in a new array
      */
     public byte[] encode(
             String stream,

@@ -11,11 +11,11 @@ import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.DecoderFactory;
 
 /**
- * Reads tokens from Avro bytes, the vector in bulk.
+ * Reads tokens from Avro bytes and copies the vector in bulk.
  *
  * <p>A writer schema is any record with the fields {@code stream} (string, or union of null and
  * string), {@code position} (long), {@code timestamp} (long, milliseconds) and {@code values}
- * (array of float), in any order; its other fields are skipped.
+ * (array of float), in any order. Its other fields are skipped.
  *
  * <p>A decoder holds the token that it read last. It is not thread-safe.
  */
@@ -40,10 +40,10 @@ public final class TokenDecoder {
     }
 
     /**
-     * A decoder of Avro's single-object encoding.
+     * A decoder for Avro's single-object encoding.
      *
-     * @param writers schemas that tokens may be written by, besides the shipped {@link Token}
-     * @throws IllegalArgumentException if one of them is not a schema of tokens, with the reason
+     * @param writers writer schemas of tokens, in addition to the shipped {@link Token}
+     * @throws IllegalArgumentException if one of them is not a token schema, with the reason
      */
     public static TokenDecoder singleObject(List<Schema> writers) {
         List<Schema> all = new ArrayList<>(writers);
@@ -52,20 +52,20 @@ public final class TokenDecoder {
     }
 
     /**
-     * A decoder of bare Avro, without a header.
+     * A decoder for bare Avro, without a header.
      *
-     * @param writer the schema that every token is written by
-     * @throws IllegalArgumentException if it is not a schema of tokens, with the reason
+     * @param writer the writer schema of all tokens
+     * @throws IllegalArgumentException if it is not a token schema, with the reason
      */
     public static TokenDecoder raw(Schema writer) {
         return new TokenDecoder(false, List.of(writer));
     }
 
     /**
-     * Reads the token that a message holds, from its first byte to its last.
+     * Reads the token of a message. The message must contain nothing else.
      *
-     * @throws MalformedRecordException if the message is anything else; the token of this decoder
-     *     is undefined then
+     * @throws MalformedRecordException if the message is anything else; the decoder's token is then
+     *     undefined
      */
     public void decode(byte[] message) throws MalformedRecordException {
         TokenLayout layout = header ? layout(SingleObject.readFingerprint(message)) : layouts[0];
@@ -91,7 +91,7 @@ public final class TokenDecoder {
         }
     }
 
-    /** The stream; null if the writer's schema allows it and the message says so. */
+    /** The stream; null if the writer's schema allows null and the message contains it. */
     public String stream() {
         return stream;
     }
@@ -105,7 +105,7 @@ public final class TokenDecoder {
         return timestamp;
     }
 
-    /** The vector: an array of its own for each message. */
+    /** The vector, in a new array for each message. */
     public float[] values() {
         return values;
     }
@@ -140,7 +140,7 @@ public final class TokenDecoder {
         return index == nullIndex ? null : readString(limit);
     }
 
-    /** Not with {@link BinaryDecoder#readString()}, which allocates before it looks. */
+    /** Avoids {@link BinaryDecoder#readString()}, which allocates before it checks the length. */
     private String readString(int limit) throws IOException {
         long length = in.readLong();
         if (length < 0) {

@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import org.apache.avro.io.BinaryEncoder;
 
-/** Writes a {@link Token} to Avro bytes, the vector in bulk. Not thread-safe. */
+/** Writes a {@link Token} to Avro bytes and copies the vector in bulk. Not thread-safe. */
 public final class TokenEncoder {
 
     private final RecordWriter writer;
@@ -14,19 +14,19 @@ public final class TokenEncoder {
         this.writer = writer;
     }
 
-    /** An encoder to Avro's single-object encoding. */
+    /** An encoder for Avro's single-object encoding. */
     public static TokenEncoder singleObject() {
         return new TokenEncoder(RecordWriter.singleObject(Token.getClassSchema()));
     }
 
-    /** An encoder to bare Avro, without a header. */
+    /** An encoder for bare Avro, without a header. */
     public static TokenEncoder raw() {
         return new TokenEncoder(RecordWriter.raw());
     }
 
     /**
      * @param timestamp event time, milliseconds since the epoch
-     * @return the message, in an array of its own
+     * @return the message, in a new array
      */
     public byte[] encode(String stream, long position, long timestamp, float[] values) {
         try {

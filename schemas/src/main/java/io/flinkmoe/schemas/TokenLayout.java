@@ -8,8 +8,8 @@ import org.apache.avro.LogicalType;
 import org.apache.avro.Schema;
 
 /**
- * How tokens of one writer schema lie in their bytes: which part of a token each field is, in the
- * order written. Fields that are no part of a token are skipped.
+ * Which part of a token each field of a writer schema is, in the order of the fields. Fields that
+ * are not part of a token are skipped.
  */
 final class TokenLayout {
 
@@ -22,7 +22,7 @@ final class TokenLayout {
 
     private static final List<String> NEEDED = List.of("stream", "position", "timestamp", "values");
 
-    /** What each field is: one of the constants above. */
+    /** The part of each field: one of the constants above. */
     final int[] parts;
 
     final Schema[] schemas;
@@ -32,7 +32,7 @@ final class TokenLayout {
     final int nullIndex;
 
     /**
-     * @throws IllegalArgumentException if the schema is not one of tokens, with the reason
+     * @throws IllegalArgumentException if the schema is not a token schema, with the reason
      */
     TokenLayout(Schema writer) {
         if (writer.getType() != Schema.Type.RECORD) {
@@ -131,8 +131,8 @@ final class TokenLayout {
     }
 
     /**
-     * Refuses arrays whose items take no bytes: a few bytes could announce 2^63 of them, and to
-     * skip them would take forever.
+     * Rejects arrays whose items take no bytes: a few bytes could announce 2^63 items, and skipping
+     * them would take forever.
      */
     private static void refuseEmptyItems(
             String field, Schema schema, String record, Set<String> seen) {

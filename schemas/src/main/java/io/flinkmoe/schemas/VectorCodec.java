@@ -11,7 +11,7 @@ import org.apache.avro.io.BinaryEncoder;
 
 /**
  * Reads and writes an Avro {@code array<float>} in bulk. Avro encodes a float as 4 little-endian
- * bytes, so a block of an array is the array's memory, and one copy each way is enough.
+ * bytes, so one copy moves a whole block of the array.
  */
 final class VectorCodec {
 
@@ -19,9 +19,9 @@ final class VectorCodec {
     private FloatBuffer floats;
 
     /**
-     * Reads a whole array, in however many blocks it comes.
+     * Reads a whole array, from any number of blocks.
      *
-     * @param limit bytes that the array can have at most, so that a false length costs no memory
+     * @param limit the most bytes that the array can have; a false length then costs no memory
      */
     float[] read(BinaryDecoder in, int limit) throws IOException {
         int length = 0;
@@ -56,7 +56,7 @@ final class VectorCodec {
     private void reserve(int length) {
         int bytes = Math.multiplyExact(length, Float.BYTES);
         if (scratch.length < bytes) {
-            // At least doubled, for the blocks of one array come one by one.
+            // Doubles at least, because the blocks of an array arrive one at a time.
             scratch = Arrays.copyOf(scratch, Math.max(bytes, 2 * scratch.length));
             floats = ByteBuffer.wrap(scratch).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
         }

@@ -257,7 +257,8 @@ public final class MoeOptions {
     /** What happens to a choice that exceeds its expert's capacity. */
     public enum OverflowPolicy implements DescribedEnum {
         RESIDUAL("residual", "the expert adds nothing and the token keeps its residual"),
-        NEXT_EXPERT("next-expert", "the choice is rerouted to the token's next most probable expert");
+        NEXT_EXPERT(
+                "next-expert", "the choice is rerouted to the token's next most probable expert");
 
         private final String name;
         private final String description;

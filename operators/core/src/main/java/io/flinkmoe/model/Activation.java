@@ -1,10 +1,10 @@
 package io.flinkmoe.model;
 
 import java.util.List;
-import java.util.Locale;
+import org.apache.flink.annotation.Internal;
 
 /**
- * The activation of an expert, element by element.
+ * The activation function of an expert, applied element by element.
  *
  * <pre>
  *   RELU       max(x, 0)
@@ -13,34 +13,17 @@ import java.util.Locale;
  *   GELU_ERF   x/2 · (1 + erf(x / √2))
  * </pre>
  *
- * The two forms of GELU (Hendrycks and Gimpel, arXiv 1606.08415) differ by up to 5e-4: a checkpoint
- * needs the one that it was trained with.
+ * The two forms of GELU (Hendrycks and Gimpel, arXiv 1606.08415) differ by up to 5e-4. A checkpoint
+ * must run with the form that it was trained with.
  */
+@Internal
 public enum Activation {
     RELU,
     SILU,
     GELU_TANH,
     GELU_ERF;
 
-    /**
-     * The activation that a Hugging Face config means by its {@code hidden_act}.
-     *
-     * @throws IllegalArgumentException naming the known ones
-     */
-    public static Activation ofHuggingFace(String hiddenAct) {
-        return switch (String.valueOf(hiddenAct).toLowerCase(Locale.ROOT)) {
-            case "relu" -> RELU;
-            case "silu", "swish" -> SILU;
-            case "gelu_new", "gelu_pytorch_tanh" -> GELU_TANH;
-            case "gelu" -> GELU_ERF;
-            default ->
-                    throw new IllegalArgumentException(
-                            "the activation %s is not known; allowed: relu, silu, swish, gelu, gelu_new, gelu_pytorch_tanh"
-                                    .formatted(hiddenAct));
-        };
-    }
-
-    /** Adds the nodes of {@code y} = this({@code x}) to a graph; they are named after y. */
+    /** Adds the nodes of {@code y} = activation({@code x}) to a graph; their names begin with y. */
     OnnxGraph addTo(OnnxGraph graph, String y, String x) {
         return switch (this) {
             case RELU -> graph.node("Relu", y, List.of(x));
@@ -69,7 +52,7 @@ public enum Activation {
         };
     }
 
-    /** y = x/2 · (1 + s), of a node named y.s. */
+    /** y = x/2 · (1 + s), where s is the output of the node y.s. */
     private static OnnxGraph half(OnnxGraph graph, String y, String x) {
         return graph.weights(y + ".one", scalar(1))
                 .weights(y + ".half", scalar(0.5))

@@ -4,8 +4,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import org.apache.flink.annotation.PublicEvolving;
 
-/** A model bundle on a local path whose files are all there, unchanged, and fit together. */
+/**
+ * A model bundle in a local directory. All its files are present, have the checksums of model.json,
+ * and have the widths that model.json states.
+ */
+@PublicEvolving
 public final class Bundle {
     static final String MODEL_JSON = "model.json";
 
@@ -20,18 +25,29 @@ public final class Bundle {
     /**
      * Reads and checks a bundle. Every file is read once, for its checksum.
      *
-     * @throws BundleException that names the file or the field, what was found and what is allowed
+     * @throws BundleException if a file is missing, has another checksum, or has other widths; the
+     *     message names the file or field, what was expected and what was found
      */
     public static Bundle read(Path directory) throws BundleException {
         if (!Files.isDirectory(directory)) {
             throw new BundleException(
-                    directory, "there is no such directory; give the one that holds " + MODEL_JSON);
+                    directory, "there is no such directory; pass the one that holds " + MODEL_JSON);
         }
         try {
             Path root = directory.toRealPath();
-            BundleSpec spec = ModelJson.read(existing(root, MODEL_JSON, "the directory"));
+            BundleSpec spec =
+                    ModelJson.read(
+                            existing(
+                                    root,
+                                    MODEL_JSON,
+                                    "every bundle has one; check the path of the bundle"));
             for (Map.Entry<String, String> e : spec.checksums().entrySet()) {
-                checkChecksum(existing(root, e.getKey(), MODEL_JSON), e.getValue());
+                Path file =
+                        existing(
+                                root,
+                                e.getKey(),
+                                "model.json lists it; copy or import the bundle again");
+                checkChecksum(file, e.getValue());
             }
             Bundle bundle = new Bundle(directory, spec);
             bundle.checkWidths();
@@ -54,25 +70,22 @@ public final class Bundle {
     /**
      * A file of the bundle.
      *
-     * @param relative the path as in {@link #spec()}
+     * @param relative the path as {@link #spec()} states it
      */
     public Path file(String relative) {
         return directory.resolve(relative);
     }
 
-    private static Path existing(Path root, String relative, String namedBy) throws IOException {
+    private static Path existing(Path root, String relative, String hint) throws IOException {
         Path file = root.resolve(relative);
         if (!Files.isRegularFile(file)) {
-            throw new BundleException(
-                    file,
-                    "there is no such file, but %s should have it; copy or import the bundle again"
-                            .formatted(namedBy.equals(MODEL_JSON) ? "the bundle" : namedBy));
+            throw new BundleException(file, "there is no such file, but " + hint);
         }
         Path real = file.toRealPath();
         if (!real.startsWith(root)) {
             throw new BundleException(
                     file,
-                    "it links to %s, outside the bundle; put the file itself there"
+                    "it links to %s, outside the bundle; copy the file into the bundle"
                             .formatted(real));
         }
         return file;
@@ -83,7 +96,7 @@ public final class Bundle {
         if (!found.equals(expected)) {
             throw new BundleException(
                     file,
-                    "its SHA-256 is %s; model.json says %s: copy or import the bundle again"
+                    "its SHA-256 is %s; expected %s according to model.json; copy or import the bundle again"
                             .formatted(found, expected));
         }
     }
@@ -98,11 +111,11 @@ public final class Bundle {
                 checkWidths(layer.norm(), "hidden_size", d, "hidden_size", d);
             }
             int n = layer.routing().numExperts();
-            boolean seesToken = layer.routerInput() == LayerSpec.RouterInput.TOKEN;
+            boolean readsToken = layer.routerInput() == LayerSpec.RouterInput.TOKEN;
             checkWidths(
                     layer.router(),
-                    seesToken ? "input_size" : "hidden_size",
-                    seesToken ? spec.inputSize() : d,
+                    readsToken ? "input_size" : "hidden_size",
+                    readsToken ? spec.inputSize() : d,
                     "num_experts",
                     n);
             if (layer.routerNoise() != null) {
@@ -136,7 +149,7 @@ public final class Bundle {
         if (found != OnnxShapes.UNKNOWN && found != expected) {
             throw new BundleException(
                     file,
-                    "%s is [batch, %d]; expected [batch, %d], which is %s in model.json"
+                    "%s is [batch, %d]; expected [batch, %d], the %s of model.json"
                             .formatted(tensor, found, expected, field));
         }
     }

@@ -2,8 +2,13 @@ package io.flinkmoe.model;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import org.apache.flink.annotation.PublicEvolving;
 
-/** A bundle, or a file for one, that cannot be used as it is. */
+/**
+ * A bundle, or a file of one, is missing, damaged or inconsistent. The message begins with the
+ * file.
+ */
+@PublicEvolving
 public class BundleException extends IOException {
     private static final long serialVersionUID = 1L;
 

@@ -7,19 +7,23 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
- * What model.json says. Files are paths relative to the bundle.
+ * The content of model.json. Files are given by their paths relative to the bundle.
  *
- * @param version stamped on every scored token
- * @param inputSize the width of a token's values
- * @param hiddenSize d, the width inside and between the layers
- * @param outputSize the width of a result
- * @param encoder the model [batch, inputSize] → [batch, d], or null if tokens are d wide
- * @param head the model [batch, d] → [batch, outputSize], or null if results are d wide
+ * @param formatVersion the format of model.json, {@link #FORMAT_VERSION}
+ * @param name the name of the model
+ * @param version the version of the model; every scored token carries it
+ * @param inputSize the number of values of a token
+ * @param hiddenSize d, the width of the vectors inside and between the layers
+ * @param outputSize the number of values of a result
+ * @param encoder the model [batch, inputSize] → [batch, d]; null if tokens have d values already
+ * @param head the model [batch, d] → [batch, outputSize]; null if results have d values
  * @param layers the MoE layers in order, at least one
  * @param checksums the SHA-256 of every file, in lower-case hexadecimal digits
  */
+@PublicEvolving
 public record BundleSpec(
         int formatVersion,
         String name,
@@ -32,13 +36,13 @@ public record BundleSpec(
         List<LayerSpec> layers,
         Map<String, String> checksums) {
 
-    /** The format that this release reads and writes. */
+    /** The format version that this release reads and writes. */
     public static final int FORMAT_VERSION = 1;
 
     public BundleSpec {
         if (formatVersion != FORMAT_VERSION) {
             throw new IllegalArgumentException(
-                    "format_version is %d; this release reads %d: import the model again"
+                    "format_version is %d; this release reads %d; import the model again"
                             .formatted(formatVersion, FORMAT_VERSION));
         }
         Check.text("name", name);
@@ -46,16 +50,18 @@ public record BundleSpec(
         Check.width("input_size", inputSize);
         Check.width("hidden_size", hiddenSize);
         Check.width("output_size", outputSize);
-        checkEnd("encoder", encoder, "input_size", inputSize, hiddenSize);
-        checkEnd("head", head, "output_size", outputSize, hiddenSize);
+        checkEncoderOrHead("encoder", encoder, "input_size", inputSize, hiddenSize);
+        checkEncoderOrHead("head", head, "output_size", outputSize, hiddenSize);
         if (layers == null || layers.isEmpty() || layers.stream().anyMatch(Objects::isNull)) {
-            throw new IllegalArgumentException("layers is missing or empty; name at least one");
+            throw new IllegalArgumentException(
+                    "layers is missing or empty; expected at least one layer");
         }
         layers = List.copyOf(layers);
-        for (LayerSpec layer : layers.subList(1, layers.size())) {
-            if (layer.routerInput() == LayerSpec.RouterInput.TOKEN) {
+        for (int i = 1; i < layers.size(); i++) {
+            if (layers.get(i).routerInput() == LayerSpec.RouterInput.TOKEN) {
                 throw new IllegalArgumentException(
-                        "router_input is token in a later layer; only the first one sees the token's own values");
+                        "router_input of layers[%d] is token; only the router of layers[0] can read the token's own values"
+                                .formatted(i));
             }
         }
         checksums = new TreeMap<>(Check.present("checksums", checksums));
@@ -65,13 +71,14 @@ public record BundleSpec(
         for (String file : files(encoder, head, layers)) {
             if (checksums.get(file) == null) {
                 throw new IllegalArgumentException(
-                        "checksums lacks %s; give the SHA-256 of every file".formatted(file));
+                        "checksums has no entry for %s; expected the SHA-256 of every file"
+                                .formatted(file));
             }
         }
         checksums = Collections.unmodifiableMap(checksums);
     }
 
-    /** All files that the bundle's parts name, each once. */
+    /** All files that the encoder, the layers and the head refer to, each once. */
     public Set<String> files() {
         return files(encoder, head, layers);
     }
@@ -88,13 +95,13 @@ public record BundleSpec(
         return files;
     }
 
-    private static void checkEnd(
+    private static void checkEncoderOrHead(
             String field, String file, String sizeField, int size, int hiddenSize) {
         if (file != null) {
             Check.path(field, file);
         } else if (size != hiddenSize) {
             throw new IllegalArgumentException(
-                    "%s is %d and hidden_size %d; without %s they must be equal"
+                    "%s is %d, but hidden_size is %d; without %s they must be equal"
                             .formatted(sizeField, size, hiddenSize, field));
         }
     }

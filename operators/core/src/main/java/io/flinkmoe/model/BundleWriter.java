@@ -12,22 +12,25 @@ import java.util.TreeMap;
 import java.util.UUID;
 import java.util.function.BiFunction;
 import java.util.stream.Stream;
+import org.apache.flink.annotation.Internal;
 
 /**
- * Writes a bundle: its files, then model.json. All goes to a directory beside the target, which is
- * moved into place when it is complete, so that no reader ever sees half a bundle.
+ * Writes a bundle: first its files, then model.json. The files are written to a temporary directory
+ * next to the target, which is renamed to the target when the bundle is complete. So no reader ever
+ * sees an incomplete bundle.
  */
+@Internal
 public final class BundleWriter implements AutoCloseable {
     private final Path target;
     private final Path staging;
     private final Map<String, String> checksums = new TreeMap<>();
 
     /**
-     * @param target the bundle's directory, which must be empty or not exist
+     * @param target the directory of the bundle, which must be empty or not exist
      */
     public BundleWriter(Path target) throws IOException {
         this.target = target.toAbsolutePath().normalize();
-        requireVacant();
+        requireEmptyTarget();
         Path parent = Files.createDirectories(this.target.getParent());
         this.staging =
                 Files.createDirectory(
@@ -48,27 +51,28 @@ public final class BundleWriter implements AutoCloseable {
     }
 
     /**
-     * Writes model.json, reads the bundle back with all checks, and moves it into place.
+     * Writes model.json, checks the whole bundle, and renames it to the target.
      *
-     * @param spec given a version and the files' checksums, what model.json shall say. It is asked
-     *     twice: the default version is 12 hexadecimal digits of the files and the layers
+     * @param spec makes the content of model.json from a version and the checksums of the files. It
+     *     is called twice, because the version is a hash of the checksums and of the layers it
+     *     returns: 12 hexadecimal digits
      */
     public Bundle finish(BiFunction<String, Map<String, String>, BundleSpec> spec)
             throws IOException {
         Map<String, String> all = Collections.unmodifiableMap(checksums);
-        // The version depends on the files and on how the layers use them, not on the name.
+        // The version depends on the files and on how the layers use them, not on the model's name.
         String layers = spec.apply("unnumbered", all).layers().toString();
         String version =
                 Sha256.of((all + layers).getBytes(StandardCharsets.UTF_8)).substring(0, 12);
         ModelJson.write(spec.apply(version, all), staging.resolve(Bundle.MODEL_JSON));
         BundleSpec checked = Bundle.read(staging).spec();
-        requireVacant();
+        requireEmptyTarget();
         Files.deleteIfExists(target);
         Files.move(staging, target);
         return new Bundle(target, checked);
     }
 
-    /** Removes what was written, unless {@link #finish} has moved it into place. */
+    /** Removes the temporary directory, unless {@link #finish} has renamed it to the target. */
     @Override
     public void close() throws IOException {
         if (!Files.exists(staging)) {
@@ -87,25 +91,24 @@ public final class BundleWriter implements AutoCloseable {
         Check.path("file", relative);
         if (relative.equals(Bundle.MODEL_JSON) || checksums.containsKey(relative)) {
             throw new IllegalArgumentException(
-                    "file %s is in the bundle already; give each file its own path"
-                            .formatted(relative));
+                    "file %s is already in the bundle; use another path".formatted(relative));
         }
         Path file = staging.resolve(relative);
         Files.createDirectories(file.getParent());
         return file;
     }
 
-    private void requireVacant() throws IOException {
+    private void requireEmptyTarget() throws IOException {
         if (!Files.exists(target)) {
             return;
         }
         if (!Files.isDirectory(target)) {
-            throw new BundleException(target, "it is a file; give a directory for the bundle");
+            throw new BundleException(target, "it is a file; expected a directory for the bundle");
         }
         try (Stream<Path> entries = Files.list(target)) {
             if (entries.findAny().isPresent()) {
                 throw new BundleException(
-                        target, "the directory is not empty; remove it or give another one");
+                        target, "the directory is not empty; remove it or choose another one");
             }
         }
     }

@@ -3,11 +3,13 @@ package io.flinkmoe.model;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
-/** Checks of the values in model.json; a message begins with the field's name. */
+/** Checks of the values in model.json. A message begins with the name of the field. */
+@Internal
 final class Check {
 
-    /** A vector this wide has 4 MiB; buffers hold many. */
+    /** A vector of this width takes 4 MiB, and buffers hold many vectors. */
     private static final int MAX_WIDTH = 1 << 20;
 
     private Check() {}
@@ -21,24 +23,24 @@ final class Check {
 
     static void text(String field, String value) {
         if (value == null || value.isBlank()) {
-            throw new IllegalArgumentException(field + " is missing or blank; give it a value");
+            throw new IllegalArgumentException(field + " is missing or blank; set it");
         }
     }
 
     static <T> T present(String field, T value) {
         if (value == null) {
-            throw new IllegalArgumentException(field + " is missing; give it a value");
+            throw new IllegalArgumentException(field + " is missing; set it");
         }
         return value;
     }
 
-    /** Requires a path below the bundle: names joined by slashes, none of them {@code ..}. */
+    /** Requires a path inside the bundle: names joined by slashes, none of them {@code ..}. */
     static void path(String field, String path) {
         text(field, path);
         for (String name : path.split("/", -1)) {
             if (name.isEmpty() || name.equals(".") || name.equals("..") || !isPlain(name)) {
                 throw new IllegalArgumentException(
-                        "%s is '%s'; allowed: a path below the bundle's directory, such as experts/0.onnx"
+                        "%s is '%s'; expected a path inside the bundle, such as experts/0.onnx"
                                 .formatted(field, path));
             }
         }
@@ -52,11 +54,11 @@ final class Check {
 
     private static boolean isPlain(String name) {
         return name.chars().noneMatch(c -> c == '\\' || c == ':' || Character.isISOControl(c))
-                && isKnownToTheFileSystem(name);
+                && isValidForTheFileSystem(name);
     }
 
-    /** Half a surrogate pair is no name, and not every system can write every letter. */
-    private static boolean isKnownToTheFileSystem(String name) {
+    /** Half a surrogate pair is never valid; other characters depend on the file system. */
+    private static boolean isValidForTheFileSystem(String name) {
         try {
             Path.of(name);
             return true;

@@ -3,21 +3,23 @@ package io.flinkmoe.model;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 
 /**
- * The experts of the published systems as ONNX files, made from a checkpoint's weights; and the
- * norm before them. Linear layers are output-major [out, in], row-major. The input is {@code
- * hidden} [batch, d], the output {@code output} [batch, d], all float32; h is the inner width.
+ * The experts of the published systems as ONNX files, made from weights, and the root mean square
+ * norm before them. The weight of a linear layer is [out, in], row-major. The input is {@code
+ * hidden} [batch, d], the output is {@code output} [batch, d], all float32; h is the inner width.
  *
- * <p>Every graph gives a row the same bits alone and in any batch: it has no operator whose CPU
- * kernel treats the end of an array, or an unaligned row, differently from the rest.
+ * <p>A row gets the same bits alone and in any batch: no graph has an operator whose CPU kernel
+ * computes the end of an array, or an unaligned row, differently from the rest.
  */
+@Internal
 public final class ExpertGraphs {
     private ExpertGraphs() {}
 
     /**
-     * A gated expert: (act(x w1ᵀ) * (x w3ᵀ)) w2ᵀ. With SILU the SwiGLU of Mixtral, Qwen, OLMoE,
-     * DBRX, DeepSeek and JetMoE, with GELU_TANH the one of Grok-1 and ST-MoE.
+     * A gated expert: (act(x w1ᵀ) * (x w3ᵀ)) w2ᵀ. With SILU it is the SwiGLU of Mixtral, Qwen,
+     * OLMoE, DBRX, DeepSeek and JetMoE; with GELU_TANH it is the expert of Grok-1 and ST-MoE.
      *
      * @param w1 the gate projection [h, d], which is activated
      * @param w3 the up projection [h, d]
@@ -28,9 +30,9 @@ public final class ExpertGraphs {
     }
 
     /**
-     * The same with SILU, and with weights and computation in float16, for GPUs: half the memory,
-     * and their fastest arithmetic. Input and output are float32 as everywhere; they lose what
-     * float16 does not hold, and beyond 65504 it holds nothing.
+     * A gated expert with SILU whose weights and computation are float16, for GPUs: it takes half
+     * the memory and runs on their fastest arithmetic. Input and output are float32 as in all
+     * graphs, but values are rounded to float16, and values above 65504 become infinite.
      */
     public static byte[] gatedHalf(float[] w1, float[] w3, float[] w2, int d, int h) {
         OnnxGraph graph =
@@ -49,15 +51,15 @@ public final class ExpertGraphs {
                 .toBytes();
     }
 
-    /** A plain expert whose output is not scaled; see below. */
+    /** A plain expert whose output is not scaled: outputScale is 1. */
     public static byte[] plain(
             Activation act, float[] wi, float[] bi, float[] wo, float[] bo, int d, int h) {
         return plain(act, wi, bi, wo, bo, 1, d, h);
     }
 
     /**
-     * A plain expert: (act(x wiᵀ + bi) woᵀ + bo) * outputScale. Switch, GShard, V-MoE, DeepSpeed,
-     * ModuleFormer, NLLB (which scales by 1 - moe_token_dropout), Hash.
+     * A plain expert: (act(x wiᵀ + bi) woᵀ + bo) * outputScale. Used by Switch, GShard, V-MoE,
+     * DeepSpeed, ModuleFormer, Hash, and NLLB (which scales by 1 - moe_token_dropout).
      *
      * @param wi the first layer [h, d]
      * @param bi its bias [h], or null for none
@@ -84,8 +86,8 @@ public final class ExpertGraphs {
     }
 
     /**
-     * OpenMoE's expert: ((x waᵀ) * silu(x wbᵀ) * (x wuᵀ)) w2ᵀ. In its checkpoint wa and wb are the
-     * halves of one gate projection (ColossalAI, colossalai/moe/experts.py).
+     * The expert of OpenMoE: ((x waᵀ) * silu(x wbᵀ) * (x wuᵀ)) w2ᵀ. In its checkpoint, wa and wb
+     * are the halves of one gate projection (ColossalAI, colossalai/moe/experts.py).
      *
      * @param wa the first half of the gate projection [h, d], which is linear
      * @param wb the second half [h, d], which is activated
@@ -108,13 +110,13 @@ public final class ExpertGraphs {
     }
 
     /**
-     * BASE's expert without its residual: relu(LayerNorm(x) wiᵀ + bi) woᵀ + bo. BASE's layer
-     * (fairseq/modules/base_layer.py) gives a·(x + f(x)) + (1 - a)·x, which is x + a·f(x): f is
-     * this, the weight is a = sigmoid(logit) and the layer's residual is its input.
+     * The expert of BASE without its residual: f(x) = relu(LayerNorm(x) wiᵀ + bi) woᵀ + bo. The
+     * layer of BASE (fairseq/modules/base_layer.py) is a·(x + f(x)) + (1 - a)·x = x + a·f(x), where
+     * the weight a is sigmoid(logit) and the residual is the input of the layer.
      *
      * @param lnWeight the scale of the LayerNorm [d]
-     * @param lnBias its shift [d]
-     * @param eps what is added to its variance
+     * @param lnBias the shift of the LayerNorm [d]
+     * @param eps is added to the variance of the LayerNorm
      */
     public static byte[] baseLayer(
             float[] lnWeight,
@@ -139,9 +141,9 @@ public final class ExpertGraphs {
     }
 
     /**
-     * Qwen2-MoE's shared expert: sigmoid(x gateᵀ) * SwiGLU(x), one gate for the whole token.
+     * The shared expert of Qwen2-MoE: sigmoid(x gateᵀ) * SwiGLU(x), with one gate value per token.
      *
-     * @param gate the gate's weight [1, d]; w1, w3, w2 as in {@link #gated}
+     * @param gate the weight of the gate [1, d]; w1, w3 and w2 are as in {@link #gated}
      */
     public static byte[] sharedWithGate(
             float[] gate, float[] w1, float[] w3, float[] w2, int d, int h) {
@@ -155,8 +157,8 @@ public final class ExpertGraphs {
     }
 
     /**
-     * The same answer for every token: a bias that a layer adds once, whatever was routed (JetMoE),
-     * as a shared expert.
+     * The same output for every token. As a shared expert it is a bias that a layer adds once per
+     * token, whichever experts the token visits (JetMoE).
      *
      * @param bias [d]
      */
@@ -171,11 +173,11 @@ public final class ExpertGraphs {
 
     /**
      * The dense MLP of DeepSpeed's residual MoE (deepspeed/moe/layer.py), as a shared expert: c[1]
-     * * mlp(x) with c = softmax(x coefWeightᵀ + coefBias). The experts are weighted by c[0], which
-     * {@link RouterGraphs#residualScale} gives.
+     * * mlp(x) with c = softmax(x coefWeightᵀ + coefBias). The weights of the routed experts are
+     * multiplied by c[0], which {@link RouterGraphs#residualScale} computes.
      *
      * @param coefWeight [2, d]
-     * @param coefBias [2]; wi, bi, wo, bo as in {@link #plain}
+     * @param coefBias [2]; wi, bi, wo and bo are as in {@link #plain}
      */
     public static byte[] residualMlp(
             Activation act,
@@ -200,8 +202,8 @@ public final class ExpertGraphs {
      * @param weight [d]
      */
     public static byte[] rmsNorm(float[] weight, int d, float eps) {
-        // The sum is a linear layer: ReduceMean adds up in an order that depends on where in memory
-        // a row begins.
+        // The sum is a linear layer, because ReduceMean adds in an order that depends on the memory
+        // address of a row.
         float[] ones = new float[d];
         Arrays.fill(ones, 1);
         return expert("rms_norm", d)

@@ -1,16 +1,18 @@
 package io.flinkmoe.model;
 
 import io.flinkmoe.model.ProtoReader.MalformedException;
+import org.apache.flink.annotation.Internal;
 
 /**
- * Looks for tensors of an ONNX model whose data lie elsewhere: in a further file, which no checksum
- * of a bundle covers and whose path may lead anywhere, or, as ONNX Runtime understands one
- * location, at an address in memory. Weights are not the only tensors: attributes, subgraphs,
- * functions and sparse tensors have them too. The numbers are the field numbers of {@code
+ * Finds tensors of an ONNX model whose data is stored outside the model: in a separate file, which
+ * no checksum of the bundle covers and whose path may point anywhere, or at a memory address, for
+ * which ONNX Runtime has a special location. Tensors occur not only as weights but also in
+ * attributes, subgraphs, functions and sparse tensors. The numbers are the field numbers of {@code
  * onnx.proto}.
  */
+@Internal
 final class ExternalData {
-    /** The depth at which protobuf itself gives up. */
+    /** The depth limit of protobuf itself. */
     private static final int MAX_DEPTH = 100;
 
     private enum Message {
@@ -23,7 +25,7 @@ final class ExternalData {
         SPARSE_TENSOR,
         TENSOR;
 
-        /** The message in a field, or null if no tensor can be below. */
+        /** The kind of message in a field, or null if it cannot contain a tensor. */
         private Message in(int field) {
             return switch (this) {
                 case MODEL ->
@@ -58,7 +60,7 @@ final class ExternalData {
 
     private ExternalData() {}
 
-    /** Whether any tensor of a model, however deep, has its data elsewhere. */
+    /** Whether the data of any tensor of a model, at any depth, is stored outside the model. */
     static boolean isIn(ProtoReader model) throws MalformedException {
         return isIn(Message.MODEL, model, 0);
     }
@@ -66,7 +68,8 @@ final class ExternalData {
     private static boolean isIn(Message kind, ProtoReader message, int depth)
             throws MalformedException {
         if (depth > MAX_DEPTH) {
-            throw new MalformedException("nested more than %d deep".formatted(MAX_DEPTH));
+            throw new MalformedException(
+                    "messages are nested more than %d levels deep".formatted(MAX_DEPTH));
         }
         for (int field; (field = message.nextField()) != 0; ) {
             Message inner = kind.in(field);
@@ -77,7 +80,7 @@ final class ExternalData {
             } else if (kind == Message.TENSOR && field == 13) { // external_data
                 return true;
             } else if (kind == Message.TENSOR && field == 14) { // data_location
-                if ((int) message.varint() != 0) { // An enum: protobuf keeps 32 bits.
+                if ((int) message.varint() != 0) { // An enum, of which protobuf keeps 32 bits.
                     return true;
                 }
             } else {

@@ -8,50 +8,53 @@ import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.apache.flink.annotation.Internal;
 
-/** Reads JSON files that others have made. */
-final class JsonFile {
+/** Reads JSON files from outside the project, which may be damaged or malicious. */
+@Internal
+public final class JsonFile {
     private static final long MAX_BYTES = 32 << 20;
 
     private JsonFile() {}
 
-    /** The exception that a kind of file is refused with. */
+    /** Makes the exception for a file that cannot be read; the cause may be null. */
     @FunctionalInterface
-    interface Refusal {
-        IOException because(Path file, String message, Throwable cause);
+    public interface ExceptionFactory {
+        IOException create(Path file, String message, Throwable cause);
     }
 
     /**
-     * The object that a file of at most 32 MiB holds; the index of the largest published checkpoint
-     * has 10.
+     * The JSON object in a file of at most 32 MiB. (The index of the largest published checkpoint
+     * has 10 MiB.)
      *
-     * @param refusal what is thrown if the file is larger, or holds anything else
+     * @param exceptions makes the exception if the file is larger or is not a JSON object
      */
-    static JsonNode readObject(ObjectMapper mapper, Path file, Refusal refusal) throws IOException {
+    public static JsonNode readObject(ObjectMapper mapper, Path file, ExceptionFactory exceptions)
+            throws IOException {
         long size = Files.size(file);
         if (size > MAX_BYTES) {
-            throw refusal.because(
+            throw exceptions.create(
                     file, "it has %d bytes; allowed: up to %d".formatted(size, MAX_BYTES), null);
         }
         JsonNode json;
         try {
             json = mapper.readTree(Files.readAllBytes(file));
         } catch (JsonProcessingException e) {
-            throw refusal.because(
+            throw exceptions.create(
                     file,
                     "not valid JSON%s: %s"
                             .formatted(atLine(e.getLocation()), e.getOriginalMessage()),
                     e);
-        } catch (CharConversionException e) { // The first bytes look like those of UTF-32.
-            throw refusal.because(file, "not valid JSON: " + e.getMessage(), e);
+        } catch (CharConversionException e) { // The first bytes look like UTF-32.
+            throw exceptions.create(file, "not valid JSON: " + e.getMessage(), e);
         }
         if (!json.isObject()) {
-            throw refusal.because(file, "it is not a JSON object", null);
+            throw exceptions.create(file, "it is not a JSON object", null);
         }
         return json;
     }
 
-    /** What is nested too deeply, or has too many digits, has no place. */
+    /** Jackson gives no location if the nesting is too deep or a number has too many digits. */
     private static String atLine(JsonLocation location) {
         return location == null ? "" : " at line " + location.getLineNr();
     }

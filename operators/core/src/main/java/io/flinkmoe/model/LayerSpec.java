@@ -7,23 +7,27 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
- * One MoE layer of a bundle. Files are paths relative to the bundle.
+ * One MoE layer of a bundle. Files are given by their paths relative to the bundle. A model is an
+ * ONNX file.
  *
- * @param norm the model [batch, d] → [batch, d] that router and experts see their input through, or
- *     null if they see it as it is
- * @param router the model [batch, d] → [batch, N] that gives the logits
- * @param routerInput whether the router sees the hidden vectors, or the token's own values (first
- *     layer only; a hash of a token id that is one of them); null for hidden
- * @param routerNoise the model [batch, d] → [batch, N] that gives the standard deviation of NORMAL
- *     noise, or null
- * @param expertScale the model [batch, d] → [batch, 1] that multiplies all weights of a token, or
- *     null (DeepSpeed's residual MoE mixes its experts with a dense MLP so)
- * @param residual what the expert outputs are added to
- * @param experts the N models [batch, d] → [batch, d], in the order of the router's logits
- * @param sharedExperts models [batch, d] → [batch, d] that every token visits; may be empty
+ * @param routing how the layer selects experts and weighs them
+ * @param norm the model [batch, d] → [batch, d] that is applied to the input of router and experts;
+ *     null for none
+ * @param router the model [batch, d] → [batch, N] that computes the logits
+ * @param routerInput what the router reads: the hidden vectors, or, in the first layer only, the
+ *     token's own values (a hash router reads a token id that is one of them); null means hidden
+ * @param routerNoise the model [batch, d] → [batch, N] that computes the standard deviation of
+ *     noise of kind NORMAL; null for other kinds
+ * @param expertScale the model [batch, d] → [batch, 1] whose output multiplies all weights of a
+ *     token (DeepSpeed's residual MoE mixes the experts with a dense MLP this way); null for none
+ * @param residual what the outputs of the experts are added to
+ * @param experts the N models [batch, d] → [batch, d], in the order of the logits
+ * @param sharedExperts the models [batch, d] → [batch, d] that every token visits; may be empty
  */
+@PublicEvolving
 public record LayerSpec(
         RoutingConfig routing,
         String norm,
@@ -35,13 +39,13 @@ public record LayerSpec(
         List<String> experts,
         List<String> sharedExperts) {
 
-    /** What a router sees. */
+    /** What a router reads. */
     public enum RouterInput {
         HIDDEN,
         TOKEN
     }
 
-    /** A layer whose router sees the hidden vectors, without noise or scale. */
+    /** A layer whose router reads the hidden vectors, without noise and expert scale. */
     public LayerSpec(
             RoutingConfig routing,
             String norm,
@@ -69,7 +73,7 @@ public record LayerSpec(
                 routing.noise() != null && routing.noise().kind() == RouterNoise.Kind.NORMAL;
         if (normalNoise != (routerNoise != null)) {
             throw new IllegalArgumentException(
-                    "router_noise is %s, but noise is %s; a model of the deviations goes with noise of kind normal, and only with it"
+                    "router_noise is %s, but noise is %s; noise of kind normal requires router_noise, and other noise does not allow it"
                             .formatted(
                                     routerNoise == null ? "missing" : "'" + routerNoise + "'",
                                     routing.noise() == null ? "none" : routing.noise().kind()));
@@ -80,7 +84,7 @@ public record LayerSpec(
         Check.paths("shared_experts", sharedExperts);
         if (experts.size() != routing.numExperts()) {
             throw new IllegalArgumentException(
-                    "experts names %d files, but num_experts is %d; name one file for each expert"
+                    "experts lists %d files, but num_experts is %d; list one file per expert"
                             .formatted(experts.size(), routing.numExperts()));
         }
     }
@@ -92,7 +96,9 @@ public record LayerSpec(
         return Stream.concat(single, Stream.concat(experts.stream(), sharedExperts.stream()));
     }
 
-    /** A copy that, unlike List.copyOf, lets nulls through to the check that names them. */
+    /**
+     * A copy that may contain nulls, unlike List.copyOf: a later check reports which one is null.
+     */
     private static List<String> copy(List<String> list) {
         return Collections.unmodifiableList(new ArrayList<>(list));
     }

@@ -22,8 +22,13 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
+import org.apache.flink.annotation.Internal;
 
-/** model.json to and from {@link BundleSpec}: names in snake case, nothing unknown, no coercion. */
+/**
+ * Reads and writes a {@link BundleSpec} as model.json. Field names are in snake case. Unknown
+ * fields and values of another type are errors.
+ */
+@Internal
 final class ModelJson {
     private static final JsonMapper MAPPER =
             JsonMapper.builder()
@@ -43,7 +48,7 @@ final class ModelJson {
                     .enable(SerializationFeature.INDENT_OUTPUT)
                     .build();
 
-    /** The names that snake case gets wrong, or that Hugging Face has otherwise. */
+    /** The Hugging Face names that are not the snake case of ours. */
     private interface RoutingNames {
         @JsonProperty("norm_topk_prob")
         boolean normTopKProb();
@@ -65,7 +70,8 @@ final class ModelJson {
         } catch (UnrecognizedPropertyException e) {
             throw new BundleException(
                     file,
-                    "%s is not known; known there: %s".formatted(where(e), e.getKnownPropertyIds()),
+                    "%s is not a known field; known fields are %s"
+                            .formatted(where(e), e.getKnownPropertyIds()),
                     e);
         } catch (ValueInstantiationException e) {
             String where = where(e);
@@ -102,12 +108,12 @@ final class ModelJson {
         } else if (type == boolean.class) {
             return "true or false";
         } else if (type == String.class) {
-            return "a text";
+            return "a string";
         }
         return Collection.class.isAssignableFrom(type) ? "a list" : "an object";
     }
 
-    /** The place in the document, such as {@code layers[0].routing.num_experts}. */
+    /** The path of a field, such as {@code layers[0].routing.num_experts}. */
     private static String where(JsonMappingException e) {
         StringBuilder where = new StringBuilder();
         for (JsonMappingException.Reference step : e.getPath()) {

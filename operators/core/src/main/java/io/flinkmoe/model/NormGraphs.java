@@ -2,9 +2,11 @@ package io.flinkmoe.model;
 
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 
-/** The norms before router and experts that are not root mean square norms. */
-final class NormGraphs {
+/** The LayerNorm before router and experts as an ONNX file. */
+@Internal
+public final class NormGraphs {
 
     private NormGraphs() {}
 
@@ -16,7 +18,7 @@ final class NormGraphs {
      * @param bias [d], or null for none
      * @return the bytes of an ONNX file
      */
-    static byte[] layerNorm(float[] weight, float[] bias, int d, float eps) {
+    public static byte[] layerNorm(float[] weight, float[] bias, int d, float eps) {
         OnnxGraph graph =
                 new OnnxGraph("layer_norm")
                         .input("hidden", d)

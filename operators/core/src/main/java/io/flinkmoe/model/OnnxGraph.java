@@ -11,16 +11,18 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Builds an ONNX model: float32 inputs and outputs [batch, width], constant weights, and nodes in
- * the order of their execution. It writes the protobuf wire format itself, which keeps protobuf's
- * classes out of users' jobs; the numbers below are the field numbers of {@code onnx.proto}.
+ * the order of their execution. It writes the protobuf wire format itself, so that no protobuf
+ * library gets into users' jobs. The numbers below are the field numbers of {@code onnx.proto}.
  */
+@Internal
 public final class OnnxGraph {
     private static final int IR_VERSION = 8;
     private static final int OPSET = 17;
-    // The types of tensors and, where named so, of attributes.
+    // The types of tensors, then the types of attributes.
     static final int FLOAT = 1;
     static final int INT64 = 7;
     private static final int FLOAT16 = 10;
@@ -29,7 +31,7 @@ public final class OnnxGraph {
     private static final int STRING_ATTRIBUTE = 3;
     private static final int INTS_ATTRIBUTE = 7;
 
-    /** The operators that are ONNX Runtime's own, not ONNX's. */
+    /** The domain of the operators that belong to ONNX Runtime, not to ONNX. */
     private static final String MICROSOFT = "com.microsoft";
 
     private final ProtoWriter graph = new ProtoWriter();
@@ -62,7 +64,7 @@ public final class OnnxGraph {
         return this;
     }
 
-    /** Adds constant weights that are kept as float16, row-major. */
+    /** Adds constant weights that are stored as float16, row-major. */
     public OnnxGraph halfWeights(String name, float[] data, int... shape) {
         ByteBuffer raw = constant(name, FLOAT16, Short.BYTES, data.length, shape);
         for (float value : data) {
@@ -71,7 +73,7 @@ public final class OnnxGraph {
         return this;
     }
 
-    /** Adds a conversion to float16, where nodes and their weights are float16 too. */
+    /** Adds a conversion to float16, for nodes whose weights are float16. */
     public OnnxGraph toHalf(String output, String input) {
         return node("Cast", output, List.of(input), Map.of("to", FLOAT16));
     }
@@ -125,7 +127,7 @@ public final class OnnxGraph {
         return node("", op, output, inputs, attributes);
     }
 
-    /** Adds a node of an operator that only ONNX Runtime has, with one output. */
+    /** Adds a node with one output whose operator only ONNX Runtime has. */
     public OnnxGraph microsoftNode(
             String op, String output, List<String> inputs, Map<String, ?> attributes) {
         needsMicrosoft = true;
@@ -154,7 +156,7 @@ public final class OnnxGraph {
         return model().toBytes();
     }
 
-    /** Writes the model to a file, without a copy of it in memory. */
+    /** Writes the model to a file without copying it in memory. */
     public void writeTo(Path file) throws IOException {
         try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(file))) {
             model().writeTo(out);
@@ -174,7 +176,7 @@ public final class OnnxGraph {
         return model;
     }
 
-    /** Adds a constant tensor, whose content the caller writes to the buffer. */
+    /** Adds a constant tensor. The caller writes its content to the returned buffer. */
     private ByteBuffer constant(String name, int type, int bytes, int values, int... shape) {
         long elements = 1;
         ProtoWriter tensor = new ProtoWriter();
@@ -184,7 +186,7 @@ public final class OnnxGraph {
         }
         if (elements != values) {
             throw new IllegalArgumentException(
-                    "weights %s has %d values; its shape needs %d"
+                    "weights %s has %d values; expected %d according to its shape"
                             .formatted(name, values, elements));
         }
         byte[] raw = new byte[Math.multiplyExact(bytes, values)];

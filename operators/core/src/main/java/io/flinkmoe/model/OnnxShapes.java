@@ -9,44 +9,49 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.apache.flink.annotation.Internal;
 
 /**
- * The one input and the one output of an ONNX file, both float32 [batch, width], read without ONNX
- * Runtime. The numbers in the code are the field numbers of {@code onnx.proto}.
+ * The input and the output of an ONNX file that has one of each, both float32 [batch, width]. They
+ * are read without ONNX Runtime. The numbers in the code are the field numbers of {@code
+ * onnx.proto}.
  *
- * @param inputWidth the input's width, or {@link #UNKNOWN} if the file leaves it open
- * @param outputWidth the output's width, or {@link #UNKNOWN} if the file leaves it open
+ * @param input the name of the input
+ * @param inputWidth its width, or {@link #UNKNOWN} if the file does not fix it
+ * @param output the name of the output
+ * @param outputWidth its width, or {@link #UNKNOWN} if the file does not fix it
  */
+@Internal
 public record OnnxShapes(String input, int inputWidth, String output, int outputWidth) {
     public static final int UNKNOWN = -1;
     private static final int FLOAT = 1;
 
-    /** A graph input or output; a dimension that the file leaves open is {@link #UNKNOWN}. */
+    /** An input or output of the graph. A dimension that is not fixed is {@link #UNKNOWN}. */
     private record Value(String name, long type, List<Long> shape) {}
 
     /**
-     * Reads a file's graph, not its weights.
+     * Reads the graph of a file, without its weights.
      *
-     * @throws BundleException if the file is no ONNX model, keeps weights or other tensors in a
-     *     further file, or has other inputs or outputs than a bundle's models may have
+     * @throws BundleException if the file is not an ONNX model, stores tensors in a separate file,
+     *     or has other inputs or outputs than the models of a bundle may have
      */
     public static OnnxShapes read(Path file) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             if (channel.size() > Integer.MAX_VALUE) {
                 throw new BundleException(
                         file,
-                        "it has %d bytes; an ONNX file takes less than 2 GiB"
+                        "it has %d bytes; an ONNX file must be smaller than 2 GiB"
                                 .formatted(channel.size()));
             }
             ByteBuffer bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
             if (ExternalData.isIn(new ProtoReader(bytes))) {
                 throw new BundleException(
-                        file, "its weights are in a further file; save the model as one file");
+                        file, "its weights are in a separate file; save the model as one file");
             }
             return readModel(file, new ProtoReader(bytes));
         } catch (ProtoReader.MalformedException e) {
             throw new BundleException(
-                    file, "it is not an ONNX model, or damaged: " + e.getMessage(), e);
+                    file, "it is not an ONNX model, or it is damaged: " + e.getMessage(), e);
         }
     }
 
@@ -57,13 +62,13 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
             if (field == 7 && graph == null) {
                 graph = model.message();
             } else if (field == 7) { // Protobuf would merge them.
-                throw new ProtoReader.MalformedException("it has two graphs");
+                throw new ProtoReader.MalformedException("the model has two graphs");
             } else {
                 model.skip();
             }
         }
         if (graph == null) {
-            throw new ProtoReader.MalformedException("it has no graph");
+            throw new ProtoReader.MalformedException("the model has no graph");
         }
         Set<String> weights = new HashSet<>();
         List<Value> inputs = new ArrayList<>();
@@ -159,7 +164,7 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
         if (values.size() != 1) {
             throw new BundleException(
                     file,
-                    "it has %d %ss, %s; expected one, float32 [batch, width]"
+                    "it has %d %ss, %s; expected exactly one, float32 [batch, width]"
                             .formatted(
                                     values.size(),
                                     kind,
@@ -173,7 +178,8 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
         if (value.type != FLOAT) {
             throw new BundleException(
                     file,
-                    "%s has ONNX element type %d; expected 1, float32".formatted(what, value.type));
+                    "%s has the ONNX element type %d; expected 1, float32"
+                            .formatted(what, value.type));
         }
         if (value.shape.size() != 2) {
             throw new BundleException(
@@ -184,7 +190,7 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
         if (value.shape.get(0) != UNKNOWN) {
             throw new BundleException(
                     file,
-                    "%s is for batches of %d only; export the model with a dynamic first dimension"
+                    "%s has a fixed batch size of %d; export the model with a dynamic first dimension"
                             .formatted(what, value.shape.get(0)));
         }
         long width = value.shape.get(1);

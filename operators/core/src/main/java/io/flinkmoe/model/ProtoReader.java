@@ -3,15 +3,17 @@ package io.flinkmoe.model;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
+import org.apache.flink.annotation.Internal;
 
 /**
- * Walks the fields of one protobuf message, taken as hostile: nothing is read beyond the message,
- * and nothing is allocated but the strings that are asked for.
+ * Reads the fields of one protobuf message, which may be malicious: it never reads beyond the end
+ * of the message, and allocates nothing except the requested strings.
  */
+@Internal
 final class ProtoReader {
     private static final int MAX_STRING = 4096;
 
-    /** A message that breaks the wire format. */
+    /** A message violates the wire format. */
     static final class MalformedException extends Exception {
         private static final long serialVersionUID = 1L;
 
@@ -27,7 +29,9 @@ final class ProtoReader {
         this.message = message.duplicate().order(ByteOrder.LITTLE_ENDIAN);
     }
 
-    /** The number of the next field, or 0 at the end; its value must be read or skipped. */
+    /**
+     * The number of the next field, or 0 at the end. The caller must then read or skip the value.
+     */
     int nextField() throws MalformedException {
         if (!message.hasRemaining()) {
             return 0;
@@ -35,7 +39,7 @@ final class ProtoReader {
         long tag = rawVarint();
         wireType = (int) (tag & 7);
         if (tag >>> 3 == 0 || tag >>> 3 > 0x1fffffff) {
-            throw new MalformedException("field number %d".formatted(tag >>> 3));
+            throw new MalformedException("a field has the number %d".formatted(tag >>> 3));
         }
         return (int) (tag >>> 3);
     }
@@ -54,7 +58,9 @@ final class ProtoReader {
         require(2);
         ByteBuffer bytes = take(rawVarint());
         if (bytes.remaining() > MAX_STRING) {
-            throw new MalformedException("a name of %d bytes".formatted(bytes.remaining()));
+            throw new MalformedException(
+                    "a name has %d bytes; allowed: up to %d"
+                            .formatted(bytes.remaining(), MAX_STRING));
         }
         return StandardCharsets.UTF_8.decode(bytes).toString();
     }
@@ -65,21 +71,24 @@ final class ProtoReader {
             case 1 -> take(8);
             case 2 -> take(rawVarint());
             case 5 -> take(4);
-            default -> throw new MalformedException("wire type %d".formatted(wireType));
+            default ->
+                    throw new MalformedException(
+                            "a field has the wire type %d; allowed: 0, 1, 2, 5"
+                                    .formatted(wireType));
         }
     }
 
     private void require(int expected) throws MalformedException {
         if (wireType != expected) {
             throw new MalformedException(
-                    "wire type %d where %d belongs".formatted(wireType, expected));
+                    "a field has the wire type %d; expected %d".formatted(wireType, expected));
         }
     }
 
     private ByteBuffer take(long length) throws MalformedException {
         if (length < 0 || length > message.remaining()) {
             throw new MalformedException(
-                    "a field of %s bytes with %d left"
+                    "a field has %s bytes, but only %d are left"
                             .formatted(Long.toUnsignedString(length), message.remaining()));
         }
         ByteBuffer bytes = message.slice(message.position(), (int) length);
@@ -91,7 +100,7 @@ final class ProtoReader {
         long value = 0;
         for (int shift = 0; shift < 64; shift += 7) {
             if (!message.hasRemaining()) {
-                throw new MalformedException("it ends inside a number");
+                throw new MalformedException("the file ends inside a number");
             }
             byte b = message.get();
             value |= (long) (b & 0x7f) << shift;
@@ -99,6 +108,6 @@ final class ProtoReader {
                 return value;
             }
         }
-        throw new MalformedException("a number of more than 10 bytes");
+        throw new MalformedException("a number has more than 10 bytes");
     }
 }

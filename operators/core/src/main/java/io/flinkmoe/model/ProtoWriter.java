@@ -5,8 +5,10 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
-/** Builds one protobuf message. Chunks are copied once, into the outermost message's bytes. */
+/** Builds one protobuf message. Its parts are copied only once, when the bytes are requested. */
+@Internal
 final class ProtoWriter {
     private final List<byte[]> chunks = new ArrayList<>();
     private long size;
@@ -43,12 +45,15 @@ final class ProtoWriter {
     }
 
     /**
-     * @throws IllegalArgumentException if the message is larger than protobuf's 2 GiB
+     * The bytes of the message.
+     *
+     * @throws IllegalArgumentException if the message is larger than 2 GiB, the limit of protobuf
      */
     byte[] toBytes() {
         if (size > Integer.MAX_VALUE - 8) {
             throw new IllegalArgumentException(
-                    "the model has %d bytes; an ONNX file takes less than 2 GiB".formatted(size));
+                    "the model has %d bytes; an ONNX file must be smaller than 2 GiB"
+                            .formatted(size));
         }
         byte[] all = new byte[(int) size];
         int at = 0;
@@ -59,7 +64,7 @@ final class ProtoWriter {
         return all;
     }
 
-    /** Writes the message without gathering it in memory. */
+    /** Writes the message without copying it. */
     void writeTo(OutputStream out) throws IOException {
         for (byte[] chunk : chunks) {
             out.write(chunk);

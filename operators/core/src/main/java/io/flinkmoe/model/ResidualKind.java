@@ -1,8 +1,11 @@
 package io.flinkmoe.model;
 
-/** What a layer's expert outputs are added to. */
+import org.apache.flink.annotation.PublicEvolving;
+
+/** What the outputs of a layer's experts are added to. */
+@PublicEvolving
 public enum ResidualKind {
-    /** y = x + moe(norm(x)), x being the layer's input. */
+    /** y = x + moe(norm(x)), where x is the input of the layer. */
     INPUT,
     /** y = moe(norm(x)). */
     NONE

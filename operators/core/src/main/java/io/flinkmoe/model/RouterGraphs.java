@@ -4,12 +4,14 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 
 /**
- * The routers of the published systems as ONNX files, and what runs beside them. Linear layers are
- * output-major [out, in], row-major; all inputs and outputs are float32. A router's output is
- * {@code logits} [batch, N]. As in {@link ExpertGraphs} no row depends on its batch.
+ * The routers of the published systems as ONNX files, and the graphs that go with them. The weight
+ * of a linear layer is [out, in], row-major; all inputs and outputs are float32. The output of a
+ * router is {@code logits} [batch, N]. A row gets the same bits alone and in any batch.
  */
+@Internal
 public final class RouterGraphs {
     private RouterGraphs() {}
 
@@ -23,7 +25,8 @@ public final class RouterGraphs {
     }
 
     /**
-     * A router of two layers: gelu(x w1ᵀ + b1) w2ᵀ with the erf GELU (ModuleFormer, gate_type mlp).
+     * A router of two linear layers: gelu(x w1ᵀ + b1) w2ᵀ with the erf form of GELU (ModuleFormer,
+     * gate_type mlp).
      *
      * @param w1 [h, d]
      * @param b1 [h]
@@ -38,15 +41,16 @@ public final class RouterGraphs {
     }
 
     /**
-     * A cosine router (ModuleFormer, gate_type gmm): logit of expert e = exp(logTemperature) *
-     * cos(x projᵀ, centroid_e), where a vector shorter than 1e-12 counts as that long.
+     * A cosine router (ModuleFormer, gate_type gmm): the logit of expert e is exp(logTemperature) *
+     * cos(x projᵀ, centroid_e). Vectors are divided by their length or by 1e-12, whichever is
+     * larger.
      *
      * @param proj [h, d]
      * @param centroids [N, h]
      */
     public static byte[] cosine(
             float[] proj, float[] centroids, float logTemperature, int n, int d, int h) {
-        // The centroids are constant: normalised here, in double, and times the temperature.
+        // The centroids are constant, so they are normalized and scaled here, in double.
         float[] unit = new float[centroids.length];
         double temperature = StrictMath.exp(logTemperature);
         for (int from = 0; from < centroids.length; from += h) {
@@ -59,7 +63,8 @@ public final class RouterGraphs {
                 unit[i] = (float) (temperature * centroids[i] / norm);
             }
         }
-        // A sum as a linear layer: see ExpertGraphs.rmsNorm.
+        // The sum is a linear layer, because ReduceMean and its like add in an order that depends
+        // on the memory address of a row.
         float[] ones = new float[h];
         Arrays.fill(ones, 1);
         return router("cosine", n, d)
@@ -75,15 +80,15 @@ public final class RouterGraphs {
     }
 
     /**
-     * The standard deviation of noisy top-k's noise (Shazeer 2017; tensor2tensor, expert_utils.py):
-     * {@code output} [batch, N] = softplus(x noiseWeightᵀ) + 0.01.
+     * The standard deviation of the noise of noisy top-k (Shazeer 2017; tensor2tensor,
+     * expert_utils.py): {@code output} [batch, N] = softplus(x noiseWeightᵀ) + 0.01.
      *
      * @param noiseWeight [N, d]
      */
     public static byte[] noiseStddev(float[] noiseWeight, int n, int d) {
-        // softplus(z) = -(log softmax of (z, 0))[1], which has a kernel that goes row by row; the
-        // ones of Softplus and Log treat the end of an array differently. Every second row of the
-        // weight is zero, so that the linear layer gives the pairs (z, 0).
+        // softplus(z) = -(log softmax of (z, 0))[1]. The kernel of LogSoftmax works row by row;
+        // those of Softplus and Log compute the end of an array differently. Every second row of
+        // the weight is zero, so that the linear layer computes the pairs (z, 0).
         float[] withZeroRows = new float[2 * noiseWeight.length];
         for (int from = 0; from < noiseWeight.length; from += d) {
             System.arraycopy(noiseWeight, from, withZeroRows, 2 * from, d);
@@ -103,13 +108,13 @@ public final class RouterGraphs {
     }
 
     /**
-     * A hash router (Roller 2021): logit 1 for the expert that the table gives the token's id, 0
-     * for all others. It reads the token's own values [batch, inputWidth], of which one is the id:
-     * a whole number from 0 to V - 1, below 2^24 (float32 holds no more). The run fails on another
-     * id.
+     * A hash router (Roller 2021): the logit is 1 for the expert that the table assigns to the id
+     * of the token, and 0 for all others. The router reads the token's own values [batch,
+     * inputWidth], one of which is the id: an integer from 0 to V - 1, below 2^24, since float32
+     * represents larger integers inexactly. The run fails for any other id.
      *
      * @param table the expert of each id [V]
-     * @param column which of the values is the id
+     * @param column the index of the id among the values
      */
     public static byte[] hash(int[] table, int column, int inputWidth, int n) {
         requireColumn(column, inputWidth);
@@ -117,7 +122,7 @@ public final class RouterGraphs {
         for (int id = 0; id < table.length; id++) {
             if (table[id] < 0 || table[id] >= n) {
                 throw new IllegalArgumentException(
-                        "the hash table gives id %d the expert %d; allowed: 0 to %d"
+                        "table assigns expert %2$d to id %1$d; allowed: experts 0 to %3$d"
                                 .formatted(id, table[id], n - 1));
             }
             experts[id] = table[id];
@@ -126,7 +131,7 @@ public final class RouterGraphs {
         for (int expert = 0; expert < n; expert++) {
             all[expert] = expert;
         }
-        // ONNX counts negative indices from the end: V instead, which is refused.
+        // ONNX counts negative indices from the end. A negative id becomes V, which is invalid.
         return new OnnxGraph("hash")
                 .input("token", inputWidth)
                 .output("logits", n)
@@ -146,8 +151,8 @@ public final class RouterGraphs {
     }
 
     /**
-     * An encoder that leaves out one value of a token, such as the id that a {@link #hash} router
-     * reads: {@code token} [batch, inputWidth] → {@code hidden} [batch, inputWidth - 1].
+     * An encoder that drops one value of a token, such as the id that a {@link #hash} router reads:
+     * {@code token} [batch, inputWidth] → {@code hidden} [batch, inputWidth - 1].
      */
     public static byte[] dropColumn(int column, int inputWidth) {
         requireColumn(column, inputWidth);
@@ -162,8 +167,8 @@ public final class RouterGraphs {
     }
 
     /**
-     * What DeepSpeed's residual MoE multiplies its experts by: {@code output} [batch, 1] = c[0]
-     * with c = softmax(x coefWeightᵀ + coefBias). See {@link ExpertGraphs#residualMlp}.
+     * The expert scale of DeepSpeed's residual MoE: {@code output} [batch, 1] = c[0] with c =
+     * softmax(x coefWeightᵀ + coefBias). The dense MLP is multiplied by c[1].
      *
      * @param coefWeight [2, d]
      * @param coefBias [2]
@@ -173,7 +178,7 @@ public final class RouterGraphs {
         return mixNodes(graph, "output", 0, coefWeight, coefBias, d).toBytes();
     }
 
-    /** Adds {@code output} [batch, 1] = softmax(hidden weightᵀ + bias)[which], of two. */
+    /** Adds {@code output} [batch, 1] = softmax(hidden weightᵀ + bias)[which] over two values. */
     static OnnxGraph mixNodes(
             OnnxGraph graph, String output, int which, float[] weight, float[] bias, int d) {
         return graph.linear("coef", "hidden", weight, bias, d, 2)
@@ -189,7 +194,7 @@ public final class RouterGraphs {
     private static void requireColumn(int column, int inputWidth) {
         if (column < 0 || column >= inputWidth) {
             throw new IllegalArgumentException(
-                    "column is %d; allowed: 0 to %d, as tokens have %d values"
+                    "column is %d; allowed: 0 to %d, since tokens have %d values"
                             .formatted(column, inputWidth - 1, inputWidth));
         }
     }

@@ -7,8 +7,10 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import org.apache.flink.annotation.Internal;
 
-/** SHA-256 in lower-case hexadecimal digits. */
+/** SHA-256 checksums in lower-case hexadecimal digits. */
+@Internal
 final class Sha256 {
 
     private Sha256() {}

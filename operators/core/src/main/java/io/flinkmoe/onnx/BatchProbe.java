@@ -4,14 +4,16 @@ import ai.onnxruntime.OrtException;
 import java.util.Arrays;
 import java.util.OptionalDouble;
 import java.util.Random;
+import org.apache.flink.annotation.Internal;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Asks a model, when it is opened, whether a row gets the same bits alone as among 64. Float32
- * models with constant weights do on the CPU; a model that does not makes answers depend on how
- * tokens were batched, which is worth a warning but not a refusal.
+ * Checks, when a model is opened, whether a row gets the same bits alone as in a batch of 64.
+ * Float32 models with constant weights do so on the CPU. With other models, results depend on how
+ * tokens are batched, which is logged as a warning.
  */
+@Internal
 final class BatchProbe {
 
     private static final Logger LOG = LoggerFactory.getLogger(BatchProbe.class);
@@ -25,21 +27,21 @@ final class BatchProbe {
             OptionalDouble difference = difference(model);
             if (difference.isPresent()) {
                 LOG.warn(
-                        "{}: a row alone and the same row among {} differ by up to {}: answers will"
+                        "{}: outputs of a row alone and in a batch of {} differ by up to {}; results"
                                 + " depend on how tokens are batched",
                         model.file(),
                         ROWS,
                         difference.getAsDouble());
             }
         } catch (OrtException e) {
-            // The model does not take just any numbers, categories for instance: nothing is known.
-            LOG.debug("{}: not probed", model.file(), e);
+            // The model does not accept arbitrary numbers (categories, for instance): no result.
+            LOG.debug("{}: not checked for dependence on the batch", model.file(), e);
         }
     }
 
     /**
-     * The largest difference, NaN where a value is a number in one batch only; none if all have the
-     * same bits. A model that answers these rows with NaN in any batch does not depend on it.
+     * The largest difference; empty if all bits are the same. It is NaN if a value is NaN in only
+     * one of two batches. A value that is NaN in both is no difference.
      */
     private static OptionalDouble difference(OnnxModel model) throws OrtException {
         float[] x = new float[ROWS * model.inputWidth()];

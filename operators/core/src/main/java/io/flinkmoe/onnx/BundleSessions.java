@@ -6,11 +6,13 @@ import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
- * The models of a bundle that one operator runs: leased from the process's {@link SessionCache} on
- * first use, given back all together.
+ * The models of a bundle that one operator runs. Each is leased from the {@link SessionCache} of
+ * the process when it is requested; {@link #close} returns all of them.
  */
+@Internal
 public final class BundleSessions implements AutoCloseable {
 
     private final Bundle bundle;
@@ -18,13 +20,13 @@ public final class BundleSessions implements AutoCloseable {
     private final Device expertDevice;
     private final List<SessionCache.Lease> leases = new ArrayList<>();
 
-    /** All on the CPU. */
+    /** All models run on the CPU. */
     public BundleSessions(Bundle bundle) {
         this(bundle, Device.CPU);
     }
 
     /**
-     * @param expertDevice what the experts run on; all else runs on the CPU
+     * @param expertDevice the device of the experts; all other models run on the CPU
      */
     public BundleSessions(Bundle bundle, Device expertDevice) {
         this.bundle = bundle;
@@ -56,13 +58,16 @@ public final class BundleSessions implements AutoCloseable {
                 layerSpec.routing().numExperts());
     }
 
-    /** The deviations of a layer's noise, [batch, d] → [batch, N]; the layer must have them. */
+    /**
+     * The standard deviations of a layer's noise, [batch, d] → [batch, N]; the layer must have
+     * them.
+     */
     public OnnxModel routerNoise(int layer) throws BundleException {
         LayerSpec layerSpec = spec.layers().get(layer);
         return lease(layerSpec.routerNoise(), spec.hiddenSize(), layerSpec.routing().numExperts());
     }
 
-    /** What scales a layer's weights, [batch, d] → [batch, 1]; the layer must have it. */
+    /** The expert scale of a layer, [batch, d] → [batch, 1]; the layer must have one. */
     public OnnxModel expertScale(int layer) throws BundleException {
         return lease(spec.layers().get(layer).expertScale(), spec.hiddenSize(), 1);
     }

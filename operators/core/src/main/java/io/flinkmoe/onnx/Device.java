@@ -7,21 +7,28 @@ import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.providers.OrtCUDAProviderOptions;
 import io.flinkmoe.model.BundleException;
 import java.nio.file.Path;
+import org.apache.flink.annotation.Internal;
 
 /**
- * Where a model runs: on the CPU, or on one of the machine's NVIDIA GPUs by way of CUDA.
+ * Where a model runs: on the CPU, or on one of the machine's NVIDIA GPUs with CUDA.
  *
- * @param gpu the GPU's index as CUDA counts, or -1: the CPU
- * @param memoryBytes the most GPU memory that one session takes; 0: no limit
+ * @param gpu the CUDA index of the GPU; -1 means the CPU
+ * @param memoryBytes the limit of GPU memory per session; 0 means no limit
  */
+@Internal
 public record Device(int gpu, long memoryBytes) {
 
     public static final Device CPU = new Device(-1, 0);
 
-    /** A GPU, by its index from 0 on. */
+    /**
+     * A GPU.
+     *
+     * @param gpu its CUDA index, 0 or more
+     */
     public static Device cuda(int gpu, long memoryBytes) {
         if (gpu < 0) {
-            throw new IllegalArgumentException("the GPU is %d; allowed: 0 or more".formatted(gpu));
+            throw new IllegalArgumentException(
+                    "the index of the GPU is %d; allowed: 0 or more".formatted(gpu));
         }
         return new Device(gpu, memoryBytes);
     }
@@ -30,7 +37,7 @@ public record Device(int gpu, long memoryBytes) {
         return gpu < 0;
     }
 
-    /** Has a session of {@code file} run on this device. */
+    /** Makes the session of {@code file} run on this device. */
     void addTo(OrtSession.SessionOptions options, Path file) throws BundleException {
         if (isCpu()) {
             return;
@@ -38,13 +45,13 @@ public record Device(int gpu, long memoryBytes) {
         if (!OrtEnvironment.getAvailableProviders().contains(OrtProvider.CUDA)) {
             throw new BundleException(
                     file,
-                    "is to run on %s, but the ONNX Runtime on the class path is the one without CUDA. Put onnxruntime_gpu of the same version in the place of onnxruntime: into Flink's lib/, or where this is built, with mvn -Pgpu"
+                    "the model must run on %s, but the ONNX Runtime on the class path has no CUDA. Replace onnxruntime by onnxruntime_gpu of the same version: in Flink's lib/, or in the build with mvn -Pgpu"
                             .formatted(this));
         }
         try (OrtCUDAProviderOptions cuda = new OrtCUDAProviderOptions(gpu)) {
-            // Float32 is to mean float32: TF32 keeps 10 bits of 23.
+            // Float32 must mean float32: TF32 keeps 10 of the 23 bits of the fraction.
             cuda.add("use_tf32", "0");
-            // The weights of a session come first, and never grow.
+            // The weights are allocated first and never grow.
             cuda.add("arena_extend_strategy", "kSameAsRequested");
             if (memoryBytes > 0) {
                 cuda.add("gpu_mem_limit", Long.toString(memoryBytes));
@@ -53,7 +60,7 @@ public record Device(int gpu, long memoryBytes) {
         } catch (OrtException e) {
             throw new BundleException(
                     file,
-                    "is to run on %s, but CUDA cannot be used: %s. It needs NVIDIA's driver and the libraries of CUDA 12.9 (cudart, cublas, cublasLt, curand) where the system looks for libraries, LD_LIBRARY_PATH for one"
+                    "the model must run on %s, but CUDA cannot be used: %s. Install NVIDIA's driver and the libraries of CUDA 12.9 (cudart, cublas, cublasLt, curand) where the system finds them, for example by LD_LIBRARY_PATH"
                             .formatted(this, e.getMessage()),
                     e);
         }

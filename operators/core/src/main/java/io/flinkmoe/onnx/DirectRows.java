@@ -5,11 +5,13 @@ import ai.onnxruntime.OrtException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import org.apache.flink.annotation.Internal;
 
 /**
- * A reused direct buffer of up to {@code maxRows} rows of {@code width} float32: what ONNX Runtime
- * reads from and writes to without a copy of its own. Not for several threads.
+ * A reusable direct buffer of up to {@code maxRows} rows of {@code width} float32, which ONNX
+ * Runtime reads and writes without copying. Not thread-safe.
  */
+@Internal
 public final class DirectRows {
 
     private final int width;
@@ -67,7 +69,7 @@ public final class DirectRows {
         floats.get(row * width, into, intoRow * width, count * width);
     }
 
-    /** Copies the first row to all from row {@code from} on. */
+    /** Copies the first row to all rows from {@code from} to the last. */
     public void repeatFirst(int from) {
         int rowBytes = width * Float.BYTES;
         for (int row = from; row < maxRows; row++) {

@@ -14,24 +14,26 @@ import io.flinkmoe.routing.TopKRouter;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
- * Everything of a layer that runs where the tokens are: the encoder (before the first layer), the
- * norm, the router, the shared experts. For T tokens x:
+ * Runs the parts of a layer that see every token: the encoder (before the first layer), the norm,
+ * the router and the shared experts. For T tokens x:
  *
  * <pre>
- *   u        = encoder(x) in the first layer of a model that has one, else x
- *   hidden   = norm(u) where the layer has a norm, else u
- *   logits   = router(hidden), with noise where the layer has it    [T, N]
+ *   u        = encoder(x) in the first layer of a model with an encoder, else x
+ *   hidden   = norm(u) if the layer has a norm, else u
+ *   logits   = router(hidden), with noise if the layer has noise    [T, N]
  *   choices  = top-K of the logits and their weights               [T, K]
- *   weights  = weights · expertScale(hidden) where the layer has it
- *   residual = (u or 0, as the layer says) + sum of sharedExpert_i(hidden)
+ *   weights  = weights · expertScale(hidden) if the layer has an expert scale
+ *   residual = (u or 0, depending on the layer) + sum of sharedExpert_i(hidden)
  * </pre>
  *
- * K is k, or more where overflow may go to the experts of the next ranks. The arrays of the result
- * are reused by the next call, but for {@code hidden} and {@code residual}, which are new (or the
- * input itself where nothing changes it). Not for several threads.
+ * K is k, or more if overflow is rerouted to the experts of the next ranks. The next call reuses
+ * the arrays of the result, except {@code hidden} and {@code residual}, which are new arrays (or
+ * the input array if they equal it). Not thread-safe.
  */
+@Internal
 public final class LayerRouter {
 
     private final RoutingConfig routing;
@@ -55,16 +57,16 @@ public final class LayerRouter {
     private final Routed routed;
 
     /**
-     * @param sessions where the models are leased; they must outlive this
-     * @param maxRows the most tokens of one call
+     * @param sessions leases the models; it must stay open while this object is used
+     * @param maxRows the maximum number of tokens per call
      */
     public LayerRouter(BundleSessions sessions, int layer, int maxRows) throws BundleException {
         this(sessions, layer, maxRows, 1);
     }
 
     /**
-     * @param attempts how many experts a choice may try: K is k times as many, as far as there are
-     *     experts
+     * @param attempts the number of experts that a choice may try: K is k · attempts, at most the
+     *     number of experts that a token can be sent to
      */
     public LayerRouter(BundleSessions sessions, int layer, int maxRows, int attempts)
             throws BundleException {
@@ -113,7 +115,7 @@ public final class LayerRouter {
      *
      * @param vectors [T, inputWidth] float32, little endian
      * @param tokens T
-     * @param noise the draws for the layer's noise; null for none
+     * @param noise the random numbers for the noise of the layer; null for no noise
      */
     public Routed route(byte[] vectors, int tokens, NoiseSource noise) throws OrtException {
         input.put(vectors, 0, 0, tokens);
@@ -155,7 +157,7 @@ public final class LayerRouter {
         return routing.noise() != null && routing.noise().kind() == kind;
     }
 
-    /** What the router sees, times 1-ε..1+ε. */
+    /** Multiplies the input of the router by random factors from 1-ε to 1+ε. */
     private void jitter(int tokens, NoiseSource noise) {
         float[] values = new float[tokens * hiddenSize];
         normed.get(values, 0, tokens);
@@ -177,7 +179,7 @@ public final class LayerRouter {
         }
     }
 
-    /** Keeps a second choice if u < weight/threshold; one that is not kept asks no expert. */
+    /** Keeps a second choice if {@code u < weight/threshold}; else it is not sent to an expert. */
     private void skipSeconds(int tokens, NoiseSource noise) {
         float threshold = routing.noise().amount();
         for (int token = 0; token < tokens; token++) {
@@ -223,7 +225,7 @@ public final class LayerRouter {
         return bytes;
     }
 
-    /** What became of the tokens of one call. */
+    /** The result for the tokens of one call. */
     public static final class Routed {
         private final int numExperts;
         private final int ranks;
@@ -270,7 +272,7 @@ public final class LayerRouter {
             return weights;
         }
 
-        /** What the experts of the first T tokens score, neither normalised nor scaled [T, K]. */
+        /** The scores of the chosen experts [T, K], neither normalized nor scaled. */
         public float[] scores(int tokens) {
             float[] all =
                     Scores.of(scoringFunc, Arrays.copyOf(logits, tokens * numExperts), numExperts);
@@ -281,12 +283,12 @@ public final class LayerRouter {
             return chosen;
         }
 
-        /** Whether random_second noise left choice {@code token * k + rank} out, weight 0. */
+        /** Whether random_second noise dropped choice {@code token * k + rank}; its weight is 0. */
         public boolean isSkipped(int choice) {
             return skipped[choice];
         }
 
-        /** What the experts see [T, d], little endian. */
+        /** The input of the experts [T, d], little endian. */
         public byte[] hidden() {
             return hidden;
         }
@@ -297,8 +299,8 @@ public final class LayerRouter {
         }
 
         /**
-         * Whether a token can be routed: its logits and weights are finite. A token that cannot
-         * keeps its residual, and its choices are FAILED.
+         * Whether the logits and weights of a token are finite. If not, the choices of the token
+         * are FAILED and it keeps its residual.
          */
         public boolean isRoutable(int token) {
             return Floats.allFinite(logits, token * numExperts, numExperts)

@@ -12,18 +12,20 @@ import io.flinkmoe.model.BundleException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 
 /**
- * One ONNX file, opened: one input {@code [batch, inputWidth]} and one output {@code [batch,
- * outputWidth]}, both float32. Runs are safe from several threads at once.
+ * An open ONNX file with one input {@code [batch, inputWidth]} and one output {@code [batch,
+ * outputWidth]}, both float32. Several threads may run it at once.
  *
- * <p>One intra-op thread per session and no spinning: parallelism comes from Flink's subtasks, and
- * private spinning pools steal the cores from each other. Prepacking stays on: with it each row
- * gets the same bits at every batch size.
+ * <p>A session has one intra-op thread and does not spin: parallelism comes from Flink's subtasks,
+ * and spinning thread pools would take the cores from each other. Prepacking stays on, because it
+ * gives each row the same bits at every batch size.
  */
+@Internal
 public final class OnnxModel implements AutoCloseable {
 
-    /** One per process. What fails is thrown, so it need not be on the terminal as well. */
+    /** One environment per process. It logs fatal errors only, since failures are thrown. */
     private static final class Runtime {
         static final OrtEnvironment ENVIRONMENT =
                 OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, "flink-moe");
@@ -52,24 +54,26 @@ public final class OnnxModel implements AutoCloseable {
     }
 
     /**
-     * ONNX Runtime reports its usage unless this is in the environment before its first use, and
-     * was seen to crash the JVM where it cannot. A JVM cannot set its own environment.
+     * ONNX Runtime reports its usage unless ORT_DISABLE_TELEMETRY is set before its first use. It
+     * was seen to crash the JVM if it cannot report. A JVM cannot set its own environment.
      */
-    private static void requireTelemetryToBeSettled() {
+    private static void requireTelemetryChoice() {
         if (System.getenv("ORT_DISABLE_TELEMETRY") == null) {
             throw new IllegalStateException(
                     "ORT_DISABLE_TELEMETRY is not set. Set it to 1 in the environment of every JVM that"
-                            + " runs models (task managers, tests, launchers), before it starts: ONNX"
-                            + " Runtime reports its usage to its maker otherwise. 0 lets it report.");
+                            + " runs models (task managers, tests, launchers) before the JVM starts:"
+                            + " otherwise ONNX Runtime reports its usage to its vendor. Set it to 0 to"
+                            + " allow the reports.");
         }
     }
 
     /**
-     * Opens a file and checks its tensors.
+     * Opens a file and checks its input and output.
      *
-     * @param inputWidth the width that the bundle promises for the input
-     * @param outputWidth the width that the bundle promises for the output
-     * @throws BundleException naming the file, the tensor, what was expected and what was found
+     * @param inputWidth the expected width of the input
+     * @param outputWidth the expected width of the output
+     * @throws BundleException if the file cannot be opened or has other inputs or outputs; the
+     *     message names the file, the tensor, what was expected and what was found
      */
     public static OnnxModel open(Path file, int inputWidth, int outputWidth)
             throws BundleException {
@@ -77,10 +81,10 @@ public final class OnnxModel implements AutoCloseable {
     }
 
     /**
-     * Opens a file for a device, or for a caller that has cores to itself.
+     * Opens a file on a device or with several threads.
      *
-     * @param threads that share the work of a run on the CPU
-     * @param device what the model runs on; rows come from this process's memory and return there
+     * @param threads the number of threads that share one run on the CPU
+     * @param device runs the model; input and output stay in the memory of this process
      */
     public static OnnxModel open(
             Path file, int inputWidth, int outputWidth, int threads, Device device)
@@ -97,13 +101,13 @@ public final class OnnxModel implements AutoCloseable {
     }
 
     private static OnnxModel open(Path file, int threads, Device device) throws BundleException {
-        requireTelemetryToBeSettled();
+        requireTelemetryChoice();
         OrtSession session = null;
         try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
             options.setIntraOpNumThreads(threads);
             options.setInterOpNumThreads(1);
             options.addConfigEntry("session.intra_op.allow_spinning", "0");
-            // Whatever the file's name: a name in .ort would be read as another format.
+            // Without this, a file whose name ends in .ort is read as another format.
             options.addConfigEntry("session.load_model_format", "ONNX");
             device.addTo(options, file);
             session = environment().createSession(file.toString(), options);
@@ -129,7 +133,10 @@ public final class OnnxModel implements AutoCloseable {
         return outputWidth;
     }
 
-    /** Runs the first {@code rows} rows of {@code input} into those of {@code output}. */
+    /**
+     * Runs the model on the first {@code rows} rows of {@code input}; fills those of {@code
+     * output}.
+     */
     public void run(DirectRows input, DirectRows output, int rows) throws OrtException {
         try (OnnxTensor in = input.tensor(rows);
                 OnnxTensor out = output.tensor(rows);
@@ -144,7 +151,7 @@ public final class OnnxModel implements AutoCloseable {
         try {
             session.close();
         } catch (OrtException e) {
-            throw new IllegalStateException("cannot close the session of " + file, e);
+            throw new IllegalStateException(file + ": ONNX Runtime cannot close its session", e);
         }
     }
 
@@ -170,7 +177,7 @@ public final class OnnxModel implements AutoCloseable {
         }
         throw new BundleException(
                 file,
-                "%s '%s' must be FLOAT [batch, width] with a free batch; found %s"
+                "%s '%s' must be FLOAT [batch, width] with a dynamic batch dimension; found %s"
                         .formatted(kind, node.getKey(), found));
     }
 

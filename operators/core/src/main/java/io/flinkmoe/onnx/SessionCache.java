@@ -10,11 +10,14 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import org.apache.flink.annotation.Internal;
 
 /**
- * The open models of this process, each opened once and shared by all slots. Leases are counted; a
- * model without any stays open for a while, so that a restarted job finds it.
+ * The open models of this process. Each model is opened once and shared by all slots. Leases are
+ * counted. A model without leases stays open for a while, so that a restarted job need not open it
+ * again.
  */
+@Internal
 public final class SessionCache {
 
     private static final SessionCache SHARED = new SessionCache(Duration.ofSeconds(60));
@@ -32,16 +35,16 @@ public final class SessionCache {
     }
 
     /**
-     * Leases the model of a file, opening it if no one holds it.
+     * Leases the model of a file on the CPU and opens it if it is not open.
      *
-     * @param checksum of the file's content: a file that was replaced is another model
+     * @param checksum the checksum of the file: a file whose content has changed is another model
      */
     public Lease acquire(Path file, String checksum, int inputWidth, int outputWidth)
             throws BundleException {
         return acquire(file, checksum, inputWidth, outputWidth, Device.CPU);
     }
 
-    /** Leases the model of a file on a device: on another device it is another model. */
+    /** Leases the model of a file on a device. The same file on another device is another model. */
     public synchronized Lease acquire(
             Path file, String checksum, int inputWidth, int outputWidth, Device device)
             throws BundleException {
@@ -70,12 +73,12 @@ public final class SessionCache {
         return new Lease(key, entry);
     }
 
-    /** Open models, with and without leases. */
+    /** The number of open models, with and without leases. */
     public synchronized int size() {
         return entries.size();
     }
 
-    /** The size of the files of the open models. */
+    /** The total size of the files of the open models. */
     public synchronized long bytes() {
         long sum = 0;
         for (Entry entry : entries.values()) {
@@ -121,7 +124,7 @@ public final class SessionCache {
         }
     }
 
-    /** The right to run a model, until closed. */
+    /** The right to run a model until the lease is closed. */
     public final class Lease implements AutoCloseable {
         private final Key key;
         private final Entry entry;

@@ -1,5 +1,5 @@
 /**
- * ONNX Runtime: models opened once per process and shared, direct buffers that are reused, and what
- * of a layer runs where the tokens are. The only package that opens sessions.
+ * ONNX Runtime: models that are opened once per process and shared, reusable direct buffers, and
+ * the parts of a layer that see every token. Only this package opens sessions.
  */
 package io.flinkmoe.onnx;

@@ -1,6 +1,9 @@
 package io.flinkmoe.tensor;
 
-/** The element types of safetensors files that fill whole bytes. */
+import org.apache.flink.annotation.PublicEvolving;
+
+/** The element types of safetensors files whose size is a whole number of bytes. */
+@PublicEvolving
 public enum DType {
     F64(8),
     F32(4),

@@ -5,11 +5,13 @@ import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import org.apache.flink.annotation.Internal;
 
 /**
- * Row-major float32 matrices as little-endian byte arrays, the form in which vectors travel. All
- * copies are in bulk; offsets and lengths count floats, not bytes.
+ * Row-major float32 matrices as little-endian byte arrays, the form in which vectors are sent
+ * between operators. All copies are in bulk. Offsets and lengths count floats, not bytes.
  */
+@Internal
 public final class Floats {
 
     private static final VarHandle INTS =
@@ -51,8 +53,8 @@ public final class Floats {
 
     /** Whether {@code count} floats from {@code from} on are neither NaN nor infinite. */
     public static boolean allFinite(float[] values, int from, int count) {
-        // Only with an exponent of all ones does the addition reach the sign. An "or" need not
-        // wait for the one before, as a sum of floats would.
+        // The addition carries into the sign bit only if all bits of the exponent are ones, which
+        // means NaN or infinite. Unlike a sum of floats, the "or"s are independent of each other.
         int bits = 0;
         for (int i = from; i < from + count; i++) {
             bits |= (Float.floatToRawIntBits(values[i]) & 0x7fffffff) + 0x00800000;
@@ -60,7 +62,7 @@ public final class Floats {
         return bits >= 0;
     }
 
-    /** The same of floats as bytes, two at a time. */
+    /** The same for floats stored as bytes; it checks two floats at a time. */
     public static boolean allFinite(byte[] floats, int from, int count) {
         long bits = 0;
         int end = (from + count) * Float.BYTES;
@@ -75,10 +77,10 @@ public final class Floats {
     }
 
     /**
-     * {@code sum[i] += weight * values[i]} over one row: the step of the combine. Product and sum
-     * are rounded each, so that every caller that keeps the order of rank gets the same bits. Rows
-     * begin at 0: with offsets of two arrays the JVM does not vectorize it, and it takes four times
-     * as long.
+     * {@code sum[i] += weight * values[i]} over one row: one step of the combine. Product and sum
+     * are rounded separately, so every caller that adds in order of rank gets the same bits. Both
+     * rows begin at index 0: with offsets the JVM does not vectorize the loop, which then takes
+     * four times as long.
      */
     public static void addScaled(float[] sum, float weight, float[] values, int width) {
         for (int i = 0; i < width; i++) {
@@ -86,7 +88,7 @@ public final class Floats {
         }
     }
 
-    /** The nearest float16, ties to even; what is too large is infinite. */
+    /** The nearest float16, ties to even. Values that are too large become infinite. */
     public static short toHalf(float value) {
         int bits = Float.floatToRawIntBits(value);
         int sign = bits >>> 16 & 0x8000;
@@ -95,10 +97,10 @@ public final class Floats {
             return (short) (sign | 0x7e00); // NaN
         }
         if (magnitude >= 0x477ff000) {
-            return (short) (sign | 0x7c00); // from 65520 on
+            return (short) (sign | 0x7c00); // 65520 and above
         }
         if (magnitude < 0x38800000) {
-            // Below 2^-14 float16 counts in steps of 2^-24.
+            // Below 2^-14, float16 values are multiples of 2^-24.
             return (short) (sign | (int) Math.rint(Math.abs(value) * 0x1p24));
         }
         int rounded = magnitude + 0xfff + (magnitude >>> 13 & 1);

@@ -2,8 +2,13 @@ package io.flinkmoe.tensor;
 
 import java.io.IOException;
 import java.nio.file.Path;
+import org.apache.flink.annotation.PublicEvolving;
 
-/** A safetensors file that is damaged, or that does not hold what it was asked for. */
+/**
+ * A safetensors file is damaged or does not contain a requested tensor. The message begins with the
+ * file.
+ */
+@PublicEvolving
 public class SafetensorsException extends IOException {
     private static final long serialVersionUID = 1L;
 

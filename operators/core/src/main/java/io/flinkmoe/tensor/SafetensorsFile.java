@@ -11,12 +11,14 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
- * A safetensors file, of which only the header and the tensors asked for are read.
+ * An open safetensors file. Only the header and the requested tensors are read.
  *
- * <p>Safe for use by several threads at once.
+ * <p>This class is thread-safe.
  */
+@PublicEvolving
 public final class SafetensorsFile implements AutoCloseable {
     private static final int MAX_HEADER_BYTES = 100_000_000;
     private static final int CHUNK_BYTES = 1 << 16;
@@ -34,7 +36,7 @@ public final class SafetensorsFile implements AutoCloseable {
     /**
      * Opens a file and reads its header.
      *
-     * @throws SafetensorsException if the file is not there, or its header is damaged
+     * @throws SafetensorsException if the file does not exist or its header is damaged
      */
     public static SafetensorsFile open(Path path) throws IOException {
         if (!Files.isRegularFile(path)) {
@@ -54,14 +56,16 @@ public final class SafetensorsFile implements AutoCloseable {
         long fileSize = channel.size();
         if (fileSize < 8) {
             throw new SafetensorsException(
-                    path, "the file has %d bytes; a header needs at least 8".formatted(fileSize));
+                    path,
+                    "the file has %d bytes; expected at least 8, the length of the header"
+                            .formatted(fileSize));
         }
         long length = readFully(path, channel, 0, ByteBuffer.allocate(8)).getLong(0);
         long limit = Math.min(MAX_HEADER_BYTES, fileSize - 8);
         if (length < 0 || length > limit) {
             throw new SafetensorsException(
                     path,
-                    "the header's length is %s bytes; allowed: up to %d here, %d in any file"
+                    "the length of the header is %s bytes; allowed: up to %d in this file, up to %d in any file"
                             .formatted(Long.toUnsignedString(length), limit, MAX_HEADER_BYTES));
         }
         byte[] json =
@@ -69,7 +73,7 @@ public final class SafetensorsFile implements AutoCloseable {
         return new SafetensorsHeader(path, 8 + length, fileSize - 8 - length).parse(json);
     }
 
-    /** The tensors by name, in the order of their data. */
+    /** The tensors by name, in the order of their data in the file. */
     public Map<String, TensorInfo> tensors() {
         return tensors;
     }
@@ -84,9 +88,9 @@ public final class SafetensorsFile implements AutoCloseable {
     }
 
     /**
-     * A tensor of F64, F32, F16 or BF16 as floats, row-major; F64 is rounded.
+     * A tensor of type F64, F32, F16 or BF16 as floats, row-major. F64 is rounded.
      *
-     * @throws SafetensorsException if there is no such tensor, or it is of another type
+     * @throws SafetensorsException if there is no such tensor, or it has another type
      */
     public float[] floats(String name) throws IOException {
         return floats(info(name));
@@ -96,16 +100,17 @@ public final class SafetensorsFile implements AutoCloseable {
      * One of several parts of equal size that a tensor stacks along its first dimension, as floats,
      * row-major. The other parts are not read.
      *
-     * @param part 0 ≤ part < parts
+     * @param part the index of the part, from 0 to parts - 1
      * @param parts a divisor of the first dimension
-     * @throws SafetensorsException if there is no such tensor, or it is of another type
+     * @throws SafetensorsException if there is no such tensor, or it has another type
+     * @throws IllegalArgumentException if there is no such part
      */
     public float[] floats(String name, int part, int parts) throws IOException {
         TensorInfo all = info(name);
         if (part < 0 || part >= parts || all.shape().isEmpty() || all.shape().get(0) % parts != 0) {
             throw new IllegalArgumentException(
-                    "part %d of %d of tensor %s, which is %s: parts must divide its first dimension"
-                            .formatted(part, parts, name, all.shape()));
+                    "%s: part %d of %d of tensor %s does not exist; its shape is %s: parts must divide its first dimension"
+                            .formatted(path, part, parts, name, all.shape()));
         }
         long size = all.byteSize() / parts;
         List<Long> shape = new ArrayList<>(all.shape());
@@ -116,7 +121,8 @@ public final class SafetensorsFile implements AutoCloseable {
     private float[] floats(TensorInfo tensor) throws IOException {
         switch (tensor.dtype()) {
             case F64, F32, F16, BF16 -> {}
-            default -> throw wrongType(tensor, "floats are read from F64, F32, F16 and BF16");
+            default ->
+                    throw wrongType(tensor, "expected one of F64, F32, F16, BF16 to read floats");
         }
         float[] out = new float[arrayLength(tensor)];
         forEachChunk(
@@ -145,16 +151,17 @@ public final class SafetensorsFile implements AutoCloseable {
     }
 
     /**
-     * A tensor of I64, I32, I16, I8 or U8 as ints, row-major.
+     * A tensor of type I64, I32, I16, I8 or U8 as ints, row-major.
      *
-     * @throws SafetensorsException if there is no such tensor, it is of another type, or a value is
-     *     beyond an int
+     * @throws SafetensorsException if there is no such tensor, it has another type, or a value does
+     *     not fit an int
      */
     public int[] ints(String name) throws IOException {
         TensorInfo tensor = info(name);
         switch (tensor.dtype()) {
             case I64, I32, I16, I8, U8 -> {}
-            default -> throw wrongType(tensor, "ints are read from I64, I32, I16, I8 and U8");
+            default ->
+                    throw wrongType(tensor, "expected one of I64, I32, I16, I8, U8 to read ints");
         }
         int[] out = new int[arrayLength(tensor)];
         forEachChunk(
@@ -185,7 +192,7 @@ public final class SafetensorsFile implements AutoCloseable {
             throw new SafetensorsException(
                     path,
                     name,
-                    "there is no such tensor among the %d of the file; the first are %s"
+                    "there is no such tensor; the file has %d tensors, the first of which are %s"
                             .formatted(
                                     tensors.size(), tensors.keySet().stream().limit(8).toList()));
         }
@@ -202,7 +209,7 @@ public final class SafetensorsFile implements AutoCloseable {
             throw new SafetensorsException(
                     path,
                     tensor.name(),
-                    "it has %d elements; a Java array takes %d"
+                    "it has %d elements; allowed: up to %d, the limit of a Java array"
                             .formatted(tensor.elements(), Integer.MAX_VALUE - 8));
         }
         return (int) tensor.elements();
@@ -220,7 +227,9 @@ public final class SafetensorsFile implements AutoCloseable {
     }
 
     private interface ChunkReader {
-        /** Takes the {@code n} elements in {@code bytes}, which begin at element {@code at}. */
+        /**
+         * Reads the {@code n} elements in {@code bytes}, the first of which is element {@code at}.
+         */
         void read(ByteBuffer bytes, int at, int n) throws SafetensorsException;
     }
 
@@ -237,7 +246,7 @@ public final class SafetensorsFile implements AutoCloseable {
         }
     }
 
-    /** Fills the buffer and flips it, in little endian. */
+    /** Fills the buffer, flips it, and sets its order to little endian. */
     private static ByteBuffer readFully(
             Path path, FileChannel channel, long position, ByteBuffer into) throws IOException {
         while (into.hasRemaining()) {
@@ -245,7 +254,7 @@ public final class SafetensorsFile implements AutoCloseable {
             if (n < 0) {
                 throw new SafetensorsException(
                         path,
-                        "the file ends at byte %d of %d; it was cut while it was read"
+                        "the file ends at byte %d; expected at least %d bytes: it was truncated while it was read"
                                 .formatted(channel.size(), position + into.limit()));
             }
         }

@@ -19,12 +19,14 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;
+import org.apache.flink.annotation.Internal;
 
 /**
- * The JSON header of a safetensors file, taken as hostile: every tensor must lie inside the file,
- * fill exactly the bytes that its shape needs, and the tensors together must fill the data without
- * overlap or gap, as the format asks.
+ * Reads the JSON header of a safetensors file, which may be malicious. As the format requires,
+ * every tensor must lie inside the file and have exactly the bytes that its shape needs, and the
+ * tensors must cover the data without overlap and without gap.
  */
+@Internal
 final class SafetensorsHeader {
     private static final ObjectReader ENTRY =
             JsonMapper.builder()
@@ -43,8 +45,8 @@ final class SafetensorsHeader {
     private final long dataSize;
 
     /**
-     * @param dataStart where the data begin, in bytes from the start of the file
-     * @param dataSize the bytes of data in the file
+     * @param dataStart the position of the data in the file, in bytes
+     * @param dataSize the size of the data in bytes
      */
     SafetensorsHeader(Path file, long dataStart, long dataSize) {
         this.file = file;
@@ -52,7 +54,7 @@ final class SafetensorsHeader {
         this.dataSize = dataSize;
     }
 
-    /** The tensors in the order of their data. */
+    /** The tensors by name, in the order of their data in the file. */
     Map<String, TensorInfo> parse(byte[] json) throws IOException {
         List<TensorInfo> tensors = new ArrayList<>();
         String name = null;
@@ -70,13 +72,14 @@ final class SafetensorsHeader {
                 }
             }
             if (parser.nextToken() != null) {
-                throw new SafetensorsException(file, "the header goes on after its JSON object");
+                throw new SafetensorsException(
+                        file, "the header has content after its JSON object");
             }
         } catch (JsonProcessingException e) {
-            String where = name == null ? "the header" : "the header at tensor " + name;
+            String where = name == null ? "the header" : "the header entry of tensor " + name;
             throw new SafetensorsException(
                     file, where + " cannot be read: " + e.getOriginalMessage());
-        } catch (CharConversionException e) { // The first bytes look like those of UTF-32.
+        } catch (CharConversionException e) { // The first bytes look like UTF-32.
             throw new SafetensorsException(file, "the header cannot be read: " + e.getMessage());
         }
         tensors.sort(
@@ -90,7 +93,8 @@ final class SafetensorsHeader {
 
     private TensorInfo tensor(String name, Entry entry) throws SafetensorsException {
         if (entry == null || entry.dtype == null || entry.shape == null) {
-            throw new SafetensorsException(file, name, "dtype or shape is missing from the header");
+            throw new SafetensorsException(
+                    file, name, "dtype or shape is missing in the header; expected both");
         }
         DType dtype = dtype(name, entry.dtype);
         long[] offsets = entry.dataOffsets;
@@ -105,7 +109,7 @@ final class SafetensorsHeader {
             throw new SafetensorsException(
                     file,
                     name,
-                    "data_offsets is %s; allowed: 0 ≤ begin ≤ end ≤ %d, the bytes of data in the file"
+                    "data_offsets is %s; allowed: 0 ≤ begin ≤ end ≤ %d, the size of the data in the file"
                             .formatted(Arrays.toString(offsets), dataSize));
         }
         long found = offsets[1] - offsets[0];
@@ -114,7 +118,7 @@ final class SafetensorsHeader {
             throw new SafetensorsException(
                     file,
                     name,
-                    "shape %s of %s needs %d bytes; data_offsets %s holds %d"
+                    "shape %s of %s needs %d bytes, but data_offsets %s has %d"
                             .formatted(
                                     Arrays.toString(entry.shape),
                                     dtype,
@@ -133,7 +137,8 @@ final class SafetensorsHeader {
             throw new SafetensorsException(
                     file,
                     name,
-                    "dtype is %s; known: %s".formatted(text, Arrays.toString(DType.values())));
+                    "dtype is %s; expected one of %s"
+                            .formatted(text, Arrays.toString(DType.values())));
         }
     }
 
@@ -144,7 +149,7 @@ final class SafetensorsHeader {
                 throw new SafetensorsException(
                         file,
                         name,
-                        "shape is %s; no dimension may be negative"
+                        "shape is %s; expected no negative dimension"
                                 .formatted(Arrays.toString(shape)));
             }
             empty |= dim == 0;
@@ -161,7 +166,7 @@ final class SafetensorsHeader {
             throw new SafetensorsException(
                     file,
                     name,
-                    "shape %s of %s is more than 2^63 bytes"
+                    "shape %s of %s needs more than 2^63 bytes"
                             .formatted(Arrays.toString(shape), dtype));
         }
         return bytes;
@@ -175,7 +180,7 @@ final class SafetensorsHeader {
                 throw new SafetensorsException(
                         file,
                         t.name(),
-                        "its data overlap those of tensor %s; the file is damaged"
+                        "its data overlaps the data of tensor %s; the file is damaged"
                                 .formatted(before));
             }
             requireNoGap(end, t.position());
@@ -189,7 +194,7 @@ final class SafetensorsHeader {
         if (next > end) {
             throw new SafetensorsException(
                     file,
-                    "bytes %d to %d belong to no tensor; the file is damaged or not complete"
+                    "bytes %d to %d belong to no tensor; the file is damaged or incomplete"
                             .formatted(end, next));
         }
     }

@@ -10,8 +10,10 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import org.apache.flink.annotation.PublicEvolving;
 
-/** Builds a safetensors file from named tensors, which keep their order. */
+/** Writes a safetensors file of named tensors, in the order in which they are added. */
+@PublicEvolving
 public final class SafetensorsWriter {
     private static final int CHUNK = 1 << 14;
 
@@ -32,18 +34,20 @@ public final class SafetensorsWriter {
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
 
     /**
-     * Adds a tensor of F32. The data are not copied.
+     * Adds a tensor of type F32. The data is not copied.
      *
-     * @throws IllegalArgumentException if the name is taken, or the shape does not fit the data
+     * @throws IllegalArgumentException if the name is already used, or the shape does not fit the
+     *     data
      */
     public SafetensorsWriter add(String name, long[] shape, float[] data) {
         return add(name, new Tensor(DType.F32, shape.clone(), data, null));
     }
 
     /**
-     * Adds a tensor of I32. The data are not copied.
+     * Adds a tensor of type I32. The data is not copied.
      *
-     * @throws IllegalArgumentException if the name is taken, or the shape does not fit the data
+     * @throws IllegalArgumentException if the name is already used, or the shape does not fit the
+     *     data
      */
     public SafetensorsWriter add(String name, long[] shape, int[] data) {
         return add(name, new Tensor(DType.I32, shape.clone(), null, data));
@@ -56,7 +60,7 @@ public final class SafetensorsWriter {
         }
         if (elements != tensor.elements()) {
             throw new IllegalArgumentException(
-                    "tensor %s: shape %s has %d elements, the data %d"
+                    "tensor %s: shape %s has %d elements, but the data has %d"
                             .formatted(
                                     name,
                                     Arrays.toString(tensor.shape),
@@ -65,12 +69,13 @@ public final class SafetensorsWriter {
         }
         if (name.equals("__metadata__") || tensors.putIfAbsent(name, tensor) != null) {
             throw new IllegalArgumentException(
-                    "tensor %s: the name is taken; give each tensor its own".formatted(name));
+                    "tensor %s: the name is already used; give each tensor another name"
+                            .formatted(name));
         }
         return this;
     }
 
-    /** Writes the file, replacing one that is there. */
+    /** Writes the file; an existing file is replaced. */
     public void writeTo(Path path) throws IOException {
         byte[] header = header();
         try (OutputStream out = Files.newOutputStream(path)) {
@@ -87,7 +92,7 @@ public final class SafetensorsWriter {
         }
     }
 
-    /** The header, padded with spaces so that the data begin at a multiple of 8 bytes. */
+    /** The header, padded with spaces so that the data begins at a multiple of 8 bytes. */
     private byte[] header() throws IOException {
         Map<String, Object> entries = new LinkedHashMap<>();
         long end = 0;

@@ -1,14 +1,18 @@
 package io.flinkmoe.tensor;
 
 import java.util.List;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
- * What a safetensors file says of one tensor. Its data are row-major and little endian.
+ * One tensor of a safetensors file. Its data is row-major and little endian.
  *
+ * @param name the name of the tensor
+ * @param dtype the type of its elements
  * @param shape the dimensions; empty for a scalar
- * @param position where the data begin, in bytes from the start of the file
+ * @param position the position of the data in the file, in bytes
  * @param byteSize the product of the shape times the size of an element
  */
+@PublicEvolving
 public record TensorInfo(String name, DType dtype, List<Long> shape, long position, long byteSize) {
 
     public TensorInfo {

@@ -1,2 +1,5 @@
-/** Tensors in safetensors files: read piece by piece, written whole. Plain Java. */
+/**
+ * Float vectors as bytes, and safetensors files: reading single tensors, writing whole files. Plain
+ * Java: of Flink only the stability annotations, no ONNX Runtime.
+ */
 package io.flinkmoe.tensor;

@@ -96,7 +96,7 @@ class BundleTest {
     @Test
     void namesAMissingDirectory() {
         root = dir.resolve("nowhere");
-        assertRefused("nowhere: there is no such directory; give the one that holds model.json");
+        assertRefused("nowhere: there is no such directory; pass the one that holds model.json");
     }
 
     @Test
@@ -108,7 +108,7 @@ class BundleTest {
     @Test
     void namesAMissingFile() throws Exception {
         Files.delete(root.resolve("experts/1.onnx"));
-        assertRefused("experts/1.onnx: there is no such file, but the bundle should have it");
+        assertRefused("experts/1.onnx: there is no such file, but model.json lists it");
     }
 
     @Test
@@ -128,7 +128,7 @@ class BundleTest {
     @Test
     void namesAnUnknownFieldAndTheKnownOnes() throws Exception {
         edit(json -> json.withObject("/layers/0/routing").put("num_expert", 2));
-        assertRefused("layers[0].routing.num_expert is not known; known there: [")
+        assertRefused("layers[0].routing.num_expert is not a known field; known fields are [")
                 .contains("num_experts_per_tok")
                 .contains("norm_topk_prob");
     }
@@ -140,7 +140,7 @@ class BundleTest {
     }
 
     @Test
-    void namesATextWhereAListBelongs() throws Exception {
+    void namesAStringInPlaceOfAList() throws Exception {
         edit(json -> json.withObject("/layers/0").put("experts", "experts/0.onnx"));
         assertRefused("layers[0].experts is \"experts/0.onnx\"; expected a list");
     }
@@ -180,7 +180,7 @@ class BundleTest {
     @Test
     void refusesAWrongNumberOfExperts() throws Exception {
         edit(json -> ((ArrayNode) json.at("/layers/0/experts")).remove(1));
-        assertRefused("layers[0]: experts names 1 files, but num_experts is 2");
+        assertRefused("layers[0]: experts lists 1 files, but num_experts is 2");
     }
 
     @Test
@@ -192,7 +192,7 @@ class BundleTest {
     @Test
     void refusesAnOutputSizeThatNeedsAHead() throws Exception {
         edit(json -> json.put("output_size", 1));
-        assertRefused("output_size is 1 and hidden_size 4; without head they must be equal");
+        assertRefused("output_size is 1, but hidden_size is 4; without head they must be equal");
     }
 
     @Test
@@ -204,7 +204,7 @@ class BundleTest {
     @Test
     void refusesAFileWithoutChecksum() throws Exception {
         edit(json -> json.withObject("/checksums").remove("norm.onnx"));
-        assertRefused("model.json: checksums lacks norm.onnx");
+        assertRefused("model.json: checksums has no entry for norm.onnx");
     }
 
     @Test
@@ -214,7 +214,7 @@ class BundleTest {
         bytes[bytes.length / 2] ^= 1;
         Files.write(expert, bytes);
 
-        assertRefused("experts/1.onnx: its SHA-256 is ").contains("; model.json says ");
+        assertRefused("experts/1.onnx: its SHA-256 is ").contains(" according to model.json");
     }
 
     @ParameterizedTest
@@ -267,11 +267,11 @@ class BundleTest {
     @Test
     void refusesAPathThatLeavesTheBundleAmongTheChecksumsToo() throws Exception {
         edit(json -> json.withObject("/checksums").put("../x.onnx", "00"));
-        assertRefused("checksums is '../x.onnx'; allowed: a path below the bundle's directory");
+        assertRefused("checksums is '../x.onnx'; expected a path inside the bundle");
     }
 
     @Test
-    void refusesAModelThatNamesAFurtherFile() throws Exception {
+    void refusesAModelWithWeightsInASeparateFile() throws Exception {
         Files.writeString(root.resolve("weights.bin"), "12345678");
         ProtoWriter tensor =
                 new ProtoWriter()
@@ -283,7 +283,7 @@ class BundleTest {
         replace(
                 "norm.onnx",
                 new ProtoWriter().message(7, new ProtoWriter().message(5, tensor)).toBytes());
-        assertRefused("norm.onnx: its weights are in a further file");
+        assertRefused("norm.onnx: its weights are in a separate file");
     }
 
     @Test
@@ -326,7 +326,7 @@ class BundleTest {
         replace("experts/1.onnx", expert(D + 1));
         assertRefused(
                 "experts/1.onnx: input hidden is [batch, 5];"
-                        + " expected [batch, 4], which is hidden_size in model.json");
+                        + " expected [batch, 4], the hidden_size of model.json");
 
         replace("experts/1.onnx", RouterGraphs.linear(new float[7 * D], 7, D));
         assertRefused("experts/1.onnx: output logits is [batch, 7]; expected [batch, 4]");
@@ -337,7 +337,7 @@ class BundleTest {
         replace("router.onnx", RouterGraphs.linear(new float[3 * D], 3, D));
         assertRefused(
                 "router.onnx: output logits is [batch, 3];"
-                        + " expected [batch, 2], which is num_experts in model.json");
+                        + " expected [batch, 2], the num_experts of model.json");
     }
 
     @Test
@@ -345,13 +345,13 @@ class BundleTest {
         edit(json -> json.put("input_size", 5));
         assertRefused(
                 "encoder.onnx: input hidden is [batch, 3];"
-                        + " expected [batch, 5], which is input_size in model.json");
+                        + " expected [batch, 5], the input_size of model.json");
     }
 
     @Test
     void refusesAFileThatIsNoModel() throws Exception {
         replace("norm.onnx", "not a model".getBytes(StandardCharsets.UTF_8));
-        assertRefused("norm.onnx: it is not an ONNX model, or damaged: ");
+        assertRefused("norm.onnx: it is not an ONNX model, or it is damaged: ");
     }
 
     private static byte[] expert(int d) {

@@ -36,11 +36,11 @@ class BundleWriterTest {
         assertThatThrownBy(() -> write("a", 1))
                 .isInstanceOf(BundleException.class)
                 .hasMessageEndingWith(
-                        "a: the directory is not empty; remove it or give another one");
+                        "a: the directory is not empty; remove it or choose another one");
 
         Files.createFile(dir.resolve("b"));
         assertThatThrownBy(() -> write("b", 1))
-                .hasMessageEndingWith("b: it is a file; give a directory for the bundle");
+                .hasMessageEndingWith("b: it is a file; expected a directory for the bundle");
     }
 
     @Test
@@ -73,11 +73,11 @@ class BundleWriterTest {
         try (BundleWriter writer = new BundleWriter(dir.resolve("a"))) {
             writer.add("x", new byte[1]);
             assertThatThrownBy(() -> writer.add("x", new byte[1]))
-                    .hasMessageContaining("file x is in the bundle already");
+                    .hasMessageContaining("file x is already in the bundle");
             assertThatThrownBy(() -> writer.add("model.json", new byte[1]))
-                    .hasMessageContaining("file model.json is in the bundle already");
+                    .hasMessageContaining("file model.json is already in the bundle");
             assertThatThrownBy(() -> writer.add("../x", new byte[1]))
-                    .hasMessageContaining("file is '../x'; allowed: a path below");
+                    .hasMessageContaining("file is '../x'; expected a path inside");
         }
     }
 

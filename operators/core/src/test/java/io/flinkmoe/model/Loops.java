@@ -6,7 +6,7 @@ import java.util.Arrays;
 import java.util.Random;
 import java.util.function.DoubleUnaryOperator;
 
-/** What graphs must answer, as plain loops in double. */
+/** The expected outputs of the graphs, as plain loops in double. */
 final class Loops {
 
     private Loops() {}
@@ -30,7 +30,7 @@ final class Loops {
         return Arrays.stream(x).map(f).toArray();
     }
 
-    /** Element by element; b is repeated over the width of its rows if it has one value a row. */
+    /** The product element by element; b may have one value per row of a. */
     static double[] times(double[] a, double[] b) {
         double[] product = new double[a.length];
         Arrays.setAll(product, i -> a[i] * b[i / (a.length / b.length)]);
@@ -63,7 +63,7 @@ final class Loops {
         return 2 / Math.sqrt(Math.PI) * sum * width / 3;
     }
 
-    /** LayerNorm, or with centre false the root mean square norm. */
+    /** LayerNorm, or the root mean square norm if centre is false. */
     static double[] norm(
             double[] x, boolean centre, float[] weight, float[] bias, double eps, int d) {
         double[] y = new double[x.length];
@@ -94,7 +94,7 @@ final class Loops {
         return values;
     }
 
-    /** Within 1e-6 of the largest value expected. */
+    /** Within 1e-6 times the largest expected value. */
     static void assertClose(float[] found, double[] expected) {
         assertClose(
                 found, expected, 1e-6 * Arrays.stream(expected).map(Math::abs).max().orElseThrow());

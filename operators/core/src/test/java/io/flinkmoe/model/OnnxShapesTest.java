@@ -51,23 +51,23 @@ class OnnxShapesTest {
     void refusesInputsThatABundleCannotFeed() {
         assertRefused(
                 wrap(unary(value("x", INT64, -1, 4))),
-                "input x has ONNX element type 7; expected 1, float32");
+                "input x has the ONNX element type 7; expected 1, float32");
         assertRefused(
                 wrap(unary(value("x", FLOAT, -1, 4, 4))),
                 "input x has 3 dimensions; expected two, [batch, width]");
         assertRefused(
                 wrap(unary(value("x", FLOAT, 16, 4))),
-                "input x is for batches of 16 only;"
+                "input x has a fixed batch size of 16;"
                         + " export the model with a dynamic first dimension");
         assertRefused(
                 wrap(unary(value("x", FLOAT, -1, 0))),
                 "input x is [batch, 0]; allowed: 1 to 2147483647");
         assertRefused(
                 wrap(graph(value("x", FLOAT, -1, 4), value("z", FLOAT, -1, 4)).toBytes()),
-                "it has 2 inputs, [x, z]; expected one, float32 [batch, width]");
+                "it has 2 inputs, [x, z]; expected exactly one, float32 [batch, width]");
         assertRefused(
                 wrap(graph(value("x", FLOAT, -1, 4)).toBytes()),
-                "it has 0 outputs, []; expected one, float32 [batch, width]");
+                "it has 0 outputs, []; expected exactly one, float32 [batch, width]");
     }
 
     @Test
@@ -76,7 +76,7 @@ class OnnxShapesTest {
 
         assertRefused(
                 wrap(graph().message(5, weights).toBytes()),
-                "its weights are in a further file; save the model as one file");
+                "its weights are in a separate file; save the model as one file");
     }
 
     /** Where an ONNX file can keep a tensor besides its weights. */
@@ -108,7 +108,7 @@ class OnnxShapesTest {
         for (ProtoWriter tensor : elsewhere) {
             assertRefused(
                     modelWith(place, tensor),
-                    "its weights are in a further file; save the model as one file");
+                    "its weights are in a separate file; save the model as one file");
         }
         assertThat(catchThrowable(() -> read(modelWith(place, new ProtoWriter().varint(14, 0)))))
                 .as("a tensor whose data are in the file")
@@ -156,7 +156,7 @@ class OnnxShapesTest {
 
         assertRefused(
                 new ProtoWriter().message(7, first).message(7, first).toBytes(),
-                "it is not an ONNX model, or damaged: it has two graphs");
+                "it is not an ONNX model, or it is damaged: the model has two graphs");
     }
 
     @Test
@@ -167,7 +167,7 @@ class OnnxShapesTest {
         }
         assertRefused(
                 wrap(graph.toBytes()),
-                "it is not an ONNX model, or damaged: nested more than 100 deep");
+                "it is not an ONNX model, or it is damaged: messages are nested more than 100 levels deep");
     }
 
     @Test

@@ -33,7 +33,7 @@ final class OpenGraph implements AutoCloseable {
         return out;
     }
 
-    /** As {@link #run}; fails if a row's bits depend on the rows beside it. */
+    /** As {@link #run}, but fails if the bits of a row depend on the other rows of its batch. */
     float[] runInAnyBatch(float[] rows) throws OrtException {
         float[] all = run(rows);
         int t = rows.length / model.inputWidth();

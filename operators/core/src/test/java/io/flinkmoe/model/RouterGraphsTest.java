@@ -107,9 +107,9 @@ class RouterGraphsTest {
     @Test
     void refusesATableOrAColumnThatCannotBe() {
         assertThatThrownBy(() -> RouterGraphs.hash(new int[] {0, 2}, 0, 1, 2))
-                .hasMessage("the hash table gives id 1 the expert 2; allowed: 0 to 1");
+                .hasMessage("table assigns expert 2 to id 1; allowed: experts 0 to 1");
         assertThatThrownBy(() -> RouterGraphs.dropColumn(5, 5))
-                .hasMessage("column is 5; allowed: 0 to 4, as tokens have 5 values");
+                .hasMessage("column is 5; allowed: 0 to 4, since tokens have 5 values");
     }
 
     @Test

@@ -20,7 +20,7 @@ import org.apache.logging.log4j.core.config.Property;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What the log says of a model when it is opened. */
+/** What is logged about a model when it is opened. */
 class BatchProbeTest {
 
     private static final int D = 3;
@@ -37,8 +37,9 @@ class BatchProbeTest {
         assertThat(warnings(centred))
                 .singleElement()
                 .asString()
-                .startsWith(directory.resolve("model.onnx") + ": a row alone and the same row")
-                .containsPattern("among 64 differ by up to [0-9]+\\.[0-9]+: answers will depend");
+                .startsWith(directory.resolve("model.onnx") + ": outputs of a row alone and")
+                .containsPattern(
+                        "in a batch of 64 differ by up to [0-9]+\\.[0-9]+; results depend");
     }
 
     @Test

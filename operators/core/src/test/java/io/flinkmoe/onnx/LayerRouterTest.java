@@ -22,7 +22,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The parts of a layer that run where the tokens are, against plain loops in double. */
+/** Compares the parts of a layer that see every token with plain loops in double. */
 class LayerRouterTest {
 
     private static final int INPUT = 3;
@@ -185,7 +185,7 @@ class LayerRouterTest {
         }
     }
 
-    /** Two layers alike, with an encoder or without. */
+    /** A bundle of two equal layers, with or without an encoder. */
     private BundleSessions write(
             boolean encodes, boolean normed, int sharedExperts, ResidualKind residual)
             throws Exception {

@@ -60,7 +60,7 @@ class OnnxModelTest {
                 .hasMessageContaining("ONNX Runtime cannot open it");
     }
 
-    /** ONNX Runtime goes by the name, unless it is told: its own format is not what is checked. */
+    /** By default ONNX Runtime takes the format from the file name; only ONNX files are checked. */
     @Test
     void readsOnnxWhateverTheFileIsCalled() throws Exception {
         Path file = directory.resolve("model.ort");
@@ -108,21 +108,21 @@ class OnnxModelTest {
 
     @Test
     void refusesAFixedBatch() throws Exception {
-        // The dimension "batch" becomes the number 5, of as many bytes.
+        // Replaces the dimension "batch" by the number 5, encoded in as many bytes.
         byte[] model = replace(identity(), "0a071205" + "6261746368", "0a070885" + "8080808000");
         assertRefused(write(model), 2, 2)
                 .hasMessageEndingWith(
-                        "input 'x' must be FLOAT [batch, width] with a free batch; found FLOAT [5,"
+                        "input 'x' must be FLOAT [batch, width] with a dynamic batch dimension; found FLOAT [5,"
                                 + " 2]");
     }
 
     @Test
     void refusesAnotherType() throws Exception {
-        // Element type 1, float, becomes 11, double.
+        // Replaces the element type 1, float, by 11, double.
         byte[] model = replace(identity(), "080112", "080b12");
         assertRefused(write(model), 2, 2)
                 .hasMessageEndingWith(
-                        "input 'x' must be FLOAT [batch, width] with a free batch; found DOUBLE"
+                        "input 'x' must be FLOAT [batch, width] with a dynamic batch dimension; found DOUBLE"
                                 + " [-1, 2]");
     }
 
@@ -138,7 +138,7 @@ class OnnxModelTest {
         model[output + 1] = DOUBLE;
         assertRefused(write(model), 2, 2)
                 .hasMessageEndingWith(
-                        "output 'y' must be FLOAT [batch, width] with a free batch; found DOUBLE"
+                        "output 'y' must be FLOAT [batch, width] with a dynamic batch dimension; found DOUBLE"
                                 + " [-1, 2]");
     }
 
@@ -147,7 +147,7 @@ class OnnxModelTest {
         checkThatTheBatchDoesNotMatter(expert(), D, D, MAX_ROWS);
     }
 
-    /** Rows of any width, thus at any place in memory. */
+    /** Rows of any width, so that rows begin at any memory address. */
     @ParameterizedTest(name = "d = {0}")
     @ValueSource(ints = {1, 2, 3, 5, 6, 7, 8, 13, 30, 33})
     void givesARowTheSameBitsInEveryBatchWhateverItsWidth(int d) throws Exception {

@@ -88,7 +88,7 @@ class FloatsTest {
         assertThat(Floats.toFloats(into)).containsExactly(0, 0, 0, 0, 0, 0, 4, 5, 6);
     }
 
-    /** The answer for floats, which must be that for their bytes. */
+    /** The result for floats, which must equal the result for their bytes. */
     private static boolean allFinite(float[] values, int from, int count) {
         boolean finite = Floats.allFinite(values, from, count);
         assertThat(Floats.allFinite(Floats.toBytes(values), from, count)).isEqualTo(finite);

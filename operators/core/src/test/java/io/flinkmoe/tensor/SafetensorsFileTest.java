@@ -130,13 +130,14 @@ class SafetensorsFileTest {
                                     + " allowed: -2147483648 to 2147483647");
             assertThatThrownBy(() -> file.ints("f16"))
                     .hasMessageEndingWith(
-                            "tensor f16: dtype is F16; ints are read from I64, I32, I16, I8 and U8");
+                            "tensor f16: dtype is F16; expected one of I64, I32, I16, I8, U8 to read ints");
             assertThatThrownBy(() -> file.floats("i32"))
                     .hasMessageEndingWith(
                             "tensor i32: dtype is I32;"
-                                    + " floats are read from F64, F32, F16 and BF16");
+                                    + " expected one of F64, F32, F16, BF16 to read floats");
             assertThatThrownBy(() -> file.floats("nope"))
-                    .hasMessageContaining("tensor nope: there is no such tensor among the 7")
+                    .hasMessageContaining(
+                            "tensor nope: there is no such tensor; the file has 7 tensors")
                     .hasMessageContaining("fits");
         }
     }
@@ -160,18 +161,18 @@ class SafetensorsFileTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "F32 | [2] | 0 | 4 | shape [2] of F32 needs 8 bytes; data_offsets [0, 4] holds 4",
+                "F32 | [2] | 0 | 4 | shape [2] of F32 needs 8 bytes, but data_offsets [0, 4] has 4",
                 "F32 | [3] | 0 | 12 | data_offsets is [0, 12]; allowed: 0 ≤ begin ≤ end ≤ 8",
                 "F32 | [2] | -8 | 0 | data_offsets is [-8, 0]; allowed: 0 ≤ begin",
                 "F32 | [0] | 8 | 0 | data_offsets is [8, 0]; allowed: 0 ≤ begin",
-                "F32 | [-2] | 0 | 8 | shape is [-2]; no dimension may be negative",
-                "F32 | [4611686018427387906] | 0 | 8 | is more than 2^63 bytes",
-                "F32 | [4294967296, 4294967296] | 0 | 8 | is more than 2^63 bytes",
+                "F32 | [-2] | 0 | 8 | shape is [-2]; expected no negative dimension",
+                "F32 | [4611686018427387906] | 0 | 8 | needs more than 2^63 bytes",
+                "F32 | [4294967296, 4294967296] | 0 | 8 | needs more than 2^63 bytes",
                 "F32 | [9223372036854775808] | 0 | 8 | out of range of long",
-                "F32 | [2.5] | 0 | 8 | the header at tensor x cannot be read",
-                "F32 | [null] | 0 | 8 | the header at tensor x cannot be read",
-                "F32 | null | 0 | 8 | dtype or shape is missing",
-                "F7 | [2] | 0 | 8 | dtype is F7; known: [F64, F32",
+                "F32 | [2.5] | 0 | 8 | the header entry of tensor x cannot be read",
+                "F32 | [null] | 0 | 8 | the header entry of tensor x cannot be read",
+                "F32 | null | 0 | 8 | dtype or shape is missing in the header",
+                "F7 | [2] | 0 | 8 | dtype is F7; expected one of [F64, F32",
                 "F32 | [1] | 0 | 4 | bytes 92 to 96 belong to no tensor",
                 "F32 | [1] | 4 | 8 | bytes 88 to 92 belong to no tensor",
             })
@@ -186,7 +187,7 @@ class SafetensorsFileTest {
     void refusesOverlappingTensors() throws Exception {
         write(entry("x", "F32", "[2]", 0, 8) + "," + entry("y", "F32", "[2]", 4, 12), new byte[12]);
 
-        assertRefused("tensor y: its data overlap those of tensor x");
+        assertRefused("tensor y: its data overlaps the data of tensor x");
     }
 
     @Test
@@ -197,7 +198,7 @@ class SafetensorsFileTest {
         write(
                 "\"x\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0],\"more\":1}",
                 new byte[0]);
-        assertRefused("the header at tensor x cannot be read: Unrecognized field \"more\"");
+        assertRefused("the header entry of tensor x cannot be read: Unrecognized field \"more\"");
 
         write("\"x\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0]}", new byte[0]);
         assertRefused("tensor x: data_offsets is [0]; expected [begin, end]");
@@ -206,13 +207,13 @@ class SafetensorsFileTest {
     @Test
     void refusesAHeaderThatIsLongerThanTheFile() throws Exception {
         Files.write(path, littleEndian(16).putLong(9).array());
-        assertRefused("the header's length is 9 bytes; allowed: up to 8 here");
+        assertRefused("the length of the header is 9 bytes; allowed: up to 8 in this file");
 
         Files.write(path, littleEndian(16).putLong(-1).array());
-        assertRefused("the header's length is 18446744073709551615 bytes");
+        assertRefused("the length of the header is 18446744073709551615 bytes");
 
         Files.write(path, new byte[7]);
-        assertRefused("the file has 7 bytes; a header needs at least 8");
+        assertRefused("the file has 7 bytes; expected at least 8");
     }
 
     @Test
@@ -222,7 +223,7 @@ class SafetensorsFileTest {
             file.setLength(200_000_000);
         }
 
-        assertRefused("allowed: up to 100000000 here, 100000000 in any file");
+        assertRefused("allowed: up to 100000000 in this file, up to 100000000 in any file");
     }
 
     @Test
@@ -234,7 +235,7 @@ class SafetensorsFileTest {
         assertRefused("cannot be read");
 
         writePadded("{} {}", 8, new byte[0]);
-        assertRefused("the header goes on after its JSON object");
+        assertRefused("the header has content after its JSON object");
     }
 
     @Test
@@ -243,7 +244,7 @@ class SafetensorsFileTest {
     }
 
     @Test
-    void saysThatTheFileWasCutWhileOpen() throws Exception {
+    void reportsAFileThatIsTruncatedWhileOpen() throws Exception {
         write(entry("x", "F32", "[2]", 0, 8), new byte[8]);
 
         try (SafetensorsFile file = SafetensorsFile.open(path);
@@ -252,7 +253,7 @@ class SafetensorsFileTest {
 
             assertThatThrownBy(() -> file.floats("x"))
                     .isInstanceOf(SafetensorsException.class)
-                    .hasMessageContaining("it was cut while it was read");
+                    .hasMessageContaining("it was truncated while it was read");
         }
     }
 
@@ -262,9 +263,9 @@ class SafetensorsFileTest {
                 new SafetensorsWriter().add("x", new long[] {1}, new float[] {1});
 
         assertThatThrownBy(() -> writer.add("y", new long[] {2, 2}, new int[3]))
-                .hasMessage("tensor y: shape [2, 2] has 4 elements, the data 3");
+                .hasMessage("tensor y: shape [2, 2] has 4 elements, but the data has 3");
         assertThatThrownBy(() -> writer.add("x", new long[] {1}, new int[1]))
-                .hasMessage("tensor x: the name is taken; give each tensor its own");
+                .hasMessage("tensor x: the name is already used; give each tensor another name");
     }
 
     private float[] floats(String name) throws IOException {

@@ -121,7 +121,7 @@ class SessionCacheTest {
         SessionCache cache = new SessionCache(SHORT);
         lease(cache, 2).close();
         try (SessionCache.Lease again = lease(cache, 2)) {
-            // This one's time is up later than that of the first lease above.
+            // This lease expires later than the first one above.
             lease(cache, 3).close();
             awaitSize(cache, 1);
             assertThat(times(again.model(), 3)).isEqualTo(6);
@@ -209,7 +209,7 @@ class SessionCacheTest {
         return row[1];
     }
 
-    /** Waits for what is bound to happen; the time is for a machine that is very busy. */
+    /** Waits for a condition that must become true; the timeout is for a very busy machine. */
     private static void awaitSize(SessionCache cache, int size) {
         long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
         while (cache.size() != size && System.nanoTime() < end) {

@@ -2,7 +2,7 @@ package io.flinkmoe.testing;
 
 import io.flinkmoe.api.Token;
 import io.flinkmoe.model.Bundle;
-import io.flinkmoe.model.CheckpointImporter;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.tensor.SafetensorsFile;
 import java.io.BufferedReader;
 import java.io.IOException;

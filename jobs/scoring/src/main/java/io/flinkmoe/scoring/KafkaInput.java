@@ -1,0 +1,93 @@
+package io.flinkmoe.scoring;
+
+import io.flinkmoe.api.Arrival;
+import io.flinkmoe.kafka.TokenDeserializer;
+import io.flinkmoe.kafka.TokenWatermarks;
+import io.flinkmoe.scoring.KafkaOptions.Stop;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Properties;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.connector.kafka.source.KafkaSource;
+import org.apache.flink.connector.kafka.source.KafkaSourceBuilder;
+import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.OffsetResetStrategy;
+
+/** Where the job's tokens come from: the source topic, how it is read, and its watermarks. */
+final class KafkaInput {
+
+    private KafkaInput() {}
+
+    /**
+     * The reader of the source's records.
+     *
+     * @throws IllegalConfigurationException if a schema file cannot be read, or holds no schema of
+     *     tokens
+     */
+    static TokenDeserializer deserializer(ReadableConfig options, int inputWidth) {
+        TokenDeserializer.Builder builder =
+                TokenDeserializer.builder(inputWidth)
+                        .format(options.get(KafkaOptions.FORMAT))
+                        .maxAhead(options.get(KafkaOptions.SOURCE_MAX_AHEAD));
+        for (String file : options.get(KafkaOptions.SCHEMAS)) {
+            try {
+                builder.writerSchema(Files.readString(Path.of(file)));
+            } catch (IOException | IllegalArgumentException e) {
+                throw new IllegalConfigurationException(
+                        "%s: cannot use %s: %s"
+                                .formatted(
+                                        KafkaOptions.SCHEMAS.key(),
+                                        file,
+                                        e instanceof IOException ? e : e.getMessage()),
+                        e);
+            }
+        }
+        return builder.build();
+    }
+
+    /** The source of a job's tokens. */
+    static KafkaSource<Arrival> source(ReadableConfig options, TokenDeserializer deserializer) {
+        Properties properties = KafkaOptions.clientProperties(options);
+        properties.putIfAbsent(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+        KafkaSourceBuilder<Arrival> builder =
+                KafkaSource.<Arrival>builder()
+                        .setProperties(properties)
+                        .setGroupId(options.get(KafkaOptions.SOURCE_GROUP_ID))
+                        .setTopics(options.get(KafkaOptions.SOURCE_TOPIC))
+                        .setStartingOffsets(start(options))
+                        .setDeserializer(deserializer);
+        if (options.get(KafkaOptions.SOURCE_STOP) == Stop.LATEST) {
+            builder.setBounded(OffsetsInitializer.latest());
+        }
+        return builder.build();
+    }
+
+    @SuppressWarnings("deprecation") // OffsetResetStrategy: the connector takes no other.
+    private static OffsetsInitializer start(ReadableConfig options) {
+        return switch (options.get(KafkaOptions.SOURCE_START)) {
+            case EARLIEST -> OffsetsInitializer.earliest();
+            case LATEST -> OffsetsInitializer.latest();
+            case COMMITTED -> OffsetsInitializer.committedOffsets(OffsetResetStrategy.EARLIEST);
+        };
+    }
+
+    /** Event time, idleness and alignment of the partitions. */
+    static WatermarkStrategy<Arrival> watermarks(ReadableConfig options) {
+        TokenWatermarks watermarks =
+                TokenWatermarks.forBoundedOutOfOrderness(
+                        options.get(KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS));
+        Duration idleTimeout = options.get(KafkaOptions.SOURCE_IDLE_TIMEOUT);
+        if (!idleTimeout.isZero()) {
+            watermarks = watermarks.withIdleness(idleTimeout);
+        }
+        Duration maxDrift = options.get(KafkaOptions.SOURCE_MAX_DRIFT);
+        return maxDrift.isZero()
+                ? watermarks
+                : watermarks.withWatermarkAlignment(ScoringJob.SOURCE_UID, maxDrift);
+    }
+}

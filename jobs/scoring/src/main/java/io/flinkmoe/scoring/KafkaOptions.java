@@ -1,0 +1,255 @@
+package io.flinkmoe.scoring;
+
+import static org.apache.flink.configuration.ConfigOptions.key;
+
+import io.flinkmoe.kafka.RecordFormat;
+import io.flinkmoe.kafka.TokenDeserializer;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Properties;
+import java.util.stream.Stream;
+import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.ReadableConfig;
+import org.apache.kafka.clients.CommonClientConfigs;
+
+/**
+ * The Kafka options of the scoring job. Keys are the same on the command line, in YAML and in code.
+ */
+public final class KafkaOptions {
+
+    private KafkaOptions() {}
+
+    public static final ConfigOption<String> BROKERS =
+            key("moe.kafka.brokers")
+                    .stringType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "The bootstrap servers of the Kafka cluster: host:port, separated"
+                                    + " by commas.");
+
+    public static final ConfigOption<Map<String, String>> PROPERTIES =
+            key("moe.kafka.properties")
+                    .mapType()
+                    .defaultValue(Map.of())
+                    .withDescription(
+                            "Kafka client properties for the consumer, the producers and the"
+                                    + " admin client, such as security.protocol, sasl.* and ssl.*."
+                                    + " Properties that another option sets, such as group.id, are"
+                                    + " refused. Their values are never logged. Put secrets into the file"
+                                    + " that --config names, because every user of the machine can see a"
+                                    + " command line.");
+
+    public static final ConfigOption<RecordFormat> FORMAT =
+            key("moe.format")
+                    .enumType(RecordFormat.class)
+                    .defaultValue(RecordFormat.AVRO)
+                    .withDescription(
+                            "The encoding of input and output records. 'avro': Avro's"
+                                    + " single-object encoding, whose header identifies the writer's"
+                                    + " schema. 'raw': Avro without a header.");
+
+    public static final ConfigOption<List<String>> SCHEMAS =
+            key("moe.schema")
+                    .stringType()
+                    .asList()
+                    .defaultValues()
+                    .withDescription(
+                            "Schema files (.avsc) of the records in the source topic, in"
+                                    + " addition to the built-in schema. Each is a record with the fields"
+                                    + " stream, position, timestamp and values, in any order; other fields"
+                                    + " are ignored. With moe.format: raw, give at most one file; it"
+                                    + " replaces the built-in schema.");
+
+    public static final ConfigOption<String> SOURCE_TOPIC =
+            key("moe.source.topic")
+                    .stringType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "The topic that contains the tokens. Reads with"
+                                    + " isolation.level=read_committed by default; moe.kafka.properties"
+                                    + " can change this.");
+
+    public static final ConfigOption<String> SOURCE_GROUP_ID =
+            key("moe.source.group-id")
+                    .stringType()
+                    .defaultValue("flink-moe")
+                    .withDescription(
+                            "The consumer group whose offsets are committed at every"
+                                    + " checkpoint. Each job needs a group of its own.");
+
+    public static final ConfigOption<Start> SOURCE_START =
+            key("moe.source.start")
+                    .enumType(Start.class)
+                    .defaultValue(Start.COMMITTED)
+                    .withDescription(
+                            "Where a job starts that is not restored from a checkpoint or"
+                                    + " savepoint. 'earliest' or 'latest': at that offset. 'committed': at"
+                                    + " the committed offset of the consumer group, or at the earliest"
+                                    + " offset of partitions that have none.");
+
+    public static final ConfigOption<Stop> SOURCE_STOP =
+            key("moe.source.stop")
+                    .enumType(Stop.class)
+                    .defaultValue(Stop.NEVER)
+                    .withDescription(
+                            "When the job ends. 'never': it runs until it is cancelled."
+                                    + " 'latest': it ends after it has scored all records that the topic"
+                                    + " contained when the job started.");
+
+    public static final ConfigOption<Duration> SOURCE_MAX_OUT_OF_ORDERNESS =
+            key("moe.source.max-out-of-orderness")
+                    .durationType()
+                    .defaultValue(Duration.ofSeconds(5))
+                    .withDescription(
+                            "How far a token's timestamp may be behind the newest timestamp of"
+                                    + " its partition without the token being late for its window.");
+
+    public static final ConfigOption<Duration> SOURCE_IDLE_TIMEOUT =
+            key("moe.source.idle-timeout")
+                    .durationType()
+                    .defaultValue(Duration.ofMinutes(1))
+                    .withDescription(
+                            "The time after which a partition without new records no longer"
+                                    + " holds back the watermark. Tokens that arrive there later can be"
+                                    + " late. 0 disables the timeout.");
+
+    public static final ConfigOption<Duration> SOURCE_MAX_DRIFT =
+            key("moe.source.max-drift")
+                    .durationType()
+                    .defaultValue(Duration.ZERO)
+                    .withDescription(
+                            "How far the event time of a partition may be ahead of the slowest"
+                                    + " partition before reading from it pauses (watermark alignment). 0"
+                                    + " disables it.");
+
+    public static final ConfigOption<Duration> SOURCE_MAX_AHEAD =
+            key("moe.source.max-ahead")
+                    .durationType()
+                    .defaultValue(TokenDeserializer.DEFAULT_MAX_AHEAD)
+                    .withDescription(
+                            "The longest time that a token's timestamp may be after the"
+                                    + " timestamp of its Kafka record. Tokens beyond it are rejected,"
+                                    + " because a wrong clock would make all other tokens late.");
+
+    public static final ConfigOption<String> SINK_TOPIC =
+            key("moe.sink.topic")
+                    .stringType()
+                    .noDefaultValue()
+                    .withDescription("The topic that receives the scored tokens.");
+
+    public static final ConfigOption<Delivery> SINK_DELIVERY =
+            key("moe.sink.delivery")
+                    .enumType(Delivery.class)
+                    .defaultValue(Delivery.EXACTLY_ONCE)
+                    .withDescription(
+                            "The delivery guarantee. 'exactly-once' writes in Kafka"
+                                    + " transactions that checkpoints commit, so read_committed readers"
+                                    + " see new results once per checkpoint. 'at-least-once' makes results"
+                                    + " visible at once and can repeat some of them after a failure.");
+
+    public static final ConfigOption<String> SINK_TRANSACTIONAL_ID_PREFIX =
+            key("moe.sink.transactional-id-prefix")
+                    .stringType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "The prefix of the job's transactional ids. It must be unique in"
+                                    + " the Kafka cluster and stay the same whenever this job starts."
+                                    + " Default: <moe.source.group-id>-<moe.sink.topic>.");
+
+    public static final ConfigOption<Duration> SINK_TRANSACTION_TIMEOUT =
+            key("moe.sink.transaction-timeout")
+                    .durationType()
+                    .defaultValue(Duration.ofMinutes(15))
+                    .withDescription(
+                            "The time after which the broker aborts an open transaction; at"
+                                    + " most the broker's transaction.max.timeout.ms. If the job is down"
+                                    + " for longer, the results since its last checkpoint are lost. Set it"
+                                    + " longer than the longest outage that you want to survive.");
+
+    public static final ConfigOption<String> DEAD_LETTER_TOPIC =
+            key("moe.dead-letter.topic")
+                    .stringType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "The topic that receives records that cannot be scored: the"
+                                    + " record's bytes, topic, partition and offset, and the reason. The"
+                                    + " bytes are truncated if they exceed the maximum message size. A"
+                                    + " token that the model cannot read is encoded again, without its"
+                                    + " origin.");
+
+    public static final ConfigOption<String> DECISION_LOG_TOPIC =
+            key("moe.decision-log.topic")
+                    .stringType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "The topic that receives the decision log: for each scored token"
+                                    + " its window, its candidate experts with their scores, and the"
+                                    + " outcome of each choice. `moe explain` reads it. Default: no"
+                                    + " decision log.");
+
+    public static final ConfigOption<String> LATE_TOPIC =
+            key("moe.late.topic")
+                    .stringType()
+                    .noDefaultValue()
+                    .withDescription(
+                            "The topic that receives late tokens, encoded in the built-in"
+                                    + " schema. They are not scored. Default: late tokens are scored with"
+                                    + " their residual only, and their outcome is LATE.");
+
+    /** The topics that are given, the optional ones too. */
+    static List<ConfigOption<String>> topics(ReadableConfig options) {
+        return Stream.of(
+                        SOURCE_TOPIC, SINK_TOPIC, DEAD_LETTER_TOPIC, DECISION_LOG_TOPIC, LATE_TOPIC)
+                .filter(option -> options.getOptional(option).isPresent())
+                .toList();
+    }
+
+    /** The user's client properties and the brokers, for any Kafka client. */
+    public static Properties clientProperties(ReadableConfig options) {
+        Properties properties = new Properties();
+        properties.putAll(options.get(PROPERTIES));
+        properties.put(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, options.get(BROKERS));
+        return properties;
+    }
+
+    /** Where a job begins that starts without a checkpoint. */
+    public enum Start {
+        EARLIEST,
+        LATEST,
+        COMMITTED;
+
+        @Override
+        public String toString() {
+            return optionValue(this);
+        }
+    }
+
+    /** When the job ends. */
+    public enum Stop {
+        NEVER,
+        LATEST;
+
+        @Override
+        public String toString() {
+            return optionValue(this);
+        }
+    }
+
+    /** What the sinks promise. */
+    public enum Delivery {
+        EXACTLY_ONCE,
+        AT_LEAST_ONCE;
+
+        @Override
+        public String toString() {
+            return optionValue(this);
+        }
+    }
+
+    /** Flink matches an enum option by toString, so this is how it is written: exactly-once. */
+    private static String optionValue(Enum<?> value) {
+        return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+}

@@ -1,0 +1,83 @@
+package io.flinkmoe.scoring;
+
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.kafka.RecordFormat;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.ReadableConfig;
+
+/** Which values of the {@link KafkaOptions} go together. */
+final class KafkaOptionsCheck {
+
+    private KafkaOptionsCheck() {}
+
+    /**
+     * Checks the options before anything is opened.
+     *
+     * @throws IllegalConfigurationException with everything that is wrong
+     */
+    static void check(ReadableConfig options) {
+        List<String> wrong = new ArrayList<>();
+        for (ConfigOption<String> required :
+                List.of(
+                        MoeOptions.BUNDLE,
+                        KafkaOptions.BROKERS,
+                        KafkaOptions.SOURCE_TOPIC,
+                        KafkaOptions.SINK_TOPIC,
+                        KafkaOptions.DEAD_LETTER_TOPIC)) {
+            if (options.getOptional(required).orElse("").isBlank()) {
+                wrong.add(required.key() + " is missing");
+            }
+        }
+        List<String> topics = KafkaOptions.topics(options).stream().map(options::get).toList();
+        if (topics.size() > Set.copyOf(topics).size()) {
+            wrong.add(
+                    "%s must be different topics, but are %s"
+                            .formatted(
+                                    KafkaOptions.topics(options).stream()
+                                            .map(ConfigOption::key)
+                                            .collect(Collectors.joining(", ")),
+                                    topics));
+        }
+        for (ConfigOption<Duration> duration :
+                List.of(
+                        KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS,
+                        KafkaOptions.SOURCE_IDLE_TIMEOUT,
+                        KafkaOptions.SOURCE_MAX_DRIFT,
+                        KafkaOptions.SOURCE_MAX_AHEAD)) {
+            if (options.get(duration).isNegative()) {
+                wrong.add(
+                        "%s is %s, but cannot be negative"
+                                .formatted(duration.key(), options.get(duration)));
+            }
+        }
+        long timeout = options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT).toMillis();
+        if (timeout <= 0 || timeout > Integer.MAX_VALUE) {
+            wrong.add(
+                    "%s is %d ms, but must be from 1 ms to %d ms"
+                            .formatted(
+                                    KafkaOptions.SINK_TRANSACTION_TIMEOUT.key(),
+                                    timeout,
+                                    Integer.MAX_VALUE));
+        }
+        if (options.get(KafkaOptions.FORMAT) == RecordFormat.RAW
+                && options.get(KafkaOptions.SCHEMAS).size() > 1) {
+            wrong.add(
+                    "%s has %d files, but with %s raw only one can be right: raw records do not say"
+                                    .formatted(
+                                            KafkaOptions.SCHEMAS.key(),
+                                            options.get(KafkaOptions.SCHEMAS).size(),
+                                            KafkaOptions.FORMAT.key())
+                            + " by which schema they were written");
+        }
+        wrong.addAll(OwnedProperties.given(options));
+        if (!wrong.isEmpty()) {
+            throw new IllegalConfigurationException(String.join("; ", wrong));
+        }
+    }
+}

@@ -1,0 +1,59 @@
+package io.flinkmoe.scoring;
+
+import io.flinkmoe.scoring.KafkaOptions.Delivery;
+import java.util.Properties;
+import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.connector.base.DeliveryGuarantee;
+import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
+import org.apache.flink.connector.kafka.sink.KafkaSink;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.kafka.clients.producer.ProducerConfig;
+
+/** Where the job's results go to: a sink per topic. */
+final class KafkaOutput {
+
+    /**
+     * Kafka's own 16 KiB are a few vectors only: each request would cost more than what it brings.
+     */
+    private static final String PRODUCER_BATCH_BYTES = String.valueOf(256 << 10);
+
+    private KafkaOutput() {}
+
+    /** Writes a stream to a topic, in transactions where the options ask for them. */
+    static <T> void write(
+            DataStream<T> stream,
+            KafkaRecordSerializationSchema<T> serializer,
+            String uid,
+            ReadableConfig options) {
+        Properties properties = KafkaOptions.clientProperties(options);
+        properties.putIfAbsent(ProducerConfig.BATCH_SIZE_CONFIG, PRODUCER_BATCH_BYTES);
+        properties.put(
+                ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
+                String.valueOf(options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT).toMillis()));
+        KafkaSink<T> sink =
+                KafkaSink.<T>builder()
+                        .setKafkaProducerConfig(properties)
+                        .setBootstrapServers(options.get(KafkaOptions.BROKERS))
+                        .setRecordSerializer(serializer)
+                        .setDeliveryGuarantee(
+                                options.get(KafkaOptions.SINK_DELIVERY) == Delivery.EXACTLY_ONCE
+                                        ? DeliveryGuarantee.EXACTLY_ONCE
+                                        : DeliveryGuarantee.AT_LEAST_ONCE)
+                        .setTransactionalIdPrefix(transactionalIdPrefix(options) + "-" + uid)
+                        .build();
+        // As parallel as what it writes, so that the two are chained.
+        stream.sinkTo(sink)
+                .uid(uid)
+                .name(uid)
+                .setParallelism(stream.getParallelism())
+                .setMaxParallelism(ScoringJob.MAX_PARALLELISM);
+    }
+
+    private static String transactionalIdPrefix(ReadableConfig options) {
+        return options.getOptional(KafkaOptions.SINK_TRANSACTIONAL_ID_PREFIX)
+                .orElse(
+                        options.get(KafkaOptions.SOURCE_GROUP_ID)
+                                + "-"
+                                + options.get(KafkaOptions.SINK_TOPIC));
+    }
+}

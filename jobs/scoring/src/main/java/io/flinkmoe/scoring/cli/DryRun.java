@@ -1,0 +1,203 @@
+package io.flinkmoe.scoring.cli;
+
+import io.flinkmoe.config.Footprint;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.runtime.shared.EvenKeys;
+import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.ConfigurationUtils;
+import org.apache.flink.configuration.TaskManagerOptions;
+import org.apache.flink.runtime.OperatorIDPair;
+import org.apache.flink.runtime.jobgraph.JobEdge;
+import org.apache.flink.runtime.jobgraph.JobGraph;
+import org.apache.flink.runtime.jobgraph.JobVertex;
+
+/** A scoring job as it would run: its graph, its options, where its experts are, what it takes. */
+public final class DryRun {
+
+    /** What no value is shown of. */
+    private static final String HIDDEN = "***";
+
+    private static final int WINDOW_TOKENS = 1000;
+
+    private final JobGraph graph;
+    private final Configuration options;
+    private final Configuration flinkOptions;
+    private final Footprint footprint;
+
+    /**
+     * @param graph what Flink would be given
+     * @param options what the command line and the file say
+     * @param flinkOptions those of the environment, with what the job sets itself
+     */
+    public DryRun(
+            JobGraph graph,
+            Configuration options,
+            Configuration flinkOptions,
+            Footprint footprint) {
+        this.graph = graph;
+        this.options = options;
+        this.flinkOptions = flinkOptions;
+        this.footprint = footprint;
+    }
+
+    public void print(PrintWriter out) {
+        out.println("Job graph; the operators of a task are chained");
+        out.println(operators());
+        out.println("Experts");
+        out.println(placement());
+        out.println("Options of the job");
+        out.println(ownOptions());
+        out.println("Options of Flink");
+        out.println(optionsOfFlink());
+        out.println("Estimates");
+        out.println(estimates());
+        out.println("All checks passed. Nothing was started.");
+        out.flush();
+    }
+
+    private TextTable operators() {
+        TextTable table =
+                new TextTable(">task", "operator", "uid", ">parallelism", ">max", "reads task");
+        List<JobVertex> tasks = graph.getVerticesSortedTopologicallyFromSources();
+        for (JobVertex task : tasks) {
+            List<OperatorIDPair> operators = new ArrayList<>(task.getOperatorIDs());
+            String inputs =
+                    task.getInputs().stream()
+                            .map(edge -> describe(edge, tasks))
+                            .sorted()
+                            .collect(Collectors.joining(", "));
+            // Flink has a chain's last operator first.
+            for (int i = operators.size() - 1; i >= 0; i--) {
+                OperatorIDPair operator = operators.get(i);
+                boolean isFirst = i == operators.size() - 1;
+                table.row(
+                        isFirst ? tasks.indexOf(task) + 1 : "",
+                        operator.getUserDefinedOperatorName(),
+                        operator.getUserDefinedOperatorUid(),
+                        task.getParallelism(),
+                        task.getMaxParallelism(),
+                        isFirst ? inputs : "");
+            }
+        }
+        return table;
+    }
+
+    private static String describe(JobEdge edge, List<JobVertex> tasks) {
+        int producer = tasks.indexOf(edge.getSource().getProducer()) + 1;
+        return "%d (%s)".formatted(producer, edge.getShipStrategyName().toLowerCase(Locale.ROOT));
+    }
+
+    private TextTable placement() {
+        TextTable table = new TextTable(">layer", ">subtask", "experts");
+        for (int layer = 0; layer < footprint.spec().layers().size(); layer++) {
+            LayerSpec layerSpec = footprint.spec().layers().get(layer);
+            EvenKeys keys = new EvenKeys(layerSpec.routing().numExperts());
+            int parallelism = parallelismOfExperts(layer);
+            List<List<Integer>> experts = new ArrayList<>();
+            for (int subtask = 0; subtask < parallelism; subtask++) {
+                experts.add(new ArrayList<>());
+            }
+            for (int expert = 0; expert < keys.count(); expert++) {
+                experts.get(keys.subtaskOf(expert, parallelism)).add(expert);
+            }
+            for (int subtask = 0; subtask < parallelism; subtask++) {
+                table.row(layer, subtask + 1, ranges(experts.get(subtask)));
+            }
+        }
+        return table;
+    }
+
+    private int parallelismOfExperts(int layer) {
+        String uid = "moe-expert-" + layer;
+        for (JobVertex task : graph.getVertices()) {
+            for (OperatorIDPair operator : task.getOperatorIDs()) {
+                if (uid.equals(operator.getUserDefinedOperatorUid())) {
+                    return task.getParallelism();
+                }
+            }
+        }
+        throw new IllegalStateException("the job has no operator " + uid);
+    }
+
+    /** Ascending numbers: 0 1 2 5 is "0-2 5". */
+    public static String ranges(List<Integer> numbers) {
+        StringBuilder text = new StringBuilder();
+        for (int from = 0, to; from < numbers.size(); from = to) {
+            to = from + 1;
+            while (to < numbers.size() && numbers.get(to) == numbers.get(to - 1) + 1) {
+                to++;
+            }
+            text.append(from == 0 ? "" : " ").append(numbers.get(from));
+            if (to - from > 1) {
+                text.append(to - from > 2 ? "-" : " ").append(numbers.get(to - 1));
+            }
+        }
+        return text.toString();
+    }
+
+    private TextTable ownOptions() {
+        TextTable table = new TextTable("", "", "");
+        for (JobOption option : JobOptions.all()) {
+            boolean given = options.contains(option.option());
+            String value = given ? value(option) : option.defaultText();
+            String origin = given ? "" : value.isEmpty() ? "(not set)" : "(default)";
+            table.row(option.key(), value, origin);
+        }
+        return table;
+    }
+
+    private String value(JobOption option) {
+        Object value = options.get(option.option());
+        if (value instanceof Map<?, ?> map) {
+            // Passwords are in it.
+            return map.keySet().stream()
+                    .map(key -> key + ":" + HIDDEN)
+                    .sorted()
+                    .collect(Collectors.joining(","));
+        }
+        return options.toMap().get(option.key());
+    }
+
+    private TextTable optionsOfFlink() {
+        TextTable table = new TextTable("", "");
+        new TreeMap<>(ConfigurationUtils.hideSensitiveValues(flinkOptions.toMap()))
+                .forEach((key, value) -> table.row(key, value));
+        return table;
+    }
+
+    private TextTable estimates() {
+        int slots = flinkOptions.get(TaskManagerOptions.NUM_TASK_SLOTS);
+        TextTable table = new TextTable("", ">", "");
+        table.row(
+                "models",
+                size(footprint.sessionBytes()),
+                "in a process that opens all %d".formatted(footprint.sessions()));
+        table.row("direct buffers", size(footprint.directBytes()), "per slot");
+        table.row(
+                "off-heap memory",
+                size(footprint.offHeapBytes(slots)),
+                "at least, as %s, for %d %s"
+                        .formatted(
+                                TaskManagerOptions.TASK_OFF_HEAP_MEMORY.key(),
+                                slots,
+                                slots == 1 ? "slot" : "slots"));
+        if (footprint.windowBytesPerToken() > 0) {
+            table.row(
+                    "state",
+                    size(footprint.windowBytes(WINDOW_TOKENS)),
+                    "per %,d tokens of each open window".formatted(WINDOW_TOKENS));
+        }
+        return table;
+    }
+
+    private static String size(long bytes) {
+        return String.format(Locale.ROOT, "%,.1f MB", bytes / 1e6);
+    }
+}

@@ -1,0 +1,102 @@
+package io.flinkmoe.scoring.cli;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.MemorySize;
+import org.apache.flink.configuration.description.HtmlFormatter;
+import org.apache.flink.util.TimeUtils;
+import picocli.CommandLine.Model.OptionSpec;
+
+/**
+ * One option and its type.
+ *
+ * @param type the class of its values; List and Map stand for those of strings
+ */
+public record JobOption(ConfigOption<?> option, Class<?> type) {
+
+    public String key() {
+        return option.key();
+    }
+
+    String flag() {
+        return "--" + key().substring(JobOptions.PREFIX.length());
+    }
+
+    /** The description as plain text. */
+    public String description() {
+        return new HtmlFormatter()
+                .format(option.description())
+                .replace("&lt;", "<")
+                .replace("&gt;", ">");
+    }
+
+    /** The default as a user would write it; empty where there is none. */
+    public String defaultText() {
+        Object value = option.defaultValue();
+        if (value == null || value.equals(List.of()) || value.equals(Map.of())) {
+            return "";
+        }
+        if (value instanceof Duration duration) {
+            return duration.isZero() ? "0" : TimeUtils.formatWithHighestUnit(duration);
+        }
+        return value instanceof Enum<?> constant ? written(constant) : value.toString();
+    }
+
+    /** What a value must be. */
+    public String allowed() {
+        if (type.isEnum()) {
+            return constants(" or ");
+        } else if (type == Duration.class) {
+            return "a duration such as 500 ms, 5 s, 1 min or 2 h";
+        } else if (type == MemorySize.class) {
+            return "a size such as 512 mb or 4 gb";
+        } else if (type == Boolean.class) {
+            return "true or false";
+        } else if (Number.class.isAssignableFrom(type)) {
+            return type == Integer.class || type == Long.class ? "a whole number" : "a number";
+        } else if (type == Map.class) {
+            return "key:value pairs separated by commas";
+        }
+        return "text";
+    }
+
+    /** This option of a command line. */
+    OptionSpec spec() {
+        String value = defaultText();
+        String text = description() + (value.isEmpty() ? "" : " Default: " + value);
+        return OptionSpec.builder(flag())
+                .type(String.class)
+                .paramLabel(label())
+                .description(text.replace("%", "%%"))
+                .build();
+    }
+
+    private String label() {
+        if (type.isEnum()) {
+            return constants("|");
+        } else if (type == Duration.class) {
+            return "DURATION";
+        } else if (type == MemorySize.class) {
+            return "SIZE";
+        } else if (Number.class.isAssignableFrom(type)) {
+            return "N";
+        }
+        return type == Map.class ? "KEY:VALUE,..." : type == List.class ? "A;B;..." : "TEXT";
+    }
+
+    private String constants(String separator) {
+        return Stream.of(type.getEnumConstants())
+                .map(constant -> written((Enum<?>) constant))
+                .collect(Collectors.joining(separator));
+    }
+
+    /** Flink matches an enum's text in any case. */
+    private static String written(Enum<?> constant) {
+        return constant.toString().toLowerCase(Locale.ROOT);
+    }
+}

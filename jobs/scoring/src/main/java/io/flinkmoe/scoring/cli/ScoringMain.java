@@ -1,0 +1,104 @@
+package io.flinkmoe.scoring.cli;
+
+import io.flinkmoe.MoeLayers;
+import io.flinkmoe.scoring.ScoringJob;
+import java.util.Arrays;
+import java.util.concurrent.Callable;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.runtime.jobgraph.JobGraph;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/**
+ * The main class of the job jar: runs the scoring job on the cluster that {@code flink run} names,
+ * or in application mode.
+ */
+@Command(
+        name = "score",
+        customSynopsis = {
+            "flink run flink-moe-scoring-VERSION-job.jar [score] [--config=FILE] [-D KEY=VALUE]..."
+                    + " [OPTIONS]"
+        },
+        description = {
+            "Score the tokens of a Kafka topic and write the answers to another.",
+            "",
+            "An option given here wins over -D, and -D over the file."
+        },
+        mixinStandardHelpOptions = true,
+        versionProvider = Version.class,
+        usageHelpAutoWidth = true,
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {"0:done", "1:failed", "2:wrong use"},
+        descriptionHeading = "%n",
+        optionListHeading = "%nOptions:%n",
+        synopsisHeading = "Usage: ")
+@Internal
+public final class ScoringMain implements Callable<Integer> {
+
+    private static final String COMMAND = "score";
+
+    @Spec private CommandSpec spec;
+
+    @Mixin private ScoreOptions scoreOptions;
+
+    @Option(names = "--verbose", description = "Print the stack trace where something fails.")
+    private boolean verbose;
+
+    private ScoringMain() {}
+
+    /**
+     * Submits the job.
+     *
+     * @param args the options of the job, behind the word {@code score} or without it
+     * @throws IllegalStateException if the job is not submitted, or fails: Flink learns of it by an
+     *     exception only
+     */
+    public static void main(String[] args) {
+        ScoringMain main = new ScoringMain();
+        CommandLine program = commandLine(main);
+        ErrorReport errors = ErrorReport.addTo(program, () -> main.verbose);
+        int exitCode = program.execute(withoutCommand(args));
+        if (exitCode != 0) {
+            throw new IllegalStateException(
+                    "score ended with exit code " + exitCode, errors.failure().orElse(null));
+        }
+    }
+
+    private static CommandLine commandLine(ScoringMain main) {
+        CommandLine program = new CommandLine(main);
+        JobOptions.addTo(program.getCommandSpec());
+        return program;
+    }
+
+    /** The word score names the only command there is. */
+    private static String[] withoutCommand(String[] args) {
+        return args.length > 0 && args[0].equals(COMMAND)
+                ? Arrays.copyOfRange(args, 1, args.length)
+                : args;
+    }
+
+    @Override
+    public Integer call() throws Exception {
+        Configuration options = scoreOptions.read();
+        StreamExecutionEnvironment env =
+                StreamExecutionEnvironment.getExecutionEnvironment(
+                        ScoringJob.flinkOptions(options));
+        if (scoreOptions.isDryRun()) {
+            ScoringJob.build(env, options);
+            JobGraph graph = env.getStreamGraph().getJobGraph();
+            Configuration inForce = new Configuration((Configuration) env.getConfiguration());
+            new DryRun(graph, options, inForce, MoeLayers.builder(options).build().footprint())
+                    .print(spec.commandLine().getOut());
+        } else {
+            ScoringJob.build(env, ScoringJob.withAbsoluteBundle(options));
+            env.execute(ScoringJob.nameOf(env.getConfiguration(), options));
+        }
+        return 0;
+    }
+}

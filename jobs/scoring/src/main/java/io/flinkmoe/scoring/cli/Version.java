@@ -1,0 +1,17 @@
+package io.flinkmoe.scoring.cli;
+
+import org.apache.flink.runtime.util.EnvironmentInformation;
+import picocli.CommandLine.IVersionProvider;
+
+/** The versions that matter when something goes wrong. */
+public final class Version implements IVersionProvider {
+    @Override
+    public String[] getVersion() {
+        String own = Version.class.getPackage().getImplementationVersion();
+        return new String[] {
+            "flink-moe " + (own == null ? "(not packaged)" : own),
+            "Apache Flink " + EnvironmentInformation.getVersion(),
+            "Java " + System.getProperty("java.version")
+        };
+    }
+}

@@ -1,0 +1,190 @@
+package io.flinkmoe.scoring;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.kafka.RecordFormat;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class KafkaOptionsTest {
+
+    @TempDir Path dir;
+
+    @Test
+    void readsOptionsAsTheyAreWritten() {
+        Configuration options = complete();
+        options.setString("moe.sink.delivery", "at-least-once");
+        options.setString("moe.source.start", "latest");
+        options.setString("moe.format", "raw");
+        options.setString("moe.kafka.properties", "{client.rack: a, security.protocol: SSL}");
+        options.setString("moe.schema", "[a.avsc]");
+
+        KafkaOptionsCheck.check(options);
+
+        assertThat(options.get(KafkaOptions.SINK_DELIVERY))
+                .isEqualTo(KafkaOptions.Delivery.AT_LEAST_ONCE);
+        assertThat(options.get(KafkaOptions.SOURCE_START)).isEqualTo(KafkaOptions.Start.LATEST);
+        assertThat(options.get(KafkaOptions.FORMAT)).isEqualTo(RecordFormat.RAW);
+        assertThat(options.get(KafkaOptions.SCHEMAS)).containsExactly("a.avsc");
+        assertThat(KafkaOptions.clientProperties(options))
+                .containsEntry("client.rack", "a")
+                .containsEntry("security.protocol", "SSL")
+                .containsEntry("bootstrap.servers", "broker:9092");
+    }
+
+    @Test
+    void brokersNeedNotTellHowLongTransactionsMayBe() {
+        for (ConfigEntry untold :
+                Arrays.asList(null, new ConfigEntry("transaction.max.timeout.ms", null))) {
+            assertThatCode(() -> KafkaPreflight.checkTransactionTimeout(complete(), untold))
+                    .doesNotThrowAnyException();
+        }
+    }
+
+    @Test
+    void namesAllThatIsMissing() {
+        assertThatThrownBy(() -> KafkaOptionsCheck.check(new Configuration()))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.bundle is missing; moe.kafka.brokers is missing; moe.source.topic is missing;"
+                                + " moe.sink.topic is missing; moe.dead-letter.topic is missing");
+    }
+
+    @Test
+    void namesAllThatContradicts() {
+        Configuration options = complete();
+        options.set(KafkaOptions.SINK_TOPIC, "in");
+        options.set(KafkaOptions.SOURCE_MAX_AHEAD, Duration.ofSeconds(-1));
+        options.set(KafkaOptions.SINK_TRANSACTION_TIMEOUT, Duration.ofDays(30));
+        options.set(KafkaOptions.FORMAT, RecordFormat.RAW);
+        options.set(KafkaOptions.SCHEMAS, List.of("a.avsc", "b.avsc"));
+
+        assertThatThrownBy(() -> KafkaOptionsCheck.check(options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageContaining(
+                        "moe.source.topic, moe.sink.topic, moe.dead-letter.topic must be different topics, but are [in, in, dead]")
+                .hasMessageContaining("moe.source.max-ahead is PT-1S, but cannot be negative")
+                .hasMessageContaining("moe.sink.transaction-timeout is 2592000000 ms")
+                .hasMessageContaining("moe.schema has 2 files");
+    }
+
+    @Test
+    void refusesClientPropertiesThatItsOptionsWouldOverwrite() {
+        Configuration options = complete();
+        options.setString(
+                "moe.kafka.properties",
+                "{transaction.timeout.ms: 60000, group.id: g, bootstrap.servers: 'b:1',"
+                        + " auto.offset.reset: none, transactional.id: t, linger.ms: 5}");
+
+        assertThatThrownBy(() -> KafkaOptionsCheck.check(options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.kafka.properties has auto.offset.reset, which is what moe.source.start"
+                                + " sets; moe.kafka.properties has bootstrap.servers, which is what"
+                                + " moe.kafka.brokers sets; moe.kafka.properties has group.id, which"
+                                + " is what moe.source.group-id sets; moe.kafka.properties has"
+                                + " transaction.timeout.ms, which is what"
+                                + " moe.sink.transaction-timeout sets; moe.kafka.properties has"
+                                + " transactional.id, which is what"
+                                + " moe.sink.transactional-id-prefix sets");
+    }
+
+    @Test
+    void acceptsTheDefaults() {
+        assertThatCode(() -> KafkaOptionsCheck.check(complete())).doesNotThrowAnyException();
+    }
+
+    @Test
+    void asksForADirectoryOfCheckpointsWhereWindowsAreKept() {
+        Configuration options = complete();
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.set(MoeOptions.CAPACITY_SIZE, 1);
+        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+
+        assertRefused(options, "execution.checkpointing.dir is not set");
+    }
+
+    @Test
+    void asksForTransactionsThatOutliveACheckpointInterval() {
+        Configuration options = complete();
+        options.setString("execution.checkpointing.interval", "15 min");
+
+        assertRefused(
+                options,
+                "moe.sink.transaction-timeout is 15 min; allowed: more than"
+                        + " execution.checkpointing.interval, 15 min");
+    }
+
+    @Test
+    void asksForMessagesThatHoldAVector() {
+        Configuration options = complete();
+        options.setString("moe.kafka.properties", "{max.request.size: 65536}");
+
+        assertThatCode(() -> MessageSize.require(options, "a scored token", 49_152))
+                .doesNotThrowAnyException();
+        assertThatThrownBy(() -> MessageSize.require(options, "a scored token", 49_153))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.kafka.properties has max.request.size 65536, but a scored token of"
+                                + " this model may have 65537 bytes; allowed: that or more, and"
+                                + " max.message.bytes of the topics too");
+        options.setString("moe.kafka.properties", "{max.request.size: 1 MB}");
+        assertThatThrownBy(() -> MessageSize.require(options, "a token", 1))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.kafka.properties has max.request.size '1 MB'; allowed: 32768 or more");
+    }
+
+    @Test
+    void namesTheSchemaFileThatCannotBeUsed() throws Exception {
+        String missing = dir.resolve("missing.avsc").toString();
+        String broken = schemaFile("{");
+        String other = schemaFile("{\"type\": \"record\", \"name\": \"T\", \"fields\": []}");
+
+        for (String file : List.of(missing, broken, other)) {
+            Configuration options = complete();
+            options.set(KafkaOptions.SCHEMAS, List.of(file));
+            assertThatThrownBy(() -> KafkaInput.deserializer(options, 2))
+                    .isInstanceOf(IllegalConfigurationException.class)
+                    .hasMessageStartingWith("moe.schema: cannot use " + file);
+        }
+    }
+
+    private String schemaFile(String schema) throws Exception {
+        return Files.writeString(Files.createTempFile(dir, "token", ".avsc"), schema).toString();
+    }
+
+    private static void assertRefused(Configuration options, String message) {
+        assertThatThrownBy(
+                        () ->
+                                ScoringJob.build(
+                                        StreamExecutionEnvironment.getExecutionEnvironment(),
+                                        options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessageStartingWith(message);
+    }
+
+    private static Configuration complete() {
+        return Configuration.fromMap(
+                Map.of(
+                        "moe.bundle", "model",
+                        "moe.kafka.brokers", "broker:9092",
+                        "moe.source.topic", "in",
+                        "moe.sink.topic", "out",
+                        "moe.dead-letter.topic", "dead"));
+    }
+}

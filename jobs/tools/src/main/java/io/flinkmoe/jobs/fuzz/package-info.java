@@ -1,2 +1,0 @@
-/** Feeds the readers of files and records with bytes that no honest program has written. */
-package io.flinkmoe.jobs.fuzz;

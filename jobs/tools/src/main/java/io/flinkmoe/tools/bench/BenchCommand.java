@@ -1,0 +1,207 @@
+package io.flinkmoe.tools.bench;
+
+import io.flinkmoe.scoring.cli.JobOptions;
+import io.flinkmoe.tools.bench.capacity.BenchCapacityCommand;
+import io.flinkmoe.tools.bench.contenders.Contenders;
+import io.flinkmoe.tools.bench.contenders.Shape;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.util.FileUtils;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Measures flink-moe on this machine, beside what one would write instead. */
+@Command(
+        name = "bench",
+        description = {
+            "Measure flink-moe on this machine, beside what one would write instead.",
+            "",
+            "The contenders run the same MoE layer on 2 cores, in turn, in this process:",
+            "  limit               the layer without Flink, in big batches",
+            "  per-record          a Flink map that runs router and experts on each record",
+            "  fused               one Flink operator, ONNX Runtime's MoE node on batches",
+            "  flink-moe           the operators at parallelism 2; -p1: at 1; -capacity: with room"
+                    + " for 1.25 times an expert's share",
+            "",
+            "Then, for flink-moe: from Kafka to Kafka exactly once, latencies below full speed, the"
+                    + " cost of checkpoints and of hops, and how speed depends on N, k and d. Takes"
+                    + " up to 30 minutes; nothing else should run meanwhile."
+        },
+        subcommands = {BenchRoutingCommand.class, BenchCapacityCommand.class},
+        footer = {
+            "  moe bench                   all of it; figures to bench.json, plots beside it",
+            "  moe bench --quick           under 3 minutes",
+            "  moe bench --parts compare --shapes medium --contenders limit,flink-moe",
+            "  moe bench routing           how fast experts are chosen, on one core",
+            "  moe bench capacity          what a capacity costs in quality, for real flights"
+        })
+public final class BenchCommand implements Callable<Integer> {
+
+    private static final Duration WARM_UP = Duration.ofSeconds(4);
+    private static final String QUICK_SHAPE = "medium";
+
+    private static final List<String> SHAPES = Shape.ALL.stream().map(Shape::name).toList();
+
+    private enum Part {
+        COMPARE,
+        KAFKA,
+        LATENCY,
+        CHECKPOINTS,
+        HOPS,
+        GROWTH;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
+
+    @Spec private CommandSpec spec;
+
+    @Option(
+            names = "--output",
+            paramLabel = "FILE",
+            defaultValue = "bench.json",
+            description = "Where the figures go; plots go beside it. Default: bench.json.")
+    private Path output;
+
+    @Option(
+            names = "--quick",
+            description =
+                    "Two short rounds; of the parts only compare, and kafka and latency of medium.")
+    private boolean quick;
+
+    @Option(
+            names = "--shapes",
+            split = ",",
+            paramLabel = "NAME",
+            description = "Of flights, medium, fine-grained, large. Default: all.")
+    private List<String> shapes = SHAPES;
+
+    @Option(
+            names = "--contenders",
+            split = ",",
+            paramLabel = "NAME",
+            description =
+                    "Of limit, per-record, fused, flink-moe-p1, flink-moe, flink-moe-capacity."
+                            + " Default: all.")
+    private List<String> contenders = Contenders.NAMES;
+
+    @Option(
+            names = "--parts",
+            split = ",",
+            paramLabel = "PART",
+            description = "Of ${COMPLETION-CANDIDATES}. Default: all.")
+    private List<Part> parts;
+
+    @Option(
+            names = "--rounds",
+            paramLabel = "N",
+            description = "Rounds that are counted. Default: 3; with --quick 2.")
+    private Integer rounds;
+
+    @Option(
+            names = "-D",
+            paramLabel = "KEY=VALUE",
+            description = "Any option of Flink, or a moe.* option, to see what it changes.")
+    private Map<String, String> defined = new LinkedHashMap<>();
+
+    @Override
+    public Integer call() throws Exception {
+        checkArguments();
+        Configuration options = JobOptions.join(List.of(defined));
+        Path folder = Files.createTempDirectory("flink-moe-bench-");
+        BenchReport report = new BenchReport(output, spec.commandLine().getOut());
+        try (Bench bench =
+                Bench.start(
+                        folder,
+                        rounds != null ? rounds : quick ? 2 : 3,
+                        Duration.ofMillis(quick ? 500 : 3000),
+                        options,
+                        this::say)) {
+            bench.warmUp(quick ? 1 : 4, quick ? WARM_UP.dividedBy(8) : WARM_UP, contenders);
+            for (Shape shape : Shape.ALL) {
+                if (shapes.contains(shape.name())) {
+                    measure(bench, shape, report);
+                }
+            }
+            if (measures(Part.HOPS)) {
+                report.hops(bench.hops());
+            }
+            if (measures(Part.GROWTH)) {
+                report.growth(bench.growth());
+            }
+        } finally {
+            FileUtils.deleteDirectoryQuietly(folder.toFile());
+        }
+        say("%nThe figures are in %s, the plots beside it.".formatted(output));
+        return 0;
+    }
+
+    private void measure(Bench bench, Shape shape, BenchReport report) throws Exception {
+        if (measures(Part.COMPARE)) {
+            report.compared(shape, bench.compare(shape, contenders));
+        }
+        boolean chosen = !quick || parts != null || shape.name().equals(QUICK_SHAPE);
+        if (measures(Part.KAFKA) && chosen) {
+            report.kafka(shape, bench.kafka(shape));
+        }
+        if (measures(Part.LATENCY) && chosen) {
+            report.latency(shape, bench.latency(shape));
+        }
+        if (measures(Part.CHECKPOINTS) && chosen) {
+            report.checkpoints(shape, bench.checkpoints(shape));
+        }
+    }
+
+    private boolean measures(Part part) {
+        if (parts != null) {
+            return parts.contains(part);
+        }
+        return !quick || part.compareTo(Part.LATENCY) <= 0;
+    }
+
+    private void checkArguments() {
+        check("--shapes", shapes, SHAPES);
+        check("--contenders", contenders, Contenders.NAMES);
+        if (rounds != null && rounds < 1) {
+            throw new ParameterException(
+                    spec.commandLine(), "--rounds is %d; allowed: 1 or more".formatted(rounds));
+        }
+        Path parent = output.toAbsolutePath().getParent();
+        if (Files.isDirectory(output) || !Files.isWritable(parent)) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--output is '%s'; give a file in a directory that can be written to"
+                            .formatted(output));
+        }
+    }
+
+    private void check(String option, List<String> given, List<String> allowed) {
+        for (String name : given) {
+            if (!allowed.contains(name)) {
+                throw new ParameterException(
+                        spec.commandLine(),
+                        "%s has '%s'; allowed: %s"
+                                .formatted(option, name, String.join(", ", allowed)));
+            }
+        }
+    }
+
+    private void say(String line) {
+        PrintWriter out = spec.commandLine().getOut();
+        out.println(line);
+        out.flush();
+    }
+}

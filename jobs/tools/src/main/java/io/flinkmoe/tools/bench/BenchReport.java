@@ -1,0 +1,209 @@
+package io.flinkmoe.tools.bench;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.flinkmoe.scoring.cli.TextTable;
+import io.flinkmoe.tools.bench.contenders.Contenders;
+import io.flinkmoe.tools.bench.contenders.Shape;
+import io.flinkmoe.tools.chart.Axis;
+import io.flinkmoe.tools.chart.BarChart;
+import io.flinkmoe.tools.chart.Series;
+import io.flinkmoe.tools.statistics.Rates;
+import io.flinkmoe.tools.statistics.Spread;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What the benchmark found: a table per part on the terminal, all of it as JSON, and a plot per
+ * shape beside the JSON. The file is written after each part, so that nothing is lost.
+ */
+final class BenchReport {
+
+    private static final ObjectMapper JSON =
+            new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
+
+    private final Path file;
+    private final PrintWriter out;
+    private final ObjectNode root = JSON.createObjectNode();
+
+    /**
+     * @param file for the JSON
+     */
+    BenchReport(Path file, PrintWriter out) {
+        this.file = file;
+        this.out = out;
+        root.putObject("machine")
+                .put("date", Instant.now().toString())
+                .put("cores", Runtime.getRuntime().availableProcessors())
+                .put("java", System.getProperty("java.version"))
+                .put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
+    }
+
+    void compared(Shape shape, Rates rates) throws IOException {
+        TextTable table =
+                new TextTable(
+                        shape.name(), ">tokens/s", ">min", ">max", ">flink-moe is", ">min", ">max");
+        ObjectNode json = root.withObject("/shapes").putObject(shape.name());
+        ObjectNode ratios = root.withObject("/ratios").putObject(shape.name());
+        for (String contender : rates.contenders()) {
+            Spread rate = rates.of(contender);
+            json.set(contender, rate.toJson());
+            Spread ratio = rates.ratio(Contenders.FLINK_MOE, contender);
+            if (ratio != null && !contender.equals(Contenders.FLINK_MOE)) {
+                ratios.set(Contenders.FLINK_MOE + "/" + contender, ratio.toJson());
+                row(table, contender, rate, ratio);
+            } else {
+                row(table, contender, rate, null);
+            }
+        }
+        print(table);
+        plot(shape, rates);
+        save();
+    }
+
+    void kafka(Shape shape, Rates rates) throws IOException {
+        TextTable table =
+                new TextTable(
+                        shape.name(), ">tokens/s", ">min", ">max", ">of memory", ">min", ">max");
+        ObjectNode json = root.withObject("/kafka").putObject(shape.name());
+        row(table, "memory to memory", rates.of("memory"), null);
+        row(table, "Kafka to Kafka", rates.of("kafka"), rates.ratio("kafka", "memory"));
+        json.set("memory", rates.of("memory").toJson());
+        json.set("kafka", rates.of("kafka").toJson());
+        json.set("kafka/memory", rates.ratio("kafka", "memory").toJson());
+        print(table);
+        save();
+    }
+
+    void latency(Shape shape, List<Latency> latencies) throws IOException {
+        TextTable table =
+                new TextTable(
+                        shape.name(), ">load", ">tokens/s", ">p50 ms", ">p99 ms", ">p99.9 ms");
+        ObjectNode json = root.withObject("/latency").putObject(shape.name());
+        for (Latency latency : latencies) {
+            String load = "%.0f%%".formatted(100 * latency.load());
+            table.row(
+                    "",
+                    load,
+                    "%,.0f".formatted(latency.rate()),
+                    "%.1f".formatted(latency.p50()),
+                    "%.1f".formatted(latency.p99()),
+                    "%.1f".formatted(latency.p999()));
+            json.putObject(load)
+                    .put("tokens_per_second", Math.round(latency.rate()))
+                    .put("p50_ms", latency.p50())
+                    .put("p99_ms", latency.p99())
+                    .put("p999_ms", latency.p999());
+        }
+        print(table);
+        save();
+    }
+
+    void checkpoints(Shape shape, CheckpointCost cost) throws IOException {
+        out.printf(
+                "%n  %s with a checkpoint a second: %.3f of the speed without (%.3f to %.3f);"
+                        + " a checkpoint takes %.0f ms and writes %,d bytes%n",
+                shape.name(),
+                cost.ratio().median(),
+                cost.ratio().min(),
+                cost.ratio().max(),
+                cost.millis(),
+                cost.bytes());
+        out.flush();
+        ObjectNode json = root.withObject("/checkpoints").putObject(shape.name());
+        json.set("ratio", cost.ratio().toJson());
+        json.put("millis", cost.millis()).put("bytes", cost.bytes());
+        save();
+    }
+
+    void hops(List<HopCost> costs) throws IOException {
+        TextTable table = new TextTable("a hop between operators", ">microseconds per token");
+        ObjectNode json = root.withObject("/hop_micros");
+        for (HopCost cost : costs) {
+            table.row("d=" + cost.d(), "%.2f".formatted(cost.micros()));
+            json.put("d=" + cost.d(), cost.micros());
+        }
+        print(table);
+        save();
+    }
+
+    void growth(List<Growth> all) throws IOException {
+        TextTable table =
+                new TextTable(">d", ">h", ">N", ">k", ">flink-moe", ">limit", ">of limit");
+        ArrayNode json = root.putArray("growth");
+        for (Growth growth : all) {
+            table.row(
+                    growth.d(),
+                    growth.h(),
+                    growth.numExperts(),
+                    growth.k(),
+                    "%,.0f".formatted(growth.flinkMoe()),
+                    "%,.0f".formatted(growth.limit()),
+                    "%.2f".formatted(growth.flinkMoe() / growth.limit()));
+            json.addObject()
+                    .put("d", growth.d())
+                    .put("h", growth.h())
+                    .put("num_experts", growth.numExperts())
+                    .put("k", growth.k())
+                    .put("flink-moe", Math.round(growth.flinkMoe()))
+                    .put("limit", Math.round(growth.limit()));
+        }
+        print(table);
+        save();
+    }
+
+    private static void row(TextTable table, String name, Spread rate, Spread ratio) {
+        table.row(
+                name,
+                "%,.0f".formatted(rate.median()),
+                "%,.0f".formatted(rate.min()),
+                "%,.0f".formatted(rate.max()),
+                ratio == null ? "" : "%.2f times".formatted(ratio.median()),
+                ratio == null ? "" : "%.2f".formatted(ratio.min()),
+                ratio == null ? "" : "%.2f".formatted(ratio.max()));
+    }
+
+    private void plot(Shape shape, Rates rates) throws IOException {
+        List<String> names = new ArrayList<>(rates.contenders());
+        double[] medians = new double[names.size()];
+        double[] lows = new double[names.size()];
+        double[] highs = new double[names.size()];
+        for (int i = 0; i < names.size(); i++) {
+            Spread rate = rates.of(names.get(i));
+            medians[i] = rate.median();
+            lows[i] = rate.min();
+            highs[i] = rate.max();
+        }
+        BarChart chart =
+                BarChart.of(
+                        "%s: d=%d, h=%d, %d experts, top %d"
+                                .formatted(
+                                        shape.name(),
+                                        shape.d(),
+                                        shape.h(),
+                                        shape.numExperts(),
+                                        shape.k()),
+                        Axis.categories("", names),
+                        Axis.linear("tokens/s"),
+                        List.of(Series.of("", medians).withErrors(lows, highs)));
+        String name = file.getFileName().toString().replaceFirst("\\.json$", "");
+        Files.writeString(file.resolveSibling(name + "-" + shape.name() + ".svg"), chart.svg());
+    }
+
+    private void print(TextTable table) {
+        out.println();
+        out.print(table);
+        out.flush();
+    }
+
+    private void save() throws IOException {
+        JSON.writeValue(file.toFile(), root);
+    }
+}

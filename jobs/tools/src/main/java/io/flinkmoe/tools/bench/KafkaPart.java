@@ -1,0 +1,135 @@
+package io.flinkmoe.tools.bench;
+
+import io.flinkmoe.MoeResult;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.schemas.TokenEncoder;
+import io.flinkmoe.scoring.KafkaOptions;
+import io.flinkmoe.scoring.ScoringJob;
+import io.flinkmoe.tools.bench.contenders.Arrivals;
+import io.flinkmoe.tools.bench.contenders.Contender;
+import io.flinkmoe.tools.bench.contenders.Contenders;
+import io.flinkmoe.tools.bench.contenders.FlinkRun;
+import io.flinkmoe.tools.bench.contenders.Pool;
+import io.flinkmoe.tools.bench.contenders.Shape;
+import io.flinkmoe.tools.kafka.KafkaBroker;
+import io.flinkmoe.tools.statistics.Rates;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * The scoring job from Kafka to Kafka: Avro in and out, exactly once, a checkpoint every 2 s. The
+ * broker, in a process of its own, shares the cores with the job; the tokens lie in its topic
+ * before the job starts.
+ */
+final class KafkaPart {
+
+    static final String MEMORY = "memory";
+    static final String KAFKA = "kafka";
+
+    private static final int PARTITIONS = 4;
+    private static final int STREAMS = 128;
+    private static final long MAX_BYTES = 1_500_000_000;
+    private static final Duration CHECKPOINTS = Duration.ofSeconds(2);
+
+    /** The broker's JVM is new: in its first rounds it compiles itself on the cores of the job. */
+    private static final int WARM_UP_ROUNDS = 4;
+
+    /** Start, warm-up and measurement at full speed take fewer tokens than so many seconds. */
+    private static final int SPARE_SECONDS = 3;
+
+    private KafkaPart() {}
+
+    static Rates measure(Stage stage, Shape shape) throws Exception {
+        Contenders contenders = stage.contenders(shape);
+        Contender memory = contenders.of(Contenders.FLINK_MOE);
+        double rate = memory.rate(stage.time());
+        Path folder = stage.folder().resolve("kafka-" + shape.name());
+        Rates rates = new Rates();
+        try (KafkaBroker broker = KafkaBroker.start(folder.resolve("broker"))) {
+            for (String topic : new String[] {"tokens", "scored", "rejected"}) {
+                broker.createTopic(topic, PARTITIONS, Map.of());
+            }
+            long tokens = (long) (rate * (SPARE_SECONDS + 2 * stage.time().toMillis() / 1000.0));
+            tokens = Math.min(tokens, MAX_BYTES / (Float.BYTES * shape.d()));
+            stage.say("%s: writing %,d tokens to Kafka", shape.name(), tokens);
+            produce(broker.bootstrapServers(), shape.d(), tokens);
+            for (int round = 1; round <= WARM_UP_ROUNDS; round++) {
+                rate(stage, options(stage, contenders, broker, "bench-warm-up-" + round));
+            }
+            for (int round = 1; round <= stage.rounds(); round++) {
+                Configuration options = options(stage, contenders, broker, "bench-" + round);
+                rates.add(MEMORY, memory.rate(stage.time()));
+                rates.add(KAFKA, rate(stage, options));
+                stage.say(
+                        "%s: Kafka to Kafka, round %d of %d", shape.name(), round, stage.rounds());
+            }
+        }
+        return rates;
+    }
+
+    private static double rate(Stage stage, Configuration options) throws Exception {
+        StreamExecutionEnvironment env = stage.cluster().environment(Contenders.PARALLELISM);
+        MoeResult result = ScoringJob.build(env, options);
+        result.scored().sinkTo(new Arrivals()).uid("arrivals");
+        try (FlinkRun run = FlinkRun.start(stage.cluster(), env)) {
+            run.rate(stage.time().dividedBy(2));
+            return run.rate(stage.time());
+        }
+    }
+
+    private static Configuration options(
+            Stage stage, Contenders contenders, KafkaBroker broker, String group) throws Exception {
+        Configuration options = new Configuration();
+        options.set(MoeOptions.BUNDLE, contenders.bundle().directory().toString());
+        options.set(KafkaOptions.BROKERS, broker.bootstrapServers());
+        options.set(KafkaOptions.SOURCE_TOPIC, "tokens");
+        options.set(KafkaOptions.SINK_TOPIC, "scored");
+        options.set(KafkaOptions.DEAD_LETTER_TOPIC, "rejected");
+        // Each round reads from the start.
+        options.set(KafkaOptions.SOURCE_GROUP_ID, group);
+        options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, CHECKPOINTS);
+        options.addAll(stage.options());
+        return options;
+    }
+
+    private static void produce(String brokers, int d, long count) throws Exception {
+        float[][] pool = Pool.of(d, 0);
+        TokenEncoder encoder = TokenEncoder.singleObject();
+        AtomicReference<Exception> failure = new AtomicReference<>();
+        Map<String, Object> properties =
+                Map.of(
+                        ProducerConfig.BOOTSTRAP_SERVERS_CONFIG,
+                        brokers,
+                        ProducerConfig.LINGER_MS_CONFIG,
+                        5,
+                        ProducerConfig.BATCH_SIZE_CONFIG,
+                        1 << 18);
+        long now = System.currentTimeMillis();
+        try (KafkaProducer<byte[], byte[]> producer =
+                new KafkaProducer<>(
+                        properties, new ByteArraySerializer(), new ByteArraySerializer())) {
+            for (long i = 0; i < count && failure.get() == null; i++) {
+                String stream = "stream-" + i % STREAMS;
+                byte[] value =
+                        encoder.encode(stream, i / STREAMS, now, pool[(int) (i % pool.length)]);
+                producer.send(
+                        new ProducerRecord<>(
+                                "tokens", stream.getBytes(StandardCharsets.UTF_8), value),
+                        (metadata, exception) -> failure.compareAndSet(null, exception));
+            }
+        }
+        if (failure.get() != null) {
+            throw failure.get();
+        }
+    }
+}

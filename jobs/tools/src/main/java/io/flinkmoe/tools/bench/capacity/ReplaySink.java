@@ -1,0 +1,29 @@
+package io.flinkmoe.tools.bench.capacity;
+
+import io.flinkmoe.api.ScoredToken;
+import org.apache.flink.api.connector.sink2.Sink;
+import org.apache.flink.api.connector.sink2.SinkWriter;
+import org.apache.flink.api.connector.sink2.WriterInitContext;
+
+/** A sink that tells the current {@link Replay} what arrives. */
+final class ReplaySink implements Sink<ScoredToken> {
+
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public SinkWriter<ScoredToken> createWriter(WriterInitContext context) {
+        Replay replay = Replay.current();
+        return new SinkWriter<>() {
+            @Override
+            public void write(ScoredToken token, Context sinkContext) {
+                replay.arrived(token);
+            }
+
+            @Override
+            public void flush(boolean endOfInput) {}
+
+            @Override
+            public void close() {}
+        };
+    }
+}

@@ -1,0 +1,59 @@
+package io.flinkmoe.tools.bench.contenders;
+
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.tools.flink.BenchCluster;
+import java.time.Duration;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+
+/** A contender that is a Flink job: tokens from memory, scored, and counted. */
+public final class FlinkContender implements Contender {
+
+    /** The part of the job that differs. */
+    interface Scoring {
+        DataStream<ScoredToken> score(DataStream<Token> tokens) throws Exception;
+    }
+
+    private final String name;
+    private final BenchCluster cluster;
+    private final int parallelism;
+    private final int width;
+    private final Scoring scoring;
+
+    FlinkContender(String name, BenchCluster cluster, int parallelism, int width, Scoring scoring) {
+        this.name = name;
+        this.cluster = cluster;
+        this.parallelism = parallelism;
+        this.width = width;
+        this.scoring = scoring;
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public double rate(Duration time) throws Exception {
+        try (FlinkRun run = start(0, Duration.ZERO)) {
+            run.rate(time); // Each job has code compiled anew, for a second or two.
+            return run.rate(time);
+        }
+    }
+
+    /**
+     * Starts the job.
+     *
+     * @param pace tokens per second; 0 for full speed
+     * @param checkpoints how often to checkpoint; zero for never
+     */
+    public FlinkRun start(double pace, Duration checkpoints) throws Exception {
+        StreamExecutionEnvironment env = cluster.environment(parallelism);
+        if (!checkpoints.isZero()) {
+            env.enableCheckpointing(checkpoints.toMillis());
+        }
+        scoring.score(TokenSource.of(env, width, pace)).sinkTo(new Arrivals()).uid("arrivals");
+        return FlinkRun.start(cluster, env);
+    }
+}

@@ -1,0 +1,96 @@
+package io.flinkmoe.tools.bench.contenders;
+
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.Device;
+import io.flinkmoe.onnx.OnnxModel;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+/**
+ * The layer without Flink, in big batches from memory to memory: routing, a gather of rows per
+ * expert, the experts with pinned outputs, the weighted sum. The work of two cores is shared by two
+ * batches at a time, or by the two threads of each call.
+ */
+public final class LimitContender implements Contender {
+
+    private static final int CORES = 2;
+
+    private final String name;
+    private final Bundle bundle;
+    private final BundleSessions sessions;
+    private final List<OnnxModel> experts = new ArrayList<>();
+    private final List<OnnxModel> ownModels = new ArrayList<>();
+    private final List<LimitWorker> workers = new ArrayList<>();
+
+    /**
+     * @param batchSize tokens of a batch
+     * @param threadsPerCall 1 or 2; the more, the fewer batches at a time
+     */
+    public LimitContender(Bundle bundle, int batchSize, int threadsPerCall) throws BundleException {
+        int batches = CORES / threadsPerCall;
+        this.name = "%dx%d threads, batch %d".formatted(batches, threadsPerCall, batchSize);
+        this.bundle = bundle;
+        this.sessions = new BundleSessions(bundle);
+        int n = bundle.spec().layers().get(0).routing().numExperts();
+        for (int expert = 0; expert < n; expert++) {
+            experts.add(threadsPerCall == 1 ? sessions.expert(0, expert) : open(expert));
+        }
+        for (int worker = 0; worker < batches; worker++) {
+            workers.add(
+                    new LimitWorker(
+                            sessions,
+                            experts,
+                            Pool.of(bundle.spec().hiddenSize(), worker),
+                            batchSize));
+        }
+    }
+
+    private OnnxModel open(int expert) throws BundleException {
+        int d = bundle.spec().hiddenSize();
+        String file = bundle.spec().layers().get(0).experts().get(expert);
+        OnnxModel model = OnnxModel.open(bundle.file(file), d, d, CORES, Device.CPU);
+        ownModels.add(model);
+        return model;
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public double rate(Duration time) throws Exception {
+        run(time.dividedBy(4));
+        return run(time);
+    }
+
+    private double run(Duration time) throws Exception {
+        ExecutorService threads = Executors.newFixedThreadPool(workers.size());
+        try {
+            long start = System.nanoTime();
+            List<Future<Double>> rates = new ArrayList<>();
+            for (LimitWorker worker : workers) {
+                rates.add(threads.submit(() -> worker.rate(start, time.toNanos())));
+            }
+            double sum = 0;
+            for (Future<Double> rate : rates) {
+                sum += rate.get();
+            }
+            return sum;
+        } finally {
+            threads.shutdown();
+        }
+    }
+
+    @Override
+    public void close() {
+        sessions.close();
+        ownModels.forEach(OnnxModel::close);
+    }
+}

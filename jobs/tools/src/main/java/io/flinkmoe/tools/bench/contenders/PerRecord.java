@@ -1,0 +1,85 @@
+package io.flinkmoe.tools.bench.contenders;
+
+import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.DirectRows;
+import io.flinkmoe.onnx.LayerRouter;
+import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.tensor.Floats;
+import java.nio.file.Path;
+import java.util.Arrays;
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.functions.RichMapFunction;
+
+/**
+ * What a user writes first: a map that runs the router and the chosen experts on each record, in
+ * place. Sessions are shared by the process, buffers are direct and reused, outputs pinned.
+ */
+final class PerRecord extends RichMapFunction<Token, ScoredToken> {
+
+    private static final long serialVersionUID = 1L;
+
+    private final String bundle;
+
+    private transient BundleSessions sessions;
+    private transient LayerRouter router;
+    private transient OnnxModel[] experts;
+    private transient DirectRows input;
+    private transient DirectRows output;
+    private transient float[] values;
+    private transient int d;
+    private transient int k;
+
+    PerRecord(Bundle bundle) {
+        this.bundle = bundle.directory().toString();
+    }
+
+    @Override
+    public void open(OpenContext context) throws Exception {
+        sessions = new BundleSessions(Bundle.read(Path.of(bundle)));
+        router = new LayerRouter(sessions, 0, 1);
+        experts = new OnnxModel[router.routing().numExperts()];
+        for (int expert = 0; expert < experts.length; expert++) {
+            experts[expert] = sessions.expert(0, expert);
+        }
+        d = sessions.spec().hiddenSize();
+        k = router.routing().numExpertsPerTok();
+        input = new DirectRows(1, d);
+        output = new DirectRows(1, d);
+        values = new float[d];
+    }
+
+    @Override
+    public ScoredToken map(Token token) throws Exception {
+        LayerRouter.Routed routed = router.route(Floats.toBytes(token.values()), 1);
+        int[] chosen = Arrays.copyOf(routed.experts(), k);
+        float[] weights = Arrays.copyOf(routed.weights(), k);
+        float[] sum = token.values().clone();
+        input.put(token.values(), 0, 1);
+        for (int rank = 0; rank < k; rank++) {
+            experts[chosen[rank]].run(input, output, 1);
+            output.get(values, 0, 1);
+            Floats.addScaled(sum, weights[rank], values, d);
+        }
+        Outcome[] outcomes = new Outcome[k];
+        Arrays.fill(outcomes, Outcome.EXECUTED);
+        return new ScoredToken(
+                token.stream(),
+                token.position(),
+                token.timestamp(),
+                sum,
+                sessions.spec().version(),
+                new Decision[] {new Decision(chosen, weights, outcomes)});
+    }
+
+    @Override
+    public void close() {
+        if (sessions != null) {
+            sessions.close();
+        }
+    }
+}

@@ -1,0 +1,27 @@
+package io.flinkmoe.tools.bench.contenders;
+
+import java.util.SplittableRandom;
+
+/** Random vectors, made once, that sources give again and again: making them costs no time. */
+public final class Pool {
+
+    private static final int MAX_FLOATS = 1 << 21;
+    private static final int MAX_VECTORS = 4096;
+
+    private Pool() {}
+
+    /**
+     * @return 4096 vectors, or as many as fit 8 MiB, their values of variance 1
+     */
+    public static float[][] of(int width, int seed) {
+        SplittableRandom random = new SplittableRandom(seed);
+        double scale = Math.sqrt(3);
+        float[][] vectors = new float[Math.min(MAX_VECTORS, MAX_FLOATS / width)][width];
+        for (float[] vector : vectors) {
+            for (int i = 0; i < width; i++) {
+                vector[i] = (float) (scale * (2 * random.nextDouble() - 1));
+            }
+        }
+        return vectors;
+    }
+}

@@ -1,0 +1,167 @@
+package io.flinkmoe.tools.bench.contenders;
+
+import io.flinkmoe.model.Activation;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.BundleWriter;
+import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.OnnxGraph;
+import io.flinkmoe.model.ResidualKind;
+import io.flinkmoe.model.RouterGraphs;
+import io.flinkmoe.routing.RoutingConfig;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+
+/**
+ * A model of Mixtral's kind: a linear router, SwiGLU experts, weights of sum 1, the input as
+ * residual. Its weights are random, but the same in every run.
+ *
+ * @param d the width of a vector
+ * @param h the inner width of an expert; 0 for experts that give back their input
+ * @param numExperts N
+ * @param k the experts that each token asks
+ * @param layers how often the layer is repeated
+ */
+public record Shape(String name, int d, int h, int numExperts, int k, int layers) {
+
+    /** The shapes that are always measured. */
+    public static final List<Shape> ALL =
+            List.of(
+                    new Shape("flights", 64, 128, 8, 2),
+                    new Shape("medium", 512, 2048, 8, 2),
+                    new Shape("fine-grained", 512, 256, 64, 8),
+                    new Shape("large", 1024, 3584, 8, 2));
+
+    private static final int ROUTER_SEED = -1;
+
+    public Shape(String name, int d, int h, int numExperts, int k) {
+        this(name, d, h, numExperts, k, 1);
+    }
+
+    /** Writes the model as a bundle. */
+    Bundle writeBundle(Path directory) throws IOException {
+        try (BundleWriter writer = new BundleWriter(directory)) {
+            writer.add("router.onnx", RouterGraphs.linear(router(), numExperts, d));
+            List<String> experts = new ArrayList<>();
+            for (int expert = 0; expert < numExperts; expert++) {
+                experts.add("expert-" + expert + ".onnx");
+                writer.add(experts.get(expert), expert(expert));
+            }
+            LayerSpec layer =
+                    new LayerSpec(
+                            RoutingConfig.mixtral(numExperts, k),
+                            null,
+                            "router.onnx",
+                            ResidualKind.INPUT,
+                            experts,
+                            List.of());
+            return writer.finish(
+                    (version, checksums) ->
+                            new BundleSpec(
+                                    BundleSpec.FORMAT_VERSION,
+                                    name,
+                                    version,
+                                    d,
+                                    d,
+                                    d,
+                                    null,
+                                    null,
+                                    Collections.nCopies(layers, layer),
+                                    checksums));
+        }
+    }
+
+    /**
+     * Writes the layer as one ONNX model [batch, d] → [batch, d] around ONNX Runtime's own MoE
+     * node, with the weights of {@link #writeBundle}.
+     */
+    void writeFused(Path file) throws IOException {
+        new OnnxGraph("fused")
+                .input("hidden", d)
+                .output("output", d)
+                .linear("logits", "hidden", router(), null, d, numExperts)
+                .weights("gate_and_up", gatesAndUps(), numExperts, 2 * h, d)
+                .weights("down", downs(), numExperts, d, h)
+                .microsoftNode(
+                        "MoE",
+                        "moe",
+                        List.of("hidden", "logits", "gate_and_up", "", "down"),
+                        Map.of(
+                                "k",
+                                k,
+                                "activation_type",
+                                "swiglu",
+                                "swiglu_fusion",
+                                1,
+                                "normalize_routing_weights",
+                                1))
+                .node("Add", "output", List.of("hidden", "moe"))
+                .writeTo(file);
+    }
+
+    /** The rows of gate and up projection by turns, as the node wants them. */
+    private float[] gatesAndUps() {
+        float[] all = new float[numExperts * 2 * h * d];
+        for (int expert = 0; expert < numExperts; expert++) {
+            float[] gate = random(3 * expert, h * d, d);
+            float[] up = random(3 * expert + 1, h * d, d);
+            for (int row = 0; row < h; row++) {
+                int to = (expert * 2 * h + 2 * row) * d;
+                System.arraycopy(gate, row * d, all, to, d);
+                System.arraycopy(up, row * d, all, to + d, d);
+            }
+        }
+        return all;
+    }
+
+    private float[] downs() {
+        float[] all = new float[numExperts * d * h];
+        for (int expert = 0; expert < numExperts; expert++) {
+            System.arraycopy(random(3 * expert + 2, d * h, h), 0, all, expert * d * h, d * h);
+        }
+        return all;
+    }
+
+    /** Floating-point operations per token, an addition and a multiplication counted as two. */
+    long flopsPerToken() {
+        return layers * (2L * d * numExperts + 6L * k * d * h);
+    }
+
+    private float[] router() {
+        return random(ROUTER_SEED, numExperts * d, d);
+    }
+
+    private byte[] expert(int expert) {
+        if (h == 0) {
+            return new OnnxGraph("identity")
+                    .input("hidden", d)
+                    .output("output", d)
+                    .node("Identity", "output", List.of("hidden"))
+                    .toBytes();
+        }
+        return ExpertGraphs.gated(
+                Activation.SILU,
+                random(3 * expert, h * d, d),
+                random(3 * expert + 1, h * d, d),
+                random(3 * expert + 2, d * h, h),
+                d,
+                h);
+    }
+
+    /** Weights that keep the size of what they are applied to. */
+    private static float[] random(int seed, int count, int in) {
+        SplittableRandom random = new SplittableRandom(seed);
+        float[] weights = new float[count];
+        double scale = Math.sqrt(3.0 / in);
+        for (int i = 0; i < count; i++) {
+            weights[i] = (float) (scale * (2 * random.nextDouble() - 1));
+        }
+        return weights;
+    }
+}

@@ -1,0 +1,93 @@
+package io.flinkmoe.tools.bench.contenders;
+
+import io.flinkmoe.api.Token;
+import java.util.concurrent.locks.LockSupport;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.functions.RichFlatMapFunction;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.util.Collector;
+
+/**
+ * An endless stream of tokens from memory, of 64 streams per subtask. Unpaced, it gives tokens as
+ * fast as they are taken, their timestamps {@link #TOKENS_PER_MILLI} to the millisecond. Paced, a
+ * token's timestamp is the microsecond that it was due at, by the clock of {@link System#nanoTime}.
+ */
+final class TokenSource extends RichFlatMapFunction<Long, Token> {
+
+    private static final long serialVersionUID = 1L;
+
+    static final int TOKENS_PER_MILLI = 10;
+
+    private static final int STREAMS = 64;
+    private static final long PAUSE_NANOS = 100_000;
+
+    private final int width;
+    private final double rate;
+
+    private transient float[][] pool;
+    private transient String[] streams;
+    private transient int parallelism;
+    private transient long next;
+    private transient long start;
+
+    private TokenSource(int width, double rate) {
+        this.width = width;
+        this.rate = rate;
+    }
+
+    /**
+     * @param rate tokens per second of all subtasks together; 0 for unpaced
+     */
+    static DataStream<Token> of(StreamExecutionEnvironment env, int width, double rate) {
+        return env.fromSequence(0, Long.MAX_VALUE - 1)
+                .uid("numbers")
+                .flatMap(new TokenSource(width, rate))
+                .returns(Token.TYPE)
+                .uid("tokens")
+                .assignTimestampsAndWatermarks(
+                        WatermarkStrategy.<Token>forMonotonousTimestamps()
+                                .withTimestampAssigner((token, before) -> token.timestamp()))
+                .uid("timestamps");
+    }
+
+    @Override
+    public void open(OpenContext context) {
+        int subtask = getRuntimeContext().getTaskInfo().getIndexOfThisSubtask();
+        parallelism = getRuntimeContext().getTaskInfo().getNumberOfParallelSubtasks();
+        pool = Pool.of(width, subtask);
+        streams = new String[STREAMS];
+        for (int i = 0; i < STREAMS; i++) {
+            streams[i] = "stream-" + subtask + "-" + i;
+        }
+        start = System.nanoTime();
+    }
+
+    @Override
+    public void flatMap(Long number, Collector<Token> out) {
+        if (rate == 0) {
+            emit(next * parallelism / TOKENS_PER_MILLI, out);
+            return;
+        }
+        double nanosPerToken = parallelism * 1e9 / rate;
+        long due = start + (long) (next * nanosPerToken);
+        if (due > System.nanoTime()) {
+            // In short pauses, so that the timers of the task are not held up.
+            LockSupport.parkNanos(Math.min(PAUSE_NANOS, due - System.nanoTime()));
+        }
+        for (; due <= System.nanoTime(); due = start + (long) (next * nanosPerToken)) {
+            emit(due / 1000, out);
+        }
+    }
+
+    private void emit(long timestamp, Collector<Token> out) {
+        out.collect(
+                new Token(
+                        streams[(int) (next % STREAMS)],
+                        next / STREAMS,
+                        timestamp,
+                        pool[(int) (next % pool.length)]));
+        next++;
+    }
+}

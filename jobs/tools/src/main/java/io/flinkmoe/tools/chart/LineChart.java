@@ -1,0 +1,114 @@
+package io.flinkmoe.tools.chart;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.DoubleStream;
+
+/**
+ * Lines over two axes.
+ *
+ * @param width in pixels, as height
+ */
+public record LineChart(String title, Axis x, Axis y, List<Series> series, int width, int height) {
+
+    /** With more points than that, a line has no marks at its points. */
+    private static final int MOST_MARKS = 40;
+
+    public LineChart {
+        series = List.copyOf(series);
+    }
+
+    public static LineChart of(String title, Axis x, Axis y, List<Series> series) {
+        return new LineChart(title, x, y, series, 720, 360);
+    }
+
+    /** In pixels. */
+    public LineChart size(int width, int height) {
+        return new LineChart(title, x, y, series, width, height);
+    }
+
+    /**
+     * The chart as one SVG element.
+     *
+     * @throws IllegalArgumentException if a value is not above 0 on a log axis
+     */
+    public String svg() {
+        Axis xFitted = x.fitted(series.stream().flatMapToDouble(s -> Arrays.stream(s.x())), 0);
+        Axis yFitted =
+                y.fitted(
+                        series.stream().flatMapToDouble(LineChart::extent),
+                        Frame.marks(height - 80));
+        Frame frame = new Frame(title, width, height, xFitted, yFitted, Frame.keys(series), 8, "");
+        for (int i = 0; i < series.size(); i++) {
+            draw(frame, series.get(i), Frame.colour(series, i), xFitted, yFitted);
+        }
+        return frame.svg.end();
+    }
+
+    private static void draw(Frame frame, Series series, String colour, Axis x, Axis y) {
+        StringBuilder path = new StringBuilder();
+        boolean gap = true;
+        for (int i = 0; i < series.y().length; i++) {
+            if (Double.isNaN(series.y()[i])) {
+                gap = true;
+                continue;
+            }
+            path.append(gap ? 'M' : 'L').append(Svg.length(frame.x(series.x()[i])));
+            path.append(' ').append(Svg.length(frame.y(series.y()[i])));
+            gap = false;
+        }
+        frame.svg.element(
+                "path",
+                "d",
+                path,
+                "fill",
+                "none",
+                "stroke",
+                colour,
+                "stroke-width",
+                series.muted() ? 1.5 : 2.0,
+                "stroke-linejoin",
+                "round",
+                "stroke-dasharray",
+                series.muted() ? "5 4" : "none");
+        for (int i = 0; i < series.y().length; i++) {
+            if (series.low() != null) {
+                frame.errorBar(frame.x(series.x()[i]), series.low()[i], series.high()[i], colour);
+            }
+            if (series.y().length <= MOST_MARKS
+                    && !series.muted()
+                    && !Double.isNaN(series.y()[i])) {
+                frame.svg.explained(
+                        "%s %s: %s"
+                                .formatted(
+                                        series.name(),
+                                        x.exact(series.x()[i]),
+                                        y.exact(series.y()[i]))
+                                .strip(),
+                        "circle",
+                        "cx",
+                        frame.x(series.x()[i]),
+                        "cy",
+                        frame.y(series.y()[i]),
+                        "r",
+                        3.5,
+                        "fill",
+                        colour,
+                        "stroke",
+                        "#ffffff");
+            }
+        }
+    }
+
+    /** What must be inside of the axis: points and error bars; on a log axis only what can be. */
+    private static DoubleStream extent(Series series) {
+        DoubleStream points = Arrays.stream(series.y());
+        if (series.low() == null) {
+            return points;
+        }
+        DoubleStream ends =
+                DoubleStream.concat(Arrays.stream(series.low()), Arrays.stream(series.high()));
+        boolean positive = Arrays.stream(series.y()).allMatch(value -> !(value <= 0));
+        return DoubleStream.concat(points, positive ? ends.filter(end -> end > 0) : ends);
+    }
+}

@@ -1,0 +1,138 @@
+package io.flinkmoe.tools.cluster;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * One process of a local cluster. A file keeps its id, so that any program finds it again; the file
+ * says also when it started, since ids are used again.
+ */
+final class ClusterProcess {
+
+    private static final Duration STOP_TIMEOUT = Duration.ofSeconds(10);
+    private static final int LOG_LINES_IN_ERRORS = 20;
+
+    /** The start of a process is read from the system in units of 10 ms, plus the time of boot. */
+    private static final long SAME_START_MILLIS = 2_000;
+
+    private final String name;
+    private final Path pidFile;
+    private final Path log;
+
+    /**
+     * @param folder the cluster's
+     */
+    ClusterProcess(String name, Path folder) {
+        this.name = name;
+        pidFile = folder.resolve("pids").resolve(name);
+        log = folder.resolve("log").resolve(name + ".log");
+    }
+
+    String name() {
+        return name;
+    }
+
+    /** Where the process logs to; what it prints goes beside it, as {@code .out}. */
+    Path log() {
+        return log;
+    }
+
+    /** Starts it with a command; it outlives this JVM, and the terminal. */
+    void start(List<String> command, Map<String, String> environment) throws IOException {
+        Files.createDirectories(log.getParent());
+        Files.createDirectories(pidFile.getParent());
+        Path out = log.resolveSibling(name + ".out");
+        ProcessBuilder builder = new ProcessBuilder("nohup");
+        builder.command().addAll(command);
+        builder.environment().putAll(environment);
+        builder.redirectInput(Path.of("/dev/null").toFile());
+        builder.redirectErrorStream(true);
+        builder.redirectOutput(ProcessBuilder.Redirect.appendTo(out.toFile()));
+        ProcessHandle process = builder.start().toHandle();
+        Files.writeString(pidFile, process.pid() + " " + startMillis(process) + "\n");
+    }
+
+    /** The process, if it runs. */
+    Optional<ProcessHandle> handle() {
+        try {
+            String[] saved = Files.readString(pidFile).strip().split(" ");
+            long started = Long.parseLong(saved[1]);
+            return ProcessHandle.of(Long.parseLong(saved[0]))
+                    .filter(ProcessHandle::isAlive)
+                    .filter(h -> Math.abs(startMillis(h) - started) < SAME_START_MILLIS);
+        } catch (IOException | RuntimeException e) {
+            return Optional.empty(); // Never started, or killed while the file was written.
+        }
+    }
+
+    boolean isAlive() {
+        return handle().isPresent();
+    }
+
+    /** Asks it to end. */
+    void terminate() {
+        handle().ifPresent(ProcessHandle::destroy);
+    }
+
+    /** Waits for its end, and kills it if it takes longer than 10 s. */
+    void awaitEnd() throws IOException {
+        ProcessHandle process = handle().orElse(null);
+        if (process != null && !ended(process, STOP_TIMEOUT)) {
+            kill();
+        }
+        Files.deleteIfExists(pidFile);
+    }
+
+    /** SIGKILL: it learns nothing, and nothing of it is put in order. */
+    void kill() throws IOException {
+        ProcessHandle process = handle().orElse(null);
+        if (process != null) {
+            process.destroyForcibly();
+            if (!ended(process, STOP_TIMEOUT)) {
+                throw new IOException(
+                        "%s (process %d) does not end".formatted(name, process.pid()));
+            }
+        }
+    }
+
+    /** The end of its log and of what it printed, for an error message. */
+    String tail() {
+        StringBuilder text = new StringBuilder();
+        for (Path file : List.of(log, log.resolveSibling(name + ".out"))) {
+            try {
+                List<String> lines = Files.readAllLines(file);
+                int from = Math.max(0, lines.size() - LOG_LINES_IN_ERRORS);
+                lines.subList(from, lines.size()).forEach(line -> text.append("\n").append(line));
+            } catch (IOException e) {
+                text.append("\n(").append(file).append(" cannot be read)");
+            }
+        }
+        return text.toString();
+    }
+
+    private static boolean ended(ProcessHandle process, Duration patience) throws IOException {
+        try {
+            process.onExit().get(patience.toMillis(), TimeUnit.MILLISECONDS);
+            return true;
+        } catch (TimeoutException e) {
+            return false;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while a process was ending", e);
+        } catch (ExecutionException e) {
+            throw new IOException("cannot wait for a process to end", e.getCause());
+        }
+    }
+
+    private static long startMillis(ProcessHandle process) {
+        return process.info().startInstant().orElseThrow().toEpochMilli();
+    }
+}

@@ -1,0 +1,105 @@
+package io.flinkmoe.tools.cluster;
+
+import io.flinkmoe.tools.flink.BlockBuffers;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.apache.flink.configuration.BlobServerOptions;
+import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.CoreOptions;
+import org.apache.flink.configuration.HeartbeatManagerOptions;
+import org.apache.flink.configuration.HighAvailabilityOptions;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.JobManagerOptions;
+import org.apache.flink.configuration.MemorySize;
+import org.apache.flink.configuration.RestOptions;
+import org.apache.flink.configuration.TaskManagerOptions;
+import org.apache.flink.configuration.WebOptions;
+
+/**
+ * How large a local cluster is.
+ *
+ * @param jobManagers how many of them; more than one stand by for the one that leads
+ * @param taskManagers how many of them
+ * @param slots per task manager
+ * @param heap the Java heap of each task manager
+ */
+public record ClusterSettings(int jobManagers, int taskManagers, int slots, MemorySize heap) {
+
+    /** What Flink itself takes of a task manager's heap. */
+    private static final MemorySize FRAMEWORK_HEAP = MemorySize.ofMebiBytes(128);
+
+    private static final String HOST = "127.0.0.1";
+
+    /**
+     * @throws IllegalConfigurationException if there is too little of anything
+     */
+    public ClusterSettings {
+        checkPositive("job managers", jobManagers);
+        checkPositive("task managers", taskManagers);
+        checkPositive("slots", slots);
+        if (heap.compareTo(FRAMEWORK_HEAP.multiply(2)) < 0) {
+            throw new IllegalConfigurationException(
+                    "a task manager's heap is %s; allowed: %s or more"
+                            .formatted(heap, FRAMEWORK_HEAP.multiply(2)));
+        }
+    }
+
+    private static void checkPositive(String what, int count) {
+        if (count < 1) {
+            throw new IllegalConfigurationException(
+                    "%d %s; allowed: 1 or more".formatted(count, what));
+        }
+    }
+
+    /**
+     * Flink's options for such a cluster: reached from this machine only, and quick to notice a
+     * process that is gone.
+     *
+     * @param folder where it keeps its files
+     * @param zooKeeperPort where its ZooKeeper listens
+     * @param webPort where its JobManager is reached
+     */
+    Configuration flinkOptions(Path folder, int zooKeeperPort, int webPort) {
+        Configuration options = new Configuration();
+        options.set(JobManagerOptions.ADDRESS, HOST);
+        options.set(JobManagerOptions.BIND_HOST, HOST);
+        options.set(BlobServerOptions.PORT, "0");
+        options.set(RestOptions.ADDRESS, HOST);
+        options.set(RestOptions.BIND_ADDRESS, HOST);
+        // What it answers is of now, not of some seconds ago.
+        options.set(RestOptions.CACHE_CHECKPOINT_STATISTICS_TIMEOUT, Duration.ofMillis(10));
+        options.set(WebOptions.REFRESH_INTERVAL, Duration.ofMillis(200));
+        options.set(RestOptions.PORT, webPort);
+        options.set(TaskManagerOptions.HOST, HOST);
+        options.set(TaskManagerOptions.BIND_HOST, HOST);
+        options.set(TaskManagerOptions.NUM_TASK_SLOTS, slots);
+        options.set(CoreOptions.DEFAULT_PARALLELISM, taskManagers * slots);
+
+        options.set(TaskManagerOptions.FRAMEWORK_HEAP_MEMORY, FRAMEWORK_HEAP);
+        options.set(TaskManagerOptions.TASK_HEAP_MEMORY, heap.subtract(FRAMEWORK_HEAP));
+        // Direct buffers of the model runs; ONNX Runtime's own memory is beyond Java's accounts.
+        options.set(TaskManagerOptions.TASK_OFF_HEAP_MEMORY, MemorySize.ofMebiBytes(256));
+        options.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MemorySize.ofMebiBytes(128));
+        BlockBuffers.setDefaults(options);
+
+        options.set(HighAvailabilityOptions.HA_MODE, "zookeeper");
+        options.set(HighAvailabilityOptions.HA_ZOOKEEPER_QUORUM, HOST + ":" + zooKeeperPort);
+        options.set(HighAvailabilityOptions.HA_STORAGE_PATH, uri(folder.resolve("ha")));
+        options.set(HighAvailabilityOptions.HA_CLUSTER_ID, "/flink-moe");
+        options.set(HighAvailabilityOptions.ZOOKEEPER_SESSION_TIMEOUT, Duration.ofSeconds(5));
+        options.set(HighAvailabilityOptions.ZOOKEEPER_CONNECTION_TIMEOUT, Duration.ofSeconds(5));
+        options.set(HighAvailabilityOptions.ZOOKEEPER_TOLERATE_SUSPENDED_CONNECTIONS, true);
+        options.set(HeartbeatManagerOptions.HEARTBEAT_INTERVAL, Duration.ofSeconds(2));
+        options.set(HeartbeatManagerOptions.HEARTBEAT_TIMEOUT, Duration.ofSeconds(20));
+
+        options.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, uri(folder.resolve("checkpoints")));
+        options.set(CheckpointingOptions.SAVEPOINT_DIRECTORY, uri(folder.resolve("savepoints")));
+        options.set(CoreOptions.TMP_DIRS, folder.resolve("tmp").toString());
+        return options;
+    }
+
+    private static String uri(Path folder) {
+        return folder.toUri().toString();
+    }
+}

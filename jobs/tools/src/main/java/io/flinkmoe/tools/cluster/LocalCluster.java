@@ -1,0 +1,350 @@
+package io.flinkmoe.tools.cluster;
+
+import io.flinkmoe.tools.machine.FreePorts;
+import io.flinkmoe.tools.machine.Installation;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+import org.apache.flink.client.deployment.executors.RemoteExecutor;
+import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.ConfigurationUtils;
+import org.apache.flink.configuration.CoreOptions;
+import org.apache.flink.configuration.DeploymentOptions;
+import org.apache.flink.configuration.GlobalConfiguration;
+import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.configuration.RestOptions;
+import org.apache.flink.util.FileUtils;
+
+/**
+ * A Flink cluster of real processes on this machine: a ZooKeeper, JobManagers with high
+ * availability, and task managers, as an installation would have them. A folder holds all of it,
+ * and any program that knows the folder finds the cluster again.
+ */
+public final class LocalCluster implements AutoCloseable {
+
+    private static final String ZOOKEEPER = "zookeeper";
+    private static final String JOB_MANAGER = "jobmanager-";
+    private static final String TASK_MANAGER = "taskmanager-";
+
+    private static final int WEB_PORT = 8081;
+    private static final long START_TIMEOUT_NANOS = 90_000_000_000L;
+    private static final long POLL_MILLIS = 200;
+
+    private final Path folder;
+    private final Installation installation;
+    private final Configuration options;
+    private Watchdog watchdog;
+
+    private LocalCluster(Path folder, Installation installation, Configuration options) {
+        this.folder = folder;
+        this.installation = installation;
+        this.options = options;
+    }
+
+    /**
+     * Starts a cluster, and waits until all its slots are there. Jobs of an earlier cluster in the
+     * folder are forgotten; its checkpoints and savepoints stay.
+     *
+     * @throws IOException if one runs in the folder already, if the project is not built, or if the
+     *     cluster is not up within 90 s, with the ends of the logs
+     */
+    public static LocalCluster start(
+            Path folder, Installation installation, ClusterSettings settings) throws IOException {
+        LocalCluster cluster =
+                create(folder, installation, settings, FreePorts.preferring(WEB_PORT));
+        cluster.startAll(settings);
+        return cluster;
+    }
+
+    /**
+     * Starts a cluster that is killed when this JVM ends, even while it is not up yet. Its web port
+     * is any: several such may start at once.
+     */
+    public static LocalCluster startForThisProcess(
+            Path folder, Installation installation, ClusterSettings settings) throws IOException {
+        LocalCluster cluster = create(folder, installation, settings, FreePorts.find(1)[0]);
+        cluster.endWithThisProcess();
+        cluster.startAll(settings);
+        return cluster;
+    }
+
+    /** A cluster of which nothing runs yet. */
+    private static LocalCluster create(
+            Path folder, Installation installation, ClusterSettings settings, int webPort)
+            throws IOException {
+        Path home = folder.toAbsolutePath().normalize();
+        if (processesIn(home).stream().anyMatch(ClusterProcess::isAlive)) {
+            throw new IOException(
+                    "A cluster runs in %s already. Stop it first: deploy/bin/cluster stop"
+                            .formatted(home));
+        }
+        for (String past : List.of("pids", "conf", "log", "ha", ZOOKEEPER, "tmp")) {
+            FileUtils.deleteDirectory(home.resolve(past).toFile());
+        }
+        Files.createDirectories(home.resolve("conf"));
+        Files.createDirectories(home.resolve("tmp"));
+        int zooKeeperPort = FreePorts.find(1)[0];
+        ClusterCommands.writeFiles(home, zooKeeperPort);
+        Configuration options = settings.flinkOptions(home, zooKeeperPort, webPort);
+        Files.write(
+                home.resolve("conf/config.yaml"),
+                ConfigurationUtils.convertConfigToWritableLines(options, true));
+        return new LocalCluster(home, installation, options);
+    }
+
+    /**
+     * The cluster of a folder.
+     *
+     * @throws IOException if none was started there, or all of it has ended
+     */
+    public static LocalCluster find(Path folder, Installation installation) throws IOException {
+        Path home = folder.toAbsolutePath().normalize();
+        if (processesIn(home).stream().noneMatch(ClusterProcess::isAlive)) {
+            throw new IOException(
+                    "No cluster runs in %s. Start one: deploy/bin/cluster start".formatted(home));
+        }
+        Configuration options =
+                GlobalConfiguration.loadConfiguration(home.resolve("conf").toString());
+        return new LocalCluster(home, installation, options);
+    }
+
+    /**
+     * A process as it is now.
+     *
+     * @param pid its id, or -1 if it does not run
+     */
+    public record Member(String name, long pid, Path log) {}
+
+    /** Every process that was started, whether it runs or not. */
+    public List<Member> members() throws IOException {
+        return processesIn(folder).stream()
+                .map(
+                        p ->
+                                new Member(
+                                        p.name(),
+                                        p.handle().map(ProcessHandle::pid).orElse(-1L),
+                                        p.log()))
+                .toList();
+    }
+
+    public List<String> taskManagers() throws IOException {
+        return names(TASK_MANAGER);
+    }
+
+    public List<String> jobManagers() throws IOException {
+        return names(JOB_MANAGER);
+    }
+
+    private List<String> names(String prefix) throws IOException {
+        return processesIn(folder).stream()
+                .map(ClusterProcess::name)
+                .filter(name -> name.startsWith(prefix))
+                .toList();
+    }
+
+    /**
+     * Runs Flink's own command line against this cluster, as {@code bin/flink} of an installation.
+     *
+     * @param out gets what it prints
+     * @return its exit code
+     */
+    public int flink(List<String> arguments, PrintWriter out) throws IOException {
+        Process process =
+                new ClusterCommands(folder, options, installation.flinkClassPath())
+                        .flink(folder.resolve("log/flink.log"), arguments)
+                        .start();
+        try (BufferedReader lines = process.inputReader()) {
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                out.println(line);
+                out.flush();
+            }
+            return process.waitFor();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while Flink's command line ran", e);
+        } finally {
+            process.destroy();
+        }
+    }
+
+    /** The cluster's options; changes to them change nothing. */
+    public Configuration options() {
+        return new Configuration(options);
+    }
+
+    public String webUrl() {
+        return "http://%s:%d"
+                .formatted(options.get(RestOptions.ADDRESS), options.get(RestOptions.PORT));
+    }
+
+    /**
+     * The options of a job that runs on this cluster: its classes go along in the job jar.
+     *
+     * @param job the job's own options
+     */
+    public Configuration jobOptions(Configuration job) throws IOException {
+        Configuration all = new Configuration();
+        all.set(CoreOptions.DEFAULT_PARALLELISM, options.get(CoreOptions.DEFAULT_PARALLELISM));
+        all.set(
+                CheckpointingOptions.CHECKPOINTS_DIRECTORY,
+                options.get(CheckpointingOptions.CHECKPOINTS_DIRECTORY));
+        all.addAll(job);
+        // Where the cluster is does not depend on the job.
+        options.toMap()
+                .forEach(
+                        (key, value) -> {
+                            if (key.startsWith("high-availability") || key.startsWith("rest.")) {
+                                all.setString(key, value);
+                            }
+                        });
+        all.set(DeploymentOptions.TARGET, RemoteExecutor.NAME);
+        all.set(DeploymentOptions.ATTACHED, false);
+        all.set(PipelineOptions.JARS, List.of(installation.jobJar().toUri().toString()));
+        return all;
+    }
+
+    /** A client for this cluster. */
+    public ClusterRest rest() throws IOException {
+        return new ClusterRest(options);
+    }
+
+    /** Ends a process with SIGKILL, and waits until it is gone. */
+    public void kill(String name) throws IOException {
+        new ClusterProcess(name, folder).kill();
+        tellWatchdog();
+    }
+
+    /** Starts a process again that was killed. */
+    public void restart(String name) throws IOException {
+        launch(name);
+    }
+
+    /** Has all processes killed when this JVM ends, however it ends. */
+    public void endWithThisProcess() throws IOException {
+        watchdog = new Watchdog();
+        tellWatchdog();
+    }
+
+    private void tellWatchdog() throws IOException {
+        if (watchdog != null) {
+            watchdog.watch(members().stream().map(Member::pid).filter(pid -> pid > 0).toList());
+        }
+    }
+
+    /** Ends all processes in an orderly way, and kills those that take longer than 10 s. */
+    public void stop() throws IOException {
+        List<ClusterProcess> processes = new ArrayList<>(processesIn(folder));
+        processes.sort(Comparator.comparing(process -> process.name().equals(ZOOKEEPER)));
+        for (ClusterProcess process : processes) {
+            if (!process.name().equals(ZOOKEEPER)) {
+                process.terminate();
+            }
+        }
+        for (ClusterProcess process : processes) {
+            process.terminate();
+            process.awaitEnd();
+        }
+        if (watchdog != null) {
+            tellWatchdog();
+            watchdog.close();
+            watchdog = null;
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        stop();
+    }
+
+    private void startAll(ClusterSettings settings) throws IOException {
+        try {
+            launchAll(settings);
+        } catch (IOException | RuntimeException e) {
+            stop();
+            throw e;
+        }
+    }
+
+    private void launchAll(ClusterSettings settings) throws IOException {
+        launch(ZOOKEEPER);
+        for (int i = 1; i <= settings.jobManagers(); i++) {
+            launch(JOB_MANAGER + i);
+        }
+        for (int i = 1; i <= settings.taskManagers(); i++) {
+            launch(TASK_MANAGER + i);
+        }
+        long deadline = System.nanoTime() + START_TIMEOUT_NANOS;
+        try (ClusterRest rest = rest()) {
+            do {
+                pause();
+                requireAlive(deadline); // Else it may be another cluster that is up.
+            } while (!isUp(rest, settings));
+        }
+    }
+
+    private void requireAlive(long deadline) throws IOException {
+        for (ClusterProcess process : processesIn(folder)) {
+            if (!process.isAlive() || System.nanoTime() > deadline) {
+                throw new IOException(
+                        "%s %s; the end of its log, %s:%s"
+                                .formatted(
+                                        process.name(),
+                                        process.isAlive() ? "is not up in time" : "ended",
+                                        process.log(),
+                                        process.tail()));
+            }
+        }
+    }
+
+    private static boolean isUp(ClusterRest rest, ClusterSettings settings) {
+        try {
+            return rest.taskManagers() == settings.taskManagers();
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private static void pause() throws IOException {
+        try {
+            Thread.sleep(POLL_MILLIS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while the cluster was starting", e);
+        }
+    }
+
+    private void launch(String name) throws IOException {
+        ClusterProcess process = new ClusterProcess(name, folder);
+        ClusterCommands commands =
+                new ClusterCommands(folder, options, installation.flinkClassPath());
+        List<String> command;
+        if (name.equals(ZOOKEEPER)) {
+            command = commands.zooKeeper(process.log());
+        } else if (name.startsWith(JOB_MANAGER)) {
+            command = commands.jobManager(process.log(), name.equals(JOB_MANAGER + 1));
+        } else {
+            command = commands.taskManager(process.log());
+        }
+        process.start(command, ClusterCommands.ENVIRONMENT);
+        tellWatchdog();
+    }
+
+    private static List<ClusterProcess> processesIn(Path folder) throws IOException {
+        Path pids = folder.resolve("pids");
+        if (!Files.isDirectory(pids)) {
+            return List.of();
+        }
+        try (Stream<Path> files = Files.list(pids)) {
+            return files.map(file -> new ClusterProcess(file.getFileName().toString(), folder))
+                    .sorted(Comparator.comparing(ClusterProcess::name))
+                    .toList();
+        }
+    }
+}

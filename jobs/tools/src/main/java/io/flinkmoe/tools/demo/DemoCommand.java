@@ -1,0 +1,306 @@
+package io.flinkmoe.tools.demo;
+
+import io.flinkmoe.api.Token;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.MoeOptions.CapacityPolicy;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
+import io.flinkmoe.scoring.KafkaOptions;
+import io.flinkmoe.scoring.ScoringJob;
+import io.flinkmoe.scoring.cli.TextTable;
+import io.flinkmoe.tools.flights.ExpectedFlights;
+import io.flinkmoe.tools.flights.Flights;
+import io.flinkmoe.tools.flink.EmbeddedFlink;
+import io.flinkmoe.tools.kafka.KafkaBroker;
+import io.flinkmoe.tools.machine.FreePorts;
+import io.flinkmoe.tools.machine.Installation;
+import io.flinkmoe.tools.machine.TempFolder;
+import io.flinkmoe.tools.text.Progress;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.CoreOptions;
+import org.apache.flink.configuration.RestOptions;
+import org.apache.flink.configuration.RestartStrategyOptions;
+import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.util.FileUtils;
+import org.apache.flink.util.TimeUtils;
+import org.apache.kafka.common.config.TopicConfig;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Scores real flights end to end: a broker, the job, the flights, and the answers read back. */
+@Command(
+        name = "demo",
+        description = {
+            "Score 48,836 real US flights, end to end, on this machine.",
+            "",
+            "Imports the flights model, starts a Kafka broker and the scoring job, sends the"
+                    + " flights in order of departure, and checks every answer. Everything lies in"
+                    + " a temporary folder that is removed afterwards."
+        },
+        footer = {
+            "  moe demo",
+            "  moe demo --rate 5000        see the latency below full speed",
+            "  moe demo --capacity 200     let an expert take 200 flights an hour, and overflow",
+            "  moe demo --report out.html  and show it all in a page with plots",
+            "  moe demo --keep             leave broker and web UI running"
+        })
+public final class DemoCommand implements Callable<Integer> {
+
+    private static final String TOPIC = "flights";
+    private static final String SCORED_TOPIC = "flights-scored";
+    private static final String DEAD_LETTER_TOPIC = "flights-dead-letters";
+
+    /** Not the default, so that a job that a user starts beside this one has its own offsets. */
+    private static final String GROUP_ID = "moe-demo";
+
+    private static final int PARTITIONS = 4;
+    private static final int WEB_PORT = 8081;
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
+
+    @Spec private CommandSpec spec;
+
+    @Option(
+            names = "--keep",
+            description = "Keep the folder, and leave broker, job and web UI running until Ctrl-C.")
+    private boolean keep;
+
+    @Option(
+            names = "--rate",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Flights to send per second. Default: as fast as Kafka takes them.")
+    private int rate;
+
+    @Option(
+            names = "--parallelism",
+            paramLabel = "P",
+            description = "Subtasks per operator. Default: the cores, at most 4.")
+    private int parallelism = Math.min(PARTITIONS, Runtime.getRuntime().availableProcessors());
+
+    @Option(
+            names = "--events",
+            paramLabel = "N",
+            description = "Flights to send, from the first on. Default: all.")
+    private int events = Integer.MAX_VALUE;
+
+    @Option(
+            names = "--capacity",
+            paramLabel = "C",
+            description =
+                    "Flights that an expert takes per window. Default: all. The answers are then"
+                            + " not compared with the expected ones.")
+    private Integer capacity;
+
+    @Option(
+            names = "--window",
+            paramLabel = "DURATION",
+            defaultValue = "1h",
+            description = "The window that the capacity is for, in event time. Default: 1h.")
+    private String window;
+
+    @Option(
+            names = "--report",
+            paramLabel = "FILE",
+            description = "Write the run's plots and figures to this file, as one HTML page.")
+    private Path page;
+
+    @Override
+    public Integer call() throws Exception {
+        checkArguments();
+        Path flightsFolder = Installation.here().flights();
+        Path folder =
+                keep
+                        ? Files.createTempDirectory(TempFolder.outer(), "flink-moe-demo-")
+                        : Files.createTempDirectory("flink-moe-demo-");
+        try {
+            return run(flightsFolder, folder);
+        } finally {
+            if (keep) {
+                spec.commandLine().getErr().println("The demo's folder is kept: " + folder);
+            } else {
+                FileUtils.deleteDirectoryQuietly(folder.toFile());
+            }
+        }
+    }
+
+    private int run(Path flightsFolder, Path folder) throws Exception {
+        Bundle bundle = importModel(flightsFolder, folder.resolve("bundle"));
+        Flights flights = Flights.read(flightsFolder, events);
+        say("Starting a Kafka broker");
+        try (KafkaBroker broker = KafkaBroker.start(folder.resolve("kafka"))) {
+            String brokers = broker.bootstrapServers();
+            for (String topic : List.of(TOPIC, SCORED_TOPIC, DEAD_LETTER_TOPIC)) {
+                // Stamped by the broker, so that latencies are by one clock.
+                broker.createTopic(
+                        topic,
+                        PARTITIONS,
+                        Map.of(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "LogAppendTime"));
+            }
+            Configuration options = options(brokers, folder);
+            try (EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
+                DemoResults results = score(flink, options, flights);
+                int exitCode = report(bundle, flightsFolder, flights, results, options);
+                if (keep) {
+                    waitForInterrupt(options, folder);
+                }
+                return exitCode;
+            }
+        }
+    }
+
+    private DemoResults score(EmbeddedFlink flink, Configuration options, Flights flights)
+            throws Exception {
+        String brokers = options.get(KafkaOptions.BROKERS);
+        DemoResults results = new DemoResults(flights.tokens().size());
+        StreamExecutionEnvironment env = flink.environment();
+        ScoringJob.build(env, options);
+        say("Starting the scoring job at parallelism %d", parallelism);
+        JobClient job = env.executeAsync("moe demo");
+        try (ResultReader reader =
+                new ResultReader(brokers, SCORED_TOPIC, DEAD_LETTER_TOPIC, results)) {
+            FlightProducer producer =
+                    new FlightProducer(brokers, TOPIC, flights.tokens(), rate, results);
+            producer.start();
+            new DemoWatch(job, producer, results, progress()).await(reader, PATIENCE);
+            if (!keep) {
+                job.cancel().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+            }
+            reader.drain();
+        } catch (TimeoutException e) {
+            throw new IOException(
+                    "The job could not be cancelled within %d s.".formatted(PATIENCE.toSeconds()),
+                    e);
+        }
+        return results;
+    }
+
+    private Bundle importModel(Path flightsFolder, Path target) throws IOException {
+        say("Importing the flights model");
+        return CheckpointImporter.importBundle(
+                flightsFolder.resolve("checkpoint"),
+                flightsFolder.resolve("encoder.onnx"),
+                flightsFolder.resolve("head.onnx"),
+                target);
+    }
+
+    private Configuration options(String brokers, Path folder) throws IOException {
+        Configuration options = new Configuration();
+        options.set(MoeOptions.BUNDLE, folder.resolve("bundle").toString());
+        options.set(KafkaOptions.BROKERS, brokers);
+        options.set(KafkaOptions.SOURCE_TOPIC, TOPIC);
+        options.set(KafkaOptions.SOURCE_GROUP_ID, GROUP_ID);
+        options.set(KafkaOptions.SINK_TOPIC, SCORED_TOPIC);
+        options.set(KafkaOptions.DEAD_LETTER_TOPIC, DEAD_LETTER_TOPIC);
+        if (capacity != null) {
+            options.set(MoeOptions.CAPACITY, CapacityPolicy.FIXED);
+            options.set(MoeOptions.CAPACITY_SIZE, capacity);
+            options.set(MoeOptions.CAPACITY_WINDOW_SIZE, TimeUtils.parseDuration(window));
+        }
+        options.set(CoreOptions.DEFAULT_PARALLELISM, parallelism);
+        options.set(CoreOptions.TMP_DIRS, folder.resolve("flink").toString());
+        options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofSeconds(1));
+        options.set(
+                CheckpointingOptions.CHECKPOINTS_DIRECTORY,
+                folder.resolve("checkpoints").toUri().toString());
+        options.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
+        options.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 3);
+        if (keep) {
+            options.set(RestOptions.PORT, FreePorts.preferring(WEB_PORT));
+        }
+        return options;
+    }
+
+    private int report(
+            Bundle bundle,
+            Path flightsFolder,
+            Flights flights,
+            DemoResults results,
+            Configuration options)
+            throws IOException {
+        ExpectedFlights expected = capacity == null ? ExpectedFlights.read(flightsFolder) : null;
+        int numExperts = bundle.spec().layers().get(0).routing().numExperts();
+        DemoReport report = new DemoReport(results, flights.late(), expected, numExperts);
+        say("%n%s", report);
+        List<String> defects = report.defects();
+        for (String defect : defects) {
+            spec.commandLine().getErr().println("moe: " + defect);
+        }
+        if (defects.isEmpty()) {
+            say("Every flight was scored exactly once.");
+        }
+        if (page != null) {
+            long[] times = flights.tokens().stream().mapToLong(Token::timestamp).toArray();
+            long length = TimeUtils.parseDuration(window).toMillis();
+            DemoTimeline timeline = new DemoTimeline(results, times, numExperts, length);
+            List<String> command = spec.commandLine().getParseResult().originalArgs();
+            String html = DemoPage.html(report, results, timeline, command, rate, options.toMap());
+            Files.writeString(page, html);
+            say("The plots are in %s", page.toAbsolutePath().normalize());
+        }
+        return defects.isEmpty() ? 0 : ExitCode.SOFTWARE;
+    }
+
+    private void waitForInterrupt(Configuration options, Path folder) throws InterruptedException {
+        TextTable places = new TextTable("Still running until Ctrl-C:", "");
+        places.row("Kafka broker", options.get(KafkaOptions.BROKERS));
+        places.row("topics", String.join(", ", TOPIC, SCORED_TOPIC, DEAD_LETTER_TOPIC));
+        places.row("Flink's web UI", "http://localhost:" + options.get(RestOptions.PORT));
+        places.row("folder", folder);
+        spec.commandLine().getOut().printf("%n%s", places);
+        spec.commandLine().getOut().flush();
+        new CountDownLatch(1).await();
+    }
+
+    private void checkArguments() {
+        check(rate >= 0, "--rate is %d; allowed: 0 or more", rate);
+        check(parallelism >= 1, "--parallelism is %d; allowed: 1 or more", parallelism);
+        check(events >= 1, "--events is %d; allowed: 1 or more", events);
+        check(capacity == null || capacity >= 0, "--capacity is %d; allowed: 0 or more", capacity);
+        if (page != null) {
+            Path folder = page.toAbsolutePath().getParent();
+            check(!Files.isDirectory(page), "--report is %s, a folder; allowed: a file", page);
+            check(Files.isWritable(folder), "--report is %s; its folder must be there", page);
+        }
+        try {
+            check(
+                    !TimeUtils.parseDuration(window).isZero(),
+                    "--window is '%s'; allowed: more than 0",
+                    window);
+        } catch (IllegalArgumentException e) {
+            check(false, "--window is '%s'; allowed: a duration such as 10min or 1h", window);
+        }
+    }
+
+    private void check(boolean holds, String message, Object value) {
+        if (!holds) {
+            throw new ParameterException(spec.commandLine(), message.formatted(value));
+        }
+    }
+
+    private Progress progress() {
+        return new Progress(spec.commandLine().getOut(), System.console() != null);
+    }
+
+    private void say(String format, Object... arguments) {
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf(format + "%n", arguments);
+        out.flush();
+    }
+}

@@ -1,0 +1,237 @@
+package io.flinkmoe.tools.demo;
+
+import io.flinkmoe.schemas.Outcome;
+import io.flinkmoe.scoring.cli.TextTable;
+import io.flinkmoe.tools.flights.ExpectedFlights;
+import io.flinkmoe.tools.statistics.Statistics;
+import java.nio.charset.Charset;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.function.IntToLongFunction;
+import java.util.stream.IntStream;
+
+/** The figures of a demo, the table that shows them, and what is wrong with them. */
+final class DemoReport {
+
+    private static final double ALLOWED_DIFFERENCE = 1e-5;
+
+    /** Two of this flight's logits are 2.4e-7 apart: either expert is right. */
+    private static final int UNDECIDED_EVENT = 23251;
+
+    /**
+     * A line of the table.
+     *
+     * @param note its unit, or more about it
+     */
+    record Figure(String name, String value, String note) {}
+
+    private final DemoResults results;
+    private final int[] scored;
+    private final float[] scores;
+    private final boolean[] truth;
+    private final long[] load;
+    private final long[] outcomes = new long[Outcome.values().length];
+    private final double auc;
+    private final ExpectedFlights expected;
+    private double largestDifference;
+    private int inUnexpectedExperts;
+
+    /**
+     * @param late whether each of the T flights was late
+     * @param expected what the model must answer; null where overflow changes the answers
+     * @param numExperts N
+     */
+    DemoReport(DemoResults results, boolean[] late, ExpectedFlights expected, int numExperts) {
+        this.results = results;
+        this.expected = expected;
+        scored = IntStream.range(0, results.tokens()).filter(results::isScored).toArray();
+        load = new long[numExperts];
+        scores = new float[scored.length];
+        truth = new boolean[scored.length];
+        for (int i = 0; i < scored.length; i++) {
+            scores[i] = results.probability(scored[i]);
+            truth[i] = late[scored[i]];
+            count(scored[i]);
+            if (expected != null) {
+                compare(scored[i]);
+            }
+        }
+        auc = Statistics.auc(scores, truth);
+    }
+
+    /** NaN unless some of the tokens were late, and some not. */
+    double auc() {
+        return auc;
+    }
+
+    /** The largest difference of a probability to the expected; 0 without a comparison. */
+    double largestDifference() {
+        return largestDifference;
+    }
+
+    /** What must not be; empty if all is well. */
+    List<String> defects() {
+        List<String> defects = new ArrayList<>();
+        if (results.missing() > 0) {
+            defects.add("%,d tokens have no answer".formatted(results.missing()));
+        }
+        if (results.surplus() > 0) {
+            defects.add("%,d answers too many".formatted(results.surplus()));
+        }
+        if (results.deadLetters() > 0) {
+            defects.add("%,d tokens were rejected".formatted(results.deadLetters()));
+        }
+        if (largestDifference > ALLOWED_DIFFERENCE) {
+            defects.add(
+                    "a probability is %.1e off; allowed: %.0e"
+                            .formatted(largestDifference, ALLOWED_DIFFERENCE));
+        }
+        if (inUnexpectedExperts > 0) {
+            defects.add("%,d tokens went to unexpected experts".formatted(inUnexpectedExperts));
+        }
+        return defects;
+    }
+
+    /** The figures as shown, in order. */
+    List<Figure> figures() {
+        List<Figure> figures = new ArrayList<>();
+        figures.add(new Figure("tokens in", figure(results.tokens()), ""));
+        figures.add(
+                new Figure(
+                        "tokens out",
+                        figure(results.distinct()),
+                        "%,d missing, %,d doubled"
+                                .formatted(results.missing(), results.surplus())));
+        figures.add(new Figure("dead letters", figure(results.deadLetters()), ""));
+        figures.add(new Figure("throughput", figure(tokensPerSecond()), "tokens/s"));
+        figures.add(latency("latency until scored", results::scoredAt));
+        figures.add(latency("latency until committed", results::committedAt));
+        figures.add(
+                new Figure(
+                        "AUC",
+                        Double.isNaN(auc) ? "-" : "%.5f".formatted(auc),
+                        "against the true delays"));
+        if (expected != null) {
+            figures.add(
+                    new Figure(
+                            "largest difference",
+                            "%.1e".formatted(largestDifference),
+                            "to the expected probabilities"));
+            figures.add(new Figure("unexpected experts", figure(inUnexpectedExperts), "tokens"));
+        }
+        long choices = Arrays.stream(outcomes).sum();
+        for (Outcome outcome : Outcome.values()) {
+            long n = outcomes[outcome.ordinal()];
+            if (n > 0 || outcome == Outcome.EXECUTED || outcome == Outcome.OVERFLOWED) {
+                figures.add(
+                        new Figure(
+                                outcome.name().toLowerCase(Locale.ROOT),
+                                figure(n),
+                                "choices, %.1f %%".formatted(100.0 * n / Math.max(1, choices))));
+            }
+        }
+        return figures;
+    }
+
+    /** The whole report as text. */
+    @Override
+    public String toString() {
+        TextTable table = new TextTable("", ">", "");
+        for (Figure figure : figures()) {
+            table.row(figure.name(), figure.value(), figure.note());
+        }
+        return table + System.lineSeparator() + loadTable();
+    }
+
+    /** The choices that each expert executed, [N]. */
+    long[] load() {
+        return load;
+    }
+
+    /** The positions of the tokens that have an answer, ascending. */
+    int[] scored() {
+        return scored;
+    }
+
+    /** The answers of these: how likely each flight is late. */
+    float[] scores() {
+        return scores;
+    }
+
+    /** Whether each of these was late. */
+    boolean[] truth() {
+        return truth;
+    }
+
+    /** In milliseconds, of these. */
+    long[] latencies(IntToLongFunction until) {
+        return Arrays.stream(scored)
+                .mapToLong(i -> until.applyAsLong(i) - results.producedAt(i))
+                .toArray();
+    }
+
+    private TextTable loadTable() {
+        String mark = Charset.defaultCharset().newEncoder().canEncode('\u2588') ? "\u2588" : "#";
+        long all = Math.max(1, Arrays.stream(load).sum());
+        long most = Math.max(1, Arrays.stream(load).max().orElse(1));
+        TextTable table =
+                new TextTable(
+                        ">expert",
+                        expected == null ? ">choices executed" : ">tokens",
+                        ">share",
+                        "");
+        for (int expert = 0; expert < load.length; expert++) {
+            table.row(
+                    expert,
+                    figure(load[expert]),
+                    "%.1f %%".formatted(100.0 * load[expert] / all),
+                    mark.repeat((int) (30 * load[expert] / most)));
+        }
+        return table;
+    }
+
+    private Figure latency(String name, IntToLongFunction until) {
+        long[] millis = latencies(until);
+        return new Figure(
+                name,
+                figure(Statistics.percentile(millis, 0.5)),
+                "ms p50, %,d ms p99".formatted(Statistics.percentile(millis, 0.99)));
+    }
+
+    /** From the second token in Kafka to the last answer there; the first waits for the job. */
+    private long tokensPerSecond() {
+        int[] timed = Arrays.stream(scored).filter(position -> position > 0).toArray();
+        long start = Arrays.stream(timed).mapToLong(results::producedAt).min().orElse(0);
+        long end = Arrays.stream(timed).mapToLong(results::scoredAt).max().orElse(0);
+        return timed.length * 1000L / Math.max(1, end - start);
+    }
+
+    private void count(int position) {
+        for (int choice = 0; choice < results.experts(position).length; choice++) {
+            Outcome outcome = results.outcomes(position)[choice];
+            outcomes[outcome.ordinal()]++;
+            if (outcome == Outcome.EXECUTED || outcome == Outcome.REROUTED) {
+                load[results.experts(position)[choice]]++;
+            }
+        }
+    }
+
+    private void compare(int position) {
+        boolean asExpected = Arrays.equals(results.experts(position), expected.experts(position));
+        if (!asExpected && position == UNDECIDED_EVENT) {
+            return;
+        }
+        if (!asExpected) {
+            inUnexpectedExperts++;
+        }
+        double difference =
+                Math.abs((double) results.probability(position) - expected.probability(position));
+        largestDifference = Math.max(largestDifference, difference);
+    }
+
+    private static String figure(long value) {
+        return "%,d".formatted(value);
+    }
+}

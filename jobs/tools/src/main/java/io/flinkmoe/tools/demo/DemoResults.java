@@ -1,0 +1,134 @@
+package io.flinkmoe.tools.demo;
+
+import io.flinkmoe.schemas.Choice;
+import io.flinkmoe.schemas.Outcome;
+import io.flinkmoe.schemas.ScoredToken;
+import java.util.List;
+
+/** What became of each of T tokens, by position. Written by one thread, but {@link #produced}. */
+public final class DemoResults {
+
+    private final int[] times;
+    private final float[] probability;
+    private final int[][] experts;
+    private final float[][] weights;
+    private final Outcome[][] outcomes;
+    private final long[] producedAt;
+    private final long[] scoredAt;
+    private final long[] committedAt;
+    private int distinct;
+    private int unknown;
+    private int deadLetters;
+
+    public DemoResults(int tokens) {
+        times = new int[tokens];
+        probability = new float[tokens];
+        experts = new int[tokens][];
+        weights = new float[tokens][];
+        outcomes = new Outcome[tokens][];
+        producedAt = new long[tokens];
+        scoredAt = new long[tokens];
+        committedAt = new long[tokens];
+    }
+
+    /** A token is in Kafka since {@code at}, by the broker's clock; called by the producer. */
+    void produced(int position, long at) {
+        producedAt[position] = at;
+    }
+
+    /**
+     * An answer was read.
+     *
+     * @param at when the broker got it
+     * @param now when a read_committed reader saw it
+     */
+    void scored(ScoredToken answer, long at, long now) {
+        if (answer.getPosition() < 0 || answer.getPosition() >= times.length) {
+            unknown++;
+            return;
+        }
+        int position = (int) answer.getPosition();
+        if (times[position]++ > 0) {
+            return;
+        }
+        distinct++;
+        probability[position] = answer.getValues().get(0);
+        List<Choice> choices = answer.getLayers().get(0).getChoices();
+        experts[position] = choices.stream().mapToInt(Choice::getExpert).toArray();
+        weights[position] = new float[choices.size()];
+        for (int rank = 0; rank < choices.size(); rank++) {
+            weights[position][rank] = choices.get(rank).getWeight();
+        }
+        outcomes[position] = choices.stream().map(Choice::getOutcome).toArray(Outcome[]::new);
+        scoredAt[position] = at;
+        committedAt[position] = now;
+    }
+
+    void deadLetter() {
+        deadLetters++;
+    }
+
+    /** T. */
+    int tokens() {
+        return times.length;
+    }
+
+    /** Tokens with an answer. */
+    int distinct() {
+        return distinct;
+    }
+
+    public int missing() {
+        return times.length - distinct;
+    }
+
+    /** Answers too many: to a token that has one already, or to none that was sent. */
+    public int surplus() {
+        int sum = unknown;
+        for (int n : times) {
+            sum += Math.max(0, n - 1);
+        }
+        return sum;
+    }
+
+    int deadLetters() {
+        return deadLetters;
+    }
+
+    public boolean isComplete() {
+        return distinct + deadLetters >= times.length;
+    }
+
+    boolean isScored(int position) {
+        return times[position] > 0;
+    }
+
+    public float probability(int position) {
+        return probability[position];
+    }
+
+    /** The k experts of a token, in order of rank; so are its weights and outcomes. */
+    int[] experts(int position) {
+        return experts[position];
+    }
+
+    float[] weights(int position) {
+        return weights[position];
+    }
+
+    Outcome[] outcomes(int position) {
+        return outcomes[position];
+    }
+
+    long producedAt(int position) {
+        return producedAt[position];
+    }
+
+    long scoredAt(int position) {
+        return scoredAt[position];
+    }
+
+    long committedAt(int position) {
+        return committedAt[position];
+    }
+}

@@ -1,0 +1,106 @@
+package io.flinkmoe.tools.demo;
+
+import io.flinkmoe.api.Token;
+import io.flinkmoe.schemas.TokenEncoder;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * Sends tokens to Kafka in order, keyed by stream, while the job reads them. The first goes ahead
+ * alone: when its answer is back, the job runs, and the figures are not those of its start.
+ */
+public final class FlightProducer extends Thread {
+
+    private final String brokers;
+    private final String topic;
+    private final List<Token> tokens;
+    private final int rate;
+    private final DemoResults results;
+    private final CountDownLatch jobRuns = new CountDownLatch(1);
+    private final AtomicInteger produced = new AtomicInteger();
+    private volatile Exception failure;
+
+    /**
+     * @param rate tokens per second; 0: as fast as Kafka takes them
+     */
+    public FlightProducer(
+            String brokers, String topic, List<Token> tokens, int rate, DemoResults results) {
+        super("flight-producer");
+        setDaemon(true);
+        this.brokers = brokers;
+        this.topic = topic;
+        this.tokens = tokens;
+        this.rate = rate;
+        this.results = results;
+    }
+
+    /** Lets the producer go on after the first token, which waits for the job to start. */
+    public void jobRuns() {
+        jobRuns.countDown();
+    }
+
+    /** Tokens that Kafka has taken. */
+    int produced() {
+        return produced.get();
+    }
+
+    /** Why sending ended early, or null. */
+    public Exception failure() {
+        return failure;
+    }
+
+    @Override
+    public void run() {
+        TokenEncoder encoder = TokenEncoder.singleObject();
+        try (KafkaProducer<byte[], byte[]> producer = producer()) {
+            send(producer, 0, encoder);
+            jobRuns.await();
+            long start = System.nanoTime();
+            for (int i = 1; i < tokens.size() && failure == null; i++) {
+                if (rate > 0) {
+                    long due = start + i * 1_000_000_000L / rate;
+                    LockSupport.parkNanos(Math.max(0, due - System.nanoTime()));
+                }
+                send(producer, i, encoder);
+            }
+        } catch (InterruptedException | RuntimeException e) {
+            failure = e;
+        }
+    }
+
+    private void send(KafkaProducer<byte[], byte[]> producer, int position, TokenEncoder encoder) {
+        Token token = tokens.get(position);
+        byte[] value =
+                encoder.encode(token.stream(), token.position(), token.timestamp(), token.values());
+        byte[] key = token.stream().getBytes(StandardCharsets.UTF_8);
+        producer.send(
+                new ProducerRecord<>(topic, key, value),
+                (metadata, exception) -> {
+                    if (exception == null) {
+                        results.produced(position, metadata.timestamp());
+                        produced.incrementAndGet();
+                    } else {
+                        failure = exception;
+                    }
+                });
+    }
+
+    private KafkaProducer<byte[], byte[]> producer() {
+        return new KafkaProducer<>(
+                Map.of(
+                        ProducerConfig.BOOTSTRAP_SERVERS_CONFIG,
+                        brokers,
+                        ProducerConfig.LINGER_MS_CONFIG,
+                        5),
+                new ByteArraySerializer(),
+                new ByteArraySerializer());
+    }
+}

@@ -1,0 +1,74 @@
+package io.flinkmoe.tools.drill;
+
+import io.flinkmoe.schemas.ScoredToken;
+import io.flinkmoe.tools.kafka.TopicReader;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.function.Consumer;
+import java.util.stream.LongStream;
+import org.apache.avro.message.BinaryMessageDecoder;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+
+/**
+ * What a job has committed to a topic.
+ *
+ * @param byStream the answers of each stream, in the order of its partition
+ * @param open records behind a transaction that nobody has ended: no reader sees them
+ */
+record DrillAnswers(Map<String, List<ScoredToken>> byStream, long open) {
+
+    /** Kafka says that a transaction has ended a moment before its records show. */
+    private static final Duration MOMENT = Duration.ofSeconds(10);
+
+    /** Reads all that is committed, after the job has ended. */
+    static DrillAnswers read(String brokers, String topic) throws IOException {
+        Map<String, List<ScoredToken>> byStream = new HashMap<>();
+        forEach(
+                brokers,
+                topic,
+                answer ->
+                        byStream.computeIfAbsent(answer.getStream(), s -> new ArrayList<>())
+                                .add(answer));
+        return new DrillAnswers(byStream, TopicReader.open(client(brokers), topic));
+    }
+
+    /** Takes the answers that are committed one by one, after the job has ended. */
+    static void forEach(String brokers, String topic, Consumer<ScoredToken> action)
+            throws IOException {
+        BinaryMessageDecoder<ScoredToken> decoder = ScoredToken.getDecoder();
+        forEachRecord(brokers, topic, record -> action.accept(decoder.decode(record.value())));
+    }
+
+    /** When the broker got each answer that is committed, in milliseconds and in order. */
+    static long[] times(String brokers, String topic) throws IOException {
+        LongStream.Builder times = LongStream.builder();
+        forEachRecord(brokers, topic, record -> times.add(record.timestamp()));
+        return times.build().sorted().toArray();
+    }
+
+    private static void forEachRecord(String brokers, String topic, TopicReader.Action action)
+            throws IOException {
+        Properties client = client(brokers);
+        long deadline = System.nanoTime() + MOMENT.toNanos();
+        while (TopicReader.open(client, topic) > 0 && System.nanoTime() < deadline) {
+            // Each look connects anew, which takes its time.
+        }
+        TopicReader.forEach(client, topic, action, (records, all) -> {});
+    }
+
+    /** Records in a topic, committed or not. */
+    static long end(String brokers, String topic) {
+        return TopicReader.end(client(brokers), topic);
+    }
+
+    private static Properties client(String brokers) {
+        Properties client = new Properties();
+        client.put(ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG, brokers);
+        return client;
+    }
+}

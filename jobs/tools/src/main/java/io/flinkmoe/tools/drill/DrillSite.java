@@ -1,0 +1,314 @@
+package io.flinkmoe.tools.drill;
+
+import io.flinkmoe.api.Token;
+import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.model.huggingface.CheckpointImporter;
+import io.flinkmoe.scoring.KafkaOptions;
+import io.flinkmoe.scoring.ScoringJob;
+import io.flinkmoe.tools.cluster.ClusterRest;
+import io.flinkmoe.tools.cluster.ClusterSettings;
+import io.flinkmoe.tools.cluster.LocalCluster;
+import io.flinkmoe.tools.kafka.KafkaBroker;
+import io.flinkmoe.tools.machine.Installation;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.function.Consumer;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.apache.flink.api.common.JobID;
+import org.apache.flink.api.common.JobStatus;
+import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.CoreOptions;
+import org.apache.flink.configuration.ExternalizedCheckpointRetention;
+import org.apache.flink.configuration.RestartStrategyOptions;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.config.TopicConfig;
+
+/** Where drills take place: the flights model, a Kafka broker, and a cluster of real processes. */
+final class DrillSite implements AutoCloseable {
+
+    static final int PARTITIONS = 4;
+    static final String FLIGHTS = "flights";
+
+    /** Beside the folders of checkpoints lie those that they share. */
+    private static final Pattern SNAPSHOT = Pattern.compile("chk-|savepoint-");
+
+    private static final Duration PATIENCE = Duration.ofMinutes(3);
+
+    private final Path folder;
+    private final KafkaBroker broker;
+    private final LocalCluster cluster;
+    private final ClusterRest rest;
+
+    private DrillSite(Path folder, KafkaBroker broker, LocalCluster cluster, ClusterRest rest) {
+        this.folder = folder;
+        this.broker = broker;
+        this.cluster = cluster;
+        this.rest = rest;
+    }
+
+    /**
+     * Sets everything up.
+     *
+     * @param folder where everything lies
+     */
+    static DrillSite open(Path folder, Installation installation, ClusterSettings settings)
+            throws IOException {
+        Path flights = installation.flights();
+        CheckpointImporter.importBundle(
+                flights.resolve("checkpoint"),
+                flights.resolve("encoder.onnx"),
+                flights.resolve("head.onnx"),
+                folder.resolve("bundle"));
+        KafkaBroker broker = KafkaBroker.start(folder.resolve("kafka"));
+        LocalCluster cluster = null;
+        try {
+            cluster =
+                    LocalCluster.startForThisProcess(
+                            folder.resolve("cluster"), installation, settings);
+            return new DrillSite(folder, broker, cluster, cluster.rest());
+        } catch (IOException | RuntimeException e) {
+            if (cluster != null) {
+                cluster.close();
+            }
+            broker.close();
+            throw e;
+        }
+    }
+
+    KafkaBroker broker() {
+        return broker;
+    }
+
+    LocalCluster cluster() {
+        return cluster;
+    }
+
+    ClusterRest rest() {
+        return rest;
+    }
+
+    String brokers() {
+        return broker.bootstrapServers();
+    }
+
+    /** Makes a topic whose records the broker stamps. */
+    void createTopic(String name) throws IOException {
+        broker.createTopic(
+                name,
+                PARTITIONS,
+                Map.of(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "LogAppendTime"));
+    }
+
+    /**
+     * Options of the job that every drill runs: an expert has room for seven tenths of its share of
+     * a window, and what overflows tries one next expert.
+     *
+     * @param source the topic to read; what comes out goes to {@code name}, a topic to be made
+     */
+    Configuration options(String source, String name) throws IOException {
+        createTopic(name);
+        createTopic(deadLetters(name));
+        Configuration options = new Configuration();
+        options.set(MoeOptions.BUNDLE, folder.resolve("bundle").toString());
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FACTOR);
+        options.set(MoeOptions.CAPACITY_FACTOR, 0.7);
+        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(MoeOptions.CAPACITY_WINDOW_SIZE, DrillStream.WINDOW);
+        options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
+        options.set(MoeOptions.OVERFLOW_ROUNDS, 1);
+        options.set(KafkaOptions.BROKERS, brokers());
+        options.set(KafkaOptions.SOURCE_TOPIC, source);
+        options.set(KafkaOptions.SOURCE_GROUP_ID, name);
+        options.set(KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS, DrillStream.MAX_OUT_OF_ORDERNESS);
+        options.set(KafkaOptions.SOURCE_IDLE_TIMEOUT, Duration.ZERO);
+        options.set(KafkaOptions.SINK_TOPIC, name);
+        options.set(KafkaOptions.DEAD_LETTER_TOPIC, deadLetters(name));
+        options.set(CoreOptions.DEFAULT_PARALLELISM, 2);
+        options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofSeconds(1));
+        options.set(
+                CheckpointingOptions.EXTERNALIZED_CHECKPOINT_RETENTION,
+                ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION);
+        options.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
+        options.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 1_000);
+        options.set(
+                RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_DELAY, Duration.ofMillis(500));
+        return options;
+    }
+
+    /** Fits the options for a source that always has more to read. */
+    static void runAtFullSpeed(Configuration options) {
+        options.set(KafkaOptions.PROPERTIES, Map.of("compression.type", "lz4"));
+        // Else a partition that is read faster fills the state with windows that cannot close.
+        options.set(KafkaOptions.SOURCE_MAX_DRIFT, Duration.ofHours(6));
+    }
+
+    static String deadLetters(String name) {
+        return name + "-dead-letters";
+    }
+
+    /** Sends a stream to a topic, once it is started; see {@link DrillProducer}. */
+    DrillProducer producer(
+            String topic, DrillStream stream, int rate, long limit, Consumer<Token> sending) {
+        return new DrillProducer(brokers(), topic, PARTITIONS, stream, rate, limit, sending);
+    }
+
+    /** Starts a job on the cluster, and waits until all its tasks run. */
+    JobID submit(Configuration options) throws Exception {
+        StreamExecutionEnvironment env =
+                new StreamExecutionEnvironment(
+                        cluster.jobOptions(ScoringJob.flinkOptions(options)));
+        ScoringJob.build(env, options);
+        JobID job = env.executeAsync(options.get(KafkaOptions.SINK_TOPIC)).getJobID();
+        await("its tasks run", job, () -> rest.allTasksRun(job));
+        return job;
+    }
+
+    /** Runs a job over all that its source holds now. */
+    void run(Configuration options) throws Exception {
+        options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.LATEST);
+        StreamExecutionEnvironment env =
+                new StreamExecutionEnvironment(
+                        cluster.jobOptions(ScoringJob.flinkOptions(options)));
+        ScoringJob.build(env, options);
+        JobID job = env.executeAsync(options.get(KafkaOptions.SINK_TOPIC)).getJobID();
+        await("it ends", job, () -> rest.status(job) == JobStatus.FINISHED);
+    }
+
+    /**
+     * Waits until a job has read its source to the present end, and a checkpoint says so: however
+     * long that takes, if it only reads on.
+     */
+    void awaitConsumed(JobID job, Configuration options) throws Exception {
+        long end = DrillAnswers.end(brokers(), options.get(KafkaOptions.SOURCE_TOPIC));
+        try (Admin admin = admin()) {
+            for (long read = 0; read < end; read = consumed(admin, options)) {
+                long before = read;
+                await("it reads on", job, () -> consumed(admin, options) > before);
+            }
+        }
+    }
+
+    Admin admin() {
+        return Admin.create(Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, (Object) brokers()));
+    }
+
+    /** Records of its source that a job had read by its last checkpoint. */
+    static long consumed(Admin admin, Configuration options) throws IOException {
+        try {
+            return admin
+                    .listConsumerGroupOffsets(options.get(KafkaOptions.SOURCE_GROUP_ID))
+                    .partitionsToOffsetAndMetadata()
+                    .get()
+                    .values()
+                    .stream()
+                    .mapToLong(OffsetAndMetadata::offset)
+                    .sum();
+        } catch (ExecutionException e) {
+            throw new IOException("Kafka does not tell offsets: " + e.getCause(), e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while Kafka was asked", e);
+        }
+    }
+
+    /** The folders of a job's checkpoints, or of all savepoints; each is made when one begins. */
+    Set<Path> snapshots(JobID job, boolean savepoints) throws IOException {
+        Configuration options = cluster.options();
+        Path parent =
+                savepoints
+                        ? folder(options.get(CheckpointingOptions.SAVEPOINT_DIRECTORY))
+                        : folder(options.get(CheckpointingOptions.CHECKPOINTS_DIRECTORY))
+                                .resolve(job.toString());
+        if (!Files.isDirectory(parent)) {
+            return Set.of();
+        }
+        try (Stream<Path> folders = Files.list(parent)) {
+            return folders.filter(
+                            folder -> SNAPSHOT.matcher(folder.getFileName().toString()).lookingAt())
+                    .collect(Collectors.toSet());
+        }
+    }
+
+    private static Path folder(String uri) {
+        return Path.of(URI.create(uri));
+    }
+
+    /** Something that can be asked of a cluster that is perhaps not there. */
+    interface Condition {
+        boolean holds() throws IOException;
+    }
+
+    /** Something that such a cluster can tell; null is no answer yet. */
+    interface Question<T> {
+        T ask() throws IOException;
+    }
+
+    /**
+     * Waits until something is true of a job, however often the cluster does not answer.
+     *
+     * @throws IOException if it takes longer than three minutes, or the job fails for good
+     */
+    void await(String what, JobID job, Condition condition)
+            throws IOException, InterruptedException {
+        awaitAnswer(what, job, () -> condition.holds() ? true : null);
+    }
+
+    /** Waits likewise until there is an answer. */
+    <T> T awaitAnswer(String what, JobID job, Question<T> question)
+            throws IOException, InterruptedException {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        IOException unanswered = null;
+        while (System.nanoTime() < deadline) {
+            try {
+                T answer = question.ask();
+                if (answer != null) {
+                    return answer;
+                }
+                if (rest.status(job) == JobStatus.FAILED) {
+                    break;
+                }
+                unanswered = null;
+            } catch (IOException e) {
+                unanswered = e;
+            }
+            Thread.sleep(20);
+        }
+        throw new IOException(
+                "Of job %s it is not so that %s, after %d s at most; its last failure:%n%s"
+                        .formatted(job, what, PATIENCE.toSeconds(), lastFailure(job)),
+                unanswered);
+    }
+
+    private String lastFailure(JobID job) {
+        try {
+            return rest.ask("/jobs/" + job + "/exceptions")
+                    .path("exceptionHistory")
+                    .path("entries")
+                    .path(0)
+                    .path("stacktrace")
+                    .asText("none");
+        } catch (IOException e) {
+            return "unknown: " + e.getMessage();
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        rest.close();
+        cluster.close();
+        broker.close();
+    }
+}

@@ -1,0 +1,37 @@
+package io.flinkmoe.tools.flights;
+
+import io.flinkmoe.tensor.SafetensorsFile;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
+
+/** What the flights model must answer, as computed where it was trained. */
+public final class ExpectedFlights {
+
+    private final float[] probability;
+    private final int[] experts;
+    private final int k;
+
+    private ExpectedFlights(float[] probability, int[] experts) {
+        this.probability = probability;
+        this.experts = experts;
+        this.k = experts.length / probability.length;
+    }
+
+    /** Reads {@code flights.expected.safetensors}. */
+    public static ExpectedFlights read(Path folder) throws IOException {
+        try (SafetensorsFile file =
+                SafetensorsFile.open(folder.resolve("flights.expected.safetensors"))) {
+            return new ExpectedFlights(file.floats("probability"), file.ints("experts"));
+        }
+    }
+
+    public float probability(int position) {
+        return probability[position];
+    }
+
+    /** The k experts of a token, in order of rank. */
+    public int[] experts(int position) {
+        return Arrays.copyOfRange(experts, position * k, (position + 1) * k);
+    }
+}

@@ -1,0 +1,105 @@
+package io.flinkmoe.tools.flights;
+
+import io.flinkmoe.api.Token;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.ZoneOffset;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.zip.GZIPInputStream;
+
+/**
+ * The demo's events: US flights of June 2001 as tokens, in order of scheduled departure. A token's
+ * stream is the airport of origin, its position the line of the file, its values ten features.
+ */
+public final class Flights {
+
+    /** From this delay on a flight is late. */
+    private static final int LATE_MINUTES = 15;
+
+    private static final LocalDate FIRST_DAY = LocalDate.of(2001, 1, 1);
+
+    private final List<Token> tokens;
+    private final boolean[] late;
+
+    private Flights(List<Token> tokens, boolean[] late) {
+        this.tokens = tokens;
+        this.late = late;
+    }
+
+    /**
+     * Reads {@code flights.csv.gz} and {@code airports.txt}.
+     *
+     * @param limit flights to read at most
+     */
+    public static Flights read(Path folder, int limit) throws IOException {
+        Map<String, Integer> airports = new HashMap<>();
+        for (String airport : Files.readAllLines(folder.resolve("airports.txt"))) {
+            airports.put(airport, airports.size());
+        }
+        List<Token> tokens = new ArrayList<>();
+        List<Boolean> late = new ArrayList<>();
+        try (BufferedReader lines = open(folder.resolve("flights.csv.gz"))) {
+            lines.readLine(); // the names of the columns
+            String line;
+            while (tokens.size() < limit && (line = lines.readLine()) != null) {
+                String[] columns = line.split(",");
+                tokens.add(token(columns, tokens.size(), airports));
+                late.add(Integer.parseInt(columns[7]) >= LATE_MINUTES);
+            }
+        }
+        boolean[] truth = new boolean[late.size()];
+        for (int i = 0; i < truth.length; i++) {
+            truth[i] = late.get(i);
+        }
+        return new Flights(List.copyOf(tokens), truth);
+    }
+
+    /** T tokens; the position of each is its index. */
+    public List<Token> tokens() {
+        return tokens;
+    }
+
+    /** The truth for each of the T tokens: whether the flight was late. */
+    public boolean[] late() {
+        return late;
+    }
+
+    /** The features are computed in double and rounded once, which gives the trained bits. */
+    private static Token token(String[] columns, long position, Map<String, Integer> airports) {
+        LocalDateTime scheduled = LocalDateTime.parse(columns[0]);
+        double minute = scheduled.getHour() * 60 + scheduled.getMinute();
+        long day = ChronoUnit.DAYS.between(FIRST_DAY, scheduled.toLocalDate());
+        double ofDay = minute / 1440 * 2 * Math.PI;
+        double ofWeek = day % 7 / 7.0 * 2 * Math.PI;
+        float[] values = {
+            (float) StrictMath.sin(ofDay),
+            (float) StrictMath.cos(ofDay),
+            (float) StrictMath.sin(ofWeek),
+            (float) StrictMath.cos(ofWeek),
+            (float) (StrictMath.log(1 + Double.parseDouble(columns[3])) / 8),
+            (float) (Double.parseDouble(columns[4]) / 30),
+            (float) (Double.parseDouble(columns[5]) / 30),
+            (float) (Double.parseDouble(columns[6]) / 30),
+            airports.get(columns[1]),
+            airports.get(columns[2])
+        };
+        long timestamp = scheduled.toInstant(ZoneOffset.UTC).toEpochMilli();
+        return new Token(columns[1], position, timestamp, values);
+    }
+
+    private static BufferedReader open(Path file) throws IOException {
+        return new BufferedReader(
+                new InputStreamReader(
+                        new GZIPInputStream(Files.newInputStream(file)), StandardCharsets.UTF_8));
+    }
+}

@@ -1,0 +1,129 @@
+package io.flinkmoe.tools.flink;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.flink.api.common.JobID;
+import org.apache.flink.api.common.JobStatus;
+import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.CoreOptions;
+import org.apache.flink.configuration.JobManagerOptions;
+import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.configuration.RestOptions;
+import org.apache.flink.configuration.RestartStrategyOptions;
+import org.apache.flink.configuration.TaskManagerOptions;
+import org.apache.flink.runtime.executiongraph.AccessExecutionGraph;
+import org.apache.flink.runtime.minicluster.MiniCluster;
+import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.graph.StreamGraph;
+
+/** A Flink cluster inside this process that all jobs of the benchmark run on, one after another. */
+public final class BenchCluster implements AutoCloseable {
+
+    private static final long TIMEOUT_SECONDS = 60;
+
+    private final MiniCluster cluster;
+    private final Configuration options;
+
+    private BenchCluster(MiniCluster cluster, Configuration options) {
+        this.cluster = cluster;
+        this.options = options;
+    }
+
+    /**
+     * Starts a cluster of one task manager.
+     *
+     * @param options options of Flink that win over the benchmark's
+     */
+    public static BenchCluster start(int slots, Configuration options) throws Exception {
+        Configuration all = new Configuration();
+        all.set(RestOptions.BIND_PORT, "0");
+        all.set(RestOptions.BIND_ADDRESS, "localhost");
+        all.set(JobManagerOptions.BIND_HOST, "localhost");
+        all.set(TaskManagerOptions.BIND_HOST, "localhost");
+        all.set(CoreOptions.TMP_DIRS, System.getProperty("java.io.tmpdir"));
+        BlockBuffers.setDefaults(all);
+        all.set(PipelineOptions.OBJECT_REUSE, true);
+        all.set(PipelineOptions.GENERIC_TYPES, false);
+        all.set(
+                CheckpointingOptions.CHECKPOINTS_DIRECTORY,
+                Path.of(System.getProperty("java.io.tmpdir"), "checkpoints").toUri().toString());
+        all.set(RestartStrategyOptions.RESTART_STRATEGY, "none");
+        all.addAll(options);
+        MiniCluster cluster =
+                new MiniCluster(
+                        new MiniClusterConfiguration.Builder()
+                                .setConfiguration(all)
+                                .setNumTaskManagers(1)
+                                .setNumSlotsPerTaskManager(slots)
+                                .build());
+        cluster.start();
+        return new BenchCluster(cluster, all);
+    }
+
+    /** An environment to lay out a job in. */
+    public StreamExecutionEnvironment environment(int parallelism) {
+        StreamExecutionEnvironment env = new StreamExecutionEnvironment(options);
+        env.setParallelism(parallelism);
+        return env;
+    }
+
+    public JobID submit(StreamExecutionEnvironment env) throws Exception {
+        StreamGraph graph = env.getStreamGraph();
+        graph.setJobId(new JobID()); // Flink 2.3 wants it.
+        return cluster.submitJob(graph).get(TIMEOUT_SECONDS, TimeUnit.SECONDS).getJobID();
+    }
+
+    /** The job as it is now. */
+    public AccessExecutionGraph job(JobID job) throws Exception {
+        return cluster.getExecutionGraph(job).get(TIMEOUT_SECONDS, TimeUnit.SECONDS);
+    }
+
+    /** Throws what a job has failed of, if it has. */
+    public void requireAlive(JobID job) throws Exception {
+        AccessExecutionGraph graph = job(job);
+        if (graph.getState() == JobStatus.FAILED) {
+            throw new IllegalStateException(
+                    "a job of the benchmark failed",
+                    graph.getFailureInfo() == null ? null : graph.getFailureInfo().getException());
+        }
+    }
+
+    /**
+     * Waits until a job has ended by itself.
+     *
+     * @throws org.apache.flink.runtime.client.JobExecutionException if it failed
+     */
+    public void awaitEnd(JobID job, Duration patience) throws Exception {
+        cluster.requestJobResult(job)
+                .get(patience.toSeconds(), TimeUnit.SECONDS)
+                .toJobExecutionResult(getClass().getClassLoader());
+    }
+
+    /** Ends a job, and waits until it has ended. */
+    public void cancel(JobID job) {
+        try {
+            cluster.cancelJob(job).get(TIMEOUT_SECONDS, TimeUnit.SECONDS);
+            cluster.requestJobResult(job).get(TIMEOUT_SECONDS, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (ExecutionException | TimeoutException e) {
+            throw new IllegalStateException("a job of the benchmark cannot be cancelled", e);
+        }
+    }
+
+    @Override
+    public void close() {
+        try {
+            cluster.close();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } catch (Exception e) {
+            throw new IllegalStateException("the benchmark's cluster did not end in order", e);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+package io.flinkmoe.tools.fuzz;
+
+import io.flinkmoe.scoring.cli.TextTable;
+import io.flinkmoe.tools.fuzz.FuzzReport.Defect;
+import io.flinkmoe.tools.text.Progress;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.apache.flink.util.FileUtils;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Feeds every reader of foreign bytes with damaged ones. */
+@Command(
+        name = "fuzz",
+        description = {
+            "Feed the readers of records, bundles, checkpoints and ONNX files with damaged bytes.",
+            "",
+            "Random bytes, and good inputs with changes: bits flipped, ends cut off, parts of two"
+                    + " joined, lengths blown up, fields replaced. Each reader runs in a JVM of its"
+                    + " own. It must accept an input, or refuse it with the exception that it"
+                    + " documents; a crash, a hang of 20 s, 1 GiB of memory, an allocation out of"
+                    + " proportion to the input, or any other exception is a defect."
+        },
+        footer = {
+            "  moe fuzz                                   100,000 inputs for each reader",
+            "  moe fuzz --target token --target onnx-runtime --inputs 1000000 --seed 7",
+            "  moe fuzz --target token --first 4711 --inputs 1    one input again"
+        })
+public final class FuzzCommand implements Callable<Integer> {
+
+    private static final int SHOWN_DEFECTS = 10;
+
+    /** What there is to choose from, for picocli. */
+    static final class Names implements Iterable<String> {
+        @Override
+        public Iterator<String> iterator() {
+            return FuzzTargets.names().iterator();
+        }
+    }
+
+    @Spec private CommandSpec spec;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "S",
+            defaultValue = "1",
+            description = "The same seed makes the same inputs. Default: 1.")
+    private long seed;
+
+    @Option(
+            names = "--inputs",
+            paramLabel = "N",
+            defaultValue = "100000",
+            description = "Inputs per reader. Default: 100000.")
+    private long inputs;
+
+    @Option(
+            names = "--first",
+            paramLabel = "I",
+            defaultValue = "0",
+            description = "The number of the first input, to see one again. Default: 0.")
+    private long first;
+
+    @Option(
+            names = "--target",
+            paramLabel = "NAME",
+            completionCandidates = Names.class,
+            description = "A reader to feed: ${COMPLETION-CANDIDATES}. Default: all.")
+    private List<String> targets = new ArrayList<>();
+
+    @Option(
+            names = "--keep",
+            paramLabel = "DIR",
+            defaultValue = "fuzz-defects",
+            description = "Where inputs go that show a defect. Default: fuzz-defects.")
+    private Path keep;
+
+    @Override
+    public Integer call() throws Exception {
+        checkArguments();
+        TextTable table =
+                new TextTable(
+                        "target",
+                        ">inputs",
+                        ">accepted",
+                        ">refused",
+                        "by",
+                        ">defects",
+                        ">most allocated",
+                        ">peak memory",
+                        ">seconds");
+        List<String> defects = new ArrayList<>();
+        for (String name : targets.isEmpty() ? FuzzTargets.names() : targets) {
+            FuzzReport report = feed(name);
+            table.row(
+                    name,
+                    "%,d".formatted(report.inputs()),
+                    "%,d".formatted(report.accepted()),
+                    "%,d".formatted(report.refused()),
+                    FuzzTargets.refusals(name),
+                    report.defects().size(),
+                    "%,d KiB".formatted(report.mostAllocated() >> 10),
+                    "%,d MiB".formatted(report.peakMemory() >> 20),
+                    "%.1f".formatted(report.time().toMillis() / 1e3));
+            report.defects().stream()
+                    .limit(SHOWN_DEFECTS)
+                    .forEach(
+                            defect ->
+                                    defects.add(
+                                            "%s, input %d: %s"
+                                                    .formatted(
+                                                            name, defect.input(), defect.what())));
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        out.print(table);
+        defects.forEach(out::println);
+        if (!defects.isEmpty()) {
+            out.printf("The inputs are in %s, with seed %d.%n", keep, seed);
+        }
+        out.flush();
+        return defects.isEmpty() ? 0 : ExitCode.SOFTWARE;
+    }
+
+    private void checkArguments() {
+        for (String name : targets) {
+            if (FuzzTargets.of(name) == null) {
+                throw wrongUse(
+                        "--target is '%s'; allowed: %s"
+                                .formatted(name, String.join(", ", FuzzTargets.names())));
+            }
+        }
+        if (inputs < 1) {
+            throw wrongUse("--inputs is %d; allowed: 1 or more".formatted(inputs));
+        }
+        if (first < 0) {
+            throw wrongUse("--first is %d; allowed: 0 or more".formatted(first));
+        }
+    }
+
+    private ParameterException wrongUse(String message) {
+        return new ParameterException(spec.commandLine(), message);
+    }
+
+    private FuzzReport feed(String name) throws IOException, InterruptedException {
+        Progress progress = new Progress(spec.commandLine().getErr(), System.console() != null);
+        Path dir = Files.createTempDirectory("flink-moe-fuzz-");
+        try {
+            FuzzReport report =
+                    FuzzProcess.run(
+                            FuzzTargets.of(name),
+                            seed,
+                            first,
+                            inputs,
+                            dir,
+                            read -> progress.show(line(name, read)));
+            progress.done(line(name, report.inputs()));
+            for (Defect defect : report.defects()) {
+                Path target = Files.createDirectories(keep.resolve(name));
+                String file = FuzzProcess.inputFile(defect.input());
+                Files.copy(
+                        dir.resolve(file),
+                        target.resolve(file),
+                        StandardCopyOption.REPLACE_EXISTING);
+            }
+            return report;
+        } finally {
+            FileUtils.deleteDirectoryQuietly(dir.toFile());
+        }
+    }
+
+    private String line(String name, long read) {
+        return "%s: %,d of %,d inputs".formatted(name, read, inputs);
+    }
+}

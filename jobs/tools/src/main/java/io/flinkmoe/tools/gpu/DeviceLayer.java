@@ -1,0 +1,182 @@
+package io.flinkmoe.tools.gpu;
+
+import ai.onnxruntime.OrtException;
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.onnx.Device;
+import io.flinkmoe.onnx.DirectRows;
+import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.tensor.Floats;
+import io.flinkmoe.tools.gpu.GpuShape.Precision;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+
+/**
+ * The experts of a layer, opened on a device: as many as it has memory for. Each has a session of
+ * its own, thus weights of its own there; their files are a few that take turns.
+ */
+final class DeviceLayer implements AutoCloseable {
+
+    /** Enough for experts to differ; on disk DeepSeek-V3's 256 would take 45 GB. */
+    private static final int FILES = 4;
+
+    private final GpuShape shape;
+    private final List<OnnxModel> experts = new ArrayList<>();
+    private final int tokens;
+    private final float[] hidden;
+    private final int[][] choicesOf;
+    private final DirectRows input;
+    private final DirectRows output;
+    private String fullBecause;
+
+    /**
+     * @param folder for the model files
+     * @param tokens T of a batch
+     * @param threads of a run on the CPU
+     */
+    DeviceLayer(
+            GpuShape shape,
+            Precision precision,
+            Path folder,
+            Device device,
+            int tokens,
+            int threads)
+            throws IOException {
+        this.shape = shape;
+        this.tokens = tokens;
+        this.hidden = GpuShape.random(-1, tokens * shape.d(), 3);
+        this.input = new DirectRows(tokens, shape.d());
+        this.output = new DirectRows(tokens, shape.d());
+        int files = Math.min(FILES, shape.numExperts());
+        for (int file = 0; file < files; file++) {
+            Files.write(folder.resolve("expert-" + file), shape.expert(file, precision));
+        }
+        try {
+            open(folder, files, device, threads);
+        } catch (IOException e) {
+            close();
+            throw e;
+        }
+        this.choicesOf = route(experts.size());
+    }
+
+    private void open(Path folder, int files, Device device, int threads) throws IOException {
+        int d = shape.d();
+        while (experts.size() < shape.numExperts()) {
+            Path file = folder.resolve("expert-" + experts.size() % files);
+            try {
+                OnnxModel expert = OnnxModel.open(file, d, d, threads, device);
+                experts.add(expert);
+                // Buffers are taken by the first run, and weights must not leave them no room.
+                expert.run(input, output, tokens);
+            } catch (BundleException | OrtException e) {
+                if (device.isCpu() || experts.size() <= shape.k()) {
+                    throw new IOException(
+                            "expert %d of %d cannot be opened or run on %s: %s"
+                                    .formatted(
+                                            experts.size() + 1,
+                                            shape.numExperts(),
+                                            device,
+                                            e.getMessage()),
+                            e);
+                }
+                fullBecause = e.getMessage();
+                experts.remove(experts.size() - 1).close();
+                return;
+            }
+        }
+    }
+
+    /** Random choices, k different experts for each token; by expert: token * k + rank. */
+    private int[][] route(int numExperts) {
+        SplittableRandom random = new SplittableRandom(1);
+        int[] counts = new int[numExperts];
+        int[][] choices = new int[numExperts][tokens];
+        for (int token = 0; token < tokens; token++) {
+            boolean[] taken = new boolean[numExperts];
+            for (int rank = 0; rank < shape.k(); rank++) {
+                int expert = random.nextInt(numExperts);
+                while (taken[expert]) {
+                    expert = random.nextInt(numExperts);
+                }
+                taken[expert] = true;
+                choices[expert][counts[expert]++] = token * shape.k() + rank;
+            }
+        }
+        for (int expert = 0; expert < numExperts; expert++) {
+            choices[expert] = Arrays.copyOf(choices[expert], counts[expert]);
+        }
+        return choices;
+    }
+
+    int experts() {
+        return experts.size();
+    }
+
+    /** Why not all experts were opened, or null. */
+    String fullBecause() {
+        return fullBecause;
+    }
+
+    /**
+     * The answers of the first experts, one after the other, to some rows.
+     *
+     * @return [files, rows, d]
+     */
+    float[] answers(int rows) throws OrtException {
+        int d = shape.d();
+        int distinct = Math.min(FILES, experts.size());
+        float[] answers = new float[distinct * rows * d];
+        for (int expert = 0; expert < distinct; expert++) {
+            input.put(hidden, 0, rows);
+            experts.get(expert).run(input, output, rows);
+            output.get(answers, expert * rows, rows);
+        }
+        return answers;
+    }
+
+    /** A pass of the layer: a gather of rows per expert, the experts, the weighted sum. */
+    void forward(float[] sums) throws OrtException {
+        int d = shape.d();
+        float[] sum = new float[d];
+        float[] outputs = new float[d];
+        Arrays.fill(sums, 0);
+        for (int expert = 0; expert < experts.size(); expert++) {
+            int[] choices = choicesOf[expert];
+            for (int row = 0; row < choices.length; row++) {
+                input.put(hidden, choices[row] / shape.k(), row, 1);
+            }
+            run(expert);
+            for (int row = 0; row < choices.length; row++) {
+                output.get(row, outputs, 0, 1);
+                int at = choices[row] / shape.k() * d;
+                System.arraycopy(sums, at, sum, 0, d);
+                Floats.addScaled(sum, 1f / shape.k(), outputs, d);
+                System.arraycopy(sum, 0, sums, at, d);
+            }
+        }
+    }
+
+    /** The same runs and nothing else: what ONNX Runtime gives. */
+    void runAll() throws OrtException {
+        for (int expert = 0; expert < experts.size(); expert++) {
+            run(expert);
+        }
+    }
+
+    private void run(int expert) throws OrtException {
+        if (choicesOf[expert].length > 0) {
+            experts.get(expert).run(input, output, choicesOf[expert].length);
+        }
+    }
+
+    @Override
+    public void close() {
+        experts.forEach(OnnxModel::close);
+        experts.clear();
+    }
+}

@@ -1,0 +1,79 @@
+package io.flinkmoe.tools.kafka;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+
+/** The files that a {@link KafkaBroker} is configured by, in its directory. */
+final class BrokerFiles {
+
+    private static final String LOGGING =
+            """
+            rootLogger.level = info
+            rootLogger.appenderRef.console.ref = console
+            appender.console.name = console
+            appender.console.type = console
+            appender.console.layout.type = PatternLayout
+            appender.console.layout.pattern = %d{HH:mm:ss,SSS} %-5p %c{1} %m%n
+            """;
+
+    private BrokerFiles() {}
+
+    static Path properties(Path dir) {
+        return dir.resolve("server.properties");
+    }
+
+    static Path logging(Path dir) {
+        return dir.resolve("log4j2.properties");
+    }
+
+    /**
+     * @param moreListeners listeners besides its own, each behind a comma
+     * @param settings what goes to the end of server.properties
+     */
+    static void write(
+            Path dir,
+            int port,
+            int controllerPort,
+            String moreListeners,
+            Map<String, String> settings)
+            throws IOException {
+        StringBuilder properties =
+                new StringBuilder(
+                        serverProperties(dir.resolve("data"), port, controllerPort, moreListeners));
+        settings.forEach((key, value) -> properties.append("%s=%s%n".formatted(key, value)));
+        Files.writeString(properties(dir), properties);
+        Files.writeString(logging(dir), LOGGING);
+    }
+
+    /**
+     * One node; few partitions for the internal topics, so that it starts fast, and a short
+     * session, which must have ended before a broker that was killed may come back.
+     */
+    private static String serverProperties(
+            Path data, int port, int controllerPort, String moreListeners) {
+        return """
+        process.roles=broker,controller
+        node.id=1
+        controller.quorum.voters=1@127.0.0.1:%2$d
+        listeners=PLAINTEXT://127.0.0.1:%1$d,CONTROLLER://127.0.0.1:%2$d%4$s
+        controller.listener.names=CONTROLLER
+        log.dirs=%3$s
+        auto.create.topics.enable=false
+        offsets.topic.replication.factor=1
+        offsets.topic.num.partitions=4
+        transaction.state.log.replication.factor=1
+        transaction.state.log.min.isr=1
+        transaction.state.log.num.partitions=4
+        share.coordinator.state.topic.replication.factor=1
+        share.coordinator.state.topic.min.isr=1
+        group.initial.rebalance.delay.ms=0
+        broker.heartbeat.interval.ms=200
+        broker.session.timeout.ms=3000
+        log.cleaner.dedupe.buffer.size=4194304
+        """
+                .formatted(
+                        port, controllerPort, data.toString().replace("\\", "\\\\"), moreListeners);
+    }
+}

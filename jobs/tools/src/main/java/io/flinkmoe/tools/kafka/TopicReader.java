@@ -1,0 +1,110 @@
+package io.flinkmoe.tools.kafka;
+
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+
+/** Reads a topic once: all that is committed, from its beginning to its present end. */
+public final class TopicReader {
+
+    private static final Duration POLL = Duration.ofMillis(100);
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
+
+    private TopicReader() {}
+
+    /** Takes a record. */
+    public interface Action {
+        void accept(ConsumerRecord<byte[], byte[]> record) throws IOException;
+    }
+
+    /** Told, again and again, how many of the topic's records are behind. */
+    public interface Watcher {
+        void onRead(long records, long all);
+    }
+
+    /**
+     * Reads what is committed now.
+     *
+     * @param client Kafka's client properties
+     * @param action gets the records, those of a partition in order
+     * @throws IOException if the brokers send nothing for a minute, or the action throws it
+     */
+    public static void forEach(Properties client, String topic, Action action, Watcher watcher)
+            throws IOException {
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(client, "read_committed")) {
+            List<TopicPartition> partitions = partitions(consumer, topic);
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            Map<TopicPartition, Long> begins = consumer.beginningOffsets(partitions);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+            long all = sum(ends) - sum(begins);
+            long deadline = System.nanoTime() + PATIENCE.toNanos();
+            long behind = 0;
+            while (behind < all) {
+                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
+                    // What was written since is not part of it.
+                    if (record.offset() < ends.get(new TopicPartition(topic, record.partition()))) {
+                        action.accept(record);
+                    }
+                }
+                long before = behind;
+                behind = 0;
+                for (TopicPartition partition : partitions) {
+                    long reached = Math.min(consumer.position(partition), ends.get(partition));
+                    behind += reached - begins.get(partition);
+                }
+                watcher.onRead(behind, all);
+                if (behind > before) {
+                    deadline = System.nanoTime() + PATIENCE.toNanos();
+                } else if (System.nanoTime() > deadline) {
+                    throw new IOException(
+                            "the brokers have sent nothing of the topic %s for %d s"
+                                    .formatted(topic, PATIENCE.toSeconds()));
+                }
+            }
+        }
+    }
+
+    /** Where the records end, committed or not, summed over the partitions. */
+    public static long end(Properties client, String topic) {
+        return end(client, topic, "read_uncommitted");
+    }
+
+    /** How many records lie behind a transaction that has not ended: they are not committed. */
+    public static long open(Properties client, String topic) {
+        return end(client, topic) - end(client, topic, "read_committed");
+    }
+
+    private static long end(Properties client, String topic, String isolation) {
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer(client, isolation)) {
+            return sum(consumer.endOffsets(partitions(consumer, topic)));
+        }
+    }
+
+    private static KafkaConsumer<byte[], byte[]> consumer(Properties client, String isolation) {
+        Properties settings = new Properties();
+        settings.putAll(client);
+        settings.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, isolation);
+        settings.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
+        return new KafkaConsumer<>(
+                settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+
+    private static List<TopicPartition> partitions(
+            KafkaConsumer<byte[], byte[]> consumer, String topic) {
+        return consumer.partitionsFor(topic).stream()
+                .map(info -> new TopicPartition(topic, info.partition()))
+                .toList();
+    }
+
+    private static long sum(Map<TopicPartition, Long> offsets) {
+        return offsets.values().stream().mapToLong(Long::longValue).sum();
+    }
+}

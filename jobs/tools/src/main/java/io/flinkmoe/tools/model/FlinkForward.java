@@ -1,0 +1,175 @@
+package io.flinkmoe.tools.model;
+
+import io.flinkmoe.MoeLayers;
+import io.flinkmoe.MoeResult;
+import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.RouterLogits;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.reference.ReferenceModel;
+import io.flinkmoe.reference.ReferenceModel.LayerResult;
+import io.flinkmoe.routing.RoutingConfig;
+import io.flinkmoe.tools.flink.EmbeddedFlink;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+import org.apache.flink.api.common.eventtime.WatermarkStrategy;
+import org.apache.flink.api.common.functions.MapFunction;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.CoreOptions;
+import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.util.CloseableIterator;
+
+/** Runs a matrix through the stream operators on an embedded cluster: row i is position i. */
+final class FlinkForward {
+
+    private static final int STREAMS = 16;
+
+    private final Bundle bundle;
+    private final BundleSpec spec;
+
+    FlinkForward(Bundle bundle) {
+        this.bundle = bundle;
+        this.spec = bundle.spec();
+    }
+
+    /**
+     * Runs T tokens; the layers' own outputs are not recorded and null.
+     *
+     * @param x [T, input size]
+     */
+    ReferenceModel.Result run(float[] x, int parallelism) throws Exception {
+        int tokens = x.length / spec.inputSize();
+        ReferenceModel.Result result = empty(tokens);
+        if (tokens == 0) {
+            return result;
+        }
+        Configuration options = new Configuration();
+        options.set(MoeOptions.BUNDLE, bundle.directory().toAbsolutePath().toString());
+        Configuration flinkOptions = new Configuration();
+        flinkOptions.set(CoreOptions.DEFAULT_PARALLELISM, parallelism);
+        flinkOptions.set(PipelineOptions.GENERIC_TYPES, false);
+        flinkOptions.set(PipelineOptions.AUTO_GENERATE_UIDS, false);
+        MoeLayers layers = MoeLayers.builder(options).routerLogits().build();
+        try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
+            StreamExecutionEnvironment env = flink.environment();
+            int scored = execute(env, layers.score(tokens(env, x)), result);
+            if (scored != tokens) {
+                throw new IOException("%,d tokens went in, %,d came out".formatted(tokens, scored));
+            }
+        }
+        return result;
+    }
+
+    /** Gives the number of scored tokens. */
+    @SuppressWarnings("try") // closing may be interrupted, and the interrupt is passed on
+    private static int execute(
+            StreamExecutionEnvironment env, MoeResult answers, ReferenceModel.Result result)
+            throws Exception {
+        int scored;
+        // Both are read at the same time: a full one of the two would hold up the job.
+        try (CloseableIterator<ScoredToken> scores = answers.scored().collectAsync();
+                CloseableIterator<RouterLogits> logits = answers.routerLogits().collectAsync()) {
+            JobClient job = env.executeAsync("moe forward");
+            CompletableFuture<Integer> logitsRead =
+                    CompletableFuture.supplyAsync(() -> forEach(logits, row -> take(row, result)));
+            scored = forEach(scores, token -> take(token, result));
+            logitsRead.get();
+            job.getJobExecutionResult().get();
+        }
+        return scored;
+    }
+
+    private DataStream<Token> tokens(StreamExecutionEnvironment env, float[] x) {
+        int tokens = x.length / spec.inputSize();
+        return env.fromSequence(0, tokens - 1)
+                .uid("row-numbers")
+                .setParallelism(1)
+                .map(new Rows(x, spec.inputSize()))
+                .uid("rows")
+                .setParallelism(1)
+                .assignTimestampsAndWatermarks(
+                        WatermarkStrategy.<Token>forMonotonousTimestamps()
+                                .withTimestampAssigner((token, before) -> token.timestamp()))
+                .uid("timestamps")
+                .setParallelism(1);
+    }
+
+    /** The matrix travels with the job to the embedded cluster. */
+    private static final class Rows implements MapFunction<Long, Token> {
+        private static final long serialVersionUID = 1L;
+
+        private final float[] x;
+        private final int width;
+
+        Rows(float[] x, int width) {
+            this.x = x;
+            this.width = width;
+        }
+
+        @Override
+        public Token map(Long row) {
+            int from = Math.toIntExact(row * width);
+            return new Token(
+                    "row-" + row % STREAMS, row, row, Arrays.copyOfRange(x, from, from + width));
+        }
+    }
+
+    private ReferenceModel.Result empty(int tokens) {
+        List<LayerResult> layers = new ArrayList<>();
+        spec.layers()
+                .forEach(
+                        layer -> {
+                            RoutingConfig routing = layer.routing();
+                            int choices = tokens * routing.numExpertsPerTok();
+                            layers.add(
+                                    new LayerResult(
+                                            null,
+                                            new float[tokens * routing.numExperts()],
+                                            new int[choices],
+                                            new float[choices],
+                                            new byte[choices]));
+                        });
+        return new ReferenceModel.Result(new float[tokens * spec.outputSize()], layers);
+    }
+
+    private static void take(ScoredToken token, ReferenceModel.Result result) {
+        int row = (int) token.position();
+        float[] values = token.values();
+        System.arraycopy(values, 0, result.out(), row * values.length, values.length);
+        for (int i = 0; i < token.layers().length; i++) {
+            Decision decision = token.layers()[i];
+            LayerResult layer = result.layers().get(i);
+            int k = decision.experts().length;
+            System.arraycopy(decision.experts(), 0, layer.experts(), row * k, k);
+            System.arraycopy(decision.weights(), 0, layer.weights(), row * k, k);
+            for (int choice = 0; choice < k; choice++) {
+                layer.outcomes()[row * k + choice] = decision.outcomes()[choice].code();
+            }
+        }
+    }
+
+    private static void take(RouterLogits row, ReferenceModel.Result result) {
+        float[] logits = row.logits();
+        int to = (int) row.position() * logits.length;
+        System.arraycopy(logits, 0, result.layers().get(row.layer()).logits(), to, logits.length);
+    }
+
+    private static <T> int forEach(CloseableIterator<T> elements, Consumer<T> action) {
+        int count = 0;
+        while (elements.hasNext()) {
+            action.accept(elements.next());
+            count++;
+        }
+        return count;
+    }
+}

@@ -1,0 +1,180 @@
+package io.flinkmoe.tools.model;
+
+import io.flinkmoe.api.Token;
+import io.flinkmoe.api.TokenCheck;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.reference.ReferenceModel;
+import io.flinkmoe.reference.ReferenceModel.LayerResult;
+import io.flinkmoe.tensor.SafetensorsFile;
+import io.flinkmoe.tensor.SafetensorsWriter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
+
+/** Runs a matrix of tokens through a bundle. */
+@Command(
+        name = "forward",
+        description = {
+            "Run T tokens from a file through a model bundle.",
+            "",
+            "The input holds a tensor x [T, input size] of floats. The output holds `out`"
+                    + " [T, output size], `logits` [T, N], `experts`, `weights` and `outcomes`"
+                    + " [T, k], the choices in order of rank; a model of several layers has"
+                    + " `layers.<i>.logits` and so on instead. Outcomes: 0 executed, 1 rerouted,"
+                    + " 2 overflowed, 3 late, 4 failed."
+        },
+        footer = {
+            "  moe forward --bundle model --input in.safetensors --output out.safetensors",
+            "  moe forward --bundle model --input in.safetensors --output out.safetensors \\",
+            "              --engine flink --parallelism 4"
+        })
+public final class ForwardCommand implements Callable<Integer> {
+
+    @Spec private CommandSpec spec;
+
+    @Option(
+            names = "--bundle",
+            required = true,
+            paramLabel = "BUNDLE",
+            description = "The folder that holds model.json.")
+    private Path bundle;
+
+    @Option(
+            names = "--input",
+            required = true,
+            paramLabel = "FILE",
+            description = "A safetensors file with the tensor x.")
+    private Path input;
+
+    @Option(
+            names = "--output",
+            required = true,
+            paramLabel = "FILE",
+            description = "The safetensors file to write.")
+    private Path output;
+
+    @Option(
+            names = "--engine",
+            paramLabel = "ENGINE",
+            defaultValue = "reference",
+            converter = EngineConverter.class,
+            description =
+                    "reference: in one loop, without Flink (the default). flink: through the"
+                            + " stream operators, on an embedded cluster.")
+    private Engine engine;
+
+    @Option(
+            names = "--parallelism",
+            paramLabel = "P",
+            description = "Subtasks per operator, with --engine flink. Default: 1.")
+    private Integer parallelism;
+
+    enum Engine {
+        REFERENCE,
+        FLINK
+    }
+
+    /** As picocli's own, but with values in the case in which they are written. */
+    static final class EngineConverter implements ITypeConverter<Engine> {
+        @Override
+        public Engine convert(String value) {
+            return switch (value.toLowerCase(Locale.ROOT)) {
+                case "reference" -> Engine.REFERENCE;
+                case "flink" -> Engine.FLINK;
+                default ->
+                        throw new TypeConversionException(
+                                "'%s'; allowed: reference or flink".formatted(value));
+            };
+        }
+    }
+
+    @Override
+    public Integer call() throws Exception {
+        if (parallelism != null && (engine == Engine.REFERENCE || parallelism < 1)) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    engine == Engine.REFERENCE
+                            ? "--parallelism goes with --engine flink only"
+                            : "--parallelism is %d; allowed: 1 or more".formatted(parallelism));
+        }
+        Path folder = output.toAbsolutePath().getParent();
+        if (!Files.isDirectory(folder)) {
+            throw new IOException(
+                    "--output is '%s'; there is no folder %s".formatted(output, folder));
+        }
+        Bundle model = Bundle.read(bundle);
+        float[] x = readInput(model.spec().inputSize());
+        int tokens = x.length / model.spec().inputSize();
+        ReferenceModel.Result result;
+        if (engine == Engine.REFERENCE) {
+            try (ReferenceModel reference = ReferenceModel.open(model)) {
+                result = reference.forward(x, tokens);
+            }
+        } else {
+            result = new FlinkForward(model).run(x, parallelism == null ? 1 : parallelism);
+        }
+        write(model, tokens, result);
+        spec.commandLine()
+                .getOut()
+                .printf("Wrote the answers for %,d tokens to %s%n", tokens, output);
+        spec.commandLine().getOut().flush();
+        return 0;
+    }
+
+    private float[] readInput(int width) throws IOException {
+        try (SafetensorsFile file = SafetensorsFile.open(input)) {
+            long[] shape = file.shape("x");
+            if (shape.length != 2 || shape[1] != width) {
+                throw new IOException(
+                        "%s: x is %s; the model takes [T, %d]"
+                                .formatted(input, Arrays.toString(shape), width));
+            }
+            float[] x = file.floats("x");
+            checkRows(x, width);
+            return x;
+        }
+    }
+
+    /** The operators reject a bad token, and the reference would spread its NaN. */
+    private void checkRows(float[] x, int width) throws IOException {
+        for (int row = 0; row < x.length / width; row++) {
+            float[] values = Arrays.copyOfRange(x, row * width, (row + 1) * width);
+            String reason = TokenCheck.reasonToReject(new Token("x", row, row, values), width);
+            if (reason != null) {
+                throw new IOException("%s: row %d of x: %s".formatted(input, row, reason));
+            }
+        }
+    }
+
+    private void write(Bundle model, int tokens, ReferenceModel.Result result) throws IOException {
+        SafetensorsWriter writer = new SafetensorsWriter();
+        writer.add("out", new long[] {tokens, model.spec().outputSize()}, result.out());
+        List<LayerResult> layers = result.layers();
+        for (int i = 0; i < layers.size(); i++) {
+            LayerResult layer = layers.get(i);
+            String prefix = layers.size() == 1 ? "" : "layers.%d.".formatted(i);
+            int n = model.spec().layers().get(i).routing().numExperts();
+            int k = model.spec().layers().get(i).routing().numExpertsPerTok();
+            int[] outcomes = new int[layer.outcomes().length];
+            for (int choice = 0; choice < outcomes.length; choice++) {
+                outcomes[choice] = layer.outcomes()[choice];
+            }
+            writer.add(prefix + "logits", new long[] {tokens, n}, layer.logits())
+                    .add(prefix + "experts", new long[] {tokens, k}, layer.experts())
+                    .add(prefix + "weights", new long[] {tokens, k}, layer.weights())
+                    .add(prefix + "outcomes", new long[] {tokens, k}, outcomes);
+        }
+        writer.writeTo(output);
+    }
+}

@@ -1,0 +1,29 @@
+package io.flinkmoe.tools.model;
+
+import io.flinkmoe.model.Bundle;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Shows what a bundle holds. */
+@Command(
+        name = "inspect",
+        description = "Check a model bundle, and show what it holds.",
+        footer = "  moe inspect model")
+public final class InspectCommand implements Callable<Integer> {
+
+    @Spec private CommandSpec spec;
+
+    @Parameters(paramLabel = "BUNDLE", description = "The folder that holds model.json.")
+    private Path bundle;
+
+    @Override
+    public Integer call() throws Exception {
+        spec.commandLine().getOut().print(new BundleReport(Bundle.read(bundle)));
+        spec.commandLine().getOut().flush();
+        return 0;
+    }
+}

@@ -1,0 +1,22 @@
+package io.flinkmoe.tools.options;
+
+import java.io.PrintWriter;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** Prints the page of options, to be kept as deploy/OPTIONS.md. */
+@Command(name = "options", hidden = true, description = "Print deploy/OPTIONS.md.")
+public final class OptionsCommand implements Callable<Integer> {
+
+    @Spec private CommandSpec spec;
+
+    @Override
+    public Integer call() {
+        PrintWriter out = spec.commandLine().getOut();
+        out.print(OptionPage.markdown());
+        out.flush();
+        return 0;
+    }
+}

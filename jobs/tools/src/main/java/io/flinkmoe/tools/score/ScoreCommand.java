@@ -1,0 +1,169 @@
+package io.flinkmoe.tools.score;
+
+import static org.apache.flink.configuration.TaskManagerOptions.NUM_TASK_SLOTS;
+
+import io.flinkmoe.MoeLayers;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.scoring.KafkaOptions;
+import io.flinkmoe.scoring.ScoringJob;
+import io.flinkmoe.scoring.cli.DryRun;
+import io.flinkmoe.scoring.cli.ScoreOptions;
+import io.flinkmoe.tools.cluster.LocalCluster;
+import io.flinkmoe.tools.flink.EmbeddedFlink;
+import io.flinkmoe.tools.machine.Installation;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.RestOptions;
+import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.runtime.jobgraph.JobGraph;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Runs the scoring job: inside this process, or on the local cluster. */
+@Command(
+        name = "score",
+        customSynopsis = "moe score [--config=FILE] [-D KEY=VALUE]... [OPTIONS]",
+        description = {
+            "Score the tokens of a Kafka topic and write the answers to another.",
+            "",
+            "The job runs inside this process until Ctrl-C; with --cluster, and under `flink run`,"
+                    + " on the cluster. An option given here wins over -D, and -D over the file."
+        },
+        footer = {
+            "  moe score --bundle model --kafka.brokers localhost:9092 \\",
+            "            --source.topic tokens --sink.topic scored \\",
+            "            --dead-letter.topic rejected",
+            "  moe score --config job.yaml --capacity.policy fixed --capacity.size 500",
+            "  moe score --config job.yaml --dry-run",
+            "  moe score --config job.yaml -D rest.port=8081 -D parallelism.default=4",
+            "  moe score --config job.yaml --cluster",
+            "  flink run flink-moe-scoring-VERSION-job.jar score --config job.yaml",
+            "",
+            "job.yaml, its keys nested or dotted:",
+            "  moe:",
+            "    bundle: /models/flights",
+            "    kafka.brokers: kafka-1:9092,kafka-2:9092",
+            "    source.topic: tokens",
+            "    sink.topic: scored",
+            "    dead-letter.topic: rejected",
+            "  execution.checkpointing.interval: 10 s"
+        })
+public final class ScoreCommand implements Callable<Integer> {
+
+    @Spec private CommandSpec spec;
+
+    @Mixin private ScoreOptions scoreOptions;
+
+    @Option(
+            names = "--cluster",
+            paramLabel = "DIR",
+            arity = "0..1",
+            fallbackValue = "",
+            description =
+                    "Run on the cluster that `moe cluster start` has started; with a folder, on the"
+                            + " one that was started with --dir.")
+    private String clusterFolder;
+
+    @Override
+    public Integer call() throws Exception {
+        Configuration options = options();
+        Configuration flinkOptions = ScoringJob.flinkOptions(options);
+        if (scoreOptions.isDryRun()) {
+            print(options, flinkOptions);
+        } else if (clusterFolder != null) {
+            submit(options, flinkOptions);
+        } else {
+            runHere(options, flinkOptions);
+        }
+        return 0;
+    }
+
+    private void print(Configuration options, Configuration flinkOptions) throws Exception {
+        try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
+            LocalCluster cluster = clusterFolder == null ? null : cluster();
+            StreamExecutionEnvironment env =
+                    cluster == null
+                            ? flink.environment()
+                            : new StreamExecutionEnvironment(cluster.jobOptions(flinkOptions));
+            ScoringJob.build(env, options);
+            JobGraph graph = env.getStreamGraph().getJobGraph();
+            Configuration inForce = new Configuration((Configuration) env.getConfiguration());
+            if (cluster != null) { // A job does not change what runs.
+                inForce.set(NUM_TASK_SLOTS, cluster.options().get(NUM_TASK_SLOTS));
+            } else if (!inForce.contains(NUM_TASK_SLOTS)) { // as the MiniCluster does
+                inForce.set(NUM_TASK_SLOTS, graph.getMaximumParallelism());
+            }
+            new DryRun(graph, options, inForce, MoeLayers.builder(options).build().footprint())
+                    .print(spec.commandLine().getOut());
+        }
+    }
+
+    private void submit(Configuration options, Configuration flinkOptions) throws Exception {
+        LocalCluster cluster = cluster();
+        Configuration jobOptions = cluster.jobOptions(flinkOptions);
+        StreamExecutionEnvironment env = new StreamExecutionEnvironment(jobOptions);
+        ScoringJob.build(env, ScoringJob.withAbsoluteBundle(options));
+        JobClient job = env.executeAsync(ScoringJob.nameOf(jobOptions, options));
+        announce(options);
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf(
+                "The job is %s, at parallelism %d.%nWeb UI: %s%nStop it with a savepoint: deploy/bin/cluster%s flink stop %1$s%n",
+                job.getJobID(),
+                env.getParallelism(),
+                cluster.webUrl(),
+                clusterFolder.isEmpty() ? "" : " --dir " + clusterFolder);
+        out.flush();
+    }
+
+    private LocalCluster cluster() throws Exception {
+        Installation installation = Installation.here();
+        Path folder =
+                clusterFolder.isEmpty() ? installation.clusterFolder() : Path.of(clusterFolder);
+        return LocalCluster.find(folder, installation);
+    }
+
+    private void runHere(Configuration options, Configuration flinkOptions) throws Exception {
+        CommandLine command = spec.commandLine();
+        try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
+            StreamExecutionEnvironment env = flink.environment();
+            ScoringJob.build(env, options);
+            announce(options);
+            if (options.contains(RestOptions.PORT)) {
+                command.getOut()
+                        .printf("Web UI: http://localhost:%d%n", options.get(RestOptions.PORT));
+            }
+            command.getOut().println("Ctrl-C ends it.");
+            command.getOut().flush();
+            JobClient job = env.executeAsync(ScoringJob.nameOf(flinkOptions, options));
+            new RestartWatch(flink, job.getJobID(), command.getErr()).start();
+            new ScoreProgress(flink, job.getJobID(), command.getOut()).start();
+            job.getJobExecutionResult().get();
+        }
+        command.getOut().println("The job has ended.");
+        command.getOut().flush();
+    }
+
+    /** What the command line and the file ask for, checked. */
+    Configuration options() throws IOException {
+        return scoreOptions.read();
+    }
+
+    private void announce(Configuration options) {
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf(
+                "Scoring %s with %s; answers go to %s on %s.%n",
+                options.get(KafkaOptions.SOURCE_TOPIC),
+                options.get(MoeOptions.BUNDLE),
+                options.get(KafkaOptions.SINK_TOPIC),
+                options.get(KafkaOptions.BROKERS));
+        out.flush();
+    }
+}

@@ -1,0 +1,102 @@
+package io.flinkmoe.tools.demo;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.schemas.Choice;
+import io.flinkmoe.schemas.LayerDecision;
+import io.flinkmoe.schemas.Outcome;
+import io.flinkmoe.schemas.ScoredToken;
+import io.flinkmoe.tools.Home;
+import io.flinkmoe.tools.flights.ExpectedFlights;
+import java.time.Instant;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class DemoReportTest {
+
+    private static final boolean[] LATE = {true, false, true};
+
+    private final DemoResults results = new DemoResults(3);
+
+    @Test
+    void allTokensScoredOnceHaveNoDefects() {
+        for (int i = 0; i < 3; i++) {
+            results.produced(i, 1000);
+            results.scored(answer(i, LATE[i] ? 0.9f : 0.1f), 1000 + 10 * (i + 1), 1500);
+        }
+
+        DemoReport report = new DemoReport(results, LATE, null, 4);
+
+        assertThat(results.isComplete()).isTrue();
+        assertThat(report.defects()).isEmpty();
+        assertThat(report.auc()).isEqualTo(1);
+        assertThat(report.toString().lines().map(line -> line.strip().replaceAll(" +", " ")))
+                .contains(
+                        "tokens in 3",
+                        "tokens out 3 0 missing, 0 doubled",
+                        "throughput 66 tokens/s",
+                        "latency until scored 20 ms p50, 30 ms p99",
+                        "latency until committed 500 ms p50, 500 ms p99",
+                        "executed 3 choices, 50.0 %",
+                        "overflowed 3 choices, 50.0 %")
+                .anyMatch(line -> line.startsWith("1 3 100.0 %"))
+                .anyMatch(line -> line.startsWith("2 0 0.0 %"));
+    }
+
+    @Test
+    void missingDoubledAndUnknownAnswersAreDefects() {
+        results.scored(answer(0, 0.5f), 0, 0);
+        results.scored(answer(0, 0.5f), 0, 0);
+        results.scored(answer(7, 0.5f), 0, 0);
+        results.deadLetter();
+
+        assertThat(results.isComplete()).isFalse();
+        assertThat(new DemoReport(results, LATE, null, 4).defects())
+                .containsExactly(
+                        "2 tokens have no answer", "2 answers too many", "1 tokens were rejected");
+    }
+
+    @Test
+    void answersThatDifferFromTheExpectedAreDefects() throws Exception {
+        ExpectedFlights expected = ExpectedFlights.read(Home.FLIGHTS);
+        for (int i = 0; i < 3; i++) {
+            results.scored(answer(i, expected.probability(i) + (i == 1 ? 2e-5f : 0)), 0, 0);
+        }
+
+        DemoReport report = new DemoReport(results, LATE, expected, 8);
+
+        assertThat(report.largestDifference()).isBetween(1.9e-5, 2.1e-5);
+        assertThat(report.defects())
+                .anyMatch(defect -> defect.startsWith("a probability is 2.0e-05 off"))
+                .anyMatch(defect -> defect.endsWith("tokens went to unexpected experts"));
+    }
+
+    /** An answer whose first choice, expert 1, ran, and whose second, expert 3, had no room. */
+    private static ScoredToken answer(long position, float probability) {
+        List<Choice> choices =
+                List.of(
+                        new Choice(1, 0.75f, Outcome.EXECUTED),
+                        new Choice(3, 0.25f, Outcome.OVERFLOWED));
+        return new ScoredToken(
+                "LAS",
+                position,
+                Instant.EPOCH,
+                List.of(probability),
+                "v1",
+                List.of(new LayerDecision(choices)));
+    }
+
+    @Test
+    void aucOfOneKindOfFlightsOnlyIsNotShown() {
+        DemoResults one = new DemoResults(1);
+        one.scored(answer(0, 0.5f), 0, 0);
+
+        DemoReport report = new DemoReport(one, LATE, null, 4);
+
+        assertThat(report.auc()).isNaN();
+        assertThat(report.toString())
+                .containsPattern("AUC +- +against")
+                .doesNotContain("NaN")
+                .contains("choices executed");
+    }
+}

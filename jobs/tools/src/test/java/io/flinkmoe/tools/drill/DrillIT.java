@@ -1,0 +1,56 @@
+package io.flinkmoe.tools.drill;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.tools.Home;
+import io.flinkmoe.tools.Program;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** A short drill; the real ones have more kills. */
+class DrillIT {
+
+    @BeforeAll
+    static void setHome() {
+        System.setProperty("moe.home", Home.ROOT.toString());
+    }
+
+    @AfterAll
+    static void clearHome() {
+        System.clearProperty("moe.home");
+    }
+
+    @Test
+    void killsChangeNothing() {
+        Program drill = Program.run("drill", "--seed", 4, "--kills", 2, "--no-cost");
+
+        assertThat(drill.exitCode()).as(drill.out() + drill.err()).isZero();
+        assertThat(drill.out())
+                .contains("Every flight came out once, in order, with the same bits.")
+                .containsPattern("rerouted +[1-9]")
+                .containsPattern("overflowed +[1-9]")
+                .containsPattern("late +[1-9]");
+    }
+
+    @Test
+    void savepointsGoOnAtAnyParallelism() {
+        Program drill = Program.run("drill", "--rescale", "--no-cost");
+
+        assertThat(drill.exitCode()).as(drill.out() + drill.err()).isZero();
+        assertThat(drill.out())
+                .contains("from 2 to 1 by savepoint", "from 3 to 8 by savepoint")
+                .contains("Every flight came out once, in order, with the same bits.");
+    }
+
+    @Test
+    void unalignedCheckpointsGoOnAtAnyParallelism() {
+        Program drill =
+                Program.run("drill", "--rescale", "--unaligned", "--rate", 5000, "--no-cost");
+
+        assertThat(drill.exitCode()).as(drill.out() + drill.err()).isZero();
+        assertThat(drill.out())
+                .contains("from 3 to 8 by unaligned checkpoint")
+                .contains("Every flight came out once, in order, with the same bits.");
+    }
+}

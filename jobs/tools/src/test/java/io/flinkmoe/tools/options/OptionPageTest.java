@@ -1,0 +1,34 @@
+package io.flinkmoe.tools.options;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.scoring.cli.JobOptions;
+import io.flinkmoe.tools.Home;
+import org.junit.jupiter.api.Test;
+
+class OptionPageTest {
+
+    @Test
+    void thePageOfOptionsIsUpToDate() throws Exception {
+        assertThat(Home.ROOT.resolve("deploy/OPTIONS.md"))
+                .as("to be replaced by the output of `deploy/bin/moe options`")
+                .content()
+                .isEqualTo(OptionPage.markdown());
+    }
+
+    @Test
+    void everyOptionHasADescription() {
+        assertThat(JobOptions.all())
+                .isNotEmpty()
+                .allSatisfy(option -> assertThat(option.description()).isNotBlank())
+                .allSatisfy(option -> assertThat(option.key()).startsWith("moe."));
+    }
+
+    @Test
+    void defaultsAreWrittenAsAUserWould() {
+        assertThat(OptionPage.markdown())
+                .contains("| `moe.batch.linger` | `5 ms` |")
+                .contains("| `moe.sink.delivery` | `exactly-once` |")
+                .contains("| `moe.bundle` |  |");
+    }
+}

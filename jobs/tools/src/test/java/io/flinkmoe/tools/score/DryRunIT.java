@@ -1,0 +1,124 @@
+package io.flinkmoe.tools.score;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.model.huggingface.CheckpointImporter;
+import io.flinkmoe.scoring.cli.DryRun;
+import io.flinkmoe.tools.Home;
+import io.flinkmoe.tools.Program;
+import io.flinkmoe.tools.kafka.KafkaBroker;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DryRunIT {
+
+    @TempDir private static Path dir;
+
+    private static KafkaBroker broker;
+    private static Path bundle;
+    private static Path config;
+
+    @BeforeAll
+    static void start() throws Exception {
+        broker = KafkaBroker.start(dir.resolve("kafka"));
+        for (String topic : List.of("tokens", "scored", "rejected")) {
+            broker.createTopic(topic, 2, Map.of());
+        }
+        bundle = dir.resolve("bundle");
+        CheckpointImporter.importBundle(
+                Home.FLIGHTS.resolve("checkpoint"),
+                Home.FLIGHTS.resolve("encoder.onnx"),
+                Home.FLIGHTS.resolve("head.onnx"),
+                bundle);
+        config =
+                Files.writeString(
+                        dir.resolve("score.yaml"),
+                        """
+                        moe:
+                          bundle: %s
+                          kafka:
+                            brokers: %s
+                            properties: "client.id:opensesame"
+                          source.topic: tokens
+                          sink.topic: scored
+                          dead-letter.topic: rejected
+                          expert.parallelism: 3
+                        parallelism.default: 4
+                        s3.secret-key: opensesame
+                        """
+                                .formatted(bundle, broker.bootstrapServers()));
+    }
+
+    @AfterAll
+    static void stop() {
+        if (broker != null) {
+            broker.close();
+        }
+    }
+
+    private static Program dryRun(String... arguments) {
+        List<Object> all = new ArrayList<>(List.of("score", "--dry-run", "--config", config));
+        all.addAll(List.of(arguments));
+        return Program.run(all.toArray());
+    }
+
+    @Test
+    void showsTheGraphThePlacementTheOptionsAndTheEstimates() {
+        Program program = dryRun("--capacity.policy=fixed", "--capacity.size=10");
+
+        assertThat(program.err()).isEmpty();
+        assertThat(program.exitCode()).isZero();
+        assertThat(program.out())
+                .containsPattern("1 +Source: token-source +token-source +2 +32768")
+                .containsPattern("2 +moe-router-0 +moe-router-0 +4 +128 +1 \\(hash\\)")
+                .containsPattern("3 +moe-expert-0 +moe-expert-0 +3 +128 +2 \\(hash\\)")
+                .containsPattern("4 +moe-combine-0 +moe-combine-0 +4 +128 +2 \\(hash\\), 3 \\(hash")
+                .containsPattern("scored-token-sink: Committer +Sink Committer: scored")
+                .containsPattern("0 +1 +0-2\n +0 +2 +3-5\n +0 +3 +6 7\n")
+                .containsPattern("moe.capacity.size +10\n")
+                .containsPattern("moe.lanes +16 +\\(default\\)")
+                .containsPattern("moe.kafka.properties +client.id:\\*\\*\\*\n")
+                .containsPattern("s3.secret-key +\\*{6}\n")
+                .containsPattern("execution.checkpointing.interval +10 s")
+                .containsPattern("models +[0-9.]+ MB  in a process that opens all 11")
+                .containsPattern("off-heap memory .* for 4 slots")
+                .doesNotContain("tokens of each open window")
+                .doesNotContain("opensesame")
+                .endsWith("All checks passed. Nothing was started.\n");
+    }
+
+    @Test
+    void estimatesTheStateOfPrioritizedAdmission() {
+        Program program =
+                dryRun(
+                        "--capacity.policy=fixed",
+                        "--capacity.size=10",
+                        "--capacity.admission=prioritized",
+                        "-Dexecution.checkpointing.dir=" + dir.resolve("checkpoints").toUri());
+
+        // (k + 1) * T * d * 4
+        assertThat(program.out()).containsPattern("state +0.8 MB  per 1,000 tokens");
+    }
+
+    @Test
+    void checksAllThatAStartWould() {
+        assertThat(dryRun("--sink.topic=nowhere").err())
+                .contains("nowhere")
+                .doesNotContain("passed");
+        assertThat(dryRun("--bundle=" + dir).err()).contains("model.json");
+        assertThat(dryRun("-D", "execution.runtime-mode=BATCH").err()).contains("BATCH");
+    }
+
+    @Test
+    void runsOfNumbersAreShort() {
+        assertThat(DryRun.ranges(List.of())).isEmpty();
+        assertThat(DryRun.ranges(List.of(0, 1, 2, 5, 8, 9))).isEqualTo("0-2 5 8 9");
+    }
+}

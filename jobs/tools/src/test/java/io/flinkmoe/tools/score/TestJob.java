@@ -1,0 +1,47 @@
+package io.flinkmoe.tools.score;
+
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.scoring.KafkaOptions;
+import io.flinkmoe.scoring.ScoringJob;
+import io.flinkmoe.tools.kafka.KafkaBroker;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+
+/** A scoring job in this process, between topics of its own. */
+final class TestJob {
+
+    private TestJob() {}
+
+    /** Options of a job between three new topics that begin with the given name. */
+    static Configuration options(KafkaBroker broker, Path bundle, String name, int partitions)
+            throws IOException {
+        broker.createTopic(name + "-in", partitions, Map.of("max.message.bytes", "4000000"));
+        broker.createTopic(name + "-out", partitions, Map.of());
+        broker.createTopic(name + "-dead", partitions, Map.of());
+        Configuration options = new Configuration();
+        options.set(KafkaOptions.BROKERS, broker.bootstrapServers());
+        options.set(KafkaOptions.SOURCE_TOPIC, name + "-in");
+        options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.LATEST);
+        options.set(KafkaOptions.SINK_TOPIC, name + "-out");
+        options.set(KafkaOptions.DEAD_LETTER_TOPIC, name + "-dead");
+        options.set(MoeOptions.BUNDLE, bundle.toString());
+        options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(500));
+        return options;
+    }
+
+    static StreamExecutionEnvironment environment(int parallelism) {
+        return StreamExecutionEnvironment.createLocalEnvironment(parallelism, new Configuration());
+    }
+
+    /** Runs a job to its end. */
+    static void run(Configuration options, int parallelism) throws Exception {
+        StreamExecutionEnvironment env = environment(parallelism);
+        ScoringJob.build(env, options);
+        env.execute();
+    }
+}

@@ -1,0 +1,188 @@
+package io.flinkmoe.tools.score;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.schemas.ScoredToken;
+import io.flinkmoe.schemas.TokenEncoder;
+import io.flinkmoe.scoring.KafkaOptions;
+import io.flinkmoe.scoring.ScoringJob;
+import io.flinkmoe.tools.flights.FlightsBundle;
+import io.flinkmoe.tools.kafka.KafkaBroker;
+import io.flinkmoe.tools.kafka.TestTopics;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.LongStream;
+import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.TransactionDescription;
+import org.apache.kafka.clients.admin.TransactionListing;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Kafka's transactions, those that the job reads and those that it writes. */
+class TransactionsIT {
+
+    @TempDir private static Path dir;
+    private static KafkaBroker broker;
+    private static Admin admin;
+    private static Path bundle;
+
+    @BeforeAll
+    static void start() throws IOException {
+        broker = KafkaBroker.start(dir.resolve("kafka"));
+        admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()));
+        bundle = FlightsBundle.create(dir);
+    }
+
+    @AfterAll
+    static void stop() {
+        if (broker != null) {
+            admin.close();
+            broker.close();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"'', 5", "'isolation.level: read_uncommitted', 0"})
+    void scoresWhatIsCommittedUnlessToldOtherwise(String properties, long first) throws Exception {
+        Configuration options = options("read-from-" + first);
+        options.setString("moe.kafka.properties", "{%s}".formatted(properties));
+        Map<String, Object> settings = Map.of("transactional.id", "input-from-" + first);
+        try (KafkaProducer<byte[], byte[]> producer =
+                TestTopics.producer(broker.bootstrapServers(), settings)) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            send(producer, options, 0, 5);
+            producer.flush(); // Aborted before it is sent, nothing of it would be in the topic.
+            producer.abortTransaction();
+            producer.beginTransaction();
+            send(producer, options, 5, 10);
+            producer.commitTransaction();
+        }
+
+        TestJob.run(options, 1);
+
+        Set<Long> positions = new TreeSet<>();
+        for (ConsumerRecord<byte[], byte[]> record : read(options)) {
+            positions.add(
+                    ScoredToken.fromByteBuffer(ByteBuffer.wrap(record.value())).getPosition());
+        }
+        assertThat(positions)
+                .containsExactlyElementsOf(LongStream.range(first, 10).boxed().toList());
+    }
+
+    @Test
+    void writesInTransactionsThatBeginWithGroupAndTopic() throws Exception {
+        Configuration options = options("default");
+        options.set(KafkaOptions.SOURCE_GROUP_ID, "group");
+        Set<String> before = transactions();
+        send(options);
+
+        TestJob.run(options, 1);
+
+        assertNew(before, "group-default-out-scored-token-sink-", "group-default-out-dead-letter-");
+        assertThat(read(options)).hasSize(10);
+    }
+
+    @Test
+    void writesInTransactionsOfTheNameAndTimeoutAsked() throws Exception {
+        Configuration options = options("named");
+        options.set(KafkaOptions.SINK_TRANSACTIONAL_ID_PREFIX, "mine");
+        options.set(KafkaOptions.SINK_TRANSACTION_TIMEOUT, Duration.ofMinutes(7));
+        Set<String> before = transactions();
+        send(options);
+
+        TestJob.run(options, 1);
+
+        Set<String> found = assertNew(before, "mine-scored-token-sink-", "mine-dead-letter-sink-");
+        assertThat(admin.describeTransactions(found).all().get().values())
+                .extracting(TransactionDescription::transactionTimeoutMs)
+                .containsOnly(420_000L);
+    }
+
+    /** No checkpoint ends before the test does, so that no transaction would be committed. */
+    @Test
+    void writesAtOnceAndWithoutTransactionsIfOnceIsNotAskedFor() throws Exception {
+        Configuration options = options("at-least-once");
+        options.set(KafkaOptions.SINK_DELIVERY, KafkaOptions.Delivery.AT_LEAST_ONCE);
+        options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.NEVER);
+        options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofHours(1));
+        Set<String> before = transactions();
+        send(options);
+        StreamExecutionEnvironment env = TestJob.environment(1);
+        ScoringJob.build(env, options);
+
+        JobClient job = env.executeAsync();
+        try {
+            long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
+            while (read(options).size() < 10) {
+                assertThat(System.nanoTime()).as("time to wait").isLessThan(deadline);
+            }
+        } finally {
+            job.cancel().get();
+        }
+
+        assertThat(transactions()).isEqualTo(before);
+    }
+
+    /** All transactions that are new begin with one of these names, and with each begin some. */
+    private static Set<String> assertNew(Set<String> before, String... names) throws Exception {
+        Set<String> found = transactions();
+        found.removeAll(before);
+        for (String name : names) {
+            assertThat(found).anyMatch(id -> id.startsWith(name));
+        }
+        assertThat(found).allMatch(id -> Set.of(names).stream().anyMatch(id::startsWith));
+        return found;
+    }
+
+    private static Set<String> transactions() throws Exception {
+        return admin.listTransactions().all().get().stream()
+                .map(TransactionListing::transactionalId)
+                .collect(Collectors.toCollection(TreeSet::new));
+    }
+
+    private static Configuration options(String name) throws IOException {
+        return TestJob.options(broker, bundle, name, 1);
+    }
+
+    private static void send(Configuration options) {
+        try (KafkaProducer<byte[], byte[]> producer =
+                TestTopics.producer(broker.bootstrapServers())) {
+            send(producer, options, 0, 10);
+        }
+    }
+
+    private static void send(
+            KafkaProducer<byte[], byte[]> producer, Configuration options, int from, int to) {
+        String topic = options.get(KafkaOptions.SOURCE_TOPIC);
+        TokenEncoder encoder = TokenEncoder.singleObject();
+        for (int i = from; i < to; i++) {
+            float[] features = FlightsBundle.features(new Random(i));
+            producer.send(new ProducerRecord<>(topic, encoder.encode("s", i, i, features)));
+        }
+    }
+
+    private static List<ConsumerRecord<byte[], byte[]>> read(Configuration options) {
+        return TestTopics.readCommitted(
+                broker.bootstrapServers(), options.get(KafkaOptions.SINK_TOPIC));
+    }
+}

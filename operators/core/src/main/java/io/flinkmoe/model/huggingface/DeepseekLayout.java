@@ -1,0 +1,96 @@
+package io.flinkmoe.model.huggingface;
+
+import io.flinkmoe.routing.GroupLimit;
+import io.flinkmoe.routing.GroupLimit.GroupMask;
+import io.flinkmoe.routing.GroupLimit.GroupScore;
+import io.flinkmoe.routing.RoutingConfig;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import org.apache.flink.annotation.Internal;
+
+/**
+ * DeepSeekMoE (the checkpoint's {@code modeling_deepseek.py}), and the base of DeepSeek-V2 and V3,
+ * which differ in the routing. Layer i is an MoE layer if first_k_dense_replace ≤ i and
+ * moe_layer_freq divides i. The shared experts are stored as one gated expert of n_shared_experts
+ * times the inner size.
+ */
+@Internal
+class DeepseekLayout extends CheckpointLayout {
+    private final int intermediateSize;
+    private final int sharedIntermediateSize;
+
+    DeepseekLayout(Checkpoint checkpoint) throws CheckpointException {
+        super(
+                checkpoint,
+                checkpoint.config().activation("hidden_act", "silu"),
+                "hidden_size",
+                "n_routed_experts");
+        intermediateSize = config.positiveInt("moe_intermediate_size");
+        long shared = (long) intermediateSize * config.count("n_shared_experts", 0);
+        if (shared > Integer.MAX_VALUE) {
+            throw config.invalid(
+                    "n_shared_experts",
+                    "at most %d, since moe_intermediate_size is %d"
+                            .formatted(Integer.MAX_VALUE / intermediateSize, intermediateSize));
+        }
+        sharedIntermediateSize = (int) shared;
+    }
+
+    @Override
+    final List<String> layers() throws CheckpointException {
+        int firstMoe = config.count("first_k_dense_replace", 0);
+        int frequency = config.positiveInt("moe_layer_freq", 1);
+        return decoderLayers(layer -> layer >= firstMoe && layer % frequency == 0);
+    }
+
+    /** The weights are divided by their sum if norm_topk_prob says so, and not scaled. */
+    @Override
+    RoutingConfig routing(String layer) throws IOException {
+        config.requireText("scoring_func", "softmax");
+        config.requireText("topk_method", "greedy");
+        int k = numExpertsPerTok("num_experts_per_tok");
+        return RoutingConfig.softmax(numExperts, k).normalized(normalizes(k, false));
+    }
+
+    /** Whether the weights are divided by their sum; the weight of a single expert never is. */
+    final boolean normalizes(int k, boolean defaultValue) throws CheckpointException {
+        return k > 1 && config.flag("norm_topk_prob", defaultValue);
+    }
+
+    /** Limits the selection to topk_group of n_group groups, unless that is all of them. */
+    final RoutingConfig limited(RoutingConfig routing, GroupScore score, GroupMask mask)
+            throws CheckpointException {
+        int groups = config.positiveInt("n_group");
+        int kept = config.positiveInt("topk_group");
+        return kept == groups
+                ? routing
+                : routing.limitedTo(new GroupLimit(groups, kept, score, mask));
+    }
+
+    final float routedScalingFactor(double defaultValue) throws CheckpointException {
+        return (float) config.number("routed_scaling_factor", defaultValue);
+    }
+
+    @Override
+    final Optional<byte[]> norm(String layer) throws IOException {
+        return rmsNorm(layer + ".post_attention_layernorm.weight", "rms_norm_eps", 1e-6f);
+    }
+
+    @Override
+    final byte[] router(String layer) throws IOException {
+        return linearRouter(layer + ".mlp.gate.weight");
+    }
+
+    @Override
+    final byte[] expert(String layer, int expert) throws IOException {
+        return gatedExpert("%s.mlp.experts.%d".formatted(layer, expert), intermediateSize);
+    }
+
+    @Override
+    final List<byte[]> sharedExperts(String layer) throws IOException {
+        return sharedIntermediateSize == 0
+                ? List.of()
+                : List.of(gatedExpert(layer + ".mlp.shared_experts", sharedIntermediateSize));
+    }
+}

@@ -1,0 +1,81 @@
+package io.flinkmoe.model.huggingface;
+
+import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.routing.RoutingConfig;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.apache.flink.annotation.Internal;
+
+/**
+ * Switch Transformers (transformers' {@code models/switch_transformers}). In encoder and decoder,
+ * every sparse_step-th block has an MoE layer, beginning with block 1. Experts are two matrices
+ * without bias. The norm is a root mean square norm, as in T5.
+ */
+@Internal
+final class SwitchLayout extends CheckpointLayout {
+
+    SwitchLayout(Checkpoint checkpoint) throws CheckpointException {
+        super(
+                checkpoint,
+                checkpoint.config().activation("dense_act_fn", "relu"),
+                "d_model",
+                "num_experts");
+        config.requireNoRouterBias();
+    }
+
+    @Override
+    List<String> layers() throws CheckpointException {
+        int encoderLayers = config.positiveInt("num_layers");
+        int decoderLayers = config.count("num_decoder_layers", encoderLayers);
+        return Stream.concat(
+                        layersOf("encoder", 1, encoderLayers).stream(),
+                        layersOf("decoder", 2, decoderLayers).stream())
+                .toList();
+    }
+
+    /**
+     * The MoE layers of encoder or decoder.
+     *
+     * @param sublayer the index of the MLP in a block
+     */
+    private List<String> layersOf(String side, int sublayer, int count) throws CheckpointException {
+        int sparseLayers = config.count("num_sparse_%s_layers".formatted(side), 3);
+        int defaultStep = sparseLayers == 0 ? 0 : count / sparseLayers;
+        int step = config.count(side + "_sparse_step", defaultStep);
+        return layers(
+                side + ".block.%d.layer." + sublayer,
+                count,
+                block -> step == 1 || step > 0 && block % step == 1);
+    }
+
+    @Override
+    RoutingConfig routing(String layer) {
+        return RoutingConfig.softmax(numExperts, 1);
+    }
+
+    @Override
+    Optional<byte[]> norm(String layer) throws IOException {
+        return rmsNorm(layer + ".layer_norm.weight", "layer_norm_epsilon", 1e-6f);
+    }
+
+    @Override
+    byte[] router(String layer) throws IOException {
+        return linearRouter(layer + ".mlp.router.classifier.weight");
+    }
+
+    @Override
+    byte[] expert(String layer, int expert) throws IOException {
+        String name = "%s.mlp.experts.expert_%d".formatted(layer, expert);
+        int h = config.positiveInt("d_ff");
+        return ExpertGraphs.plain(
+                activation,
+                checkpoint.floats(name + ".wi.weight", h, hiddenSize),
+                null,
+                checkpoint.floats(name + ".wo.weight", hiddenSize, h),
+                null,
+                hiddenSize,
+                h);
+    }
+}

@@ -1,0 +1,91 @@
+package io.flinkmoe.kafka;
+
+import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.schemas.DeadLetterEncoder;
+import io.flinkmoe.schemas.TokenEncoder;
+import java.util.Arrays;
+import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.api.common.serialization.SerializationSchema;
+import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.ProducerRecord;
+
+/**
+ * Writes dead letters to a topic, without a key. A token that the model could not read has no
+ * record any more; it is encoded again, in the format of the topic. A record that is too large for
+ * a message is cut, and the reason says so; topic, partition and offset say where the whole record
+ * is.
+ */
+@PublicEvolving
+public final class DeadLetterSerializer implements KafkaRecordSerializationSchema<DeadLetter> {
+
+    private static final long serialVersionUID = 1L;
+
+    /** Characters; a parser may cite what it could not read. */
+    private static final int MAX_REASON = 2_000;
+
+    private static final int DEFAULT_MAX_RECORD_BYTES = (1 << 20) - (16 << 10);
+
+    private final String topic;
+    private final RecordFormat format;
+    private final int maxRecordBytes;
+
+    private transient DeadLetterEncoder encoder;
+    private transient TokenEncoder tokens;
+
+    /**
+     * Dead letters that fit into Kafka's default {@code max.request.size}.
+     *
+     * @param topic the topic to write to
+     * @param format the format of its records
+     */
+    public DeadLetterSerializer(String topic, RecordFormat format) {
+        this(topic, format, DEFAULT_MAX_RECORD_BYTES);
+    }
+
+    /**
+     * @param topic the topic to write to
+     * @param format the format of its records
+     * @param maxRecordBytes the most bytes of a record that a letter holds: the producer's {@code
+     *     max.request.size} less 16 KiB for the other fields
+     */
+    public DeadLetterSerializer(String topic, RecordFormat format, int maxRecordBytes) {
+        this.topic = topic;
+        this.format = format;
+        this.maxRecordBytes = maxRecordBytes;
+    }
+
+    @Override
+    public void open(SerializationSchema.InitializationContext context, KafkaSinkContext sink) {
+        encoder =
+                format == RecordFormat.AVRO
+                        ? DeadLetterEncoder.singleObject()
+                        : DeadLetterEncoder.raw();
+        tokens = format == RecordFormat.AVRO ? TokenEncoder.singleObject() : TokenEncoder.raw();
+    }
+
+    @Override
+    public ProducerRecord<byte[], byte[]> serialize(
+            DeadLetter letter, KafkaSinkContext context, Long timestamp) {
+        byte[] record = letter.token() == null ? letter.record() : encode(letter.token());
+        String reason = letter.reason();
+        reason = reason.substring(0, Math.min(reason.length(), MAX_REASON));
+        if (record.length > maxRecordBytes) {
+            reason +=
+                    "; the first %d of its %d bytes are here, as many as %s leaves room for"
+                            .formatted(
+                                    maxRecordBytes,
+                                    record.length,
+                                    ProducerConfig.MAX_REQUEST_SIZE_CONFIG);
+            record = Arrays.copyOf(record, maxRecordBytes);
+        }
+        byte[] value =
+                encoder.encode(record, letter.topic(), letter.partition(), letter.offset(), reason);
+        return new ProducerRecord<>(topic, value);
+    }
+
+    private byte[] encode(Token token) {
+        return tokens.encode(token.stream(), token.position(), token.timestamp(), token.values());
+    }
+}

@@ -1,0 +1,97 @@
+package io.flinkmoe.kafka;
+
+import io.flinkmoe.api.DecisionRecord;
+import io.flinkmoe.schemas.ChoiceOutcome;
+import io.flinkmoe.schemas.LayerRanking;
+import io.flinkmoe.schemas.RankedExpert;
+import io.flinkmoe.schemas.SettledChoice;
+import io.flinkmoe.schemas.TokenDecision;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.avro.message.MessageEncoder;
+import org.apache.avro.message.RawMessageEncoder;
+import org.apache.avro.specific.SpecificData;
+import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.api.common.serialization.SerializationSchema;
+import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
+import org.apache.kafka.clients.producer.ProducerRecord;
+
+/** Writes the decision log to a topic. The key is the stream, as with scored tokens. */
+@PublicEvolving
+public final class DecisionSerializer implements KafkaRecordSerializationSchema<DecisionRecord> {
+
+    private static final long serialVersionUID = 1L;
+    private static final ChoiceOutcome[] OUTCOMES = ChoiceOutcome.values();
+
+    private final String topic;
+    private final RecordFormat format;
+
+    private transient MessageEncoder<TokenDecision> encoder;
+
+    /**
+     * @param topic the topic to write to
+     * @param format the format of its records
+     */
+    public DecisionSerializer(String topic, RecordFormat format) {
+        this.topic = topic;
+        this.format = format;
+    }
+
+    @Override
+    public void open(SerializationSchema.InitializationContext context, KafkaSinkContext sink) {
+        encoder =
+                format == RecordFormat.AVRO
+                        ? TokenDecision.getEncoder()
+                        : new RawMessageEncoder<>(
+                                SpecificData.getForClass(TokenDecision.class),
+                                TokenDecision.getClassSchema());
+    }
+
+    @Override
+    public ProducerRecord<byte[], byte[]> serialize(
+            DecisionRecord decision, KafkaSinkContext context, Long timestamp) {
+        try {
+            ByteBuffer encoded = encoder.encode(avro(decision));
+            byte[] value = new byte[encoded.remaining()];
+            encoded.get(value);
+            return new ProducerRecord<>(
+                    topic, decision.stream().getBytes(StandardCharsets.UTF_8), value);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static TokenDecision avro(DecisionRecord decision) {
+        List<LayerRanking> layers = new ArrayList<>();
+        for (DecisionRecord.Layer layer : decision.layers()) {
+            List<RankedExpert> ranks = new ArrayList<>();
+            for (int rank = 0; rank < layer.experts().length; rank++) {
+                ranks.add(
+                        new RankedExpert(
+                                layer.experts()[rank],
+                                layer.scores()[rank],
+                                layer.weights()[rank]));
+            }
+            List<SettledChoice> choices = new ArrayList<>();
+            for (int choice = 0; choice < layer.outcomes().length; choice++) {
+                choices.add(
+                        new SettledChoice(
+                                OUTCOMES[layer.outcomes()[choice].code()],
+                                layer.attempts()[choice]));
+            }
+            layers.add(new LayerRanking(ranks, choices));
+        }
+        return new TokenDecision(
+                decision.stream(),
+                decision.position(),
+                Instant.ofEpochMilli(decision.timestamp()),
+                decision.windowStart() == DecisionRecord.NO_WINDOW ? null : decision.windowStart(),
+                decision.modelVersion(),
+                layers);
+    }
+}

@@ -1,0 +1,71 @@
+package io.flinkmoe.kafka;
+
+import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.schemas.ScoredTokenEncoder;
+import java.nio.charset.StandardCharsets;
+import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.api.common.serialization.SerializationSchema;
+import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
+import org.apache.kafka.clients.producer.ProducerRecord;
+
+/**
+ * Writes scored tokens to a topic. The key is the stream, so that a stream stays in one partition;
+ * the record's timestamp is the moment of writing, not event time, which the token carries itself.
+ */
+@PublicEvolving
+public final class ScoredTokenSerializer implements KafkaRecordSerializationSchema<ScoredToken> {
+
+    private static final long serialVersionUID = 1L;
+
+    private final String topic;
+    private final RecordFormat format;
+
+    private transient ScoredTokenEncoder encoder;
+
+    /**
+     * @param topic the topic to write to
+     * @param format the format of its records
+     */
+    public ScoredTokenSerializer(String topic, RecordFormat format) {
+        this.topic = topic;
+        this.format = format;
+    }
+
+    @Override
+    public void open(SerializationSchema.InitializationContext context, KafkaSinkContext sink) {
+        encoder =
+                format == RecordFormat.AVRO
+                        ? ScoredTokenEncoder.singleObject()
+                        : ScoredTokenEncoder.raw();
+    }
+
+    @Override
+    public ProducerRecord<byte[], byte[]> serialize(
+            ScoredToken token, KafkaSinkContext context, Long timestamp) {
+        Decision[] layers = token.layers();
+        int[][] experts = new int[layers.length][];
+        float[][] weights = new float[layers.length][];
+        int[][] outcomes = new int[layers.length][];
+        for (int layer = 0; layer < layers.length; layer++) {
+            experts[layer] = layers[layer].experts();
+            weights[layer] = layers[layer].weights();
+            outcomes[layer] = new int[experts[layer].length];
+            for (int choice = 0; choice < outcomes[layer].length; choice++) {
+                outcomes[layer][choice] = layers[layer].outcomes()[choice].code();
+            }
+        }
+        byte[] value =
+                encoder.encode(
+                        token.stream(),
+                        token.position(),
+                        token.timestamp(),
+                        token.values(),
+                        token.modelVersion(),
+                        experts,
+                        weights,
+                        outcomes);
+        byte[] key = token.stream().getBytes(StandardCharsets.UTF_8);
+        return new ProducerRecord<>(topic, key, value);
+    }
+}

@@ -1,0 +1,47 @@
+package io.flinkmoe.kafka;
+
+import io.flinkmoe.api.Token;
+import io.flinkmoe.schemas.TokenEncoder;
+import java.nio.charset.StandardCharsets;
+import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.api.common.serialization.SerializationSchema;
+import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
+import org.apache.kafka.clients.producer.ProducerRecord;
+
+/**
+ * Writes tokens to a topic: those to score, or those that came too late. The key is the stream, so
+ * that the tokens of a stream stay in one partition, in order.
+ */
+@PublicEvolving
+public final class TokenSerializer implements KafkaRecordSerializationSchema<Token> {
+
+    private static final long serialVersionUID = 1L;
+
+    private final String topic;
+    private final RecordFormat format;
+
+    private transient TokenEncoder encoder;
+
+    /**
+     * @param topic the topic to write to
+     * @param format the format of its records
+     */
+    public TokenSerializer(String topic, RecordFormat format) {
+        this.topic = topic;
+        this.format = format;
+    }
+
+    @Override
+    public void open(SerializationSchema.InitializationContext context, KafkaSinkContext sink) {
+        encoder = format == RecordFormat.AVRO ? TokenEncoder.singleObject() : TokenEncoder.raw();
+    }
+
+    @Override
+    public ProducerRecord<byte[], byte[]> serialize(
+            Token token, KafkaSinkContext context, Long timestamp) {
+        byte[] value =
+                encoder.encode(token.stream(), token.position(), token.timestamp(), token.values());
+        byte[] key = token.stream().getBytes(StandardCharsets.UTF_8);
+        return new ProducerRecord<>(topic, key, value);
+    }
+}

@@ -1,0 +1,226 @@
+package io.flinkmoe.kafka;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.flinkmoe.api.Arrival;
+import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.schemas.TokenEncoder;
+import java.io.ByteArrayOutputStream;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.apache.avro.Schema;
+import org.apache.avro.generic.GenericData;
+import org.apache.avro.generic.GenericDatumWriter;
+import org.apache.avro.generic.GenericRecord;
+import org.apache.avro.io.BinaryEncoder;
+import org.apache.avro.io.EncoderFactory;
+import org.apache.avro.message.BinaryMessageEncoder;
+import org.apache.flink.api.common.functions.util.ListCollector;
+import org.apache.flink.util.InstantiationUtil;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class TokenDeserializerTest {
+
+    private static final long WRITTEN = 1_000_000_000_000L;
+    private static final long HOUR = Duration.ofHours(1).toMillis();
+
+    private final TokenDeserializer.Builder builder = TokenDeserializer.builder(2);
+
+    @Test
+    void givesTokens() throws Exception {
+        Arrival arrival = deserialize(token(5, 1f, 2f), WRITTEN);
+
+        assertThat(arrival.deadLetter()).isNull();
+        assertThat(arrival.token().stream()).isEqualTo("s");
+        assertThat(arrival.token().position()).isEqualTo(7);
+        assertThat(arrival.token().timestamp()).isEqualTo(5);
+        assertThat(arrival.token().values()).containsExactly(1f, 2f);
+    }
+
+    @Test
+    void givesDeadLettersWithOriginAndReason() throws Exception {
+        byte[] raw = {0x7B, 0x22};
+
+        DeadLetter letter = deserialize(raw, WRITTEN).deadLetter();
+
+        assertThat(letter.record()).isEqualTo(raw);
+        assertThat(letter.topic()).isEqualTo("in");
+        assertThat(letter.partition()).isEqualTo(3);
+        assertThat(letter.offset()).isEqualTo(42);
+        assertThat(letter.reason()).isEqualTo("not Avro single-object encoding: starts with 7B 22");
+    }
+
+    @Test
+    void refusesTokensThatTheModelCannotTake() throws Exception {
+        assertThat(reason(deserialize(token(5, 1f), WRITTEN)))
+                .hasValue("values has 1 entries; the model takes 2");
+        assertThat(reason(deserialize(token(5, 1f, Float.NaN), WRITTEN)))
+                .hasValue("values[1] is NaN; only finite values are allowed");
+    }
+
+    @Test
+    void refusesTombstones() throws Exception {
+        Arrival arrival = deserialize(null, WRITTEN);
+
+        assertThat(reason(arrival)).hasValue("the record has no value (a tombstone)");
+        assertThat(arrival.deadLetter().record()).isEmpty();
+    }
+
+    @Test
+    void refusesTimestampsTooFarBeyondTheRecords() throws Exception {
+        assertThat(reason(deserialize(token(WRITTEN + HOUR, 1f, 2f), WRITTEN))).isEmpty();
+        assertThat(reason(deserialize(token(WRITTEN + HOUR + 1, 1f, 2f), WRITTEN)))
+                .hasValue(
+                        "timestamp 2001-09-09T02:46:40.001Z is beyond its record's,"
+                                + " 2001-09-09T01:46:40Z, by more than max-ahead (PT1H)");
+        assertThat(reason(deserialize(token(0, 1f, 2f), WRITTEN))).isEmpty();
+    }
+
+    @Test
+    void judgesNoTimestampsWhereTheBrokerKeepsNone() throws Exception {
+        Arrival arrival = deserialize(token(WRITTEN, 1f, 2f), ConsumerRecord.NO_TIMESTAMP);
+
+        assertThat(reason(arrival)).isEmpty();
+    }
+
+    @Test
+    void readsRawAvroOfTheShippedSchema() throws Exception {
+        builder.format(RecordFormat.RAW);
+        byte[] raw = TokenEncoder.raw().encode("s", 7, 5, new float[] {1f, 2f});
+
+        assertThat(deserialize(raw, WRITTEN).token().values()).containsExactly(1f, 2f);
+    }
+
+    @Test
+    void readsRawAvroOfAUsersSchema() throws Exception {
+        builder.format(RecordFormat.RAW);
+        builder.writerSchema(
+                """
+                        {"type": "record", "name": "T", "fields": [
+                          {"name": "id", "type": "int"},
+                          {"name": "stream", "type": "string"},
+                          {"name": "position", "type": "long"},
+                          {"name": "timestamp", "type": "long"},
+                          {"name": "values", "type": {"type": "array", "items": "float"}}
+                        ]}
+                        """);
+        byte[] shipped = TokenEncoder.raw().encode("s", 7, 5, new float[] {1f, 2f});
+        byte[] raw = new byte[shipped.length + 1];
+        System.arraycopy(shipped, 0, raw, 1, shipped.length);
+
+        assertThat(deserialize(raw, WRITTEN).token().values()).containsExactly(1f, 2f);
+    }
+
+    /** A later release's tokens, and in Avro's encoding ours too. */
+    @ParameterizedTest
+    @EnumSource
+    void readsTokensOfALaterSchema(RecordFormat format) throws Exception {
+        String later =
+                io.flinkmoe.schemas.Token.getClassSchema()
+                        .toString()
+                        .replace(
+                                "{\"name\":\"timestamp\"",
+                                "{\"name\":\"priority\",\"type\":[\"null\",\"int\"],\"default\":null},"
+                                        + "{\"name\":\"timestamp\"");
+        Schema schema = new Schema.Parser().parse(later);
+        builder.format(format);
+        builder.writerSchema(later);
+        GenericRecord token = new GenericData.Record(schema);
+        token.put("stream", "s");
+        token.put("position", 7L);
+        token.put("timestamp", 5L);
+        token.put("priority", 3);
+        token.put("values", List.of(1f, 2f));
+
+        Arrival arrival = deserialize(encode(token, format), WRITTEN);
+
+        assertThat(reason(arrival)).isEmpty();
+        assertThat(arrival.token().timestamp()).isEqualTo(5);
+        assertThat(arrival.token().values()).containsExactly(1f, 2f);
+        if (format == RecordFormat.AVRO) {
+            assertThat(reason(deserialize(token(5, 1f, 2f), WRITTEN))).isEmpty();
+        }
+    }
+
+    private static byte[] encode(GenericRecord token, RecordFormat format) throws Exception {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        if (format == RecordFormat.AVRO) {
+            new BinaryMessageEncoder<GenericRecord>(GenericData.get(), token.getSchema())
+                    .encode(token, out);
+        } else {
+            BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(out, null);
+            new GenericDatumWriter<GenericRecord>(token.getSchema()).write(token, encoder);
+            encoder.flush();
+        }
+        return out.toByteArray();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{", "{\"type\": \"record\", \"name\": \"T\", \"fields\": []}"})
+    void refusesWhatIsNoSchemaOfTokens(String json) {
+        assertThatThrownBy(() -> builder.writerSchema(json))
+                .isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void refusesSeveralSchemasOfRawRecords() {
+        String schema = io.flinkmoe.schemas.Token.getClassSchema().toString();
+        builder.format(RecordFormat.RAW).writerSchema(schema).writerSchema(schema);
+
+        assertThatThrownBy(builder::build)
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("there are 2 schemas; allowed with the format raw: one");
+    }
+
+    @Test
+    void refusesANegativeMaxAhead() {
+        assertThatThrownBy(() -> builder.maxAhead(Duration.ofMillis(-1)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("maxAhead is PT-0.001S, but cannot be negative");
+    }
+
+    @Test
+    void hasATypeOfItsOwn() {
+        assertThat(builder.build().getProducedType()).isEqualTo(Arrival.TYPE);
+    }
+
+    /** As a task does: from the serialized form. */
+    private Arrival deserialize(byte[] value, long written) throws Exception {
+        TokenDeserializer deserializer = InstantiationUtil.clone(builder.build());
+        deserializer.open(null);
+        ConsumerRecord<byte[], byte[]> record =
+                new ConsumerRecord<>(
+                        "in",
+                        3,
+                        42,
+                        written,
+                        TimestampType.CREATE_TIME,
+                        0,
+                        0,
+                        null,
+                        value,
+                        new RecordHeaders(),
+                        Optional.empty());
+        List<Arrival> arrivals = new ArrayList<>();
+        deserializer.deserialize(record, new ListCollector<>(arrivals));
+        assertThat(arrivals).hasSize(1);
+        return arrivals.get(0);
+    }
+
+    private static byte[] token(long timestamp, float... values) {
+        return TokenEncoder.singleObject().encode("s", 7, timestamp, values);
+    }
+
+    private static Optional<String> reason(Arrival arrival) {
+        return Optional.ofNullable(arrival.deadLetter()).map(DeadLetter::reason);
+    }
+}
