@@ -11,7 +11,7 @@ import org.apache.flink.annotation.Internal;
 @Internal
 public final class Routed {
     private final int numExperts;
-    private final int ranks;
+    final int ranks;
     private final ScoringFunc scoringFunc;
     final float[] logits;
     final int[] experts;

@@ -11,8 +11,8 @@ import java.util.stream.Stream;
 /** The golden cases of a folder. */
 public final class GoldenCases {
 
-    /** The project's own copy; tests run in the module's folder. */
-    public static final Path OWN = Path.of("src/test/resources/golden");
+    /** The project's own copy, from any module of this folder: tests run in the module's own. */
+    public static final Path OWN = Path.of("..", "core", "src", "test", "resources", "golden");
 
     private GoldenCases() {}
 

@@ -1,0 +1,68 @@
+package io.flinkmoe.testing;
+
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.runtime.block.ContributionBlock;
+import io.flinkmoe.runtime.block.ExpertInput;
+import io.flinkmoe.runtime.expert.Expert;
+import io.flinkmoe.runtime.shared.EvenKeys;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.runtime.operators.testutils.MockEnvironment;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+
+/** The experts of a layer under test. {@link OperatorHarnesses} makes it. */
+@PublicEvolving
+public final class ExpertHarness
+        extends KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> {
+
+    ExpertHarness(Expert expert, EvenKeys experts, MockEnvironment environment) throws Exception {
+        super(expert, input -> experts.keyOf(input.expert()), Types.INT, environment);
+        setup(new ContributionBlock.Serializer()); // Whose copies are kept.
+    }
+
+    /** Sends blocks and window reports to the experts. */
+    public void send(ExpertInput... inputs) throws Exception {
+        for (ExpertInput input : inputs) {
+            processElement(new StreamRecord<>(input));
+        }
+    }
+
+    /**
+     * The outcome of each answered choice.
+     *
+     * @throws IllegalStateException if a choice is answered twice
+     */
+    public SortedMap<Integer, Outcome> outcomes() {
+        SortedMap<Integer, Outcome> outcomes = new TreeMap<>();
+        for (ContributionBlock answer : extractOutputValues()) {
+            for (int i = 0; i < answer.choices().length; i++) {
+                Outcome outcome = Outcome.ofCode(answer.outcomes()[i]);
+                if (outcomes.put(answer.choices()[i], outcome) != null) {
+                    throw new IllegalStateException(
+                            "choice %d is answered twice".formatted(answer.choices()[i]));
+                }
+            }
+        }
+        return outcomes;
+    }
+
+    /** What it has sent to the next round of admission. */
+    public List<ExpertInput> nextRound() {
+        return Harnesses.values(this, Expert.NEXT_ROUND);
+    }
+
+    /** Works for any state backend. */
+    @Override
+    public int numKeyedStateEntries() {
+        return Harnesses.keyedStateEntries(this);
+    }
+
+    @Override
+    public void close() {
+        Harnesses.close(super::close, getEnvironment());
+    }
+}

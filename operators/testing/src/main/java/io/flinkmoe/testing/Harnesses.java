@@ -1,0 +1,37 @@
+package io.flinkmoe.testing;
+
+import java.util.List;
+import java.util.Queue;
+import org.apache.flink.runtime.operators.testutils.MockEnvironment;
+import org.apache.flink.runtime.state.TestableKeyedStateBackend;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
+import org.apache.flink.util.ExceptionUtils;
+import org.apache.flink.util.IOUtils;
+import org.apache.flink.util.OutputTag;
+
+/** What Flink's harnesses have, in a handier form. */
+final class Harnesses {
+
+    private Harnesses() {}
+
+    /** What went to a side output. */
+    static <T> List<T> values(AbstractStreamOperatorTestHarness<?> harness, OutputTag<T> tag) {
+        Queue<StreamRecord<T>> records = harness.getSideOutput(tag);
+        return records == null ? List.of() : records.stream().map(StreamRecord::getValue).toList();
+    }
+
+    static int keyedStateEntries(AbstractStreamOperatorTestHarness<?> harness) {
+        return ((TestableKeyedStateBackend<?>) harness.getOperator().getKeyedStateBackend())
+                .numKeyValueStateEntries();
+    }
+
+    /** Closes both, even if the first cannot be closed. */
+    static void close(AutoCloseable harness, MockEnvironment environment) {
+        try {
+            IOUtils.closeAll(harness, environment);
+        } catch (Exception e) {
+            ExceptionUtils.rethrow(e);
+        }
+    }
+}

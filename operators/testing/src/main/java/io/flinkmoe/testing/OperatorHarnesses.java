@@ -1,0 +1,311 @@
+package io.flinkmoe.testing;
+
+import static org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness.repackageState;
+import static org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness.repartitionOperatorState;
+
+import io.flinkmoe.api.Arrival;
+import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.config.Draws;
+import io.flinkmoe.config.ExpertSettings;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.MoeSettings;
+import io.flinkmoe.config.RouterSettings;
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.runtime.Topology;
+import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.combine.Combine;
+import io.flinkmoe.runtime.expert.Expert;
+import io.flinkmoe.runtime.head.Head;
+import io.flinkmoe.runtime.ingest.Ingest;
+import io.flinkmoe.runtime.router.Router;
+import io.flinkmoe.runtime.shared.EvenKeys;
+import io.flinkmoe.runtime.shared.LocalBundle;
+import java.time.Duration;
+import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.metrics.groups.TaskMetricGroup;
+import org.apache.flink.runtime.operators.testutils.MockEnvironment;
+import org.apache.flink.runtime.operators.testutils.MockEnvironmentBuilder;
+import org.apache.flink.runtime.operators.testutils.MockInputSplitProvider;
+import org.apache.flink.runtime.state.StateBackend;
+import org.apache.flink.runtime.state.hashmap.HashMapStateBackend;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
+import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
+
+/**
+ * Flink's test harnesses around single operators of MoE layers, with the keys and serializers that
+ * a job gives them. The harness that a method returns is open.
+ *
+ * <pre>{@code
+ * OperatorHarnesses harnesses = OperatorHarnesses.of(TinyBundle.builder().writeTo(folder).options());
+ * try (RouterHarness router = harnesses.router(0)) {
+ *     router.send(block);
+ *     assertThat(router.dispatched()).hasSize(2);
+ * }
+ * }</pre>
+ *
+ * <p>An object of this class describes one subtask. It may make any number of harnesses.
+ */
+@PublicEvolving
+public final class OperatorHarnesses {
+
+    /** What Flink's own harnesses offer to state backends. */
+    private static final int MANAGED_MEMORY = 3 << 20;
+
+    private static final int BUFFER_SIZE = 1024;
+
+    private final LocalBundle bundle;
+    private final BundleSpec spec;
+    private final MoeSettings settings;
+
+    private Capacity capacity;
+    private Draws draws = Draws.SEEDED;
+    private boolean decisionLog;
+    private boolean routerLogits;
+    private boolean divertLateTokens;
+    private Duration maxOutOfOrderness = Duration.ZERO;
+
+    private StateBackend backend = new HashMapStateBackend();
+    private TaskMetricGroup metrics;
+    private int parallelism = 1;
+    private int subtask;
+    private OperatorSubtaskState[] states = {};
+
+    private OperatorHarnesses(LocalBundle bundle, BundleSpec spec, MoeSettings settings) {
+        this.bundle = bundle;
+        this.spec = spec;
+        this.settings = settings;
+        this.capacity = settings.capacity();
+    }
+
+    /**
+     * Reads the options as a job does.
+     *
+     * @param options {@code moe.bundle} and any other {@link MoeOptions}
+     * @throws BundleException if the bundle cannot be read or is invalid
+     */
+    public static OperatorHarnesses of(ReadableConfig options) throws BundleException {
+        LocalBundle any = new LocalBundle(options.get(MoeOptions.BUNDLE), null);
+        BundleSpec spec = any.open().spec();
+        return new OperatorHarnesses(
+                new LocalBundle(options.get(MoeOptions.BUNDLE), spec.version()),
+                spec,
+                MoeSettings.of(options));
+    }
+
+    /** Replaces the capacity of the options; null for none. */
+    public OperatorHarnesses capacity(Capacity other) {
+        this.capacity = other;
+        return this;
+    }
+
+    /** Replaces the seeded draws of noise and random admission. */
+    public OperatorHarnesses draws(Draws others) {
+        this.draws = others;
+        return this;
+    }
+
+    /** Lets the router keep scores and the head emit decision records. */
+    public OperatorHarnesses decisionLog() {
+        this.decisionLog = true;
+        return this;
+    }
+
+    /** Lets the router emit its logits. */
+    public OperatorHarnesses routerLogits() {
+        this.routerLogits = true;
+        return this;
+    }
+
+    /** Lets the router send late tokens to a side output. */
+    public OperatorHarnesses divertLateTokens() {
+        this.divertLateTokens = true;
+        return this;
+    }
+
+    /** Sets how far timestamps within a partition may be out of order. The default is 0. */
+    public OperatorHarnesses maxOutOfOrderness(Duration allowed) {
+        this.maxOutOfOrderness = allowed;
+        return this;
+    }
+
+    /** Sets the state backend. The default is the heap. */
+    public OperatorHarnesses stateBackend(StateBackend other) {
+        this.backend = other;
+        return this;
+    }
+
+    /** Sets the metric group of the task, so that a test can read the metrics. */
+    public OperatorHarnesses metrics(TaskMetricGroup group) {
+        this.metrics = group;
+        return this;
+    }
+
+    /** Sets which subtask of how many it is. The default is the only one. */
+    public OperatorHarnesses subtask(int number, int ofParallelism) {
+        this.subtask = number;
+        this.parallelism = ofParallelism;
+        return this;
+    }
+
+    /**
+     * Sets the state to start from. The state of several subtasks, or state for a parallelism above
+     * 1, is distributed by key as Flink does after rescaling.
+     *
+     * @param snapshots the snapshots of all subtasks; none for a start without state
+     */
+    public OperatorHarnesses restore(OperatorSubtaskState... snapshots) {
+        this.states = snapshots.clone();
+        return this;
+    }
+
+    /** The ingest operator. */
+    public OneInputStreamOperatorTestHarness<Arrival, TokenBlock> ingest() throws Exception {
+        Ingest ingest =
+                new Ingest(
+                        spec.inputSize(),
+                        settings.lanes(),
+                        blockRows(),
+                        settings.batchLinger(),
+                        capacity == null ? null : capacity.windows(),
+                        maxOutOfOrderness);
+        var harness =
+                new UnkeyedHarness<>(
+                        ingest, new Arrival.Serializer(), environment(Topology.ANY_PARALLELISM));
+        harness.setup(new TokenBlock.Serializer());
+        return open(harness, Topology.ANY_PARALLELISM);
+    }
+
+    /** The router of a layer. */
+    public RouterHarness router(int layer) throws Exception {
+        EvenKeys lanes = lanes();
+        Router router =
+                new Router(
+                        bundle,
+                        layer,
+                        blockRows(),
+                        lanes,
+                        new RouterSettings(
+                                capacity, divertLateTokens, draws, decisionLog, routerLogits));
+        return open(
+                new RouterHarness(router, lanes, environment(lanes.maxParallelism())),
+                lanes.maxParallelism());
+    }
+
+    /** The experts of a layer, in the first round of admission. */
+    public ExpertHarness expert(int layer) throws Exception {
+        return expert(layer, 0);
+    }
+
+    /**
+     * The experts of a layer.
+     *
+     * @param round the round of admission, from 0; the others serve rerouted choices
+     */
+    public ExpertHarness expert(int layer, int round) throws Exception {
+        EvenKeys experts = new EvenKeys(spec.layers().get(layer).routing().numExperts());
+        Expert expert =
+                new Expert(
+                        bundle,
+                        layer,
+                        round,
+                        experts,
+                        new ExpertSettings(
+                                settings.expertBatching(),
+                                capacity,
+                                settings.onError(),
+                                settings.placement().device()));
+        return open(
+                new ExpertHarness(expert, experts, environment(experts.maxParallelism())),
+                experts.maxParallelism());
+    }
+
+    /** The combine of a layer. */
+    public CombineHarness combine(int layer) throws Exception {
+        EvenKeys lanes = lanes();
+        Combine combine = new Combine(layer, spec.hiddenSize(), lanes, capacity);
+        return open(
+                new CombineHarness(combine, lanes, environment(lanes.maxParallelism())),
+                lanes.maxParallelism());
+    }
+
+    /** The head. */
+    public OneInputStreamOperatorTestHarness<TokenBlock, ScoredToken> head() throws Exception {
+        Head head =
+                new Head(
+                        bundle,
+                        blockRows(),
+                        capacity == null ? null : capacity.windows(),
+                        decisionLog);
+        int maxParallelism = lanes().maxParallelism();
+        var harness =
+                new UnkeyedHarness<>(
+                        head, new TokenBlock.Serializer(), environment(maxParallelism));
+        harness.setup(new ScoredToken.Serializer());
+        return open(harness, maxParallelism);
+    }
+
+    private EvenKeys lanes() {
+        return new EvenKeys(settings.lanes());
+    }
+
+    private int blockRows() {
+        return Topology.blockRows(spec, settings);
+    }
+
+    private MockEnvironment environment(int maxParallelism) {
+        MockEnvironmentBuilder builder =
+                new MockEnvironmentBuilder()
+                        .setTaskName("MoE operator under test")
+                        .setManagedMemorySize(MANAGED_MEMORY)
+                        .setInputSplitProvider(new MockInputSplitProvider())
+                        .setBufferSize(BUFFER_SIZE)
+                        .setMaxParallelism(maxParallelism)
+                        .setParallelism(parallelism)
+                        .setSubtaskIndex(subtask);
+        if (metrics != null) {
+            builder.setMetricGroup(metrics);
+        }
+        return builder.build();
+    }
+
+    private <H extends AbstractStreamOperatorTestHarness<?>> H open(H harness, int maxParallelism)
+            throws Exception {
+        harness.setStateBackend(backend);
+        if (states.length == 1 && parallelism == 1) {
+            harness.initializeState(states[0]);
+        } else if (states.length > 0) {
+            harness.initializeState(
+                    repartitionOperatorState(
+                            repackageState(states),
+                            maxParallelism,
+                            states.length,
+                            parallelism,
+                            subtask));
+        }
+        harness.open();
+        return harness;
+    }
+
+    private static final class UnkeyedHarness<I, O>
+            extends OneInputStreamOperatorTestHarness<I, O> {
+
+        UnkeyedHarness(
+                OneInputStreamOperator<I, O> operator,
+                TypeSerializer<I> serializer,
+                MockEnvironment environment)
+                throws Exception {
+            super(operator, serializer, environment);
+        }
+
+        @Override
+        public void close() {
+            Harnesses.close(super::close, getEnvironment());
+        }
+    }
+}

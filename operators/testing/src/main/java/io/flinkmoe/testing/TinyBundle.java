@@ -1,0 +1,210 @@
+package io.flinkmoe.testing;
+
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.routing.RoutingConfig;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.util.Preconditions;
+
+/**
+ * A small model bundle for tests. By default its weights are random, drawn from a seed, so tokens
+ * really are routed to different experts and the same seed gives the same bundle.
+ *
+ * <pre>{@code
+ * Configuration options = TinyBundle.builder().numExperts(8).topK(2).writeTo(folder).options();
+ * MoeLayers layers = MoeLayers.builder(options).build();
+ * }</pre>
+ *
+ * <p>ONNX Runtime reports its usage to its maker unless the environment variable {@code
+ * ORT_DISABLE_TELEMETRY} is set, and flink-moe runs no model before that is decided. Set it to 1 in
+ * the environment of the tests: in {@code <environmentVariables>} of Maven Surefire, with {@code
+ * environment} of Gradle's test task, or in the run configuration of an IDE.
+ */
+@PublicEvolving
+public final class TinyBundle {
+
+    private final Bundle bundle;
+
+    private TinyBundle(Bundle bundle) {
+        this.bundle = bundle;
+    }
+
+    /** Starts to define a bundle. All settings have defaults. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /** The bundle as it was written. */
+    public Bundle bundle() {
+        return bundle;
+    }
+
+    /** New options whose {@code moe.bundle} is this bundle; the caller may set others. */
+    public Configuration options() {
+        return new Configuration().set(MoeOptions.BUNDLE, bundle.directory().toString());
+    }
+
+    /** Defines a {@link TinyBundle}. */
+    @PublicEvolving
+    public static final class Builder {
+
+        int numExperts = 4;
+        int topK = 2;
+        int layers = 1;
+        long seed;
+        RoutingConfig routing;
+        boolean identityRouter;
+        ExpertModel experts;
+        final Map<Integer, ExpertModel> expertsByNumber = new HashMap<>();
+        byte[] encoder;
+
+        private int inputSize;
+        private int hiddenSize;
+        private int outputSize;
+
+        private Builder() {}
+
+        /** Sets N, the number of experts of each layer. The default is 4. */
+        public Builder numExperts(int n) {
+            this.numExperts = positive("numExperts", n);
+            return this;
+        }
+
+        /** Sets k, the number of experts per token. The default is 2. */
+        public Builder topK(int k) {
+            this.topK = positive("topK", k);
+            return this;
+        }
+
+        /** Sets the number of MoE layers. The default is 1. */
+        public Builder layers(int count) {
+            this.layers = positive("layers", count);
+            return this;
+        }
+
+        /**
+         * Sets the width of a token's values. The default is the hidden size. If the two differ,
+         * the bundle has a linear encoder.
+         */
+        public Builder inputSize(int width) {
+            this.inputSize = positive("inputSize", width);
+            return this;
+        }
+
+        /** Sets the width inside the layers. The default is the input size, or 4. */
+        public Builder hiddenSize(int width) {
+            this.hiddenSize = positive("hiddenSize", width);
+            return this;
+        }
+
+        /**
+         * Sets the width of a result. The default is the hidden size. If the two differ, the bundle
+         * has a linear head.
+         */
+        public Builder outputSize(int width) {
+            this.outputSize = positive("outputSize", width);
+            return this;
+        }
+
+        /** Sets the seed of all random weights. The default is 0. */
+        public Builder seed(long value) {
+            this.seed = value;
+            return this;
+        }
+
+        /**
+         * Sets how logits become experts and weights; it includes N and k. The default is {@link
+         * RoutingConfig#mixtral}: the top k logits, then softmax.
+         */
+        public Builder routing(RoutingConfig config) {
+            this.routing = config;
+            this.numExperts = config.numExperts();
+            this.topK = config.numExpertsPerTok();
+            return this;
+        }
+
+        /**
+         * Uses the hidden vector itself as router logits, so a test chooses the experts of a token
+         * by its values. The hidden size is then N.
+         */
+        public Builder identityRouter() {
+            this.identityRouter = true;
+            return this;
+        }
+
+        /** Replaces the random experts, in all layers. */
+        public Builder experts(ExpertModel model) {
+            this.experts = model;
+            return this;
+        }
+
+        /** Replaces one expert, in all layers. */
+        public Builder expert(int expert, ExpertModel model) {
+            this.expertsByNumber.put(expert, model);
+            return this;
+        }
+
+        /**
+         * Replaces the encoder. Its ONNX model maps [batch, input size] to [batch, hidden size].
+         */
+        public Builder encoder(byte[] onnx) {
+            this.encoder = onnx;
+            return this;
+        }
+
+        /**
+         * Writes the bundle.
+         *
+         * @param folder where to; an empty folder, or one that does not exist
+         * @throws IllegalStateException if {@code ORT_DISABLE_TELEMETRY} is not set
+         */
+        public TinyBundle writeTo(Path folder) {
+            requireTelemetryToBeDecided();
+            Preconditions.checkArgument(
+                    topK <= numExperts, "topK is %s; allowed: 1 to %s (N)", topK, numExperts);
+            Preconditions.checkArgument(
+                    !identityRouter || hidden() == numExperts,
+                    "hiddenSize is %s; with identityRouter it must be numExperts, %s",
+                    hidden(),
+                    numExperts);
+            return new TinyBundle(new TinyBundleWriter(this).write(folder));
+        }
+
+        int input() {
+            return inputSize > 0 ? inputSize : hidden();
+        }
+
+        int hidden() {
+            if (hiddenSize > 0) {
+                return hiddenSize;
+            }
+            if (identityRouter) {
+                return numExperts;
+            }
+            return inputSize > 0 ? inputSize : 4;
+        }
+
+        int output() {
+            return outputSize > 0 ? outputSize : hidden();
+        }
+
+        private static int positive(String name, int value) {
+            Preconditions.checkArgument(value > 0, "%s is %s; allowed: 1 or more", name, value);
+            return value;
+        }
+
+        /** The job would say it too, but late and deep in a stack trace. */
+        private static void requireTelemetryToBeDecided() {
+            Preconditions.checkState(
+                    System.getenv("ORT_DISABLE_TELEMETRY") != null,
+                    "ORT_DISABLE_TELEMETRY is not set. Set it to 1 in the environment of the tests:"
+                            + " in <environmentVariables> of Maven Surefire, with 'environment' of"
+                            + " Gradle's test task, or in the run configuration of the IDE. ONNX"
+                            + " Runtime reports its usage to its maker otherwise; 0 lets it report.");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+package io.flinkmoe.testing;
+
+import io.flinkmoe.model.Activation;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.BundleWriter;
+import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.OnnxGraph;
+import io.flinkmoe.model.ResidualKind;
+import io.flinkmoe.model.RouterGraphs;
+import io.flinkmoe.routing.RoutingConfig;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+
+/** Draws the weights of a {@link TinyBundle} and writes its files. */
+final class TinyBundleWriter {
+
+    private final TinyBundle.Builder settings;
+    private final int n;
+    private final int d;
+    private final Random random;
+
+    TinyBundleWriter(TinyBundle.Builder settings) {
+        this.settings = settings;
+        this.n = settings.numExperts;
+        this.d = settings.hidden();
+        this.random = new Random(settings.seed);
+    }
+
+    Bundle write(Path folder) {
+        try (BundleWriter writer = new BundleWriter(folder)) {
+            String encoder = add(writer, "encoder.onnx", encoder());
+            List<LayerSpec> layers = new ArrayList<>();
+            for (int layer = 0; layer < settings.layers; layer++) {
+                layers.add(layer(writer, "layers/" + layer + "/"));
+            }
+            String head = add(writer, "head.onnx", linear("head", d, settings.output()));
+            return writer.finish(
+                    (version, checksums) ->
+                            new BundleSpec(
+                                    BundleSpec.FORMAT_VERSION,
+                                    "tiny",
+                                    version,
+                                    settings.input(),
+                                    d,
+                                    settings.output(),
+                                    encoder,
+                                    head,
+                                    layers,
+                                    checksums));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private LayerSpec layer(BundleWriter writer, String folder) throws IOException {
+        String router = add(writer, folder + "router.onnx", router());
+        List<String> experts = new ArrayList<>();
+        for (int expert = 0; expert < n; expert++) {
+            experts.add(add(writer, folder + "experts/" + expert + ".onnx", expert(expert)));
+        }
+        RoutingConfig routing =
+                settings.routing != null
+                        ? settings.routing
+                        : RoutingConfig.mixtral(n, settings.topK);
+        return new LayerSpec(routing, null, router, ResidualKind.INPUT, experts, List.of());
+    }
+
+    private static String add(BundleWriter writer, String file, byte[] onnx) throws IOException {
+        if (onnx == null) {
+            return null;
+        }
+        writer.add(file, onnx);
+        return file;
+    }
+
+    private byte[] encoder() {
+        return settings.encoder != null ? settings.encoder : linear("encoder", settings.input(), d);
+    }
+
+    private byte[] router() {
+        float[] weight;
+        if (settings.identityRouter) {
+            weight = new float[n * n];
+            for (int e = 0; e < n; e++) {
+                weight[e * n + e] = 1;
+            }
+        } else {
+            weight = weights(n, d);
+        }
+        return RouterGraphs.linear(weight, n, d);
+    }
+
+    private byte[] expert(int expert) {
+        ExpertModel model = settings.expertsByNumber.getOrDefault(expert, settings.experts);
+        if (model != null) {
+            return model.onnx(expert, d);
+        }
+        int h = 2 * d;
+        return ExpertGraphs.gated(
+                Activation.SILU, weights(h, d), weights(h, d), weights(d, h), d, h);
+    }
+
+    /** A linear model, or null where both widths are the same. */
+    private byte[] linear(String name, int in, int out) {
+        if (in == out) {
+            return null;
+        }
+        return new OnnxGraph(name)
+                .input("input", in)
+                .output("output", out)
+                .linear("output", "input", weights(out, in), null, in, out)
+                .toBytes();
+    }
+
+    /** Outputs then have about the size of the inputs. */
+    private float[] weights(int out, int in) {
+        float[] weights = new float[out * in];
+        for (int i = 0; i < weights.length; i++) {
+            weights[i] = (float) (random.nextGaussian() / Math.sqrt(in));
+        }
+        return weights;
+    }
+}

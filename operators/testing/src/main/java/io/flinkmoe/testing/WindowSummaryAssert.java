@@ -1,0 +1,90 @@
+package io.flinkmoe.testing;
+
+import io.flinkmoe.api.WindowSummary;
+import io.flinkmoe.capacity.WindowCounts;
+import org.apache.flink.annotation.PublicEvolving;
+import org.assertj.core.api.AbstractAssert;
+
+/** Assertions about a {@link WindowSummary}: what one operator counted in one window. */
+@PublicEvolving
+public final class WindowSummaryAssert extends AbstractAssert<WindowSummaryAssert, WindowSummary> {
+
+    WindowSummaryAssert(WindowSummary actual) {
+        super(actual, WindowSummaryAssert.class);
+    }
+
+    /**
+     * Passes if an expert admitted at most so many choices. For all rounds of admission together,
+     * see {@link ExpertLoads}.
+     */
+    public WindowSummaryAssert neverExceeds(int capacity) {
+        isNotNull();
+        if (counts().admitted() > capacity) {
+            throw failure(
+                    "%s: expected at most %d admitted choices, but found %d",
+                    where(), capacity, counts().admitted());
+        }
+        return this;
+    }
+
+    /** Passes if so many choices overflowed. */
+    public WindowSummaryAssert hasOverflowed(long choices) {
+        return has("overflowed", choices, counts().overflowed());
+    }
+
+    /** Passes if so many choices were executed, not counting rerouted ones. */
+    public WindowSummaryAssert hasExecuted(long choices) {
+        return has("executed", choices, counts().executed());
+    }
+
+    /** Passes if so many choices were late. */
+    public WindowSummaryAssert hasLate(long choices) {
+        return has("late", choices, counts().late());
+    }
+
+    /** Passes if so many choices failed. */
+    public WindowSummaryAssert hasFailed(long choices) {
+        return has("failed", choices, counts().failed());
+    }
+
+    /** Passes if every choice has exactly one outcome. */
+    public WindowSummaryAssert isBalanced() {
+        if (!counts().isBalanced()) {
+            throw failure(
+                    "%s: expected one outcome for each choice, but found %s", where(), counts());
+        }
+        return this;
+    }
+
+    private WindowSummaryAssert has(String outcome, long expected, long found) {
+        if (found != expected) {
+            throw failure(
+                    "%s: expected %d %s choices, but found %d", where(), expected, outcome, found);
+        }
+        return this;
+    }
+
+    private WindowCounts counts() {
+        isNotNull();
+        return actual.account();
+    }
+
+    private String where() {
+        return switch (actual.source()) {
+            case EXPERT ->
+                    "layer %d, window %d, expert %d, round %d"
+                            .formatted(
+                                    actual.layer(),
+                                    actual.windowStart(),
+                                    actual.key(),
+                                    actual.round());
+            case ROUTER, COMBINE ->
+                    "layer %d, window %d, %s of lane %d"
+                            .formatted(
+                                    actual.layer(),
+                                    actual.windowStart(),
+                                    actual.source(),
+                                    actual.key());
+        };
+    }
+}

@@ -1,0 +1,238 @@
+package io.flinkmoe;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.api.Token;
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.testing.NumberedBundle;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.api.common.typeutils.base.IntSerializer;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.streaming.api.datastream.DataStream;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
+import org.apache.flink.streaming.api.graph.StreamGraph;
+import org.apache.flink.streaming.api.graph.StreamNode;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The job that is built, without running it. */
+class MoeLayersTopologyTest {
+
+    private static final int N = 5;
+    @TempDir private Path directory;
+    private final Configuration options = new Configuration();
+
+    @BeforeEach
+    void writeBundle() {
+        NumberedBundle.write(directory.resolve("bundle"), N, 2, 2);
+        options.set(MoeOptions.BUNDLE, directory.resolve("bundle").toString());
+        options.set(PipelineOptions.GENERIC_TYPES, false);
+        options.set(PipelineOptions.AUTO_GENERATE_UIDS, false);
+    }
+
+    @Test
+    void givesEveryOperatorAUidAndAMaxParallelismOfItsOwn() throws Exception {
+        StreamExecutionEnvironment env = env(8);
+        env.setMaxParallelism(777);
+        MoeLayers.builder(options)
+                .build()
+                .score(tokens(env))
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out");
+        StreamGraph graph = env.getStreamGraph();
+
+        assertThat(uids(graph))
+                .containsExactlyInAnyOrder(
+                        "in",
+                        "moe-check",
+                        "moe-ingest",
+                        "moe-router-0",
+                        "moe-expert-0",
+                        "moe-combine-0",
+                        "moe-router-1",
+                        "moe-expert-1",
+                        "moe-combine-1",
+                        "moe-head",
+                        "out");
+        for (int layer = 0; layer < 2; layer++) {
+            checkSpread(graph, "moe-router-" + layer, 8, 128);
+            checkSpread(graph, "moe-expert-" + layer, N, 130);
+            checkSpread(graph, "moe-combine-" + layer, 8, 128);
+        }
+        checkSpread(graph, "moe-check", 1, 1 << 15);
+        checkSpread(graph, "moe-ingest", 1, 1 << 15);
+        checkSpread(graph, "moe-head", 8, 128);
+        assertThat(graph.getJobGraph().getNumberOfVertices())
+                .as("tasks, after ingest and head are chained")
+                .isLessThanOrEqualTo(9);
+    }
+
+    @Test
+    void givesOnlyTheExpertsASlotSharingGroup() throws Exception {
+        options.setString("moe.expert.slot-sharing-group", "experts");
+        options.setString("moe.expert.slot.cpu-cores", "2");
+        options.setString("moe.expert.slot.heap", "64 mb");
+        StreamExecutionEnvironment env = env(2);
+        MoeLayers.builder(options)
+                .build()
+                .score(tokens(env))
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out");
+        StreamGraph graph = env.getStreamGraph();
+        for (StreamNode node : graph.getStreamNodes()) {
+            boolean expert = node.getOperatorName().startsWith("moe-expert");
+            assertThat(node.getSlotSharingGroup())
+                    .as(node.getOperatorName())
+                    .isEqualTo(expert ? "experts" : "default");
+        }
+        assertThat(graph.getSlotSharingGroupResource("experts"))
+                .hasValueSatisfying(
+                        slot ->
+                                assertThat(slot.getCpuCores().getValue())
+                                        .isEqualByComparingTo("2"));
+    }
+
+    @Test
+    void capsParallelismAtTheNumberOfLanesAndOfExperts() throws Exception {
+        options.set(MoeOptions.LANES, 3);
+        options.set(MoeOptions.EXPERT_PARALLELISM, 2);
+        StreamExecutionEnvironment env = env(4);
+        MoeLayers.builder(options)
+                .build()
+                .score(tokens(env))
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out");
+        StreamGraph graph = env.getStreamGraph();
+
+        checkSpread(graph, "moe-router-0", 3, 129);
+        checkSpread(graph, "moe-expert-0", 2, 130);
+        checkSpread(graph, "moe-combine-0", 3, 129);
+    }
+
+    /** They share an expert's session, of which each process has its own. */
+    @Test
+    void keepsTheRoundsOfAnExpertInOneProcess() throws Exception {
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.set(MoeOptions.CAPACITY_SIZE, 1);
+        options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
+        options.set(MoeOptions.OVERFLOW_ROUNDS, 2);
+        StreamExecutionEnvironment env = env(2);
+        MoeLayers.builder(options)
+                .build()
+                .score(tokens(env))
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out");
+
+        Map<String, Set<String>> groups = new TreeMap<>();
+        for (StreamNode node : env.getStreamGraph().getStreamNodes()) {
+            if (node.getCoLocationGroup() != null) {
+                groups.computeIfAbsent(node.getCoLocationGroup(), group -> new TreeSet<>())
+                        .add(node.getTransformationUID());
+            }
+        }
+        assertThat(groups.values())
+                .containsExactlyInAnyOrder(
+                        Set.of("moe-expert-0", "moe-expert-0-round-1", "moe-expert-0-round-2"),
+                        Set.of("moe-expert-1", "moe-expert-1-round-1", "moe-expert-1-round-2"));
+    }
+
+    @Test
+    void usesItsOwnSerializersEverywhere() throws Exception {
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.set(MoeOptions.CAPACITY_SIZE, 1);
+        StreamExecutionEnvironment env = env(1);
+        MoeResult result = MoeLayers.builder(options).routerLogits().build().score(tokens(env));
+        result.scored().sinkTo(new DiscardingSink<>()).uid("scored");
+        result.deadLetters().sinkTo(new DiscardingSink<>()).uid("dead");
+        result.windowSummaries().sinkTo(new DiscardingSink<>()).uid("summaries");
+        result.routerLogits().sinkTo(new DiscardingSink<>()).uid("logits");
+
+        int checked = 0;
+        for (StreamNode node : env.getStreamGraph().getStreamNodes()) {
+            List<TypeSerializer<?>> serializers =
+                    new ArrayList<>(Arrays.asList(node.getTypeSerializersIn()));
+            if (node.getTransformationUID().startsWith("moe-")) {
+                serializers.add(node.getTypeSerializerOut());
+            }
+            for (TypeSerializer<?> serializer : serializers) {
+                checked++;
+                assertThat(serializer.getClass().getName())
+                        .as("serializer of %s", node.getOperatorName())
+                        .startsWith("io.flinkmoe.");
+            }
+            if (node.getStateKeySerializer() != null) {
+                assertThat(node.getStateKeySerializer()).isEqualTo(IntSerializer.INSTANCE);
+            }
+        }
+        assertThat(checked).as("inputs and outputs").isGreaterThan(20);
+    }
+
+    @Test
+    void letsTwoOfThemShareAJobUnderNamesOfTheirOwn() throws Exception {
+        StreamExecutionEnvironment env = env(1);
+        DataStream<Token> tokens = tokens(env);
+        MoeLayers.Builder builder = MoeLayers.builder(options);
+        builder.name("a")
+                .build()
+                .score(tokens)
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out-a");
+        builder.name("b")
+                .build()
+                .score(tokens)
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out-b");
+        StreamGraph graph = env.getStreamGraph();
+
+        assertThat(uids(graph))
+                .doesNotHaveDuplicates()
+                .hasSize(21)
+                .contains("a-check", "a-router-1", "a-head", "b-check", "b-router-1", "b-head");
+        assertThat(graph.getJobGraph().getVerticesAsArray()).isNotEmpty();
+    }
+
+    private StreamExecutionEnvironment env(int parallelism) {
+        return StreamExecutionEnvironment.getExecutionEnvironment(options)
+                .setParallelism(parallelism);
+    }
+
+    private static DataStream<Token> tokens(StreamExecutionEnvironment env) {
+        List<Token> one = List.of(new Token("a", 0, 0, new float[N]));
+        return env.fromData(one, Token.TYPE).uid("in");
+    }
+
+    private static List<String> uids(StreamGraph graph) {
+        return graph.getStreamNodes().stream().map(StreamNode::getTransformationUID).toList();
+    }
+
+    private static void checkSpread(
+            StreamGraph graph, String uid, int parallelism, int maxParallelism) {
+        StreamNode node = node(graph, uid);
+        assertThat(node.getParallelism()).as("parallelism of %s", uid).isEqualTo(parallelism);
+        assertThat(node.getMaxParallelism()).as("max of %s", uid).isEqualTo(maxParallelism);
+    }
+
+    private static StreamNode node(StreamGraph graph, String uid) {
+        Map<String, StreamNode> nodes = new TreeMap<>();
+        graph.getStreamNodes().forEach(node -> nodes.put(node.getTransformationUID(), node));
+        assertThat(nodes).containsKey(uid);
+        return nodes.get(uid);
+    }
+}

@@ -1,0 +1,127 @@
+package io.flinkmoe.runtime.expert;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.flinkmoe.config.ExpertBatching;
+import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.runtime.block.DispatchBlock;
+import io.flinkmoe.runtime.block.Priorities;
+import io.flinkmoe.runtime.block.Vectors;
+import io.flinkmoe.testing.NumberedBundle;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.apache.flink.metrics.groups.UnregisteredMetricsGroup;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class CallSchedulerTest {
+
+    private static final int N = 4;
+    private static final int BATCH = 8;
+    private static final int MAX_DEFERRALS = 8;
+
+    @TempDir private Path directory;
+
+    private final List<ExpertCalls> experts = new ArrayList<>();
+    private BundleSessions sessions;
+    private CallScheduler scheduler;
+
+    @BeforeEach
+    void openExperts() throws Exception {
+        sessions = new BundleSessions(NumberedBundle.write(directory.resolve("bundle"), N, 2, 1));
+        for (int expert = 0; expert < N; expert++) {
+            experts.add(
+                    new ExpertCalls(
+                            sessions.expert(0, expert),
+                            new CallBuffers(new ExpertBatching(BATCH, Duration.ZERO, false), N),
+                            (model, rows, cause) -> {},
+                            new ExpertMetrics(new UnregisteredMetricsGroup(), expert, 0)));
+        }
+        scheduler = new CallScheduler(experts);
+    }
+
+    @AfterEach
+    void closeExperts() {
+        sessions.close();
+    }
+
+    @Test
+    void choosesTheFullestCallFirst() throws Exception {
+        add(1, 2);
+        add(0, 5);
+        add(3, 1);
+        assertThat(runAll(false)).containsExactly(0, 1, 3);
+        assertThat(scheduler.next(false)).isEqualTo(CallScheduler.NONE);
+    }
+
+    @Test
+    void letsInputFillCallsFirst() throws Exception {
+        add(2, 5);
+        assertThat(runAll(true)).isEmpty();
+        add(2, 2);
+        assertThat(experts.get(2).isFull()).isFalse();
+        add(2, 1);
+        assertThat(experts.get(2).isFull()).isTrue();
+        experts.get(2).run();
+
+        add(1, 1);
+        assertThat(runAll(true)).isEmpty();
+        assertThat(runAll(false)).containsExactly(1);
+    }
+
+    @Test
+    void defersCallsALimitedNumberOfTimes() throws Exception {
+        for (int time = 0; time < 2; time++) {
+            add(0, 1);
+            for (int deferral = 0; deferral < MAX_DEFERRALS; deferral++) {
+                assertThat(runAll(true)).isEmpty();
+            }
+            assertThat(runAll(true)).as("after all deferrals").containsExactly(0);
+        }
+    }
+
+    /** A call takes rows until it is full; the other rows stay with the caller. */
+    @Test
+    void aFullCallTakesNoMoreRows() throws Exception {
+        int[] rows = IntStream.range(0, BATCH + 3).toArray();
+        assertThat(experts.get(0).add(block(0, rows), rows, 0)).isEqualTo(BATCH);
+        assertThat(experts.get(0).add(block(0, rows), rows, BATCH)).isEqualTo(BATCH);
+
+        List<ExpertCalls.Answer> answers = experts.get(0).run();
+        assertThat(answers).hasSize(1);
+        assertThat(answers.get(0).rows()).containsExactly(IntStream.range(0, BATCH).toArray());
+        assertThat(experts.get(0).waiting()).isZero();
+    }
+
+    /** Runs calls until none is left or the rest is deferred; returns the experts in order. */
+    private List<Integer> runAll(boolean inputWaits) throws Exception {
+        List<Integer> ran = new ArrayList<>();
+        for (int next = scheduler.next(inputWaits); next >= 0; next = scheduler.next(inputWaits)) {
+            ran.add(next);
+            experts.get(next).run();
+        }
+        return ran;
+    }
+
+    private void add(int expert, int rows) {
+        int[] all = IntStream.range(0, rows).toArray();
+        assertThat(experts.get(expert).add(block(expert, all), all, 0)).isEqualTo(rows);
+    }
+
+    private static DispatchBlock block(int expert, int[] rows) {
+        return new DispatchBlock(
+                expert,
+                0,
+                0,
+                0,
+                rows,
+                new long[rows.length],
+                Priorities.NONE,
+                Vectors.of(new byte[rows.length * N * Float.BYTES]));
+    }
+}
