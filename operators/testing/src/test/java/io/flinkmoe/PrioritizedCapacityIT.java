@@ -266,7 +266,7 @@ class PrioritizedCapacityIT {
             throws Exception {
         Capacity capacity =
                 Capacity.prioritized(new TumblingWindows(WINDOW_MILLIS), formula, order)
-                        .weighedBy(renormalize ? WeightRule.SURVIVORS : WeightRule.ROUTER)
+                        .withWeightRule(renormalize ? WeightRule.SURVIVORS : WeightRule.ROUTER)
                         .withOverflowRounds(rounds);
         List<Token> tokens = new ArrayList<>();
         windows.forEach(tokens::addAll);

@@ -11,8 +11,8 @@ public enum AdmissionScore {
     /** A uniform draw per token and expert. */
     RANDOM_DRAW;
 
-    static AdmissionScore of(AdmissionOrder order, WeightRule weighing) {
-        if (weighing.usesWindowShares()) {
+    static AdmissionScore of(AdmissionOrder order, WeightRule weightRule) {
+        if (weightRule.usesWindowShares()) {
             return ROUTER_LOGIT;
         }
         return order == AdmissionOrder.RANDOM ? RANDOM_DRAW : GATE_SCORE;

@@ -8,19 +8,19 @@ package io.flinkmoe.capacity;
  * @param windows the windows in which capacity is counted
  * @param formula C
  * @param order which choices are admitted first
- * @param weighing what the outputs of executed choices are multiplied by
+ * @param weightRule what the outputs of executed choices are multiplied by
  * @param overflowRounds how often a choice tries a next expert
  */
 public record AtWindowClose(
         TumblingWindows windows,
         CapacityFormula formula,
         AdmissionOrder order,
-        WeightRule weighing,
+        WeightRule weightRule,
         int overflowRounds)
         implements Capacity {
 
     public AtWindowClose {
-        if (weighing.usesWindowShares()
+        if (weightRule.usesWindowShares()
                 && (order != AdmissionOrder.GATE_SCORE || overflowRounds > 0)) {
             throw needsWindow(Admission.PRIORITIZED, order, overflowRounds);
         }
@@ -42,13 +42,13 @@ public record AtWindowClose(
     }
 
     /** The same with other weights. */
-    public AtWindowClose weighedBy(WeightRule other) {
+    public AtWindowClose withWeightRule(WeightRule other) {
         return new AtWindowClose(windows, formula, order, other, overflowRounds);
     }
 
     /** The same, where overflow tries the next most probable experts. */
     public AtWindowClose withOverflowRounds(int rounds) {
-        return new AtWindowClose(windows, formula, order, weighing, rounds);
+        return new AtWindowClose(windows, formula, order, weightRule, rounds);
     }
 
     @Override
@@ -63,7 +63,7 @@ public record AtWindowClose(
 
     @Override
     public AdmissionScore score() {
-        return AdmissionScore.of(order, weighing);
+        return AdmissionScore.of(order, weightRule);
     }
 
     @Override

@@ -3,11 +3,11 @@ package io.flinkmoe.capacity;
 import java.io.Serializable;
 
 /**
- * How many choices of a window one expert executes, which ones, and with which weights. What is not
- * admitted overflows, or is rerouted to the token's next most probable expert.
+ * How many choices of a window one expert admits, which ones, and with which weights they count. A
+ * choice that is not admitted overflows, or is rerouted to the token's next most probable expert.
  *
- * <p>Three modes, chosen once from the options: {@link Dropless}, {@link FirstCome}, {@link
- * AtWindowClose}. Operators and reference ask the mode, and never whether there is one.
+ * <p>The options choose one of three modes: {@link Dropless}, {@link FirstCome}, {@link
+ * AtWindowClose}. There is always one, so that nothing needs to handle a missing capacity.
  */
 public sealed interface Capacity extends Serializable permits Dropless, FirstCome, AtWindowClose {
 
@@ -18,7 +18,7 @@ public sealed interface Capacity extends Serializable permits Dropless, FirstCom
     AdmissionOrder order();
 
     /** What the outputs of executed choices are multiplied by. */
-    WeightRule weighing();
+    WeightRule weightRule();
 
     /**
      * How often a choice that is not admitted tries the token's next most probable expert ({@link

@@ -4,7 +4,7 @@ import java.io.Serializable;
 import java.util.Locale;
 
 /**
- * C, the tokens of a window that one expert runs, out of T tokens in the window, N experts and k
+ * C, the choices of a window that one expert admits, for T tokens in the window, N experts and k
  * choices per token:
  *
  * <pre>
@@ -18,7 +18,7 @@ import java.util.Locale;
  * option too. Each factory names the code whose formula it is; T counts one group of that code.
  *
  * @param factor the capacity factor CF: 1 is exactly enough for a balanced load
- * @param timesK whether T·k choices share the room, or T tokens
+ * @param timesK whether the formula counts T·k choices, or T tokens
  * @param arithmetic the order and precision of the operations
  * @param rounding how the share becomes a whole number
  * @param minimum the least C, 0 for none

@@ -17,7 +17,7 @@ public record Dropless() implements Capacity {
     }
 
     @Override
-    public WeightRule weighing() {
+    public WeightRule weightRule() {
         return WeightRule.ROUTER;
     }
 

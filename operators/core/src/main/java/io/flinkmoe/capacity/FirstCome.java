@@ -7,14 +7,14 @@ package io.flinkmoe.capacity;
  * @param windows the windows in which capacity is counted
  * @param formula C, a fixed one: the tokens of a window are not known before it closes
  * @param order which rerouted choices are admitted first
- * @param weighing what the outputs of executed choices are multiplied by
+ * @param weightRule what the outputs of executed choices are multiplied by
  * @param overflowRounds how often a choice tries a next expert
  */
 public record FirstCome(
         TumblingWindows windows,
         CapacityFormula formula,
         AdmissionOrder order,
-        WeightRule weighing,
+        WeightRule weightRule,
         int overflowRounds)
         implements Capacity {
 
@@ -24,20 +24,20 @@ public record FirstCome(
                     "capacity factor is %s with first-come admission; allowed: 0, since the tokens of a window are not known before it closes"
                             .formatted(formula.factor()));
         }
-        if (weighing.usesWindowShares()) {
+        if (weightRule.usesWindowShares()) {
             throw AtWindowClose.needsWindow(Admission.FIRST_COME, order, overflowRounds);
         }
         AtWindowClose.checkRounds(overflowRounds);
     }
 
     /** The same with other weights. */
-    public FirstCome weighedBy(WeightRule other) {
+    public FirstCome withWeightRule(WeightRule other) {
         return new FirstCome(windows, formula, order, other, overflowRounds);
     }
 
     /** The same, where overflow tries the next most probable experts. */
     public FirstCome withOverflowRounds(int rounds) {
-        return new FirstCome(windows, formula, order, weighing, rounds);
+        return new FirstCome(windows, formula, order, weightRule, rounds);
     }
 
     @Override
@@ -52,7 +52,7 @@ public record FirstCome(
 
     @Override
     public AdmissionScore score() {
-        return overflowRounds == 0 ? AdmissionScore.NONE : AdmissionScore.of(order, weighing);
+        return overflowRounds == 0 ? AdmissionScore.NONE : AdmissionScore.of(order, weightRule);
     }
 
     @Override

@@ -3,9 +3,9 @@ package io.flinkmoe.capacity;
 import java.util.Arrays;
 
 /**
- * The admission of a whole window in rounds: what overflows is rerouted to the next most probable
- * expert. No-Token-Left-Behind (Fedus et al. 2021, appendix; Mesh TensorFlow {@code _ntlb_gating}),
- * here for any k.
+ * The admission of a whole window in rounds: a choice that overflows is rerouted to the token's
+ * next most probable expert. No-Token-Left-Behind (Fedus et al. 2021, appendix; Mesh TensorFlow
+ * {@code _ntlb_gating}), here for any k.
  *
  * <pre>
  *   for round r in 0..rounds:
@@ -116,8 +116,8 @@ public record NextExpert(
     /**
      * Token by token: each is admitted at once by the most probable expert whose capacity is not
      * used up. A stream would do this that admits first come, first served and tries again at once.
-     * It admits other choices than {@link #byRounds}: an early token's second choice takes capacity
-     * from a later token's first. Arguments as there.
+     * It admits other choices than {@link #byRounds}: the second choice of an early token takes
+     * capacity from the first choice of a later one. Arguments as there.
      */
     public static NextExpert sequential(
             int[] preferences, float[] scores, int numExperts, int topK, int rounds, int capacity) {

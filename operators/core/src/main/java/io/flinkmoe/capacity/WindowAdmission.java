@@ -1,8 +1,8 @@
 package io.flinkmoe.capacity;
 
 /**
- * Which choices of a window are executed when each expert admits C and what overflows is not
- * rerouted: {@link NextExpert} with one round.
+ * Which choices of a window are executed when each expert admits C and nothing is rerouted: {@link
+ * NextExpert} with one round.
  *
  * <p>Dimensions: T tokens, N experts, k choices. One window is one group (or sequence) of the
  * systems that split a batch. Systems that number second choices after <em>all</em> first ones,

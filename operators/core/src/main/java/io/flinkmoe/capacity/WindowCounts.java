@@ -1,9 +1,9 @@
 package io.flinkmoe.capacity;
 
 /**
- * What was asked in one window, and what came of it, in choices (a token of a top-k layer makes k).
- * Accounts of one window add up. For an expert, {@code asked = executed + overflowed + late +
- * failed}; over a layer, {@code k·T = executed + rerouted + overflowed + late + failed}.
+ * The choices of one window by outcome (a token of a top-k layer makes k choices). The counts of
+ * several subtasks add up. For an expert, {@code asked = executed + overflowed + late + failed};
+ * over a layer, {@code k·T = executed + rerouted + overflowed + late + failed}.
  */
 public record WindowCounts(
         long asked, long executed, long rerouted, long overflowed, long late, long failed) {
@@ -26,7 +26,7 @@ public record WindowCounts(
         return new WindowCounts(asked + count, executed, rerouted, overflowed, late, failed);
     }
 
-    /** The sum of two accounts. */
+    /** The sum of both counts. */
     public WindowCounts plus(WindowCounts other) {
         return new WindowCounts(
                 asked + other.asked,
@@ -37,12 +37,12 @@ public record WindowCounts(
                 failed + other.failed);
     }
 
-    /** Choices that took room in the window. */
+    /** Choices that take capacity in the window. */
     public long admitted() {
         return executed + failed;
     }
 
-    /** Whether every choice that was asked has its outcome. */
+    /** Whether every choice has its outcome. */
     public boolean isBalanced() {
         return asked == executed + rerouted + overflowed + late + failed;
     }

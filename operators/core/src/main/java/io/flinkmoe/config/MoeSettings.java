@@ -95,21 +95,21 @@ public record MoeSettings(
                                     admission));
         }
         Duration size = inRange(options, MoeOptions.CAPACITY_WINDOW_SIZE, 1);
-        WeightRule weighing = value(options, MoeOptions.CAPACITY_WEIGHTS);
+        WeightRule weightRule = value(options, MoeOptions.CAPACITY_WEIGHTS);
         AdmissionOrder order = value(options, MoeOptions.CAPACITY_ORDER);
         int rounds =
                 value(options, MoeOptions.OVERFLOW) == MoeOptions.OverflowPolicy.RESIDUAL
                         ? 0
                         : inRange(options, MoeOptions.OVERFLOW_ROUNDS, 1, Byte.MAX_VALUE);
-        if (weighing == WeightRule.WINDOW) {
+        if (weightRule == WeightRule.WINDOW) {
             refuseWindowWeights(admission, order, rounds);
         }
         TumblingWindows windows = new TumblingWindows(size.toMillis());
         CapacityFormula formula =
                 policy == MoeOptions.CapacityPolicy.FIXED ? fixed(options) : byFactor(options);
         return admission == Admission.FIRST_COME
-                ? new FirstCome(windows, formula, order, weighing, rounds)
-                : new AtWindowClose(windows, formula, order, weighing, rounds);
+                ? new FirstCome(windows, formula, order, weightRule, rounds)
+                : new AtWindowClose(windows, formula, order, weightRule, rounds);
     }
 
     private static void refuseWindowWeights(Admission admission, AdmissionOrder order, int rounds) {

@@ -10,7 +10,7 @@ import java.util.Arrays;
  * output projections, while keys and values are shared.
  *
  * <p>Dimensions: T tokens of width d, N experts, k choices, H heads of head_dim. For token i, whose
- * choices j ask the experts e_j with weights g_j:
+ * choices j are the experts e_j with weights g_j:
  *
  * <pre>
  *   q_j   = Wq[e_j] x_i                                              [H, head_dim]

@@ -14,16 +14,16 @@ import java.util.Arrays;
  *     each expert bids for its T/N most valuable tokens: value - (its (T/N+1)-th value) + epsilon,
  *       but only epsilon for what it won in the last round
  *     each token goes to the highest bid (equal ones: the lowest expert), which raises its cost
- *   until every token is among those of an expert; from the 100th round on nothing won is held, to
- *   end soon
+ *   until every token is among those of an expert
+ *   from the 100th round on an expert does not keep what it won, so that the auction ends
  * </pre>
  *
- * The original ends already when every token has a bid, if only a held one: where many values are
- * the maximum, it then gives one token to two experts and another to none. Otherwise the two ends
- * are the same.
+ * The original ends as soon as every token has a bid, even one of an earlier round. Where many
+ * values are the maximum, it then gives one token to two experts and another to none. In all other
+ * cases the result is the same.
  *
- * <p>All in float32, and equal values in the order of the original's {@code torch.topk}, since the
- * outcome depends on both. It may fall short of the largest sum by T * epsilon; {@link
+ * <p>Computed in float32, with equal values in the order of the original's {@code torch.topk}: the
+ * result depends on both. It may fall short of the largest sum by T * epsilon; {@link
  * OptimalAssignment} does not. At inference BASE takes the best expert: see the preset {@code
  * base}.
  */

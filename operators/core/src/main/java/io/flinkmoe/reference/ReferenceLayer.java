@@ -180,7 +180,7 @@ final class ReferenceLayer {
         for (int choice = 0; choice < executed.length; choice++) {
             executed[choice] = result.isExecuted(choice);
         }
-        capacity.weighing().apply(result.weights(), executed, k);
+        capacity.weightRule().apply(result.weights(), executed, k);
         float[] sum = new float[d];
         float[] addend = new float[d];
         for (int token = 0; token < executed.length / k; token++) {

@@ -10,7 +10,8 @@ import java.util.Arrays;
  * Sinkhorn routing in training (Megatron-LM's {@code sinkhorn} and {@code
  * TopKRouter.sinkhorn_load_balancing}; cf. S-BASE, arXiv 2202.01169): tokens choose by an entropic
  * transport plan that gives each of T tokens mass 1/T and each of N experts 1/N, so that the
- * experts are used about alike. Inference does not use the plan: see the preset {@code sinkhorn}.
+ * experts get about the same load. Inference does not use the plan: see the preset {@code
+ * sinkhorn}.
  *
  * <pre>
  *   A = exp(z),  d1 = 1                                        [T, N], [N]
@@ -21,8 +22,8 @@ import java.util.Arrays;
  *   topKWeights = sigmoid(z) if k = 1, else softmax(z), of the chosen; never the plan's mass
  * </pre>
  *
- * exp(z) is taken without its maximum, since the 1e-8 would otherwise mean something else; in
- * double, it is finite up to a logit of 700. Rounded to float32 once.
+ * exp(z) is computed without subtracting the maximum, which would change the effect of the 1e-8. In
+ * double it is finite up to a logit of 700. The result is rounded to float32 once.
  */
 public final class Sinkhorn {
 

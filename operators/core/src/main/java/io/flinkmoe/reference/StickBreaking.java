@@ -2,9 +2,9 @@ package io.flinkmoe.reference;
 
 /**
  * Stick-breaking attention, as in ModuleFormer (modeling_moduleformer.py, stickbreaking_att): from
- * the query's own key backwards, each key takes its sigmoid's share of what the later ones left,
+ * the query's own key backwards, each key takes its sigmoid as a share of what the later keys left,
  * {@code a_ij = sigmoid(z_ij) * prod_{j<m<=i} (1 - sigmoid(z_im))}. The weights sum to at most 1.
- * No positions: the order of breaking is the only one.
+ * It has no position encoding beside this order.
  */
 public record StickBreaking() implements AttentionForm {
 

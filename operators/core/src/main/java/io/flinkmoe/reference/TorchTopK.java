@@ -3,12 +3,12 @@ package io.flinkmoe.reference;
 import io.flinkmoe.routing.TopK;
 
 /**
- * The k largest of n values as {@code torch.topk} of PyTorch's CPU kernel finds them, so that equal
- * values come in the same order there and here: not by index. The kernel calls nth_element for the
- * k-th and then sort for those before it; this follows libstdc++'s introselect and introsort. Where
- * those fall back to heaps (k * 64 ≤ n, or pivots so bad that partitioning is given up), equal
- * values come by the lowest index or as they lie. For published algorithms whose outcome depends on
- * that order; routers use {@link TopK}. No NaN.
+ * The k largest of n values in the order of {@code torch.topk} of PyTorch's CPU kernel, which does
+ * not order equal values by index. The kernel calls nth_element for the k-th and then sort for
+ * those before it. This class follows introselect and introsort of libstdc++. Where those fall back
+ * to heaps (k * 64 ≤ n, or pivots so bad that partitioning is given up), equal values come by the
+ * lowest index or as they lie. Only for published algorithms whose result depends on that order;
+ * routers use {@link TopK}. No NaN.
  */
 final class TorchTopK {
 

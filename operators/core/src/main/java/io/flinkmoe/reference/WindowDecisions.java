@@ -71,7 +71,7 @@ final class WindowDecisions {
     private void decide(TokenMetadata tokens, int[] rows, Ranked ranked, LayerResult result) {
         RoutedWindow window = window(tokens, rows, ranked, result);
         float[] weights = ranked.weights;
-        if (capacity.weighing().usesWindowShares()) {
+        if (capacity.weightRule().usesWindowShares()) {
             window = window.withShares(numExperts);
             weights = scattered(window.scores(), rows, ranked);
         }

@@ -12,9 +12,9 @@ package io.flinkmoe.routing;
  */
 public record GroupLimit(int nGroup, int topkGroup, GroupScore groupScore, GroupMask mask) {
 
-    /** What makes a group good, by the selection scores of its experts. */
+    /** How a group is scored, from the selection scores of its experts. */
     public enum GroupScore {
-        /** The largest: DeepSeek-V2's {@code group_limited_greedy}. */
+        /** The largest one: DeepSeek-V2's {@code group_limited_greedy}. */
         MAX,
         /** The sum of the two largest: DeepSeek-V3's {@code noaux_tc}. */
         TOP2_SUM

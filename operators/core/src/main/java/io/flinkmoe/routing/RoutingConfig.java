@@ -3,8 +3,8 @@ package io.flinkmoe.routing;
 import java.util.List;
 
 /**
- * How a layer chooses its experts, with the names of Hugging Face configurations: a composition of
- * independent choices. {@link RoutingPresets} names those of the published systems.
+ * How a layer chooses its experts: a composition of independent settings, with the names of Hugging
+ * Face configurations. {@link RoutingPresets} names those of the published systems.
  *
  * @param numExperts N, the experts that tokens are routed to
  * @param numExpertsPerTok k, the experts that each token is sent to, 1 ≤ k ≤ N

@@ -8,9 +8,9 @@ import java.util.TreeMap;
 
 /**
  * The routers of the published systems as compositions of {@link RoutingConfig}, at inference: N
- * experts, k choices. What differs by checkpoint (norm_topk_prob, groups, scaling) is given here as
- * the released checkpoints have it, and read from config.json by the importer. Capacity, dropping
- * and what happens to the weights of survivors belong to {@code capacity}.
+ * experts, k choices. Parts that differ by checkpoint (norm_topk_prob, groups, scaling) are given
+ * here as in the released checkpoints; the importer reads them from config.json. Capacity, overflow
+ * and the weights of the executed choices belong in {@code capacity}.
  */
 public final class RoutingPresets {
 

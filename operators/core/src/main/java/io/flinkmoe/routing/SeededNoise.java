@@ -1,9 +1,9 @@
 package io.flinkmoe.routing;
 
 /**
- * Draws that are a function of the token alone: of a seed made from its stream and position, and of
- * the layer. So parallelism, batching and failures do not change them. The generator is the mixing
- * function of SplitMix64 (Steele et al. 2014) applied to a counter.
+ * Draws that are a function of the token's stream and position and of the layer. So parallelism,
+ * batching and failures do not change them. The generator is the mixing function of SplitMix64
+ * (Steele et al. 2014) applied to a counter.
  */
 public final class SeededNoise implements NoiseSource {
 

@@ -6,15 +6,15 @@ import java.util.Arrays;
  * The k largest of N selection scores, in descending order; equal scores: the lowest index first.
  * Optionally limited to the best groups.
  *
- * <p>Neither sorts N nor allocates. The N scores are cut into groups, or into k chunks where there
- * are none. Each chunk's best is the root of a tree of maxima, and its second best is either
- * another root's or in the best root's leaves. The least of the bests (or second bests) bounds the
- * k-th largest from below, since k scores are at least as large. The few scores that reach the
- * bound then fall through a list of k.
+ * <p>Neither sorts N nor allocates. The N scores are divided into groups, or into k chunks without
+ * groups. Each chunk's best is the root of a tree of maxima, and its second best is either another
+ * root's or in the best root's leaves. The least of the bests (or second bests) bounds the k-th
+ * largest from below, since k scores are at least as large. The few scores that reach the bound
+ * then fall through a list of k.
  *
  * <p>The tree is built for a block of tokens at once, by loops that the JVM turns into vector
  * instructions: level j+1 holds at place i the larger of level j's places i and i + distance. Only
- * the first places of each chunk mean something; computing the others is cheaper than to skip them.
+ * the first places of each chunk are used; computing the others is cheaper than skipping them.
  * Elsewhere no branch depends on a score. Not for several threads: scratch memory is reused.
  */
 public final class TopK {
@@ -22,7 +22,7 @@ public final class TopK {
     /** Tokens of a block: their trees fit a core's nearest caches. */
     static final int BLOCK = 16;
 
-    /** Roots of a group, where second bests are asked: fewer have more leaves to look through. */
+    /** Roots of a group, where second bests are needed: fewer roots have more leaves to search. */
     private static final int ROOTS = 4;
 
     /** Below every score; names an index that exists. */
@@ -134,7 +134,7 @@ public final class TopK {
         }
     }
 
-    /** Finds a chunk's best, and its second best if that is asked. */
+    /** Finds a chunk's best, and its second best if that is needed. */
     private void findBest(int chunk, int start) {
         float[] maxima = tree[tree.length - 1];
         int place = start;

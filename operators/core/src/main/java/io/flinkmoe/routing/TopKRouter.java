@@ -1,8 +1,8 @@
 package io.flinkmoe.routing;
 
 /**
- * Chooses k of N experts for each token, and their weights, as a {@link RoutingConfig} composes it;
- * on request also the experts of the next ranks, which overflow can go to.
+ * Chooses k of N experts for each token, and their weights, as a {@link RoutingConfig} says. On
+ * request it also gives the experts of the next ranks, to which overflow can be rerouted.
  *
  * <p>Dimensions: T tokens, N experts, k choices, K ≥ k ranks. Per token, with router logits z:
  *
@@ -15,7 +15,7 @@ package io.flinkmoe.routing;
  *                      * routed_scaling_factor
  * </pre>
  *
- * Where there is neither bias nor group, experts are selected by logit: the order is the same, but
+ * Without a bias and without groups, experts are selected by logit. The order is the same, but
  * scores that underflow to 0 or saturate at 1 would tie. Not for several threads.
  */
 public final class TopKRouter {
@@ -41,7 +41,7 @@ public final class TopKRouter {
     public TopKRouter(RoutingConfig config, int ranks) {
         if (ranks < config.numExpertsPerTok() || ranks > config.selectable()) {
             throw new IllegalArgumentException(
-                    "%d ranks are asked for; allowed: num_experts_per_tok, which is %d, to %d"
+                    "%d ranks are requested; allowed: num_experts_per_tok, which is %d, to %d"
                             .formatted(ranks, config.numExpertsPerTok(), config.selectable()));
         }
         this.config = config;
@@ -61,8 +61,8 @@ public final class TopKRouter {
     }
 
     /**
-     * Routes T tokens without noise in the selection. What a token with a logit that is not finite
-     * gets is of no use.
+     * Routes T tokens without noise in the selection. The result of a token with a logit that is
+     * not finite is undefined.
      *
      * @param routerLogits [T, N]
      * @param tokens T

@@ -30,8 +30,8 @@ public final class JobChecks {
     public static void checkCapacity(Capacity capacity, BundleSpec spec) {
         for (int layer = 0; layer < spec.layers().size(); layer++) {
             LayerSpec layerSpec = spec.layers().get(layer);
-            if (capacity.weighing().replacesRouterWeights()) {
-                refuseFactorsAfterNormalisation(capacity.weighing(), layerSpec, layer);
+            if (capacity.weightRule().replacesRouterWeights()) {
+                refuseFactorsAfterNormalisation(capacity.weightRule(), layerSpec, layer);
             }
             if (capacity.overflowRounds() > 0) {
                 checkRounds(capacity.overflowRounds(), layerSpec.routing(), layer);
@@ -55,7 +55,7 @@ public final class JobChecks {
 
     /** Weights that are divided by their sum lose what the router had multiplied them by. */
     private static void refuseFactorsAfterNormalisation(
-            WeightRule weighing, LayerSpec layerSpec, int layer) {
+            WeightRule weightRule, LayerSpec layerSpec, int layer) {
         Float scaling = layerSpec.routing().routedScalingFactor();
         boolean scales = scaling != null && scaling != 1;
         if (scales || layerSpec.expertScale() != null) {
@@ -63,7 +63,7 @@ public final class JobChecks {
                     "%s is %s, but layer %d of the model has %s, which would be lost; allowed: %s"
                             .formatted(
                                     MoeOptions.CAPACITY_WEIGHTS.key(),
-                                    weighing,
+                                    weightRule,
                                     layer,
                                     scales ? "routed_scaling_factor " + scaling : "an expert_scale",
                                     WeightRule.ROUTER));

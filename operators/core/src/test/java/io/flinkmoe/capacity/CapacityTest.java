@@ -65,14 +65,14 @@ class CapacityTest {
     void weighsByTheWindowOnlyWhereAWindowIsDecidedAtOnceByScore() {
         AtWindowClose capacity =
                 Capacity.prioritized(MINUTE, CapacityFormula.fixed(1), AdmissionOrder.GATE_SCORE)
-                        .weighedBy(WeightRule.WINDOW);
+                        .withWeightRule(WeightRule.WINDOW);
         assertThat(capacity.decidesAtClose()).isTrue();
         assertThatThrownBy(() -> capacity.withOverflowRounds(1))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage(
                         "weights are window with prioritized admission, order gate-score and 1"
                                 + " overflow rounds; allowed: prioritized, gate-score, 0");
-        assertThatThrownBy(() -> Capacity.firstCome(MINUTE, 1).weighedBy(WeightRule.WINDOW))
+        assertThatThrownBy(() -> Capacity.firstCome(MINUTE, 1).withWeightRule(WeightRule.WINDOW))
                 .isInstanceOf(IllegalArgumentException.class);
     }
 
@@ -117,7 +117,7 @@ class CapacityTest {
         CapacityFormula one = CapacityFormula.fixed(1);
         AtWindowClose byScore = Capacity.prioritized(MINUTE, one, AdmissionOrder.GATE_SCORE);
         assertThat(byScore.score()).isEqualTo(AdmissionScore.GATE_SCORE);
-        assertThat(byScore.weighedBy(WeightRule.WINDOW).score())
+        assertThat(byScore.withWeightRule(WeightRule.WINDOW).score())
                 .isEqualTo(AdmissionScore.ROUTER_LOGIT);
         assertThat(Capacity.prioritized(MINUTE, one, AdmissionOrder.RANDOM).score())
                 .isEqualTo(AdmissionScore.RANDOM_DRAW);

@@ -55,7 +55,7 @@ class NextExpertTest {
     }
 
     @Test
-    void whatFindsNoRoomInTheLastRoundOverflows() {
+    void whatIsNotAdmittedInTheLastRoundOverflows() {
         NextExpert placed =
                 NextExpert.byRounds(PREFERENCES, SCORES, 3, 1, 1, 1, AdmissionOrder.POSITION);
 
@@ -138,7 +138,7 @@ class NextExpertTest {
                         assertThat(placed.expert()[choice]).isEqualTo(expert);
                         load[expert]++;
                     } else {
-                        // Turned away in round tried/k: full with choices of this round or before.
+                        // Overflowed in round tried/k: full with choices of this round or before.
                         assertThat(admittedBy(placed, expert, tried / k, k)).isEqualTo(capacity);
                     }
                 }
@@ -168,7 +168,7 @@ class NextExpertTest {
     }
 
     @Test
-    void leavesNoTokenBehindWhereThereIsRoomForAll() {
+    void leavesNoTokenBehindWhereTheCapacityIsEnoughForAll() {
         Random random = new Random(6);
         for (int i = 0; i < WINDOWS; i++) {
             RandomWindow window = RandomWindow.of(random);

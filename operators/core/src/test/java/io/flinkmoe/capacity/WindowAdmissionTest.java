@@ -15,7 +15,7 @@ class WindowAdmissionTest {
 
     private static final int WINDOWS = 500;
 
-    /** Three tokens, two choices each; expert 0 is asked four times, expert 1 twice. */
+    /** Three tokens of two choices; experts 0, 1, 2 are chosen three times, twice, once. */
     private static final int[] INDICES = {1, 0, 0, 1, 0, 2};
 
     private static final float[] SCORES = {0.6f, 0.4f, 0.5f, 0.3f, 0.7f, 0.1f};
@@ -84,7 +84,7 @@ class WindowAdmissionTest {
     }
 
     @Test
-    void countsNoChoiceThatAsksNobody() {
+    void countsNoChoiceThatTriesNoExpert() {
         WindowAdmission admission =
                 WindowAdmission.of(
                         new int[] {-1, 0},
@@ -126,9 +126,9 @@ class WindowAdmissionTest {
 
     @ParameterizedTest
     @EnumSource
-    void turnsAwayNoChoiceThatComesBeforeAnAdmittedOne(AdmissionOrder order) {
+    void noChoiceOverflowsThatComesBeforeAnAdmittedOne(AdmissionOrder order) {
         Random random = new Random(2);
-        int turnedAway = 0;
+        int overflowed = 0;
         for (int i = 0; i < WINDOWS; i++) {
             RandomWindow window = RandomWindow.of(random);
             int[] indices = window.topKIndices();
@@ -139,13 +139,13 @@ class WindowAdmissionTest {
                     if (indices[out] == indices[in]
                             && !admission.executed()[out]
                             && admission.executed()[in]) {
-                        turnedAway++;
+                        overflowed++;
                         assertThat(comesBefore(window, order, out, in)).isFalse();
                     }
                 }
             }
         }
-        assertThat(turnedAway).isPositive();
+        assertThat(overflowed).isPositive();
     }
 
     private static boolean comesBefore(RandomWindow window, AdmissionOrder order, int a, int b) {

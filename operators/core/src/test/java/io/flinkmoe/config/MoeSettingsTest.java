@@ -95,7 +95,7 @@ class MoeSettingsTest {
                                         new TumblingWindows(60_000),
                                         formula,
                                         AdmissionOrder.TOKEN_PRIORITY)
-                                .weighedBy(WeightRule.SURVIVORS));
+                                .withWeightRule(WeightRule.SURVIVORS));
     }
 
     @Test

@@ -63,7 +63,7 @@ final class CapacityRule {
     Capacity capacity() {
         checkCapacity();
         return Capacity.prioritized(new TumblingWindows(rowsOfGroup()), formula(), order())
-                .weighedBy(weighing())
+                .withWeightRule(weightRule())
                 .withOverflowRounds(overflowRounds());
     }
 
@@ -126,7 +126,7 @@ final class CapacityRule {
     }
 
     /** The router normalizes where a survivor keeps its share: see GoldenRouting. */
-    WeightRule weighing() {
+    WeightRule weightRule() {
         return switch (golden.system()) {
             case "gshard" ->
                     golden.flag("legacy_mtf_behavior") ? WeightRule.ROUTER : WeightRule.SURVIVORS;

@@ -93,8 +93,8 @@ class GoldenCaseTest {
     void acceptsOtherIdsInTieRowsOnlyWhereTheyWeighNothing() {
         int[] ids = {0, 1, 0, 2, 2, 0};
         golden.assertIds("topk_ids", ids, new float[] {0.75f, 0.25f, 1, 0, 0.5f, 0.5f});
-        float[] weighing = {0.75f, 0.25f, 0.9f, 0.1f, 0.5f, 0.5f};
-        assertThatThrownBy(() -> golden.assertIds("topk_ids", ids, weighing))
+        float[] weightRule = {0.75f, 0.25f, 0.9f, 0.1f, 0.5f, 0.5f};
+        assertThatThrownBy(() -> golden.assertIds("topk_ids", ids, weightRule))
                 .hasMessageContaining("expected [0, 1], found [0, 2]");
     }
 

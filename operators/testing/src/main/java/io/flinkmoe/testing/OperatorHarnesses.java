@@ -98,7 +98,7 @@ public final class OperatorHarnesses {
                 MoeSettings.of(options));
     }
 
-    /** Replaces the capacity of the options; null for none. */
+    /** Replaces the capacity of the options. */
     public OperatorHarnesses capacity(Capacity other) {
         this.capacity = other;
         return this;
@@ -172,7 +172,7 @@ public final class OperatorHarnesses {
                         settings.lanes(),
                         blockRows(),
                         settings.batchLinger(),
-                        capacity == null ? null : capacity.windows(),
+                        capacity.windows(),
                         maxOutOfOrderness);
         var harness =
                 new UnkeyedHarness<>(
@@ -236,12 +236,7 @@ public final class OperatorHarnesses {
 
     /** The head. */
     public OneInputStreamOperatorTestHarness<TokenBlock, ScoredToken> head() throws Exception {
-        Head head =
-                new Head(
-                        bundle,
-                        blockRows(),
-                        capacity == null ? null : capacity.windows(),
-                        decisionLog);
+        Head head = new Head(bundle, blockRows(), capacity.windows(), decisionLog);
         int maxParallelism = lanes().maxParallelism();
         var harness =
                 new UnkeyedHarness<>(

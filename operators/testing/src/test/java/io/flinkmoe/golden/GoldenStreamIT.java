@@ -101,7 +101,7 @@ class GoldenStreamIT {
             options.set(MoeOptions.CAPACITY_MULTIPLE_OF, formula.multipleOf());
             options.set(MoeOptions.CAPACITY_AT_MOST_WINDOW, formula.atMostTokens());
         }
-        options.set(MoeOptions.CAPACITY_WEIGHTS, rule.weighing());
+        options.set(MoeOptions.CAPACITY_WEIGHTS, rule.weightRule());
         if (rule.overflowRounds() > 0) {
             options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
             options.set(MoeOptions.OVERFLOW_ROUNDS, rule.overflowRounds());

@@ -4,9 +4,9 @@ import io.flinkmoe.routing.LogitMatrix;
 import io.flinkmoe.routing.TopK;
 
 /**
- * How many of T tokens each of N experts gets, k experts per token: counted, or in expectation over
- * the router's noise, which is smooth in the logits. With z the clean logits, H = z + noise, and
- * Phi the normal distribution function:
+ * How many of T tokens each of N experts gets, with k experts per token. The load is counted, or is
+ * the expectation over the noise of the router, which is smooth in the logits. With z the clean
+ * logits, H = z + noise, and Phi the normal distribution function:
  *
  * <pre>
  *   Shazeer et al. 2017 (arXiv 1701.06538, eq. 8-10), tensor2tensor's noisy top-k:

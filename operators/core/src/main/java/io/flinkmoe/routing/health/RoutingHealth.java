@@ -4,9 +4,9 @@ import io.flinkmoe.routing.LogitMatrix;
 import java.util.stream.IntStream;
 
 /**
- * How well a router of N experts spreads T tokens with k choices each: what one watches. For the
- * losses as each system publishes them see {@link LoadBalancingLoss}, {@link RouterZLoss}, {@link
- * Importance}, {@link ExpertLoad} and {@link MutualInformationLoss}.
+ * How well a router of N experts spreads T tokens with k choices each. For the losses as each
+ * system publishes them see {@link LoadBalancingLoss}, {@link RouterZLoss}, {@link Importance},
+ * {@link ExpertLoad} and {@link MutualInformationLoss}.
  *
  * @param load [N], choices of each expert
  * @param share [N], the part of all choices, which sum to 1; 1/N each when balanced

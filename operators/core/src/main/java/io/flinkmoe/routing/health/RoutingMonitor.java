@@ -4,10 +4,10 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
- * Gathers the {@link RoutingHealth} of tokens as they are routed. Choices and weights count of
- * every token; what the probabilities are needed for (entropy, the losses) is of every s-th, since
- * N exponentials per token would cost as much as the routing itself. With s = 1 the health is that
- * of {@link RoutingHealth#of}. Not for several threads.
+ * Collects the {@link RoutingHealth} of tokens as they are routed. Loads and importance count every
+ * token. Entropy and losses need the probabilities, so they count every s-th token: N exponentials
+ * per token would cost as much as the routing itself. With s = 1 the result is that of {@link
+ * RoutingHealth#of}. Not for several threads.
  */
 public final class RoutingMonitor {
 
@@ -37,7 +37,7 @@ public final class RoutingMonitor {
         this.exponentials = new double[numExperts];
     }
 
-    /** Tokens gathered. */
+    /** Tokens collected. */
     public int tokens() {
         return tokens;
     }
@@ -87,7 +87,7 @@ public final class RoutingMonitor {
     }
 
     /**
-     * The health of the tokens gathered, at least one; forgets them.
+     * Gives the health of the tokens collected, at least one, and starts anew.
      *
      * @throws IllegalStateException if there is none
      */

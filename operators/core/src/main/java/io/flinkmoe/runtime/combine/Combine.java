@@ -83,7 +83,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     public void open() throws Exception {
         super.open();
         FixedSettings.of(capacity).with("hidden_size", d).keep(getOperatorStateBackend());
-        sum = new GateWeightedSum(d, capacity.weighing());
+        sum = new GateWeightedSum(d, capacity.weightRule());
         metrics = new CombineMetrics(getMetricGroup());
         lanes = new HashMap<>();
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);

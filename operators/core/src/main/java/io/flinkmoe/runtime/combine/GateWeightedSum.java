@@ -25,7 +25,7 @@ import org.apache.flink.annotation.Internal;
 final class GateWeightedSum {
 
     private final int d;
-    private final WeightRule weighing;
+    private final WeightRule weightRule;
     private final float[] sum;
     private final float[] output;
 
@@ -37,9 +37,9 @@ final class GateWeightedSum {
     /**
      * @param d the width of a vector
      */
-    GateWeightedSum(int d, WeightRule weighing) {
+    GateWeightedSum(int d, WeightRule weightRule) {
         this.d = d;
-        this.weighing = weighing;
+        this.weightRule = weightRule;
         this.sum = new float[d];
         this.output = new float[d];
     }
@@ -80,14 +80,14 @@ final class GateWeightedSum {
         boolean[] executed = new boolean[count];
         for (int choice = 0; choice < count; choice++) {
             executed[choice] = choices.isExecuted(choice);
-            boolean fromExpert = executed[choice] && weighing.usesWindowShares();
+            boolean fromExpert = executed[choice] && weightRule.usesWindowShares();
             weights[choice] =
                     fromExpert
                             ? blocks[choice].weights()[outputs[choice]]
                             : choices.weights()[choices.settledAt(choice)];
         }
-        if (weighing.replacesRouterWeights()) {
-            weighing.apply(weights, executed, choices.k());
+        if (weightRule.replacesRouterWeights()) {
+            weightRule.apply(weights, executed, choices.k());
             for (int choice = 0; choice < count; choice++) {
                 choices.weights()[choices.settledAt(choice)] = weights[choice];
             }
@@ -119,7 +119,7 @@ final class GateWeightedSum {
             }
         }
         float[] weights =
-                weighing.replacesRouterWeights() ? asked.weights().clone() : asked.weights();
+                weightRule.replacesRouterWeights() ? asked.weights().clone() : asked.weights();
         return new Choices(asked.k(), asked.experts(), weights, asked.scores(), outcomes, attempts);
     }
 }

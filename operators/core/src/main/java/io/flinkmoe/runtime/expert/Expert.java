@@ -105,7 +105,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                 .with("num_experts_per_tok of layer " + layer, k)
                 .with("hidden_size", spec.hiddenSize())
                 .keep(getOperatorStateBackend());
-        expertOutput = new ExpertOutput(output, capacity.weighing().usesWindowShares());
+        expertOutput = new ExpertOutput(output, capacity.weightRule().usesWindowShares());
         openCalls();
         scheduler = new CallScheduler(ownCalls);
         linger =

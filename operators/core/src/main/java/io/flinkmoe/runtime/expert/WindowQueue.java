@@ -107,7 +107,7 @@ final class WindowQueue {
             inState.forEach(blocks::add);
         }
         held.clear();
-        boolean shares = capacity.weighing().usesWindowShares();
+        boolean shares = capacity.weightRule().usesWindowShares();
         return decide(shares ? withShares(blocks) : blocks, takeRemaining(windowStart));
     }
 

@@ -41,7 +41,7 @@ public final class FixedSettings {
         fixed.with(MoeOptions.CAPACITY_WINDOW_SIZE.key(), TimeUtils.formatWithHighestUnit(window))
                 .with(MoeOptions.CAPACITY_ADMISSION.key(), admission)
                 .with(MoeOptions.OVERFLOW_ROUNDS.key(), capacity.overflowRounds())
-                .with(MoeOptions.CAPACITY_WEIGHTS.key(), capacity.weighing());
+                .with(MoeOptions.CAPACITY_WEIGHTS.key(), capacity.weightRule());
         return capacity.decidesAtClose()
                 ? fixed.with(MoeOptions.CAPACITY_ORDER.key(), capacity.order())
                 : fixed;

@@ -57,7 +57,7 @@ class CombineTest {
         ContributionBlock second = executed(0, 0, new int[] {1}, -1e8f);
         for (List<ContributionBlock> order :
                 List.of(List.of(first, second), List.of(second, first))) {
-            try (var harness = open(null)) {
+            try (var harness = open(Capacity.dropless())) {
                 residual(harness, 0, 0, 1f, residual, "a");
                 for (ContributionBlock answer : order) {
                     harness.send(answer);
@@ -70,7 +70,7 @@ class CombineTest {
 
     @Test
     void multipliesByTheWeightAndKeepsTheResidualOfWhatWasNotExecuted() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             residual(harness, 0, 0, 0.5f, new float[] {10, 20}, "a");
             harness.send(executed(0, 0, new int[] {0}, 4));
             harness.send(refused(0, 0, new int[] {1}, Outcome.OVERFLOWED));
@@ -85,7 +85,8 @@ class CombineTest {
     @Test
     void letsTheExecutedChoicesShareAllTheWeightWhereTheCapacitySaysSo() throws Exception {
         Capacity capacity =
-                Capacity.firstCome(new TumblingWindows(60_000), 2).weighedBy(WeightRule.SURVIVORS);
+                Capacity.firstCome(new TumblingWindows(60_000), 2)
+                        .withWeightRule(WeightRule.SURVIVORS);
         try (var harness = open(capacity)) {
             residual(
                     harness, 0, 0, 0.25f, new float[] {10, 20, 1, 1, 5, 6}, "a", 1, "b", 2, "c", 3);
@@ -101,7 +102,7 @@ class CombineTest {
 
     @Test
     void takesAnswersThatComeBeforeTheResidual() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.send(executed(0, 0, new int[] {0, 1}, 1));
             assertThat(harness.extractOutputValues()).isEmpty();
             residual(harness, 0, 0, 1f, new float[] {0, 0}, "a");
@@ -111,7 +112,7 @@ class CombineTest {
 
     @Test
     void letsATokenGoAtOnceThatAsksNoExpert() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             Choices late =
                     new Choices(
                             K,

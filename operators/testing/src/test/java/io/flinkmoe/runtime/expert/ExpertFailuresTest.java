@@ -47,7 +47,7 @@ class ExpertFailuresTest {
     @Test
     void failsTheJobWhenARunThrows() throws Exception {
         use(NumberedBundle.write(directory.resolve("bad"), N, 2, FixedExperts.failing()));
-        var harness = open(null);
+        var harness = open(Capacity.dropless());
         assertThatThrownBy(() -> harness.send(block(1, 0, new int[] {0, 1, 2}, 0, 0, 0)))
                 .hasMessageContaining("layer 0")
                 .hasMessageContaining("1.onnx")
@@ -74,7 +74,7 @@ class ExpertFailuresTest {
                 NumberedBundle.write(
                         directory.resolve("strict"), N, 2, NumberedBundle.strictExperts()));
         options.set(MoeOptions.EXPERT_ON_ERROR, MoeOptions.OnError.RESIDUAL);
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.send(block(1, 0, new int[] {0, N, 2}, 0, 0, 0));
             assertThat(outcomes(harness))
                     .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);
@@ -90,7 +90,7 @@ class ExpertFailuresTest {
                         directory.resolve("padded"), N, 2, NumberedBundle.strictExperts()));
         options.set(MoeOptions.EXPERT_ON_ERROR, MoeOptions.OnError.RESIDUAL);
         options.set(MoeOptions.EXPERT_BATCH_PADDING, true);
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.send(block(1, 0, new int[] {N, 2}, 0, 0));
             harness.prepareSnapshotPreBarrier(1);
             assertThat(outcomes(harness)).containsExactly(Outcome.FAILED, Outcome.EXECUTED);
@@ -104,7 +104,7 @@ class ExpertFailuresTest {
     @Test
     void marksRowsFailedWhoseOutputIsNotFinite() throws Exception {
         use(NumberedBundle.write(directory.resolve("huge"), N, 2, FixedExperts.scaling(3e38f)));
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.send(block(1, 0, new int[] {0}, 0), block(1, 1, new int[] {2, 1}, 0, 0));
             assertThat(outcomes(harness))
                     .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);

@@ -65,7 +65,7 @@ class ExpertMetricsTest {
 
     @Test
     void expertCountsAnswersThatAreNotFiniteAsFailed() throws Exception {
-        try (var harness = expert(null)) {
+        try (var harness = expert(Capacity.dropless())) {
             DispatchBlock block = block(1, 0, 0, 0);
             byte[] huge = Floats.toBytes(new float[] {1, 1, 1, 1, 3e38f, 0, 0, 0});
             harness.send(
@@ -103,7 +103,7 @@ class ExpertMetricsTest {
     @Test
     void processReportsItsOpenModels() throws Exception {
         String group = "moe.model." + version;
-        try (var harness = expert(null)) {
+        try (var harness = expert(Capacity.dropless())) {
             assertThat(metrics.gauge(group + ".sessionsLoaded").intValue())
                     .isGreaterThanOrEqualTo(N);
             assertThat(metrics.gauge(group + ".sessionBytesLoaded").longValue())

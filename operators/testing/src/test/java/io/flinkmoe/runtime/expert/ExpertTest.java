@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
@@ -54,7 +55,7 @@ class ExpertTest {
 
     @Test
     void joinsRowsOfSeveralBlocksAndAnswersEachBlock() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.send(block(2, 5, new int[] {0, 7}, 0, 0));
             assertThat(harness.extractOutputValues()).isEmpty();
 
@@ -73,7 +74,7 @@ class ExpertTest {
 
     @Test
     void runsABlockThatIsLargerThanACallInParts() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.send(block(0, 0, new int[] {1, 2, 3, 4, 5, 6, 7}, new long[7]));
             harness.prepareSnapshotPreBarrier(1);
             assertThat(harness.extractOutputValues())
@@ -88,7 +89,7 @@ class ExpertTest {
     @Test
     void refusesStateThatOtherAdmissionOrAnotherModelWrote() throws Exception {
         OperatorSubtaskState state;
-        Capacity prioritized =
+        AtWindowClose prioritized =
                 Capacity.prioritized(
                         new TumblingWindows(60_000),
                         CapacityFormula.fixed(2),
@@ -102,7 +103,13 @@ class ExpertTest {
         assertThatThrownBy(() -> restore(prioritized.withOverflowRounds(1), 1, 0, state))
                 .hasMessageContaining(
                         "moe.overflow.rounds is 1, but the checkpoint was written with 0");
-        assertThatThrownBy(() -> restore(prioritized.weighedBy(WeightRule.SURVIVORS), 1, 0, state))
+        assertThatThrownBy(
+                        () ->
+                                restore(
+                                        prioritized.withWeightRule(WeightRule.SURVIVORS),
+                                        1,
+                                        0,
+                                        state))
                 .hasMessageContaining(
                         "moe.capacity.weights is survivors, but the checkpoint was written with router");
         Capacity random =
@@ -132,7 +139,7 @@ class ExpertTest {
 
     @Test
     void runsWhatHasLingered() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.setProcessingTime(50);
             harness.send(block(1, 0, new int[] {0}, 0));
             harness.setProcessingTime(54);
@@ -225,7 +232,7 @@ class ExpertTest {
         use(NumberedBundle.write(directory.resolve("counting"), N, 2, FixedExperts.countingRows()));
         for (boolean padding : new boolean[] {false, true}) {
             options.set(MoeOptions.EXPERT_BATCH_PADDING, padding);
-            try (var harness = open(null)) {
+            try (var harness = open(Capacity.dropless())) {
                 harness.send(block(1, 0, new int[] {2}, 0));
                 harness.prepareSnapshotPreBarrier(1);
                 float rowsOfTheCall = padding ? ExpertBlocks.BATCH : 1;

@@ -47,7 +47,7 @@ class IngestTest {
 
     @Test
     void emitsABlockWhenItIsFull() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             send(harness, "a", 0, 1, 2, 3);
 
             assertThat(harness.extractOutputValues()).hasSize(1);
@@ -60,7 +60,7 @@ class IngestTest {
 
     @Test
     void emitsAllLanesWhenTheOldestTokenHasLingered() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.setProcessingTime(100);
             send(harness, "a", 0);
             send(harness, "b", 0, 1);
@@ -77,7 +77,7 @@ class IngestTest {
 
     @Test
     void keepsAWatermarkBehindThePendingTokensAndMergesItWithTheNext() throws Exception {
-        try (var harness = open(new TumblingWindows(1_000))) {
+        try (var harness = open(Capacity.firstCome(new TumblingWindows(1_000), 1))) {
             harness.processWatermark(0);
             harness.getOutput().clear();
             send(harness, "a", 0);
@@ -96,7 +96,7 @@ class IngestTest {
 
     @Test
     void emitsBeforeAWatermarkThatEndsAWindow() throws Exception {
-        try (var harness = open(new TumblingWindows(1_000))) {
+        try (var harness = open(Capacity.firstCome(new TumblingWindows(1_000), 1))) {
             harness.processWatermark(0);
             send(harness, "a", 0);
             harness.processWatermark(999);
@@ -108,7 +108,7 @@ class IngestTest {
 
     @Test
     void forwardsAWatermarkAtOnceWhenNothingIsPending() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.processWatermark(5);
             assertThat(harness.getOutput()).containsExactly(new Watermark(5));
         }
@@ -116,7 +116,7 @@ class IngestTest {
 
     @Test
     void emitsEverythingBeforeABarrier() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             send(harness, "a", 0);
             send(harness, "b", 0);
             harness.prepareSnapshotPreBarrier(1);
@@ -127,12 +127,12 @@ class IngestTest {
     @Test
     void holdsNothingInACheckpointAndGoesOnAfterARestore() throws Exception {
         OperatorSubtaskState snapshot;
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             send(harness, "a", 0, 1);
             harness.prepareSnapshotPreBarrier(1);
             snapshot = harness.snapshot(1, 1);
         }
-        try (var harness = open(null, snapshot)) {
+        try (var harness = open(Capacity.dropless(), snapshot)) {
             send(harness, "a", 2, 3, 4);
             assertThat(harness.extractOutputValues()).hasSize(1);
             assertThat(harness.extractOutputValues().get(0).positions()).containsExactly(2, 3, 4);
@@ -141,7 +141,7 @@ class IngestTest {
 
     @Test
     void emitsEverythingAtTheEnd() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             send(harness, "a", 0);
             harness.endInput();
             harness.getOperator().finish();
@@ -151,7 +151,7 @@ class IngestTest {
 
     @Test
     void endsTheTimeOfASourceThatWasIdleAtTheEnd() throws Exception {
-        try (var harness = open(new TumblingWindows(1_000))) {
+        try (var harness = open(Capacity.firstCome(new TumblingWindows(1_000), 1))) {
             harness.processWatermarkStatus(WatermarkStatus.IDLE);
             harness.getOutput().clear();
             harness.endInput();
@@ -159,7 +159,7 @@ class IngestTest {
             assertThat(harness.getOutput())
                     .containsExactly(WatermarkStatus.ACTIVE, Watermark.MAX_WATERMARK);
         }
-        try (var harness = open(new TumblingWindows(1_000))) {
+        try (var harness = open(Capacity.firstCome(new TumblingWindows(1_000), 1))) {
             harness.processWatermark(Watermark.MAX_WATERMARK);
             harness.getOutput().clear();
             harness.getOperator().finish();
@@ -169,7 +169,7 @@ class IngestTest {
 
     @Test
     void emitsEverythingBeforeItGoesIdle() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             send(harness, "a", 0);
             harness.processWatermarkStatus(WatermarkStatus.IDLE);
             assertThat(harness.extractOutputValues()).hasSize(1);
@@ -180,7 +180,7 @@ class IngestTest {
     @Test
     void passesDeadLettersToTheirOwnOutput() throws Exception {
         DeadLetter dead = new DeadLetter(new byte[] {7}, "tokens", 1, 42, "no");
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.processElement(new StreamRecord<>(Arrival.of(dead)));
             assertThat(harness.getOutput()).isEmpty();
             assertThat(harness.getSideOutput(DeadLetter.OUTPUT))
@@ -193,7 +193,7 @@ class IngestTest {
     @Test
     void callsATokenLateByWhatCameBeforeItInItsPartition() throws Exception {
         OperatorSubtaskState state;
-        try (var harness = open(new TumblingWindows(10))) {
+        try (var harness = open(Capacity.firstCome(new TumblingWindows(10), 1))) {
             send(harness, 0, 9, 14, 8);
             assertThat(late(harness)).containsExactly(false, false, false);
             send(harness, 0, 15, 7);
@@ -205,7 +205,7 @@ class IngestTest {
             assertThat(late(harness)).endsWith(false);
             state = harness.snapshot(1, 1);
         }
-        try (var harness = open(new TumblingWindows(10), state)) {
+        try (var harness = open(Capacity.firstCome(new TumblingWindows(10), 1), state)) {
             send(harness, 1, 6);
             send(harness, 0, 6);
             assertThat(late(harness)).containsExactly(false, true);
@@ -214,7 +214,7 @@ class IngestTest {
 
     @Test
     void judgesNoTokenOfASourceWithoutPartitions() throws Exception {
-        try (var harness = open(new TumblingWindows(10))) {
+        try (var harness = open(Capacity.firstCome(new TumblingWindows(10), 1))) {
             send(harness, "a", 90, 1);
             assertThat(late(harness)).containsExactly(false, false);
         }
@@ -246,9 +246,9 @@ class IngestTest {
     }
 
     private static OneInputStreamOperatorTestHarness<Arrival, TokenBlock> open(
-            TumblingWindows windows, OperatorSubtaskState... state) throws Exception {
+            Capacity capacity, OperatorSubtaskState... state) throws Exception {
         return OperatorHarnesses.of(options)
-                .capacity(windows == null ? null : Capacity.firstCome(windows, 1))
+                .capacity(capacity)
                 .maxOutOfOrderness(Duration.ofMillis(5))
                 .restore(state)
                 .ingest();

@@ -71,7 +71,7 @@ class RouterMetricsTest {
 
     @Test
     void routerWithoutWindowsKnowsTheHealthOfSoManyTokens() throws Exception {
-        try (var harness = router(null)) {
+        try (var harness = router(Capacity.dropless())) {
             for (int tokens = 0; tokens < HealthWindows.TOKENS; tokens += 8) {
                 assertThat(metrics.gauge("moe.router.deadExperts").doubleValue()).isNaN();
                 harness.send(block(new long[8], 0, 1, 2, 3, 0, 1, 2, 3));
@@ -83,7 +83,7 @@ class RouterMetricsTest {
     @Test
     void routerCountsWhatTheModelCannotRead() throws Exception {
         options = options(NumberedBundle.writeWithStrictEncoder(directory.resolve("strict"), N, K));
-        try (var harness = router(null)) {
+        try (var harness = router(Capacity.dropless())) {
             harness.send(
                     (block(new long[2], 0, 0)
                             .withVectors(Floats.toBytes(new float[] {1, 0, 0, 0, 99, 0, 0, 0}))));

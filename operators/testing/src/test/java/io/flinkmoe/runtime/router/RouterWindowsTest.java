@@ -67,7 +67,7 @@ class RouterWindowsTest {
         assertThatThrownBy(() -> restore(twoMinutes, 1, 0, state))
                 .hasMessageContaining(
                         "moe.capacity.window.size is 2 min, but the checkpoint was written with 1 min");
-        assertThatThrownBy(() -> restore(null, 1, 0, state))
+        assertThatThrownBy(() -> restore(Capacity.dropless(), 1, 0, state))
                 .hasMessageContaining(
                         "moe.capacity.window.size is none, but the checkpoint was written with 1 min");
     }
@@ -148,7 +148,7 @@ class RouterWindowsTest {
 
     @Test
     void callsNothingLateWithoutWindows() throws Exception {
-        try (var harness = open(null)) {
+        try (var harness = open(Capacity.dropless())) {
             harness.processWatermark(Long.MAX_VALUE);
             harness.send(token(0));
             assertThat(harness.residuals().get(0).choices().outcomes())

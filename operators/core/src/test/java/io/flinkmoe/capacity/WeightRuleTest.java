@@ -6,7 +6,7 @@ import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.TopKRouter;
 import org.junit.jupiter.api.Test;
 
-class WeighingTest {
+class WeightRuleTest {
 
     /**
      * Two tokens of two choices: the second choice of the first overflows, and both of the other.

@@ -18,7 +18,7 @@ import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
 import io.flinkmoe.routing.SeededNoise;
 import io.flinkmoe.routing.TopKRouter;
-import io.flinkmoe.testing.TinyBundle;
+import io.flinkmoe.testing.NumberedBundle;
 import io.flinkmoe.testing.WindowRules;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -68,10 +68,10 @@ class ReferenceCapacityTest {
                         : CapacityFormula.megatron(0.2 + 0.6 * random.nextDouble());
         Capacity capacity =
                 Capacity.prioritized(FIFTY, formula, order)
-                        .weighedBy(renormalizes ? WeightRule.SURVIVORS : WeightRule.ROUTER)
+                        .withWeightRule(renormalizes ? WeightRule.SURVIVORS : WeightRule.ROUTER)
                         .withOverflowRounds(rounds);
         int layers = 1 + random.nextInt(2);
-        Bundle bundle = TinyBundle.write(directory.resolve("bundle"), n, k, layers);
+        Bundle bundle = NumberedBundle.write(directory.resolve("bundle"), n, k, layers);
         drawTokens();
 
         ReferenceModel.Result found;
@@ -237,7 +237,7 @@ class ReferenceCapacityTest {
         k = 1 + random.nextInt(Math.min(3, n));
         drawTokens();
         int capacity = random.nextInt(9);
-        Bundle bundle = TinyBundle.write(directory.resolve("bundle"), n, k, 1);
+        Bundle bundle = NumberedBundle.write(directory.resolve("bundle"), n, k, 1);
         LayerResult found;
         try (ReferenceModel model =
                 ReferenceModel.open(bundle, Capacity.firstCome(FIFTY, capacity))) {
@@ -264,8 +264,9 @@ class ReferenceCapacityTest {
         CapacityFormula formula = CapacityFormula.expertChoice(0.5);
         Capacity capacity =
                 Capacity.prioritized(FIFTY, formula, AdmissionOrder.GATE_SCORE)
-                        .weighedBy(WeightRule.WINDOW);
-        Bundle bundle = TinyBundle.write(directory.resolve("bundle"), RoutingConfig.softmax(n, n));
+                        .withWeightRule(WeightRule.WINDOW);
+        Bundle bundle =
+                NumberedBundle.write(directory.resolve("bundle"), RoutingConfig.softmax(n, n));
         LayerResult found;
         try (ReferenceModel model = ReferenceModel.open(bundle, capacity)) {
             found = model.forward(x, tokens).layers().get(0);
@@ -288,7 +289,7 @@ class ReferenceCapacityTest {
         n = 3;
         k = 1;
         x = new float[] {Float.NaN, 0, 0, 1, 0, 0, 1, 0, 0};
-        Bundle bundle = TinyBundle.write(directory.resolve("bundle"), n, k, 1);
+        Bundle bundle = NumberedBundle.write(directory.resolve("bundle"), n, k, 1);
         try (ReferenceModel model = ReferenceModel.open(bundle, Capacity.firstCome(FIFTY, 1))) {
             LayerResult found = model.forward(x, 3).layers().get(0);
             assertThat(found.outcomes())
@@ -302,7 +303,7 @@ class ReferenceCapacityTest {
 
     @Test
     void randomAdmissionNeedsDraws() throws Exception {
-        Bundle bundle = TinyBundle.write(directory.resolve("bundle"), 2, 1, 1);
+        Bundle bundle = NumberedBundle.write(directory.resolve("bundle"), 2, 1, 1);
         Capacity capacity =
                 Capacity.prioritized(FIFTY, CapacityFormula.fixed(1), AdmissionOrder.RANDOM);
         try (ReferenceModel model = ReferenceModel.open(bundle, capacity)) {
