@@ -1,8 +1,10 @@
 package io.flinkmoe.capacity;
 
 import java.util.Locale;
+import org.apache.flink.annotation.PublicEvolving;
 
 /** When an expert decides which choices of a window it admits. */
+@PublicEvolving
 public enum Admission {
     /** On arrival, while capacity remains: {@link FirstCome}. */
     FIRST_COME,

@@ -2,6 +2,7 @@ package io.flinkmoe.capacity;
 
 import java.util.Comparator;
 import java.util.Locale;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * The order in which the candidates of an expert are admitted in a window. It is complete: what the
@@ -11,6 +12,7 @@ import java.util.Locale;
  * <p>{@link #GATE_SCORE} over equal scores visits token by token, ranks mixed: the {@code position}
  * of Megatron.
  */
+@PublicEvolving
 public enum AdmissionOrder implements Comparator<Candidate> {
     /**
      * All first choices in order of the tokens, then all second choices, ...: Mesh TensorFlow,

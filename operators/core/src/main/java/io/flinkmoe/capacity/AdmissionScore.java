@@ -1,6 +1,9 @@
 package io.flinkmoe.capacity;
 
+import org.apache.flink.annotation.Internal;
+
 /** The score of a choice that an {@link AdmissionOrder} compares. */
+@Internal
 public enum AdmissionScore {
     /** None: no choice waits for the close of a window. */
     NONE,

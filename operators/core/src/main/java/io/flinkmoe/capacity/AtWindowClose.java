@@ -1,5 +1,7 @@
 package io.flinkmoe.capacity;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * Choices wait until the watermark closes their window; then the first C of each expert are
  * admitted in an {@link AdmissionOrder}. The content of the window alone decides, whatever the
@@ -11,6 +13,7 @@ package io.flinkmoe.capacity;
  * @param weightRule what the outputs of executed choices are multiplied by
  * @param overflowRounds how often a choice tries a next expert
  */
+@Internal
 public record AtWindowClose(
         TumblingWindows windows,
         CapacityFormula formula,

@@ -1,5 +1,7 @@
 package io.flinkmoe.capacity;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * A choice that an expert may admit, with all that the {@link AdmissionOrder} compares.
  *
@@ -13,6 +15,7 @@ package io.flinkmoe.capacity;
  * @param batch the batch of the token: it orders a token that came twice
  * @param choice the number of the choice in its batch
  */
+@Internal
 public record Candidate(
         int index,
         int rank,

@@ -1,6 +1,7 @@
 package io.flinkmoe.capacity;
 
 import java.io.Serializable;
+import org.apache.flink.annotation.Experimental;
 
 /**
  * How many choices of a window one expert admits, which ones, and with which weights they count. A
@@ -9,6 +10,7 @@ import java.io.Serializable;
  * <p>The options choose one of three modes: {@link Dropless}, {@link FirstCome}, {@link
  * AtWindowClose}. There is always one, so that nothing needs to handle a missing capacity.
  */
+@Experimental
 public sealed interface Capacity extends Serializable permits Dropless, FirstCome, AtWindowClose {
 
     /** The windows in which capacity is counted. */

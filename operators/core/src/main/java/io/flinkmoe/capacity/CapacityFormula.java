@@ -2,6 +2,7 @@ package io.flinkmoe.capacity;
 
 import java.io.Serializable;
 import java.util.Locale;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * C, the choices of a window that one expert admits, for T tokens in the window, N experts and k
@@ -25,6 +26,7 @@ import java.util.Locale;
  * @param multipleOf C is raised to a multiple of this; 1 for none
  * @param atMostTokens whether the share is limited to T (before {@code minimum} applies)
  */
+@PublicEvolving
 public record CapacityFormula(
         double factor,
         boolean timesK,

@@ -1,6 +1,9 @@
 package io.flinkmoe.capacity;
 
+import org.apache.flink.annotation.Internal;
+
 /** No capacity: every choice is executed, nothing is late, and no window closes. */
+@Internal
 public record Dropless() implements Capacity {
 
     private static final GlobalWindow WINDOW = new GlobalWindow();

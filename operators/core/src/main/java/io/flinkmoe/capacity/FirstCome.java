@@ -1,5 +1,7 @@
 package io.flinkmoe.capacity;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * Choices are admitted on arrival while capacity remains: an answer needs no closed window, but
  * depends on the arrival. Choices that are rerouted wait for the close of the window.
@@ -10,6 +12,7 @@ package io.flinkmoe.capacity;
  * @param weightRule what the outputs of executed choices are multiplied by
  * @param overflowRounds how often a choice tries a next expert
  */
+@Internal
 public record FirstCome(
         TumblingWindows windows,
         CapacityFormula formula,

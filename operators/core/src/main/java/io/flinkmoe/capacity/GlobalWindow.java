@@ -1,6 +1,9 @@
 package io.flinkmoe.capacity;
 
+import org.apache.flink.annotation.Internal;
+
 /** The one window of a layer without a capacity: it holds every timestamp and never closes. */
+@Internal
 public record GlobalWindow() implements Windows {
 
     /** Its start. */

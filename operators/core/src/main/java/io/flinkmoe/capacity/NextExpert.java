@@ -1,6 +1,7 @@
 package io.flinkmoe.capacity;
 
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The admission of a whole window in rounds: a choice that overflows is rerouted to the token's
@@ -27,6 +28,7 @@ import java.util.Arrays;
  * @param requestedPerExpert [N], attempts
  * @param tokensPerExpert [N], choices that are executed
  */
+@Internal
 public record NextExpert(
         int[] attempts,
         int[] assignedRank,

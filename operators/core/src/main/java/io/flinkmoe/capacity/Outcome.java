@@ -1,6 +1,9 @@
 package io.flinkmoe.capacity;
 
+import org.apache.flink.annotation.PublicEvolving;
+
 /** What became of one choice of a token. The order is the wire code: new ones go to the end. */
+@PublicEvolving
 public enum Outcome {
     /** The expert that was chosen executed it. */
     EXECUTED,

@@ -1,5 +1,7 @@
 package io.flinkmoe.capacity;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * The routed tokens of one window, as arrays. Choice {@code t·k + j} tries the expert of rank j of
  * token t first, and that of rank j + r·k in round r. Dimensions: T tokens, K ranks, k choices.
@@ -9,6 +11,7 @@ package io.flinkmoe.capacity;
  * @param experts [T, K], each token's experts, the most probable first; -1 for none
  * @param scores [T, K], what the admission compares
  */
+@Internal
 public record RoutedWindow(TokenMetadata tokens, int topK, int[] experts, float[] scores) {
 
     public RoutedWindow {

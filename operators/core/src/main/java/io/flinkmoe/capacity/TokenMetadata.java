@@ -1,6 +1,7 @@
 package io.flinkmoe.capacity;
 
 import java.util.Arrays;
+import org.apache.flink.annotation.Experimental;
 
 /**
  * When and where T tokens come from: what their window and their order follow from.
@@ -9,6 +10,7 @@ import java.util.Arrays;
  * @param streams [T]
  * @param positions [T], the place of each token in its stream
  */
+@Experimental
 public record TokenMetadata(long[] timestamps, String[] streams, long[] positions) {
 
     public TokenMetadata {

@@ -1,11 +1,14 @@
 package io.flinkmoe.capacity;
 
+import org.apache.flink.annotation.Experimental;
+
 /**
  * Tumbling event-time windows, aligned with the epoch. A window of size s that starts at a holds
  * the timestamps a to a+s-1, and is closed once the watermark reaches a+s-1.
  *
  * @param size milliseconds, at least 1
  */
+@Experimental
 public record TumblingWindows(long size) implements Windows {
 
     public TumblingWindows {

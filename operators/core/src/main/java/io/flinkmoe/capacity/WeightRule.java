@@ -1,11 +1,13 @@
 package io.flinkmoe.capacity;
 
 import java.util.Locale;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * What the outputs of a token's executed choices are multiplied by. The rules compute in double and
  * round to float32 once.
  */
+@PublicEvolving
 public enum WeightRule {
     /**
      * The weights of the router, as they are: Switch, No-Token-Left-Behind, V-MoE, Flaxformer,

@@ -1,5 +1,7 @@
 package io.flinkmoe.capacity;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * Which choices of a window are executed when each expert admits C and nothing is rerouted: {@link
  * NextExpert} with one round.
@@ -15,6 +17,7 @@ package io.flinkmoe.capacity;
  * @param requestedPerExpert [N], candidates
  * @param tokensPerExpert [N], choices that are executed
  */
+@Internal
 public record WindowAdmission(
         boolean[] executed, int[] slot, int[] requestedPerExpert, int[] tokensPerExpert) {
 

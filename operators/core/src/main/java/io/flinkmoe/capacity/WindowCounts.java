@@ -1,10 +1,13 @@
 package io.flinkmoe.capacity;
 
+import org.apache.flink.annotation.PublicEvolving;
+
 /**
  * The choices of one window by outcome (a token of a top-k layer makes k choices). The counts of
  * several subtasks add up. For an expert, {@code asked = executed + overflowed + late + failed};
  * over a layer, {@code k·T = executed + rerouted + overflowed + late + failed}.
  */
+@PublicEvolving
 public record WindowCounts(
         long asked, long executed, long rerouted, long overflowed, long late, long failed) {
 

@@ -3,12 +3,14 @@ package io.flinkmoe.capacity;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The softmax of one expert's logits over the R tokens of a window that chose it: Expert Choice as
  * Mesh TensorFlow has it ({@code _expert_selection_gating}). The exponentials are summed in order
  * of the logits, so that the arrival does not change a bit.
  */
+@Internal
 public final class WindowSoftmax {
 
     private WindowSoftmax() {}

@@ -1,8 +1,10 @@
 package io.flinkmoe.capacity;
 
 import java.io.Serializable;
+import org.apache.flink.annotation.Experimental;
 
 /** The event-time windows in which capacity is counted. */
+@Experimental
 public sealed interface Windows extends Serializable permits TumblingWindows, GlobalWindow {
 
     /** Whether windows end. Without an end nothing is ever late, counted or decided at a close. */

@@ -4,6 +4,7 @@ import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.TopKRouter;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 
 /**
  * A mixture of attention heads (MoA) over one causal sequence: the experts are pairs of query and
@@ -24,6 +25,7 @@ import java.util.Arrays;
  * transformers, JetMoeMoA and JetMoeAttention ({@link RotarySoftmax}); ModuleFormerAttention
  * ({@link StickBreaking}). Not for several threads.
  */
+@Internal
 public final class AttentionExperts {
 
     private final AttentionWeights weights;

@@ -1,6 +1,9 @@
 package io.flinkmoe.reference;
 
+import org.apache.flink.annotation.Internal;
+
 /** What differs between causal attentions: how positions enter, and how scores become weights. */
+@Internal
 public interface AttentionForm {
 
     /**

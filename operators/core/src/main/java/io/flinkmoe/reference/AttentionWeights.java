@@ -1,6 +1,7 @@
 package io.flinkmoe.reference;
 
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The weights of a mixture of attention heads: N experts of H heads each, over tokens of width d.
@@ -13,6 +14,7 @@ import java.util.List;
  * @param outputs the N output projections Wo, each [d, H*head_dim]
  * @param outBias [d], added once after the weighted sum; null for none
  */
+@Internal
 public record AttentionWeights(
         Gate gate,
         int heads,

@@ -2,6 +2,7 @@ package io.flinkmoe.reference;
 
 import io.flinkmoe.routing.LogitMatrix;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 
 /**
  * BASE layers in training (arXiv 2103.16716): T tokens go to N experts, exactly T/N to each, so
@@ -27,6 +28,7 @@ import java.util.Arrays;
  * OptimalAssignment} does not. At inference BASE takes the best expert: see the preset {@code
  * base}.
  */
+@Internal
 public final class BalancedAssignment {
 
     private static final float SMALLEST_EPSILON = 1e-4f;

@@ -1,5 +1,7 @@
 package io.flinkmoe.reference;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * Balances experts without an auxiliary loss (arXiv 2408.15664, DeepSeek-V3; as Megatron's {@code
  * get_updated_expert_bias}): after each step the bias that is added to the scores for selection
@@ -11,6 +13,7 @@ package io.flinkmoe.reference;
  *
  * All in float32, as published.
  */
+@Internal
 public final class BiasUpdate {
 
     private BiasUpdate() {}

@@ -1,5 +1,7 @@
 package io.flinkmoe.reference;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * The error function, {@code erf(x) = 2/sqrt(pi) * integral of exp(-t^2) from 0 to x}, within
  * 2e-15.
@@ -9,6 +11,7 @@ package io.flinkmoe.reference;
  * {@code erfc(x) = exp(-x^2)/sqrt(pi) * 1/(x + (1/2)/(x + (2/2)/(x + (3/2)/(x + ...))))}.
  * Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.6 and 7.1.14.
  */
+@Internal
 final class Erf {
 
     private static final double SERIES_LIMIT = 2;

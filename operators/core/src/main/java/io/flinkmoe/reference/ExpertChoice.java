@@ -4,6 +4,7 @@ import io.flinkmoe.routing.LogitMatrix;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Expert Choice (Zhou et al. 2022, arXiv 2202.09368): each of N experts takes the C of T tokens
@@ -15,6 +16,7 @@ import java.util.Arrays;
  * @param weights [N, C], what the expert's outputs for these tokens are multiplied by
  * @param expertsPerToken [T], how many experts took the token
  */
+@Internal
 public record ExpertChoice(int[] tokenIds, float[] weights, int[] expertsPerToken) {
 
     /**

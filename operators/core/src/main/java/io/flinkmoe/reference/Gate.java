@@ -1,10 +1,13 @@
 package io.flinkmoe.reference;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * How a router turns a token x [d] into logits z [N], one per expert; computed in double. The three
  * forms are ModuleFormer's gate types linear, mlp and gmm (moduleformer/utils/moe.py); JetMoE has
  * the first.
  */
+@Internal
 public sealed interface Gate {
 
     /** d. */

@@ -2,8 +2,10 @@ package io.flinkmoe.reference;
 
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.routing.SeededNoise;
+import org.apache.flink.annotation.Internal;
 
 /** The draws of a layer, for its noise and for random admission. */
+@Internal
 @FunctionalInterface
 public interface LayerNoise {
 

@@ -3,6 +3,7 @@ package io.flinkmoe.reference;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * A linear map {@code y = W x + b}, summed in double.
@@ -12,6 +13,7 @@ import java.util.stream.IntStream;
  * @param weight W, [outputs, inputs], row-major
  * @param bias b, [outputs]; null for none
  */
+@Internal
 public record Linear(int outputs, int inputs, float[] weight, float[] bias) {
 
     public Linear {

@@ -2,6 +2,7 @@ package io.flinkmoe.reference;
 
 import io.flinkmoe.routing.LogitMatrix;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The exactly best balanced assignment: T tokens to N experts, exactly T/N to each, with the
@@ -9,6 +10,7 @@ import java.util.Arrays;
  * Volgenant 1987) on T tokens and T slots, T/N per expert; in double, O(T³). Where several
  * assignments are best, always the same one of them is found.
  */
+@Internal
 public final class OptimalAssignment {
 
     private OptimalAssignment() {}

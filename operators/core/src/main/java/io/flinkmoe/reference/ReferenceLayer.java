@@ -16,11 +16,13 @@ import io.flinkmoe.reference.WindowDecisions.Ranked;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 
 /**
  * One MoE layer: route all tokens, admit window by window, run expert by expert, then combine in
  * order of rank.
  */
+@Internal
 final class ReferenceLayer {
 
     private static final int MAX_ROWS = ReferenceModel.MAX_ROWS;

@@ -14,11 +14,13 @@ import io.flinkmoe.routing.NoiseSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.flink.annotation.Experimental;
 
 /**
  * A whole bundle over a matrix in one process, with or without a capacity: the stream operators
  * must give the same bits. Not for several threads.
  */
+@Experimental
 public final class ReferenceModel implements AutoCloseable {
 
     static final int MAX_ROWS = 256;

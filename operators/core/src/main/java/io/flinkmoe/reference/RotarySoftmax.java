@@ -1,5 +1,7 @@
 package io.flinkmoe.reference;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * Softmax attention with rotary positions (RoPE), as in JetMoE: the two halves of a vector at
  * position p are the coordinates of head_dim/2 points, and point i turns by {@code p *
@@ -8,6 +10,7 @@ package io.flinkmoe.reference;
  *
  * @param theta the base of the frequencies ({@code rope_theta}), above 0
  */
+@Internal
 public record RotarySoftmax(double theta) implements AttentionForm {
 
     public RotarySoftmax {

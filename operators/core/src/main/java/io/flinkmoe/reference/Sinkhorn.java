@@ -5,6 +5,7 @@ import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
 import io.flinkmoe.routing.TopK;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Sinkhorn routing in training (Megatron-LM's {@code sinkhorn} and {@code
@@ -25,6 +26,7 @@ import java.util.Arrays;
  * exp(z) is computed without subtracting the maximum, which would change the effect of the 1e-8. In
  * double it is finite up to a logit of 700. The result is rounded to float32 once.
  */
+@Internal
 public final class Sinkhorn {
 
     private static final double EPSILON = 1e-8;

@@ -1,11 +1,14 @@
 package io.flinkmoe.reference;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * Stick-breaking attention, as in ModuleFormer (modeling_moduleformer.py, stickbreaking_att): from
  * the query's own key backwards, each key takes its sigmoid as a share of what the later keys left,
  * {@code a_ij = sigmoid(z_ij) * prod_{j<m<=i} (1 - sigmoid(z_im))}. The weights sum to at most 1.
  * It has no position encoding beside this order.
  */
+@Internal
 public record StickBreaking() implements AttentionForm {
 
     @Override

@@ -1,6 +1,7 @@
 package io.flinkmoe.reference;
 
 import io.flinkmoe.routing.TopK;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The k largest of n values in the order of {@code torch.topk} of PyTorch's CPU kernel, which does
@@ -10,6 +11,7 @@ import io.flinkmoe.routing.TopK;
  * lowest index or as they lie. Only for published algorithms whose result depends on that order;
  * routers use {@link TopK}. No NaN.
  */
+@Internal
 final class TorchTopK {
 
     private static final int SMALL_SELECT = 3;

@@ -10,11 +10,13 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.TreeMap;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The admission of a layer, window by window, with the rule of the operators. No token is late
  * here.
  */
+@Internal
 final class WindowDecisions {
 
     private final Capacity capacity;

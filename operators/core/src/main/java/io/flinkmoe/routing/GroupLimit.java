@@ -1,5 +1,7 @@
 package io.flinkmoe.routing;
 
+import org.apache.flink.annotation.PublicEvolving;
+
 /**
  * Group-limited selection (DeepSeek): the N experts form {@code n_group} groups of N/n_group
  * neighbours; only the experts of the {@code topk_group} best groups may be chosen. Equal groups:
@@ -10,6 +12,7 @@ package io.flinkmoe.routing;
  * @param groupScore what makes a group good
  * @param mask the selection score that the experts of the other groups get
  */
+@PublicEvolving
 public record GroupLimit(int nGroup, int topkGroup, GroupScore groupScore, GroupMask mask) {
 
     /** How a group is scored, from the selection scores of its experts. */

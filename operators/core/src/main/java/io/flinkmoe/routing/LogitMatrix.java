@@ -1,12 +1,14 @@
 package io.flinkmoe.routing;
 
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Router logits z of T tokens over N experts, row-major, T ≥ 1: the input of the losses in {@code
  * routing.health} and of the assignments in {@code reference}. Computes in double with {@link
  * StrictMath}.
  */
+@Internal
 public record LogitMatrix(float[] values, int tokens, int numExperts) {
 
     /**

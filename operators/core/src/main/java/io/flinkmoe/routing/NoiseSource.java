@@ -1,6 +1,9 @@
 package io.flinkmoe.routing;
 
+import org.apache.flink.annotation.PublicEvolving;
+
 /** Where a router's random draws come from; the same arguments always give the same draw. */
+@PublicEvolving
 public interface NoiseSource {
 
     /** Uniform in [0, 1), one per token of the call. */

@@ -1,5 +1,7 @@
 package io.flinkmoe.routing;
 
+import org.apache.flink.annotation.PublicEvolving;
+
 /**
  * Noise in the router. Off unless a layer has it: most systems draw it in training only. Draws come
  * from a {@link NoiseSource}, in a stream seeded per token, so that a replay draws the same.
@@ -7,6 +9,7 @@ package io.flinkmoe.routing;
  * @param kind where the noise enters
  * @param amount ε of INPUT_JITTER, the threshold of RANDOM_SECOND; unused otherwise
  */
+@PublicEvolving
 public record RouterNoise(Kind kind, float amount) {
 
     /** Where the noise enters. */

@@ -1,6 +1,7 @@
 package io.flinkmoe.routing;
 
 import java.util.List;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * How a layer chooses its experts: a composition of independent settings, with the names of Hugging
@@ -18,6 +19,7 @@ import java.util.List;
  * @param routedScalingFactor multiplies the weights in the end; null for 1
  * @param noise noise in the router; null for none
  */
+@PublicEvolving
 public record RoutingConfig(
         int numExperts,
         int numExpertsPerTok,

@@ -5,6 +5,7 @@ import io.flinkmoe.routing.GroupLimit.GroupScore;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * The routers of the published systems as compositions of {@link RoutingConfig}, at inference: N
@@ -12,6 +13,7 @@ import java.util.TreeMap;
  * here as in the released checkpoints; the importer reads them from config.json. Capacity, overflow
  * and the weights of the executed choices belong in {@code capacity}.
  */
+@PublicEvolving
 public final class RoutingPresets {
 
     /** Makes a system's router for N experts and k choices. */

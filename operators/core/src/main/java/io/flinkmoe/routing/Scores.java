@@ -1,9 +1,12 @@
 package io.flinkmoe.routing;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * Scores out of router logits, for T tokens and N experts: computed in double with {@link
  * StrictMath} and rounded to float32 once, so that every machine gives the same bits.
  */
+@Internal
 public final class Scores {
 
     private Scores() {}

@@ -1,6 +1,9 @@
 package io.flinkmoe.routing;
 
+import org.apache.flink.annotation.PublicEvolving;
+
 /** How router logits become scores (DeepSeek's and vLLM's {@code scoring_func}). */
+@PublicEvolving
 public enum ScoringFunc {
     /** {@code exp(z_e) / sum_j exp(z_j)} over all N experts. */
     SOFTMAX,

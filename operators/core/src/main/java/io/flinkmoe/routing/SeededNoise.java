@@ -1,10 +1,13 @@
 package io.flinkmoe.routing;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * Draws that are a function of the token's stream and position and of the layer. So parallelism,
  * batching and failures do not change them. The generator is the mixing function of SplitMix64
  * (Steele et al. 2014) applied to a counter.
  */
+@Internal
 public final class SeededNoise implements NoiseSource {
 
     private static final long GAMMA = 0x9E3779B97F4A7C15L;

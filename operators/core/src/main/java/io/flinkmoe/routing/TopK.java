@@ -1,6 +1,7 @@
 package io.flinkmoe.routing;
 
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The k largest of N selection scores, in descending order; equal scores: the lowest index first.
@@ -17,6 +18,7 @@ import java.util.Arrays;
  * the first places of each chunk are used; computing the others is cheaper than skipping them.
  * Elsewhere no branch depends on a score. Not for several threads: scratch memory is reused.
  */
+@Internal
 public final class TopK {
 
     /** Tokens of a block: their trees fit a core's nearest caches. */

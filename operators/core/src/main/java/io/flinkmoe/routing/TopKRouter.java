@@ -1,5 +1,7 @@
 package io.flinkmoe.routing;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * Chooses k of N experts for each token, and their weights, as a {@link RoutingConfig} says. On
  * request it also gives the experts of the next ranks, to which overflow can be rerouted.
@@ -18,6 +20,7 @@ package io.flinkmoe.routing;
  * Without a bias and without groups, experts are selected by logit. The order is the same, but
  * scores that underflow to 0 or saturate at 1 would tie. Not for several threads.
  */
+@Internal
 public final class TopKRouter {
 
     private final RoutingConfig config;

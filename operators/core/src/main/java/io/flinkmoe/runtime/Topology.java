@@ -3,6 +3,7 @@ package io.flinkmoe.runtime;
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.config.ExpertSettings;
+import io.flinkmoe.config.IngestSettings;
 import io.flinkmoe.config.JobSettings;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.config.RouterSettings;
@@ -111,11 +112,12 @@ public final class Topology {
         Ingest ingest =
                 new Ingest(
                         spec.inputSize(),
-                        settings.lanes(),
-                        blockRows,
-                        settings.batchLinger(),
-                        settings.windows(),
-                        job.maxOutOfOrderness());
+                        new IngestSettings(
+                                settings.lanes(),
+                                blockRows,
+                                settings.batchLinger(),
+                                settings.windows(),
+                                job.maxOutOfOrderness()));
         return identified(arrivals.transform(job.name() + "-ingest", TokenBlock.TYPE, ingest))
                 .setParallelism(arrivals.getParallelism())
                 .setMaxParallelism(ANY_PARALLELISM);

@@ -8,6 +8,7 @@ import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.config.Draws;
 import io.flinkmoe.config.ExpertSettings;
+import io.flinkmoe.config.IngestSettings;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.config.RouterSettings;
@@ -169,11 +170,12 @@ public final class OperatorHarnesses {
         Ingest ingest =
                 new Ingest(
                         spec.inputSize(),
-                        settings.lanes(),
-                        blockRows(),
-                        settings.batchLinger(),
-                        capacity.windows(),
-                        maxOutOfOrderness);
+                        new IngestSettings(
+                                settings.lanes(),
+                                blockRows(),
+                                settings.batchLinger(),
+                                capacity.windows(),
+                                maxOutOfOrderness));
         var harness =
                 new UnkeyedHarness<>(
                         ingest, new Arrival.Serializer(), environment(Topology.ANY_PARALLELISM));

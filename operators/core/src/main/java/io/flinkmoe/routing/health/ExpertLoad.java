@@ -2,6 +2,7 @@ package io.flinkmoe.routing.health;
 
 import io.flinkmoe.routing.LogitMatrix;
 import io.flinkmoe.routing.TopK;
+import org.apache.flink.annotation.Internal;
 
 /**
  * How many of T tokens each of N experts gets, with k experts per token. The load is counted, or is
@@ -17,6 +18,7 @@ import io.flinkmoe.routing.TopK;
  *     load_e = mean_t 1 - Phi((threshold_t - z_te) / std), threshold = the k-th largest H of t
  * </pre>
  */
+@Internal
 public final class ExpertLoad {
 
     private ExpertLoad() {}

@@ -1,6 +1,7 @@
 package io.flinkmoe.routing.health;
 
 import io.flinkmoe.routing.LogitMatrix;
+import org.apache.flink.annotation.Internal;
 
 /**
  * How much each of N experts counts in the weights of T tokens, and how unevenly: the squared
@@ -8,6 +9,7 @@ import io.flinkmoe.routing.LogitMatrix;
  * alone. The published definitions differ in the variance and in the term that keeps the division
  * defined; all are computed in double.
  */
+@Internal
 public final class Importance {
 
     private static final double EPSILON = 1e-10;

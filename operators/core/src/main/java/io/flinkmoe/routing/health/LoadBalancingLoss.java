@@ -1,6 +1,7 @@
 package io.flinkmoe.routing.health;
 
 import io.flinkmoe.routing.LogitMatrix;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Load-balancing losses, with coefficient 1, of T tokens, N experts and k choices. All have the
@@ -16,6 +17,7 @@ import io.flinkmoe.routing.LogitMatrix;
  * 1), all k (k), or all k divided by k (1). Choices count as they were made, before any is dropped;
  * an id of -1 is no choice. Computed in double with {@link StrictMath}.
  */
+@Internal
 public final class LoadBalancingLoss {
 
     private LoadBalancingLoss() {}

@@ -1,6 +1,7 @@
 package io.flinkmoe.routing.health;
 
 import io.flinkmoe.routing.LogitMatrix;
+import org.apache.flink.annotation.Internal;
 
 /**
  * ModuleFormer's loss (arXiv 2306.04640), with coefficient 1: the negative mutual information of
@@ -13,6 +14,7 @@ import io.flinkmoe.routing.LogitMatrix;
  * in nats: 0 if the router does not tell tokens apart, -log N at best, when each token is certain
  * of its expert and all experts are used alike. 0 log 0 = 0. In double with {@link StrictMath}.
  */
+@Internal
 public final class MutualInformationLoss {
 
     private MutualInformationLoss() {}

@@ -1,10 +1,13 @@
 package io.flinkmoe.routing.health;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * The standard normal distribution function, by its series (Marsaglia, Evaluating the Normal
  * Distribution, 2004): Phi(x) = 1/2 + phi(x) (x + x³/3 + x⁵/(3*5) + x⁷/(3*5*7) + ...). The absolute
  * error is below 1e-15.
  */
+@Internal
 final class NormalDistribution {
 
     private static final double LOG_SQRT_2_PI = 0.91893853320467274178;

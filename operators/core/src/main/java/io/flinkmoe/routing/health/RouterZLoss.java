@@ -1,12 +1,14 @@
 package io.flinkmoe.routing.health;
 
 import io.flinkmoe.routing.LogitMatrix;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The router z-loss, with coefficient 1: mean over T tokens of (log sum_e exp(z_te))², which keeps
  * logits small. From ST-MoE (arXiv 2202.08906, eq. 5); Switch's {@code router_z_loss_func} and
  * Megatron's {@code z_loss_func} are the same. Computed in double with {@link StrictMath}.
  */
+@Internal
 public final class RouterZLoss {
 
     private RouterZLoss() {}

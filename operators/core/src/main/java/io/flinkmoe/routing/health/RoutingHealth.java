@@ -2,6 +2,7 @@ package io.flinkmoe.routing.health;
 
 import io.flinkmoe.routing.LogitMatrix;
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * How well a router of N experts spreads T tokens with k choices each. For the losses as each
@@ -18,6 +19,7 @@ import java.util.stream.IntStream;
  * @param loadBalancingLoss Megatron's form, all choices divided by k: 1 when balanced, up to N
  * @param zLoss mean squared log-sum-exp of the logits
  */
+@Internal
 public record RoutingHealth(
         double[] load,
         double[] share,

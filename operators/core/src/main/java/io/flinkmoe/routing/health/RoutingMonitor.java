@@ -2,6 +2,7 @@ package io.flinkmoe.routing.health;
 
 import java.util.Arrays;
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Collects the {@link RoutingHealth} of tokens as they are routed. Loads and importance count every
@@ -9,6 +10,7 @@ import java.util.stream.IntStream;
  * per token would cost as much as the routing itself. With s = 1 the result is that of {@link
  * RoutingHealth#of}. Not for several threads.
  */
+@Internal
 public final class RoutingMonitor {
 
     private final int numExperts;

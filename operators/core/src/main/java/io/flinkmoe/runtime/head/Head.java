@@ -1,18 +1,14 @@
 package io.flinkmoe.runtime.head;
 
-import ai.onnxruntime.OrtException;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.DecisionRecord;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.onnx.BundleSessions;
-import io.flinkmoe.onnx.DirectRows;
-import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.LocalBundle;
-import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
@@ -36,9 +32,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
     private final boolean logDecisions;
 
     private transient BundleSessions sessions;
-    private transient OnnxModel head;
-    private transient DirectRows input;
-    private transient DirectRows results;
+    private transient HeadModel head;
     private transient String version;
     private transient int width;
     private transient int hiddenSize;
@@ -62,11 +56,10 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
         version = sessions.spec().version();
         width = sessions.spec().outputSize();
         hiddenSize = sessions.spec().hiddenSize();
-        if (sessions.spec().head() != null) {
-            head = sessions.head();
-            input = new DirectRows(maxRows, hiddenSize);
-            results = new DirectRows(maxRows, width);
-        }
+        head =
+                sessions.spec().head() == null
+                        ? new HeadModel.None(width)
+                        : new HeadModel.Onnx(sessions.head(), version, maxRows);
     }
 
     @Override
@@ -78,14 +71,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
     }
 
     private void score(TokenBlock tokens) throws FlinkException {
-        float[] values = new float[tokens.rows() * width];
-        if (head == null) {
-            Floats.get(tokens.vectors(), 0, values, 0, values.length);
-        } else {
-            input.put(tokens.vectors(), 0, 0, tokens.rows());
-            run(tokens);
-            results.get(values, 0, tokens.rows());
-        }
+        float[] values = head.outputs(tokens);
         for (int row = 0; row < tokens.rows(); row++) {
             ScoredToken scored =
                     new ScoredToken(
@@ -99,23 +85,6 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
             if (logDecisions) {
                 logDecisions(tokens, row);
             }
-        }
-    }
-
-    private void run(TokenBlock tokens) throws FlinkException {
-        try {
-            head.run(input, results, tokens.rows());
-        } catch (OrtException e) {
-            throw new FlinkException(
-                    "%s (model version %s) failed on %d tokens, from position %d of stream %s: %s"
-                            .formatted(
-                                    head.file(),
-                                    version,
-                                    tokens.rows(),
-                                    tokens.positions()[0],
-                                    tokens.streams()[0],
-                                    e.getMessage()),
-                    e);
         }
     }
 

@@ -2,11 +2,10 @@ package io.flinkmoe.runtime.ingest;
 
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
-import io.flinkmoe.capacity.Windows;
+import io.flinkmoe.config.IngestSettings;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.Lanes;
 import io.flinkmoe.runtime.shared.Linger;
-import java.time.Duration;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
@@ -32,13 +31,9 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     private static final long serialVersionUID = 1L;
 
     private final int width;
-    private final int lanes;
-    private final int batchSize;
-    private final long lingerMillis;
-    private final Windows windows;
-    private final long maxOutOfOrdernessMillis;
+    private final IngestSettings settings;
 
-    private transient PartitionClocks clocks;
+    private transient PartitionLateness lateness;
     private transient TokenBlockBuilder[] pending;
     private transient int pendingTokens;
     private transient Watermark waiting;
@@ -48,50 +43,38 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
 
     /**
      * @param width the width of a token's values
-     * @param lanes L, the lanes that streams are hashed to
-     * @param batchSize tokens of one lane in a block
-     * @param linger how long a token waits at most
-     * @param windows the windows that capacity is counted in
-     * @param maxOutOfOrderness how much older than the newest token of its partition a token may be
-     *     that is on time
      */
-    public Ingest(
-            int width,
-            int lanes,
-            int batchSize,
-            Duration linger,
-            Windows windows,
-            Duration maxOutOfOrderness) {
+    public Ingest(int width, IngestSettings settings) {
         this.width = width;
-        this.lanes = lanes;
-        this.batchSize = batchSize;
-        this.lingerMillis = linger.toMillis();
-        this.windows = windows;
-        this.maxOutOfOrdernessMillis = maxOutOfOrderness.toMillis();
+        this.settings = settings;
     }
 
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
         super.initializeState(context);
-        if (windows.areBounded()) {
-            clocks = new PartitionClocks(context, windows, maxOutOfOrdernessMillis);
-        }
+        lateness =
+                settings.windows().areBounded()
+                        ? new PartitionClocks(
+                                context,
+                                settings.windows(),
+                                settings.maxOutOfOrderness().toMillis())
+                        : PartitionLateness.NEVER;
     }
 
     @Override
     public void snapshotState(StateSnapshotContext context) throws Exception {
-        if (clocks != null) {
-            clocks.snapshot();
-        }
+        lateness.snapshot();
         super.snapshotState(context);
     }
 
     @Override
     public void open() throws Exception {
         super.open();
-        linger = new Linger(getProcessingTimeService(), lingerMillis, time -> flush());
+        linger =
+                new Linger(
+                        getProcessingTimeService(), settings.linger().toMillis(), time -> flush());
         metrics = new IngestMetrics(getMetricGroup());
-        pending = new TokenBlockBuilder[lanes];
+        pending = new TokenBlockBuilder[settings.lanes()];
         lastWatermark = Long.MIN_VALUE;
     }
 
@@ -103,9 +86,9 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
             output.collect(DeadLetter.OUTPUT, new StreamRecord<>(arrival.deadLetter()));
             return;
         }
-        int lane = Lanes.of(arrival.token().stream(), lanes);
+        int lane = Lanes.of(arrival.token().stream(), settings.lanes());
         if (pending[lane] == null) {
-            pending[lane] = new TokenBlockBuilder(lane, batchSize, width);
+            pending[lane] = new TokenBlockBuilder(lane, settings.blockRows(), width);
         }
         pending[lane].add(arrival.token(), isLate(arrival));
         pendingTokens++;
@@ -118,14 +101,13 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     }
 
     private boolean isLate(Arrival arrival) {
-        return clocks != null
-                && arrival.partition() != Arrival.NO_PARTITION
-                && clocks.isLate(arrival.partition(), arrival.token().timestamp());
+        return arrival.partition() != Arrival.NO_PARTITION
+                && lateness.isLate(arrival.partition(), arrival.token().timestamp());
     }
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
-        boolean endsWindow = windows.endsBetween(lastWatermark, mark.getTimestamp());
+        boolean endsWindow = settings.windows().endsBetween(lastWatermark, mark.getTimestamp());
         if (endsWindow || mark.getTimestamp() == Watermark.MAX_WATERMARK.getTimestamp()) {
             flush();
         }

@@ -19,7 +19,7 @@ import org.apache.flink.runtime.state.StateInitializationContext;
  * <p>Union list state, merged by maximum: a partition may be another subtask's after a restart.
  */
 @Internal
-final class PartitionClocks {
+final class PartitionClocks implements PartitionLateness {
 
     private static final ListStateDescriptor<Tuple2<Integer, Long>> DESCRIPTOR =
             new ListStateDescriptor<>("partition-clocks", Types.TUPLE(Types.INT, Types.LONG));
@@ -42,8 +42,8 @@ final class PartitionClocks {
         }
     }
 
-    /** Whether a token is late; its partition's clock advances. */
-    boolean isLate(int partition, long timestamp) {
+    @Override
+    public boolean isLate(int partition, long timestamp) {
         long clock = advance(partition, timestamp);
         return windows.isClosed(timestamp, clock - maxOutOfOrderness - 1);
     }
@@ -58,8 +58,8 @@ final class PartitionClocks {
         return clock[0];
     }
 
-    /** Call it from {@code snapshotState}. */
-    void snapshot() throws Exception {
+    @Override
+    public void snapshot() throws Exception {
         state.clear();
         for (Map.Entry<Integer, long[]> clock : highest.entrySet()) {
             state.add(Tuple2.of(clock.getKey(), clock.getValue()[0]));

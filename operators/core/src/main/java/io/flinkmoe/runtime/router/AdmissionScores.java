@@ -9,6 +9,9 @@ import org.apache.flink.annotation.Internal;
 @Internal
 final class AdmissionScores {
 
+    /** Nothing is decided at the close of a window. */
+    static final float[] NONE = {};
+
     private AdmissionScores() {}
 
     /**
@@ -16,12 +19,12 @@ final class AdmissionScores {
      *
      * @param draws needed for random admission only
      * @param kept the scores, if they are computed already; else none
-     * @return [T, K], or null where nothing is decided at the close of a window
+     * @return [T, K], or {@link #NONE} where nothing is decided at the close of a window
      */
     static float[] of(
             Capacity capacity, Routed routed, int tokens, NoiseSource draws, float[] kept) {
         return switch (capacity.score()) {
-            case NONE -> null;
+            case NONE -> NONE;
             case GATE_SCORE -> kept.length > 0 ? kept : routed.scores(tokens);
             case ROUTER_LOGIT -> {
                 float[] logits = new float[tokens * routed.ranks()];

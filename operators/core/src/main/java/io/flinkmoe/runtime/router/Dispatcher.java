@@ -38,11 +38,11 @@ final class Dispatcher {
     /**
      * @param hidden what the experts see, [T, d]; the blocks borrow it
      * @param choices whose PENDING ones are dispatched
-     * @param scores [T, K], what an admission order goes by, if one will; else null
+     * @param scores [T, K], what an admission order goes by, if one will; else none
      */
     List<DispatchBlock> split(
             long batch, TokenBlock tokens, byte[] hidden, Choices choices, float[] scores) {
-        DispatchBlock[] blocks = allocate(batch, tokens.lane(), hidden, choices, scores != null);
+        DispatchBlock[] blocks = allocate(batch, tokens.lane(), hidden, choices, scores.length > 0);
         Arrays.fill(rowsOfExpert, 0);
         for (int choice = 0; choice < choices.outcomes().length; choice++) {
             if (choices.outcomes()[choice] == Choices.PENDING) {
@@ -52,7 +52,7 @@ final class Dispatcher {
                 block.choices()[row] = choice;
                 block.timestamps()[row] = tokens.timestamps()[choice / k];
                 tokensOfExpert[expert][row] = choice / k;
-                if (scores != null) {
+                if (scores.length > 0) {
                     prioritize(block.priorities(), row, tokens, choices, choice, scores);
                 }
             }

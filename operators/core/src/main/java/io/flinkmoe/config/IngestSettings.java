@@ -1,0 +1,21 @@
+package io.flinkmoe.config;
+
+import io.flinkmoe.capacity.Windows;
+import java.io.Serializable;
+import java.time.Duration;
+import org.apache.flink.annotation.Internal;
+
+/**
+ * How tokens are gathered into blocks.
+ *
+ * @param lanes L, the lanes that streams are hashed to
+ * @param blockRows the largest number of tokens in a block
+ * @param linger the longest time that a token waits for its block to fill
+ * @param windows the windows in which capacity is counted
+ * @param maxOutOfOrderness how far a token may be behind the newest token of its partition before
+ *     it is late
+ */
+@Internal
+public record IngestSettings(
+        int lanes, int blockRows, Duration linger, Windows windows, Duration maxOutOfOrderness)
+        implements Serializable {}

@@ -1,0 +1,29 @@
+package io.flinkmoe.runtime.ingest;
+
+import org.apache.flink.annotation.Internal;
+
+/**
+ * Decides whether a token is late by the content of its partition. Ingest chooses {@link #NEVER} or
+ * {@link PartitionClocks}.
+ */
+@Internal
+interface PartitionLateness {
+
+    /** Without a capacity there are no windows, so no token is late. */
+    PartitionLateness NEVER =
+            new PartitionLateness() {
+                @Override
+                public boolean isLate(int partition, long timestamp) {
+                    return false;
+                }
+
+                @Override
+                public void snapshot() {}
+            };
+
+    /** Whether the next token of a partition is late. */
+    boolean isLate(int partition, long timestamp);
+
+    /** Writes the state. Call it from {@code snapshotState}. */
+    void snapshot() throws Exception;
+}
