@@ -1,6 +1,9 @@
 package io.flinkmoe.scoring.cli;
 
+import org.apache.flink.annotation.Internal;
+
 /** How far two keys are apart (Levenshtein): for "did you mean". */
+@Internal
 final class EditDistance {
 
     private EditDistance() {}

@@ -3,8 +3,10 @@ package io.flinkmoe.tools.demo;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 
 /** How good the probabilities of T yes-or-no answers are, as curves. */
+@Internal
 final class Probabilities {
 
     private static final int MOST_POINTS = 200;

@@ -4,11 +4,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.ToLongFunction;
+import org.apache.flink.annotation.Internal;
 
 /**
  * What a job needed over time. The first quarter is for warming up: growth is what the last quarter
  * needs more than the second.
  */
+@Internal
 final class SoakSamples {
 
     private static final long MEBI = 1 << 20;

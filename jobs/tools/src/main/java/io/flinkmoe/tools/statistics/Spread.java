@@ -5,8 +5,10 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /** The middle and the ends of what several rounds gave. */
+@Internal
 public record Spread(double median, double min, double max) {
 
     public static Spread of(List<Double> values) {

@@ -3,8 +3,10 @@ package io.flinkmoe.tools.statistics;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 
 /** The figures of the demo's report. */
+@Internal
 public final class Statistics {
 
     private Statistics() {}

@@ -3,6 +3,7 @@ package io.flinkmoe.tools.bench.contenders;
 import io.flinkmoe.stream.ScoredToken;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicLong;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.api.connector.sink2.SinkWriter;
 import org.apache.flink.api.connector.sink2.WriterInitContext;
@@ -11,6 +12,7 @@ import org.apache.flink.api.connector.sink2.WriterInitContext;
  * A sink that counts what arrives in this process, and keeps how long it took. One job at a time
  * may write to it.
  */
+@Internal
 public final class Arrivals implements Sink<ScoredToken> {
 
     private static final long serialVersionUID = 1L;

@@ -1,0 +1,2 @@
+/** Charts in SVG. */
+package io.flinkmoe.tools.chart;
