@@ -129,7 +129,7 @@ public final class DryRun {
     }
 
     /** Ascending numbers: 0 1 2 5 is "0-2 5". */
-    public static String ranges(List<Integer> numbers) {
+    static String ranges(List<Integer> numbers) {
         StringBuilder text = new StringBuilder();
         for (int from = 0, to; from < numbers.size(); from = to) {
             to = from + 1;

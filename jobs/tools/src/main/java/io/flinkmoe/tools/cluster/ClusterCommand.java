@@ -46,7 +46,7 @@ public final class ClusterCommand implements Runnable {
             scope = ScopeType.INHERIT,
             description =
                     "Where the cluster keeps its files: logs, checkpoints, savepoints. Default:"
-                            + " jobs/target/cluster of the project.")
+                            + " jobs/tools/target/cluster of the project.")
     private Path dir;
 
     @Override
@@ -123,7 +123,7 @@ public final class ClusterCommand implements Runnable {
             },
             footer = {
                 "  moe cluster flink list",
-                "  moe cluster flink -- run -d jobs/target/flink-moe-jobs-VERSION-job.jar \\",
+                "  moe cluster flink -- run -d jobs/scoring/target/flink-moe-scoring-VERSION-job.jar \\",
                 "                       score --config job.yaml",
                 "  moe cluster flink stop JOB"
             })
