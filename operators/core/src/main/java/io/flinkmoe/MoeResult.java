@@ -69,7 +69,7 @@ public final class MoeResult {
      */
     public DataStream<RouterLogits> routerLogits() {
         require(job.routerLogits(), "router logits", "routerLogits");
-        return union(streams.routers(), Router.LOGITS);
+        return union(streams.routers(), RouterLogits.OUTPUT);
     }
 
     private static void require(boolean requested, String what, String method) {

@@ -7,6 +7,7 @@ import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
@@ -265,7 +266,7 @@ class PrioritizedCapacityIT {
             Bundle bundle, Collection<List<Token>> windows, Map<Token, ScoredToken> scored)
             throws Exception {
         Capacity capacity =
-                Capacity.prioritized(new TumblingWindows(WINDOW_MILLIS), formula, order)
+                AtWindowClose.of(new TumblingWindows(WINDOW_MILLIS), formula, order)
                         .withWeightRule(renormalize ? WeightRule.SURVIVORS : WeightRule.ROUTER)
                         .withOverflowRounds(rounds);
         List<Token> tokens = new ArrayList<>();

@@ -5,6 +5,7 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.scoring.KafkaOptions.Delivery;
 import java.time.Duration;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
@@ -15,6 +16,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** What a job's checkpoints must be like, so that it can keep its promises. */
+@Internal
 final class CheckpointRules {
 
     private static final Logger LOG = LoggerFactory.getLogger(CheckpointRules.class);

@@ -2,6 +2,7 @@ package io.flinkmoe.scoring;
 
 import io.flinkmoe.scoring.KafkaOptions.Delivery;
 import java.util.Properties;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.connector.base.DeliveryGuarantee;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
@@ -10,6 +11,7 @@ import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.kafka.clients.producer.ProducerConfig;
 
 /** Where the job's results go to: a sink per topic. */
+@Internal
 final class KafkaOutput {
 
     /**

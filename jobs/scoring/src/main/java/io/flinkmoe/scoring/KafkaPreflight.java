@@ -10,6 +10,7 @@ import java.util.Properties;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.kafka.clients.admin.Admin;
@@ -29,6 +30,7 @@ import org.slf4j.LoggerFactory;
  * One look at Kafka before the job starts, so that a wrong address or a missing topic is an error
  * with a remedy within seconds, and not a job that restarts forever.
  */
+@Internal
 public final class KafkaPreflight implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(KafkaPreflight.class);

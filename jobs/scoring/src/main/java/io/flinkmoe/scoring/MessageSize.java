@@ -4,12 +4,14 @@ import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.TopicConfig;
 
 /** How much a message may hold: what the producers' {@code max.request.size} says. */
+@Internal
 final class MessageSize {
 
     private static final int DEFAULT = 1 << 20;

@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.kafka.clients.CommonClientConfigs;
@@ -14,6 +15,7 @@ import org.apache.kafka.clients.producer.ProducerConfig;
  * The client properties that options of the job set. Given among the user's own they would be
  * overwritten without a word, so they are refused.
  */
+@Internal
 final class OwnedProperties {
 
     private static final Map<String, ConfigOption<?>> OPTIONS =

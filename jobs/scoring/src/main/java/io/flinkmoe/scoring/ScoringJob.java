@@ -14,6 +14,7 @@ import io.flinkmoe.kafka.TokenSerializer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
@@ -27,6 +28,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The scoring job: tokens from Kafka, through a bundle's layers, back to Kafka. */
+@Internal
 public final class ScoringJob {
 
     /** The operators' uids, and names. Savepoints depend on them: they never change. */

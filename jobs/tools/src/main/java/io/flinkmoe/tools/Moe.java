@@ -21,6 +21,7 @@ import java.io.PrintWriter;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.MemorySize;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -69,6 +70,7 @@ import picocli.CommandLine.TypeConversionException;
             "  moe inspect BUNDLE                  show what a model bundle holds",
             "  moe score --help                    every option of the scoring job"
         })
+@Internal
 public final class Moe implements Callable<Integer> {
 
     private static final String VERBOSE = "--verbose";

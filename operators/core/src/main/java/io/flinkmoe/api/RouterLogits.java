@@ -16,6 +16,7 @@ import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.apache.flink.util.OutputTag;
 
 /**
  * The router logits of one token, given on request.
@@ -32,6 +33,9 @@ public record RouterLogits(int layer, String stream, long position, float[] logi
     /** The type information, with a serializer of its own. */
     public static final TypeInformation<RouterLogits> TYPE =
             new RecordTypeInfo<>(RouterLogits.class, new Serializer());
+
+    /** The side output of a router. */
+    public static final OutputTag<RouterLogits> OUTPUT = new OutputTag<>("router-logits", TYPE);
 
     @Override
     public boolean equals(Object other) {

@@ -54,6 +54,12 @@ public record AtWindowClose(
         return new AtWindowClose(windows, formula, order, weightRule, rounds);
     }
 
+    /** Without next-expert rounds and with the router's weights. */
+    public static AtWindowClose of(
+            TumblingWindows windows, CapacityFormula formula, AdmissionOrder order) {
+        return new AtWindowClose(windows, formula, order, WeightRule.ROUTER, 0);
+    }
+
     @Override
     public boolean decidesAtClose(int round) {
         return true;

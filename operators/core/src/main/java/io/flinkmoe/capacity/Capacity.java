@@ -11,7 +11,7 @@ import org.apache.flink.annotation.Experimental;
  * AtWindowClose}. There is always one, so that nothing needs to handle a missing capacity.
  */
 @Experimental
-public sealed interface Capacity extends Serializable permits Dropless, FirstCome, AtWindowClose {
+public interface Capacity extends Serializable {
 
     /** The windows in which capacity is counted. */
     Windows windows();
@@ -74,25 +74,4 @@ public sealed interface Capacity extends Serializable permits Dropless, FirstCom
      * @param remaining the capacity that is left by the rounds before
      */
     ExpertAdmission admit(Candidate[] candidates, int remaining, int round);
-
-    /** No capacity: every choice is executed. */
-    static Dropless dropless() {
-        return new Dropless();
-    }
-
-    /** A fixed C, first come, first served. */
-    static FirstCome firstCome(TumblingWindows windows, int tokens) {
-        return new FirstCome(
-                windows,
-                CapacityFormula.fixed(tokens),
-                AdmissionOrder.POSITION,
-                WeightRule.ROUTER,
-                0);
-    }
-
-    /** Admission at the close of a window. */
-    static AtWindowClose prioritized(
-            TumblingWindows windows, CapacityFormula formula, AdmissionOrder order) {
-        return new AtWindowClose(windows, formula, order, WeightRule.ROUTER, 0);
-    }
 }

@@ -43,6 +43,16 @@ public record FirstCome(
         return new FirstCome(windows, formula, order, weightRule, rounds);
     }
 
+    /** A fixed C, without next-expert rounds and with the router's weights. */
+    public static FirstCome of(TumblingWindows windows, int tokens) {
+        return new FirstCome(
+                windows,
+                CapacityFormula.fixed(tokens),
+                AdmissionOrder.POSITION,
+                WeightRule.ROUTER,
+                0);
+    }
+
     @Override
     public boolean decidesAtClose(int round) {
         return round > 0;

@@ -54,17 +54,6 @@ public record NextExpert(
     }
 
     /**
-     * The rank of the expert that a choice tries in an attempt: j + r·k.
-     *
-     * @param choice t·k + j
-     * @param attempt r, 0 for the first
-     * @param topK k
-     */
-    public static int rank(int choice, int attempt, int topK) {
-        return choice % topK + attempt * topK;
-    }
-
-    /**
      * Decides over a window.
      *
      * @param numExperts N
@@ -111,7 +100,7 @@ public record NextExpert(
         return byRounds(
                 new RoutedWindow(TokenMetadata.ofRows(tokens), topK, preferences, scores),
                 numExperts,
-                Capacity.prioritized(ONE_WINDOW, CapacityFormula.fixed(capacity), order)
+                AtWindowClose.of(ONE_WINDOW, CapacityFormula.fixed(capacity), order)
                         .withOverflowRounds(rounds));
     }
 
@@ -128,7 +117,7 @@ public record NextExpert(
         int[] used = result.tokensPerExpert;
         for (int choice = 0; choice < tokens * topK; choice++) {
             for (int round = 0; round <= rounds && result.assignedRank[choice] < 0; round++) {
-                int rank = rank(choice, round, topK);
+                int rank = Attempt.rank(choice, round, topK);
                 if (rank >= numExperts) {
                     break;
                 }
@@ -191,7 +180,7 @@ public record NextExpert(
             Arrays.sort(choices);
         }
         for (int choice : choices) {
-            place(choice, rank(choice, round, topK), admitting);
+            place(choice, Attempt.rank(choice, round, topK), admitting);
         }
     }
 

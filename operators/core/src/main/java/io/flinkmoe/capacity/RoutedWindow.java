@@ -30,7 +30,7 @@ public record RoutedWindow(TokenMetadata tokens, int topK, int[] experts, float[
 
     /** The expert that a choice tries in a round; -1 for none. */
     int expert(int choice, int round) {
-        int rank = NextExpert.rank(choice, round, topK);
+        int rank = Attempt.rank(choice, round, topK);
         return rank < ranks() ? experts[choice / topK * ranks() + rank] : -1;
     }
 
@@ -41,7 +41,7 @@ public record RoutedWindow(TokenMetadata tokens, int topK, int[] experts, float[
                 choice,
                 choice % topK,
                 scores[first],
-                scores[first + NextExpert.rank(choice, round, topK)],
+                scores[first + Attempt.rank(choice, round, topK)],
                 tokens.timestamps()[token],
                 tokens.streams()[token],
                 tokens.positions()[token],

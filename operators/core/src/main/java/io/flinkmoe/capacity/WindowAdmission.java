@@ -58,7 +58,7 @@ public record WindowAdmission(
                                 topKIndices,
                                 compares ? scores : new float[topKIndices.length]),
                         numExperts,
-                        Capacity.prioritized(
+                        AtWindowClose.of(
                                 NextExpert.ONE_WINDOW, CapacityFormula.fixed(capacity), order));
         boolean[] executed = new boolean[topKIndices.length];
         for (int choice = 0; choice < executed.length; choice++) {

@@ -5,7 +5,7 @@ import org.apache.flink.annotation.Experimental;
 
 /** The event-time windows in which capacity is counted. */
 @Experimental
-public sealed interface Windows extends Serializable permits TumblingWindows, GlobalWindow {
+public interface Windows extends Serializable {
 
     /** Whether windows end. Without an end nothing is ever late, counted or decided at a close. */
     boolean areBounded();

@@ -9,6 +9,7 @@ import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.Dropless;
 import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WeightRule;
@@ -83,7 +84,7 @@ public record MoeSettings(
     private static Capacity capacity(ReadableConfig options) {
         MoeOptions.CapacityPolicy policy = value(options, MoeOptions.CAPACITY);
         if (policy == MoeOptions.CapacityPolicy.NONE) {
-            return Capacity.dropless();
+            return new Dropless();
         }
         Admission admission = value(options, MoeOptions.CAPACITY_ADMISSION);
         if (policy == MoeOptions.CapacityPolicy.FACTOR && admission != Admission.PRIORITIZED) {

@@ -2,6 +2,7 @@ package io.flinkmoe.reference;
 
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.Dropless;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TokenMetadata;
 import io.flinkmoe.model.Bundle;
@@ -42,7 +43,7 @@ public final class ReferenceModel implements AutoCloseable {
 
     /** Opens every model of a bundle, dropless. */
     public static ReferenceModel open(Bundle bundle) throws BundleException {
-        return open(bundle, Capacity.dropless());
+        return open(bundle, new Dropless());
     }
 
     /** Opens every model of a bundle; each layer has this capacity. */

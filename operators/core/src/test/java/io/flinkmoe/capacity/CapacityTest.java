@@ -11,7 +11,7 @@ class CapacityTest {
 
     @Test
     void admitsOnArrivalUntilSoManyAreAdmitted() {
-        FirstCome two = Capacity.firstCome(MINUTE, 2);
+        FirstCome two = FirstCome.of(MINUTE, 2);
         WindowCounts account = WindowCounts.EMPTY;
         assertThat(two.remainingOnArrival(account)).isEqualTo(2);
         account = account.plus(Outcome.EXECUTED, 1);
@@ -28,17 +28,17 @@ class CapacityTest {
                         .plus(Outcome.OVERFLOWED, 9)
                         .plus(Outcome.LATE, 9)
                         .plus(Outcome.REROUTED, 9);
-        assertThat(Capacity.firstCome(MINUTE, 1).remainingOnArrival(account)).isEqualTo(1);
+        assertThat(FirstCome.of(MINUTE, 1).remainingOnArrival(account)).isEqualTo(1);
     }
 
     @Test
     void admitsNothingWithACapacityOfZero() {
-        assertThat(Capacity.firstCome(MINUTE, 0).remainingOnArrival(WindowCounts.EMPTY)).isZero();
+        assertThat(FirstCome.of(MINUTE, 0).remainingOnArrival(WindowCounts.EMPTY)).isZero();
     }
 
     @Test
     void refusesANegativeNumber() {
-        assertThatThrownBy(() -> Capacity.firstCome(MINUTE, -1))
+        assertThatThrownBy(() -> FirstCome.of(MINUTE, -1))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("minimum capacity is -1 tokens; allowed: 0 or more");
     }
@@ -56,7 +56,7 @@ class CapacityTest {
                                         0))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("capacity factor is 1.25 with first-come admission");
-        Capacity atClose = Capacity.prioritized(MINUTE, factor, AdmissionOrder.POSITION);
+        Capacity atClose = AtWindowClose.of(MINUTE, factor, AdmissionOrder.POSITION);
         assertThat(atClose.decidesAtClose(0)).isTrue();
         assertThat(atClose.dependsOnTokens()).isTrue();
     }
@@ -64,7 +64,7 @@ class CapacityTest {
     @Test
     void weighsByTheWindowOnlyWhereAWindowIsDecidedAtOnceByScore() {
         AtWindowClose capacity =
-                Capacity.prioritized(MINUTE, CapacityFormula.fixed(1), AdmissionOrder.GATE_SCORE)
+                AtWindowClose.of(MINUTE, CapacityFormula.fixed(1), AdmissionOrder.GATE_SCORE)
                         .withWeightRule(WeightRule.WINDOW);
         assertThat(capacity.decidesAtClose()).isTrue();
         assertThatThrownBy(() -> capacity.withOverflowRounds(1))
@@ -72,14 +72,14 @@ class CapacityTest {
                 .hasMessage(
                         "weights are window with prioritized admission, order gate-score and 1"
                                 + " overflow rounds; allowed: prioritized, gate-score, 0");
-        assertThatThrownBy(() -> Capacity.firstCome(MINUTE, 1).withWeightRule(WeightRule.WINDOW))
+        assertThatThrownBy(() -> FirstCome.of(MINUTE, 1).withWeightRule(WeightRule.WINDOW))
                 .isInstanceOf(IllegalArgumentException.class);
     }
 
     @Test
     void decidesAtTheCloseWhatOverflowsAtFirst() {
-        assertThat(Capacity.firstCome(MINUTE, 1).decidesAtClose()).isFalse();
-        FirstCome rounds = Capacity.firstCome(MINUTE, 1).withOverflowRounds(2);
+        assertThat(FirstCome.of(MINUTE, 1).decidesAtClose()).isFalse();
+        FirstCome rounds = FirstCome.of(MINUTE, 1).withOverflowRounds(2);
         assertThat(rounds.decidesAtClose()).isTrue();
         assertThat(rounds.decidesAtClose(0)).isFalse();
         assertThat(rounds.decidesAtClose(1)).isTrue();
@@ -91,7 +91,7 @@ class CapacityTest {
 
     @Test
     void droplessAdmitsAllAtOnce() {
-        Capacity dropless = Capacity.dropless();
+        Capacity dropless = new Dropless();
         assertThat(dropless.decidesAtClose()).isFalse();
         assertThat(dropless.attempts()).isEqualTo(1);
         assertThat(dropless.dependsOnTokens()).isFalse();
@@ -105,7 +105,7 @@ class CapacityTest {
 
     @Test
     void droplessHasOneWindowThatNeverCloses() {
-        Windows windows = Capacity.dropless().windows();
+        Windows windows = new Dropless().windows();
         assertThat(windows.areBounded()).isFalse();
         assertThat(windows.startOf(-5)).isEqualTo(windows.startOf(5));
         assertThat(windows.isClosed(5, Long.MAX_VALUE)).isFalse();
@@ -115,20 +115,20 @@ class CapacityTest {
     @Test
     void comparesWhatOrderAndWeightsNeed() {
         CapacityFormula one = CapacityFormula.fixed(1);
-        AtWindowClose byScore = Capacity.prioritized(MINUTE, one, AdmissionOrder.GATE_SCORE);
+        AtWindowClose byScore = AtWindowClose.of(MINUTE, one, AdmissionOrder.GATE_SCORE);
         assertThat(byScore.score()).isEqualTo(AdmissionScore.GATE_SCORE);
         assertThat(byScore.withWeightRule(WeightRule.WINDOW).score())
                 .isEqualTo(AdmissionScore.ROUTER_LOGIT);
-        assertThat(Capacity.prioritized(MINUTE, one, AdmissionOrder.RANDOM).score())
+        assertThat(AtWindowClose.of(MINUTE, one, AdmissionOrder.RANDOM).score())
                 .isEqualTo(AdmissionScore.RANDOM_DRAW);
-        assertThat(Capacity.firstCome(MINUTE, 1).score()).isEqualTo(AdmissionScore.NONE);
-        assertThat(Capacity.firstCome(MINUTE, 1).withOverflowRounds(1).score())
+        assertThat(FirstCome.of(MINUTE, 1).score()).isEqualTo(AdmissionScore.NONE);
+        assertThat(FirstCome.of(MINUTE, 1).withOverflowRounds(1).score())
                 .isEqualTo(AdmissionScore.GATE_SCORE);
     }
 
     @Test
     void firstComeAdmitsInOrderOfArrivalAndReroutedChoicesInOrder() {
-        FirstCome capacity = Capacity.firstCome(MINUTE, 1).withOverflowRounds(1);
+        FirstCome capacity = FirstCome.of(MINUTE, 1).withOverflowRounds(1);
         assertThat(
                         capacity.admit(new Candidate[] {candidate(0, 5), candidate(1, 4)}, 1, 0)
                                 .flags(2))

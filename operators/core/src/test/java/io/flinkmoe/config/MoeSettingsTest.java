@@ -5,8 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.AtWindowClose;
-import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.Dropless;
+import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WeightRule;
@@ -33,7 +34,7 @@ class MoeSettingsTest {
                                 new ExpertBatching(256, Duration.ofMillis(2), false),
                                 0,
                                 MoeOptions.OnError.FAIL,
-                                Capacity.dropless(),
+                                new Dropless(),
                                 ExpertPlacement.DEFAULT));
         assertThat(settings.windows()).isEqualTo(new GlobalWindow());
     }
@@ -60,8 +61,7 @@ class MoeSettingsTest {
                 .isEqualTo(new ExpertBatching(65_536, Duration.ofSeconds(1), true));
         assertThat(settings.expertParallelism()).isEqualTo(4);
         assertThat(settings.onError()).isEqualTo(MoeOptions.OnError.RESIDUAL);
-        assertThat(settings.capacity())
-                .isEqualTo(Capacity.firstCome(new TumblingWindows(3_600_000), 0));
+        assertThat(settings.capacity()).isEqualTo(FirstCome.of(new TumblingWindows(3_600_000), 0));
         assertThat(settings.windows().size()).isEqualTo(3_600_000);
     }
 
@@ -91,7 +91,7 @@ class MoeSettingsTest {
                         true);
         assertThat(settings.capacity())
                 .isEqualTo(
-                        Capacity.prioritized(
+                        AtWindowClose.of(
                                         new TumblingWindows(60_000),
                                         formula,
                                         AdmissionOrder.TOKEN_PRIORITY)

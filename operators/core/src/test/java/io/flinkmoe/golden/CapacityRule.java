@@ -1,6 +1,7 @@
 package io.flinkmoe.golden;
 
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.TokenMetadata;
@@ -62,7 +63,7 @@ final class CapacityRule {
     /** The capacity as the operators and the reference take it. */
     Capacity capacity() {
         checkCapacity();
-        return Capacity.prioritized(new TumblingWindows(rowsOfGroup()), formula(), order())
+        return AtWindowClose.of(new TumblingWindows(rowsOfGroup()), formula(), order())
                 .withWeightRule(weightRule())
                 .withOverflowRounds(overflowRounds());
     }

@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TokenMetadata;
 import io.flinkmoe.capacity.TumblingWindows;
@@ -67,7 +69,7 @@ class ReferenceCapacityTest {
                         ? CapacityFormula.fixed(random.nextInt(4))
                         : CapacityFormula.megatron(0.2 + 0.6 * random.nextDouble());
         Capacity capacity =
-                Capacity.prioritized(FIFTY, formula, order)
+                AtWindowClose.of(FIFTY, formula, order)
                         .withWeightRule(renormalizes ? WeightRule.SURVIVORS : WeightRule.ROUTER)
                         .withOverflowRounds(rounds);
         int layers = 1 + random.nextInt(2);
@@ -239,8 +241,7 @@ class ReferenceCapacityTest {
         int capacity = random.nextInt(9);
         Bundle bundle = NumberedBundle.write(directory.resolve("bundle"), n, k, 1);
         LayerResult found;
-        try (ReferenceModel model =
-                ReferenceModel.open(bundle, Capacity.firstCome(FIFTY, capacity))) {
+        try (ReferenceModel model = ReferenceModel.open(bundle, FirstCome.of(FIFTY, capacity))) {
             found = model.forward(x, metadata).layers().get(0);
         }
         Map<String, Integer> used = new HashMap<>();
@@ -263,7 +264,7 @@ class ReferenceCapacityTest {
         metadata = TokenMetadata.ofRows(tokens);
         CapacityFormula formula = CapacityFormula.expertChoice(0.5);
         Capacity capacity =
-                Capacity.prioritized(FIFTY, formula, AdmissionOrder.GATE_SCORE)
+                AtWindowClose.of(FIFTY, formula, AdmissionOrder.GATE_SCORE)
                         .withWeightRule(WeightRule.WINDOW);
         Bundle bundle =
                 NumberedBundle.write(directory.resolve("bundle"), RoutingConfig.softmax(n, n));
@@ -290,7 +291,7 @@ class ReferenceCapacityTest {
         k = 1;
         x = new float[] {Float.NaN, 0, 0, 1, 0, 0, 1, 0, 0};
         Bundle bundle = NumberedBundle.write(directory.resolve("bundle"), n, k, 1);
-        try (ReferenceModel model = ReferenceModel.open(bundle, Capacity.firstCome(FIFTY, 1))) {
+        try (ReferenceModel model = ReferenceModel.open(bundle, FirstCome.of(FIFTY, 1))) {
             LayerResult found = model.forward(x, 3).layers().get(0);
             assertThat(found.outcomes())
                     .containsExactly(
@@ -305,7 +306,7 @@ class ReferenceCapacityTest {
     void randomAdmissionNeedsDraws() throws Exception {
         Bundle bundle = NumberedBundle.write(directory.resolve("bundle"), 2, 1, 1);
         Capacity capacity =
-                Capacity.prioritized(FIFTY, CapacityFormula.fixed(1), AdmissionOrder.RANDOM);
+                AtWindowClose.of(FIFTY, CapacityFormula.fixed(1), AdmissionOrder.RANDOM);
         try (ReferenceModel model = ReferenceModel.open(bundle, capacity)) {
             assertThatThrownBy(() -> model.forward(new float[2], 1))
                     .hasMessage("random admission needs draws");

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.TumblingWindows;
@@ -49,7 +50,7 @@ class OperatorSnapshotFilesTest {
     private static final int K = 2;
     private static final long WINDOW = 60_000;
     private static final Capacity HALF =
-            Capacity.prioritized(
+            AtWindowClose.of(
                     new TumblingWindows(WINDOW),
                     CapacityFormula.vmoe(0.5),
                     AdmissionOrder.TOKEN_PRIORITY);

@@ -11,9 +11,11 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.IllegalConfigurationException;
 
 /** A file of options in YAML, its keys nested or dotted: both are {@code moe.capacity.policy}. */
+@Internal
 public final class ConfigFile {
 
     private static final YAMLMapper MAPPER =

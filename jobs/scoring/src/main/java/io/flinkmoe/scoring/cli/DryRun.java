@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ConfigurationUtils;
 import org.apache.flink.configuration.TaskManagerOptions;
@@ -19,6 +20,7 @@ import org.apache.flink.runtime.jobgraph.JobGraph;
 import org.apache.flink.runtime.jobgraph.JobVertex;
 
 /** A scoring job as it would run: its graph, its options, where its experts are, what it takes. */
+@Internal
 public final class DryRun {
 
     /** What no value is shown of. */
@@ -127,7 +129,7 @@ public final class DryRun {
     }
 
     /** Ascending numbers: 0 1 2 5 is "0-2 5". */
-    public static String ranges(List<Integer> numbers) {
+    static String ranges(List<Integer> numbers) {
         StringBuilder text = new StringBuilder();
         for (int from = 0, to; from < numbers.size(); from = to) {
             to = from + 1;

@@ -6,6 +6,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.description.HtmlFormatter;
@@ -17,6 +18,7 @@ import picocli.CommandLine.Model.OptionSpec;
  *
  * @param type the class of its values; List and Map stand for those of strings
  */
+@Internal
 public record JobOption(ConfigOption<?> option, Class<?> type) {
 
     public String key() {

@@ -14,6 +14,7 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.commons.text.similarity.LevenshteinDistance;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
@@ -25,6 +26,7 @@ import picocli.CommandLine.ParseResult;
  * The options of the scoring job as a user meets them: in the help, on the command line, in a file.
  * An option {@code moe.capacity.policy} is {@code --capacity.policy} on the command line.
  */
+@Internal
 public final class JobOptions {
 
     static final String PREFIX = "moe.";

@@ -2,8 +2,10 @@ package io.flinkmoe.scoring.cli;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /** A table for a terminal: columns as wide as they must be, figures to the right. */
+@Internal
 public final class TextTable {
 
     private static final String GAP = "  ";

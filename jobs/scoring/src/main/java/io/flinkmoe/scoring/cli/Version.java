@@ -1,9 +1,11 @@
 package io.flinkmoe.scoring.cli;
 
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.util.EnvironmentInformation;
 import picocli.CommandLine.IVersionProvider;
 
 /** The versions that matter when something goes wrong. */
+@Internal
 public final class Version implements IVersionProvider {
     @Override
     public String[] getVersion() {

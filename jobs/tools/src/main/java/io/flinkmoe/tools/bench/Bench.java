@@ -6,15 +6,18 @@ import io.flinkmoe.tools.bench.contenders.Contenders;
 import io.flinkmoe.tools.bench.contenders.Shape;
 import io.flinkmoe.tools.flink.BenchCluster;
 import io.flinkmoe.tools.statistics.Rates;
+import io.flinkmoe.tools.statistics.Rounds;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 
 /** The benchmark's parts, on one cluster in this process. */
+@Internal
 public final class Bench implements AutoCloseable {
 
     private final Stage stage;
@@ -27,20 +30,14 @@ public final class Bench implements AutoCloseable {
      * Starts the cluster.
      *
      * @param folder for models, Kafka's data and checkpoints; empty
-     * @param rounds how many are counted
-     * @param time how long one measurement is
      * @param options of the layers and of Flink, that win over the benchmark's
      * @param progress told what is being measured, line by line
      */
     public static Bench start(
-            Path folder,
-            int rounds,
-            Duration time,
-            Configuration options,
-            Consumer<String> progress)
+            Path folder, Rounds rounds, Configuration options, Consumer<String> progress)
             throws Exception {
         BenchCluster cluster = BenchCluster.start(Contenders.PARALLELISM, options);
-        return new Bench(new Stage(folder, rounds, time, options, progress, cluster));
+        return new Bench(new Stage(folder, rounds, options, progress, cluster));
     }
 
     /**

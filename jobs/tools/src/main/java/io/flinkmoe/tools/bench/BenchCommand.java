@@ -4,6 +4,7 @@ import io.flinkmoe.scoring.cli.JobOptions;
 import io.flinkmoe.tools.bench.capacity.BenchCapacityCommand;
 import io.flinkmoe.tools.bench.contenders.Contenders;
 import io.flinkmoe.tools.bench.contenders.Shape;
+import io.flinkmoe.tools.statistics.Rounds;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,6 +14,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.util.FileUtils;
 import picocli.CommandLine.Command;
@@ -46,6 +48,7 @@ import picocli.CommandLine.Spec;
             "  moe bench routing           how fast experts are chosen, on one core",
             "  moe bench capacity          what a capacity costs in quality, for real flights"
         })
+@Internal
 public final class BenchCommand implements Callable<Integer> {
 
     private static final Duration WARM_UP = Duration.ofSeconds(4);
@@ -126,8 +129,9 @@ public final class BenchCommand implements Callable<Integer> {
         try (Bench bench =
                 Bench.start(
                         folder,
-                        rounds != null ? rounds : quick ? 2 : 3,
-                        Duration.ofMillis(quick ? 500 : 3000),
+                        new Rounds(
+                                rounds != null ? rounds : quick ? 2 : 3,
+                                Duration.ofMillis(quick ? 500 : 3000)),
                         options,
                         this::say)) {
             bench.warmUp(quick ? 1 : 4, quick ? WARM_UP.dividedBy(8) : WARM_UP, contenders);

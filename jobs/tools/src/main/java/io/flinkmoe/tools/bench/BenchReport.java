@@ -19,11 +19,13 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * What the benchmark found: a table per part on the terminal, all of it as JSON, and a plot per
  * shape beside the JSON. The file is written after each part, so that nothing is lost.
  */
+@Internal
 final class BenchReport {
 
     private static final ObjectMapper JSON =

@@ -16,6 +16,7 @@ import java.util.Locale;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import org.apache.commons.math3.stat.descriptive.rank.Median;
+import org.apache.flink.annotation.Internal;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -33,6 +34,7 @@ import picocli.CommandLine.Spec;
                     + " second of processor time."
         },
         footer = "  moe bench routing --rounds 9")
+@Internal
 final class BenchRoutingCommand implements Callable<Integer> {
 
     private static final int TOKENS = 4096;

@@ -8,6 +8,7 @@ import io.flinkmoe.tools.statistics.Spread;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.checkpoint.CheckpointStatsSnapshot;
 import org.apache.flink.runtime.checkpoint.CompletedCheckpointStatsSummarySnapshot;
 
@@ -18,6 +19,7 @@ import org.apache.flink.runtime.checkpoint.CompletedCheckpointStatsSummarySnapsh
  * @param millis how long a checkpoint takes, on average
  * @param bytes how much it writes, on average
  */
+@Internal
 public record CheckpointCost(Spread ratio, double millis, long bytes) {
 
     private static final Duration INTERVAL = Duration.ofSeconds(1);

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
+import org.apache.flink.annotation.Internal;
 
 /**
  * How fast a model of other dimensions is.
@@ -14,6 +15,7 @@ import java.util.Set;
  * @param flinkMoe tokens per second
  * @param limit tokens per second without Flink
  */
+@Internal
 public record Growth(int d, int h, int numExperts, int k, double flinkMoe, double limit) {
 
     private static final int H = 256;

@@ -6,6 +6,7 @@ import io.flinkmoe.tools.bench.contenders.Shape;
 import io.flinkmoe.tools.statistics.Spread;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * What it costs to bring a token from one operator to the next: models of one and of three layers
@@ -15,6 +16,7 @@ import java.util.List;
  * @param d the width of a vector
  * @param micros of one core's time per token and hop
  */
+@Internal
 public record HopCost(int d, double micros) {
 
     private static final int[] WIDTHS = {64, 512};

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.HdrHistogram.Histogram;
+import org.apache.flink.annotation.Internal;
 
 /**
  * How long tokens are under way from the moment that they are due, from memory to memory.
@@ -17,6 +18,7 @@ import org.HdrHistogram.Histogram;
  * @param rate tokens per second that come
  * @param p50 milliseconds that half of the tokens take at most; p99 and p999 likewise
  */
+@Internal
 public record Latency(double load, double rate, double p50, double p99, double p999) {
 
     private static final double[] LOADS = {0.5, 0.8};

@@ -3,19 +3,21 @@ package io.flinkmoe.tools.bench;
 import io.flinkmoe.tools.bench.contenders.Contenders;
 import io.flinkmoe.tools.bench.contenders.Shape;
 import io.flinkmoe.tools.flink.BenchCluster;
+import io.flinkmoe.tools.statistics.Rounds;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 
 /** What the parts of the benchmark share: the cluster, the models, how long to measure. */
+@Internal
 final class Stage implements AutoCloseable {
 
     private final Path folder;
-    private final int rounds;
-    private final Duration time;
+    private final Rounds rounds;
     private final Configuration options;
     private final Consumer<String> progress;
     private final BenchCluster cluster;
@@ -23,14 +25,12 @@ final class Stage implements AutoCloseable {
 
     Stage(
             Path folder,
-            int rounds,
-            Duration time,
+            Rounds rounds,
             Configuration options,
             Consumer<String> progress,
             BenchCluster cluster) {
         this.folder = folder;
         this.rounds = rounds;
-        this.time = time;
         this.options = options;
         this.progress = progress;
         this.cluster = cluster;
@@ -47,12 +47,12 @@ final class Stage implements AutoCloseable {
 
     /** How many rounds are counted. */
     int rounds() {
-        return rounds;
+        return rounds.count();
     }
 
     /** How long one measurement is. */
     Duration time() {
-        return time;
+        return rounds.time();
     }
 
     /** Options that win over the benchmark's. */

@@ -11,11 +11,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.DoubleStream;
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Where a value is along a chart, and which values are marked there. Without a range, the chart
  * takes the data's.
  */
+@Internal
 public final class Axis {
 
     private enum Kind {

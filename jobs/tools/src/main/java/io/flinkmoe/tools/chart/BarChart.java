@@ -3,6 +3,7 @@ package io.flinkmoe.tools.chart;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.DoubleStream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Bars in groups: a group per category, in it a bar per series.
@@ -10,6 +11,7 @@ import java.util.stream.DoubleStream;
  * @param x the categories
  * @param width in pixels, as height
  */
+@Internal
 public record BarChart(String title, Axis x, Axis y, List<Series> series, int width, int height) {
 
     /** The part of a category's width that its bars take. */

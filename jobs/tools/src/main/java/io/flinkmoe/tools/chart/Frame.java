@@ -2,8 +2,10 @@ package io.flinkmoe.tools.chart;
 
 import java.util.List;
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 
 /** What all charts share: the title, the legend, both axes, and the plot's area between them. */
+@Internal
 final class Frame {
 
     /** An entry of the legend. */

@@ -2,6 +2,7 @@ package io.flinkmoe.tools.chart;
 
 import java.util.Arrays;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * A coloured cell per row and column, and the scale of the colours.
@@ -12,6 +13,7 @@ import java.util.List;
  * @param values [rows, columns]; NaN: there is none
  * @param width in pixels, as height
  */
+@Internal
 public record HeatMap(
         String title, Axis x, Axis rows, Axis scale, double[][] values, int width, int height) {
 

@@ -3,12 +3,14 @@ package io.flinkmoe.tools.chart;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.DoubleStream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Lines over two axes.
  *
  * @param width in pixels, as height
  */
+@Internal
 public record LineChart(String title, Axis x, Axis y, List<Series> series, int width, int height) {
 
     /** With more points than that, a line has no marks at its points. */

@@ -1,6 +1,9 @@
 package io.flinkmoe.tools.chart;
 
+import org.apache.flink.annotation.Internal;
+
 /** Colours that stay apart for those who see no red or no green, and in shades of grey. */
+@Internal
 final class Palette {
 
     /** A baseline, or a cell without a value. */

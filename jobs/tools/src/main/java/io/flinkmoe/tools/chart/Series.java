@@ -1,6 +1,7 @@
 package io.flinkmoe.tools.chart;
 
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The points of one line, or one bar of each group.
@@ -12,6 +13,7 @@ import java.util.stream.IntStream;
  * @param high [n], their upper ends; or null
  * @param muted whether it is drawn grey and dashed, as what the others are compared with
  */
+@Internal
 public record Series(
         String name, double[] x, double[] y, double[] low, double[] high, boolean muted) {
 

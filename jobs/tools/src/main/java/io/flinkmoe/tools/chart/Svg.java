@@ -2,8 +2,10 @@ package io.flinkmoe.tools.chart;
 
 import java.math.BigDecimal;
 import java.math.RoundingMode;
+import org.apache.flink.annotation.Internal;
 
 /** Writes one SVG image, which needs nothing outside itself: elements in order, text escaped. */
+@Internal
 public final class Svg {
 
     static final String TITLE = "#1f2937";

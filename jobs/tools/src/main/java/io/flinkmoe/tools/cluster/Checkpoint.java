@@ -1,6 +1,7 @@
 package io.flinkmoe.tools.cluster;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import org.apache.flink.annotation.Internal;
 
 /**
  * A checkpoint or a savepoint of a job, as the JobManager tells it.
@@ -10,6 +11,7 @@ import com.fasterxml.jackson.databind.JsonNode;
  * @param duration from the trigger until it completed, or until now, in milliseconds
  * @param stateSize of the whole job, in bytes
  */
+@Internal
 public record Checkpoint(long id, String status, long began, long duration, long stateSize) {
 
     static Checkpoint of(JsonNode json) {

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.MemorySize;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -34,6 +35,7 @@ import picocli.CommandLine.Spec;
             "  moe cluster status",
             "  moe cluster stop"
         })
+@Internal
 public final class ClusterCommand implements Runnable {
 
     @Spec private CommandSpec spec;
@@ -44,7 +46,7 @@ public final class ClusterCommand implements Runnable {
             scope = ScopeType.INHERIT,
             description =
                     "Where the cluster keeps its files: logs, checkpoints, savepoints. Default:"
-                            + " jobs/target/cluster of the project.")
+                            + " jobs/tools/target/cluster of the project.")
     private Path dir;
 
     @Override
@@ -121,7 +123,7 @@ public final class ClusterCommand implements Runnable {
             },
             footer = {
                 "  moe cluster flink list",
-                "  moe cluster flink -- run -d jobs/target/flink-moe-jobs-VERSION-job.jar \\",
+                "  moe cluster flink -- run -d jobs/scoring/target/flink-moe-scoring-VERSION-job.jar \\",
                 "                       score --config job.yaml",
                 "  moe cluster flink stop JOB"
             })
@@ -140,7 +142,7 @@ public final class ClusterCommand implements Runnable {
 
     private void show(LocalCluster cluster) throws IOException {
         TextTable table = new TextTable("process", ">pid", "log");
-        for (LocalCluster.Member member : cluster.members()) {
+        for (ClusterMember member : cluster.members()) {
             table.row(member.name(), member.pid() < 0 ? "dead" : member.pid(), member.log());
         }
         PrintWriter out = spec.commandLine().getOut();

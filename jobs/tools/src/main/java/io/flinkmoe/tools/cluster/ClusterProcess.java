@@ -10,11 +10,13 @@ import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.apache.flink.annotation.Internal;
 
 /**
  * One process of a local cluster. A file keeps its id, so that any program finds it again; the file
  * says also when it started, since ids are used again.
  */
+@Internal
 final class ClusterProcess {
 
     private static final Duration STOP_TIMEOUT = Duration.ofSeconds(10);

@@ -11,6 +11,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.client.deployment.StandaloneClusterId;
@@ -20,6 +21,7 @@ import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.core.execution.SavepointFormatType;
 
 /** Questions to the JobManager that leads, and orders for it. Each fails fast if none leads. */
+@Internal
 public final class ClusterRest extends FlinkRest implements AutoCloseable {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(10);

@@ -3,6 +3,7 @@ package io.flinkmoe.tools.cluster;
 import io.flinkmoe.tools.flink.BlockBuffers;
 import java.nio.file.Path;
 import java.time.Duration;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.BlobServerOptions;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
@@ -24,6 +25,7 @@ import org.apache.flink.configuration.WebOptions;
  * @param slots per task manager
  * @param heap the Java heap of each task manager
  */
+@Internal
 public record ClusterSettings(int jobManagers, int taskManagers, int slots, MemorySize heap) {
 
     /** What Flink itself takes of a task manager's heap. */

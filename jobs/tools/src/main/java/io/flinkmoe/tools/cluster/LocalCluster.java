@@ -7,10 +7,8 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.List;
-import java.util.stream.Stream;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.client.deployment.executors.RemoteExecutor;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
@@ -27,11 +25,8 @@ import org.apache.flink.util.FileUtils;
  * availability, and task managers, as an installation would have them. A folder holds all of it,
  * and any program that knows the folder finds the cluster again.
  */
+@Internal
 public final class LocalCluster implements AutoCloseable {
-
-    private static final String ZOOKEEPER = "zookeeper";
-    private static final String JOB_MANAGER = "jobmanager-";
-    private static final String TASK_MANAGER = "taskmanager-";
 
     private static final int WEB_PORT = 8081;
     private static final long START_TIMEOUT_NANOS = 90_000_000_000L;
@@ -40,12 +35,13 @@ public final class LocalCluster implements AutoCloseable {
     private final Path folder;
     private final Installation installation;
     private final Configuration options;
-    private Watchdog watchdog;
+    private final ClusterProcesses processes;
 
     private LocalCluster(Path folder, Installation installation, Configuration options) {
         this.folder = folder;
         this.installation = installation;
         this.options = options;
+        this.processes = new ClusterProcesses(folder, installation, options);
     }
 
     /**
@@ -80,12 +76,13 @@ public final class LocalCluster implements AutoCloseable {
             Path folder, Installation installation, ClusterSettings settings, int webPort)
             throws IOException {
         Path home = folder.toAbsolutePath().normalize();
-        if (processesIn(home).stream().anyMatch(ClusterProcess::isAlive)) {
+        if (ClusterProcesses.anyRuns(home)) {
             throw new IOException(
                     "A cluster runs in %s already. Stop it first: deploy/bin/cluster stop"
                             .formatted(home));
         }
-        for (String past : List.of("pids", "conf", "log", "ha", ZOOKEEPER, "tmp")) {
+        for (String past :
+                List.of("pids", "conf", "log", "ha", ClusterProcesses.ZOOKEEPER, "tmp")) {
             FileUtils.deleteDirectory(home.resolve(past).toFile());
         }
         Files.createDirectories(home.resolve("conf"));
@@ -106,7 +103,7 @@ public final class LocalCluster implements AutoCloseable {
      */
     public static LocalCluster find(Path folder, Installation installation) throws IOException {
         Path home = folder.toAbsolutePath().normalize();
-        if (processesIn(home).stream().noneMatch(ClusterProcess::isAlive)) {
+        if (!ClusterProcesses.anyRuns(home)) {
             throw new IOException(
                     "No cluster runs in %s. Start one: deploy/bin/cluster start".formatted(home));
         }
@@ -115,38 +112,17 @@ public final class LocalCluster implements AutoCloseable {
         return new LocalCluster(home, installation, options);
     }
 
-    /**
-     * A process as it is now.
-     *
-     * @param pid its id, or -1 if it does not run
-     */
-    public record Member(String name, long pid, Path log) {}
-
     /** Every process that was started, whether it runs or not. */
-    public List<Member> members() throws IOException {
-        return processesIn(folder).stream()
-                .map(
-                        p ->
-                                new Member(
-                                        p.name(),
-                                        p.handle().map(ProcessHandle::pid).orElse(-1L),
-                                        p.log()))
-                .toList();
+    public List<ClusterMember> members() throws IOException {
+        return processes.members();
     }
 
     public List<String> taskManagers() throws IOException {
-        return names(TASK_MANAGER);
+        return processes.names(ClusterProcesses.TASK_MANAGER);
     }
 
     public List<String> jobManagers() throws IOException {
-        return names(JOB_MANAGER);
-    }
-
-    private List<String> names(String prefix) throws IOException {
-        return processesIn(folder).stream()
-                .map(ClusterProcess::name)
-                .filter(name -> name.startsWith(prefix))
-                .toList();
+        return processes.names(ClusterProcesses.JOB_MANAGER);
     }
 
     /**
@@ -157,9 +133,7 @@ public final class LocalCluster implements AutoCloseable {
      */
     public int flink(List<String> arguments, PrintWriter out) throws IOException {
         Process process =
-                new ClusterCommands(folder, options, installation.flinkClassPath())
-                        .flink(folder.resolve("log/flink.log"), arguments)
-                        .start();
+                processes.commands().flink(folder.resolve("log/flink.log"), arguments).start();
         try (BufferedReader lines = process.inputReader()) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                 out.println(line);
@@ -217,45 +191,22 @@ public final class LocalCluster implements AutoCloseable {
 
     /** Ends a process with SIGKILL, and waits until it is gone. */
     public void kill(String name) throws IOException {
-        new ClusterProcess(name, folder).kill();
-        tellWatchdog();
+        processes.kill(name);
     }
 
     /** Starts a process again that was killed. */
     public void restart(String name) throws IOException {
-        launch(name);
+        processes.launch(name);
     }
 
     /** Has all processes killed when this JVM ends, however it ends. */
     public void endWithThisProcess() throws IOException {
-        watchdog = new Watchdog();
-        tellWatchdog();
-    }
-
-    private void tellWatchdog() throws IOException {
-        if (watchdog != null) {
-            watchdog.watch(members().stream().map(Member::pid).filter(pid -> pid > 0).toList());
-        }
+        processes.endWithThisProcess();
     }
 
     /** Ends all processes in an orderly way, and kills those that take longer than 10 s. */
     public void stop() throws IOException {
-        List<ClusterProcess> processes = new ArrayList<>(processesIn(folder));
-        processes.sort(Comparator.comparing(process -> process.name().equals(ZOOKEEPER)));
-        for (ClusterProcess process : processes) {
-            if (!process.name().equals(ZOOKEEPER)) {
-                process.terminate();
-            }
-        }
-        for (ClusterProcess process : processes) {
-            process.terminate();
-            process.awaitEnd();
-        }
-        if (watchdog != null) {
-            tellWatchdog();
-            watchdog.close();
-            watchdog = null;
-        }
+        processes.stop();
     }
 
     @Override
@@ -273,33 +224,19 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     private void launchAll(ClusterSettings settings) throws IOException {
-        launch(ZOOKEEPER);
+        processes.launch(ClusterProcesses.ZOOKEEPER);
         for (int i = 1; i <= settings.jobManagers(); i++) {
-            launch(JOB_MANAGER + i);
+            processes.launch(ClusterProcesses.JOB_MANAGER + i);
         }
         for (int i = 1; i <= settings.taskManagers(); i++) {
-            launch(TASK_MANAGER + i);
+            processes.launch(ClusterProcesses.TASK_MANAGER + i);
         }
         long deadline = System.nanoTime() + START_TIMEOUT_NANOS;
         try (ClusterRest rest = rest()) {
             do {
                 pause();
-                requireAlive(deadline); // Else it may be another cluster that is up.
+                processes.requireAlive(deadline); // Else it may be another cluster that is up.
             } while (!isUp(rest, settings));
-        }
-    }
-
-    private void requireAlive(long deadline) throws IOException {
-        for (ClusterProcess process : processesIn(folder)) {
-            if (!process.isAlive() || System.nanoTime() > deadline) {
-                throw new IOException(
-                        "%s %s; the end of its log, %s:%s"
-                                .formatted(
-                                        process.name(),
-                                        process.isAlive() ? "is not up in time" : "ended",
-                                        process.log(),
-                                        process.tail()));
-            }
         }
     }
 
@@ -317,34 +254,6 @@ public final class LocalCluster implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while the cluster was starting", e);
-        }
-    }
-
-    private void launch(String name) throws IOException {
-        ClusterProcess process = new ClusterProcess(name, folder);
-        ClusterCommands commands =
-                new ClusterCommands(folder, options, installation.flinkClassPath());
-        List<String> command;
-        if (name.equals(ZOOKEEPER)) {
-            command = commands.zooKeeper(process.log());
-        } else if (name.startsWith(JOB_MANAGER)) {
-            command = commands.jobManager(process.log(), name.equals(JOB_MANAGER + 1));
-        } else {
-            command = commands.taskManager(process.log());
-        }
-        process.start(command, ClusterCommands.ENVIRONMENT);
-        tellWatchdog();
-    }
-
-    private static List<ClusterProcess> processesIn(Path folder) throws IOException {
-        Path pids = folder.resolve("pids");
-        if (!Files.isDirectory(pids)) {
-            return List.of();
-        }
-        try (Stream<Path> files = Files.list(pids)) {
-            return files.map(file -> new ClusterProcess(file.getFileName().toString(), folder))
-                    .sorted(Comparator.comparing(ClusterProcess::name))
-                    .toList();
         }
     }
 }

@@ -5,11 +5,13 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.stream.Collectors;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Kills processes when this JVM ends, however it ends: a shell waits for the end of a pipe that
  * this JVM holds. It has been told who they are, since files that say it may be gone by then.
  */
+@Internal
 final class Watchdog implements AutoCloseable {
 
     private static final String SCRIPT =

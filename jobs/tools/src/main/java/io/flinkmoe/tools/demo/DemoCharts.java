@@ -14,9 +14,11 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.IntToLongFunction;
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.TimeUtils;
 
 /** The plots of a demo of which at least one token has an answer, each as an SVG element. */
+@Internal
 final class DemoCharts {
 
     private static final int WIDE = 1190;

@@ -27,11 +27,10 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.RestOptions;
-import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.util.FileUtils;
@@ -61,14 +60,8 @@ import picocli.CommandLine.Spec;
             "  moe demo --report out.html  and show it all in a page with plots",
             "  moe demo --keep             leave broker and web UI running"
         })
+@Internal
 public final class DemoCommand implements Callable<Integer> {
-
-    private static final String TOPIC = "flights";
-    private static final String SCORED_TOPIC = "flights-scored";
-    private static final String DEAD_LETTER_TOPIC = "flights-dead-letters";
-
-    /** Not the default, so that a job that a user starts beside this one has its own offsets. */
-    private static final String GROUP_ID = "moe-demo";
 
     private static final int PARTITIONS = 4;
     private static final int WEB_PORT = 8081;
@@ -146,7 +139,8 @@ public final class DemoCommand implements Callable<Integer> {
         say("Starting a Kafka broker");
         try (KafkaBroker broker = KafkaBroker.start(folder.resolve("kafka"))) {
             String brokers = broker.bootstrapServers();
-            for (String topic : List.of(TOPIC, SCORED_TOPIC, DEAD_LETTER_TOPIC)) {
+            for (String topic :
+                    List.of(DemoJob.TOPIC, DemoJob.SCORED_TOPIC, DemoJob.DEAD_LETTER_TOPIC)) {
                 // Stamped by the broker, so that latencies are by one clock.
                 broker.createTopic(
                         topic,
@@ -174,9 +168,10 @@ public final class DemoCommand implements Callable<Integer> {
         say("Starting the scoring job at parallelism %d", parallelism);
         JobClient job = env.executeAsync("moe demo");
         try (ResultReader reader =
-                new ResultReader(brokers, SCORED_TOPIC, DEAD_LETTER_TOPIC, results)) {
+                new ResultReader(
+                        brokers, DemoJob.SCORED_TOPIC, DemoJob.DEAD_LETTER_TOPIC, results)) {
             FlightProducer producer =
-                    new FlightProducer(brokers, TOPIC, flights.tokens(), rate, results);
+                    new FlightProducer(brokers, DemoJob.TOPIC, flights.tokens(), rate, results);
             producer.start();
             new DemoWatch(job, producer, results, progress()).await(reader, PATIENCE);
             if (!keep) {
@@ -201,26 +196,13 @@ public final class DemoCommand implements Callable<Integer> {
     }
 
     private Configuration options(String brokers, Path folder) throws IOException {
-        Configuration options = new Configuration();
-        options.set(MoeOptions.BUNDLE, folder.resolve("bundle").toString());
-        options.set(KafkaOptions.BROKERS, brokers);
-        options.set(KafkaOptions.SOURCE_TOPIC, TOPIC);
-        options.set(KafkaOptions.SOURCE_GROUP_ID, GROUP_ID);
-        options.set(KafkaOptions.SINK_TOPIC, SCORED_TOPIC);
-        options.set(KafkaOptions.DEAD_LETTER_TOPIC, DEAD_LETTER_TOPIC);
+        Configuration options = DemoJob.options(brokers, folder);
+        options.set(CoreOptions.DEFAULT_PARALLELISM, parallelism);
         if (capacity != null) {
             options.set(MoeOptions.CAPACITY, CapacityPolicy.FIXED);
             options.set(MoeOptions.CAPACITY_SIZE, capacity);
             options.set(MoeOptions.CAPACITY_WINDOW_SIZE, TimeUtils.parseDuration(window));
         }
-        options.set(CoreOptions.DEFAULT_PARALLELISM, parallelism);
-        options.set(CoreOptions.TMP_DIRS, folder.resolve("flink").toString());
-        options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofSeconds(1));
-        options.set(
-                CheckpointingOptions.CHECKPOINTS_DIRECTORY,
-                folder.resolve("checkpoints").toUri().toString());
-        options.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
-        options.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 3);
         if (keep) {
             options.set(RestOptions.PORT, FreePorts.preferring(WEB_PORT));
         }
@@ -260,7 +242,9 @@ public final class DemoCommand implements Callable<Integer> {
     private void waitForInterrupt(Configuration options, Path folder) throws InterruptedException {
         TextTable places = new TextTable("Still running until Ctrl-C:", "");
         places.row("Kafka broker", options.get(KafkaOptions.BROKERS));
-        places.row("topics", String.join(", ", TOPIC, SCORED_TOPIC, DEAD_LETTER_TOPIC));
+        places.row(
+                "topics",
+                String.join(", ", DemoJob.TOPIC, DemoJob.SCORED_TOPIC, DemoJob.DEAD_LETTER_TOPIC));
         places.row("Flink's web UI", "http://localhost:" + options.get(RestOptions.PORT));
         places.row("folder", folder);
         spec.commandLine().getOut().printf("%n%s", places);

@@ -9,9 +9,11 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigurationUtils;
 
 /** A demo's results as a page: where its choices went, how fast, and how good the answers are. */
+@Internal
 final class DemoPage {
 
     private static final List<String> TILES =

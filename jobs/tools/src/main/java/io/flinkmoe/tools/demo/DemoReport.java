@@ -11,8 +11,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.IntToLongFunction;
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 
 /** The figures of a demo, the table that shows them, and what is wrong with them. */
+@Internal
 final class DemoReport {
 
     private static final double ALLOWED_DIFFERENCE = 1e-5;

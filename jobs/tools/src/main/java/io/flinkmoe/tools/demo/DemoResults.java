@@ -4,8 +4,10 @@ import io.flinkmoe.schemas.Choice;
 import io.flinkmoe.schemas.Outcome;
 import io.flinkmoe.schemas.ScoredToken;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /** What became of each of T tokens, by position. Written by one thread, but {@link #produced}. */
+@Internal
 public final class DemoResults {
 
     private final int[] times;

@@ -5,11 +5,13 @@ import io.flinkmoe.schemas.Outcome;
 import java.util.Arrays;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * What became of a demo's choices in each of W windows of event time, by expert, and how evenly the
  * router spread them.
  */
+@Internal
 final class DemoTimeline {
 
     /** More are not told apart in a picture. */

@@ -5,10 +5,12 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobExecutionResult;
 import org.apache.flink.core.execution.JobClient;
 
 /** Waits for the answers while the job runs, and shows how far it is. */
+@Internal
 final class DemoWatch {
 
     private final CompletableFuture<JobExecutionResult> job;

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.flink.annotation.Internal;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -17,6 +18,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * Sends tokens to Kafka in order, keyed by stream, while the job reads them. The first goes ahead
  * alone: when its answer is back, the job runs, and the figures are not those of its start.
  */
+@Internal
 public final class FlightProducer extends Thread {
 
     private final String brokers;

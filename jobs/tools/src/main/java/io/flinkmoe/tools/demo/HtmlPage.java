@@ -2,10 +2,12 @@ package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.tools.chart.Svg;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Writes one HTML page that needs nothing outside itself, no script either. It is well-formed XML.
  */
+@Internal
 final class HtmlPage {
 
     private static final String STYLE =

@@ -5,8 +5,10 @@ import java.util.Comparator;
 import java.util.stream.IntStream;
 import org.apache.commons.math3.stat.interval.ConfidenceInterval;
 import org.apache.commons.math3.stat.interval.WilsonScoreInterval;
+import org.apache.flink.annotation.Internal;
 
 /** How good the probabilities of T yes-or-no answers are, as curves. */
+@Internal
 final class Probabilities {
 
     private static final int MOST_POINTS = 200;

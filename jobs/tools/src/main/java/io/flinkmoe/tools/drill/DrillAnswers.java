@@ -12,6 +12,7 @@ import java.util.Properties;
 import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import org.apache.avro.message.BinaryMessageDecoder;
+import org.apache.flink.annotation.Internal;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 
 /**
@@ -20,6 +21,7 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
  * @param byStream the answers of each stream, in the order of its partition
  * @param open records behind a transaction that nobody has ended: no reader sees them
  */
+@Internal
 record DrillAnswers(Map<String, List<ScoredToken>> byStream, long open) {
 
     /** Kafka says that a transaction has ended a moment before its records show. */

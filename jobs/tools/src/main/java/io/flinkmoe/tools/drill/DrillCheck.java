@@ -10,6 +10,7 @@ import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 
 /**
  * A disturbed run's answers, held against an undisturbed run's.
@@ -21,6 +22,7 @@ import java.util.Map;
  * @param differentOutcomes tokens with other experts, or other outcomes
  * @param outcomes how often each outcome was answered, over all choices
  */
+@Internal
 record DrillCheck(
         int missing,
         int doubled,

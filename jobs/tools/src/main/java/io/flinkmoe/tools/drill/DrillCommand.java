@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
@@ -44,6 +45,7 @@ import picocli.CommandLine.Spec;
             "  moe drill --rescale --unaligned --rate 5000",
             "  moe drill --keep                          keep the logs"
         })
+@Internal
 public final class DrillCommand implements Callable<Integer> {
 
     private static final List<Integer> PARALLELISMS = List.of(1, 3, 8, 2);
@@ -146,11 +148,7 @@ public final class DrillCommand implements Callable<Integer> {
         List<Token> sent = new ArrayList<>();
         DrillProducer producer =
                 site.producer(
-                        DrillSite.FLIGHTS,
-                        new DrillStream(flights),
-                        rate,
-                        Long.MAX_VALUE,
-                        sent::add);
+                        DrillSite.FLIGHTS, new DrillStream(flights), Pace.steady(rate), sent::add);
         Configuration options = site.options(DrillSite.FLIGHTS, DRILLED);
         options.set(CheckpointingOptions.ENABLE_UNALIGNED, unaligned);
         JobID job = site.submit(options);

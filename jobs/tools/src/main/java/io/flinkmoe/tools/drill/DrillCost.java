@@ -11,12 +11,14 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 
 /**
  * What exactly-once costs: how fast the same job is with Kafka's transactions and without, by
  * turns. All else is equal, checkpoints each second too.
  */
+@Internal
 final class DrillCost {
 
     private static final String SOURCE = "cost";
@@ -50,7 +52,7 @@ final class DrillCost {
     void measure() throws Exception {
         site.createTopic(SOURCE);
         DrillProducer producer =
-                site.producer(SOURCE, new DrillStream(flights), 0, TOKENS, token -> {});
+                site.producer(SOURCE, new DrillStream(flights), new Pace(0, TOKENS), token -> {});
         producer.start();
         producer.await();
         out.accept(

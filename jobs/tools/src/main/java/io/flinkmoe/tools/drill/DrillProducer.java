@@ -7,6 +7,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
+import org.apache.flink.annotation.Internal;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -17,41 +18,27 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * is told to end. It outlasts a broker that is killed and comes back: sending is idempotent and
  * keeps the order.
  */
+@Internal
 final class DrillProducer extends Thread {
 
     private static final Duration LONGEST_OUTAGE = Duration.ofMinutes(5);
 
-    private final String brokers;
-    private final String topic;
-    private final int partitions;
+    private final DrillTopic topic;
     private final DrillStream stream;
-    private final int rate;
-    private final long limit;
+    private final Pace pace;
     private final Consumer<Token> sending;
     private volatile boolean ending;
     private volatile Exception failure;
 
     /**
-     * @param rate tokens per second; 0: as fast as Kafka takes them
-     * @param limit tokens to send at most
      * @param sending is told of each token before it is sent, and may hold it up
      */
-    DrillProducer(
-            String brokers,
-            String topic,
-            int partitions,
-            DrillStream stream,
-            int rate,
-            long limit,
-            Consumer<Token> sending) {
+    DrillProducer(DrillTopic topic, DrillStream stream, Pace pace, Consumer<Token> sending) {
         super("drill-producer");
         setDaemon(true);
-        this.brokers = brokers;
         this.topic = topic;
-        this.partitions = partitions;
         this.stream = stream;
-        this.rate = rate;
-        this.limit = limit;
+        this.pace = pace;
         this.sending = sending;
     }
 
@@ -60,17 +47,17 @@ final class DrillProducer extends Thread {
         TokenEncoder encoder = TokenEncoder.singleObject();
         try (KafkaProducer<byte[], byte[]> producer = producer()) {
             long start = System.nanoTime();
-            for (long i = 0; i < limit && !ending && failure == null; i++) {
-                if (rate > 0) {
-                    long due = start + i * 1_000_000_000L / rate;
+            for (long i = 0; i < pace.limit() && !ending && failure == null; i++) {
+                if (pace.rate() > 0) {
+                    long due = start + i * 1_000_000_000L / pace.rate();
                     LockSupport.parkNanos(Math.max(0, due - System.nanoTime()));
                 }
                 Token token = stream.next();
                 sending.accept(token);
                 producer.send(
                         new ProducerRecord<>(
-                                topic,
-                                Math.floorMod(token.stream().hashCode(), partitions),
+                                topic.name(),
+                                topic.partitionOf(token.stream()),
                                 null,
                                 encoder.encode(
                                         token.stream(),
@@ -118,7 +105,7 @@ final class DrillProducer extends Thread {
         return new KafkaProducer<>(
                 Map.of(
                         ProducerConfig.BOOTSTRAP_SERVERS_CONFIG,
-                        brokers,
+                        topic.brokers(),
                         ProducerConfig.LINGER_MS_CONFIG,
                         5,
                         ProducerConfig.COMPRESSION_TYPE_CONFIG,

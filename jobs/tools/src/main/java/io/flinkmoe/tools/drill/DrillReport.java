@@ -4,6 +4,7 @@ import io.flinkmoe.schemas.Outcome;
 import io.flinkmoe.scoring.cli.TextTable;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * What a drill has found.
@@ -14,6 +15,7 @@ import java.util.List;
  * @param deadLetters of both; no flight is one
  * @param open records behind transactions that were left open
  */
+@Internal
 record DrillReport(
         int tokens, DrillCheck undisturbed, DrillCheck drilled, long deadLetters, long open) {
 

@@ -23,6 +23,7 @@ import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.configuration.CheckpointingOptions;
@@ -37,6 +38,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.config.TopicConfig;
 
 /** Where drills take place: the flights model, a Kafka broker, and a cluster of real processes. */
+@Internal
 final class DrillSite implements AutoCloseable {
 
     static final int PARTITIONS = 4;
@@ -45,18 +47,18 @@ final class DrillSite implements AutoCloseable {
     /** Beside the folders of checkpoints lie those that they share. */
     private static final Pattern SNAPSHOT = Pattern.compile("chk-|savepoint-");
 
-    private static final Duration PATIENCE = Duration.ofMinutes(3);
-
     private final Path folder;
     private final KafkaBroker broker;
     private final LocalCluster cluster;
     private final ClusterRest rest;
+    private final JobWatch jobs;
 
     private DrillSite(Path folder, KafkaBroker broker, LocalCluster cluster, ClusterRest rest) {
         this.folder = folder;
         this.broker = broker;
         this.cluster = cluster;
         this.rest = rest;
+        this.jobs = new JobWatch(rest);
     }
 
     /**
@@ -98,6 +100,11 @@ final class DrillSite implements AutoCloseable {
 
     ClusterRest rest() {
         return rest;
+    }
+
+    /** Waits for what jobs do. */
+    JobWatch jobs() {
+        return jobs;
     }
 
     String brokers() {
@@ -160,9 +167,9 @@ final class DrillSite implements AutoCloseable {
     }
 
     /** Sends a stream to a topic, once it is started; see {@link DrillProducer}. */
-    DrillProducer producer(
-            String topic, DrillStream stream, int rate, long limit, Consumer<Token> sending) {
-        return new DrillProducer(brokers(), topic, PARTITIONS, stream, rate, limit, sending);
+    DrillProducer producer(String topic, DrillStream stream, Pace pace, Consumer<Token> sending) {
+        return new DrillProducer(
+                new DrillTopic(brokers(), topic, PARTITIONS), stream, pace, sending);
     }
 
     /** Starts a job on the cluster, and waits until all its tasks run. */
@@ -172,7 +179,7 @@ final class DrillSite implements AutoCloseable {
                         cluster.jobOptions(ScoringJob.flinkOptions(options)));
         ScoringJob.build(env, options);
         JobID job = env.executeAsync(options.get(KafkaOptions.SINK_TOPIC)).getJobID();
-        await("its tasks run", job, () -> rest.allTasksRun(job));
+        jobs.await("its tasks run", job, () -> rest.allTasksRun(job));
         return job;
     }
 
@@ -184,7 +191,7 @@ final class DrillSite implements AutoCloseable {
                         cluster.jobOptions(ScoringJob.flinkOptions(options)));
         ScoringJob.build(env, options);
         JobID job = env.executeAsync(options.get(KafkaOptions.SINK_TOPIC)).getJobID();
-        await("it ends", job, () -> rest.status(job) == JobStatus.FINISHED);
+        jobs.await("it ends", job, () -> rest.status(job) == JobStatus.FINISHED);
     }
 
     /**
@@ -196,7 +203,7 @@ final class DrillSite implements AutoCloseable {
         try (Admin admin = admin()) {
             for (long read = 0; read < end; read = consumed(admin, options)) {
                 long before = read;
-                await("it reads on", job, () -> consumed(admin, options) > before);
+                jobs.await("it reads on", job, () -> consumed(admin, options) > before);
             }
         }
     }
@@ -244,65 +251,6 @@ final class DrillSite implements AutoCloseable {
 
     private static Path folder(String uri) {
         return Path.of(URI.create(uri));
-    }
-
-    /** Something that can be asked of a cluster that is perhaps not there. */
-    interface Condition {
-        boolean holds() throws IOException;
-    }
-
-    /** Something that such a cluster can tell; null is no answer yet. */
-    interface Question<T> {
-        T ask() throws IOException;
-    }
-
-    /**
-     * Waits until something is true of a job, however often the cluster does not answer.
-     *
-     * @throws IOException if it takes longer than three minutes, or the job fails for good
-     */
-    void await(String what, JobID job, Condition condition)
-            throws IOException, InterruptedException {
-        awaitAnswer(what, job, () -> condition.holds() ? true : null);
-    }
-
-    /** Waits likewise until there is an answer. */
-    <T> T awaitAnswer(String what, JobID job, Question<T> question)
-            throws IOException, InterruptedException {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
-        IOException unanswered = null;
-        while (System.nanoTime() < deadline) {
-            try {
-                T answer = question.ask();
-                if (answer != null) {
-                    return answer;
-                }
-                if (rest.status(job) == JobStatus.FAILED) {
-                    break;
-                }
-                unanswered = null;
-            } catch (IOException e) {
-                unanswered = e;
-            }
-            Thread.sleep(20);
-        }
-        throw new IOException(
-                "Of job %s it is not so that %s, after %d s at most; its last failure:%n%s"
-                        .formatted(job, what, PATIENCE.toSeconds(), lastFailure(job)),
-                unanswered);
-    }
-
-    private String lastFailure(JobID job) {
-        try {
-            return rest.ask("/jobs/" + job + "/exceptions")
-                    .path("exceptionHistory")
-                    .path("entries")
-                    .path(0)
-                    .path("stacktrace")
-                    .asText("none");
-        } catch (IOException e) {
-            return "unknown: " + e.getMessage();
-        }
     }
 
     @Override

@@ -5,12 +5,14 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.List;
 import java.util.Queue;
+import org.apache.flink.annotation.Internal;
 
 /**
  * An endless stream of flights: the demo's three days over and over, each time three days later.
  * Most come in order of departure, some a little too late to be in order, and some so late that
  * their window is closed. Always the same stream.
  */
+@Internal
 final class DrillStream {
 
     static final Duration WINDOW = Duration.ofHours(1);

@@ -5,8 +5,10 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import org.apache.flink.annotation.Internal;
 
 /** Who is killed, and when: a seed decides it. Six kills have one of each kind. */
+@Internal
 final class KillPlan {
 
     /** Stands for the Kafka broker among the names of a cluster's processes. */

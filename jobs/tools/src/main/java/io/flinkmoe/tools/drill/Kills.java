@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 
 /**
@@ -21,6 +22,7 @@ import org.apache.flink.api.common.JobID;
  * Whether a checkpoint is under way is seen from its folder: sooner than from the JobManager's
  * statistics, and also after its death.
  */
+@Internal
 final class Kills {
 
     private static final long LONGEST_PAUSE_MILLIS = 2_000;
@@ -67,10 +69,11 @@ final class Kills {
 
     /** Kills once, and tells whether that was at the moment it should be. */
     private boolean strike(Kill kill) throws IOException, InterruptedException {
-        site.await(
-                "a checkpoint has begun since the last kill",
-                job,
-                () -> firstSinceKill(false) != null);
+        site.jobs()
+                .await(
+                        "a checkpoint has begun since the last kill",
+                        job,
+                        () -> firstSinceKill(false) != null);
         Path during = awaitMoment(kill);
         long killedAt = System.currentTimeMillis();
         for (String victim : kill.victims()) {
@@ -90,7 +93,8 @@ final class Kills {
         if (kill.victims().contains(KillPlan.BROKER)) {
             site.broker().restart();
         }
-        Checkpoint after = site.awaitAnswer("it has recovered", job, () -> firstSinceKill(true));
+        Checkpoint after =
+                site.jobs().awaitAnswer("it has recovered", job, () -> firstSinceKill(true));
         String moment = during == null ? "" : "%s a " + name(kill.moment());
         out.accept(
                 String.format(
@@ -119,7 +123,8 @@ final class Kills {
         }
         boolean savepoint = kill.moment() == Moment.SAVEPOINT;
         List<Checkpoint> checkpoints =
-                site.awaitAnswer("its checkpoints are told", job, () -> rest.checkpoints(job));
+                site.jobs()
+                        .awaitAnswer("its checkpoints are told", job, () -> rest.checkpoints(job));
         long usual =
                 checkpoints.stream()
                         .filter(Checkpoint::isCompleted)
@@ -129,19 +134,20 @@ final class Kills {
         // Shorter with each try: it may be over sooner than usual.
         long[] delayNanos = {(long) (kill.delay() * usual * 1e6)};
         Path[] begun = new Path[1];
-        site.await(
-                "it is seen in the midst of a " + name(kill.moment()),
-                job,
-                () -> {
-                    Set<Path> past = site.snapshots(job, savepoint);
-                    if (savepoint) {
-                        rest.beginSavepoint(job);
-                    }
-                    begun[0] = nextSnapshot(past, savepoint);
-                    LockSupport.parkNanos(delayNanos[0]);
-                    delayNanos[0] /= 2;
-                    return begun[0] != null && !Files.exists(metadata(begun[0]));
-                });
+        site.jobs()
+                .await(
+                        "it is seen in the midst of a " + name(kill.moment()),
+                        job,
+                        () -> {
+                            Set<Path> past = site.snapshots(job, savepoint);
+                            if (savepoint) {
+                                rest.beginSavepoint(job);
+                            }
+                            begun[0] = nextSnapshot(past, savepoint);
+                            LockSupport.parkNanos(delayNanos[0]);
+                            delayNanos[0] /= 2;
+                            return begun[0] != null && !Files.exists(metadata(begun[0]));
+                        });
         return begun[0];
     }
 

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.configuration.Configuration;
@@ -16,6 +17,7 @@ import org.apache.flink.configuration.StateRecoveryOptions;
  * Ends a job in the midst of its stream, and goes on at another parallelism: from a savepoint, or
  * from an unaligned checkpoint with what was on the way.
  */
+@Internal
 final class Rescales {
 
     /** By then the windows are filling again. */
@@ -55,8 +57,11 @@ final class Rescales {
     void execute(int parallelism) throws Exception {
         ClusterRest rest = site.rest();
         long stateSize =
-                site.awaitAnswer(
-                        "it has completed some checkpoints", job, this::stateSizeOnceUnderWay);
+                site.jobs()
+                        .awaitAnswer(
+                                "it has completed some checkpoints",
+                                job,
+                                this::stateSizeOnceUnderWay);
         int before = options.get(CoreOptions.DEFAULT_PARALLELISM);
         long stoppedAt = System.currentTimeMillis();
         options.set(
@@ -84,8 +89,9 @@ final class Rescales {
     private String cancel() throws IOException, InterruptedException {
         ClusterRest rest = site.rest();
         rest.cancel(job);
-        site.await("it is cancelled", job, () -> rest.status(job) == JobStatus.CANCELED);
-        return site.awaitAnswer(
+        site.jobs().await("it is cancelled", job, () -> rest.status(job) == JobStatus.CANCELED);
+        return site.jobs()
+                .awaitAnswer(
                         "its checkpoints are told",
                         job,
                         () -> rest.ask("/jobs/" + job + "/checkpoints"))

@@ -3,8 +3,8 @@ package io.flinkmoe.tools.drill;
 import com.fasterxml.jackson.databind.JsonNode;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.tools.cluster.Checkpoint;
+import io.flinkmoe.tools.cluster.ClusterMember;
 import io.flinkmoe.tools.cluster.ClusterSettings;
-import io.flinkmoe.tools.cluster.LocalCluster;
 import io.flinkmoe.tools.flights.Flights;
 import io.flinkmoe.tools.machine.Installation;
 import java.io.IOException;
@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.concurrent.Semaphore;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.MemorySize;
@@ -37,6 +38,7 @@ import picocli.CommandLine.Spec;
                     + " time, or if a flight is lost or scored twice."
         },
         footer = {"  moe soak --minutes 10", "  moe soak --minutes 3 --heap 1g"})
+@Internal
 public final class SoakCommand implements Callable<Integer> {
 
     private static final String SCORED = "scored";
@@ -93,8 +95,7 @@ public final class SoakCommand implements Callable<Integer> {
                 site.producer(
                         DrillSite.FLIGHTS,
                         new DrillStream(flights),
-                        0,
-                        Long.MAX_VALUE,
+                        Pace.unlimited(),
                         this::waitForRoom);
         producer.start();
         SoakSamples samples = watch(site, job, options, producer);
@@ -182,7 +183,7 @@ public final class SoakCommand implements Callable<Integer> {
     private static long resident(DrillSite site) throws IOException {
         long kibi = 0;
         List<String> taskManagers = site.cluster().taskManagers();
-        for (LocalCluster.Member member : site.cluster().members()) {
+        for (ClusterMember member : site.cluster().members()) {
             if (taskManagers.contains(member.name())) {
                 Process ps =
                         new ProcessBuilder("ps", "-o", "rss=", "-p", Long.toString(member.pid()))

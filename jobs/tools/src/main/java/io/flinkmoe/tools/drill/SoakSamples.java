@@ -6,11 +6,13 @@ import java.util.function.ToDoubleFunction;
 import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
 import org.apache.commons.math3.stat.StatUtils;
+import org.apache.flink.annotation.Internal;
 
 /**
  * What a job needed over time. The first quarter is for warming up: growth is what the last quarter
  * needs more than the second.
  */
+@Internal
 final class SoakSamples {
 
     private static final long MEBI = 1 << 20;

@@ -1,10 +1,12 @@
 package io.flinkmoe.tools.drill;
 
 import java.util.BitSet;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Which flights of a {@link DrillStream} were sent and scored; a position is that of one flight.
  */
+@Internal
 final class SoakTally {
 
     private final BitSet sent = new BitSet();

@@ -14,6 +14,7 @@ import java.util.stream.Collectors;
 import org.apache.avro.message.MessageDecoder;
 import org.apache.avro.message.RawMessageDecoder;
 import org.apache.avro.specific.SpecificData;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.kafka.common.KafkaException;
 
@@ -21,6 +22,7 @@ import org.apache.kafka.common.KafkaException;
  * What one reading of the decision log has found of a token, and what it has met on the way: all
  * that is committed, from the topic's beginning to its end when the reading began.
  */
+@Internal
 public final class DecisionLog {
 
     private static final int NAMED_STREAMS = 5;

@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
@@ -34,6 +35,7 @@ import picocli.CommandLine.Spec;
             "  moe explain --kafka.brokers localhost:9092 --decision-log.topic decisions \\",
             "              --stream LAS --position 17"
         })
+@Internal
 public final class ExplainCommand implements Callable<Integer> {
 
     /** The options that it shares with the scoring job. */

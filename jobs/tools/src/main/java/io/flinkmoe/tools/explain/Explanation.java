@@ -8,8 +8,10 @@ import io.flinkmoe.schemas.TokenDecision;
 import io.flinkmoe.scoring.cli.TextTable;
 import java.time.Instant;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /** Tells an entry of the decision log in words: which expert was tried when, and what it did. */
+@Internal
 final class Explanation {
 
     private final TokenDecision decision;

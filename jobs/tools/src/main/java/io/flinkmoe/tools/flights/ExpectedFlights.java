@@ -4,8 +4,10 @@ import io.flinkmoe.tensor.SafetensorsFile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 
 /** What the flights model must answer, as computed where it was trained. */
+@Internal
 public final class ExpectedFlights {
 
     private final float[] probability;

@@ -16,11 +16,13 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.zip.GZIPInputStream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The demo's events: US flights of June 2001 as tokens, in order of scheduled departure. A token's
  * stream is the airport of origin, its position the line of the file, its values ten features.
  */
+@Internal
 public final class Flights {
 
     /** From this delay on a flight is late. */

@@ -1,5 +1,6 @@
 package io.flinkmoe.tools.flink;
 
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.MemorySize;
@@ -9,6 +10,7 @@ import org.apache.flink.configuration.TaskManagerOptions;
  * Network buffers that hold a few blocks, which are up to 1 MiB: with Flink's own 32 KiB less than
  * one is under way from a router to its experts, which then wait for each other.
  */
+@Internal
 public final class BlockBuffers {
 
     private static final MemorySize SEGMENT = MemorySize.ofMebiBytes(1).divide(4);

@@ -14,9 +14,11 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 
 /** Questions to Flink's REST API. */
+@Internal
 public class FlinkRest {
 
     private static final Duration TIMEOUT = Duration.ofSeconds(10);

@@ -10,9 +10,11 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.FileUtils;
 
 /** The JSON files of a checkpoint, which is imported for each input. */
+@Internal
 abstract class CheckpointTarget implements FuzzTarget {
 
     private final String name;

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.FileUtils;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -37,6 +38,7 @@ import picocli.CommandLine.Spec;
             "  moe fuzz --target token --target onnx-runtime --inputs 1000000 --seed 7",
             "  moe fuzz --target token --first 4711 --inputs 1    one input again"
         })
+@Internal
 public final class FuzzCommand implements Callable<Integer> {
 
     private static final int SHOWN_DEFECTS = 10;
@@ -158,10 +160,7 @@ public final class FuzzCommand implements Callable<Integer> {
         try {
             FuzzReport report =
                     FuzzProcess.run(
-                            FuzzTargets.of(name),
-                            seed,
-                            first,
-                            inputs,
+                            new FuzzInputs(FuzzTargets.of(name), seed, first, inputs),
                             dir,
                             read -> progress.show(line(name, read)));
             progress.done(line(name, report.inputs()));

@@ -10,8 +10,10 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Locale;
+import org.apache.flink.annotation.Internal;
 
 /** The process that a target is fed in. See {@link FuzzProcess} for its arguments. */
+@Internal
 final class FuzzMain {
 
     static final int WARM_UP = 20;

@@ -12,11 +12,13 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongConsumer;
 import java.util.stream.Stream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Feeds a target in JVMs of its own: one that crashes, hangs or grows is a defect of the input that
  * it was at, and the next goes on behind that.
  */
+@Internal
 public final class FuzzProcess {
 
     static final String PROGRESS = "progress";
@@ -27,9 +29,7 @@ public final class FuzzProcess {
     private static final long MOST_MEMORY = 1L << 30;
     private static final int MOST_DEATHS = 50;
 
-    private final Class<? extends FuzzTarget> target;
-    private final long seed;
-    private final long end;
+    private final FuzzInputs inputs;
     private final Path dir;
     private final FuzzProgress progress;
     private final LongConsumer onProgress;
@@ -37,17 +37,9 @@ public final class FuzzProcess {
     private final List<Defect> deaths = new ArrayList<>();
     private long peakMemory;
 
-    private FuzzProcess(
-            Class<? extends FuzzTarget> target,
-            long seed,
-            long end,
-            Path dir,
-            LongConsumer onProgress,
-            Duration mostTime)
+    private FuzzProcess(FuzzInputs inputs, Path dir, LongConsumer onProgress, Duration mostTime)
             throws IOException {
-        this.target = target;
-        this.seed = seed;
-        this.end = end;
+        this.inputs = inputs;
         this.dir = dir;
         this.progress = new FuzzProgress(dir.resolve(PROGRESS));
         this.onProgress = onProgress;
@@ -55,38 +47,23 @@ public final class FuzzProcess {
     }
 
     /**
-     * Feeds a target with inputs that a seed makes.
+     * Feeds a target with inputs.
      *
-     * @param first the number of the first input
-     * @param inputs how many inputs
      * @param dir an empty directory; the inputs that show defects stay there
      * @param onProgress told from time to time how many inputs have been read
      */
-    public static FuzzReport run(
-            Class<? extends FuzzTarget> target,
-            long seed,
-            long first,
-            long inputs,
-            Path dir,
-            LongConsumer onProgress)
+    public static FuzzReport run(FuzzInputs inputs, Path dir, LongConsumer onProgress)
             throws IOException, InterruptedException {
-        return run(target, seed, first, inputs, dir, onProgress, MOST_TIME);
+        return run(inputs, dir, onProgress, MOST_TIME);
     }
 
-    static FuzzReport run(
-            Class<? extends FuzzTarget> target,
-            long seed,
-            long first,
-            long inputs,
-            Path dir,
-            LongConsumer onProgress,
-            Duration mostTime)
+    static FuzzReport run(FuzzInputs inputs, Path dir, LongConsumer onProgress, Duration mostTime)
             throws IOException, InterruptedException {
         long start = System.nanoTime();
-        FuzzProcess run = new FuzzProcess(target, seed, first + inputs, dir, onProgress, mostTime);
-        long next = first;
-        while (next < run.end && run.deaths.size() < MOST_DEATHS) {
-            next = run.feed(next, next - first);
+        FuzzProcess run = new FuzzProcess(inputs, dir, onProgress, mostTime);
+        long next = inputs.first();
+        while (next < inputs.end() && run.deaths.size() < MOST_DEATHS) {
+            next = run.feed(next, next - inputs.first());
         }
         return run.report(Duration.ofNanos(System.nanoTime() - start));
     }
@@ -106,12 +83,12 @@ public final class FuzzProcess {
         try {
             String end = watch(process, from, readBefore);
             if (progress.get(Counter.DONE) == 1) {
-                return this.end;
+                return inputs.end();
             }
             if (progress.get(Counter.STARTED) == 0) {
                 throw new IOException(
                         "the target %s does not open (%s); the end of its log:%n%s"
-                                .formatted(target.getSimpleName(), end, tail()));
+                                .formatted(inputs.target().getSimpleName(), end, tail()));
             }
             long current = progress.get(Counter.CURRENT);
             deaths.add(new Defect(current, end));
@@ -136,10 +113,10 @@ public final class FuzzProcess {
                         "-cp",
                         System.getProperty("java.class.path"),
                         FuzzMain.class.getName(),
-                        target.getName(),
-                        String.valueOf(seed),
+                        inputs.target().getName(),
+                        String.valueOf(inputs.seed()),
                         String.valueOf(from),
-                        String.valueOf(end),
+                        String.valueOf(inputs.end()),
                         dir.toString());
         builder.environment().put("ORT_DISABLE_TELEMETRY", "1");
         return builder.redirectErrorStream(true)
@@ -196,9 +173,9 @@ public final class FuzzProcess {
 
     private byte[] input(long number) throws IOException {
         try {
-            FuzzTarget opened = FuzzTargets.make(target);
+            FuzzTarget opened = FuzzTargets.make(inputs.target());
             List<byte[]> samples = opened.open(Files.createTempDirectory(dir, "samples-"));
-            return new Mutator(seed, samples, opened.isProtobuf()).input(number);
+            return new Mutator(inputs.seed(), samples, opened.isProtobuf()).input(number);
         } catch (Exception e) {
             throw new IOException("cannot make input %d again".formatted(number), e);
         }

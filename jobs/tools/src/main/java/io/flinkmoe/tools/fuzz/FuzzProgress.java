@@ -8,8 +8,10 @@ import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import org.apache.flink.annotation.Internal;
 
 /** Counters in a file that two processes map: they outlive a process that crashes. */
+@Internal
 final class FuzzProgress {
 
     /** What is counted; each has 8 bytes of the file. */

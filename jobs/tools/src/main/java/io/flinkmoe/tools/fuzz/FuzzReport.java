@@ -2,6 +2,7 @@ package io.flinkmoe.tools.fuzz;
 
 import java.time.Duration;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /**
  * What became of the inputs of one target.
@@ -12,6 +13,7 @@ import java.util.List;
  * @param peakMemory the most resident memory of a process, in bytes; 0 where it is not known
  * @param defects what was neither accepted nor refused
  */
+@Internal
 public record FuzzReport(
         long accepted,
         long refused,

@@ -3,11 +3,13 @@ package io.flinkmoe.tools.fuzz;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import org.apache.flink.annotation.Internal;
 
 /**
  * A reader of bytes that strangers have made. An implementation has a constructor without
  * parameters: it is opened in a JVM of its own.
  */
+@Internal
 public interface FuzzTarget {
 
     /**

@@ -4,8 +4,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.apache.flink.annotation.Internal;
 
 /** The readers that are fed, by the names that the command line has for them. */
+@Internal
 public final class FuzzTargets {
 
     private static final Map<String, Class<? extends FuzzTarget>> BY_NAME = new LinkedHashMap<>();

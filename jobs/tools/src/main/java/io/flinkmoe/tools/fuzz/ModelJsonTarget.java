@@ -9,8 +9,10 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import org.apache.flink.annotation.Internal;
 
 /** The model.json of a bundle whose other files are as they should be. */
+@Internal
 final class ModelJsonTarget implements FuzzTarget {
 
     private static final String EVERY_CHOICE =

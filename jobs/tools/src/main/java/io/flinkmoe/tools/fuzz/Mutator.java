@@ -6,8 +6,10 @@ import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import org.apache.flink.annotation.Internal;
 
 /** Makes inputs out of good ones. Seed and number alone say what an input is. */
+@Internal
 final class Mutator {
 
     /** What lengths, sizes and counts are wrong with. */

@@ -10,8 +10,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import org.apache.flink.annotation.Internal;
 
 /** ONNX files, as they are checked when a bundle is read. */
+@Internal
 abstract class OnnxTarget implements FuzzTarget {
 
     private Path file;

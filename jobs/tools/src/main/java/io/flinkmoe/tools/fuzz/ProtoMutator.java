@@ -5,11 +5,13 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Changes one field of a protobuf message, or of a message in it, and leaves the lengths around it
  * right: what a random byte would break first.
  */
+@Internal
 final class ProtoMutator {
 
     private static final int VARINT = 0;

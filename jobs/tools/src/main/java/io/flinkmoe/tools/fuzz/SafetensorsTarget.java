@@ -11,8 +11,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Set;
+import org.apache.flink.annotation.Internal;
 
 /** A safetensors file: its header, then every tensor. */
+@Internal
 final class SafetensorsTarget implements FuzzTarget {
 
     private Path file;

@@ -13,8 +13,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.apache.flink.annotation.Internal;
 
 /** Good models of a few hundred bytes: one Mixtral layer of two experts. */
+@Internal
 final class TinyModels {
 
     static final int D = 4;

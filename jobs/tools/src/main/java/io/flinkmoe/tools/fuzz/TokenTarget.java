@@ -17,8 +17,10 @@ import org.apache.avro.generic.GenericRecord;
 import org.apache.avro.io.BinaryEncoder;
 import org.apache.avro.io.EncoderFactory;
 import org.apache.avro.message.BinaryMessageEncoder;
+import org.apache.flink.annotation.Internal;
 
 /** Tokens as records of Kafka, written by the shipped schema or by one of a user's. */
+@Internal
 abstract class TokenTarget implements FuzzTarget {
 
     /** A schema with a field of every kind to skip. */

@@ -14,11 +14,13 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The experts of a layer, opened on a device: as many as it has memory for. Each has a session of
  * its own, thus weights of its own there; their files are a few that take turns.
  */
+@Internal
 final class DeviceLayer implements AutoCloseable {
 
     /** Enough for experts to differ; on disk DeepSeek-V3's 256 would take 45 GB. */
@@ -34,29 +36,32 @@ final class DeviceLayer implements AutoCloseable {
     private String fullBecause;
 
     /**
-     * @param folder for the model files
+     * Writes the files of a layer's experts.
+     *
+     * @return the files, which take turns
+     */
+    static List<Path> write(GpuShape shape, Precision precision, Path folder) throws IOException {
+        List<Path> files = new ArrayList<>();
+        for (int file = 0; file < Math.min(FILES, shape.numExperts()); file++) {
+            files.add(Files.write(folder.resolve("expert-" + file), shape.expert(file, precision)));
+        }
+        return files;
+    }
+
+    /**
+     * @param files what {@link #write} has written
      * @param tokens T of a batch
      * @param threads of a run on the CPU
      */
-    DeviceLayer(
-            GpuShape shape,
-            Precision precision,
-            Path folder,
-            Device device,
-            int tokens,
-            int threads)
+    DeviceLayer(GpuShape shape, List<Path> files, Device device, int tokens, int threads)
             throws IOException {
         this.shape = shape;
         this.tokens = tokens;
         this.hidden = GpuShape.random(-1, tokens * shape.d(), 3);
         this.input = new DirectRows(tokens, shape.d());
         this.output = new DirectRows(tokens, shape.d());
-        int files = Math.min(FILES, shape.numExperts());
-        for (int file = 0; file < files; file++) {
-            Files.write(folder.resolve("expert-" + file), shape.expert(file, precision));
-        }
         try {
-            open(folder, files, device, threads);
+            open(files, device, threads);
         } catch (IOException e) {
             close();
             throw e;
@@ -64,10 +69,10 @@ final class DeviceLayer implements AutoCloseable {
         this.choicesOf = route(experts.size());
     }
 
-    private void open(Path folder, int files, Device device, int threads) throws IOException {
+    private void open(List<Path> files, Device device, int threads) throws IOException {
         int d = shape.d();
         while (experts.size() < shape.numExperts()) {
-            Path file = folder.resolve("expert-" + experts.size() % files);
+            Path file = files.get(experts.size() % files.size());
             try {
                 OnnxModel expert = OnnxModel.open(file, d, d, threads, device);
                 experts.add(expert);

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
+import org.apache.flink.annotation.Internal;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -42,6 +43,7 @@ import picocli.CommandLine.Spec;
             "  moe gpu-check                          the first GPU, float32 and float16",
             "  moe gpu-check --device cpu --small     try the program itself, without a GPU"
         })
+@Internal
 public final class GpuCheckCommand implements Callable<Integer> {
 
     private static final int COMPARED_ROWS = 16;
@@ -190,8 +192,7 @@ public final class GpuCheckCommand implements Callable<Integer> {
             throws IOException {
         return new DeviceLayer(
                 shape,
-                precision,
-                folder,
+                DeviceLayer.write(shape, precision, folder),
                 device,
                 tokens,
                 Runtime.getRuntime().availableProcessors());

@@ -3,6 +3,7 @@ package io.flinkmoe.tools.gpu;
 import io.flinkmoe.model.Activation;
 import io.flinkmoe.model.ExpertGraphs;
 import java.util.SplittableRandom;
+import org.apache.flink.annotation.Internal;
 
 /**
  * One MoE layer of SwiGLU experts with random weights, the same in every run.
@@ -12,6 +13,7 @@ import java.util.SplittableRandom;
  * @param numExperts N
  * @param k the experts that each token asks
  */
+@Internal
 record GpuShape(String name, int d, int h, int numExperts, int k) {
 
     /** How weights are kept and computed with. */

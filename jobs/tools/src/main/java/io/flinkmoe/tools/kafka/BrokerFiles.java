@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 
 /** The files that a {@link KafkaBroker} is configured by, in its directory. */
+@Internal
 final class BrokerFiles {
 
     private static final String LOGGING =

@@ -1,11 +1,13 @@
 package io.flinkmoe.tools.kafka;
 
 import java.io.IOException;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Runs a Kafka broker that ends with the process that started it. Its standard input is a pipe from
  * that process: the pipe reaches its end when the process does, however it ended.
  */
+@Internal
 final class BrokerMain {
 
     private BrokerMain() {}

@@ -6,12 +6,14 @@ import java.net.ServerSocket;
 import java.util.HashSet;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
+import org.apache.flink.annotation.Internal;
 
 /**
  * TCP ports of 127.0.0.1 that nobody listens on, for processes that are about to start. None is of
  * those that systems give to outgoing connections (Linux from 32768 on): while a process is down
  * that is to come back on its port, a client that tries to reach it could take the port itself.
  */
+@Internal
 public final class FreePorts {
 
     private static final int FIRST = 10_000;

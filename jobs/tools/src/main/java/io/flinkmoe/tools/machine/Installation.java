@@ -7,12 +7,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Where the project lies that this program was built in, and what Maven left there.
  *
  * @param root the project's folder
  */
+@Internal
 public record Installation(Path root) {
 
     /** How the jars begin that the program has, but a Flink installation has not. */

@@ -2,6 +2,7 @@ package io.flinkmoe.tools.machine;
 
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.FileUtils;
 
 /**
@@ -9,6 +10,7 @@ import org.apache.flink.util.FileUtils;
  * libraries put into {@code java.io.tmpdir}. deploy/bin/moe makes it, since Java reads that
  * property before any program runs, and names it in {@code moe.tmp}; it goes when the process ends.
  */
+@Internal
 public final class TempFolder {
 
     private static final int REMOVALS = 10;

@@ -10,8 +10,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import org.apache.flink.annotation.Internal;
 
 /** A bundle as a table: its sizes, the routing of its layers, and every model in it. */
+@Internal
 final class BundleReport {
 
     private final Bundle bundle;

@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.apache.flink.annotation.Internal;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Model.CommandSpec;
@@ -39,6 +40,7 @@ import picocli.CommandLine.TypeConversionException;
             "  moe forward --bundle model --input in.safetensors --output out.safetensors \\",
             "              --engine flink --parallelism 4"
         })
+@Internal
 public final class ForwardCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;

@@ -3,6 +3,7 @@ package io.flinkmoe.tools.model;
 import io.flinkmoe.model.Bundle;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.apache.flink.annotation.Internal;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
@@ -13,6 +14,7 @@ import picocli.CommandLine.Spec;
         name = "inspect",
         description = "Check a model bundle, and show what it holds.",
         footer = "  moe inspect model")
+@Internal
 public final class InspectCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;

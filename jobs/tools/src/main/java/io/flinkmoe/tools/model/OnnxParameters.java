@@ -5,11 +5,13 @@ import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Counts the parameters of an ONNX model: the elements of its graph's initializers. Reads just that
  * of the protobuf format: ModelProto.graph = 7, GraphProto.initializer = 5, TensorProto.dims = 1.
  */
+@Internal
 final class OnnxParameters {
 
     private static final int VARINT = 0;

@@ -2,8 +2,10 @@ package io.flinkmoe.tools.options;
 
 import io.flinkmoe.scoring.cli.JobOption;
 import io.flinkmoe.scoring.cli.JobOptions;
+import org.apache.flink.annotation.Internal;
 
 /** The page of all options, deploy/OPTIONS.md: made from the options themselves. */
+@Internal
 final class OptionPage {
 
     private static final String HEAD =

@@ -7,12 +7,14 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.runtime.executiongraph.AccessExecutionGraph;
 import org.apache.flink.runtime.executiongraph.ErrorInfo;
 
 /** Tells each restart of an embedded job in a line, but the same cause once a minute at most. */
+@Internal
 public final class RestartWatch extends Thread {
 
     private static final long POLL_MILLIS = 500;

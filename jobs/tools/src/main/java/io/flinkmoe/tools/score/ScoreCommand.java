@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.core.execution.JobClient;
@@ -56,6 +57,7 @@ import picocli.CommandLine.Spec;
             "    dead-letter.topic: rejected",
             "  execution.checkpointing.interval: 10 s"
         })
+@Internal
 public final class ScoreCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;

@@ -11,12 +11,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 
 /**
  * Tells in a line what an embedded job has done: as soon as tokens are scored, and then every ten
  * seconds in which some were.
  */
+@Internal
 final class ScoreProgress extends Thread {
 
     private static final long POLL_MILLIS = 2_000;

@@ -5,8 +5,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.apache.flink.annotation.Internal;
 
 /** Tokens per second of several contenders, round by round. */
+@Internal
 public final class Rates {
 
     private final Map<String, List<Double>> byContender = new LinkedHashMap<>();

@@ -7,8 +7,10 @@ import java.math.MathContext;
 import java.util.List;
 import org.apache.commons.math3.stat.StatUtils;
 import org.apache.commons.math3.stat.descriptive.rank.Median;
+import org.apache.flink.annotation.Internal;
 
 /** The middle and the ends of what several rounds gave. */
+@Internal
 public record Spread(double median, double min, double max) {
 
     public static Spread of(List<Double> values) {

@@ -6,8 +6,10 @@ import org.apache.commons.math3.stat.descriptive.rank.Percentile;
 import org.apache.commons.math3.stat.descriptive.rank.Percentile.EstimationType;
 import org.apache.commons.math3.stat.ranking.NaturalRanking;
 import org.apache.commons.math3.stat.ranking.TiesStrategy;
+import org.apache.flink.annotation.Internal;
 
 /** The figures of the demo's report. */
+@Internal
 public final class Statistics {
 
     private Statistics() {}

@@ -1,8 +1,10 @@
 package io.flinkmoe.tools.text;
 
 import java.io.PrintWriter;
+import org.apache.flink.annotation.Internal;
 
 /** A line that tells how far the work is: rewritten in place on a terminal, else one a second. */
+@Internal
 public final class Progress {
 
     private static final long TERMINAL_NANOS = 100_000_000;

@@ -177,7 +177,7 @@ class ClusterIT {
 
     @Test
     void ownClassesComeWithTheJobOnly() throws Exception {
-        for (LocalCluster.Member member : cluster.members()) {
+        for (ClusterMember member : cluster.members()) {
             Process ps =
                     new ProcessBuilder("ps", "-ww", "-o", "args=", "-p", "" + member.pid()).start();
             String command = new String(ps.getInputStream().readAllBytes(), UTF_8);

@@ -34,7 +34,8 @@ class FuzzProcessTest {
         List<Long> progress = new ArrayList<>();
 
         FuzzReport report =
-                FuzzProcess.run(FuzzTargets.of(name), SEED, 0, INPUTS, dir, progress::add);
+                FuzzProcess.run(
+                        new FuzzInputs(FuzzTargets.of(name), SEED, 0, INPUTS), dir, progress::add);
 
         assertThat(report.defects()).isEmpty();
         assertThat(report.inputs()).isEqualTo(INPUTS);
@@ -47,7 +48,11 @@ class FuzzProcessTest {
     @Test
     void seesEveryKindOfDefectAndGoesOnBehindIt() throws Exception {
         FuzzReport report =
-                FuzzProcess.run(Bad.class, 3, 100, 8, dir, read -> {}, Duration.ofSeconds(5));
+                FuzzProcess.run(
+                        new FuzzInputs(Bad.class, 3, 100, 8),
+                        dir,
+                        read -> {},
+                        Duration.ofSeconds(5));
 
         assertThat(report.accepted()).isEqualTo(2);
         assertThat(report.refused()).isEqualTo(1);
@@ -70,7 +75,10 @@ class FuzzProcessTest {
 
     @Test
     void saysThatATargetDoesNotOpen() {
-        assertThatThrownBy(() -> FuzzProcess.run(Closed.class, 1, 0, 10, dir, read -> {}))
+        assertThatThrownBy(
+                        () ->
+                                FuzzProcess.run(
+                                        new FuzzInputs(Closed.class, 1, 0, 10), dir, read -> {}))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("the target Closed does not open")
                 .hasMessageContaining("no luck today");

@@ -3,7 +3,6 @@ package io.flinkmoe.tools.score;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.model.huggingface.CheckpointImporter;
-import io.flinkmoe.scoring.cli.DryRun;
 import io.flinkmoe.tools.Home;
 import io.flinkmoe.tools.Program;
 import io.flinkmoe.tools.kafka.KafkaBroker;
@@ -114,11 +113,5 @@ class DryRunIT {
                 .doesNotContain("passed");
         assertThat(dryRun("--bundle=" + dir).err()).contains("model.json");
         assertThat(dryRun("-D", "execution.runtime-mode=BATCH").err()).contains("BATCH");
-    }
-
-    @Test
-    void runsOfNumbersAreShort() {
-        assertThat(DryRun.ranges(List.of())).isEmpty();
-        assertThat(DryRun.ranges(List.of(0, 1, 2, 5, 8, 9))).isEqualTo("0-2 5 8 9");
     }
 }

@@ -1,6 +1,6 @@
 package io.flinkmoe.runtime.block;
 
-import io.flinkmoe.capacity.NextExpert;
+import io.flinkmoe.capacity.Attempt;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.serialization.ImmutableSerializer;
 import io.flinkmoe.serialization.Wire;
@@ -45,7 +45,7 @@ public record Choices(
 
     /** Where the expert is that a choice tried in an attempt, in the arrays of K per token. */
     public int at(int choice, int attempt) {
-        return choice / k * ranks() + NextExpert.rank(choice, attempt, k);
+        return choice / k * ranks() + Attempt.rank(choice, attempt, k);
     }
 
     /** Where the expert is that settled a choice; the first one tried if none had room. */

@@ -19,6 +19,7 @@ import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.Linger;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.runtime.shared.MoeMetrics;
+import io.flinkmoe.runtime.shared.QueuedInput;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
@@ -26,7 +27,6 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.execution.CancelTaskException;
-import org.apache.flink.runtime.io.network.partition.consumer.IndexedInputGate;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
@@ -69,6 +69,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private transient ExpertMetrics[] metrics; // the same
     private transient CallScheduler scheduler;
     private transient Linger linger;
+    private transient QueuedInput input;
     private transient ExpertOutput expertOutput;
 
     /**
@@ -108,6 +109,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         expertOutput = new ExpertOutput(output, capacity.weightRule().usesWindowShares());
         openCalls();
         scheduler = new CallScheduler(ownCalls);
+        input = new QueuedInput(getContainingTask().getEnvironment());
         linger =
                 new Linger(
                         getProcessingTimeService(),
@@ -159,13 +161,13 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     @Override
     public void processElement(StreamRecord<ExpertInput> element) throws Exception {
-        ExpertInput input = element.getValue();
-        if (input instanceof WindowTokens tokens) {
+        ExpertInput record = element.getValue();
+        if (record instanceof WindowTokens tokens) {
             admission.addTokens(tokens);
-        } else if (input instanceof RemainingCapacity remaining) {
+        } else if (record instanceof RemainingCapacity remaining) {
             admission.setRemaining(remaining);
         } else {
-            process((DispatchBlock) input);
+            process((DispatchBlock) record);
         }
     }
 
@@ -232,10 +234,10 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     /** Runs the calls that wait, the fullest first, unless more input comes to fill them. */
     private void runWaiting() throws Exception {
-        int next = scheduler.next(inputWaits());
+        int next = scheduler.next(input.isAvailable());
         while (next >= 0) {
             run(ownCalls.get(next));
-            next = scheduler.next(inputWaits());
+            next = scheduler.next(input.isAvailable());
         }
         if (next == CallScheduler.DEFERRED) {
             linger.start();
@@ -255,16 +257,6 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             setCurrentKey(expertKeys.keyOf(answer.block().expert()));
             admission.countFailed(answer);
         }
-    }
-
-    /** Whether the network has delivered more than was processed. */
-    private boolean inputWaits() {
-        for (IndexedInputGate gate : getContainingTask().getEnvironment().getAllInputGates()) {
-            if (gate.isApproximatelyAvailable()) {
-                return true;
-            }
-        }
-        return false;
     }
 
     @Override

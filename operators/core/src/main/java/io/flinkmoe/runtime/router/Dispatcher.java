@@ -1,6 +1,6 @@
 package io.flinkmoe.runtime.router;
 
-import io.flinkmoe.capacity.NextExpert;
+import io.flinkmoe.capacity.Attempt;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.Priorities;
@@ -80,7 +80,7 @@ final class Dispatcher {
         priorities.topScores()[row] = scores[token * ranks];
         priorities.scores()[row * attempts] = scores[choices.at(choice, 0)];
         for (int attempt = 1; attempt < attempts; attempt++) {
-            boolean exists = NextExpert.rank(choice, attempt, k) < ranks;
+            boolean exists = Attempt.rank(choice, attempt, k) < ranks;
             int at = choices.at(choice, attempt);
             priorities.scores()[row * attempts + attempt] = exists ? scores[at] : 0;
             priorities.nextExperts()[row * (attempts - 1) + attempt - 1] =

@@ -2,7 +2,6 @@ package io.flinkmoe.runtime.router;
 
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.api.DeadLetter;
-import io.flinkmoe.api.RouterLogits;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.AdmissionScore;
@@ -62,10 +61,6 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     public static final OutputTag<ResidualBlock> RESIDUALS =
             new OutputTag<>("residuals", ResidualBlock.TYPE);
 
-    /** The router logits, given on request. */
-    public static final OutputTag<RouterLogits> LOGITS =
-            new OutputTag<>("router-logits", RouterLogits.TYPE);
-
     /** Tokens that came too late for their window, where these are not to be scored. */
     public static final OutputTag<Token> LATE_TOKENS = new OutputTag<>("late-tokens", Token.TYPE);
 
@@ -90,6 +85,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private transient RouterOutcomes outcomes;
     private transient HealthWindows health;
     private transient RouterMetrics metrics;
+    private transient LogitsOutput logits;
 
     /**
      * @param layer the MoE layer, counted from 0
@@ -140,6 +136,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         int n = router.routing().numExperts();
         health = new HealthWindows(capacity.windows(), n, k);
         metrics = new RouterMetrics(getMetricGroup(), health, n);
+        logits = new LogitsOutput(output, layer, n);
     }
 
     private WindowCounters windowCounters() {
@@ -253,7 +250,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             output.collect(new StreamRecord<>(block));
         }
         if (settings.emitLogits()) {
-            emitLogits(tokens, routed.logits());
+            logits.emit(tokens, routed.logits());
         }
     }
 
@@ -265,20 +262,6 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         int tokens = (int) ((counts.asked() - counts.late()) / k);
         for (int expert = 0; tokens > 0 && expert < router.routing().numExperts(); expert++) {
             output.collect(new StreamRecord<>(new WindowTokens(expert, lane, windowStart, tokens)));
-        }
-    }
-
-    private void emitLogits(TokenBlock tokens, float[] logits) {
-        int n = router.routing().numExperts();
-        for (int row = 0; row < tokens.rows(); row++) {
-            output.collect(
-                    LOGITS,
-                    new StreamRecord<>(
-                            new RouterLogits(
-                                    layer,
-                                    tokens.streams()[row],
-                                    tokens.positions()[row],
-                                    Arrays.copyOfRange(logits, row * n, row * n + n))));
         }
     }
 

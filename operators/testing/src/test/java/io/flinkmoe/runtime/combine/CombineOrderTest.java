@@ -10,6 +10,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.Dropless;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.runtime.block.Choices;
@@ -46,7 +47,7 @@ class CombineOrderTest {
 
     @Test
     void keepsTheOrderOfAStreamButNotOfOthersAtAWatermark() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             residual(harness, 0, 0, 1f, new float[] {0, 0}, "a", 1);
             residual(harness, 0, 1, 1f, new float[] {0, 0, 0, 0}, "a", 2, "b", 3);
             harness.send(executed(0, 1, new int[] {0, 1, 2, 3}, 1));
@@ -62,7 +63,7 @@ class CombineOrderTest {
 
     @Test
     void letsNoWatermarkPassATokenThatWaits() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             residual(harness, 0, 0, 1f, new float[] {0, 0}, "a", 5);
             harness.processBothWatermarks(new Watermark(10));
             assertThat(harness.getOutput()).containsExactly(new Watermark(4));
@@ -76,7 +77,7 @@ class CombineOrderTest {
     /** Else the next layer would close no window as long as late tokens come. */
     @Test
     void letsTheWatermarkPassALateTokenThatWaitsBehindOneOfItsStream() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             residual(harness, 0, 0, 1f, new float[] {0, 0}, "a", 500);
             TokenBlock tokens =
                     tokens(0, new float[] {0, 0}, "a", 5).withLate(new boolean[] {true});
@@ -96,7 +97,7 @@ class CombineOrderTest {
 
     @Test
     void forwardsTheLastWatermarkAsItIs() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             residual(harness, 0, 0, 1f, new float[] {0, 0}, "a", 5);
             harness.send(executed(0, 0, new int[] {0, 1}, 1));
             harness.processBothWatermarks(Watermark.MAX_WATERMARK);
@@ -106,7 +107,7 @@ class CombineOrderTest {
 
     @Test
     void waitsForAnEarlierBatchThatComesLaterAfterAChangeOfParallelism() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             residual(harness, 0, 1, 1f, new float[] {1, 1}, "a", 2);
             harness.send(executed(0, 1, new int[] {0, 1}, 1));
             harness.processBothWatermarks(new Watermark(1));
@@ -124,7 +125,7 @@ class CombineOrderTest {
     @Test
     void keepsWhatWaitsOverRestoresAndRescaling() throws Exception {
         // A harness that is closed ends its input, which these must not: they are killed.
-        var killed = open(Capacity.dropless());
+        var killed = open(new Dropless());
         residual(killed, 0, 0, 1f, new float[] {1, 1}, "a");
         killed.send(executed(0, 0, new int[] {0}, 2));
         killed.send(executed(3, 1, new int[] {1}, 5));
@@ -135,17 +136,17 @@ class CombineOrderTest {
         OperatorSubtaskState one = killed.snapshot(1, 1);
 
         OperatorSubtaskState low;
-        try (var harness = restore(Capacity.dropless(), 2, 0, one)) {
+        try (var harness = restore(new Dropless(), 2, 0, one)) {
             harness.send(executed(0, 0, new int[] {1}, 3));
             assertThat(Floats.toFloats(harness.extractOutputValues().get(0).vectors()))
                     .containsExactly(6, 6);
             low = harness.snapshot(2, 2);
         }
-        killed = restore(Capacity.dropless(), 2, 1, one);
+        killed = restore(new Dropless(), 2, 1, one);
         residual(killed, 3, 1, 1f, new float[] {2, 2}, "b");
         OperatorSubtaskState high = killed.snapshot(2, 2);
 
-        try (var harness = restore(Capacity.dropless(), 1, 0, low, high)) {
+        try (var harness = restore(new Dropless(), 1, 0, low, high)) {
             harness.send(executed(3, 1, new int[] {0}, 1));
             assertThat(harness.extractOutputValues()).isEmpty();
             harness.send(executed(3, 0, new int[] {0, 1}, 1));
@@ -159,7 +160,7 @@ class CombineOrderTest {
 
     @Test
     void refusesToEndWhileATokenWaits() throws Exception {
-        var harness = open(Capacity.dropless());
+        var harness = open(new Dropless());
         residual(harness, 0, 0, 1f, new float[] {0, 0}, "a");
         assertThatThrownBy(() -> harness.getOperator().finish()).hasMessageContaining("lane 0");
     }

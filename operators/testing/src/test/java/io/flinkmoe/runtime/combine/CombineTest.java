@@ -10,6 +10,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.Dropless;
+import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WeightRule;
@@ -57,7 +59,7 @@ class CombineTest {
         ContributionBlock second = executed(0, 0, new int[] {1}, -1e8f);
         for (List<ContributionBlock> order :
                 List.of(List.of(first, second), List.of(second, first))) {
-            try (var harness = open(Capacity.dropless())) {
+            try (var harness = open(new Dropless())) {
                 residual(harness, 0, 0, 1f, residual, "a");
                 for (ContributionBlock answer : order) {
                     harness.send(answer);
@@ -70,7 +72,7 @@ class CombineTest {
 
     @Test
     void multipliesByTheWeightAndKeepsTheResidualOfWhatWasNotExecuted() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             residual(harness, 0, 0, 0.5f, new float[] {10, 20}, "a");
             harness.send(executed(0, 0, new int[] {0}, 4));
             harness.send(refused(0, 0, new int[] {1}, Outcome.OVERFLOWED));
@@ -85,8 +87,7 @@ class CombineTest {
     @Test
     void letsTheExecutedChoicesShareAllTheWeightWhereTheCapacitySaysSo() throws Exception {
         Capacity capacity =
-                Capacity.firstCome(new TumblingWindows(60_000), 2)
-                        .withWeightRule(WeightRule.SURVIVORS);
+                FirstCome.of(new TumblingWindows(60_000), 2).withWeightRule(WeightRule.SURVIVORS);
         try (var harness = open(capacity)) {
             residual(
                     harness, 0, 0, 0.25f, new float[] {10, 20, 1, 1, 5, 6}, "a", 1, "b", 2, "c", 3);
@@ -102,7 +103,7 @@ class CombineTest {
 
     @Test
     void takesAnswersThatComeBeforeTheResidual() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             harness.send(executed(0, 0, new int[] {0, 1}, 1));
             assertThat(harness.extractOutputValues()).isEmpty();
             residual(harness, 0, 0, 1f, new float[] {0, 0}, "a");
@@ -112,7 +113,7 @@ class CombineTest {
 
     @Test
     void letsATokenGoAtOnceThatAsksNoExpert() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             Choices late =
                     new Choices(
                             K,
@@ -140,7 +141,7 @@ class CombineTest {
 
     @Test
     void givesTheAccountOfWhatBecameOfAWindowsChoices() throws Exception {
-        try (var harness = open(Capacity.firstCome(new TumblingWindows(60_000), 2))) {
+        try (var harness = open(FirstCome.of(new TumblingWindows(60_000), 2))) {
             residual(harness, 2, 0, 1f, new float[] {0, 0}, "a", 5);
             harness.processBothWatermarks(new Watermark(60_000));
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES)).isNullOrEmpty();

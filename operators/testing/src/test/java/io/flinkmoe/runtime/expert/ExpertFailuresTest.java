@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.Dropless;
+import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WindowCounts;
@@ -33,7 +35,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class ExpertFailuresTest {
 
     private static final int N = 4;
-    private static final Capacity TWO_A_MINUTE = Capacity.firstCome(new TumblingWindows(60_000), 2);
+    private static final Capacity TWO_A_MINUTE = FirstCome.of(new TumblingWindows(60_000), 2);
 
     @Parameter private Backend backend;
     @TempDir private Path directory;
@@ -47,7 +49,7 @@ class ExpertFailuresTest {
     @Test
     void failsTheJobWhenARunThrows() throws Exception {
         use(NumberedBundle.write(directory.resolve("bad"), N, 2, FixedExperts.failing()));
-        var harness = open(Capacity.dropless());
+        var harness = open(new Dropless());
         assertThatThrownBy(() -> harness.send(block(1, 0, new int[] {0, 1, 2}, 0, 0, 0)))
                 .hasMessageContaining("layer 0")
                 .hasMessageContaining("1.onnx")
@@ -74,7 +76,7 @@ class ExpertFailuresTest {
                 NumberedBundle.write(
                         directory.resolve("strict"), N, 2, NumberedBundle.strictExperts()));
         options.set(MoeOptions.EXPERT_ON_ERROR, MoeOptions.OnError.RESIDUAL);
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             harness.send(block(1, 0, new int[] {0, N, 2}, 0, 0, 0));
             assertThat(outcomes(harness))
                     .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);
@@ -90,7 +92,7 @@ class ExpertFailuresTest {
                         directory.resolve("padded"), N, 2, NumberedBundle.strictExperts()));
         options.set(MoeOptions.EXPERT_ON_ERROR, MoeOptions.OnError.RESIDUAL);
         options.set(MoeOptions.EXPERT_BATCH_PADDING, true);
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             harness.send(block(1, 0, new int[] {N, 2}, 0, 0));
             harness.prepareSnapshotPreBarrier(1);
             assertThat(outcomes(harness)).containsExactly(Outcome.FAILED, Outcome.EXECUTED);
@@ -104,7 +106,7 @@ class ExpertFailuresTest {
     @Test
     void marksRowsFailedWhoseOutputIsNotFinite() throws Exception {
         use(NumberedBundle.write(directory.resolve("huge"), N, 2, FixedExperts.scaling(3e38f)));
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             harness.send(block(1, 0, new int[] {0}, 0), block(1, 1, new int[] {2, 1}, 0, 0));
             assertThat(outcomes(harness))
                     .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);

@@ -3,8 +3,11 @@ package io.flinkmoe.runtime.expert;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.Dropless;
+import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.runtime.ReportedMetrics;
@@ -41,7 +44,7 @@ class ExpertMetricsTest {
 
     @Test
     void expertCountsByExpertWhatBecameOfItsTokens() throws Exception {
-        try (var harness = expert(Capacity.firstCome(MINUTE, 2))) {
+        try (var harness = expert(FirstCome.of(MINUTE, 2))) {
             harness.send(block(3, 0, 0, 1, 2, 60_000));
             harness.processWatermark(59_999);
             harness.send(block(3, 1, 3, 60_001), block(0, 2, 60_000));
@@ -65,7 +68,7 @@ class ExpertMetricsTest {
 
     @Test
     void expertCountsAnswersThatAreNotFiniteAsFailed() throws Exception {
-        try (var harness = expert(Capacity.dropless())) {
+        try (var harness = expert(new Dropless())) {
             DispatchBlock block = block(1, 0, 0, 0);
             byte[] huge = Floats.toBytes(new float[] {1, 1, 1, 1, 3e38f, 0, 0, 0});
             harness.send(
@@ -88,7 +91,7 @@ class ExpertMetricsTest {
     @Test
     void expertThatPrioritizesReportsWhatItHolds() throws Exception {
         Capacity capacity =
-                Capacity.prioritized(MINUTE, CapacityFormula.fixed(1), AdmissionOrder.POSITION);
+                AtWindowClose.of(MINUTE, CapacityFormula.fixed(1), AdmissionOrder.POSITION);
         try (var harness = expert(capacity)) {
             harness.send(prioritized(2, 0, 5, 6, 7));
             assertThat(metrics.gauge("moe.expert.2.tokensWaiting").intValue()).isEqualTo(3);
@@ -103,7 +106,7 @@ class ExpertMetricsTest {
     @Test
     void processReportsItsOpenModels() throws Exception {
         String group = "moe.model." + version;
-        try (var harness = expert(Capacity.dropless())) {
+        try (var harness = expert(new Dropless())) {
             assertThat(metrics.gauge(group + ".sessionsLoaded").intValue())
                     .isGreaterThanOrEqualTo(N);
             assertThat(metrics.gauge(group + ".sessionBytesLoaded").longValue())

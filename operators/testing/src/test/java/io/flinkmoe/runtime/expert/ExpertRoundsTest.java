@@ -3,8 +3,10 @@ package io.flinkmoe.runtime.expert;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.runtime.block.DispatchBlock;
@@ -106,7 +108,7 @@ class ExpertRoundsTest {
 
     @Test
     void passesOnAtOnceWhatFirstComeAdmissionTurnsAway() throws Exception {
-        Capacity capacity = Capacity.firstCome(MINUTE, 1).withOverflowRounds(1);
+        Capacity capacity = FirstCome.of(MINUTE, 1).withOverflowRounds(1);
         try (var harness = open(capacity, 0)) {
             harness.send(block(1, 0, 0, 1, 2));
             assertThat(retries(harness)).containsExactly("expert 2, attempt 1: [2]");
@@ -149,7 +151,7 @@ class ExpertRoundsTest {
     }
 
     private static Capacity prioritized(int rows) {
-        return Capacity.prioritized(MINUTE, CapacityFormula.fixed(rows), AdmissionOrder.POSITION)
+        return AtWindowClose.of(MINUTE, CapacityFormula.fixed(rows), AdmissionOrder.POSITION)
                 .withOverflowRounds(1);
     }
 

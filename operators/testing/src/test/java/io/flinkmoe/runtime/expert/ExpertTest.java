@@ -11,6 +11,8 @@ import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.Dropless;
+import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WeightRule;
@@ -42,7 +44,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class ExpertTest {
 
     private static final int N = 4;
-    private static final Capacity TWO_A_MINUTE = Capacity.firstCome(new TumblingWindows(60_000), 2);
+    private static final Capacity TWO_A_MINUTE = FirstCome.of(new TumblingWindows(60_000), 2);
 
     @Parameter private Backend backend;
     @TempDir private Path directory;
@@ -55,7 +57,7 @@ class ExpertTest {
 
     @Test
     void joinsRowsOfSeveralBlocksAndAnswersEachBlock() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             harness.send(block(2, 5, new int[] {0, 7}, 0, 0));
             assertThat(harness.extractOutputValues()).isEmpty();
 
@@ -74,7 +76,7 @@ class ExpertTest {
 
     @Test
     void runsABlockThatIsLargerThanACallInParts() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             harness.send(block(0, 0, new int[] {1, 2, 3, 4, 5, 6, 7}, new long[7]));
             harness.prepareSnapshotPreBarrier(1);
             assertThat(harness.extractOutputValues())
@@ -90,7 +92,7 @@ class ExpertTest {
     void refusesStateThatOtherAdmissionOrAnotherModelWrote() throws Exception {
         OperatorSubtaskState state;
         AtWindowClose prioritized =
-                Capacity.prioritized(
+                AtWindowClose.of(
                         new TumblingWindows(60_000),
                         CapacityFormula.fixed(2),
                         AdmissionOrder.POSITION);
@@ -113,7 +115,7 @@ class ExpertTest {
                 .hasMessageContaining(
                         "moe.capacity.weights is survivors, but the checkpoint was written with router");
         Capacity random =
-                Capacity.prioritized(
+                AtWindowClose.of(
                         prioritized.windows(), prioritized.formula(), AdmissionOrder.RANDOM);
         assertThatThrownBy(() -> restore(random, 1, 0, state))
                 .hasMessageContaining(
@@ -139,7 +141,7 @@ class ExpertTest {
 
     @Test
     void runsWhatHasLingered() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             harness.setProcessingTime(50);
             harness.send(block(1, 0, new int[] {0}, 0));
             harness.setProcessingTime(54);
@@ -232,7 +234,7 @@ class ExpertTest {
         use(NumberedBundle.write(directory.resolve("counting"), N, 2, FixedExperts.countingRows()));
         for (boolean padding : new boolean[] {false, true}) {
             options.set(MoeOptions.EXPERT_BATCH_PADDING, padding);
-            try (var harness = open(Capacity.dropless())) {
+            try (var harness = open(new Dropless())) {
                 harness.send(block(1, 0, new int[] {2}, 0));
                 harness.prepareSnapshotPreBarrier(1);
                 float rowsOfTheCall = padding ? ExpertBlocks.BATCH : 1;

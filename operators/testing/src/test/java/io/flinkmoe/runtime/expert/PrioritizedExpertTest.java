@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
@@ -156,7 +157,7 @@ class PrioritizedExpertTest {
                         true,
                         CapacityFormula.Arithmetic.PRODUCT,
                         CapacityFormula.Rounding.CEIL);
-        Capacity capacity = Capacity.prioritized(MINUTE, half, AdmissionOrder.POSITION);
+        Capacity capacity = AtWindowClose.of(MINUTE, half, AdmissionOrder.POSITION);
         Row next = new Row(10, 60_000, "a", 1, 1);
         Row nextToo = new Row(12, 60_001, "a", 1, 1);
         try (var harness = open(capacity)) {
@@ -188,8 +189,7 @@ class PrioritizedExpertTest {
     @Test
     void keepsAWindowOverRestoresAndRescaling() throws Exception {
         Capacity capacity =
-                Capacity.prioritized(
-                        MINUTE, CapacityFormula.nllbEval(0.25), AdmissionOrder.POSITION);
+                AtWindowClose.of(MINUTE, CapacityFormula.nllbEval(0.25), AdmissionOrder.POSITION);
         OperatorSubtaskState one;
         try (var harness = open(capacity)) {
             harness.send(block(0, 0, LATER_FIRST), block(3, 0, LATER_FIRST, EARLY_SECOND));
@@ -276,7 +276,7 @@ class PrioritizedExpertTest {
     }
 
     private static Capacity fixed(int rows, AdmissionOrder order) {
-        return Capacity.prioritized(MINUTE, CapacityFormula.fixed(rows), order);
+        return AtWindowClose.of(MINUTE, CapacityFormula.fixed(rows), order);
     }
 
     private void use(Bundle bundle) {

@@ -6,6 +6,8 @@ import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.Dropless;
+import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.runtime.block.TokenBlock;
@@ -47,7 +49,7 @@ class IngestTest {
 
     @Test
     void emitsABlockWhenItIsFull() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             send(harness, "a", 0, 1, 2, 3);
 
             assertThat(harness.extractOutputValues()).hasSize(1);
@@ -60,7 +62,7 @@ class IngestTest {
 
     @Test
     void emitsAllLanesWhenTheOldestTokenHasLingered() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             harness.setProcessingTime(100);
             send(harness, "a", 0);
             send(harness, "b", 0, 1);
@@ -77,7 +79,7 @@ class IngestTest {
 
     @Test
     void keepsAWatermarkBehindThePendingTokensAndMergesItWithTheNext() throws Exception {
-        try (var harness = open(Capacity.firstCome(new TumblingWindows(1_000), 1))) {
+        try (var harness = open(FirstCome.of(new TumblingWindows(1_000), 1))) {
             harness.processWatermark(0);
             harness.getOutput().clear();
             send(harness, "a", 0);
@@ -96,7 +98,7 @@ class IngestTest {
 
     @Test
     void emitsBeforeAWatermarkThatEndsAWindow() throws Exception {
-        try (var harness = open(Capacity.firstCome(new TumblingWindows(1_000), 1))) {
+        try (var harness = open(FirstCome.of(new TumblingWindows(1_000), 1))) {
             harness.processWatermark(0);
             send(harness, "a", 0);
             harness.processWatermark(999);
@@ -108,7 +110,7 @@ class IngestTest {
 
     @Test
     void forwardsAWatermarkAtOnceWhenNothingIsPending() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             harness.processWatermark(5);
             assertThat(harness.getOutput()).containsExactly(new Watermark(5));
         }
@@ -116,7 +118,7 @@ class IngestTest {
 
     @Test
     void emitsEverythingBeforeABarrier() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             send(harness, "a", 0);
             send(harness, "b", 0);
             harness.prepareSnapshotPreBarrier(1);
@@ -127,12 +129,12 @@ class IngestTest {
     @Test
     void holdsNothingInACheckpointAndGoesOnAfterARestore() throws Exception {
         OperatorSubtaskState snapshot;
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             send(harness, "a", 0, 1);
             harness.prepareSnapshotPreBarrier(1);
             snapshot = harness.snapshot(1, 1);
         }
-        try (var harness = open(Capacity.dropless(), snapshot)) {
+        try (var harness = open(new Dropless(), snapshot)) {
             send(harness, "a", 2, 3, 4);
             assertThat(harness.extractOutputValues()).hasSize(1);
             assertThat(harness.extractOutputValues().get(0).positions()).containsExactly(2, 3, 4);
@@ -141,7 +143,7 @@ class IngestTest {
 
     @Test
     void emitsEverythingAtTheEnd() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             send(harness, "a", 0);
             harness.endInput();
             harness.getOperator().finish();
@@ -151,7 +153,7 @@ class IngestTest {
 
     @Test
     void endsTheTimeOfASourceThatWasIdleAtTheEnd() throws Exception {
-        try (var harness = open(Capacity.firstCome(new TumblingWindows(1_000), 1))) {
+        try (var harness = open(FirstCome.of(new TumblingWindows(1_000), 1))) {
             harness.processWatermarkStatus(WatermarkStatus.IDLE);
             harness.getOutput().clear();
             harness.endInput();
@@ -159,7 +161,7 @@ class IngestTest {
             assertThat(harness.getOutput())
                     .containsExactly(WatermarkStatus.ACTIVE, Watermark.MAX_WATERMARK);
         }
-        try (var harness = open(Capacity.firstCome(new TumblingWindows(1_000), 1))) {
+        try (var harness = open(FirstCome.of(new TumblingWindows(1_000), 1))) {
             harness.processWatermark(Watermark.MAX_WATERMARK);
             harness.getOutput().clear();
             harness.getOperator().finish();
@@ -169,7 +171,7 @@ class IngestTest {
 
     @Test
     void emitsEverythingBeforeItGoesIdle() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             send(harness, "a", 0);
             harness.processWatermarkStatus(WatermarkStatus.IDLE);
             assertThat(harness.extractOutputValues()).hasSize(1);
@@ -180,7 +182,7 @@ class IngestTest {
     @Test
     void passesDeadLettersToTheirOwnOutput() throws Exception {
         DeadLetter dead = new DeadLetter(new byte[] {7}, "tokens", 1, 42, "no");
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             harness.processElement(new StreamRecord<>(Arrival.of(dead)));
             assertThat(harness.getOutput()).isEmpty();
             assertThat(harness.getSideOutput(DeadLetter.OUTPUT))
@@ -193,7 +195,7 @@ class IngestTest {
     @Test
     void callsATokenLateByWhatCameBeforeItInItsPartition() throws Exception {
         OperatorSubtaskState state;
-        try (var harness = open(Capacity.firstCome(new TumblingWindows(10), 1))) {
+        try (var harness = open(FirstCome.of(new TumblingWindows(10), 1))) {
             send(harness, 0, 9, 14, 8);
             assertThat(late(harness)).containsExactly(false, false, false);
             send(harness, 0, 15, 7);
@@ -205,7 +207,7 @@ class IngestTest {
             assertThat(late(harness)).endsWith(false);
             state = harness.snapshot(1, 1);
         }
-        try (var harness = open(Capacity.firstCome(new TumblingWindows(10), 1), state)) {
+        try (var harness = open(FirstCome.of(new TumblingWindows(10), 1), state)) {
             send(harness, 1, 6);
             send(harness, 0, 6);
             assertThat(late(harness)).containsExactly(false, true);
@@ -214,7 +216,7 @@ class IngestTest {
 
     @Test
     void judgesNoTokenOfASourceWithoutPartitions() throws Exception {
-        try (var harness = open(Capacity.firstCome(new TumblingWindows(10), 1))) {
+        try (var harness = open(FirstCome.of(new TumblingWindows(10), 1))) {
             send(harness, "a", 90, 1);
             assertThat(late(harness)).containsExactly(false, false);
         }

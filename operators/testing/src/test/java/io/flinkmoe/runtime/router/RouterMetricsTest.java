@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.Dropless;
+import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
@@ -44,7 +46,7 @@ class RouterMetricsTest {
 
     @Test
     void routerCountsTokensAndKnowsTheHealthOfTheLastWindow() throws Exception {
-        Capacity capacity = Capacity.firstCome(MINUTE, 100);
+        Capacity capacity = FirstCome.of(MINUTE, 100);
         try (var harness = router(capacity)) {
             harness.send(block(new long[] {0, 1, 60_000}, 0, 0, 3));
             assertThat(metrics.gauge("moe.router.loadCv2").doubleValue()).isNaN();
@@ -71,7 +73,7 @@ class RouterMetricsTest {
 
     @Test
     void routerWithoutWindowsKnowsTheHealthOfSoManyTokens() throws Exception {
-        try (var harness = router(Capacity.dropless())) {
+        try (var harness = router(new Dropless())) {
             for (int tokens = 0; tokens < HealthWindows.TOKENS; tokens += 8) {
                 assertThat(metrics.gauge("moe.router.deadExperts").doubleValue()).isNaN();
                 harness.send(block(new long[8], 0, 1, 2, 3, 0, 1, 2, 3));
@@ -83,7 +85,7 @@ class RouterMetricsTest {
     @Test
     void routerCountsWhatTheModelCannotRead() throws Exception {
         options = options(NumberedBundle.writeWithStrictEncoder(directory.resolve("strict"), N, K));
-        try (var harness = router(Capacity.dropless())) {
+        try (var harness = router(new Dropless())) {
             harness.send(
                     (block(new long[2], 0, 0)
                             .withVectors(Floats.toBytes(new float[] {1, 0, 0, 0, 99, 0, 0, 0}))));

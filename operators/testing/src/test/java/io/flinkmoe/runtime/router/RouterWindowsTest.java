@@ -9,8 +9,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.AdmissionOrder;
+import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
+import io.flinkmoe.capacity.Dropless;
+import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WindowCounts;
@@ -46,7 +49,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class RouterWindowsTest {
 
     private static final TumblingWindows WINDOWS = new TumblingWindows(60_000);
-    private static final Capacity MINUTE = Capacity.firstCome(WINDOWS, 2);
+    private static final Capacity MINUTE = FirstCome.of(WINDOWS, 2);
     @Parameter private Backend backend;
     @TempDir private static Path directory;
     private static Bundle bundle;
@@ -63,11 +66,11 @@ class RouterWindowsTest {
             harness.send(token(0));
             state = harness.snapshot(1, 1);
         }
-        Capacity twoMinutes = Capacity.firstCome(new TumblingWindows(120_000), 1);
+        Capacity twoMinutes = FirstCome.of(new TumblingWindows(120_000), 1);
         assertThatThrownBy(() -> restore(twoMinutes, 1, 0, state))
                 .hasMessageContaining(
                         "moe.capacity.window.size is 2 min, but the checkpoint was written with 1 min");
-        assertThatThrownBy(() -> restore(Capacity.dropless(), 1, 0, state))
+        assertThatThrownBy(() -> restore(new Dropless(), 1, 0, state))
                 .hasMessageContaining(
                         "moe.capacity.window.size is none, but the checkpoint was written with 1 min");
     }
@@ -132,7 +135,7 @@ class RouterWindowsTest {
     @Test
     void knowsTheExpertsThatOverflowMayTryNext() throws Exception {
         Capacity rounds =
-                Capacity.prioritized(WINDOWS, CapacityFormula.fixed(1), AdmissionOrder.GATE_SCORE)
+                AtWindowClose.of(WINDOWS, CapacityFormula.fixed(1), AdmissionOrder.GATE_SCORE)
                         .withOverflowRounds(1);
         try (var harness = open(rounds)) {
             harness.send(block(0, new long[] {10}, new float[] {0, 3, 2, 1}));
@@ -148,7 +151,7 @@ class RouterWindowsTest {
 
     @Test
     void callsNothingLateWithoutWindows() throws Exception {
-        try (var harness = open(Capacity.dropless())) {
+        try (var harness = open(new Dropless())) {
             harness.processWatermark(Long.MAX_VALUE);
             harness.send(token(0));
             assertThat(harness.residuals().get(0).choices().outcomes())
@@ -181,7 +184,7 @@ class RouterWindowsTest {
     @Test
     void sendsScoresStreamsAndPositionsWhenTheExpertsOrderTheirRows() throws Exception {
         Capacity prioritized =
-                Capacity.prioritized(WINDOWS, CapacityFormula.fixed(1), AdmissionOrder.GATE_SCORE);
+                AtWindowClose.of(WINDOWS, CapacityFormula.fixed(1), AdmissionOrder.GATE_SCORE);
         float[] first = {0, 3, 2, 0};
         float[] second = {1, 0, 4, 0};
         try (var harness = open(prioritized)) {
@@ -205,7 +208,7 @@ class RouterWindowsTest {
     @Test
     void tellsEveryExpertTheTokensOfAClosedWindowBeforeTheWatermark() throws Exception {
         Capacity factor =
-                Capacity.prioritized(WINDOWS, CapacityFormula.vmoe(1), AdmissionOrder.POSITION);
+                AtWindowClose.of(WINDOWS, CapacityFormula.vmoe(1), AdmissionOrder.POSITION);
         OperatorSubtaskState state;
         try (var harness = open(factor)) {
             harness.send(block(1, new long[] {0, 59_999, 60_000}, row(), row(), row()), token(3));

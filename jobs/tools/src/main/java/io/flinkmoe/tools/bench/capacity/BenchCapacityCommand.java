@@ -5,12 +5,14 @@ import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.tools.flights.Flights;
 import io.flinkmoe.tools.machine.Installation;
+import io.flinkmoe.tools.statistics.Rounds;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.FileUtils;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -40,6 +42,7 @@ import picocli.CommandLine.Spec;
             "  moe bench capacity --order position",
             "  moe bench capacity --quick          under a minute, to see that it works"
         })
+@Internal
 public final class BenchCapacityCommand implements Callable<Integer> {
 
     /** About so many, in whole laps. */
@@ -98,12 +101,12 @@ public final class BenchCapacityCommand implements Callable<Integer> {
                 folder.resolve("bundle"));
         try (CapacityBench bench =
                 CapacityBench.start(
-                        folder.resolve("bundle"),
-                        tokens,
-                        quick ? 1 : 1 + TOKENS_OF_PASS / tokens.size(),
-                        quick ? 1 : 3,
-                        Duration.ofSeconds(quick ? 1 : 5),
-                        order,
+                        new Workload(
+                                folder.resolve("bundle"),
+                                tokens,
+                                quick ? 1 : 1 + TOKENS_OF_PASS / tokens.size(),
+                                order),
+                        new Rounds(quick ? 1 : 3, Duration.ofSeconds(quick ? 1 : 5)),
                         this::say)) {
             CapacityReport report =
                     new CapacityReport(

@@ -1,19 +1,18 @@
 package io.flinkmoe.tools.bench.capacity;
 
 import io.flinkmoe.MoeLayers;
-import io.flinkmoe.api.Token;
-import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.tools.flink.BenchCluster;
 import io.flinkmoe.tools.statistics.Rates;
-import java.nio.file.Path;
+import io.flinkmoe.tools.statistics.Rounds;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
@@ -21,6 +20,7 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
  * Runs the same tokens with different capacities, on one cluster in this process: all settings at
  * full speed, in turn, then all at one steady pace, half of the slowest's speed.
  */
+@Internal
 public final class CapacityBench implements AutoCloseable {
 
     private static final int PARALLELISM = 2;
@@ -33,58 +33,29 @@ public final class CapacityBench implements AutoCloseable {
     private static final double P99 = 0.99;
 
     private final BenchCluster cluster;
-    private final Path bundle;
-    private final List<Token> tokens;
-    private final int count;
-    private final int rounds;
-    private final Duration time;
-    private final AdmissionOrder order;
+    private final Workload workload;
+    private final Rounds rounds;
     private final Consumer<String> progress;
     private double pace;
 
     private CapacityBench(
-            BenchCluster cluster,
-            Path bundle,
-            List<Token> tokens,
-            int count,
-            int rounds,
-            Duration time,
-            AdmissionOrder order,
-            Consumer<String> progress) {
+            BenchCluster cluster, Workload workload, Rounds rounds, Consumer<String> progress) {
         this.cluster = cluster;
-        this.bundle = bundle;
-        this.tokens = tokens;
-        this.count = count;
+        this.workload = workload;
         this.rounds = rounds;
-        this.time = time;
-        this.order = order;
         this.progress = progress;
     }
 
     /**
      * Starts the cluster.
      *
-     * @param bundle the model's, of one layer
-     * @param tokens T tokens, ascending in time
-     * @param laps how often a pass at full speed takes them all: whole laps, so that every pass
-     *     gives the same answers
-     * @param rounds how many are counted
-     * @param time how long a pass at a steady pace is
-     * @param order who comes first where room is short
+     * @param rounds those at full speed; its time is that of a pass at a steady pace
      * @param progress told what is being measured, line by line
      */
-    public static CapacityBench start(
-            Path bundle,
-            List<Token> tokens,
-            int laps,
-            int rounds,
-            Duration time,
-            AdmissionOrder order,
-            Consumer<String> progress)
+    public static CapacityBench start(Workload workload, Rounds rounds, Consumer<String> progress)
             throws Exception {
         BenchCluster cluster = BenchCluster.start(PARALLELISM, new Configuration());
-        return new CapacityBench(
-                cluster, bundle, tokens, laps * tokens.size(), rounds, time, order, progress);
+        return new CapacityBench(cluster, workload, rounds, progress);
     }
 
     /** Measures all settings, in turn: speeds in rounds, of which the first is not counted. */
@@ -92,7 +63,8 @@ public final class CapacityBench implements AutoCloseable {
         List<CapacitySetting> settings = CapacitySetting.all();
         Map<CapacitySetting, Replay> last = new HashMap<>();
         Rates rates = new Rates();
-        for (int round = 0; round <= rounds; round++) {
+        int count = workload.laps() * workload.tokens().size();
+        for (int round = 0; round <= rounds.count(); round++) {
             for (CapacitySetting setting : settings) {
                 Replay replay = run(setting, count, 0);
                 last.put(setting, replay);
@@ -108,7 +80,7 @@ public final class CapacityBench implements AutoCloseable {
                         .min()
                         .orElseThrow();
         pace = LOAD * slowest;
-        int steady = (int) Math.max(1, pace * time.toMillis() / 1000);
+        int steady = (int) Math.max(1, pace * rounds.time().toMillis() / 1000);
         List<CapacityResult> results = new ArrayList<>();
         for (CapacitySetting setting : settings) {
             double p99 = run(setting, steady, pace).latency(P99);
@@ -130,7 +102,9 @@ public final class CapacityBench implements AutoCloseable {
         progress.accept(
                 "%s: %s: %,.0f tokens/s, %.1f %% overflowed"
                         .formatted(
-                                round == 0 ? "warm-up" : "round %d of %d".formatted(round, rounds),
+                                round == 0
+                                        ? "warm-up"
+                                        : "round %d of %d".formatted(round, rounds.count()),
                                 setting,
                                 replay.rate(),
                                 100 * replay.share(Outcome.OVERFLOWED)));
@@ -144,10 +118,14 @@ public final class CapacityBench implements AutoCloseable {
     private Replay run(CapacitySetting setting, int tokensOfPass, double steadyPace)
             throws Exception {
         Replay replay =
-                new Replay(tokens, CapacitySetting.WINDOW.toMillis(), tokensOfPass, steadyPace);
+                new Replay(
+                        workload.tokens(),
+                        CapacitySetting.WINDOW.toMillis(),
+                        tokensOfPass,
+                        steadyPace);
         Replay.begin(replay);
-        Configuration options = setting.options(order);
-        options.set(MoeOptions.BUNDLE, bundle.toString());
+        Configuration options = setting.options(workload.order());
+        options.set(MoeOptions.BUNDLE, workload.bundle().toString());
         StreamExecutionEnvironment env = cluster.environment(PARALLELISM);
         env.getConfig().setAutoWatermarkInterval(WATERMARK_INTERVAL);
         MoeLayers.builder(options)

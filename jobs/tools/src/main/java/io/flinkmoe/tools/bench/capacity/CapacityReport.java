@@ -9,8 +9,10 @@ import io.flinkmoe.tools.chart.Series;
 import io.flinkmoe.tools.statistics.Statistics;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /** What capacities cost in quality: a table for the terminal and for Markdown, and a plot. */
+@Internal
 final class CapacityReport {
 
     private static final String[] COLUMNS = {

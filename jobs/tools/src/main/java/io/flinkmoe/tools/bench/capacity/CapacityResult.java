@@ -1,5 +1,7 @@
 package io.flinkmoe.tools.bench.capacity;
 
+import org.apache.flink.annotation.Internal;
+
 /**
  * What a capacity costs and gives.
  *
@@ -9,6 +11,7 @@ package io.flinkmoe.tools.bench.capacity;
  * @param p99 milliseconds that 99 of 100 tokens are under way at most, at a steady pace
  * @param scores T values, the first of each token's answer
  */
+@Internal
 public record CapacityResult(
         CapacitySetting setting,
         double overflowed,

@@ -8,6 +8,7 @@ import io.flinkmoe.config.MoeOptions.OverflowPolicy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 
 /**
@@ -16,6 +17,7 @@ import org.apache.flink.configuration.Configuration;
  * @param factor the capacity factor; infinite: dropless, without windows
  * @param overflow null if dropless
  */
+@Internal
 public record CapacitySetting(double factor, OverflowPolicy overflow) {
 
     private static final double[] FACTORS = {0.5, 0.75, 1, 1.25, 1.5, 2};

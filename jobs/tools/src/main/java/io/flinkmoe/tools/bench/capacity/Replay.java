@@ -9,12 +9,14 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLongArray;
 import org.apache.commons.math3.stat.descriptive.rank.Percentile;
 import org.apache.commons.math3.stat.descriptive.rank.Percentile.EstimationType;
+import org.apache.flink.annotation.Internal;
 
 /**
  * One pass of known tokens through a job in this process, from {@link ReplaySource} to {@link
  * ReplaySink}: when each was due, when its answer arrived, and what the answers say. The tokens
  * come lap after lap, each lap later in event time, so that its windows hold the same.
  */
+@Internal
 final class Replay {
 
     /** Of the tokens, not counted: 1 in so many, while the job starts. */

@@ -1,11 +1,13 @@
 package io.flinkmoe.tools.bench.capacity;
 
 import io.flinkmoe.api.ScoredToken;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.api.connector.sink2.SinkWriter;
 import org.apache.flink.api.connector.sink2.WriterInitContext;
 
 /** A sink that tells the current {@link Replay} what arrives. */
+@Internal
 final class ReplaySink implements Sink<ScoredToken> {
 
     private static final long serialVersionUID = 1L;

@@ -3,6 +3,7 @@ package io.flinkmoe.tools.bench.capacity;
 import io.flinkmoe.api.Token;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.functions.RichMapFunction;
@@ -10,6 +11,7 @@ import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
 /** The tokens of the current {@link Replay}, in order, from one subtask. */
+@Internal
 final class ReplaySource extends RichMapFunction<Long, Token> {
 
     private static final long serialVersionUID = 1L;

@@ -4,6 +4,7 @@ import io.flinkmoe.api.ScoredToken;
 import java.util.concurrent.atomic.AtomicLong;
 import org.HdrHistogram.ConcurrentHistogram;
 import org.HdrHistogram.Histogram;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.api.connector.sink2.SinkWriter;
 import org.apache.flink.api.connector.sink2.WriterInitContext;
@@ -12,6 +13,7 @@ import org.apache.flink.api.connector.sink2.WriterInitContext;
  * A sink that counts what arrives in this process, and keeps how long it took. One job at a time
  * may write to it.
  */
+@Internal
 public final class Arrivals implements Sink<ScoredToken> {
 
     private static final long serialVersionUID = 1L;

@@ -2,8 +2,10 @@ package io.flinkmoe.tools.bench.contenders;
 
 import java.time.Duration;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /** The fastest of several settings of a contender: found in the first, uncounted run. */
+@Internal
 public final class BestOf implements Contender {
 
     private final String name;

@@ -1,8 +1,10 @@
 package io.flinkmoe.tools.bench.contenders;
 
 import java.time.Duration;
+import org.apache.flink.annotation.Internal;
 
 /** One way to run the layer of a shape. */
+@Internal
 public interface Contender extends AutoCloseable {
 
     /** As tables and JSON name it. */

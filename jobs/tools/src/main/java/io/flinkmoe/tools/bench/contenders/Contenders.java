@@ -12,9 +12,11 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 
 /** The contenders of a shape, by name. */
+@Internal
 public final class Contenders {
 
     public static final String LIMIT = "limit";

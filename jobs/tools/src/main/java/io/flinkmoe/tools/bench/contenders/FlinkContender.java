@@ -4,10 +4,12 @@ import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.tools.flink.BenchCluster;
 import java.time.Duration;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
 /** A contender that is a Flink job: tokens from memory, scored, and counted. */
+@Internal
 public final class FlinkContender implements Contender {
 
     /** The part of the job that differs. */

@@ -3,11 +3,13 @@ package io.flinkmoe.tools.bench.contenders;
 import io.flinkmoe.tools.flink.BenchCluster;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.runtime.executiongraph.AccessExecutionGraph;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
 /** A job that writes to {@link Arrivals}, running until closed. */
+@Internal
 public final class FlinkRun implements AutoCloseable {
 
     private static final long POLL_NANOS = 200_000;

@@ -7,6 +7,7 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.SessionCache;
 import java.nio.file.Path;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -15,6 +16,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * One operator that gathers tokens and runs the whole layer on them in one model: nothing is
  * shuffled, and every subtask has every expert. A batch leaves when it is full, or after 5 ms.
  */
+@Internal
 final class FusedOperator extends AbstractStreamOperator<ScoredToken>
         implements OneInputStreamOperator<Token, ScoredToken> {
 

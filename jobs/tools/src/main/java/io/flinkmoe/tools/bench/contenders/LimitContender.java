@@ -11,12 +11,14 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The layer without Flink, in big batches from memory to memory: routing, a gather of rows per
  * expert, the experts with pinned outputs, the weighted sum. The work of two cores is shared by two
  * batches at a time, or by the two threads of each call.
  */
+@Internal
 public final class LimitContender implements Contender {
 
     private static final int CORES = 2;

@@ -10,8 +10,10 @@ import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.flink.annotation.Internal;
 
 /** One thread's part of the limit, and what it works with. */
+@Internal
 final class LimitWorker {
     private final List<OnnxModel> experts;
     private final byte[][] batches;

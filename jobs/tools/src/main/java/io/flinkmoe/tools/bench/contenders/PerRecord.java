@@ -13,6 +13,7 @@ import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.tensor.Floats;
 import java.nio.file.Path;
 import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.functions.RichMapFunction;
 
@@ -20,6 +21,7 @@ import org.apache.flink.api.common.functions.RichMapFunction;
  * What a user writes first: a map that runs the router and the chosen experts on each record, in
  * place. Sessions are shared by the process, buffers are direct and reused, outputs pinned.
  */
+@Internal
 final class PerRecord extends RichMapFunction<Token, ScoredToken> {
 
     private static final long serialVersionUID = 1L;

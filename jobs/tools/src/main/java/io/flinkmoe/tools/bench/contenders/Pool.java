@@ -1,8 +1,10 @@
 package io.flinkmoe.tools.bench.contenders;
 
 import java.util.SplittableRandom;
+import org.apache.flink.annotation.Internal;
 
 /** Random vectors, made once, that sources give again and again: making them costs no time. */
+@Internal
 public final class Pool {
 
     private static final int MAX_FLOATS = 1 << 21;

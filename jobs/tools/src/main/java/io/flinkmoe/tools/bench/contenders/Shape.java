@@ -17,6 +17,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.SplittableRandom;
+import org.apache.flink.annotation.Internal;
 
 /**
  * A model of Mixtral's kind: a linear router, SwiGLU experts, weights of sum 1, the input as
@@ -28,6 +29,7 @@ import java.util.SplittableRandom;
  * @param k the experts that each token asks
  * @param layers how often the layer is repeated
  */
+@Internal
 public record Shape(String name, int d, int h, int numExperts, int k, int layers) {
 
     /** The shapes that are always measured. */

@@ -2,6 +2,7 @@ package io.flinkmoe.tools.bench.contenders;
 
 import io.flinkmoe.api.Token;
 import java.util.concurrent.locks.LockSupport;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.functions.RichFlatMapFunction;
@@ -14,6 +15,7 @@ import org.apache.flink.util.Collector;
  * fast as they are taken, their timestamps {@link #TOKENS_PER_MILLI} to the millisecond. Paced, a
  * token's timestamp is the microsecond that it was due at, by the clock of {@link System#nanoTime}.
  */
+@Internal
 final class TokenSource extends RichFlatMapFunction<Long, Token> {
 
     private static final long serialVersionUID = 1L;

@@ -1,0 +1,2 @@
+/** The scoring job, run inside this process or on the local cluster. */
+package io.flinkmoe.tools.score;

@@ -1,0 +1,2 @@
+/** Text on a terminal. */
+package io.flinkmoe.tools.text;
