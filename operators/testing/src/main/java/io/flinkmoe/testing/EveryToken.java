@@ -1,11 +1,13 @@
 package io.flinkmoe.testing;
 
 import io.flinkmoe.api.Token;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.eventtime.Watermark;
 import org.apache.flink.api.common.eventtime.WatermarkGenerator;
 import org.apache.flink.api.common.eventtime.WatermarkOutput;
 
 /** A watermark behind every token, so results do not depend on the clock. */
+@Internal
 final class EveryToken implements WatermarkGenerator<Token> {
 
     private long latest = Long.MIN_VALUE;
