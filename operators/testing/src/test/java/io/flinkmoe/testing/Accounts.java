@@ -70,7 +70,7 @@ public record Accounts(
             if (summary.layer() == layer && summary.source() == WindowSummary.Source.EXPERT) {
                 used.merge(
                         summary.windowStart() + "/" + summary.key(),
-                        summary.account().admitted(),
+                        summary.counts().admitted(),
                         Long::sum);
             }
         }
@@ -101,9 +101,9 @@ public record Accounts(
                         case COMBINE -> combines;
                         case EXPERT -> summary.round() == 0 ? firstRounds : laterRounds;
                     };
-            accounts.merge(summary.windowStart(), summary.account(), WindowCounts::plus);
+            accounts.merge(summary.windowStart(), summary.counts(), WindowCounts::plus);
             if (summary.source() == WindowSummary.Source.EXPERT) {
-                assertThat(summary.account().isBalanced()).as("%s", summary).isTrue();
+                assertThat(summary.counts().isBalanced()).as("%s", summary).isTrue();
             }
         }
         assertThat(combines).isEqualTo(outcomes);

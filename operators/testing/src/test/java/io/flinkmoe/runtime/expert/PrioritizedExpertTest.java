@@ -179,7 +179,7 @@ class PrioritizedExpertTest {
                     .containsEntry(12, Outcome.OVERFLOWED);
             assertThat(harness.numKeyedStateEntries()).isZero();
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(r -> r.getValue().windowStart(), r -> r.getValue().account())
+                    .extracting(r -> r.getValue().windowStart(), r -> r.getValue().counts())
                     .containsExactly(
                             tuple(0L, new WindowCounts(3, 2, 0, 1, 0, 0)),
                             tuple(60_000L, new WindowCounts(2, 1, 0, 1, 0, 0)));
@@ -210,7 +210,7 @@ class PrioritizedExpertTest {
             harness.processWatermark(59_999);
             // Expert 0 has room for ceil(7 / 4) = 2 rows, expert 3 for 4 / 4 = 1.
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(record -> record.getValue().key(), r -> r.getValue().account())
+                    .extracting(record -> record.getValue().key(), r -> r.getValue().counts())
                     .containsExactlyInAnyOrder(
                             tuple(0, new WindowCounts(2, 2, 0, 0, 0, 0)),
                             tuple(3, new WindowCounts(3, 1, 0, 2, 0, 0)));
@@ -249,7 +249,7 @@ class PrioritizedExpertTest {
                                     2, Outcome.FAILED,
                                     4, Outcome.FAILED));
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(record -> record.getValue().account())
+                    .extracting(record -> record.getValue().counts())
                     .containsExactly(new WindowCounts(3, 0, 0, 1, 0, 2));
             assertThat(harness.numKeyedStateEntries()).isZero();
         }

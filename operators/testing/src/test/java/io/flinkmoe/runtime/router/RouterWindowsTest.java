@@ -127,7 +127,7 @@ class RouterWindowsTest {
                     .containsExactly(59_999L, 3L);
             harness.processWatermark(119_999);
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(record -> record.getValue().account().late())
+                    .extracting(record -> record.getValue().counts().late())
                     .contains(4L);
         }
     }
