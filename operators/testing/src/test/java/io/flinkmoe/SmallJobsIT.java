@@ -10,6 +10,7 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
+import io.flinkmoe.reference.LayerResult;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.testing.NumberedBundle;
 import io.flinkmoe.testing.ShuffledPartitions;
@@ -169,7 +170,7 @@ class SmallJobsIT {
             assertThat(token.layers()).hasSize(LAYERS);
             for (int layer = 0; layer < LAYERS; layer++) {
                 Decision decision = token.layers()[layer];
-                ReferenceModel.LayerResult result = expected.layers().get(layer);
+                LayerResult result = expected.layers().get(layer);
                 int from = row * K;
                 String what = "token %d in layer %d".formatted(row, layer);
                 assertThat(decision.experts())

@@ -88,16 +88,26 @@ class JobJarIT {
                                 .distinct())
                 .containsExactlyInAnyOrder(
                         "io/flinkmoe",
+                        "io/flinkmoe/api",
                         "io/flinkmoe/capacity",
+                        "io/flinkmoe/config",
                         "io/flinkmoe/kafka",
                         "io/flinkmoe/model",
                         "io/flinkmoe/onnx",
-                        "io/flinkmoe/reference",
                         "io/flinkmoe/routing",
+                        "io/flinkmoe/routing/health",
+                        "io/flinkmoe/runtime",
+                        "io/flinkmoe/runtime/block",
+                        "io/flinkmoe/runtime/combine",
+                        "io/flinkmoe/runtime/expert",
+                        "io/flinkmoe/runtime/head",
+                        "io/flinkmoe/runtime/ingest",
+                        "io/flinkmoe/runtime/router",
+                        "io/flinkmoe/runtime/shared",
                         "io/flinkmoe/schemas",
                         "io/flinkmoe/scoring",
                         "io/flinkmoe/scoring/cli",
-                        "io/flinkmoe/stream",
+                        "io/flinkmoe/serialization",
                         "io/flinkmoe/tensor");
     }
 

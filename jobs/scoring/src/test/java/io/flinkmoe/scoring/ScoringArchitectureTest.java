@@ -29,7 +29,9 @@ class ScoringArchitectureTest {
         "io.flinkmoe.kafka",
         "io.flinkmoe.schemas",
         "io.flinkmoe",
-        "io.flinkmoe.stream",
+        "io.flinkmoe.api",
+        "io.flinkmoe.config",
+        "io.flinkmoe.runtime.shared", // Which subtask runs which expert.
         "io.flinkmoe.capacity",
         "io.flinkmoe.model",
         "io.flinkmoe.routing"

@@ -10,8 +10,6 @@ import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.onnx.Routed;
-import io.flinkmoe.reference.ReferenceModel.ChoiceRule;
-import io.flinkmoe.reference.ReferenceModel.LayerResult;
 import io.flinkmoe.reference.WindowDecisions.Ranked;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.tensor.Floats;

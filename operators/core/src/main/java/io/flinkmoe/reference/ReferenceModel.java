@@ -3,7 +3,6 @@ package io.flinkmoe.reference;
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Dropless;
-import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TokenMetadata;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
@@ -13,7 +12,6 @@ import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.routing.NoiseSource;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.annotation.Experimental;
 
@@ -112,7 +110,7 @@ public final class ReferenceModel implements AutoCloseable {
             NoiseSource draws = noise.of(metadata.streams(), metadata.positions(), results.size());
             LayerResult result = layer.forward(values, metadata, draws, rule);
             results.add(result);
-            values = result.out;
+            values = result.out();
         }
         return new Result(head == null ? values : runHead(values, tokens), results);
     }
@@ -136,71 +134,10 @@ public final class ReferenceModel implements AutoCloseable {
     }
 
     /**
-     * Decides over the choices of a layer between admission and execution, as systems do that
-     * assign a whole batch: it may change experts and weights, and marks what is not to run with
-     * another outcome than EXECUTED or REROUTED.
-     */
-    @FunctionalInterface
-    public interface ChoiceRule {
-        void apply(LayerResult routed);
-    }
-
-    /**
      * What the model answered for T tokens.
      *
      * @param out [T, output size], the head's output, or the last layer's
      * @param layers a result per MoE layer
      */
     public record Result(float[] out, List<LayerResult> layers) {}
-
-    /**
-     * What one layer answered for T tokens.
-     *
-     * @param out [T, d], the residual included
-     * @param logits [T, N]
-     * @param experts [T, k], in order of rank, the expert that executed the choice, or the first
-     *     one tried if it overflowed; -1 where the logits are not finite
-     * @param weights [T, k], of these experts, as the capacity weighs them
-     * @param outcomes [T, k], codes of {@link Outcome}
-     * @param attempts [T, k], the last attempt of the choice, from 0
-     * @param slots [T, k], its place in the buffer of the expert in the window; -1 if it was not
-     *     admitted
-     */
-    public record LayerResult(
-            float[] out,
-            float[] logits,
-            int[] experts,
-            float[] weights,
-            byte[] outcomes,
-            byte[] attempts,
-            int[] slots) {
-
-        /** Of choices that have one attempt and no slot. */
-        public LayerResult(
-                float[] out, float[] logits, int[] experts, float[] weights, byte[] outcomes) {
-            this(
-                    out,
-                    logits,
-                    experts,
-                    weights,
-                    outcomes,
-                    new byte[outcomes.length],
-                    new int[outcomes.length]);
-            Arrays.fill(slots, -1);
-        }
-
-        LayerResult(int tokens, int d, int n, int k) {
-            this(
-                    new float[tokens * d],
-                    new float[tokens * n],
-                    new int[tokens * k],
-                    new float[tokens * k],
-                    new byte[tokens * k]);
-        }
-
-        boolean isExecuted(int choice) {
-            return outcomes[choice] == Outcome.EXECUTED.code()
-                    || outcomes[choice] == Outcome.REROUTED.code();
-        }
-    }
 }

@@ -5,7 +5,6 @@ import io.flinkmoe.capacity.NextExpert;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.RoutedWindow;
 import io.flinkmoe.capacity.TokenMetadata;
-import io.flinkmoe.reference.ReferenceModel.LayerResult;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;

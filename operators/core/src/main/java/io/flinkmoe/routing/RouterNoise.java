@@ -25,7 +25,8 @@ public record RouterNoise(Kind kind, float amount) {
          */
         GUMBEL_SECOND,
         /**
-         * The second choice is kept if u < weight/threshold, u uniform per token: ST-MoE (mesh).
+         * The second choice is kept if {@code u < weight / threshold}, with u uniform per token:
+         * ST-MoE (mesh).
          */
         RANDOM_SECOND
     }

@@ -2,9 +2,9 @@ package io.flinkmoe.golden;
 
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.reference.BalancedAssignment;
+import io.flinkmoe.reference.ChoiceRule;
 import io.flinkmoe.reference.ExpertChoice;
-import io.flinkmoe.reference.ReferenceModel.ChoiceRule;
-import io.flinkmoe.reference.ReferenceModel.LayerResult;
+import io.flinkmoe.reference.LayerResult;
 import io.flinkmoe.reference.Sinkhorn;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;

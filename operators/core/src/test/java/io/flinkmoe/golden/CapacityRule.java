@@ -7,7 +7,7 @@ import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.TokenMetadata;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WeightRule;
-import io.flinkmoe.reference.ReferenceModel.LayerResult;
+import io.flinkmoe.reference.LayerResult;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;

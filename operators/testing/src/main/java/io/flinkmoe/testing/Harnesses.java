@@ -2,6 +2,7 @@ package io.flinkmoe.testing;
 
 import java.util.List;
 import java.util.Queue;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
 import org.apache.flink.runtime.state.TestableKeyedStateBackend;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -11,6 +12,7 @@ import org.apache.flink.util.IOUtils;
 import org.apache.flink.util.OutputTag;
 
 /** Helpers for Flink's test harnesses. */
+@Internal
 final class Harnesses {
 
     private Harnesses() {}

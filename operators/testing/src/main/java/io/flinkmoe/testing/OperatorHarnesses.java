@@ -25,7 +25,6 @@ import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import java.time.Duration;
 import org.apache.flink.annotation.PublicEvolving;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.metrics.groups.TaskMetricGroup;
@@ -34,7 +33,6 @@ import org.apache.flink.runtime.operators.testutils.MockEnvironmentBuilder;
 import org.apache.flink.runtime.operators.testutils.MockInputSplitProvider;
 import org.apache.flink.runtime.state.StateBackend;
 import org.apache.flink.runtime.state.hashmap.HashMapStateBackend;
-import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 
@@ -287,22 +285,5 @@ public final class OperatorHarnesses {
         }
         harness.open();
         return harness;
-    }
-
-    private static final class UnkeyedHarness<I, O>
-            extends OneInputStreamOperatorTestHarness<I, O> {
-
-        UnkeyedHarness(
-                OneInputStreamOperator<I, O> operator,
-                TypeSerializer<I> serializer,
-                MockEnvironment environment)
-                throws Exception {
-            super(operator, serializer, environment);
-        }
-
-        @Override
-        public void close() {
-            Harnesses.close(super::close, getEnvironment());
-        }
     }
 }

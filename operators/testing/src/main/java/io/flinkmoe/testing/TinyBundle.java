@@ -52,15 +52,15 @@ public final class TinyBundle {
     @PublicEvolving
     public static final class Builder {
 
-        int numExperts = 4;
-        int topK = 2;
-        int layers = 1;
-        long seed;
-        RoutingConfig routing;
-        boolean identityRouter;
-        ExpertModel experts;
-        final Map<Integer, ExpertModel> expertsByNumber = new HashMap<>();
-        byte[] encoder;
+        private int numExperts = 4;
+        private int topK = 2;
+        private int layers = 1;
+        private long seed;
+        private RoutingConfig routing;
+        private boolean identityRouter;
+        private ExpertModel experts;
+        private final Map<Integer, ExpertModel> expertsByNumber = new HashMap<>();
+        private byte[] encoder;
 
         private int inputSize;
         private int hiddenSize;
@@ -68,15 +68,17 @@ public final class TinyBundle {
 
         private Builder() {}
 
-        /** Sets N, the number of experts of each layer. The default is 4. */
+        /** Sets N, the number of experts of each layer. The default is 4. Replaces a routing. */
         public Builder numExperts(int n) {
             this.numExperts = positive("numExperts", n);
+            this.routing = null;
             return this;
         }
 
-        /** Sets k, the number of experts per token. The default is 2. */
+        /** Sets k, the number of experts per token. The default is 2. Replaces a routing. */
         public Builder topK(int k) {
             this.topK = positive("topK", k);
+            this.routing = null;
             return this;
         }
 
@@ -171,14 +173,24 @@ public final class TinyBundle {
                     "hiddenSize is %s; with identityRouter it must be numExperts, %s",
                     hidden(),
                     numExperts);
-            return new TinyBundle(new TinyBundleWriter(this).write(folder));
+            return new TinyBundle(new TinyBundleWriter(model()).write(folder));
         }
 
-        int input() {
-            return inputSize > 0 ? inputSize : hidden();
+        private TinyModel model() {
+            return new TinyModel(
+                    routing != null ? routing : RoutingConfig.mixtral(numExperts, topK),
+                    layers,
+                    inputSize > 0 ? inputSize : hidden(),
+                    hidden(),
+                    outputSize > 0 ? outputSize : hidden(),
+                    identityRouter,
+                    experts,
+                    Map.copyOf(expertsByNumber),
+                    encoder,
+                    seed);
         }
 
-        int hidden() {
+        private int hidden() {
             if (hiddenSize > 0) {
                 return hiddenSize;
             }
@@ -186,10 +198,6 @@ public final class TinyBundle {
                 return numExperts;
             }
             return inputSize > 0 ? inputSize : 4;
-        }
-
-        int output() {
-            return outputSize > 0 ? outputSize : hidden();
         }
 
         private static int positive(String name, int value) {

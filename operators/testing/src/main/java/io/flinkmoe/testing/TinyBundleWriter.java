@@ -9,46 +9,47 @@ import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.model.OnnxGraph;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.RouterGraphs;
-import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.apache.flink.annotation.Internal;
 
-/** Generates the weights of a {@link TinyBundle} and writes its files. */
+/** Generates the weights of a {@link TinyModel} and writes its files. */
+@Internal
 final class TinyBundleWriter {
 
-    private final TinyBundle.Builder settings;
+    private final TinyModel model;
     private final int n;
     private final int d;
     private final Random random;
 
-    TinyBundleWriter(TinyBundle.Builder settings) {
-        this.settings = settings;
-        this.n = settings.numExperts;
-        this.d = settings.hidden();
-        this.random = new Random(settings.seed);
+    TinyBundleWriter(TinyModel model) {
+        this.model = model;
+        this.n = model.routing().numExperts();
+        this.d = model.hiddenSize();
+        this.random = new Random(model.seed());
     }
 
     Bundle write(Path folder) {
         try (BundleWriter writer = new BundleWriter(folder)) {
             String encoder = add(writer, "encoder.onnx", encoder());
             List<LayerSpec> layers = new ArrayList<>();
-            for (int layer = 0; layer < settings.layers; layer++) {
+            for (int layer = 0; layer < model.layers(); layer++) {
                 layers.add(layer(writer, "layers/" + layer + "/"));
             }
-            String head = add(writer, "head.onnx", linear("head", d, settings.output()));
+            String head = add(writer, "head.onnx", linear("head", d, model.outputSize()));
             return writer.finish(
                     (version, checksums) ->
                             new BundleSpec(
                                     BundleSpec.FORMAT_VERSION,
                                     "tiny",
                                     version,
-                                    settings.input(),
+                                    model.inputSize(),
                                     d,
-                                    settings.output(),
+                                    model.outputSize(),
                                     encoder,
                                     head,
                                     layers,
@@ -64,11 +65,7 @@ final class TinyBundleWriter {
         for (int expert = 0; expert < n; expert++) {
             experts.add(add(writer, folder + "experts/" + expert + ".onnx", expert(expert)));
         }
-        RoutingConfig routing =
-                settings.routing != null
-                        ? settings.routing
-                        : RoutingConfig.mixtral(n, settings.topK);
-        return new LayerSpec(routing, null, router, ResidualKind.INPUT, experts, List.of());
+        return new LayerSpec(model.routing(), null, router, ResidualKind.INPUT, experts, List.of());
     }
 
     private static String add(BundleWriter writer, String file, byte[] onnx) throws IOException {
@@ -80,12 +77,12 @@ final class TinyBundleWriter {
     }
 
     private byte[] encoder() {
-        return settings.encoder != null ? settings.encoder : linear("encoder", settings.input(), d);
+        return model.encoder() != null ? model.encoder() : linear("encoder", model.inputSize(), d);
     }
 
     private byte[] router() {
         float[] weight;
-        if (settings.identityRouter) {
+        if (model.identityRouter()) {
             weight = new float[n * n];
             for (int e = 0; e < n; e++) {
                 weight[e * n + e] = 1;
@@ -97,9 +94,9 @@ final class TinyBundleWriter {
     }
 
     private byte[] expert(int expert) {
-        ExpertModel model = settings.expertsByNumber.getOrDefault(expert, settings.experts);
-        if (model != null) {
-            return model.onnx(expert, d);
+        ExpertModel fixed = model.expertsByNumber().getOrDefault(expert, model.experts());
+        if (fixed != null) {
+            return fixed.onnx(expert, d);
         }
         int h = 2 * d;
         return ExpertGraphs.gated(

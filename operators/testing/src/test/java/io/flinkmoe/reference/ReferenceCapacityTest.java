@@ -13,7 +13,6 @@ import io.flinkmoe.capacity.TokenMetadata;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.model.Bundle;
-import io.flinkmoe.reference.ReferenceModel.LayerResult;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.Scores;
@@ -165,7 +164,7 @@ class ReferenceCapacityTest {
     }
 
     /** What the rules make of the choices of one window, layer by layer. */
-    private final class Oracle implements ReferenceModel.ChoiceRule {
+    private final class Oracle implements ChoiceRule {
         private final int[] rows;
         private final CapacityFormula formula;
         private final AdmissionOrder order;

@@ -20,7 +20,7 @@ class ReferenceModelTest {
                 ReferenceModel.open(Flights.importBundle(directory.resolve("bundle")))) {
             ReferenceModel.Result result = model.forward(flights.features(), flights.count());
 
-            ReferenceModel.LayerResult layer = result.layers().get(0);
+            LayerResult layer = result.layers().get(0);
             for (int row = 0; row < flights.count(); row++) {
                 assertThat(result.out()[row])
                         .as("probability of event %d", row)

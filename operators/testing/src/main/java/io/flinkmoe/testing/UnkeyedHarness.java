@@ -1,0 +1,25 @@
+package io.flinkmoe.testing;
+
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.runtime.operators.testutils.MockEnvironment;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
+
+/** An operator without keys under test; it closes its environment. */
+@Internal
+final class UnkeyedHarness<I, O> extends OneInputStreamOperatorTestHarness<I, O> {
+
+    UnkeyedHarness(
+            OneInputStreamOperator<I, O> operator,
+            TypeSerializer<I> serializer,
+            MockEnvironment environment)
+            throws Exception {
+        super(operator, serializer, environment);
+    }
+
+    @Override
+    public void close() {
+        Harnesses.close(super::close, getEnvironment());
+    }
+}
