@@ -267,7 +267,7 @@ class PrioritizedExpertTest {
                                 new Row(0, start, "a", 1, 1),
                                 new Row(2, start + 60_000, "b", 1, 1)));
                 harness.processWatermark(start + 59_999);
-                // The account and the rows of the window that is still open.
+                // The counts and the rows of the window that is still open.
                 assertThat(harness.numKeyedStateEntries())
                         .isBetween(2, backend == Backend.HEAP ? 2 : 2 + 500);
                 assertThat(harness.numEventTimeTimers()).isEqualTo(1);

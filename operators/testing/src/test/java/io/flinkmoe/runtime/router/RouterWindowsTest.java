@@ -160,7 +160,7 @@ class RouterWindowsTest {
     }
 
     @Test
-    void givesTheAccountOfALaneWhenItsWindowCloses() throws Exception {
+    void emitsTheSummaryOfALaneWhenItsWindowCloses() throws Exception {
         OperatorSubtaskState state;
         try (var harness = open(MINUTE)) {
             harness.send(block(1, new long[] {0, 59_999, 60_000}, row(), row(), row()));
