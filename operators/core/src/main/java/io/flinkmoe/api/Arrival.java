@@ -15,42 +15,49 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * What a source hands to {@code Ingest}: a token that was checked, or a dead letter; one of the two
- * is null. The check comes before the watermark is made, so that a bad record never moves it.
+ * A record from a source: a valid token or a dead letter. The other of the two is null. The source
+ * checks records before it generates watermarks, so an invalid record never advances the watermark.
  *
- * @param partition the partition that the token came from, by whose content alone it is judged
- *     whether it is late; {@link #NO_PARTITION} to judge it by the watermark
+ * @param token a valid token, or null
+ * @param deadLetter a rejected record, or null
+ * @param partition the partition of the token, whose timestamps alone decide whether the token is
+ *     late; {@link #NO_PARTITION} if the watermark decides
  */
 @PublicEvolving
 @TypeInfo(Arrival.Factory.class)
 public record Arrival(Token token, DeadLetter deadLetter, int partition) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<Arrival> TYPE =
             new RecordTypeInfo<>(Arrival.class, new Serializer());
 
-    /** Of a source without partitions. */
+    /** The partition of tokens from a source without partitions. */
     public static final int NO_PARTITION = -1;
 
     private static final Token.Serializer TOKENS = new Token.Serializer();
     private static final DeadLetter.Serializer DEAD_LETTERS = new DeadLetter.Serializer();
 
+    /** Returns the arrival of a valid token without a partition. */
     public static Arrival of(Token token) {
         return new Arrival(token, null, NO_PARTITION);
     }
 
     /**
-     * @param partition 0 or more; of all topics that are scored together, no two have the same
+     * Returns the arrival of a valid token.
+     *
+     * @param partition 0 or more; unique among the partitions of all topics that are scored
+     *     together
      */
     public static Arrival of(Token token, int partition) {
         return new Arrival(token, null, partition);
     }
 
+    /** Returns the arrival of a rejected record. */
     public static Arrival of(DeadLetter deadLetter) {
         return new Arrival(null, deadLetter, NO_PARTITION);
     }
 
-    /** Finds {@link #TYPE} for Flink's type extraction. */
+    /** Provides {@link #TYPE} to Flink's type extraction. */
     public static final class Factory extends TypeInfoFactory<Arrival> {
         @Override
         public TypeInformation<Arrival> createTypeInfo(
@@ -59,7 +66,7 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
         }
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
     public static final class Serializer extends ImmutableSerializer<Arrival> {
         private static final long serialVersionUID = 1L;
 
@@ -87,7 +94,7 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<Arrival> {
         public Snapshot() {
             super(Serializer::new);

@@ -19,35 +19,39 @@ import org.apache.flink.core.memory.DataOutputView;
 import org.apache.flink.util.OutputTag;
 
 /**
- * A record that could not be scored, as it came, and why.
+ * A rejected record, unchanged, with the reason.
  *
- * @param record the raw bytes of the record; null where only the token is known
- * @param token the token, where it did not come as bytes or these are gone; else null
- * @param topic the topic it came from; empty where it did not come from Kafka
- * @param partition the partition it came from; -1 where it did not come from Kafka
- * @param offset its offset in the partition; -1 where it did not come from Kafka
- * @param reason what is wrong with it
+ * @param record the raw bytes of the record; null if only the token is known
+ * @param token the token, if the record did not arrive as bytes or its bytes are no longer known;
+ *     else null
+ * @param topic the Kafka topic of the record; empty if it did not come from Kafka
+ * @param partition the Kafka partition of the record; -1 if it did not come from Kafka
+ * @param offset the offset of the record in the partition; -1 if it did not come from Kafka
+ * @param reason why the record was rejected
  */
 @PublicEvolving
 @TypeInfo(DeadLetter.Factory.class)
 public record DeadLetter(
         byte[] record, Token token, String topic, int partition, long offset, String reason) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<DeadLetter> TYPE =
             new RecordTypeInfo<>(DeadLetter.class, new Serializer());
 
-    /** Where an operator's dead letters go. */
+    /** The side output for the dead letters of an operator. */
     public static final OutputTag<DeadLetter> OUTPUT = new OutputTag<>("dead-letters", TYPE);
 
     private static final Token.Serializer TOKENS = new Token.Serializer();
 
-    /** A record of Kafka. */
+    /** A dead letter for a record from Kafka. */
     public DeadLetter(byte[] record, String topic, int partition, long offset, String reason) {
         this(record, null, topic, partition, offset, reason);
     }
 
-    /** A token that did not come from Kafka, or of whose record only the token is left. */
+    /**
+     * A dead letter for a token that did not come from Kafka, or whose Kafka record is no longer
+     * known.
+     */
     public static DeadLetter of(Token token, String reason) {
         return new DeadLetter(null, token, "", -1, -1, reason);
     }
@@ -80,7 +84,7 @@ public record DeadLetter(
                         reason);
     }
 
-    /** Finds {@link #TYPE} for Flink's type extraction. */
+    /** Provides {@link #TYPE} to Flink's type extraction. */
     public static final class Factory extends TypeInfoFactory<DeadLetter> {
         @Override
         public TypeInformation<DeadLetter> createTypeInfo(
@@ -89,7 +93,7 @@ public record DeadLetter(
         }
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
     public static final class Serializer extends ImmutableSerializer<DeadLetter> {
         private static final long serialVersionUID = 1L;
 
@@ -123,7 +127,7 @@ public record DeadLetter(
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<DeadLetter> {
         public Snapshot() {
             super(Serializer::new);

@@ -6,13 +6,12 @@ import java.util.Objects;
 import org.apache.flink.annotation.PublicEvolving;
 
 /**
- * Where one MoE layer sent one token: k entries each, in order of rank, the most probable expert
- * first.
+ * The k choices of one token in one MoE layer, in order of rank: the most probable expert first.
  *
- * @param experts the experts that settled the choices, counted from 0; for a choice that no expert
- *     had room for, the first that it tried
- * @param weights what their outputs were multiplied by
- * @param outcomes what became of each choice
+ * @param experts [k], the expert that determined the outcome of each choice, counted from 0; if the
+ *     choice overflowed, the first expert that it tried; -1 if the token could not be routed
+ * @param weights [k], the factors of the experts' outputs
+ * @param outcomes [k], the outcome of each choice
  */
 @PublicEvolving
 public record Decision(int[] experts, float[] weights, Outcome[] outcomes) {

@@ -21,14 +21,16 @@ import org.apache.flink.core.memory.DataOutputView;
 import org.apache.flink.util.OutputTag;
 
 /**
- * Why a token went where it went: an entry of the decision log.
+ * An entry of the decision log: the experts of a token in each layer, with scores, weights and
+ * outcomes.
  *
  * @param stream the token's stream
- * @param position the token's place in its stream
+ * @param position the token's position in its stream
  * @param timestamp the token's event time, milliseconds since the epoch
- * @param windowStart first timestamp of its capacity window; {@link #NO_WINDOW} without capacity
- * @param modelVersion the version of the bundle that decided
- * @param layers an entry per MoE layer
+ * @param windowStart first timestamp of its capacity window, milliseconds since the epoch; {@link
+ *     #NO_WINDOW} without a capacity
+ * @param modelVersion the version of the bundle that routed the token
+ * @param layers one entry per MoE layer
  */
 @PublicEvolving
 @TypeInfo(DecisionRecord.Factory.class)
@@ -40,26 +42,28 @@ public record DecisionRecord(
         String modelVersion,
         Layer[] layers) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<DecisionRecord> TYPE =
             new RecordTypeInfo<>(DecisionRecord.class, new Serializer());
 
-    /** Where the decision log goes. */
+    /** The side output for the decision log. */
     public static final OutputTag<DecisionRecord> DECISIONS = new OutputTag<>("decisions", TYPE);
 
-    /** The window of every token without a capacity. */
+    /** The {@code windowStart} of every token if there is no capacity. */
     public static final long NO_WINDOW = GlobalWindow.START;
 
     /**
-     * What one layer decided. The token's K best experts are given in order of rank; choice j of k
-     * tried those of ranks j, j + k, ... up to attempt {@code attempts[j]}, from 0.
+     * The choices of a token in one layer. K is the number of the token's best experts that its k
+     * choices may try: k without rerouting, else up to k · (1 + overflow rounds). Choice j tried
+     * the experts of ranks j, j + k, j + 2k … up to attempt {@code attempts[j]}, counted from 0.
      *
-     * @param experts [K], counted from 0; -1 where none could be chosen
-     * @param scores [K], neither normalised nor scaled; NaN for a token that was routed before the
-     *     log was asked for
-     * @param weights [K], what the experts' outputs are multiplied by if they run the token
-     * @param outcomes [k], what became of each choice
-     * @param attempts [k], the attempt that settled it
+     * @param experts [K], the experts in order of rank, counted from 0; -1 if the token could not
+     *     be routed
+     * @param scores [K], the scores of the experts, neither normalized nor scaled; NaN for a token
+     *     that was routed before the decision log was enabled
+     * @param weights [K], the factor of each expert's output if the expert executes the token
+     * @param outcomes [k], the outcome of each choice
+     * @param attempts [k], the attempt that determined the outcome of each choice
      */
     public record Layer(
             int[] experts, float[] scores, float[] weights, Outcome[] outcomes, int[] attempts) {
@@ -124,7 +128,7 @@ public record DecisionRecord(
                         Arrays.toString(layers));
     }
 
-    /** Finds {@link #TYPE} for Flink's type extraction. */
+    /** Provides {@link #TYPE} to Flink's type extraction. */
     public static final class Factory extends TypeInfoFactory<DecisionRecord> {
         @Override
         public TypeInformation<DecisionRecord> createTypeInfo(
@@ -133,7 +137,7 @@ public record DecisionRecord(
         }
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
     public static final class Serializer extends ImmutableSerializer<DecisionRecord> {
         private static final long serialVersionUID = 1L;
 
@@ -185,7 +189,7 @@ public record DecisionRecord(
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<DecisionRecord> {
         public Snapshot() {
             super(Serializer::new);

@@ -19,14 +19,14 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * What the model answered for one token.
+ * The output of the model for one token.
  *
  * @param stream the token's stream
- * @param position the token's place in its stream
+ * @param position the token's position in its stream
  * @param timestamp the token's event time, milliseconds since the epoch
- * @param values the head's output, or the last layer's where the model has no head
- * @param modelVersion the version of the bundle that answered
- * @param layers where the token went, an entry per MoE layer
+ * @param values the output of the head, or of the last layer if the model has no head
+ * @param modelVersion the version of the bundle that scored the token
+ * @param layers the token's choices, one entry per MoE layer
  */
 @PublicEvolving
 @TypeInfo(ScoredToken.Factory.class)
@@ -38,7 +38,7 @@ public record ScoredToken(
         String modelVersion,
         Decision[] layers) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<ScoredToken> TYPE =
             new RecordTypeInfo<>(ScoredToken.class, new Serializer());
 
@@ -76,7 +76,7 @@ public record ScoredToken(
                         Arrays.toString(layers));
     }
 
-    /** Finds {@link #TYPE} for Flink's type extraction. */
+    /** Provides {@link #TYPE} to Flink's type extraction. */
     public static final class Factory extends TypeInfoFactory<ScoredToken> {
         @Override
         public TypeInformation<ScoredToken> createTypeInfo(
@@ -85,11 +85,11 @@ public record ScoredToken(
         }
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
     public static final class Serializer extends RecordSerializer<ScoredToken> {
         private static final long serialVersionUID = 1L;
 
-        /** A user's function may write to the arrays. */
+        /** Copies the arrays, because user functions may modify them. */
         @Override
         public ScoredToken copy(ScoredToken from) {
             Decision[] layers = new Decision[from.layers.length];
@@ -153,7 +153,7 @@ public record ScoredToken(
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<ScoredToken> {
         public Snapshot() {
             super(Serializer::new);

@@ -20,17 +20,17 @@ import org.apache.flink.core.memory.DataOutputView;
 /**
  * One token of a stream: a language model's hidden state, or the feature vector of an event.
  *
- * @param stream whose tokens stay in order: a sequence, an account, an airport; up to {@link
- *     TokenCheck#MAX_STREAM_LENGTH} characters
- * @param position the token's place in its stream
+ * @param stream the stream that the token belongs to, such as a sequence, an account or an airport;
+ *     its tokens stay in order; up to {@link TokenCheck#MAX_STREAM_LENGTH} characters
+ * @param position the token's position in its stream
  * @param timestamp event time, milliseconds since the epoch
- * @param values the vector, as wide as the model's input
+ * @param values [input size], the vector
  */
 @PublicEvolving
 @TypeInfo(Token.Factory.class)
 public record Token(String stream, long position, long timestamp, float[] values) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<Token> TYPE =
             new RecordTypeInfo<>(Token.class, new Serializer());
 
@@ -54,7 +54,7 @@ public record Token(String stream, long position, long timestamp, float[] values
                 .formatted(stream, position, timestamp, Arrays.toString(values));
     }
 
-    /** Finds {@link #TYPE} for Flink's type extraction. */
+    /** Provides {@link #TYPE} to Flink's type extraction. */
     public static final class Factory extends TypeInfoFactory<Token> {
         @Override
         public TypeInformation<Token> createTypeInfo(
@@ -63,11 +63,11 @@ public record Token(String stream, long position, long timestamp, float[] values
         }
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
     public static final class Serializer extends RecordSerializer<Token> {
         private static final long serialVersionUID = 1L;
 
-        /** A user's function may write to the values. */
+        /** Copies the values, because user functions may modify them. */
         @Override
         public Token copy(Token from) {
             float[] values = from.values == null ? null : from.values.clone();
@@ -94,7 +94,7 @@ public record Token(String stream, long position, long timestamp, float[] values
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<Token> {
         public Snapshot() {
             super(Serializer::new);

@@ -88,7 +88,7 @@ public final class ReferenceModel implements AutoCloseable {
      * @param x [T, input size]
      * @param tokens T
      * @param noise the draws for all layers, by the token's row; null for none
-     * @param rule what becomes of the choices of each layer before its experts run
+     * @param rule decides on the choices of each layer before its experts execute them
      */
     public Result forward(float[] x, int tokens, NoiseSource noise, ChoiceRule rule)
             throws OrtException {

@@ -14,8 +14,8 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
 
 /**
- * A combine under test. {@link OperatorHarnesses} makes it. Flink's own harness for two keyed
- * inputs takes no environment, so this one sets up the keys itself.
+ * The test harness of a combine. {@link OperatorHarnesses} creates it. Flink's own harness for two
+ * keyed inputs accepts no environment, so this class sets up the keys itself.
  */
 @PublicEvolving
 public final class CombineHarness extends AbstractStreamOperatorTestHarness<TokenBlock> {
@@ -34,7 +34,7 @@ public final class CombineHarness extends AbstractStreamOperatorTestHarness<Toke
         setup(new TokenBlock.Serializer());
     }
 
-    /** Sends what the router sends. */
+    /** Sends blocks of the router to the combine. */
     public void send(ResidualBlock... blocks) throws Exception {
         for (ResidualBlock block : blocks) {
             StreamRecord<ResidualBlock> element = new StreamRecord<>(block);
@@ -43,7 +43,7 @@ public final class CombineHarness extends AbstractStreamOperatorTestHarness<Toke
         }
     }
 
-    /** Sends what an expert answers. */
+    /** Sends blocks of the experts to the combine. */
     public void send(ContributionBlock... blocks) throws Exception {
         for (ContributionBlock block : blocks) {
             StreamRecord<ContributionBlock> element = new StreamRecord<>(block);

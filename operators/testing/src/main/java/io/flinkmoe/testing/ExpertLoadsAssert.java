@@ -12,7 +12,7 @@ public final class ExpertLoadsAssert extends AbstractAssert<ExpertLoadsAssert, E
         super(actual, ExpertLoadsAssert.class);
     }
 
-    /** Passes if no expert admitted more choices than this in a window. */
+    /** Passes if no expert admitted more than {@code capacity} choices in a window. */
     public ExpertLoadsAssert neverExceeds(long capacity) {
         isNotNull();
         for (Map.Entry<ExpertLoads.Key, Long> load : actual.choices().entrySet()) {
@@ -25,7 +25,7 @@ public final class ExpertLoadsAssert extends AbstractAssert<ExpertLoadsAssert, E
         return this;
     }
 
-    /** Passes if an expert admitted exactly so many choices in a window. */
+    /** Passes if an expert admitted exactly {@code choices} choices in a window. */
     public ExpertLoadsAssert hasLoad(int layer, long windowStart, int expert, long choices) {
         isNotNull();
         long found = actual.of(layer, windowStart, expert);

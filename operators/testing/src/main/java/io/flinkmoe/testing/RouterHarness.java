@@ -14,7 +14,7 @@ import org.apache.flink.runtime.operators.testutils.MockEnvironment;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 
-/** A router under test. {@link OperatorHarnesses} makes it. */
+/** The test harness of a router. {@link OperatorHarnesses} creates it. */
 @PublicEvolving
 public final class RouterHarness
         extends KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> {
@@ -31,7 +31,7 @@ public final class RouterHarness
         }
     }
 
-    /** The rows that it has sent to experts, without the window reports among them. */
+    /** Returns the blocks for the experts, without window reports. */
     public List<DispatchBlock> dispatched() {
         return extractOutputValues().stream()
                 .filter(DispatchBlock.class::isInstance)
@@ -39,7 +39,7 @@ public final class RouterHarness
                 .toList();
     }
 
-    /** The blocks that it has sent to the combine. */
+    /** Returns the blocks for the combine. */
     public List<ResidualBlock> residuals() {
         return Harnesses.values(this, Router.RESIDUALS);
     }

@@ -6,7 +6,7 @@ import org.apache.flink.runtime.operators.testutils.MockEnvironment;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 
-/** An operator without keys under test; it closes its environment. */
+/** The test harness of an operator without keys. */
 @Internal
 final class UnkeyedHarness<I, O> extends OneInputStreamOperatorTestHarness<I, O> {
 

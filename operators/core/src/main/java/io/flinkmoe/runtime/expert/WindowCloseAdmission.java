@@ -11,7 +11,8 @@ import org.apache.flink.annotation.Internal;
 
 /**
  * Holds rows until the watermark closes their window, then admits them in the configured order. The
- * content of the window alone decides. Prioritized admission, and every round but the first.
+ * content of the window alone decides. Used for prioritized admission, and for every round after
+ * the first.
  */
 @Internal
 final class WindowCloseAdmission extends WindowedAdmission {
@@ -22,7 +23,7 @@ final class WindowCloseAdmission extends WindowedAdmission {
 
     /**
      * @param round the round of admission, 0 to {@link Capacity#overflowRounds()}
-     * @param queue the rows that wait, in keyed state
+     * @param queue the held rows, in keyed state
      */
     WindowCloseAdmission(
             Capacity capacity,
@@ -35,9 +36,9 @@ final class WindowCloseAdmission extends WindowedAdmission {
     }
 
     @Override
-    Verdict decide(DispatchBlock block, int[] onTime, int[] late) throws Exception {
+    RowDecisions decide(DispatchBlock block, int[] onTime, int[] late) throws Exception {
         queue.hold(block, onTime);
-        return new Verdict(block, NONE, NONE, late);
+        return new RowDecisions(block, NONE, NONE, late);
     }
 
     @Override
@@ -53,10 +54,10 @@ final class WindowCloseAdmission extends WindowedAdmission {
     @Override
     public Close close(int expert, long windowStart) throws Exception {
         WindowQueue.Close close = queue.close(windowStart);
-        for (Verdict verdict : close.verdicts()) {
-            counters.count(windowStart, Outcome.OVERFLOWED, verdict.overflowed().length);
-            counters.count(windowStart, Outcome.EXECUTED, verdict.admitted().length);
+        for (RowDecisions decisions : close.decisions()) {
+            counters.count(windowStart, Outcome.OVERFLOWED, decisions.overflowed().length);
+            counters.count(windowStart, Outcome.EXECUTED, decisions.admitted().length);
         }
-        return new Close(close.verdicts(), nextRound(expert, windowStart, close.remaining()));
+        return new Close(close.decisions(), nextRound(expert, windowStart, close.remaining()));
     }
 }

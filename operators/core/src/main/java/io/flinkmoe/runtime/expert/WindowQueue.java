@@ -26,9 +26,9 @@ import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 /**
  * The rows of an expert that wait for the close of their window.
  *
- * <p>In keyed state, per expert and window: the blocks as they arrived, split by window, and what
- * the capacity follows from: T, the tokens that the routers counted, or what the previous round
- * left. At the close {@link ExpertAdmission} decides on all rows. All methods refer to the current
+ * <p>The keyed state holds, per expert and window, the blocks as they arrived, split by window, and
+ * either T, the number of tokens that the routers reported, or the capacity that the previous round
+ * left. At the close, {@link ExpertAdmission} decides on all rows. All methods refer to the current
  * key.
  */
 @Internal
@@ -51,13 +51,13 @@ final class WindowQueue {
     /**
      * The decisions on the rows of a window.
      *
-     * @param verdicts one per block
+     * @param decisions one per block
      * @param remaining the capacity that is left for the next round
      */
-    record Close(List<Verdict> verdicts, int remaining) {}
+    record Close(List<RowDecisions> decisions, int remaining) {}
 
     /**
-     * @param counters whose timers close the windows
+     * @param counters the counters whose timers close the windows
      * @param numExperts N
      * @param topK k
      */
@@ -74,7 +74,11 @@ final class WindowQueue {
         this.topK = topK;
     }
 
-    /** Keeps rows of a block, ascending, until their windows close. */
+    /**
+     * Holds rows of a block until their windows close.
+     *
+     * @param rows the rows to hold, ascending
+     */
     void hold(DispatchBlock block, int[] rows) throws Exception {
         long[] timestamps = block.timestamps();
         for (int[] own : RowGroups.of(rows, row -> capacity.windows().startOf(timestamps[row]))) {
@@ -84,7 +88,7 @@ final class WindowQueue {
         }
     }
 
-    /** Adds to T of a window. */
+    /** Adds to T, the number of tokens of a window. */
     void addTokens(WindowTokens count) throws Exception {
         ValueState<Integer> state = state(count.windowStart(), TOKENS);
         Integer before = state.value();
@@ -139,22 +143,22 @@ final class WindowQueue {
         ExpertAdmission admission =
                 ExpertAdmission.inOrder(candidates, capacity.order(), remaining);
         boolean[] admitted = admission.flags(candidates.length);
-        List<Verdict> verdicts = new ArrayList<>();
+        List<RowDecisions> decisions = new ArrayList<>();
         int from = 0;
         for (DispatchBlock block : blocks) {
             int to = from + block.rows();
-            verdicts.add(
-                    new Verdict(
+            decisions.add(
+                    new RowDecisions(
                             block,
-                            where(admitted, from, to, true),
-                            where(admitted, from, to, false),
+                            indexesOf(admitted, from, to, true),
+                            indexesOf(admitted, from, to, false),
                             NONE_LATE));
             from = to;
         }
-        return new Close(verdicts, admission.remaining());
+        return new Close(decisions, admission.remaining());
     }
 
-    /** The blocks with the softmax over all rows for scores, which were logits. */
+    /** Replaces the scores of the blocks, which are logits, with their softmax over all rows. */
     private static List<DispatchBlock> withShares(List<DispatchBlock> blocks) {
         float[] logits = new float[rows(blocks)];
         int at = 0;
@@ -181,8 +185,11 @@ final class WindowQueue {
         return rows;
     }
 
-    /** The places from {@code from} on whose flag is as wanted, counted from there. */
-    private static int[] where(boolean[] flags, int from, int to, boolean wanted) {
+    /**
+     * Returns the indexes from {@code from} to {@code to} whose flag is {@code wanted}, relative to
+     * {@code from}.
+     */
+    private static int[] indexesOf(boolean[] flags, int from, int to, boolean wanted) {
         int[] rows = new int[to - from];
         int count = 0;
         for (int i = from; i < to; i++) {

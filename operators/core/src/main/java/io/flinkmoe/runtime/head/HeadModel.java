@@ -13,6 +13,8 @@ import org.apache.flink.util.FlinkException;
 interface HeadModel {
 
     /**
+     * Returns the outputs of T tokens.
+     *
      * @return [T, output size]
      */
     float[] outputs(TokenBlock tokens) throws FlinkException;

@@ -6,17 +6,17 @@ import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Histogram;
 import org.apache.flink.metrics.MetricGroup;
 
-/** What {@link Ingest} reports, in the group {@code moe.ingest}. */
+/** The metrics of {@link Ingest}, in the group {@code moe.ingest}. */
 @Internal
 public final class IngestMetrics {
 
-    /** The names. */
+    /** The metric names. */
     public enum Name {
-        /** Counter: good tokens. */
+        /** Counter: valid tokens. */
         NUM_TOKENS_IN("numTokensIn"),
-        /** Counter: records that are no token. */
+        /** Counter: rejected records. */
         NUM_TOKENS_DEAD_LETTERED("numTokensDeadLettered"),
-        /** Histogram: tokens of a block. */
+        /** Histogram: tokens per block. */
         BATCH_SIZE("batchSize");
 
         private final String text;

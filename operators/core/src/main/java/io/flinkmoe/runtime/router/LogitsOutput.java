@@ -17,6 +17,8 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 record LogitsOutput(Output<?> output, int layer, int numExperts) {
 
     /**
+     * Emits one record per token.
+     *
      * @param logits [T, N]
      */
     void emit(TokenBlock tokens, float[] logits) {

@@ -23,11 +23,13 @@ import org.apache.flink.streaming.api.operators.Triggerable;
 @Internal
 public final class WindowCounters implements ChoiceCounter, Triggerable<Integer, VoidNamespace> {
 
-    /** What an operator does when a window closes, before its summary is emitted. */
+    /** An action of the operator when a window closes, before the summary is emitted. */
     public interface WindowClose {
         /**
-         * @param index the expert or lane whose key is the current key
-         * @param counts the counts so far
+         * Runs the action. The key of the expert or lane is the current key.
+         *
+         * @param index the expert or lane
+         * @param counts the counts of the window so far
          */
         void close(int index, long windowStart, WindowCounts counts) throws Exception;
     }
@@ -43,13 +45,16 @@ public final class WindowCounters implements ChoiceCounter, Triggerable<Integer,
     private final MapState<Long, WindowCounts> state;
     private final InternalTimerService<VoidNamespace> timers;
 
-    /** The counts of one window that are not written yet. Most rows of a block share a window. */
+    /**
+     * The counts of one window that are not yet in the state. Most rows of a block share a window.
+     */
     private WindowCounts current;
 
     private long currentStart;
 
     /**
      * @param keys the keys of the operator's experts or lanes
+     * @param windowClose the action when a window closes
      */
     public WindowCounters(
             AbstractStreamOperator<?> operator,
@@ -111,7 +116,7 @@ public final class WindowCounters implements ChoiceCounter, Triggerable<Integer,
         WindowCounts counts = at(start);
         current = null;
         state.remove(start);
-        // The close may have counted, which sets the timer again.
+        // The action may have counted choices, which sets the timer again.
         timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, timer.getTimestamp());
         summaries.emit(start, index, counts, timer.getTimestamp());
     }

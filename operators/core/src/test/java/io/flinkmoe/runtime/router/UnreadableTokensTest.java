@@ -30,7 +30,7 @@ class UnreadableTokensTest {
     @Test
     void areGivenOnceWithWhatTheyWere() throws Exception {
         UnreadableTokens tokens = tokens(0);
-        tokens.note(TOKEN, CAUSE);
+        tokens.add(TOKEN, CAUSE);
 
         DeadLetter letter = tokens.take().get(0);
 
@@ -44,7 +44,7 @@ class UnreadableTokensTest {
     @Test
     void ofALaterLayerHaveNoHiddenVectorForValues() throws Exception {
         UnreadableTokens tokens = tokens(2);
-        tokens.note(TOKEN, CAUSE);
+        tokens.add(TOKEN, CAUSE);
 
         DeadLetter letter = tokens.take().get(0);
 
@@ -54,7 +54,7 @@ class UnreadableTokensTest {
         assertThat(letter.token().values()).isEmpty();
         assertThat(letter.reason())
                 .isEqualTo(
-                        "layer 2 cannot read position 7 of stream s, whose values are gone: no such category");
+                        "layer 2 cannot read position 7 of stream s (its input values are no longer known): no such category");
     }
 
     @Test
@@ -71,7 +71,7 @@ class UnreadableTokensTest {
     @Test
     void neverFailTheJobOnceATokenOrZerosAreRead() throws Exception {
         UnreadableTokens tokens = tokens(0);
-        tokens.noteRead();
+        tokens.markReadable();
         reject(tokens, 2_000);
 
         zerosAreRead = true;
@@ -83,7 +83,7 @@ class UnreadableTokensTest {
 
     private static void reject(UnreadableTokens tokens, int count) throws FlinkException {
         for (int i = 0; i < count; i++) {
-            tokens.note(TOKEN, CAUSE);
+            tokens.add(TOKEN, CAUSE);
             assertThat(tokens.take()).hasSize(1);
         }
     }

@@ -65,7 +65,7 @@ class ExpertFailuresTest {
             harness.processWatermark(59_999);
             assertThat(outcomes(harness)).containsExactly(Outcome.FAILED, Outcome.FAILED);
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(record -> record.getValue().account())
+                    .extracting(record -> record.getValue().counts())
                     .containsExactly(WindowCounts.EMPTY.plus(Outcome.FAILED, 2));
         }
     }
