@@ -122,6 +122,9 @@ public record NextExpert(
                     break;
                 }
                 int tried = preferences[choice / topK * numExperts + rank];
+                if (tried < 0) {
+                    break;
+                }
                 result.attempts[choice] = round;
                 result.requestedPerExpert[tried]++;
                 if (used[tried] < capacity) {

@@ -1,5 +1,7 @@
 package io.flinkmoe.routing;
 
+import io.flinkmoe.tensor.Floats;
+import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -18,7 +20,11 @@ import org.apache.flink.annotation.Internal;
  * </pre>
  *
  * Without a bias and without groups, experts are selected by logit. The order is the same, but
- * scores that underflow to 0 or saturate at 1 would tie. Not for several threads.
+ * scores that underflow to 0 or saturate at 1 would tie.
+ *
+ * <p>A logit of −∞ masks an expert: it is never chosen, whatever bias, groups and ranks ({@link
+ * MaskedTopK}). A rank for which no expert is left has expert -1 and weight 0. A token with a logit
+ * of NaN or +∞, or with fewer than k finite logits, has that in all ranks. Not for several threads.
  */
 @Internal
 public final class TopKRouter {
@@ -28,6 +34,7 @@ public final class TopKRouter {
     private final int topK;
     private final int ranks;
     private final TopK selection;
+    private final MaskedTopK maskedSelection;
     private final boolean selectsByScore;
     private final float[] bias;
     private final float[] selectionScores;
@@ -52,6 +59,7 @@ public final class TopKRouter {
         this.topK = config.numExpertsPerTok();
         this.ranks = ranks;
         this.selection = new TopK(numExperts, ranks, config.groupLimit());
+        this.maskedSelection = new MaskedTopK(numExperts, topK, ranks, config.groupLimit());
         this.selectsByScore = config.scoreCorrectionBias() != null || config.groupLimit() != null;
         this.bias = new float[numExperts];
         if (config.scoreCorrectionBias() != null) {
@@ -64,12 +72,11 @@ public final class TopKRouter {
     }
 
     /**
-     * Routes T tokens without noise in the selection. The result of a token with a logit that is
-     * not finite is undefined.
+     * Routes T tokens without noise in the selection.
      *
      * @param routerLogits [T, N]
      * @param tokens T
-     * @param topKIndices [T, K], written: the chosen experts in order of rank
+     * @param topKIndices [T, K], written: the chosen experts in order of rank; -1 for none
      * @param topKWeights [T, K], written: their weights
      */
     public void route(float[] routerLogits, int tokens, int[] topKIndices, float[] topKWeights) {
@@ -100,8 +107,51 @@ public final class TopKRouter {
             if (gumbel) {
                 chooseSecondByGumbel(routerLogits, token, topKIndices, noise);
             }
-            weigh(routerLogits, token * numExperts, topKIndices, topKWeights, token * ranks);
+            weigh(routerLogits, token * numExperts, topKIndices, topKWeights, token * ranks, ranks);
         }
+        if (!Floats.allFinite(routerLogits, 0, tokens * numExperts)) {
+            for (int token = 0; token < tokens; token++) {
+                if (!Floats.allFinite(routerLogits, token * numExperts, numExperts)) {
+                    routeMasked(
+                            routerLogits, token, topKIndices, topKWeights, gumbel ? noise : null);
+                }
+            }
+        }
+    }
+
+    /** Routes a token anew that has logits which are not finite. */
+    private void routeMasked(
+            float[] logits, int token, int[] indices, float[] weights, NoiseSource gumbel) {
+        int from = token * numExperts;
+        int at = token * ranks;
+        Arrays.fill(indices, at, at + ranks, -1);
+        Arrays.fill(weights, at, at + ranks, 0);
+        if (!areFiniteOrMasked(logits, from)) {
+            return;
+        }
+        if (selectsByScore) {
+            writeSelectionScores(logits, from, 0);
+        }
+        int found =
+                selectsByScore
+                        ? maskedSelection.select(logits, from, selectionScores, 0, indices, at)
+                        : maskedSelection.select(logits, from, logits, from, indices, at);
+        if (found < topK) {
+            Arrays.fill(indices, at, at + ranks, -1);
+            return;
+        }
+        if (gumbel != null) {
+            chooseSecondByGumbel(logits, token, indices, gumbel);
+        }
+        weigh(logits, from, indices, weights, at, found);
+    }
+
+    private boolean areFiniteOrMasked(float[] logits, int from) {
+        boolean all = true;
+        for (int expert = 0; expert < numExperts; expert++) {
+            all &= logits[from + expert] < Float.POSITIVE_INFINITY; // which NaN is not either
+        }
+        return all;
     }
 
     private void selectByScore(float[] logits, int tokens, int[] indices) {
@@ -137,20 +187,24 @@ public final class TopKRouter {
         indices[token * ranks + 1] = second;
     }
 
-    private void weigh(float[] logits, int from, int[] indices, float[] weights, int at) {
-        score(logits, from, indices, at);
+    /**
+     * @param count the ranks that have an expert
+     */
+    private void weigh(
+            float[] logits, int from, int[] indices, float[] weights, int at, int count) {
+        score(logits, from, indices, at, count);
         double norm = config.normTopKProb() ? norm() : 1;
         double factor = config.routedScalingFactor() == null ? 1 : config.routedScalingFactor();
-        for (int rank = 0; rank < ranks; rank++) {
+        for (int rank = 0; rank < count; rank++) {
             // All chosen scores can underflow to 0; their shares are then 0 too.
             weights[at + rank] = norm == 0 ? 0 : (float) (chosen[rank] / norm * factor);
         }
     }
 
     /** The scores of the chosen experts, in double. */
-    private void score(float[] logits, int from, int[] indices, int at) {
+    private void score(float[] logits, int from, int[] indices, int at, int count) {
         if (config.scoringFunc() == ScoringFunc.SIGMOID) {
-            for (int rank = 0; rank < ranks; rank++) {
+            for (int rank = 0; rank < count; rank++) {
                 chosen[rank] = Scores.sigmoid(logits[from + indices[at + rank]]);
             }
             return;
@@ -167,7 +221,7 @@ public final class TopKRouter {
         // Divided by their own sum, the chosen need no sum over all.
         double sum =
                 config.normTopKProb() ? 1 : Scores.sumOfExponentials(logits, from, numExperts, max);
-        for (int rank = 0; rank < ranks; rank++) {
+        for (int rank = 0; rank < count; rank++) {
             chosen[rank] = StrictMath.exp(logits[from + indices[at + rank]] - max) / sum;
         }
     }

@@ -47,7 +47,7 @@ public final class RoutingMonitor {
     /**
      * Adds a token.
      *
-     * @param routerLogits [T, N], finite
+     * @param routerLogits [T, N], finite or −∞
      * @param experts [T, K], K ≥ k, in order of rank
      * @param weights [T, K]
      * @param token which of the T
@@ -81,7 +81,7 @@ public final class RoutingMonitor {
         for (int expert = 0; expert < numExperts; expert++) {
             double p = exponentials[expert] / sum;
             probability[expert] += p;
-            mean += p * logits[from + expert];
+            mean += p > 0 ? p * logits[from + expert] : 0; // not 0 times −∞
         }
         entropy += logSumExp - mean;
         zLoss += logSumExp * logSumExp;
