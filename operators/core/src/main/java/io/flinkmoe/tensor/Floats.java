@@ -107,6 +107,19 @@ public final class Floats {
         return (short) (sign | rounded - 0x38000000 >>> 13);
     }
 
+    /** The value of a float16. */
+    public static float fromHalf(short half) {
+        int sign = (half & 0x8000) << 16;
+        int exponent = half >> 10 & 0x1f;
+        int fraction = half & 0x3ff;
+        if (exponent == 0) {
+            float magnitude = fraction * 0x1p-24f;
+            return sign == 0 ? magnitude : -magnitude;
+        }
+        int rebiased = exponent == 0x1f ? 0xff : exponent + 112;
+        return Float.intBitsToFloat(sign | rebiased << 23 | fraction << 13);
+    }
+
     private static FloatBuffer view(byte[] bytes) {
         return ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
     }

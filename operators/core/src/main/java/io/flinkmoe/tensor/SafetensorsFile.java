@@ -93,7 +93,17 @@ public final class SafetensorsFile implements AutoCloseable {
      * @throws SafetensorsException if there is no such tensor, or it has another type
      */
     public float[] floats(String name) throws IOException {
-        return floats(info(name));
+        return floats(name, FloatCheck.ANY);
+    }
+
+    /**
+     * The same, with a check of each float.
+     *
+     * @throws SafetensorsException also if the check fails; it names the index of the first float
+     *     that is not accepted
+     */
+    public float[] floats(String name, FloatCheck check) throws IOException {
+        return floats(info(name), check);
     }
 
     /**
@@ -102,10 +112,11 @@ public final class SafetensorsFile implements AutoCloseable {
      *
      * @param part the index of the part, from 0 to parts - 1
      * @param parts a divisor of the first dimension
-     * @throws SafetensorsException if there is no such tensor, or it has another type
+     * @throws SafetensorsException if there is no such tensor, it has another type, or the check of
+     *     its floats fails
      * @throws IllegalArgumentException if there is no such part
      */
-    public float[] floats(String name, int part, int parts) throws IOException {
+    public float[] floats(String name, int part, int parts, FloatCheck check) throws IOException {
         TensorInfo all = info(name);
         if (part < 0 || part >= parts || all.shape().isEmpty() || all.shape().get(0) % parts != 0) {
             throw new IllegalArgumentException(
@@ -115,10 +126,17 @@ public final class SafetensorsFile implements AutoCloseable {
         long size = all.byteSize() / parts;
         List<Long> shape = new ArrayList<>(all.shape());
         shape.set(0, shape.get(0) / parts);
-        return floats(new TensorInfo(name, all.dtype(), shape, all.position() + part * size, size));
+        return floats(
+                new TensorInfo(name, all.dtype(), shape, all.position() + part * size, size),
+                check);
     }
 
-    private float[] floats(TensorInfo tensor) throws IOException {
+    /** The same without a check. */
+    public float[] floats(String name, int part, int parts) throws IOException {
+        return floats(name, part, parts, FloatCheck.ANY);
+    }
+
+    private float[] floats(TensorInfo tensor, FloatCheck check) throws IOException {
         switch (tensor.dtype()) {
             case F64, F32, F16, BF16 -> {}
             default ->
@@ -142,12 +160,32 @@ public final class SafetensorsFile implements AutoCloseable {
                         }
                         default -> {
                             for (int i = 0; i < n; i++) {
-                                out[at + i] = halfToFloat(bytes.getShort(2 * i));
+                                out[at + i] = Floats.fromHalf(bytes.getShort(2 * i));
                             }
                         }
                     }
+                    int bad = check.firstBad(out, at, n);
+                    if (bad >= 0) {
+                        throw notAccepted(tensor, bad, out[bad], check);
+                    }
                 });
         return out;
+    }
+
+    /** The message counts within the whole tensor, of which {@code read} may be a part. */
+    private SafetensorsException notAccepted(
+            TensorInfo read, int element, float value, FloatCheck check)
+            throws SafetensorsException {
+        TensorInfo whole = info(read.name());
+        long before = (read.position() - whole.position()) / whole.dtype().bytes();
+        return new SafetensorsException(
+                path,
+                read.name(),
+                "value %s is %s; allowed: %s"
+                        .formatted(
+                                FloatCheck.indices(whole.shape(), before + element),
+                                value,
+                                check.allowed()));
     }
 
     /**
@@ -259,17 +297,5 @@ public final class SafetensorsFile implements AutoCloseable {
             }
         }
         return into.flip().order(ByteOrder.LITTLE_ENDIAN);
-    }
-
-    private static float halfToFloat(short half) {
-        int sign = (half & 0x8000) << 16;
-        int exponent = half >> 10 & 0x1f;
-        int fraction = half & 0x3ff;
-        if (exponent == 0) {
-            float magnitude = fraction * 0x1p-24f;
-            return sign == 0 ? magnitude : -magnitude;
-        }
-        int rebiased = exponent == 0x1f ? 0xff : exponent + 112;
-        return Float.intBitsToFloat(sign | rebiased << 23 | fraction << 13);
     }
 }

@@ -1,6 +1,8 @@
 package io.flinkmoe.model.huggingface;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.flinkmoe.tensor.FloatCheck;
+import io.flinkmoe.tensor.SafetensorsException;
 import io.flinkmoe.tensor.SafetensorsFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -101,9 +103,15 @@ final class Checkpoint implements AutoCloseable {
      * A tensor as floats, row-major.
      *
      * @throws CheckpointException if there is no such tensor, or it has another shape
+     * @throws SafetensorsException if a value is not finite
      */
     float[] floats(String tensor, long... expectedShape) throws IOException {
-        return withShape(tensor, expectedShape).floats(tensor);
+        return withShape(tensor, expectedShape).floats(tensor, FloatCheck.FINITE);
+    }
+
+    /** The weight of a router as floats, row-major: −∞ is allowed, which masks experts. */
+    float[] routerFloats(String tensor, long... expectedShape) throws IOException {
+        return withShape(tensor, expectedShape).floats(tensor, FloatCheck.FINITE_OR_MASKED);
     }
 
     /**
@@ -113,9 +121,10 @@ final class Checkpoint implements AutoCloseable {
      * @param parts a divisor of the first dimension
      * @param expectedShape the shape of the whole tensor
      * @throws CheckpointException if there is no such tensor, or it has another shape
+     * @throws SafetensorsException if a value of the part is not finite
      */
     float[] part(String tensor, int part, int parts, long... expectedShape) throws IOException {
-        return withShape(tensor, expectedShape).floats(tensor, part, parts);
+        return withShape(tensor, expectedShape).floats(tensor, part, parts, FloatCheck.FINITE);
     }
 
     /** The file that holds a tensor; checks the shape of the tensor. */

@@ -137,7 +137,7 @@ abstract class CheckpointLayout {
     /** A linear router without bias, whose weight is a tensor [N, d]. */
     final byte[] linearRouter(String weight) throws IOException {
         return RouterGraphs.linear(
-                checkpoint.floats(weight, numExperts, hiddenSize), numExperts, hiddenSize);
+                checkpoint.routerFloats(weight, numExperts, hiddenSize), numExperts, hiddenSize);
     }
 
     /** A gated expert whose tensors have the projections' names: gate_proj, up_proj, down_proj. */

@@ -10,6 +10,7 @@ import io.flinkmoe.golden.GoldenCases;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.tensor.DType;
+import io.flinkmoe.tensor.SafetensorsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -183,6 +184,25 @@ class CheckpointLayoutTest {
             assertRefused(
                     GoldenCheckpoints.of(golden).remove(name),
                     "there is no tensor %s among ".formatted(name));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("oneOfEachSystem")
+    void aTensorWithAValueThatIsNotFiniteIsNamed(GoldenCase golden) throws Exception {
+        for (String name : GoldenCheckpoints.of(golden).oneTensorOfEachKind()) {
+            for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+                Path folder = Files.createTempDirectory(dir, "checkpoint");
+                GoldenCheckpoints.of(golden).spoil(name, bad).write(folder, DType.F32);
+                assertThatThrownBy(
+                                () ->
+                                        CheckpointImporter.importBundle(
+                                                folder, null, null, folder.resolve("bundle")))
+                        .isInstanceOf(SafetensorsException.class)
+                        .hasMessageContaining("tensor %s: value [".formatted(name))
+                        .hasMessageContaining("] is %s; allowed: finite values".formatted(bad));
+                assertThat(folder.resolve("bundle")).doesNotExist();
+            }
         }
     }
 

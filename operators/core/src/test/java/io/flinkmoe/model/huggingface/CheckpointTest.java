@@ -249,6 +249,36 @@ class CheckpointTest {
                 .hasMessageContaining(message);
     }
 
+    @ParameterizedTest
+    @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+    void refusesWeightsThatAreNotFinite(float bad) throws Exception {
+        float[] weights = new float[2 * 3 * 20_000];
+        weights[4 * 20_000 + 7] = bad; // [1, 1, 7]: beyond a chunk that is read at once
+        long[] shape = {2, 3, 20_000};
+        new SafetensorsWriter()
+                .add("before", new long[] {1}, new float[] {Float.NaN})
+                .add("w", shape, weights)
+                .writeTo(dir.resolve("model.safetensors"));
+        String message =
+                dir.resolve("model.safetensors")
+                        + ": tensor w: value [1, 1, 7] is %s; allowed: ".formatted(bad);
+        try (Checkpoint checkpoint = Checkpoint.open(dir)) {
+            assertThatThrownBy(() -> checkpoint.floats("w", shape))
+                    .isInstanceOf(SafetensorsException.class)
+                    .hasMessage(message + "finite values");
+            assertThatThrownBy(() -> checkpoint.part("w", 1, 2, shape))
+                    .isInstanceOf(SafetensorsException.class)
+                    .hasMessage(message + "finite values");
+            assertThat(checkpoint.part("w", 0, 2, shape)).hasSize(3 * 20_000);
+            if (bad == Float.NEGATIVE_INFINITY) {
+                assertThat(checkpoint.routerFloats("w", shape)).contains(bad);
+            } else {
+                assertThatThrownBy(() -> checkpoint.routerFloats("w", shape))
+                        .hasMessage(message + "finite values and -Infinity");
+            }
+        }
+    }
+
     private void writeTensor(String file, String name) throws IOException {
         new SafetensorsWriter()
                 .add(name, new long[] {1, 2}, new float[] {1, 2})

@@ -44,6 +44,13 @@ final class PublishedCheckpoint {
         return this;
     }
 
+    /** Replaces the last value of a tensor. */
+    PublishedCheckpoint spoil(String name, float value) {
+        float[] data = tensors.get(name).data;
+        data[data.length - 1] = value;
+        return this;
+    }
+
     void rename(UnaryOperator<String> renaming) {
         Map<String, Tensor> old = new LinkedHashMap<>(tensors);
         tensors.clear();
