@@ -113,18 +113,14 @@ class MoeLayersTest {
     }
 
     @Test
-    void refusesToRenormaliseWeightsThatTheModelScales() {
+    void runsAModelThatScalesItsWeightsWithTheWeightsOfSurvivors() throws Exception {
         NumberedBundle.write(
                 directory.resolve("scaled"), RoutingConfig.softmax(N, 2).scaledBy(2.5f));
         options.set(MoeOptions.BUNDLE, directory.resolve("scaled").toString());
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, 1);
         options.set(MoeOptions.CAPACITY_WEIGHTS, WeightRule.SURVIVORS);
-        assertThatThrownBy(() -> MoeLayers.builder(options).build())
-                .isInstanceOf(IllegalConfigurationException.class)
-                .hasMessage(
-                        "moe.capacity.weights is survivors, but layer 0 of the model has"
-                                + " routed_scaling_factor 2.5, which would be lost; allowed: router");
+        assertThat(MoeLayers.builder(options).build().inputWidth()).isEqualTo(N);
     }
 
     @Test

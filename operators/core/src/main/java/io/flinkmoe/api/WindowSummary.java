@@ -51,7 +51,10 @@ public record WindowSummary(
          * that exceeds the capacity is OVERFLOWED here, even if the next round admits it.
          */
         EXPERT,
-        /** The final outcome of every choice; by lane. */
+        /**
+         * The final outcome of every choice; by lane. A choice that an expert executed is FAILED
+         * here if the token's weighted sum is not finite.
+         */
         COMBINE
     }
 

@@ -18,7 +18,10 @@ public enum Outcome {
     OVERFLOWED,
     /** The token's window was closed already: the residual passes unchanged. */
     LATE,
-    /** The expert threw, or answered with a value that is not finite: the residual passes. */
+    /**
+     * The expert threw, or a value is not finite that the choice needs: router logits, weights, the
+     * output of the expert or of a shared expert, or the weighted sum. The residual passes.
+     */
     FAILED;
 
     private static final Outcome[] VALUES = values();

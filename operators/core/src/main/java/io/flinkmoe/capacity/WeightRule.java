@@ -5,7 +5,8 @@ import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * What the outputs of a token's executed choices are multiplied by. The rules compute in double and
- * round to float32 once.
+ * round to float32 once. A layer's {@code routed_scaling_factor} and {@code expert_scale} multiply
+ * after every rule: with ROUTER the router does it, otherwise {@link #apply} does.
  */
 @PublicEvolving
 public enum WeightRule {
@@ -35,9 +36,9 @@ public enum WeightRule {
 
     private final Rule rule;
 
-    /** What happens to the k choices that begin at {@code first}. */
+    /** What happens to the choices of one token, from {@code first} to before {@code end}. */
     private interface Rule {
-        void apply(float[] weights, boolean[] executed, int first, int end);
+        void apply(float[] weights, boolean[] executed, int first, int end, double scale);
     }
 
     WeightRule(Rule rule) {
@@ -52,10 +53,13 @@ public enum WeightRule {
      *     the window if {@link #usesWindowShares()}
      * @param executed [T, k]
      * @param topK k
+     * @param scales [T], what multiplies the weights of each token that the rule has replaced; none
+     *     for 1
      */
-    public void apply(float[] weights, boolean[] executed, int topK) {
+    public void apply(float[] weights, boolean[] executed, int topK, float[] scales) {
         for (int first = 0; first < weights.length; first += topK) {
-            rule.apply(weights, executed, first, first + topK);
+            double scale = scales.length == 0 ? 1 : scales[first / topK];
+            rule.apply(weights, executed, first, first + topK, scale);
         }
     }
 
@@ -69,27 +73,31 @@ public enum WeightRule {
         return this == WINDOW;
     }
 
-    private static void keep(float[] weights, boolean[] executed, int first, int end) {}
+    private static void keep(
+            float[] weights, boolean[] executed, int first, int end, double scale) {}
 
-    private static void divideByTheirSum(float[] weights, boolean[] executed, int first, int end) {
+    private static void divideByTheirSum(
+            float[] weights, boolean[] executed, int first, int end, double scale) {
         double sum = 0;
         for (int choice = first; choice < end; choice++) {
             sum += executed[choice] ? weights[choice] : 0;
         }
         double denominator = Math.max(sum, EPSILON);
         for (int choice = first; choice < end; choice++) {
-            weights[choice] = executed[choice] ? (float) (weights[choice] / denominator) : 0;
+            weights[choice] =
+                    executed[choice] ? (float) (weights[choice] / denominator * scale) : 0;
         }
     }
 
     private static void divideByTheirNumber(
-            float[] weights, boolean[] executed, int first, int end) {
+            float[] weights, boolean[] executed, int first, int end, double scale) {
         int number = 0;
         for (int choice = first; choice < end; choice++) {
             number += executed[choice] ? 1 : 0;
         }
         for (int choice = first; choice < end; choice++) {
-            weights[choice] = executed[choice] ? weights[choice] / number : 0;
+            weights[choice] =
+                    executed[choice] ? (float) ((double) weights[choice] / number * scale) : 0;
         }
     }
 

@@ -205,11 +205,12 @@ public final class MoeOptions {
                             "The weights of the executed choices of a token. 'router': the"
                                     + " router's weights. 'survivors': the router's weights divided by"
                                     + " their sum over the executed choices (DeepSpeed top-k, NLLB,"
-                                    + " GShard); not allowed if the model scales its weights. 'window': a"
-                                    + " softmax over all choices of the expert in the window, divided by"
-                                    + " the number of experts that execute the token (expert choice of"
-                                    + " Mesh TensorFlow); requires prioritized admission in the order"
-                                    + " gate-score. Fixed for the life of the state.");
+                                    + " GShard). 'window': a softmax over all choices of the expert in"
+                                    + " the window, divided by the number of experts that execute the"
+                                    + " token (expert choice of Mesh TensorFlow); requires prioritized"
+                                    + " admission in the order gate-score. The model's"
+                                    + " routed_scaling_factor and expert_scale multiply the result of"
+                                    + " each rule. Fixed for the life of the state.");
 
     public static final ConfigOption<OverflowPolicy> OVERFLOW =
             key("moe.overflow.policy")

@@ -1,6 +1,8 @@
 package io.flinkmoe.onnx;
 
 import ai.onnxruntime.OrtException;
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.Dropless;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
@@ -27,7 +29,11 @@ import org.apache.flink.annotation.Internal;
  *   residual = (u or 0, depending on the layer) + sum of sharedExpert_i(hidden)
  * </pre>
  *
- * K is k, or more if overflow is rerouted to the experts of the next ranks. The next call reuses
+ * Where the capacity has a rule that replaces the weights, scaling comes after it: the weights lack
+ * routed_scaling_factor and expertScale, and {@link Routed#scales} is their product. What is not
+ * finite is a {@link RoutingFault}; a residual without a finite sum is (u or 0).
+ *
+ * <p>K is k, or more if overflow is rerouted to the experts of the next ranks. The next call reuses
  * the arrays of the result, except {@code hidden} and {@code residual}, which are new arrays (or
  * the input array if they equal it). Not thread-safe.
  */
@@ -44,6 +50,7 @@ public final class LayerRouter {
     private final boolean routerSeesToken;
     private final List<OnnxModel> sharedExperts;
     private final TopKRouter topK;
+    private final boolean scalesLater;
     private final DirectRows input;
     private final DirectRows encoded;
     private final DirectRows normed;
@@ -59,14 +66,14 @@ public final class LayerRouter {
      * @param maxRows the maximum number of tokens per call
      */
     public LayerRouter(BundleSessions sessions, int layer, int maxRows) throws BundleException {
-        this(sessions, layer, maxRows, 1);
+        this(sessions, layer, maxRows, new Dropless());
     }
 
     /**
-     * @param attempts the number of experts that a choice may try: K is k · attempts, at most the
-     *     number of experts that a token can be sent to
+     * @param capacity says how many experts a choice may try: K is k · attempts, at most the number
+     *     of experts that a token can be sent to; and whether scaling waits for its weight rule
      */
-    public LayerRouter(BundleSessions sessions, int layer, int maxRows, int attempts)
+    public LayerRouter(BundleSessions sessions, int layer, int maxRows, Capacity capacity)
             throws BundleException {
         BundleSpec spec = sessions.spec();
         LayerSpec layerSpec = spec.layers().get(layer);
@@ -81,8 +88,10 @@ public final class LayerRouter {
         this.routerNoise = layerSpec.routerNoise() == null ? null : sessions.routerNoise(layer);
         this.expertScale = layerSpec.expertScale() == null ? null : sessions.expertScale(layer);
         this.sharedExperts = sessions.sharedExperts(layer);
-        int ranks = Math.min(routing.numExpertsPerTok() * attempts, routing.selectable());
-        this.topK = new TopKRouter(routing, ranks);
+        int ranks =
+                Math.min(routing.numExpertsPerTok() * capacity.attempts(), routing.selectable());
+        this.scalesLater = capacity.weightRule().replacesRouterWeights();
+        this.topK = new TopKRouter(scalesLater ? routing.scaledBy(1) : routing, ranks);
         this.input = new DirectRows(maxRows, encodes ? spec.inputSize() : hiddenSize);
         this.encoded = encodes ? new DirectRows(maxRows, hiddenSize) : input;
         this.normed = norm == null ? encoded : new DirectRows(maxRows, hiddenSize);
@@ -92,6 +101,9 @@ public final class LayerRouter {
         this.shared = sharedExperts.isEmpty() ? null : new DirectRows(maxRows, hiddenSize);
         this.logitRows = new DirectRows(maxRows, routing.numExperts());
         this.routed = new Routed(routing, ranks, maxRows);
+        boolean hasFactor =
+                routing.routedScalingFactor() != null && routing.routedScalingFactor() != 1;
+        this.routed.hasScales = scalesLater && (hasFactor || expertScale != null);
     }
 
     /** The width of the vectors that {@link #route} takes. */
@@ -129,13 +141,36 @@ public final class LayerRouter {
         if (noise != null && has(RouterNoise.Kind.RANDOM_SECOND)) {
             skipSeconds(tokens, noise);
         }
-        if (expertScale != null) {
-            scaleWeights(tokens);
-        }
+        scaleWeights(tokens);
         byte[] base = encoder == null ? vectors : bytesOf(encoded, tokens);
         routed.hidden = norm == null ? base : bytesOf(normed, tokens);
+        findFaults(base, tokens);
         routed.residual = residual(base, tokens);
         return routed;
+    }
+
+    /** The faults of all but the shared experts. */
+    private void findFaults(byte[] base, int tokens) {
+        Arrays.fill(routed.faults, 0, tokens, RoutingFault.NONE);
+        routed.hasFaults = false;
+        boolean encodes = encoder != null && !Floats.allFinite(base, 0, tokens * hiddenSize);
+        for (int token = 0; token < tokens; token++) {
+            if (encodes && !Floats.allFinite(base, token * hiddenSize, hiddenSize)) {
+                setFault(token, RoutingFault.ENCODING);
+            } else if (routed.experts[token * routed.ranks] < 0) {
+                setFault(token, RoutingFault.LOGITS);
+            } else if (!Floats.allFinite(routed.weights, token * routed.ranks, routed.ranks)
+                    || !Floats.allFinite(routed.scales, token, 1)) {
+                setFault(token, RoutingFault.WEIGHTS);
+            }
+        }
+    }
+
+    private void setFault(int token, RoutingFault fault) {
+        routed.hasFaults = true;
+        if (routed.faults[token] == RoutingFault.NONE) {
+            routed.faults[token] = fault;
+        }
     }
 
     private void computeLogits(int tokens, NoiseSource noise) throws OrtException {
@@ -191,11 +226,22 @@ public final class LayerRouter {
     }
 
     private void scaleWeights(int tokens) throws OrtException {
-        expertScale.run(normed, scales, tokens);
-        float[] factors = new float[tokens];
-        scales.get(factors, 0, tokens);
-        for (int i = 0; i < tokens * routed.ranks; i++) {
-            routed.weights[i] *= factors[i / routed.ranks];
+        float[] factors = new float[expertScale == null ? 0 : tokens];
+        if (expertScale != null) {
+            expertScale.run(normed, scales, tokens);
+            scales.get(factors, 0, tokens);
+        }
+        if (routed.hasScales) {
+            Float factor = routing.routedScalingFactor();
+            double ofLayer = factor == null ? 1 : factor;
+            for (int token = 0; token < tokens; token++) {
+                double ofToken = expertScale == null ? 1 : factors[token];
+                routed.scales[token] = (float) (ofLayer * ofToken);
+            }
+        } else if (expertScale != null) {
+            for (int i = 0; i < tokens * routed.ranks; i++) {
+                routed.weights[i] *= factors[i / routed.ranks];
+            }
         }
     }
 
@@ -214,7 +260,26 @@ public final class LayerRouter {
             shared.get(output, 0, tokens);
             Floats.addScaled(sum, 1f, output, size);
         }
+        if (!Floats.allFinite(sum, 0, size)) {
+            leaveOutSharedExperts(base, sum, tokens);
+        }
         return Floats.toBytes(sum);
+    }
+
+    /** Sets the rows that are not finite to the residual alone. */
+    private void leaveOutSharedExperts(byte[] base, float[] sum, int tokens) {
+        for (int token = 0; token < tokens; token++) {
+            int from = token * hiddenSize;
+            if (Floats.allFinite(sum, from, hiddenSize)) {
+                continue;
+            }
+            setFault(token, RoutingFault.SHARED_OUTPUT);
+            if (residualKind == ResidualKind.INPUT) {
+                Floats.get(base, from, sum, from, hiddenSize);
+            } else {
+                Arrays.fill(sum, from, from + hiddenSize, 0);
+            }
+        }
     }
 
     private static byte[] bytesOf(DirectRows rows, int count) {

@@ -3,13 +3,15 @@ package io.flinkmoe.onnx;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
-import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 
 /** The result for the tokens of one call. */
 @Internal
 public final class Routed {
+
+    private static final float[] NO_SCALES = {};
+
     private final int numExperts;
     final int ranks;
     private final ScoringFunc scoringFunc;
@@ -17,6 +19,10 @@ public final class Routed {
     final int[] experts;
     final float[] weights;
     final boolean[] skipped;
+    final float[] scales;
+    final RoutingFault[] faults;
+    boolean hasFaults;
+    boolean hasScales;
     byte[] hidden;
     byte[] residual;
 
@@ -28,6 +34,8 @@ public final class Routed {
         this.experts = new int[maxRows * ranks];
         this.weights = new float[maxRows * ranks];
         this.skipped = new boolean[maxRows * routing.numExpertsPerTok()];
+        this.scales = new float[maxRows];
+        this.faults = new RoutingFault[maxRows];
     }
 
     /** Router logits [T, N]. */
@@ -45,7 +53,7 @@ public final class Routed {
         return ranks;
     }
 
-    /** Chosen experts [T, K], in order of rank. */
+    /** Chosen experts [T, K], in order of rank; -1 for a rank that has none. */
     public int[] experts() {
         return experts;
     }
@@ -55,13 +63,22 @@ public final class Routed {
         return weights;
     }
 
-    /** The scores of the chosen experts [T, K], neither normalized nor scaled. */
+    /**
+     * What multiplies the weights of each token after a weight rule, [T]: {@code
+     * routed_scaling_factor · expertScale(hidden)}; none where there is no factor, or the weights
+     * are multiplied already.
+     */
+    public float[] scales(int tokens) {
+        return hasScales ? Arrays.copyOf(scales, tokens) : NO_SCALES;
+    }
+
+    /** The scores of the chosen experts [T, K], neither normalized nor scaled; 0 for none. */
     public float[] scores(int tokens) {
         float[] all =
                 Scores.of(scoringFunc, Arrays.copyOf(logits, tokens * numExperts), numExperts);
         float[] chosen = new float[tokens * ranks];
         for (int i = 0; i < chosen.length; i++) {
-            chosen[i] = all[i / ranks * numExperts + experts[i]];
+            chosen[i] = experts[i] < 0 ? 0 : all[i / ranks * numExperts + experts[i]];
         }
         return chosen;
     }
@@ -81,12 +98,30 @@ public final class Routed {
         return residual;
     }
 
-    /**
-     * Whether the logits and weights of a token are finite. If not, the choices of the token are
-     * FAILED and it keeps its residual.
-     */
+    /** Whether any token of the call has a fault. */
+    public boolean hasFaults() {
+        return hasFaults;
+    }
+
+    /** What is not finite of a token. If anything is, no expert is asked. */
+    public RoutingFault fault(int token) {
+        return faults[token];
+    }
+
+    /** Whether experts can be asked. If not, the choices are FAILED and y is the residual. */
     public boolean isRoutable(int token) {
-        return Floats.allFinite(logits, token * numExperts, numExperts)
-                && Floats.allFinite(weights, token * ranks, ranks);
+        return faults[token] == RoutingFault.NONE;
+    }
+
+    /** The tokens of T whose encoding is finite, or is not, ascending. */
+    public int[] rowsThatAreEncoded(int tokens, boolean wanted) {
+        int[] rows = new int[tokens];
+        int count = 0;
+        for (int row = 0; row < tokens; row++) {
+            if ((faults[row] != RoutingFault.ENCODING) == wanted) {
+                rows[count++] = row;
+            }
+        }
+        return Arrays.copyOf(rows, count);
     }
 }

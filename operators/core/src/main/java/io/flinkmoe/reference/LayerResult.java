@@ -10,7 +10,7 @@ import org.apache.flink.annotation.Experimental;
  * @param out [T, d], the residual included
  * @param logits [T, N]
  * @param experts [T, k], in order of rank, the expert that executed the choice, or the first one
- *     tried if it overflowed; -1 where the logits are not finite
+ *     tried if it overflowed; -1 where the router failed the token
  * @param weights [T, k], of these experts, as the capacity weighs them
  * @param outcomes [T, k], codes of {@link Outcome}
  * @param attempts [T, k], the last attempt of the choice, from 0

@@ -10,6 +10,7 @@ import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.onnx.RoutingFault;
 import io.flinkmoe.reference.WindowDecisions.Ranked;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.tensor.Floats;
@@ -37,7 +38,7 @@ final class ReferenceLayer {
 
     ReferenceLayer(BundleSessions sessions, int layer, Capacity capacity) throws BundleException {
         this.capacity = capacity;
-        this.router = new LayerRouter(sessions, layer, MAX_ROWS, capacity.attempts());
+        this.router = new LayerRouter(sessions, layer, MAX_ROWS, capacity);
         this.d = sessions.spec().hiddenSize();
         this.k = router.routing().numExpertsPerTok();
         this.n = router.routing().numExperts();
@@ -54,28 +55,37 @@ final class ReferenceLayer {
      * Runs T tokens.
      *
      * @param x [T, d], or [T, input size] in a first layer that encodes
+     * @param rejected [T], tokens that are no part of any window; those whose encoding is not
+     *     finite are added
      * @param noise the draws for this layer; null for none
      */
-    LayerResult forward(float[] x, TokenMetadata metadata, NoiseSource noise, ChoiceRule rule)
+    LayerResult forward(
+            float[] x,
+            TokenMetadata metadata,
+            boolean[] rejected,
+            NoiseSource noise,
+            ChoiceRule rule)
             throws OrtException {
         int tokens = metadata.tokens();
         LayerResult result = new LayerResult(tokens, d, n, k);
         float[] hidden = new float[tokens * d];
-        decisions.apply(metadata, route(x, hidden, noise, result), result);
+        Ranked ranked = route(x, hidden, rejected, noise, result);
+        decisions.apply(metadata, rejected, ranked, result);
         rule.apply(result);
         float[] outputs = new float[tokens * k * d];
         for (int expert = 0; expert < n; expert++) {
             execute(expert, hidden, result, outputs);
         }
-        combine(outputs, result);
+        combine(outputs, ranked.scales(), result);
         return result;
     }
 
-    private Ranked route(float[] x, float[] hidden, NoiseSource noise, LayerResult result)
+    private Ranked route(
+            float[] x, float[] hidden, boolean[] rejected, NoiseSource noise, LayerResult result)
             throws OrtException {
         int width = router.inputWidth();
         int tokens = result.experts().length / k;
-        Ranked ranked = new Ranked(0, k);
+        Ranked ranked = new Ranked(0, k, false);
         for (int from = 0; from < tokens; from += MAX_ROWS) {
             int rows = Math.min(MAX_ROWS, tokens - from);
             byte[] block =
@@ -83,7 +93,11 @@ final class ReferenceLayer {
             NoiseSource draws = noise == null ? null : noise.from(from);
             Routed routed = router.route(block, rows, draws);
             int ranks = routed.ranks();
-            ranked = from == 0 ? new Ranked(tokens, ranks) : ranked;
+            float[] scales = routed.scales(rows);
+            ranked = from == 0 ? new Ranked(tokens, ranks, scales.length > 0) : ranked;
+            if (scales.length > 0) {
+                System.arraycopy(scales, 0, ranked.scales(), from, rows);
+            }
             Floats.get(routed.hidden(), 0, hidden, from * d, rows * d);
             Floats.get(routed.residual(), 0, result.out(), from * d, rows * d);
             System.arraycopy(routed.logits(), 0, result.logits(), from * n, rows * n);
@@ -91,7 +105,10 @@ final class ReferenceLayer {
             System.arraycopy(routed.weights(), 0, ranked.weights(), from * ranks, rows * ranks);
             float[] scores = scores(routed, rows, draws);
             System.arraycopy(scores, 0, ranked.scores(), from * ranks, rows * ranks);
-            settle(routed, rows, from, ranked, result);
+            for (int row = 0; row < rows; row++) {
+                rejected[from + row] |= routed.fault(row) == RoutingFault.ENCODING;
+            }
+            settle(routed, rows, from, rejected, ranked, result);
         }
         return ranked;
     }
@@ -104,7 +121,8 @@ final class ReferenceLayer {
             case GATE_SCORE -> scores = routed.scores(rows);
             case ROUTER_LOGIT -> {
                 for (int i = 0; i < scores.length; i++) {
-                    scores[i] = routed.logit(i / routed.ranks(), routed.experts()[i]);
+                    int expert = routed.experts()[i];
+                    scores[i] = expert < 0 ? 0 : routed.logit(i / routed.ranks(), expert);
                 }
             }
             case RANDOM_DRAW -> {
@@ -112,7 +130,8 @@ final class ReferenceLayer {
                     throw new IllegalArgumentException("random admission needs draws");
                 }
                 for (int i = 0; i < scores.length; i++) {
-                    scores[i] = draws.priority(i / routed.ranks(), routed.experts()[i]);
+                    int expert = routed.experts()[i];
+                    scores[i] = expert < 0 ? 0 : draws.priority(i / routed.ranks(), expert);
                 }
             }
         }
@@ -120,10 +139,16 @@ final class ReferenceLayer {
     }
 
     /** Settles the choices of a block that no expert is to see. */
-    private void settle(Routed routed, int rows, int from, Ranked ranked, LayerResult result) {
+    private void settle(
+            Routed routed,
+            int rows,
+            int from,
+            boolean[] rejected,
+            Ranked ranked,
+            LayerResult result) {
         int ranks = ranked.ranks();
         for (int row = 0; row < rows; row++) {
-            boolean routable = routed.isRoutable(row);
+            boolean routable = routed.isRoutable(row) && !rejected[from + row];
             if (!routable) {
                 int first = (from + row) * ranks;
                 Arrays.fill(ranked.experts(), first, first + ranks, -1);
@@ -175,12 +200,12 @@ final class ReferenceLayer {
         }
     }
 
-    private void combine(float[] outputs, LayerResult result) {
+    private void combine(float[] outputs, float[] scales, LayerResult result) {
         boolean[] executed = new boolean[result.outcomes().length];
         for (int choice = 0; choice < executed.length; choice++) {
             executed[choice] = result.isExecuted(choice);
         }
-        capacity.weightRule().apply(result.weights(), executed, k);
+        capacity.weightRule().apply(result.weights(), executed, k, scales);
         float[] sum = new float[d];
         float[] addend = new float[d];
         for (int token = 0; token < executed.length / k; token++) {
@@ -191,7 +216,23 @@ final class ReferenceLayer {
                     Floats.addScaled(sum, result.weights()[choice], addend, d);
                 }
             }
-            System.arraycopy(sum, 0, result.out(), token * d, d);
+            if (Floats.allFinite(sum, 0, d)) {
+                System.arraycopy(sum, 0, result.out(), token * d, d);
+            } else {
+                fail(token, executed, result);
+            }
+        }
+    }
+
+    /** The executed choices of a token fail, and its residual stays as it is. */
+    private void fail(int token, boolean[] executed, LayerResult result) {
+        for (int choice = token * k; choice < token * k + k; choice++) {
+            if (executed[choice]) {
+                result.outcomes()[choice] = Outcome.FAILED.code();
+                if (capacity.weightRule().replacesRouterWeights()) {
+                    result.weights()[choice] = 0;
+                }
+            }
         }
     }
 }

@@ -11,7 +11,9 @@ import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.routing.NoiseSource;
+import io.flinkmoe.tensor.Floats;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.annotation.Experimental;
 
@@ -105,14 +107,30 @@ public final class ReferenceModel implements AutoCloseable {
                                     x.length, tokens, spec.inputSize(), tokens * spec.inputSize()));
         }
         float[] values = x;
+        boolean[] rejected = new boolean[tokens];
         List<LayerResult> results = new ArrayList<>();
         for (ReferenceLayer layer : layers) {
             NoiseSource draws = noise.of(metadata.streams(), metadata.positions(), results.size());
-            LayerResult result = layer.forward(values, metadata, draws, rule);
+            LayerResult result = layer.forward(values, metadata, rejected, draws, rule);
             results.add(result);
             values = result.out();
         }
-        return new Result(head == null ? values : runHead(values, tokens), results);
+        float[] out = head == null ? values.clone() : runHead(values, tokens);
+        rejectNotFinite(out, rejected);
+        return new Result(out, rejected, results);
+    }
+
+    /** Adds the tokens for which the head's output is not finite, and clears what is rejected. */
+    private void rejectNotFinite(float[] out, boolean[] rejected) {
+        int width = spec.outputSize();
+        for (int row = 0; row < rejected.length; row++) {
+            if (head != null && !Floats.allFinite(out, row * width, width)) {
+                rejected[row] = true;
+            }
+            if (rejected[row]) {
+                Arrays.fill(out, row * width, row * width + width, Float.NaN);
+            }
+        }
     }
 
     private float[] runHead(float[] values, int tokens) throws OrtException {
@@ -136,8 +154,10 @@ public final class ReferenceModel implements AutoCloseable {
     /**
      * What the model answered for T tokens.
      *
-     * @param out [T, output size], the head's output, or the last layer's
-     * @param layers a result per MoE layer
+     * @param out [T, output size], the head's output, or the last layer's; NaN for rejected tokens
+     * @param rejected [T], whether the output of the encoder or the head is not finite: a stream
+     *     rejects such a token, and one that the encoder rejects takes no capacity
+     * @param layers a result per MoE layer; FAILED for tokens that the encoder rejects
      */
-    public record Result(float[] out, List<LayerResult> layers) {}
+    public record Result(float[] out, boolean[] rejected, List<LayerResult> layers) {}
 }

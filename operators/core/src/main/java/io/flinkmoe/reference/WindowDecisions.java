@@ -25,17 +25,19 @@ final class WindowDecisions {
     /**
      * The choices of T routed tokens.
      *
-     * @param experts [T, K], the most probable first
+     * @param experts [T, K], the most probable first; -1 for none
      * @param weights [T, K], of the router
      * @param scores [T, K], what the admission compares
+     * @param scales [T], what multiplies the weights after the weight rule; or none
      */
-    record Ranked(int ranks, int[] experts, float[] weights, float[] scores) {
-        Ranked(int tokens, int ranks) {
+    record Ranked(int ranks, int[] experts, float[] weights, float[] scores, float[] scales) {
+        Ranked(int tokens, int ranks, boolean hasScales) {
             this(
                     ranks,
                     new int[tokens * ranks],
                     new float[tokens * ranks],
-                    new float[tokens * ranks]);
+                    new float[tokens * ranks],
+                    new float[hasScales ? tokens : 0]);
         }
     }
 
@@ -48,21 +50,25 @@ final class WindowDecisions {
     /**
      * Settles the choices that are EXECUTED so far; the router settled the others. Writes the
      * expert, the weight, the attempt and the slot of each.
+     *
+     * @param rejected [T], the tokens that are no part of any window
      */
-    void apply(TokenMetadata tokens, Ranked ranked, LayerResult result) {
+    void apply(TokenMetadata tokens, boolean[] rejected, Ranked ranked, LayerResult result) {
         for (int choice = 0; choice < result.experts().length; choice++) {
             write(choice, choice % topK, ranked, ranked.weights, result);
         }
-        for (int[] rows : rowsByWindow(tokens)) {
+        for (int[] rows : rowsByWindow(tokens, rejected)) {
             decide(tokens.select(rows), rows, ranked, result);
         }
     }
 
-    private Collection<int[]> rowsByWindow(TokenMetadata tokens) {
+    private Collection<int[]> rowsByWindow(TokenMetadata tokens, boolean[] rejected) {
         TreeMap<Long, List<Integer>> windows = new TreeMap<>();
         for (int row = 0; row < tokens.tokens(); row++) {
-            long start = capacity.windows().startOf(tokens.timestamps()[row]);
-            windows.computeIfAbsent(start, s -> new ArrayList<>()).add(row);
+            if (!rejected[row]) {
+                long start = capacity.windows().startOf(tokens.timestamps()[row]);
+                windows.computeIfAbsent(start, s -> new ArrayList<>()).add(row);
+            }
         }
         return windows.values().stream()
                 .map(rows -> rows.stream().mapToInt(Integer::intValue).toArray())

@@ -1,7 +1,6 @@
 package io.flinkmoe.runtime;
 
 import io.flinkmoe.capacity.Capacity;
-import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.BundleSpec;
@@ -30,9 +29,6 @@ public final class JobChecks {
     public static void checkCapacity(Capacity capacity, BundleSpec spec) {
         for (int layer = 0; layer < spec.layers().size(); layer++) {
             LayerSpec layerSpec = spec.layers().get(layer);
-            if (capacity.weightRule().replacesRouterWeights()) {
-                checkNoFactors(capacity.weightRule(), layerSpec, layer);
-            }
             if (capacity.overflowRounds() > 0) {
                 checkRounds(capacity.overflowRounds(), layerSpec.routing(), layer);
             }
@@ -50,25 +46,6 @@ public final class JobChecks {
                                     settings.expertBatching().size(),
                                     spec.hiddenSize(),
                                     most));
-        }
-    }
-
-    /**
-     * Checks that the model does not scale the router's weights. A factor would cancel out when the
-     * weights of the executed choices are normalized.
-     */
-    private static void checkNoFactors(WeightRule weightRule, LayerSpec layerSpec, int layer) {
-        Float scaling = layerSpec.routing().routedScalingFactor();
-        boolean scales = scaling != null && scaling != 1;
-        if (scales || layerSpec.expertScale() != null) {
-            throw new IllegalConfigurationException(
-                    "%s is %s, but layer %d of the model has %s, which would be lost; allowed: %s"
-                            .formatted(
-                                    MoeOptions.CAPACITY_WEIGHTS.key(),
-                                    weightRule,
-                                    layer,
-                                    scales ? "routed_scaling_factor " + scaling : "an expert_scale",
-                                    WeightRule.ROUTER));
         }
     }
 

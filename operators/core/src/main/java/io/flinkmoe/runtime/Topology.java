@@ -103,9 +103,11 @@ public final class Topology {
             counting.add(router);
             counting.add(tokens);
         }
+        SingleOutputStreamOperator<ScoredToken> head = head(tokens);
         List<SingleOutputStreamOperator<?>> rejecting = new ArrayList<>(routers);
         rejecting.add(ingest);
-        return new Streams(head(tokens), rejecting, routers, counting);
+        rejecting.add(head);
+        return new Streams(head, rejecting, routers, counting);
     }
 
     private SingleOutputStreamOperator<TokenBlock> ingest(DataStream<Arrival> arrivals) {

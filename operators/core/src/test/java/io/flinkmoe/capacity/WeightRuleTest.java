@@ -17,7 +17,7 @@ class WeightRuleTest {
 
     private static float[] applied(WeightRule rule, float[] weights, boolean... executed) {
         float[] applied = weights.clone();
-        rule.apply(applied, executed, 2);
+        rule.apply(applied, executed, 2, new float[0]);
         return applied;
     }
 
@@ -63,5 +63,29 @@ class WeightRuleTest {
         assertThat(WeightRule.WINDOW.replacesRouterWeights()).isTrue();
         assertThat(WeightRule.SURVIVORS.usesWindowShares()).isFalse();
         assertThat(WeightRule.WINDOW.usesWindowShares()).isTrue();
+    }
+
+    /** Else a factor would cancel out: 2·0.5 / (2·0.5 + 2·0.25) is 2/3 for every factor. */
+    @Test
+    void scalesWhatARuleHasReplaced() {
+        float[] scales = {3, -0.5f};
+        boolean[] executed = {true, true, false, true};
+
+        float[] survivors = SCORES.clone();
+        WeightRule.SURVIVORS.apply(survivors, executed, 2, scales);
+        assertThat(survivors).containsExactly(2, 1, 0, -0.5f);
+
+        float[] window = SCORES.clone();
+        WeightRule.WINDOW.apply(window, executed, 2, scales);
+        assertThat(window).containsExactly(0.75f, 0.375f, 0, -0.125f);
+    }
+
+    @Test
+    void roundsAScaledShareOnce() {
+        float[] weights = {0.3f, 0.6f};
+        WeightRule.SURVIVORS.apply(weights, new boolean[] {true, true}, 2, new float[] {2.5f});
+        double sum = (double) 0.3f + 0.6f;
+        assertThat(weights)
+                .containsExactly((float) (0.3f / sum * 2.5f), (float) (0.6f / sum * 2.5f));
     }
 }

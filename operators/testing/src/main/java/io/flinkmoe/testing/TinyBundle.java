@@ -4,7 +4,9 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.routing.RoutingConfig;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.configuration.Configuration;
@@ -60,7 +62,10 @@ public final class TinyBundle {
         private boolean identityRouter;
         private ExpertModel experts;
         private final Map<Integer, ExpertModel> expertsByNumber = new HashMap<>();
+        private final List<ExpertModel> sharedExperts = new ArrayList<>();
         private byte[] encoder;
+        private byte[] router;
+        private byte[] head;
 
         private int inputSize;
         private int hiddenSize;
@@ -151,6 +156,29 @@ public final class TinyBundle {
         }
 
         /**
+         * Adds a shared expert, which every token visits, to all layers. By default there is none.
+         */
+        public Builder sharedExpert(ExpertModel model) {
+            this.sharedExperts.add(model);
+            return this;
+        }
+
+        /**
+         * Replaces the router of all layers. Its ONNX model maps [batch, hidden size] to [batch,
+         * N], the router logits.
+         */
+        public Builder router(byte[] onnx) {
+            this.router = onnx;
+            return this;
+        }
+
+        /** Replaces the head. Its ONNX model maps [batch, hidden size] to [batch, output size]. */
+        public Builder head(byte[] onnx) {
+            this.head = onnx;
+            return this;
+        }
+
+        /**
          * Replaces the encoder. Its ONNX model maps [batch, input size] to [batch, hidden size].
          */
         public Builder encoder(byte[] onnx) {
@@ -186,7 +214,10 @@ public final class TinyBundle {
                     identityRouter,
                     experts,
                     Map.copyOf(expertsByNumber),
+                    List.copyOf(sharedExperts),
                     encoder,
+                    router,
+                    head,
                     seed);
         }
 

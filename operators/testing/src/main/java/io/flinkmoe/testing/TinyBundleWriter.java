@@ -40,7 +40,7 @@ final class TinyBundleWriter {
             for (int layer = 0; layer < model.layers(); layer++) {
                 layers.add(layer(writer, "layers/" + layer + "/"));
             }
-            String head = add(writer, "head.onnx", linear("head", d, model.outputSize()));
+            String head = add(writer, "head.onnx", head());
             return writer.finish(
                     (version, checksums) ->
                             new BundleSpec(
@@ -65,7 +65,12 @@ final class TinyBundleWriter {
         for (int expert = 0; expert < n; expert++) {
             experts.add(add(writer, folder + "experts/" + expert + ".onnx", expert(expert)));
         }
-        return new LayerSpec(model.routing(), null, router, ResidualKind.INPUT, experts, List.of());
+        List<String> shared = new ArrayList<>();
+        for (int i = 0; i < model.sharedExperts().size(); i++) {
+            byte[] onnx = model.sharedExperts().get(i).onnx(i, d);
+            shared.add(add(writer, folder + "shared/" + i + ".onnx", onnx));
+        }
+        return new LayerSpec(model.routing(), null, router, ResidualKind.INPUT, experts, shared);
     }
 
     private static String add(BundleWriter writer, String file, byte[] onnx) throws IOException {
@@ -80,7 +85,14 @@ final class TinyBundleWriter {
         return model.encoder() != null ? model.encoder() : linear("encoder", model.inputSize(), d);
     }
 
+    private byte[] head() {
+        return model.head() != null ? model.head() : linear("head", d, model.outputSize());
+    }
+
     private byte[] router() {
+        if (model.router() != null) {
+            return model.router();
+        }
         float[] weight;
         if (model.identityRouter()) {
             weight = new float[n * n];

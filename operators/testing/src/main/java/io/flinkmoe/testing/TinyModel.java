@@ -1,6 +1,7 @@
 package io.flinkmoe.testing;
 
 import io.flinkmoe.routing.RoutingConfig;
+import java.util.List;
 import java.util.Map;
 import org.apache.flink.annotation.Internal;
 
@@ -15,7 +16,10 @@ import org.apache.flink.annotation.Internal;
  * @param identityRouter whether the hidden vector is used as router logits
  * @param experts the model of every expert; null for random weights
  * @param expertsByNumber replaces the models of single experts
+ * @param sharedExperts the shared experts of every layer
  * @param encoder an ONNX model; null: a linear one, or none if input size and hidden size are equal
+ * @param router an ONNX model; null: a linear one, or as {@code identityRouter} says
+ * @param head an ONNX model; null: a linear one, or none if hidden size and output size are equal
  * @param seed the seed of all random weights
  */
 @Internal
@@ -28,5 +32,8 @@ record TinyModel(
         boolean identityRouter,
         ExpertModel experts,
         Map<Integer, ExpertModel> expertsByNumber,
+        List<ExpertModel> sharedExperts,
         byte[] encoder,
+        byte[] router,
+        byte[] head,
         long seed) {}

@@ -156,7 +156,8 @@ class SerializersTest {
                 of(
                         ResidualBlock.TYPE,
                         new ResidualBlock(1L << 33, BLOCK, CHOICES),
-                        new ResidualBlock(0, EMPTY_BLOCK, NO_CHOICES)),
+                        new ResidualBlock(0, EMPTY_BLOCK, NO_CHOICES),
+                        new ResidualBlock(3, BLOCK, CHOICES, FLOATS)),
                 of(
                         ExpertInputSerializer.TYPE,
                         DISPATCHED,

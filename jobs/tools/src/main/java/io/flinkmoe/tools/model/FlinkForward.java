@@ -2,6 +2,7 @@ package io.flinkmoe.tools.model;
 
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.MoeResult;
+import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.RouterLogits;
 import io.flinkmoe.api.ScoredToken;
@@ -64,31 +65,36 @@ final class FlinkForward {
         MoeLayers layers = MoeLayers.builder(options).routerLogits().build();
         try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
             StreamExecutionEnvironment env = flink.environment();
-            int scored = execute(env, layers.score(tokens(env, x)), result);
-            if (scored != tokens) {
-                throw new IOException("%,d tokens went in, %,d came out".formatted(tokens, scored));
+            int answered = execute(env, layers.score(tokens(env, x)), result);
+            if (answered != tokens) {
+                throw new IOException(
+                        "%,d tokens went in, %,d came out".formatted(tokens, answered));
             }
         }
         return result;
     }
 
-    /** Gives the number of scored tokens. */
+    /** Gives the number of scored and rejected tokens. */
     @SuppressWarnings("try") // closing may be interrupted, and the interrupt is passed on
     private static int execute(
             StreamExecutionEnvironment env, MoeResult answers, ReferenceModel.Result result)
             throws Exception {
-        int scored;
-        // Both are read at the same time: a full one of the two would hold up the job.
-        try (CloseableIterator<ScoredToken> scores = answers.scored().collectAsync();
+        int answered;
+        // All are read at the same time: a full one of them would hold up the job.
+        try (CloseableIterator<DeadLetter> letters = answers.deadLetters().collectAsync();
+                CloseableIterator<ScoredToken> scores = answers.scored().collectAsync();
                 CloseableIterator<RouterLogits> logits = answers.routerLogits().collectAsync()) {
             JobClient job = env.executeAsync("moe forward");
             CompletableFuture<Integer> logitsRead =
                     CompletableFuture.supplyAsync(() -> forEach(logits, row -> take(row, result)));
-            scored = forEach(scores, token -> take(token, result));
+            CompletableFuture<Integer> lettersRead =
+                    CompletableFuture.supplyAsync(
+                            () -> forEach(letters, letter -> take(letter, result)));
+            answered = forEach(scores, token -> take(token, result)) + lettersRead.get();
             logitsRead.get();
             job.getJobExecutionResult().get();
         }
-        return scored;
+        return answered;
     }
 
     private DataStream<Token> tokens(StreamExecutionEnvironment env, float[] x) {
@@ -141,7 +147,12 @@ final class FlinkForward {
                                             new float[choices],
                                             new byte[choices]));
                         });
-        return new ReferenceModel.Result(new float[tokens * spec.outputSize()], layers);
+        return new ReferenceModel.Result(
+                new float[tokens * spec.outputSize()], new boolean[tokens], layers);
+    }
+
+    private static void take(DeadLetter letter, ReferenceModel.Result result) {
+        result.rejected()[(int) letter.token().position()] = true;
     }
 
     private static void take(ScoredToken token, ReferenceModel.Result result) {

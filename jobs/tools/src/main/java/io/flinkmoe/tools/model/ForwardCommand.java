@@ -2,7 +2,9 @@ package io.flinkmoe.tools.model;
 
 import io.flinkmoe.api.Token;
 import io.flinkmoe.api.TokenCheck;
+import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.reference.LayerResult;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.tensor.SafetensorsFile;
@@ -126,10 +128,19 @@ public final class ForwardCommand implements Callable<Integer> {
         } else {
             result = new FlinkForward(model).run(x, parallelism == null ? 1 : parallelism);
         }
+        int rejected = clearRejected(model.spec(), result);
         write(model, tokens, result);
         spec.commandLine()
                 .getOut()
                 .printf("Wrote the answers for %,d tokens to %s%n", tokens, output);
+        if (rejected > 0) {
+            spec.commandLine()
+                    .getOut()
+                    .printf(
+                            "Rejected %,d tokens: the output of the encoder or the head is not"
+                                    + " finite. Their rows of out and logits are NaN.%n",
+                            rejected);
+        }
         spec.commandLine().getOut().flush();
         return 0;
     }
@@ -157,6 +168,29 @@ public final class ForwardCommand implements Callable<Integer> {
                 throw new IOException("%s: row %d of x: %s".formatted(input, row, reason));
             }
         }
+    }
+
+    /** A stream says nothing of a rejected token but that, so no engine does. */
+    private static int clearRejected(BundleSpec spec, ReferenceModel.Result result) {
+        int count = 0;
+        for (int row = 0; row < result.rejected().length; row++) {
+            if (!result.rejected()[row]) {
+                continue;
+            }
+            count++;
+            int width = spec.outputSize();
+            Arrays.fill(result.out(), row * width, (row + 1) * width, Float.NaN);
+            for (int i = 0; i < result.layers().size(); i++) {
+                LayerResult layer = result.layers().get(i);
+                int n = spec.layers().get(i).routing().numExperts();
+                int k = spec.layers().get(i).routing().numExpertsPerTok();
+                Arrays.fill(layer.logits(), row * n, (row + 1) * n, Float.NaN);
+                Arrays.fill(layer.experts(), row * k, (row + 1) * k, -1);
+                Arrays.fill(layer.weights(), row * k, (row + 1) * k, 0);
+                Arrays.fill(layer.outcomes(), row * k, (row + 1) * k, Outcome.FAILED.code());
+            }
+        }
+        return count;
     }
 
     private void write(Bundle model, int tokens, ReferenceModel.Result result) throws IOException {

@@ -2,6 +2,7 @@ package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.serialization.ImmutableSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
+import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -16,9 +17,16 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param batch the lane's batch number; the results of the experts carry the same number
  * @param tokens the tokens; their vectors are the residuals [T, d]
  * @param choices the choices [T, k]; PENDING if they are dispatched to an expert
+ * @param scales [T], multiplies the weights of each token after the {@link
+ *     io.flinkmoe.capacity.WeightRule}; empty if the router has multiplied them already
  */
 @Internal
-public record ResidualBlock(long batch, TokenBlock tokens, Choices choices) {
+public record ResidualBlock(long batch, TokenBlock tokens, Choices choices, float[] scales) {
+
+    /** A block without scales. */
+    public ResidualBlock(long batch, TokenBlock tokens, Choices choices) {
+        this(batch, tokens, choices, new float[0]);
+    }
 
     /** The type information of this record. */
     public static final TypeInformation<ResidualBlock> TYPE =
@@ -36,12 +44,16 @@ public record ResidualBlock(long batch, TokenBlock tokens, Choices choices) {
             out.writeLong(record.batch);
             TOKENS.serialize(record.tokens, out);
             CHOICES.serialize(record.choices, out);
+            Wire.writeFloats(record.scales, out);
         }
 
         @Override
         public ResidualBlock deserialize(DataInputView in) throws IOException {
             return new ResidualBlock(
-                    in.readLong(), TOKENS.deserialize(in), CHOICES.deserialize(in));
+                    in.readLong(),
+                    TOKENS.deserialize(in),
+                    CHOICES.deserialize(in),
+                    Wire.readFloats(in));
         }
 
         @Override

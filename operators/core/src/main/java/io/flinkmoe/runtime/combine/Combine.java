@@ -207,6 +207,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         TokenBlock tokens = null;
         if (ready.rows().length > 0) {
             tokens = sum.of(residuals(batch).value(), results(batch), ready.rows());
+            metrics.nonFiniteSums.inc(sum.nonFiniteSums());
         }
         boolean allEmitted = true;
         for (boolean emitted : ready.emitted()) {

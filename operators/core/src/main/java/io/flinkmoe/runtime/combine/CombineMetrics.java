@@ -30,10 +30,12 @@ public final class CombineMetrics {
         /** Counter: choices of late tokens. */
         NUM_CHOICES_LATE("numChoicesLate"),
         /**
-         * Counter: choices that failed: the expert threw or returned a value that is not finite, or
-         * the token could not be routed.
+         * Counter: choices that failed: the expert threw or returned a value that is not finite,
+         * the token could not be routed, or its weighted sum is not finite.
          */
         NUM_CHOICES_FAILED("numChoicesFailed"),
+        /** Counter: tokens whose weighted sum is not finite; their executed choices fail. */
+        NUM_NON_FINITE_SUMS("numNonFiniteSums"),
         /** Gauge: tokens that wait for results of experts or for earlier tokens of their stream. */
         TOKENS_WAITING("tokensWaiting"),
         /**
@@ -56,6 +58,7 @@ public final class CombineMetrics {
     }
 
     final Counter tokensOut;
+    final Counter nonFiniteSums;
     final Counter waiting = new SimpleCounter();
     final Histogram latency;
     private final Counter[] outcomes = new Counter[Outcome.values().length];
@@ -67,6 +70,7 @@ public final class CombineMetrics {
         for (Outcome outcome : Outcome.values()) {
             outcomes[outcome.ordinal()] = group.counter(name(outcome).text);
         }
+        nonFiniteSums = group.counter(Name.NUM_NON_FINITE_SUMS.text);
         Gauge<Long> gauge = waiting::getCount;
         group.gauge(Name.TOKENS_WAITING.text, gauge);
         latency = MoeMetrics.histogram(group, Name.END_TO_END_LATENCY_MS);

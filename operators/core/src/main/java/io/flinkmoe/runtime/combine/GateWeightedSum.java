@@ -19,7 +19,9 @@ import org.apache.flink.annotation.Internal;
  *
  * The sum is over the executed choices. Each weight belongs to the expert that executed the choice,
  * as {@link WeightRule} defines. The order is that of rank, not of arrival, because floating-point
- * sums depend on the order. Not thread-safe: the scratch memory is reused.
+ * sums depend on the order. If the sum is not finite, although the weights and outputs are, the
+ * executed choices of the token are FAILED and y is the residual. Not thread-safe: the scratch
+ * memory is reused.
  */
 @Internal
 final class GateWeightedSum {
@@ -33,6 +35,7 @@ final class GateWeightedSum {
     private ContributionBlock[] blocks = {};
 
     private int[] outputs = {};
+    private int nonFiniteSums;
 
     /**
      * @param d the width of a vector
@@ -55,7 +58,8 @@ final class GateWeightedSum {
         TokenBlock tokens = residual.tokens();
         Choices choices = withOutcomes(residual.choices(), contributions);
         int k = choices.k();
-        float[] weights = weights(choices);
+        float[] weights = weights(choices, residual.scales());
+        nonFiniteSums = 0;
         byte[] vectors = new byte[rows.length * d * Float.BYTES];
         for (int i = 0; i < rows.length; i++) {
             Floats.get(tokens.vectors(), rows[i] * d, sum, 0, d);
@@ -65,6 +69,10 @@ final class GateWeightedSum {
                     Floats.addScaled(sum, weights[choice], output, d);
                 }
             }
+            if (!Floats.allFinite(sum, 0, d)) {
+                fail(choices, rows[i]);
+                Floats.get(tokens.vectors(), rows[i] * d, sum, 0, d);
+            }
             Floats.put(sum, 0, vectors, i * d, d);
         }
         Arrays.fill(blocks, null); // Do not keep the blocks in memory.
@@ -73,11 +81,30 @@ final class GateWeightedSum {
         return tokens.withLayers(layers).select(rows, vectors);
     }
 
+    /** The number of tokens of the last call whose sum is not finite. */
+    int nonFiniteSums() {
+        return nonFiniteSums;
+    }
+
+    private void fail(Choices choices, int row) {
+        nonFiniteSums++;
+        for (int choice = row * choices.k(); choice < (row + 1) * choices.k(); choice++) {
+            if (choices.isExecuted(choice)) {
+                choices.outcomes()[choice] = Outcome.FAILED.code();
+                if (weightRule.replacesRouterWeights()) {
+                    choices.weights()[choices.finalAt(choice)] = 0; // as of every failed choice
+                }
+            }
+        }
+    }
+
     /**
      * Returns the weights of all choices, [T, k]. Weights that differ from the router's are also
      * written to {@code choices}.
+     *
+     * @param scales [T], or empty
      */
-    private float[] weights(Choices choices) {
+    private float[] weights(Choices choices, float[] scales) {
         int count = choices.outcomes().length;
         float[] weights = new float[count];
         boolean[] executed = new boolean[count];
@@ -90,7 +117,7 @@ final class GateWeightedSum {
                             : choices.weights()[choices.finalAt(choice)];
         }
         if (weightRule.replacesRouterWeights()) {
-            weightRule.apply(weights, executed, choices.k());
+            weightRule.apply(weights, executed, choices.k(), scales);
             for (int choice = 0; choice < count; choice++) {
                 choices.weights()[choices.finalAt(choice)] = weights[choice];
             }

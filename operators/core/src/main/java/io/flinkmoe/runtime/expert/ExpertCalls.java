@@ -39,6 +39,8 @@ final class ExpertCalls {
     private final ExpertMetrics metrics;
     private final List<Part> parts = new ArrayList<>();
     private int waiting;
+    private int failedRows; // of the last call
+    private int thrownRows;
 
     /**
      * @param buffers may be shared by experts that run in one thread
@@ -95,6 +97,8 @@ final class ExpertCalls {
             part.block.vectors().copyTo(buffers.input, at, part.rows);
             at += part.rows.length;
         }
+        failedRows = 0;
+        thrownRows = 0;
         call();
         metrics.inferenceTime.update((System.nanoTime() - start) / 1000);
         buffers.results.get(0, buffers.outputs, 0, waiting);
@@ -104,6 +108,8 @@ final class ExpertCalls {
             results.add(result(part, at));
             at += part.rows.length;
         }
+        metrics.failed.inc(failedRows);
+        metrics.nonFiniteOutputs.inc(failedRows - thrownRows);
         parts.clear();
         waiting = 0;
         return results;
@@ -147,6 +153,7 @@ final class ExpertCalls {
                 run(row, result, 1);
                 result.get(0, bytes, 0, 1);
             } catch (OrtException e) {
+                thrownRows++;
                 Floats.put(failed, 0, bytes, 0, d);
             }
             buffers.results.put(bytes, 0, i, 1);
@@ -168,7 +175,7 @@ final class ExpertCalls {
         }
         int[] executedRows = executed.toArray();
         metrics.executed.inc(executedRows.length);
-        metrics.failed.inc(count - executedRows.length);
+        failedRows += count - executedRows.length;
         return new Result(
                 part.block, part.rows, outcomes, Vectors.borrow(buffers.outputs, executedRows, d));
     }

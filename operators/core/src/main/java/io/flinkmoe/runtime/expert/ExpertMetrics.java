@@ -33,6 +33,8 @@ public final class ExpertMetrics {
         NUM_TOKENS_LATE("numTokensLate"),
         /** Counter: tokens for which the model threw or returned a value that is not finite. */
         NUM_TOKENS_FAILED("numTokensFailed"),
+        /** Counter: failed tokens for which the model returned a value that is not finite. */
+        NUM_NON_FINITE_OUTPUTS("numNonFiniteOutputs"),
         /** Gauge: tokens that wait for a call to fill or for the close of their window. */
         TOKENS_WAITING("tokensWaiting"),
         /** Histogram: tokens per call. */
@@ -63,6 +65,7 @@ public final class ExpertMetrics {
     final Counter passedOn;
     final Counter late;
     final Counter failed;
+    final Counter nonFiniteOutputs;
     final Histogram batchSize;
     final Histogram inferenceTime;
     final Histogram queueTime;
@@ -89,6 +92,7 @@ public final class ExpertMetrics {
         passedOn = group.counter(Name.NUM_TOKENS_PASSED_ON.text);
         late = group.counter(Name.NUM_TOKENS_LATE.text);
         failed = group.counter(Name.NUM_TOKENS_FAILED.text);
+        nonFiniteOutputs = group.counter(Name.NUM_NON_FINITE_OUTPUTS.text);
         batchSize = MoeMetrics.histogram(group, Name.BATCH_SIZE);
         inferenceTime = MoeMetrics.histogram(group, Name.INFERENCE_TIME_US);
         queueTime = MoeMetrics.histogram(group, Name.QUEUE_TIME_US);

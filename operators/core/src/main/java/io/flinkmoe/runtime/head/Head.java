@@ -1,14 +1,17 @@
 package io.flinkmoe.runtime.head;
 
+import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.DecisionRecord;
 import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.LocalBundle;
+import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
@@ -18,7 +21,8 @@ import org.apache.flink.util.FlinkException;
 
 /**
  * Runs the bundle's head, if it has one, on each block of the last combine, and emits one {@link
- * ScoredToken} per token. Chained between the last combine and the sink.
+ * ScoredToken} per token. A token for which the output is not finite is rejected. Chained between
+ * the last combine and the sink.
  */
 @Internal
 public final class Head extends AbstractStreamOperator<ScoredToken>
@@ -33,6 +37,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
 
     private transient BundleSessions sessions;
     private transient HeadModel head;
+    private transient HeadMetrics metrics;
     private transient String version;
     private transient int width;
     private transient int hiddenSize;
@@ -54,6 +59,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
         super.open();
         sessions = new BundleSessions(bundle.open(getRuntimeContext()));
         version = sessions.spec().version();
+        metrics = new HeadMetrics(getMetricGroup());
         width = sessions.spec().outputSize();
         hiddenSize = sessions.spec().hiddenSize();
         head =
@@ -72,7 +78,12 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
 
     private void score(TokenBlock tokens) throws FlinkException {
         float[] values = head.outputs(tokens);
+        boolean allFinite = Floats.allFinite(values, 0, values.length);
         for (int row = 0; row < tokens.rows(); row++) {
+            if (!allFinite && !Floats.allFinite(values, row * width, width)) {
+                reject(tokens, row);
+                continue;
+            }
             ScoredToken scored =
                     new ScoredToken(
                             tokens.streams()[row],
@@ -86,6 +97,24 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
                 logDecisions(tokens, row);
             }
         }
+    }
+
+    /** Only the identity of the token is known here, not its input values. */
+    private void reject(TokenBlock tokens, int row) {
+        metrics.deadLetters.inc();
+        Token token =
+                new Token(
+                        tokens.streams()[row],
+                        tokens.positions()[row],
+                        tokens.timestamps()[row],
+                        new float[0]);
+        output.collect(
+                DeadLetter.OUTPUT,
+                new StreamRecord<>(
+                        DeadLetter.of(
+                                token,
+                                "the head's output for position %d of stream %s (its input values are no longer known) is not finite"
+                                        .formatted(token.position(), token.stream()))));
     }
 
     private void logDecisions(TokenBlock tokens, int row) {

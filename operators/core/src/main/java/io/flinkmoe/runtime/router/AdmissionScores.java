@@ -19,27 +19,30 @@ final class AdmissionScores {
      *
      * @param draws used only for random admission
      * @param kept [T, K], the gate scores if they are already computed; else empty
-     * @return [T, K], or {@link #NONE} if nothing is decided at the close of a window
+     * @return [T, K], 0 for a rank without an expert; or {@link #NONE} if nothing is decided at the
+     *     close of a window
      */
     static float[] of(
             Capacity capacity, Routed routed, int tokens, NoiseSource draws, float[] kept) {
         return switch (capacity.score()) {
             case NONE -> NONE;
             case GATE_SCORE -> kept.length > 0 ? kept : routed.scores(tokens);
-            case ROUTER_LOGIT -> {
-                float[] logits = new float[tokens * routed.ranks()];
-                for (int i = 0; i < logits.length; i++) {
-                    logits[i] = routed.logit(i / routed.ranks(), routed.experts()[i]);
-                }
-                yield logits;
-            }
-            case RANDOM_DRAW -> {
-                float[] uniforms = new float[tokens * routed.ranks()];
-                for (int i = 0; i < uniforms.length; i++) {
-                    uniforms[i] = draws.priority(i / routed.ranks(), routed.experts()[i]);
-                }
-                yield uniforms;
-            }
+            case ROUTER_LOGIT -> ofChosen(routed, tokens, routed::logit);
+            case RANDOM_DRAW -> ofChosen(routed, tokens, draws::priority);
         };
+    }
+
+    /** The score of a token with an expert. */
+    private interface Score {
+        float of(int token, int expert);
+    }
+
+    private static float[] ofChosen(Routed routed, int tokens, Score score) {
+        float[] scores = new float[tokens * routed.ranks()];
+        for (int i = 0; i < scores.length; i++) {
+            int expert = routed.experts()[i];
+            scores[i] = expert < 0 ? 0 : score.of(i / routed.ranks(), expert);
+        }
+        return scores;
     }
 }

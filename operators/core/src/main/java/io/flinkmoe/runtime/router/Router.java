@@ -109,9 +109,8 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     @Override
     public void open() throws Exception {
         super.open();
-        int attempts = capacity.attempts();
         sessions = new BundleSessions(bundle.open(getRuntimeContext()));
-        router = new LayerRouter(sessions, layer, maxRows, attempts);
+        router = new LayerRouter(sessions, layer, maxRows, capacity);
         k = router.routing().numExpertsPerTok();
         FixedSettings.of(capacity)
                 .with(MoeOptions.LANES.key(), laneKeys.count())
@@ -119,7 +118,10 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                 .keep(getOperatorStateBackend());
         dispatcher =
                 new Dispatcher(
-                        router.routing().numExperts(), k, sessions.spec().hiddenSize(), attempts);
+                        router.routing().numExperts(),
+                        k,
+                        sessions.spec().hiddenSize(),
+                        capacity.attempts());
         byte[] zeros = new byte[router.inputWidth() * Float.BYTES];
         unreadable =
                 new UnreadableTokens(
@@ -203,7 +205,29 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         }
         unreadable.markReadable();
         metrics.routingTime.update((System.nanoTime() - start) / 1000);
-        route(tokens, routed, draws);
+        if (!routed.hasFaults() || !rejectUnencoded(tokens, routed)) {
+            route(tokens, routed, draws);
+        }
+    }
+
+    /**
+     * If encodings are not finite, rejects these tokens and routes the others again.
+     *
+     * @return whether there are such tokens
+     */
+    private boolean rejectUnencoded(TokenBlock tokens, Routed routed) throws Exception {
+        int width = router.inputWidth();
+        int[] unencoded = routed.rowsThatAreEncoded(tokens.rows(), false);
+        if (unencoded.length == 0) {
+            return false;
+        }
+        unreadable.addNotFinite(tokens.select(unencoded, width), width);
+        metrics.nonFiniteEncodings.inc(unencoded.length);
+        int[] others = routed.rowsThatAreEncoded(tokens.rows(), true);
+        if (others.length > 0) {
+            routeReadable(tokens.select(others, width));
+        }
+        return true;
     }
 
     private void reject(List<DeadLetter> deadLetters) {
@@ -234,6 +258,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                         new byte[rows * k]);
         outcomes.set(tokens, routed, choices);
         health.add(tokens, routed, choices);
+        metrics.countFaults(routed, rows);
         metrics.tokensRouted.inc(rows);
         metrics.batchSize.update(rows);
 
@@ -243,7 +268,11 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         output.collect(
                 RESIDUALS,
                 new StreamRecord<>(
-                        new ResidualBlock(number, tokens.withVectors(routed.residual()), choices)));
+                        new ResidualBlock(
+                                number,
+                                tokens.withVectors(routed.residual()),
+                                choices,
+                                routed.scales(rows))));
         float[] admissionScores = AdmissionScores.of(capacity, routed, rows, draws, scores);
         for (DispatchBlock block :
                 dispatcher.split(number, tokens, routed.hidden(), choices, admissionScores)) {

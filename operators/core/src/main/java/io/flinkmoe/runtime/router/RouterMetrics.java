@@ -1,7 +1,11 @@
 package io.flinkmoe.runtime.router;
 
+import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.onnx.RoutingFault;
 import io.flinkmoe.routing.health.RoutingHealth;
 import io.flinkmoe.runtime.shared.MoeMetrics;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.function.ToDoubleFunction;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.Counter;
@@ -28,6 +32,14 @@ public final class RouterMetrics {
         NUM_TOKENS_LATE("numTokensLate"),
         /** Counter: rejected tokens, which a model cannot read. */
         NUM_TOKENS_DEAD_LETTERED("numTokensDeadLettered"),
+        /** Counter: rejected tokens for which the encoder's output is not finite. */
+        NUM_NON_FINITE_ENCODINGS("numNonFiniteEncodings"),
+        /** Counter: failed tokens with a logit of NaN or +∞, or fewer than k finite logits. */
+        NUM_NON_FINITE_LOGITS("numNonFiniteLogits"),
+        /** Counter: failed tokens with a weight that is not finite. */
+        NUM_NON_FINITE_WEIGHTS("numNonFiniteWeights"),
+        /** Counter: failed tokens for which the shared experts' output is not finite. */
+        NUM_NON_FINITE_SHARED_OUTPUTS("numNonFiniteSharedOutputs"),
         /** Histogram: tokens routed in one call. */
         BATCH_SIZE("batchSize"),
         /**
@@ -71,6 +83,8 @@ public final class RouterMetrics {
     final Counter deadLetters;
     final Histogram batchSize;
     final Histogram routingTime;
+    final Counter nonFiniteEncodings;
+    private final Map<RoutingFault, Counter> faults = new EnumMap<>(RoutingFault.class);
 
     RouterMetrics(MetricGroup operator, HealthWindows health, int numExperts) {
         MetricGroup group = MoeMetrics.group(operator, "router");
@@ -78,6 +92,11 @@ public final class RouterMetrics {
         tokensRouted = group.counter(Name.NUM_TOKENS_ROUTED.text);
         tokensLate = group.counter(Name.NUM_TOKENS_LATE.text);
         deadLetters = group.counter(Name.NUM_TOKENS_DEAD_LETTERED.text);
+        nonFiniteEncodings = group.counter(Name.NUM_NON_FINITE_ENCODINGS.text);
+        faults.put(RoutingFault.LOGITS, group.counter(Name.NUM_NON_FINITE_LOGITS.text));
+        faults.put(RoutingFault.WEIGHTS, group.counter(Name.NUM_NON_FINITE_WEIGHTS.text));
+        faults.put(
+                RoutingFault.SHARED_OUTPUT, group.counter(Name.NUM_NON_FINITE_SHARED_OUTPUTS.text));
         batchSize = MoeMetrics.histogram(group, Name.BATCH_SIZE);
         routingTime = MoeMetrics.histogram(group, Name.ROUTING_TIME_US);
         gauge(group, Name.LOAD_CV2, health, RoutingHealth::loadCv2);
@@ -90,6 +109,15 @@ public final class RouterMetrics {
             int e = expert;
             MetricGroup ofExpert = group.addGroup(MoeMetrics.EXPERT, String.valueOf(e));
             gauge(ofExpert, Name.SHARE, health, h -> h.share()[e]);
+        }
+    }
+
+    /** Counts the faults of a block with finite encodings. */
+    void countFaults(Routed routed, int tokens) {
+        for (int token = 0; token < tokens && routed.hasFaults(); token++) {
+            if (!routed.isRoutable(token)) {
+                faults.get(routed.fault(token)).inc();
+            }
         }
     }
 

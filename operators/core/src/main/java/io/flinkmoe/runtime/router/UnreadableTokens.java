@@ -3,14 +3,16 @@ package io.flinkmoe.runtime.router;
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.runtime.block.TokenBlock;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.FlinkException;
 
 /**
- * The tokens for which a model of the router throws, for example an encoder at an unknown category.
- * They are rejected. The job fails only if the models throw for every input.
+ * The tokens for which a model of the router throws, for example an encoder at an unknown category,
+ * or for which the encoder's output is not finite. They are rejected. The job fails only if the
+ * models throw for every input.
  */
 @Internal
 final class UnreadableTokens {
@@ -63,6 +65,23 @@ final class UnreadableTokens {
                         known,
                         "layer %d cannot read %s (its input values are no longer known): %s"
                                 .formatted(layer, where, cause.getMessage())));
+    }
+
+    /**
+     * Records tokens for which the encoder's output is not finite.
+     *
+     * @param width the number of values of a token
+     */
+    void addNotFinite(TokenBlock tokens, int width) {
+        markReadable(); // The models ran.
+        for (TokenBlock alone : tokens.slices(1, width)) {
+            Token token = alone.only();
+            unreadable.add(
+                    DeadLetter.of(
+                            token,
+                            "the encoder's output for position %d of stream %s is not finite"
+                                    .formatted(token.position(), token.stream())));
+        }
     }
 
     /**
