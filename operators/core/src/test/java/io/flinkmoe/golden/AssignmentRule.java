@@ -1,6 +1,5 @@
 package io.flinkmoe.golden;
 
-import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.reference.BalancedAssignment;
 import io.flinkmoe.reference.ChoiceRule;
 import io.flinkmoe.reference.ExpertChoice;
@@ -46,8 +45,7 @@ final class AssignmentRule implements ChoiceRule {
 
     ExpertChoice expertChoice(float[] logits) {
         int capacity =
-                CapacityFormula.expertChoice(golden.number("capacity_factor"))
-                        .capacity(golden.integer("tokens"), n, 1);
+                new CapacityText(golden, n).formula().capacity(golden.integer("tokens"), n, n);
         if (capacity != golden.integer("capacity")) {
             throw new AssertionError(
                     "%s: capacity: expected %d, found %d"

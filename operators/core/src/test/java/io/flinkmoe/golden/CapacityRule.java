@@ -103,57 +103,39 @@ final class CapacityRule {
         if (!dropsTokens()) {
             return CapacityFormula.fixed(Integer.MAX_VALUE);
         }
-        double factor = golden.has("capacity_factor") ? golden.number("capacity_factor") : 0;
-        return switch (golden.system()) {
-            case "switch", "next_expert" -> CapacityFormula.fixed(golden.integer("capacity"));
-            case "switch_mesh", "st_moe" ->
-                    CapacityFormula.switchMesh(factor, golden.integer("min_capacity"));
-            case "tokens_choose" ->
-                    CapacityFormula.tokensChoose(factor, golden.integer("min_capacity"));
-            case "gshard" -> CapacityFormula.gshard(factor);
-            case "vmoe" -> CapacityFormula.vmoe(factor);
-            case "deepspeed_top1", "deepspeed_top2", "deepspeed_topk", "deepspeed_residual" ->
-                    CapacityFormula.deepspeed(factor, golden.integer("min_capacity"));
-            case "openmoe" -> CapacityFormula.openMoe(factor);
-            case "expert_choice" -> CapacityFormula.expertChoice(factor);
-            case "nllb_moe" -> {
-                double fraction = golden.number("eval_capacity_token_fraction");
-                yield fraction > 0
-                        ? CapacityFormula.nllbEval(fraction)
-                        : CapacityFormula.nllbTrain();
-            }
-            default -> throw new IllegalArgumentException(golden + ": no capacity formula");
-        };
+        return golden.has("capacity_rule")
+                ? new CapacityText(golden, k).formula()
+                : CapacityFormula.fixed(golden.integer("capacity"));
     }
 
     /** The router normalizes where a survivor keeps its share: see GoldenRouting. */
     WeightRule weightRule() {
-        return switch (golden.system()) {
-            case "gshard" ->
-                    golden.flag("legacy_mtf_behavior") ? WeightRule.ROUTER : WeightRule.SURVIVORS;
-            case "nllb_moe" ->
-                    golden.text("normalise").equals("before dropping")
-                            ? WeightRule.ROUTER
-                            : WeightRule.SURVIVORS;
-            case "deepspeed_top2", "deepspeed_topk" -> WeightRule.SURVIVORS;
-            case "expert_choice" ->
-                    new AssignmentRule(golden).overTokens() ? WeightRule.WINDOW : WeightRule.ROUTER;
-            default -> WeightRule.ROUTER;
-        };
+        String weight = golden.anyText("normalise", "weight");
+        if (weight.contains("number of experts that picked")) {
+            return WeightRule.WINDOW;
+        }
+        boolean ofSurvivors = weight.contains("surviving") || weight.startsWith("after dropping");
+        // DeepSpeed's gates of several choices know no other way.
+        return ofSurvivors || isDeepspeed() && k > 1 ? WeightRule.SURVIVORS : WeightRule.ROUTER;
     }
 
-    private boolean selectsAtRandom() {
-        return golden.has("use_rts") && golden.flag("use_rts");
+    private boolean isDeepspeed() {
+        return golden.system().startsWith("deepspeed_");
     }
 
     AdmissionOrder order() {
-        if (selectsAtRandom()) {
+        String order = golden.anyText("drop_order", "selection");
+        if (golden.has("use_rts") && golden.flag("use_rts")) {
             return AdmissionOrder.RANDOM;
         }
-        if (golden.system().equals("deepspeed_topk") || golden.system().equals("expert_choice")) {
+        if (order.contains("largest gate probability")
+                || order.startsWith("each expert takes its top")) {
             return AdmissionOrder.GATE_SCORE;
         }
-        boolean prioritized = golden.has("batch_prioritized") && golden.flag("batch_prioritized");
+        boolean prioritized =
+                golden.has("batch_prioritized")
+                        ? golden.flag("batch_prioritized")
+                        : order.contains("descending top-1 probability");
         return prioritized ? AdmissionOrder.TOKEN_PRIORITY : AdmissionOrder.POSITION;
     }
 
@@ -163,6 +145,7 @@ final class CapacityRule {
         new TopKRouter(RoutingConfig.softmax(n, n))
                 .route(result.logits(), tokens, found.preferences, new float[tokens * n]);
         float[] scores = Scores.of(ScoringFunc.SOFTMAX, result.logits(), n);
+        float[] weights = weights(result, scores);
         boolean reroutes = golden.system().equals("next_expert");
         for (int choice = 0; choice < tokens * k; choice++) {
             int expert = result.experts()[choice];
@@ -174,7 +157,7 @@ final class CapacityRule {
             found.assignedRanks[choice] = executed ? rank : -1;
             if (executed) {
                 found.executed[expert]++;
-                found.weights[choice] = weight(result, scores, choice);
+                found.weights[choice] = weights[choice];
             }
             for (int tried = choice % k; tried <= rank; tried += k) {
                 found.requested[reroutes ? found.preferences[choice / k * n + tried] : expert]++;
@@ -184,9 +167,17 @@ final class CapacityRule {
     }
 
     /** Residual MoE mixes the experts with a dense MLP: its published weights are without that. */
-    private float weight(LayerResult result, float[] scores, int choice) {
-        return golden.hasTensor("residual.coef_weight")
-                ? scores[choice / k * n + result.experts()[choice]]
-                : result.weights()[choice];
+    private float[] weights(LayerResult result, float[] scores) {
+        if (!golden.hasTensor("residual.coef_weight")) {
+            return result.weights();
+        }
+        float[] weights = new float[tokens * k];
+        boolean[] executed = new boolean[tokens * k];
+        for (int choice = 0; choice < weights.length; choice++) {
+            weights[choice] = scores[choice / k * n + result.experts()[choice]];
+            executed[choice] = result.slots()[choice] >= 0;
+        }
+        weightRule().apply(weights, executed, k, new float[0]);
+        return weights;
     }
 }

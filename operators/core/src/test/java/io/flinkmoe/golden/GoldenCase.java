@@ -8,6 +8,7 @@ import io.flinkmoe.tensor.TensorInfo;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Locale;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -34,6 +35,7 @@ public final class GoldenCase {
     private final JsonNode json;
     private final TreeMap<String, Tensor> tensors = new TreeMap<>();
     private final Set<String> read = new TreeSet<>();
+    private final Set<String> readKeys = new TreeSet<>();
 
     /** Either floats or ints is null. */
     private record Tensor(int[] shape, float[] floats, int[] ints) {
@@ -101,13 +103,25 @@ public final class GoldenCase {
         return config(key, JsonNode::isTextual, "a text").asText();
     }
 
+    /** The first text under some keys, in lower case; empty if there is none. */
+    String anyText(String... keys) {
+        for (String key : keys) {
+            if (has(key)) {
+                return text(key).toLowerCase(Locale.ROOT);
+            }
+        }
+        return "";
+    }
+
     /** Whether a key has this text; it may have something else than a text. */
     public boolean isText(String key, String text) {
+        readKeys.add(key);
         JsonNode value = json.path("config").path(key);
         return value.isTextual() && value.asText().equals(text);
     }
 
     private JsonNode config(String key, Predicate<JsonNode> type, String expected) {
+        readKeys.add(key);
         return typed(json.path("config"), key, type, expected);
     }
 
@@ -164,6 +178,14 @@ public final class GoldenCase {
     public Set<String> unread() {
         TreeSet<String> unread = new TreeSet<>(tensors.keySet());
         unread.removeAll(read);
+        return unread;
+    }
+
+    /** The keys of the configuration that nobody has read and whose value is not null. */
+    Set<String> unreadKeys() {
+        TreeSet<String> unread = new TreeSet<>();
+        json.path("config").fieldNames().forEachRemaining(unread::add);
+        unread.removeIf(key -> readKeys.contains(key) || !has(key));
         return unread;
     }
 

@@ -1,5 +1,7 @@
 package io.flinkmoe.golden;
 
+import static java.util.Locale.ROOT;
+
 import io.flinkmoe.routing.GroupLimit;
 import io.flinkmoe.routing.GroupLimit.GroupMask;
 import io.flinkmoe.routing.GroupLimit.GroupScore;
@@ -17,6 +19,12 @@ final class GoldenRouting {
 
     static RoutingConfig of(GoldenCase golden) {
         RoutingConfig config = withoutNoise(golden);
+        String score = golden.anyText("score");
+        if (!score.isEmpty() && !score.startsWith(config.scoringFunc().name().toLowerCase(ROOT))) {
+            throw new IllegalArgumentException(
+                    "%s: score is '%s', but its system's is %s"
+                            .formatted(golden, score, config.scoringFunc()));
+        }
         if (golden.hasTensor("noise.normal")) {
             return config.withNoise(new RouterNoise(Kind.NORMAL, 0));
         }
@@ -38,24 +46,26 @@ final class GoldenRouting {
         int k = golden.has("top_k") ? golden.integer("top_k") : n;
         RoutingConfig plain = RoutingConfig.softmax(n, k);
         return switch (golden.system()) {
-            case "mixtral", "qwen2_moe", "qwen3_moe", "olmoe", "deepseek_v1" ->
-                    plain.normalized(golden.flag("norm_topk_prob"));
+            case "deepseek_v2" -> deepseekV2(golden, plain);
+            case "deepseek_v3" -> deepseekV3(golden, maskOf(golden));
             case "dbrx" ->
                     golden.has("normalize_p")
                             ? plain.normalizedBy(golden.integer("normalize_p"))
                             : plain;
-            case "deepseek_v2" -> deepseekV2(golden, plain);
-            case "deepseek_v3" -> deepseekV3(golden, maskOf(golden));
-            case "jetmoe_mlp", "hash", "noisy_topk", "st_moe" -> plain.normalized(true);
-            case "gshard" ->
-                    // A random second policy goes by the shares, whenever they are in force.
-                    plain.normalized(
-                            golden.flag("legacy_mtf_behavior")
-                                    || golden.hasTensor("noise.second_uniform"));
-            case "nllb_moe" -> plain.normalized(golden.text("normalise").equals("before dropping"));
             case "base_layer" -> RoutingPresets.of("base").of(n, k);
             case "sinkhorn" -> RoutingPresets.of("sinkhorn").of(n, k);
-            case "grok1",
+            case "hash" -> plain.normalized(true);
+            case "mixtral",
+                    "qwen2_moe",
+                    "qwen3_moe",
+                    "olmoe",
+                    "deepseek_v1",
+                    "jetmoe_mlp",
+                    "noisy_topk",
+                    "st_moe",
+                    "gshard",
+                    "nllb_moe",
+                    "grok1",
                     "moduleformer_mlp",
                     "switch",
                     "switch_mesh",
@@ -68,11 +78,23 @@ final class GoldenRouting {
                     "deepspeed_topk",
                     "deepspeed_residual",
                     "expert_choice" ->
-                    plain;
+                    plain.normalized(normalizes(golden));
             default ->
                     throw new IllegalArgumentException(
                             "%s: system '%s' is not known".formatted(golden, golden.system()));
         };
+    }
+
+    /** Whether the router divides the weights by their sum, before anything is dropped. */
+    private static boolean normalizes(GoldenCase golden) {
+        if (golden.has("legacy_mtf_behavior") && golden.flag("legacy_mtf_behavior")) {
+            return true;
+        }
+        return golden.has("norm_topk_prob") && golden.flag("norm_topk_prob")
+                || golden.anyText("order").equals("topk_then_softmax")
+                || golden.anyText("normalise", "weight").contains("before")
+                // A random second policy goes by the shares, whenever they are in force.
+                || golden.system().equals("gshard") && golden.hasTensor("noise.second_uniform");
     }
 
     private static RoutingConfig deepseekV2(GoldenCase golden, RoutingConfig plain) {
@@ -83,11 +105,17 @@ final class GoldenRouting {
                                 new GroupLimit(
                                         golden.integer("n_group"),
                                         golden.integer("topk_group"),
-                                        GroupScore.MAX,
+                                        groupScoreOf(golden),
                                         maskOf(golden)));
-        return golden.flag("norm_topk_prob")
+        boolean normalizes = golden.flag("norm_topk_prob");
+        boolean scales =
+                !normalizes
+                        || golden.has("scale_applied_when_normalised")
+                                && golden.flag("scale_applied_when_normalised");
+        return !scales
                 ? config.normalized(true)
-                : config.scaledBy((float) golden.number("routed_scaling_factor"));
+                : config.normalized(normalizes)
+                        .scaledBy((float) golden.number("routed_scaling_factor"));
     }
 
     static RoutingConfig deepseekV3(GoldenCase golden, GroupMask mask) {
@@ -101,10 +129,14 @@ final class GoldenRouting {
                         new GroupLimit(
                                 golden.integer("n_group"),
                                 golden.integer("topk_group"),
-                                GroupScore.TOP2_SUM,
+                                groupScoreOf(golden),
                                 mask))
                 .normalized(golden.flag("norm_topk_prob"))
                 .scaledBy((float) golden.number("routed_scaling_factor"));
+    }
+
+    private static GroupScore groupScoreOf(GoldenCase golden) {
+        return golden.text("group_score").contains("top 2") ? GroupScore.TOP2_SUM : GroupScore.MAX;
     }
 
     private static GroupMask maskOf(GoldenCase golden) {

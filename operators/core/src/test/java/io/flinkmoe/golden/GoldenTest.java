@@ -37,6 +37,9 @@ class GoldenTest {
             default -> new GoldenLayer(golden, directory).check();
         }
         assertThat(golden.unread()).as("tensors of %s that nothing read", golden).isEmpty();
+        if (GoldenCases.folder().equals(GoldenCases.OWN)) {
+            ConfigCheck.check(golden);
+        }
         passed++;
     }
 

@@ -64,6 +64,10 @@ class GoldenStreamIT {
                 .toList();
     }
 
+    static List<GoldenCase> handMadeCases(@TempDir Path folder) throws IOException {
+        return HandMadeCases.in(folder);
+    }
+
     @ParameterizedTest(name = "{0}")
     @MethodSource("capacityCases")
     void dropsAndAnswersAsThePublishedCodeInAStream(GoldenCase golden) throws Exception {
@@ -75,6 +79,17 @@ class GoldenStreamIT {
             check(golden, routing, score(golden, layer.tokens(), options, parallelism));
         }
         passed++;
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("handMadeCases")
+    void answersAsComputedByHandInAStream(GoldenCase golden) throws Exception {
+        GoldenBundle layer = new GoldenBundle(golden);
+        RoutingConfig routing = GoldenRouting.of(golden);
+        Configuration options = options(layer.write(directory.resolve("bundle"), routing), golden);
+        for (int parallelism : PARALLELISMS) {
+            check(golden, routing, score(golden, layer.tokens(), options, parallelism));
+        }
     }
 
     /** The case's capacity as a user would write it. */
