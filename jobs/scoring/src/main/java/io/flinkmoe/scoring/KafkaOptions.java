@@ -10,7 +10,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 import java.util.stream.Stream;
-import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.kafka.clients.CommonClientConfigs;
@@ -18,7 +18,7 @@ import org.apache.kafka.clients.CommonClientConfigs;
 /**
  * The Kafka options of the scoring job. Keys are the same on the command line, in YAML and in code.
  */
-@Internal
+@PublicEvolving
 public final class KafkaOptions {
 
     private KafkaOptions() {}

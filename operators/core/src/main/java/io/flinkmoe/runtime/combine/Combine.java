@@ -24,7 +24,11 @@ import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.api.common.typeutils.base.array.BooleanPrimitiveArraySerializer;
 import org.apache.flink.api.java.tuple.Tuple2;
 import org.apache.flink.runtime.state.KeyedStateBackend;
+import org.apache.flink.runtime.state.VoidNamespace;
+import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.InternalTimer;
+import org.apache.flink.streaming.api.operators.Triggerable;
 import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -41,7 +45,8 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  */
 @Internal
 public final class Combine extends AbstractStreamOperator<TokenBlock>
-        implements TwoInputStreamOperator<ResidualBlock, ContributionBlock, TokenBlock> {
+        implements TwoInputStreamOperator<ResidualBlock, ContributionBlock, TokenBlock>,
+                Triggerable<Integer, VoidNamespace> {
 
     private static final long serialVersionUID = 1L;
 
@@ -63,6 +68,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private transient ValueState<Long> nextBatch;
     private transient GateWeightedSum sum;
     private transient ChoiceCounter counter;
+    private transient SummaryOutput summaries;
     private transient CombineMetrics metrics;
     private transient long inputWatermark;
     private transient long outputWatermark;
@@ -90,6 +96,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
+        summaries = new SummaryOutput(output, layer, WindowSummary.Source.COMBINE, 0);
         counter = capacity.windows().areBounded() ? windowCounters() : ChoiceCounter.NONE;
         restoreIndex();
     }
@@ -98,9 +105,23 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         return new WindowCounters(
                 this,
                 capacity.windows(),
-                laneKeys,
-                new SummaryOutput(output, layer, WindowSummary.Source.COMBINE, 0),
-                (lane, windowStart, counts) -> {});
+                getInternalTimerService("windows", VoidNamespaceSerializer.INSTANCE, this));
+    }
+
+    /** The watermark has closed a window. */
+    @Override
+    public void onEventTime(InternalTimer<Integer, VoidNamespace> timer) throws Exception {
+        long windowStart = capacity.windows().startOf(timer.getTimestamp());
+        summaries.emit(
+                windowStart,
+                laneKeys.indexOf(timer.getKey()),
+                counter.remove(windowStart),
+                timer.getTimestamp());
+    }
+
+    @Override
+    public void onProcessingTime(InternalTimer<Integer, VoidNamespace> timer) {
+        throw new IllegalStateException("only event-time timers are registered");
     }
 
     private void restoreIndex() throws Exception {

@@ -28,8 +28,12 @@ import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.state.StateSnapshotContext;
+import org.apache.flink.runtime.state.VoidNamespace;
+import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.InternalTimer;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.operators.Triggerable;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.util.OutputTag;
@@ -47,7 +51,8 @@ import org.apache.flink.util.OutputTag;
  */
 @Internal
 public final class Expert extends AbstractStreamOperator<ContributionBlock>
-        implements OneInputStreamOperator<ExpertInput, ContributionBlock> {
+        implements OneInputStreamOperator<ExpertInput, ContributionBlock>,
+                Triggerable<Integer, VoidNamespace> {
 
     private static final long serialVersionUID = 1L;
 
@@ -71,6 +76,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private transient Linger linger;
     private transient QueuedInput input;
     private transient ExpertOutput expertOutput;
+    private transient SummaryOutput summaries;
 
     /**
      * @param layer the MoE layer, counted from 0
@@ -116,6 +122,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                         settings.batching().linger().toMillis(),
                         time -> runWaiting());
         admission = admissionMode(capacity, k);
+        summaries = new SummaryOutput(output, layer, WindowSummary.Source.EXPERT, round);
     }
 
     private AdmissionMode admissionMode(Capacity capacity, int k) {
@@ -126,13 +133,11 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                 new WindowCounters(
                         this,
                         capacity.windows(),
-                        expertKeys,
-                        new SummaryOutput(output, layer, WindowSummary.Source.EXPERT, round),
-                        (expert, windowStart, counts) -> close(expert, windowStart));
+                        getInternalTimerService("windows", VoidNamespaceSerializer.INSTANCE, this));
         if (!capacity.decidesAtClose(round)) {
             return new FirstComeAdmission(capacity, watermark, counters);
         }
-        WindowQueue queue = new WindowQueue(this, capacity, counters, expertKeys.count(), k);
+        WindowQueue queue = new WindowQueue(this, capacity, expertKeys.count(), k);
         return new WindowCloseAdmission(capacity, round, watermark, counters, queue);
     }
 
@@ -215,7 +220,21 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         }
     }
 
-    /** Called by the window counters when the watermark closes a window. */
+    /** The watermark has closed a window. */
+    @Override
+    public void onEventTime(InternalTimer<Integer, VoidNamespace> timer) throws Exception {
+        long windowStart = settings.capacity().windows().startOf(timer.getTimestamp());
+        int expert = expertKeys.indexOf(timer.getKey());
+        close(expert, windowStart);
+        summaries.emit(
+                windowStart, expert, admission.removeCounts(windowStart), timer.getTimestamp());
+    }
+
+    @Override
+    public void onProcessingTime(InternalTimer<Integer, VoidNamespace> timer) {
+        throw new IllegalStateException("only event-time timers are registered");
+    }
+
     private void close(int expert, long windowStart) throws Exception {
         AdmissionMode.Close close = admission.close(expert, windowStart);
         for (RowDecisions decisions : close.decisions()) {

@@ -33,8 +33,12 @@ import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.runtime.state.StateSnapshotContext;
+import org.apache.flink.runtime.state.VoidNamespace;
+import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.InternalTimer;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.operators.Triggerable;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
@@ -53,7 +57,8 @@ import org.apache.flink.util.OutputTag;
  */
 @Internal
 public final class Router extends AbstractStreamOperator<ExpertInput>
-        implements OneInputStreamOperator<TokenBlock, ExpertInput> {
+        implements OneInputStreamOperator<TokenBlock, ExpertInput>,
+                Triggerable<Integer, VoidNamespace> {
 
     private static final long serialVersionUID = 1L;
 
@@ -82,7 +87,9 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private transient ValueState<Long> nextBatch;
     private transient WatermarkState watermark;
     private transient LatenessFilter lateness;
+    private transient ChoiceCounter counter;
     private transient RouterOutcomes outcomes;
+    private transient SummaryOutput summaries;
     private transient HealthWindows health;
     private transient RouterMetrics metrics;
     private transient LogitsOutput logits;
@@ -128,11 +135,13 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         watermark = new WatermarkState(this, laneKeys);
         if (capacity.windows().areBounded()) {
             lateness = new LatenessFilter.ByWatermark(capacity.windows(), watermark);
-            outcomes = new RouterOutcomes(windowCounters(), k);
+            counter = windowCounters();
         } else {
             lateness = LatenessFilter.NEVER_LATE;
-            outcomes = new RouterOutcomes(ChoiceCounter.NONE, k);
+            counter = ChoiceCounter.NONE;
         }
+        outcomes = new RouterOutcomes(counter, k);
+        summaries = new SummaryOutput(output, layer, WindowSummary.Source.ROUTER, 0);
         int n = router.routing().numExperts();
         health = new HealthWindows(capacity.windows(), n, k);
         metrics = new RouterMetrics(getMetricGroup(), health, n);
@@ -143,9 +152,22 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         return new WindowCounters(
                 this,
                 capacity.windows(),
-                laneKeys,
-                new SummaryOutput(output, layer, WindowSummary.Source.ROUTER, 0),
-                this::reportTokens);
+                getInternalTimerService("windows", VoidNamespaceSerializer.INSTANCE, this));
+    }
+
+    /** The watermark has closed a window. */
+    @Override
+    public void onEventTime(InternalTimer<Integer, VoidNamespace> timer) throws Exception {
+        long windowStart = capacity.windows().startOf(timer.getTimestamp());
+        int lane = laneKeys.indexOf(timer.getKey());
+        WindowCounts counts = counter.remove(windowStart);
+        reportTokens(lane, windowStart, counts);
+        summaries.emit(windowStart, lane, counts, timer.getTimestamp());
+    }
+
+    @Override
+    public void onProcessingTime(InternalTimer<Integer, VoidNamespace> timer) {
+        throw new IllegalStateException("only event-time timers are registered");
     }
 
     @Override
