@@ -19,17 +19,17 @@ import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsIni
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.OffsetResetStrategy;
 
-/** Where the job's tokens come from: the source topic, how it is read, and its watermarks. */
+/** Creates the source of the job's tokens, and its watermarks. */
 @Internal
 final class KafkaInput {
 
     private KafkaInput() {}
 
     /**
-     * The reader of the source's records.
+     * Creates the deserializer of the source's records.
      *
-     * @throws IllegalConfigurationException if a schema file cannot be read, or holds no schema of
-     *     tokens
+     * @throws IllegalConfigurationException if a schema file cannot be read or does not contain a
+     *     schema of tokens
      */
     static TokenDeserializer deserializer(ReadableConfig options, int inputWidth) {
         TokenDeserializer.Builder builder =
@@ -52,7 +52,7 @@ final class KafkaInput {
         return builder.build();
     }
 
-    /** The source of a job's tokens. */
+    /** Creates the source of a job's tokens. */
     static KafkaSource<Arrival> source(ReadableConfig options, TokenDeserializer deserializer) {
         Properties properties = KafkaOptions.clientProperties(options);
         properties.putIfAbsent(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
@@ -69,7 +69,7 @@ final class KafkaInput {
         return builder.build();
     }
 
-    @SuppressWarnings("deprecation") // OffsetResetStrategy: the connector takes no other.
+    @SuppressWarnings("deprecation") // OffsetResetStrategy: the connector accepts no other type.
     private static OffsetsInitializer start(ReadableConfig options) {
         return switch (options.get(KafkaOptions.SOURCE_START)) {
             case EARLIEST -> OffsetsInitializer.earliest();
@@ -78,7 +78,7 @@ final class KafkaInput {
         };
     }
 
-    /** Event time, idleness and alignment of the partitions. */
+    /** Configures event time, idleness and alignment of the partitions. */
     static WatermarkStrategy<Arrival> watermarks(ReadableConfig options) {
         TokenWatermarks watermarks =
                 TokenWatermarks.forBoundedOutOfOrderness(
