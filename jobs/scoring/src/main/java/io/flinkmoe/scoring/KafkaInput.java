@@ -23,6 +23,9 @@ import org.apache.kafka.clients.consumer.OffsetResetStrategy;
 @Internal
 final class KafkaInput {
 
+    /** The uids and names of the operators. Savepoints depend on the uids, so they never change. */
+    static final String SOURCE_UID = "token-source";
+
     private KafkaInput() {}
 
     /**
@@ -90,6 +93,6 @@ final class KafkaInput {
         Duration maxDrift = options.get(KafkaOptions.SOURCE_MAX_DRIFT);
         return maxDrift.isZero()
                 ? watermarks
-                : watermarks.withWatermarkAlignment(ScoringJob.SOURCE_UID, maxDrift);
+                : watermarks.withWatermarkAlignment(SOURCE_UID, maxDrift);
     }
 }

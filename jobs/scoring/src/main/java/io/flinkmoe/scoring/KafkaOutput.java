@@ -7,12 +7,19 @@ import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.connector.base.DeliveryGuarantee;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaSink;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.kafka.clients.producer.ProducerConfig;
 
 /** Creates the sinks of the job's results, one per topic. */
 @Internal
 final class KafkaOutput {
+
+    /**
+     * Sources and sinks have no keyed state. The job's default must not limit how far they can be
+     * rescaled.
+     */
+    static final int MAX_PARALLELISM = KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM;
 
     /**
      * Kafka's default of 16 KiB holds only a few vectors, so the overhead of each request would
@@ -49,7 +56,7 @@ final class KafkaOutput {
                 .uid(uid)
                 .name(uid)
                 .setParallelism(stream.getParallelism())
-                .setMaxParallelism(ScoringJob.MAX_PARALLELISM);
+                .setMaxParallelism(MAX_PARALLELISM);
     }
 
     private static String transactionalIdPrefix(ReadableConfig options) {

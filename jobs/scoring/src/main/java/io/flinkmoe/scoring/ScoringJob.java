@@ -21,7 +21,6 @@ import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.core.execution.CheckpointingMode;
-import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.slf4j.Logger;
@@ -34,21 +33,12 @@ import org.slf4j.LoggerFactory;
 @Internal
 public final class ScoringJob {
 
-    /** The uids and names of the operators. Savepoints depend on the uids, so they never change. */
-    static final String SOURCE_UID = "token-source";
-
     static final String SCORED_SINK_UID = "scored-token-sink";
     static final String DEAD_LETTER_SINK_UID = "dead-letter-sink";
     static final String DECISION_SINK_UID = "decision-sink";
     static final String LATE_SINK_UID = "late-token-sink";
 
     private static final Logger LOG = LoggerFactory.getLogger(ScoringJob.class);
-
-    /**
-     * Sources and sinks have no keyed state. The job's default must not limit how far they can be
-     * rescaled.
-     */
-    static final int MAX_PARALLELISM = KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM;
 
     private static final Duration CHECKPOINT_INTERVAL = Duration.ofSeconds(10);
 
@@ -89,12 +79,12 @@ public final class ScoringJob {
                 env.fromSource(
                                 KafkaInput.source(options, deserializer),
                                 KafkaInput.watermarks(options),
-                                SOURCE_UID,
+                                KafkaInput.SOURCE_UID,
                                 deserializer.getProducedType())
-                        .uid(SOURCE_UID)
+                        .uid(KafkaInput.SOURCE_UID)
                         // A subtask without a partition would not emit a watermark.
                         .setParallelism(Math.min(Math.max(env.getParallelism(), 1), partitions))
-                        .setMaxParallelism(MAX_PARALLELISM);
+                        .setMaxParallelism(KafkaOutput.MAX_PARALLELISM);
         MoeResult result = layers.scoreArrivals(arrivals);
         RecordFormat format = options.get(KafkaOptions.FORMAT);
         KafkaOutput.write(

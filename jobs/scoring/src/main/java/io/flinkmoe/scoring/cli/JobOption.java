@@ -21,12 +21,14 @@ import picocli.CommandLine.Model.OptionSpec;
 @Internal
 public record JobOption(ConfigOption<?> option, Class<?> type) {
 
+    static final String PREFIX = "moe.";
+
     public String key() {
         return option.key();
     }
 
     String flag() {
-        return "--" + key().substring(JobOptions.PREFIX.length());
+        return "--" + key().substring(PREFIX.length());
     }
 
     /** The description as plain text. */

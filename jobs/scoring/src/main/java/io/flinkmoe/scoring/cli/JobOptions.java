@@ -29,8 +29,6 @@ import picocli.CommandLine.ParseResult;
 @Internal
 public final class JobOptions {
 
-    static final String PREFIX = "moe.";
-
     private static final List<JobOption> MODEL =
             Stream.of(MoeOptions.class, PlacementOptions.class)
                     .flatMap(options -> declaredIn(options).stream())
@@ -144,7 +142,8 @@ public final class JobOptions {
 
     /** Checks keys that begin with {@code moe.}. Flink checks all others. */
     private static void checkKnown(String key) {
-        if (!key.startsWith(PREFIX) || all().stream().anyMatch(option -> covers(option, key))) {
+        if (!key.startsWith(JobOption.PREFIX)
+                || all().stream().anyMatch(option -> covers(option, key))) {
             return;
         }
         LevenshteinDistance distance = LevenshteinDistance.getDefaultInstance();

@@ -12,6 +12,7 @@ import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WindowCounters;
+import io.flinkmoe.runtime.shared.WindowTimers;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,11 +25,7 @@ import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.api.common.typeutils.base.array.BooleanPrimitiveArraySerializer;
 import org.apache.flink.api.java.tuple.Tuple2;
 import org.apache.flink.runtime.state.KeyedStateBackend;
-import org.apache.flink.runtime.state.VoidNamespace;
-import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
-import org.apache.flink.streaming.api.operators.InternalTimer;
-import org.apache.flink.streaming.api.operators.Triggerable;
 import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -46,7 +43,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 @Internal
 public final class Combine extends AbstractStreamOperator<TokenBlock>
         implements TwoInputStreamOperator<ResidualBlock, ContributionBlock, TokenBlock>,
-                Triggerable<Integer, VoidNamespace> {
+                WindowTimers {
 
     private static final long serialVersionUID = 1L;
 
@@ -97,31 +94,18 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.COMBINE, 0);
-        counter = capacity.windows().areBounded() ? windowCounters() : ChoiceCounter.NONE;
+        counter =
+                capacity.windows().areBounded()
+                        ? new WindowCounters(this, capacity.windows())
+                        : ChoiceCounter.NONE;
         restoreIndex();
     }
 
-    private WindowCounters windowCounters() {
-        return new WindowCounters(
-                this,
-                capacity.windows(),
-                getInternalTimerService("windows", VoidNamespaceSerializer.INSTANCE, this));
-    }
-
-    /** The watermark has closed a window. */
     @Override
-    public void onEventTime(InternalTimer<Integer, VoidNamespace> timer) throws Exception {
-        long windowStart = capacity.windows().startOf(timer.getTimestamp());
+    public void closeWindow(int key, long lastTimestamp) throws Exception {
+        long windowStart = capacity.windows().startOf(lastTimestamp);
         summaries.emit(
-                windowStart,
-                laneKeys.indexOf(timer.getKey()),
-                counter.remove(windowStart),
-                timer.getTimestamp());
-    }
-
-    @Override
-    public void onProcessingTime(InternalTimer<Integer, VoidNamespace> timer) {
-        throw new IllegalStateException("only event-time timers are registered");
+                windowStart, laneKeys.indexOf(key), counter.remove(windowStart), lastTimestamp);
     }
 
     private void restoreIndex() throws Exception {

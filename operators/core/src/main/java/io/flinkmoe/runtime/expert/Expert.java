@@ -23,17 +23,14 @@ import io.flinkmoe.runtime.shared.QueuedInput;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
+import io.flinkmoe.runtime.shared.WindowTimers;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.runtime.state.StateSnapshotContext;
-import org.apache.flink.runtime.state.VoidNamespace;
-import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
-import org.apache.flink.streaming.api.operators.InternalTimer;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
-import org.apache.flink.streaming.api.operators.Triggerable;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.util.OutputTag;
@@ -51,8 +48,7 @@ import org.apache.flink.util.OutputTag;
  */
 @Internal
 public final class Expert extends AbstractStreamOperator<ContributionBlock>
-        implements OneInputStreamOperator<ExpertInput, ContributionBlock>,
-                Triggerable<Integer, VoidNamespace> {
+        implements OneInputStreamOperator<ExpertInput, ContributionBlock>, WindowTimers {
 
     private static final long serialVersionUID = 1L;
 
@@ -129,11 +125,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         if (!capacity.windows().areBounded()) {
             return new DroplessAdmission();
         }
-        WindowCounters counters =
-                new WindowCounters(
-                        this,
-                        capacity.windows(),
-                        getInternalTimerService("windows", VoidNamespaceSerializer.INSTANCE, this));
+        WindowCounters counters = new WindowCounters(this, capacity.windows());
         if (!capacity.decidesAtClose(round)) {
             return new FirstComeAdmission(capacity, watermark, counters);
         }
@@ -220,19 +212,12 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         }
     }
 
-    /** The watermark has closed a window. */
     @Override
-    public void onEventTime(InternalTimer<Integer, VoidNamespace> timer) throws Exception {
-        long windowStart = settings.capacity().windows().startOf(timer.getTimestamp());
-        int expert = expertKeys.indexOf(timer.getKey());
+    public void closeWindow(int key, long lastTimestamp) throws Exception {
+        long windowStart = settings.capacity().windows().startOf(lastTimestamp);
+        int expert = expertKeys.indexOf(key);
         close(expert, windowStart);
-        summaries.emit(
-                windowStart, expert, admission.removeCounts(windowStart), timer.getTimestamp());
-    }
-
-    @Override
-    public void onProcessingTime(InternalTimer<Integer, VoidNamespace> timer) {
-        throw new IllegalStateException("only event-time timers are registered");
+        summaries.emit(windowStart, expert, admission.removeCounts(windowStart), lastTimestamp);
     }
 
     private void close(int expert, long windowStart) throws Exception {

@@ -26,6 +26,7 @@ import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
+import io.flinkmoe.runtime.shared.WindowTimers;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -33,12 +34,8 @@ import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.runtime.state.StateSnapshotContext;
-import org.apache.flink.runtime.state.VoidNamespace;
-import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
-import org.apache.flink.streaming.api.operators.InternalTimer;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
-import org.apache.flink.streaming.api.operators.Triggerable;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
@@ -57,8 +54,7 @@ import org.apache.flink.util.OutputTag;
  */
 @Internal
 public final class Router extends AbstractStreamOperator<ExpertInput>
-        implements OneInputStreamOperator<TokenBlock, ExpertInput>,
-                Triggerable<Integer, VoidNamespace> {
+        implements OneInputStreamOperator<TokenBlock, ExpertInput>, WindowTimers {
 
     private static final long serialVersionUID = 1L;
 
@@ -135,7 +131,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         watermark = new WatermarkState(this, laneKeys);
         if (capacity.windows().areBounded()) {
             lateness = new LatenessFilter.ByWatermark(capacity.windows(), watermark);
-            counter = windowCounters();
+            counter = new WindowCounters(this, capacity.windows());
         } else {
             lateness = LatenessFilter.NEVER_LATE;
             counter = ChoiceCounter.NONE;
@@ -148,26 +144,13 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         logits = new LogitsOutput(output, layer, n);
     }
 
-    private WindowCounters windowCounters() {
-        return new WindowCounters(
-                this,
-                capacity.windows(),
-                getInternalTimerService("windows", VoidNamespaceSerializer.INSTANCE, this));
-    }
-
-    /** The watermark has closed a window. */
     @Override
-    public void onEventTime(InternalTimer<Integer, VoidNamespace> timer) throws Exception {
-        long windowStart = capacity.windows().startOf(timer.getTimestamp());
-        int lane = laneKeys.indexOf(timer.getKey());
+    public void closeWindow(int key, long lastTimestamp) throws Exception {
+        long windowStart = capacity.windows().startOf(lastTimestamp);
+        int lane = laneKeys.indexOf(key);
         WindowCounts counts = counter.remove(windowStart);
         reportTokens(lane, windowStart, counts);
-        summaries.emit(windowStart, lane, counts, timer.getTimestamp());
-    }
-
-    @Override
-    public void onProcessingTime(InternalTimer<Integer, VoidNamespace> timer) {
-        throw new IllegalStateException("only event-time timers are registered");
+        summaries.emit(windowStart, lane, counts, lastTimestamp);
     }
 
     @Override

@@ -9,6 +9,7 @@ import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.runtime.state.VoidNamespace;
+import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.InternalTimerService;
 
@@ -36,15 +37,15 @@ public final class WindowCounters implements ChoiceCounter {
     private long currentStart;
 
     /**
-     * @param timers the operator's event-time timers; they fire at the end of each window
+     * @param operator the operator, whose timers fire at the end of each window
      */
-    public WindowCounters(
-            AbstractStreamOperator<?> operator,
-            Windows windows,
-            InternalTimerService<VoidNamespace> timers) {
+    public <O extends AbstractStreamOperator<?> & WindowTimers> WindowCounters(
+            O operator, Windows windows) {
         this.windows = windows;
-        this.timers = timers;
         this.state = operator.getRuntimeContext().getMapState(DESCRIPTOR);
+        this.timers =
+                operator.getInternalTimerService(
+                        "windows", VoidNamespaceSerializer.INSTANCE, operator);
     }
 
     /** The counts of the window that contains {@code timestamp}. */
