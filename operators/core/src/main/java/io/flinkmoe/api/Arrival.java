@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
 import io.flinkmoe.serialization.ImmutableSerializer;
@@ -5,6 +6,7 @@ import io.flinkmoe.serialization.RecordTypeInfo;
 import java.io.IOException;
 import java.lang.reflect.Type;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -58,6 +60,7 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<Arrival> {
         @Override
         public TypeInformation<Arrival> createTypeInfo(
@@ -67,6 +70,7 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
     }
 
     /** The serializer of this record. */
+    @Internal
     public static final class Serializer extends ImmutableSerializer<Arrival> {
         private static final long serialVersionUID = 1L;
 
@@ -95,6 +99,7 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
     }
 
     /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<Arrival> {
         public Snapshot() {
             super(Serializer::new);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.config.MoeOptions;
@@ -201,6 +202,13 @@ public final class TinyBundle {
                     "hiddenSize is %s; with identityRouter it must be numExperts, %s",
                     hidden(),
                     numExperts);
+            for (int expert : expertsByNumber.keySet()) {
+                Preconditions.checkArgument(
+                        expert >= 0 && expert < numExperts,
+                        "expert is %s; allowed: 0 to %s",
+                        expert,
+                        numExperts - 1);
+            }
             return new TinyBundle(new TinyBundleWriter(model()).write(folder));
         }
 

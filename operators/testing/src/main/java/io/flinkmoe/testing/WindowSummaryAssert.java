@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.api.WindowSummary;
@@ -19,6 +20,9 @@ public final class WindowSummaryAssert extends AbstractAssert<WindowSummaryAsser
      */
     public WindowSummaryAssert neverExceeds(int capacity) {
         isNotNull();
+        if (actual.source() != WindowSummary.Source.EXPERT) {
+            throw failure("%s: expected the summary of an expert", where());
+        }
         if (counts().admitted() > capacity) {
             throw failure(
                     "%s: expected at most %d admitted choices, but found %d",

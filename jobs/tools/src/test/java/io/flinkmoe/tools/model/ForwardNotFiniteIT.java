@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -130,10 +131,7 @@ class ForwardNotFiniteIT {
         }
         writer.writeTo(checkpoint.resolve("model.safetensors"));
         new SafetensorsWriter()
-                .add(
-                        "x",
-                        new long[] {TOKENS, D},
-                        new float[] {1, 2, 3, 4, 4, 3, 7, 1, 1, 1, 2, 2})
+                .add("x", new long[] {TOKENS, D}, new float[] {1, 2, 3, 4, 4, 3, 7, 1, 1, 1, 2, 2})
                 .writeTo(folder.resolve("x.safetensors"));
     }
 
