@@ -27,8 +27,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One look at Kafka before the job starts, so that a wrong address or a missing topic is an error
- * with a remedy within seconds, and not a job that restarts forever.
+ * Checks Kafka before the job starts. A wrong address or a missing topic is reported within
+ * seconds, with a remedy, instead of causing endless restarts.
  */
 @Internal
 public final class KafkaPreflight implements AutoCloseable {
@@ -55,11 +55,12 @@ public final class KafkaPreflight implements AutoCloseable {
     }
 
     /**
-     * Checks that the brokers answer, that the topics exist, and that the brokers allow the
+     * Checks that the brokers respond, that the topics exist, and that the brokers allow the
      * transaction timeout.
      *
-     * @return the partitions of the source topic
-     * @throws IOException with what is wrong and what to do, after about 10 s at the latest
+     * @return the number of partitions of the source topic
+     * @throws IOException if a check fails; the message names the error and the remedy. It is
+     *     thrown after at most about 10 s.
      */
     public static int check(ReadableConfig options) throws IOException {
         try (KafkaPreflight preflight = new KafkaPreflight(options)) {
@@ -72,7 +73,7 @@ public final class KafkaPreflight implements AutoCloseable {
     }
 
     /**
-     * Checks that the brokers answer, and that a topic exists.
+     * Checks that the brokers respond and that a topic exists.
      *
      * @throws IOException as {@link #check} does
      */
@@ -91,7 +92,7 @@ public final class KafkaPreflight implements AutoCloseable {
     private int checkTopics(List<ConfigOption<String>> keys) throws IOException {
         Map<String, KafkaFuture<TopicDescription>> topics =
                 admin.describeTopics(keys.stream().map(options::get).toList()).topicNameValues();
-        List<String> wrong = new ArrayList<>();
+        List<String> errors = new ArrayList<>();
         int partitions = 0;
         for (ConfigOption<String> key : keys) {
             String topic = options.get(key);
@@ -99,23 +100,23 @@ public final class KafkaPreflight implements AutoCloseable {
                 int found = get(topics.get(topic)).partitions().size();
                 partitions = key == KafkaOptions.SOURCE_TOPIC ? found : partitions;
             } catch (ExecutionException e) {
-                wrong.add(
+                errors.add(
                         e.getCause() instanceof UnknownTopicOrPartitionException
                                 ? "the topic %s (%s) does not exist".formatted(topic, key.key())
                                 : "the topic %s (%s) cannot be used: %s"
                                         .formatted(topic, key.key(), e.getCause().getMessage()));
             }
         }
-        if (!wrong.isEmpty()) {
+        if (!errors.isEmpty()) {
             throw new IOException(
-                    "at the brokers %s %s; create what is missing, or correct the option"
+                    "Kafka at %s: %s; create the missing topics or correct the options"
                             .formatted(
-                                    options.get(KafkaOptions.BROKERS), String.join(", ", wrong)));
+                                    options.get(KafkaOptions.BROKERS), String.join(", ", errors)));
         }
         return partitions;
     }
 
-    /** The brokers' setting, or null if they do not let this client see it. */
+    /** The brokers' setting, or null if this client is not authorized to read it. */
     private ConfigEntry maxTransactionTimeout() throws IOException {
         try {
             String node = get(admin.describeCluster().nodes()).iterator().next().idString();
@@ -128,7 +129,7 @@ public final class KafkaPreflight implements AutoCloseable {
                 return null;
             }
             throw new IOException(
-                    "the Kafka brokers %s cannot be asked for their %s: %s"
+                    "the Kafka brokers %s do not return %s: %s"
                             .formatted(
                                     options.get(KafkaOptions.BROKERS),
                                     MAX_TRANSACTION_TIMEOUT,
@@ -138,13 +139,14 @@ public final class KafkaPreflight implements AutoCloseable {
     }
 
     /**
-     * @param max the brokers' setting; some that only speak Kafka's protocol have none, or no value
+     * @param max the brokers' setting; Kafka-compatible brokers may have no such setting, or no
+     *     value
      */
     static void checkTransactionTimeout(ReadableConfig options, ConfigEntry max)
             throws IOException {
         if (max == null || max.value() == null) {
             LOG.warn(
-                    "The brokers do not tell whether their {} allows {}",
+                    "The brokers do not report their {}, so {} is not checked",
                     MAX_TRANSACTION_TIMEOUT,
                     KafkaOptions.SINK_TRANSACTION_TIMEOUT.key());
             return;
@@ -153,7 +155,8 @@ public final class KafkaPreflight implements AutoCloseable {
         long allowed = Long.parseLong(max.value());
         if (timeout.toMillis() > allowed) {
             throw new IOException(
-                    "%s is %d ms, but the brokers %s allow %s=%d: lower the one or raise the other"
+                    ("%s is %d ms, but the brokers %s have %s=%d; lower the first or"
+                                    + " raise the second")
                             .formatted(
                                     KafkaOptions.SINK_TRANSACTION_TIMEOUT.key(),
                                     timeout.toMillis(),
@@ -163,7 +166,7 @@ public final class KafkaPreflight implements AutoCloseable {
         }
     }
 
-    /** Waits until the deadline; failures other than silence come as ExecutionException. */
+    /** Waits until the deadline. Failures other than timeouts are thrown as ExecutionException. */
     private <T> T get(KafkaFuture<T> future) throws IOException, ExecutionException {
         try {
             return future.get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
@@ -173,7 +176,8 @@ public final class KafkaPreflight implements AutoCloseable {
             }
             if (e.getCause() instanceof AuthenticationException) {
                 throw new IOException(
-                        "the Kafka brokers %s refuse this client (%s); check %s (security.protocol, sasl.*, ssl.*)"
+                        ("the Kafka brokers %s reject this client (%s); check %s"
+                                        + " (security.protocol, sasl.*, ssl.*)")
                                 .formatted(
                                         options.get(KafkaOptions.BROKERS),
                                         e.getCause().getMessage(),
@@ -191,12 +195,12 @@ public final class KafkaPreflight implements AutoCloseable {
 
     private static IOException unreachable(ReadableConfig options, Throwable cause) {
         return new IOException(
-                "the Kafka brokers %s do not answer (%s); check %s, that they run, and what they"
+                "the Kafka brokers %s do not respond (%s); check %s, whether they run, and the"
                                 .formatted(
                                         options.get(KafkaOptions.BROKERS),
                                         cause.getMessage() == null ? "timeout" : cause.getMessage(),
                                         KafkaOptions.BROKERS.key())
-                        + " ask of "
+                        + " security settings in "
                         + KafkaOptions.PROPERTIES.key()
                         + " (security.protocol, sasl.*, ssl.*)",
                 cause);

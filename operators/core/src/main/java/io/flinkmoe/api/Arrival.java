@@ -5,6 +5,7 @@ import io.flinkmoe.serialization.RecordTypeInfo;
 import java.io.IOException;
 import java.lang.reflect.Type;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -58,6 +59,7 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<Arrival> {
         @Override
         public TypeInformation<Arrival> createTypeInfo(
@@ -67,6 +69,7 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
     }
 
     /** The serializer of this record. */
+    @Internal
     public static final class Serializer extends ImmutableSerializer<Arrival> {
         private static final long serialVersionUID = 1L;
 
@@ -95,6 +98,7 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
     }
 
     /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<Arrival> {
         public Snapshot() {
             super(Serializer::new);

@@ -8,6 +8,7 @@ import java.lang.reflect.Type;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -85,6 +86,7 @@ public record DeadLetter(
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<DeadLetter> {
         @Override
         public TypeInformation<DeadLetter> createTypeInfo(
@@ -94,6 +96,7 @@ public record DeadLetter(
     }
 
     /** The serializer of this record. */
+    @Internal
     public static final class Serializer extends ImmutableSerializer<DeadLetter> {
         private static final long serialVersionUID = 1L;
 
@@ -128,6 +131,7 @@ public record DeadLetter(
     }
 
     /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<DeadLetter> {
         public Snapshot() {
             super(Serializer::new);

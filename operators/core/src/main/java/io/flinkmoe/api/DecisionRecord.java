@@ -2,7 +2,7 @@ package io.flinkmoe.api;
 
 import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.serialization.ImmutableSerializer;
+import io.flinkmoe.serialization.RecordSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
@@ -10,6 +10,7 @@ import java.lang.reflect.Type;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -65,8 +66,14 @@ public record DecisionRecord(
      * @param outcomes [k], the outcome of each choice
      * @param attempts [k], the attempt that determined the outcome of each choice
      */
+    @TypeInfo(Layer.Factory.class)
     public record Layer(
             int[] experts, float[] scores, float[] weights, Outcome[] outcomes, int[] attempts) {
+
+        /** The type information, with its own serializer. */
+        public static final TypeInformation<Layer> TYPE =
+                new RecordTypeInfo<>(Layer.class, new Serializer());
+
         @Override
         public boolean equals(Object other) {
             return other instanceof Layer that
@@ -97,7 +104,73 @@ public record DecisionRecord(
                             Arrays.toString(outcomes),
                             Arrays.toString(attempts));
         }
+
+        /** Provides {@link #TYPE} to Flink's type extraction. */
+        @Internal
+        public static final class Factory extends TypeInfoFactory<Layer> {
+            @Override
+            public TypeInformation<Layer> createTypeInfo(
+                    Type type, Map<String, TypeInformation<?>> genericParameters) {
+                return TYPE;
+            }
+        }
+
+        /** The serialized form. */
+        @Internal
+        public static final class Serializer extends RecordSerializer<Layer> {
+            private static final long serialVersionUID = 1L;
+
+            /** Copies the arrays, because user functions may modify them. */
+            @Override
+            public Layer copy(Layer from) {
+                return new Layer(
+                        from.experts.clone(),
+                        from.scores.clone(),
+                        from.weights.clone(),
+                        from.outcomes.clone(),
+                        from.attempts.clone());
+            }
+
+            @Override
+            public void serialize(Layer record, DataOutputView out) throws IOException {
+                Wire.writeInts(record.experts, out);
+                Wire.writeFloats(record.scores, out);
+                Wire.writeFloats(record.weights, out);
+                Wire.writeInts(record.attempts, out);
+                for (Outcome outcome : record.outcomes) {
+                    out.writeByte(outcome.code());
+                }
+            }
+
+            @Override
+            public Layer deserialize(DataInputView in) throws IOException {
+                int[] experts = Wire.readInts(in);
+                float[] scores = Wire.readFloats(in);
+                float[] weights = Wire.readFloats(in);
+                int[] attempts = Wire.readInts(in);
+                Outcome[] outcomes = new Outcome[attempts.length];
+                for (int choice = 0; choice < outcomes.length; choice++) {
+                    outcomes[choice] = Outcome.ofCode(in.readByte());
+                }
+                return new Layer(experts, scores, weights, outcomes, attempts);
+            }
+
+            @Override
+            public TypeSerializerSnapshot<Layer> snapshotConfiguration() {
+                return new Snapshot();
+            }
+        }
+
+        /** Version 1 of the serialized form. */
+        @Internal
+        public static final class Snapshot extends SimpleTypeSerializerSnapshot<Layer> {
+            public Snapshot() {
+                super(Serializer::new);
+            }
+        }
     }
+
+    private static final Layer.Serializer LAYERS = new Layer.Serializer();
 
     @Override
     public boolean equals(Object other) {
@@ -129,6 +202,7 @@ public record DecisionRecord(
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<DecisionRecord> {
         @Override
         public TypeInformation<DecisionRecord> createTypeInfo(
@@ -138,8 +212,25 @@ public record DecisionRecord(
     }
 
     /** The serializer of this record. */
-    public static final class Serializer extends ImmutableSerializer<DecisionRecord> {
+    @Internal
+    public static final class Serializer extends RecordSerializer<DecisionRecord> {
         private static final long serialVersionUID = 1L;
+
+        /** Copies the arrays, because user functions may modify them. */
+        @Override
+        public DecisionRecord copy(DecisionRecord from) {
+            Layer[] layers = new Layer[from.layers.length];
+            for (int i = 0; i < layers.length; i++) {
+                layers[i] = LAYERS.copy(from.layers[i]);
+            }
+            return new DecisionRecord(
+                    from.stream,
+                    from.position,
+                    from.timestamp,
+                    from.windowStart,
+                    from.modelVersion,
+                    layers);
+        }
 
         @Override
         public void serialize(DecisionRecord record, DataOutputView out) throws IOException {
@@ -150,13 +241,7 @@ public record DecisionRecord(
             Wire.writeString(record.modelVersion, out);
             out.writeInt(record.layers.length);
             for (Layer layer : record.layers) {
-                Wire.writeInts(layer.experts, out);
-                Wire.writeFloats(layer.scores, out);
-                Wire.writeFloats(layer.weights, out);
-                Wire.writeInts(layer.attempts, out);
-                for (Outcome outcome : layer.outcomes) {
-                    out.writeByte(outcome.code());
-                }
+                LAYERS.serialize(layer, out);
             }
         }
 
@@ -169,15 +254,7 @@ public record DecisionRecord(
             String modelVersion = Wire.readString(in);
             Layer[] layers = new Layer[in.readInt()];
             for (int i = 0; i < layers.length; i++) {
-                int[] experts = Wire.readInts(in);
-                float[] scores = Wire.readFloats(in);
-                float[] weights = Wire.readFloats(in);
-                int[] attempts = Wire.readInts(in);
-                Outcome[] outcomes = new Outcome[attempts.length];
-                for (int choice = 0; choice < outcomes.length; choice++) {
-                    outcomes[choice] = Outcome.ofCode(in.readByte());
-                }
-                layers[i] = new Layer(experts, scores, weights, outcomes, attempts);
+                layers[i] = LAYERS.deserialize(in);
             }
             return new DecisionRecord(
                     stream, position, timestamp, windowStart, modelVersion, layers);
@@ -190,6 +267,7 @@ public record DecisionRecord(
     }
 
     /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<DecisionRecord> {
         public Snapshot() {
             super(Serializer::new);

@@ -8,6 +8,7 @@ import java.lang.reflect.Type;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -58,6 +59,7 @@ public record RouterLogits(int layer, String stream, long position, float[] logi
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<RouterLogits> {
         @Override
         public TypeInformation<RouterLogits> createTypeInfo(
@@ -67,6 +69,7 @@ public record RouterLogits(int layer, String stream, long position, float[] logi
     }
 
     /** The serializer of this record. */
+    @Internal
     public static final class Serializer extends RecordSerializer<RouterLogits> {
         private static final long serialVersionUID = 1L;
 
@@ -97,6 +100,7 @@ public record RouterLogits(int layer, String stream, long position, float[] logi
     }
 
     /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<RouterLogits> {
         public Snapshot() {
             super(Serializer::new);

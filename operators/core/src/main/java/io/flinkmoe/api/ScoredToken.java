@@ -1,6 +1,5 @@
 package io.flinkmoe.api;
 
-import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.serialization.RecordSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
 import io.flinkmoe.serialization.Wire;
@@ -9,6 +8,7 @@ import java.lang.reflect.Type;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -41,6 +41,8 @@ public record ScoredToken(
     /** The type information of this record. */
     public static final TypeInformation<ScoredToken> TYPE =
             new RecordTypeInfo<>(ScoredToken.class, new Serializer());
+
+    private static final Decision.Serializer DECISIONS = new Decision.Serializer();
 
     @Override
     public boolean equals(Object other) {
@@ -77,6 +79,7 @@ public record ScoredToken(
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<ScoredToken> {
         @Override
         public TypeInformation<ScoredToken> createTypeInfo(
@@ -86,6 +89,7 @@ public record ScoredToken(
     }
 
     /** The serializer of this record. */
+    @Internal
     public static final class Serializer extends RecordSerializer<ScoredToken> {
         private static final long serialVersionUID = 1L;
 
@@ -94,12 +98,7 @@ public record ScoredToken(
         public ScoredToken copy(ScoredToken from) {
             Decision[] layers = new Decision[from.layers.length];
             for (int layer = 0; layer < layers.length; layer++) {
-                Decision decision = from.layers[layer];
-                layers[layer] =
-                        new Decision(
-                                decision.experts().clone(),
-                                decision.weights().clone(),
-                                decision.outcomes().clone());
+                layers[layer] = DECISIONS.copy(from.layers[layer]);
             }
             return new ScoredToken(
                     from.stream,
@@ -119,11 +118,7 @@ public record ScoredToken(
             Wire.writeString(record.modelVersion, out);
             out.writeInt(record.layers.length);
             for (Decision decision : record.layers) {
-                Wire.writeInts(decision.experts(), out);
-                Wire.writeFloats(decision.weights(), out);
-                for (Outcome outcome : decision.outcomes()) {
-                    out.writeByte(outcome.code());
-                }
+                DECISIONS.serialize(decision, out);
             }
         }
 
@@ -136,13 +131,7 @@ public record ScoredToken(
             String modelVersion = Wire.readString(in);
             Decision[] layers = new Decision[in.readInt()];
             for (int layer = 0; layer < layers.length; layer++) {
-                int[] experts = Wire.readInts(in);
-                float[] weights = Wire.readFloats(in);
-                Outcome[] outcomes = new Outcome[experts.length];
-                for (int rank = 0; rank < outcomes.length; rank++) {
-                    outcomes[rank] = Outcome.ofCode(in.readByte());
-                }
-                layers[layer] = new Decision(experts, weights, outcomes);
+                layers[layer] = DECISIONS.deserialize(in);
             }
             return new ScoredToken(stream, position, timestamp, values, modelVersion, layers);
         }
@@ -154,6 +143,7 @@ public record ScoredToken(
     }
 
     /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<ScoredToken> {
         public Snapshot() {
             super(Serializer::new);

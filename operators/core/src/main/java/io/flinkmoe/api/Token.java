@@ -8,6 +8,7 @@ import java.lang.reflect.Type;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -55,6 +56,7 @@ public record Token(String stream, long position, long timestamp, float[] values
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<Token> {
         @Override
         public TypeInformation<Token> createTypeInfo(
@@ -64,6 +66,7 @@ public record Token(String stream, long position, long timestamp, float[] values
     }
 
     /** The serializer of this record. */
+    @Internal
     public static final class Serializer extends RecordSerializer<Token> {
         private static final long serialVersionUID = 1L;
 
@@ -95,6 +98,7 @@ public record Token(String stream, long position, long timestamp, float[] values
     }
 
     /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<Token> {
         public Snapshot() {
             super(Serializer::new);

@@ -7,6 +7,7 @@ import io.flinkmoe.serialization.WindowCountsSerializer;
 import java.io.IOException;
 import java.lang.reflect.Type;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -64,6 +65,7 @@ public record WindowSummary(
     private static final WindowCountsSerializer COUNTS = new WindowCountsSerializer();
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<WindowSummary> {
         @Override
         public TypeInformation<WindowSummary> createTypeInfo(
@@ -73,6 +75,7 @@ public record WindowSummary(
     }
 
     /** The serializer of this record. */
+    @Internal
     public static final class Serializer extends ImmutableSerializer<WindowSummary> {
         private static final long serialVersionUID = 1L;
 
@@ -104,6 +107,7 @@ public record WindowSummary(
     }
 
     /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<WindowSummary> {
         public Snapshot() {
             super(Serializer::new);

@@ -12,17 +12,17 @@ import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * Writes dead letters to a topic, without a key. A token that the model could not read has no
- * record any more; it is encoded again, in the format of the topic. A record that is too large for
- * a message is cut, and the reason says so; topic, partition and offset say where the whole record
- * is.
+ * Writes dead letters to a topic. The messages have no key. A token that the model cannot read no
+ * longer has its original record, so it is encoded again in the format of the topic. A record that
+ * is too large for a message is truncated, and the reason says so. Topic, partition and offset
+ * identify the complete record.
  */
 @PublicEvolving
 public final class DeadLetterSerializer implements KafkaRecordSerializationSchema<DeadLetter> {
 
     private static final long serialVersionUID = 1L;
 
-    /** Characters; a parser may cite what it could not read. */
+    /** Characters. A parser can quote the text that it could not read. */
     private static final int MAX_REASON = 2_000;
 
     private static final int DEFAULT_MAX_RECORD_BYTES = (1 << 20) - (16 << 10);
@@ -35,7 +35,7 @@ public final class DeadLetterSerializer implements KafkaRecordSerializationSchem
     private transient TokenEncoder tokens;
 
     /**
-     * Dead letters that fit into Kafka's default {@code max.request.size}.
+     * Truncates records so that dead letters fit Kafka's default {@code max.request.size}.
      *
      * @param topic the topic to write to
      * @param format the format of its records
@@ -47,8 +47,8 @@ public final class DeadLetterSerializer implements KafkaRecordSerializationSchem
     /**
      * @param topic the topic to write to
      * @param format the format of its records
-     * @param maxRecordBytes the most bytes of a record that a letter holds: the producer's {@code
-     *     max.request.size} less 16 KiB for the other fields
+     * @param maxRecordBytes the maximum number of record bytes in a dead letter: the producer's
+     *     {@code max.request.size} minus 16 KiB for the other fields
      */
     public DeadLetterSerializer(String topic, RecordFormat format, int maxRecordBytes) {
         this.topic = topic;
@@ -73,7 +73,7 @@ public final class DeadLetterSerializer implements KafkaRecordSerializationSchem
         reason = reason.substring(0, Math.min(reason.length(), MAX_REASON));
         if (record.length > maxRecordBytes) {
             reason +=
-                    "; the first %d of its %d bytes are here, as many as %s leaves room for"
+                    "; truncated to the first %d of %d bytes because of %s"
                             .formatted(
                                     maxRecordBytes,
                                     record.length,

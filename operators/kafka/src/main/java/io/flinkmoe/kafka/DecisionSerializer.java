@@ -21,7 +21,7 @@ import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
-/** Writes the decision log to a topic. The key is the stream, as with scored tokens. */
+/** Writes the decision log to a topic. The key is the stream, as for scored tokens. */
 @PublicEvolving
 public final class DecisionSerializer implements KafkaRecordSerializationSchema<DecisionRecord> {
 

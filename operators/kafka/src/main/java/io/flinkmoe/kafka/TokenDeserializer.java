@@ -20,19 +20,20 @@ import org.apache.flink.util.Collector;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * Reads tokens from Kafka. Every record becomes one arrival: a token with its partition, or a dead
- * letter with the record's bytes, its origin and the reason. A bad record never fails the job.
+ * Reads tokens from Kafka. Each record becomes one {@link Arrival}: either a token with its
+ * partition, or a dead letter with the record's bytes, its origin and the reason. An invalid record
+ * never fails the job.
  *
- * <p>Dead letters are records without a value, records that are not tokens in the given format,
- * tokens that the model cannot take (see {@link TokenCheck}), and tokens whose timestamp is further
- * beyond their record's than {@link Builder#maxAhead} allows.
+ * <p>A record becomes a dead letter if it has no value, if it is not a token in the given format,
+ * if the model cannot process the token (see {@link TokenCheck}), or if the token's timestamp is
+ * after the record's timestamp by more than {@link Builder#maxAhead}.
  */
 @PublicEvolving
 public final class TokenDeserializer implements KafkaRecordDeserializationSchema<Arrival> {
 
     private static final long serialVersionUID = 1L;
 
-    /** How far a token's timestamp may be beyond its record's, unless the builder is told. */
+    /** The default of {@link Builder#maxAhead}. */
     public static final Duration DEFAULT_MAX_AHEAD = Duration.ofHours(1);
 
     private final RecordFormat format;
@@ -50,16 +51,15 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
     }
 
     /**
-     * A deserializer of tokens in {@link RecordFormat#AVRO} by the shipped schema, unless the
-     * builder is told otherwise.
+     * Creates a builder. Its defaults are {@link RecordFormat#AVRO} and the built-in schema.
      *
-     * @param inputWidth how many values a token has: the model's input width
+     * @param inputWidth the number of values of a token, which is the model's input width
      */
     public static Builder builder(int inputWidth) {
         return new Builder(inputWidth);
     }
 
-    /** What a deserializer reads. */
+    /** Builds a {@link TokenDeserializer}. */
     @PublicEvolving
     public static final class Builder {
 
@@ -72,19 +72,21 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
             this.width = width;
         }
 
-        /** The format of the topic's records. */
+        /** Sets the format of the topic's records. */
         public Builder format(RecordFormat recordFormat) {
             this.format = recordFormat;
             return this;
         }
 
         /**
-         * Adds a schema that tokens are written with: in {@link RecordFormat#AVRO} beside the
-         * shipped one, in {@link RecordFormat#RAW} instead of it. It is a record with the fields
-         * stream, position, timestamp and values, in any order; its other fields are skipped.
+         * Adds a schema that tokens are written with. With {@link RecordFormat#AVRO} it is used in
+         * addition to the built-in schema. With {@link RecordFormat#RAW} it replaces the built-in
+         * schema. The schema is a record with the fields stream, position, timestamp and values, in
+         * any order. Other fields are skipped.
          *
-         * @param json the schema, as an .avsc file has it
-         * @throws IllegalArgumentException if it is not a schema of tokens, with the reason
+         * @param json the schema, as in an .avsc file
+         * @throws IllegalArgumentException if it is not a schema of tokens; the message contains
+         *     the reason
          */
         public Builder writerSchema(String json) {
             try {
@@ -97,9 +99,9 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         }
 
         /**
-         * How far a token's timestamp may be beyond the timestamp of its record. A clock that is
-         * further ahead would move the watermark so far that every other token is late. A record
-         * without a timestamp is not checked.
+         * Sets how far a token's timestamp may be after the timestamp of its record. Tokens beyond
+         * that are rejected, because a wrong clock would advance the watermark so far that all
+         * other tokens are late. Records without a timestamp are not checked.
          *
          * @param allowed zero or more
          * @throws IllegalArgumentException if it is negative
@@ -114,15 +116,15 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         }
 
         /**
-         * The deserializer.
+         * Builds the deserializer.
          *
-         * @throws IllegalArgumentException if the format is raw and there are several schemas: raw
-         *     records do not name the one that they were written with
+         * @throws IllegalArgumentException if the format is raw and several schemas were added: raw
+         *     records do not identify their schema
          */
         public TokenDeserializer build() {
             if (format == RecordFormat.RAW && schemas.size() > 1) {
                 throw new IllegalArgumentException(
-                        "there are %d schemas; allowed with the format raw: one"
+                        "%d schemas were added; the format raw allows only one"
                                 .formatted(schemas.size()));
             }
             return new TokenDeserializer(this);
@@ -176,17 +178,17 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         return Arrival.TYPE;
     }
 
-    /** A broker that keeps no timestamps gives a negative one. */
+    /** A record without a timestamp has a negative one. */
     private String reasonToRejectTimestamp(long timestamp, ConsumerRecord<byte[], byte[]> record) {
         long written = record.timestamp();
         if (written < 0 || timestamp <= written || timestamp - written <= maxAhead) {
             return null;
         }
-        return "timestamp %s is beyond its record's, %s, by more than max-ahead (%s)"
+        return "timestamp %s is more than max-ahead (%s) after the record's timestamp %s"
                 .formatted(
                         Instant.ofEpochMilli(timestamp),
-                        Instant.ofEpochMilli(written),
-                        Duration.ofMillis(maxAhead));
+                        Duration.ofMillis(maxAhead),
+                        Instant.ofEpochMilli(written));
     }
 
     private static Arrival deadLetter(ConsumerRecord<byte[], byte[]> record, String reason) {

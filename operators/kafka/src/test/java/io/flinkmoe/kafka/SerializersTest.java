@@ -103,8 +103,7 @@ class SerializersTest {
         assertThat(read.getOffset()).isEqualTo(42L);
         assertThat(read.getReason())
                 .startsWith("yyy")
-                .endsWith(
-                        "y; the first 100 of its 101 bytes are here, as many as max.request.size leaves room for")
+                .endsWith("y; truncated to the first 100 of 101 bytes because of max.request.size")
                 .hasSizeLessThan(2_200);
     }
 

@@ -5,7 +5,7 @@ import io.flinkmoe.runtime.block.ResidualBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.combine.Combine;
 import io.flinkmoe.runtime.shared.EvenKeys;
-import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.annotation.Experimental;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
@@ -17,7 +17,7 @@ import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
  * The test harness of a combine. {@link OperatorHarnesses} creates it. Flink's own harness for two
  * keyed inputs accepts no environment, so this class sets up the keys itself.
  */
-@PublicEvolving
+@Experimental
 public final class CombineHarness extends AbstractStreamOperatorTestHarness<TokenBlock> {
 
     private final Combine combine;

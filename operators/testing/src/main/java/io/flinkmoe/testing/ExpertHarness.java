@@ -8,14 +8,14 @@ import io.flinkmoe.runtime.shared.EvenKeys;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.annotation.Experimental;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 
 /** The test harness of the experts of a layer. {@link OperatorHarnesses} creates it. */
-@PublicEvolving
+@Experimental
 public final class ExpertHarness
         extends KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> {
 

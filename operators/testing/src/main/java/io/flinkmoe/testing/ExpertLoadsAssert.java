@@ -12,9 +12,15 @@ public final class ExpertLoadsAssert extends AbstractAssert<ExpertLoadsAssert, E
         super(actual, ExpertLoadsAssert.class);
     }
 
-    /** Passes if no expert admitted more than {@code capacity} choices in a window. */
+    /**
+     * Passes if no expert admitted more than {@code capacity} choices in a window. Fails if no
+     * expert admitted any choice.
+     */
     public ExpertLoadsAssert neverExceeds(long capacity) {
         isNotNull();
+        if (actual.choices().isEmpty()) {
+            throw failure("expected loads of experts, but found none");
+        }
         for (Map.Entry<ExpertLoads.Key, Long> load : actual.choices().entrySet()) {
             if (load.getValue() > capacity) {
                 throw failure(

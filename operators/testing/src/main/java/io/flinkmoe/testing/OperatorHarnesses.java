@@ -24,7 +24,7 @@ import io.flinkmoe.runtime.router.Router;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import java.time.Duration;
-import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.annotation.Experimental;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.metrics.groups.TaskMetricGroup;
@@ -50,7 +50,7 @@ import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
  *
  * <p>An object of this class describes one subtask. It can create any number of harnesses.
  */
-@PublicEvolving
+@Experimental
 public final class OperatorHarnesses {
 
     /** The managed memory that Flink's own harnesses offer to state backends. */

@@ -8,14 +8,14 @@ import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.router.Router;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import java.util.List;
-import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.annotation.Experimental;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 
 /** The test harness of a router. {@link OperatorHarnesses} creates it. */
-@PublicEvolving
+@Experimental
 public final class RouterHarness
         extends KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> {
 

@@ -132,6 +132,9 @@ public final class ScoredTokenAssert extends AbstractAssert<ScoredTokenAssert, S
 
     private ScoredTokenAssert check(String expected, Predicate<Decision> condition) {
         isNotNull();
+        if (actual.layers().length == 0) {
+            throw failure("%s: expected %s, but found no layer", where(), expected);
+        }
         layers().filter(layer -> !condition.test(actual.layers()[layer]))
                 .findFirst()
                 .ifPresent(

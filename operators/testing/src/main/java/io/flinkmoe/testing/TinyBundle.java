@@ -173,6 +173,13 @@ public final class TinyBundle {
                     "hiddenSize is %s; with identityRouter it must be numExperts, %s",
                     hidden(),
                     numExperts);
+            for (int expert : expertsByNumber.keySet()) {
+                Preconditions.checkArgument(
+                        expert >= 0 && expert < numExperts,
+                        "expert is %s; allowed: 0 to %s",
+                        expert,
+                        numExperts - 1);
+            }
             return new TinyBundle(new TinyBundleWriter(model()).write(folder));
         }
 

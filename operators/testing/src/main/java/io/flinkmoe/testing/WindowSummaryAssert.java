@@ -19,6 +19,9 @@ public final class WindowSummaryAssert extends AbstractAssert<WindowSummaryAsser
      */
     public WindowSummaryAssert neverExceeds(int capacity) {
         isNotNull();
+        if (actual.source() != WindowSummary.Source.EXPERT) {
+            throw failure("%s: expected the summary of an expert", where());
+        }
         if (counts().admitted() > capacity) {
             throw failure(
                     "%s: expected at most %d admitted choices, but found %d",

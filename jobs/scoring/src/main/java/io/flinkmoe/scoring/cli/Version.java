@@ -4,7 +4,7 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.util.EnvironmentInformation;
 import picocli.CommandLine.IVersionProvider;
 
-/** The versions that matter when something goes wrong. */
+/** The versions of flink-moe, Flink and Java. */
 @Internal
 public final class Version implements IVersionProvider {
     @Override

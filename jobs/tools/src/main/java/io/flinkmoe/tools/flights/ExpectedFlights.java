@@ -6,7 +6,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 
-/** What the flights model must answer, as computed where it was trained. */
+/** The expected answers of the flights model, computed by the program that trained it. */
 @Internal
 public final class ExpectedFlights {
 

@@ -8,11 +8,11 @@ import java.util.List;
 import java.util.SplittableRandom;
 import org.apache.flink.annotation.Internal;
 
-/** Makes inputs out of good ones. Seed and number alone say what an input is. */
+/** Creates inputs from valid ones. An input depends only on the seed and its number. */
 @Internal
 final class Mutator {
 
-    /** What lengths, sizes and counts are wrong with. */
+    /** Values that are often invalid for lengths, sizes and counts. */
     static final long[] NUMBERS = {
         0,
         1,
@@ -135,13 +135,13 @@ final class Mutator {
         return out.put(in, 0, at).put(what).put(in, at, in.length - at).array();
     }
 
-    /** The begin of one and the end of another. */
+    /** The beginning of one array and the end of another. */
     private static byte[] spliced(byte[] begin, int to, byte[] end, int from) {
         ByteBuffer out = ByteBuffer.allocate(to + end.length - from);
         return out.put(begin, 0, to).put(end, from, end.length - from).array();
     }
 
-    /** With another value behind the first colon from some place on. */
+    /** Replaces the value after the first colon from a position on. */
     private static byte[] withJsonValue(byte[] in, int at, byte[] value) {
         int from = at;
         while (from < in.length && in[from] != ':') {
@@ -160,7 +160,7 @@ final class Mutator {
         return WORDS[random.nextInt(WORDS.length)].getBytes(StandardCharsets.UTF_8);
     }
 
-    /** One of the numbers in 1, 2, 4 or 8 bytes, in either order. */
+    /** One of the numbers in 1, 2, 4 or 8 bytes, in either byte order. */
     private static byte[] number(SplittableRandom random) {
         int bytes = 1 << random.nextInt(4);
         long number = NUMBERS[random.nextInt(NUMBERS.length)];

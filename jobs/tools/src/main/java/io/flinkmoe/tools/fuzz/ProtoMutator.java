@@ -8,8 +8,8 @@ import java.util.SplittableRandom;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Changes one field of a protobuf message, or of a message in it, and leaves the lengths around it
- * right: what a random byte would break first.
+ * Changes one field of a protobuf message, or of a nested message, and keeps the enclosing lengths
+ * correct. Random bytes would mostly break these lengths.
  */
 @Internal
 final class ProtoMutator {
@@ -17,7 +17,7 @@ final class ProtoMutator {
     private static final int VARINT = 0;
     private static final int BYTES = 2;
 
-    /** Texts that mean something in an ONNX model: operators and the names of values. */
+    /** Strings with a meaning in ONNX models: operators and the names of values. */
     private static final String[] TEXTS = {
         "",
         "hidden",
@@ -70,12 +70,12 @@ final class ProtoMutator {
         "Where"
     };
 
-    /** A field as it stands in its message: tag, length if it has one, value. */
+    /** A field of a message: its number, its wire type and the bytes of its value. */
     private record Field(int number, int wireType, byte[] value) {}
 
     private ProtoMutator() {}
 
-    /** The message with one change; with random bytes at its end if it is no message at all. */
+    /** The message with one change, or with random bytes at its end if it is not a message. */
     static byte[] mutate(byte[] message, SplittableRandom random) {
         List<Field> fields = parse(message);
         if (fields == null || fields.isEmpty()) {
@@ -122,7 +122,7 @@ final class ProtoMutator {
         return parse(bytes) != null;
     }
 
-    /** The fields of a message; null if the bytes are none. */
+    /** The fields of a message; null if the bytes are not a message. */
     private static List<Field> parse(byte[] bytes) {
         ByteBuffer in = ByteBuffer.wrap(bytes);
         List<Field> fields = new ArrayList<>();

@@ -15,8 +15,8 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 
 /**
- * Tells in a line what an embedded job has done: as soon as tokens are scored, and then every ten
- * seconds in which some were.
+ * Prints the progress of an embedded job: one line when the first tokens are scored, and then one
+ * every ten seconds if more tokens were scored.
  */
 @Internal
 final class ScoreProgress extends Thread {
@@ -26,17 +26,18 @@ final class ScoreProgress extends Thread {
 
     private static final String READ = "moe.ingest." + IngestMetrics.Name.NUM_TOKENS_IN;
     private static final String SCORED = "moe.combine." + CombineMetrics.Name.NUM_TOKENS_OUT;
-    private static final String NO_TOKENS =
+    private static final String REJECTED_BY_INGEST =
             "moe.ingest." + IngestMetrics.Name.NUM_TOKENS_DEAD_LETTERED;
-    private static final String UNREADABLE =
+    private static final String REJECTED_BY_ROUTER =
             "moe.router." + RouterMetrics.Name.NUM_TOKENS_DEAD_LETTERED;
-    private static final List<String> COUNTERS = List.of(READ, SCORED, NO_TOKENS, UNREADABLE);
+    private static final List<String> COUNTERS =
+            List.of(READ, SCORED, REJECTED_BY_INGEST, REJECTED_BY_ROUTER);
 
     private final EmbeddedFlink flink;
     private final JobID job;
     private final PrintWriter out;
     private long scoredBefore;
-    private long toldAt;
+    private long printedAt;
 
     ScoreProgress(EmbeddedFlink flink, JobID job, PrintWriter out) {
         super("score-progress");
@@ -46,16 +47,16 @@ final class ScoreProgress extends Thread {
         this.out = out;
     }
 
-    /** Looks at the job until its cluster ends. */
+    /** Reads the counters of the job until its cluster ends. */
     @Override
     public void run() {
         try {
             FlinkRest rest = new FlinkRest(flink.restAddress());
             while (flink.isRunning()) {
                 try {
-                    look(rest);
+                    check(rest);
                 } catch (IOException e) {
-                    // It is busy, or is ending: the next look tells.
+                    // The cluster is busy or ending. The next check shows which.
                 }
                 Thread.sleep(POLL_MILLIS);
             }
@@ -63,18 +64,18 @@ final class ScoreProgress extends Thread {
                 | InterruptedException
                 | TimeoutException
                 | IllegalStateException e) {
-            // The cluster is ending: whoever waits for the job learns how.
+            // The cluster is ending. The thread that waits for the job reports the result.
         }
     }
 
-    private void look(FlinkRest rest) throws IOException {
+    private void check(FlinkRest rest) throws IOException {
         Map<String, List<Long>> counts = rest.counters(job, COUNTERS);
         List<Long> layers = counts.get(SCORED);
         if (!layers.isEmpty()) {
-            tell(
+            print(
                     sum(counts.get(READ)),
                     layers.get(layers.size() - 1),
-                    sum(counts.get(NO_TOKENS)) + sum(counts.get(UNREADABLE)),
+                    sum(counts.get(REJECTED_BY_INGEST)) + sum(counts.get(REJECTED_BY_ROUTER)),
                     System.nanoTime());
         }
     }
@@ -84,29 +85,29 @@ final class ScoreProgress extends Thread {
     }
 
     /**
-     * Tells it, if it is time for a line.
+     * Prints a line, if one is due.
      *
-     * @param read tokens read since the tasks were started, as all are
+     * @param read the tokens read since the tasks were started; the other counts start then, too
      * @param now by {@link System#nanoTime()}
      */
-    void tell(long read, long scored, long rejected, long now) {
-        if (scored < scoredBefore) { // The tasks were restarted, and count anew.
+    void print(long read, long scored, long rejected, long now) {
+        if (scored < scoredBefore) { // The tasks were restarted, and their counters start at 0.
             scoredBefore = 0;
-            toldAt = 0;
+            printedAt = 0;
         }
-        boolean first = toldAt == 0;
+        boolean first = printedAt == 0;
         if (scored == scoredBefore) {
-            toldAt = first ? 0 : now; // The rate is that of busy times.
+            printedAt = first ? 0 : now; // Idle time does not count for the rate.
             return;
         }
-        if (!first && now - toldAt < LINE_NANOS) {
+        if (!first && now - printedAt < LINE_NANOS) {
             return;
         }
-        double rate = first ? 0 : (scored - scoredBefore) / ((now - toldAt) / 1e9);
+        double rate = first ? 0 : (scored - scoredBefore) / ((now - printedAt) / 1e9);
         out.printf("read %,d   scored %,d   rejected %,d", read, scored, rejected);
         out.println(first ? "" : "   %,.0f tokens/s".formatted(rate));
         out.flush();
         scoredBefore = scored;
-        toldAt = now;
+        printedAt = now;
     }
 }

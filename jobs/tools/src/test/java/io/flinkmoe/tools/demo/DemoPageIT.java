@@ -35,7 +35,7 @@ class DemoPageIT {
         "overflow",
         "outcomes",
         "experts",
-        "unevenness",
+        "imbalance",
         "entropy",
         "shares",
         "latency",

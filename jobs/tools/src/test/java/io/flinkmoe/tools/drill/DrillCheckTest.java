@@ -37,7 +37,7 @@ class DrillCheckTest {
         found.add(answer(99));
 
         assertThat(check(found).missing()).isEqualTo(1);
-        assertThat(check(found).doubled()).isEqualTo(2);
+        assertThat(check(found).duplicated()).isEqualTo(2);
     }
 
     @Test

@@ -25,7 +25,8 @@ class FuzzCommandTest {
                 .satisfies(
                         lines -> {
                             assertThat(lines.get(0))
-                                    .contains("target", "inputs", "accepted", "refused", "seconds");
+                                    .contains(
+                                            "target", "inputs", "accepted", "rejected", "seconds");
                             assertThat(lines.get(1))
                                     .contains("token", "500", "MalformedRecordException");
                         });

@@ -40,8 +40,8 @@ class FuzzProcessTest {
         assertThat(report.defects()).isEmpty();
         assertThat(report.inputs()).isEqualTo(INPUTS);
         assertThat(report.accepted()).isPositive();
-        assertThat(report.refused()).isGreaterThan(INPUTS / 4);
-        assertThat(report.mostAllocated()).isPositive();
+        assertThat(report.rejected()).isGreaterThan(INPUTS / 4);
+        assertThat(report.maxAllocated()).isPositive();
         assertThat(progress).isSorted();
     }
 
@@ -55,7 +55,7 @@ class FuzzProcessTest {
                         Duration.ofSeconds(5));
 
         assertThat(report.accepted()).isEqualTo(2);
-        assertThat(report.refused()).isEqualTo(1);
+        assertThat(report.rejected()).isEqualTo(1);
         assertThat(report.defects())
                 .extracting(Defect::input)
                 .containsExactlyInAnyOrder(101L, 102L, 103L, 105L, 106L);
@@ -80,7 +80,7 @@ class FuzzProcessTest {
                                 FuzzProcess.run(
                                         new FuzzInputs(Closed.class, 1, 0, 10), dir, read -> {}))
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining("the target Closed does not open")
+                .hasMessageContaining("the target Closed cannot be opened")
                 .hasMessageContaining("no luck today");
     }
 
@@ -123,7 +123,7 @@ class FuzzProcessTest {
         }
 
         @Override
-        public Set<Class<? extends Exception>> refusals() {
+        public Set<Class<? extends Exception>> rejections() {
             return Set.of(IOException.class);
         }
     }
@@ -140,7 +140,7 @@ class FuzzProcessTest {
         public void read(byte[] input) {}
 
         @Override
-        public Set<Class<? extends Exception>> refusals() {
+        public Set<Class<? extends Exception>> rejections() {
             return Set.of();
         }
     }

@@ -84,8 +84,7 @@ class ForwardIT {
 
         assertThat(program.exitCode()).isZero();
         assertThat(program.out())
-                .contains(
-                        "softmax, top 2, renormalised", "expert 7", "encoder", "head", "verified");
+                .contains("softmax, top 2, normalized", "expert 7", "encoder", "head", "verified");
     }
 
     @Test

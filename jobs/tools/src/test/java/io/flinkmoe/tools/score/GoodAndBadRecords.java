@@ -105,7 +105,7 @@ final class GoodAndBadRecords {
                 "{\"stream\": \"s\"}".getBytes(UTF_8));
         kinds.put("ends in the middle of `values`", Arrays.copyOf(good, good.length - 6));
         kinds.put(
-                "timestamp * is beyond its record's, *, by more than max-ahead (PT1H)",
+                "timestamp * is more than max-ahead (PT1H) after the record's timestamp *",
                 encoder.encode("s", 1, ahead, values));
         kinds.put("the record has no value (a tombstone)", null);
         return new ArrayList<>(kinds.entrySet());

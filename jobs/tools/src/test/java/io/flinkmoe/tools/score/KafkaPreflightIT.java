@@ -54,9 +54,9 @@ class KafkaPreflightIT {
         assertThatThrownBy(() -> KafkaPreflight.check(options))
                 .isInstanceOf(IOException.class)
                 .hasMessage(
-                        "at the brokers %s the topic nobody-made-this (moe.source.topic) does not"
+                        "Kafka at %s: the topic nobody-made-this (moe.source.topic) does not"
                                 + " exist, the topic nor-this (moe.dead-letter.topic) does not"
-                                + " exist; create what is missing, or correct the option",
+                                + " exist; create the missing topics or correct the options",
                         broker.bootstrapServers());
     }
 
@@ -68,8 +68,8 @@ class KafkaPreflightIT {
         assertThatThrownBy(() -> KafkaPreflight.check(options))
                 .isInstanceOf(IOException.class)
                 .hasMessage(
-                        "moe.sink.transaction-timeout is 3600000 ms, but the brokers %s allow"
-                                + " transaction.max.timeout.ms=900000: lower the one or raise the other",
+                        "moe.sink.transaction-timeout is 3600000 ms, but the brokers %s have"
+                                + " transaction.max.timeout.ms=900000; lower the first or raise the second",
                         broker.bootstrapServers());
     }
 
@@ -102,7 +102,7 @@ class KafkaPreflightIT {
 
         assertThatThrownBy(() -> KafkaPreflight.check(options))
                 .isInstanceOf(IOException.class)
-                .hasMessageStartingWith("the Kafka brokers " + brokers + " do not answer")
+                .hasMessageStartingWith("the Kafka brokers " + brokers + " do not respond")
                 .hasMessageContaining("check moe.kafka.brokers");
     }
 

@@ -32,10 +32,10 @@ class ScoreProgressTest {
 
     @Test
     void firstTokensAreToldAtOnceAndMoreEveryTenSeconds() {
-        progress.tell(5, 0, 0, 1 * SECOND);
-        progress.tell(100, 90, 1, 2 * SECOND);
-        progress.tell(600, 590, 1, 7 * SECOND);
-        progress.tell(1_110, 1_090, 2, 12 * SECOND);
+        progress.print(5, 0, 0, 1 * SECOND);
+        progress.print(100, 90, 1, 2 * SECOND);
+        progress.print(600, 590, 1, 7 * SECOND);
+        progress.print(1_110, 1_090, 2, 12 * SECOND);
 
         assertThat(out.toString().lines())
                 .containsExactly(
@@ -45,11 +45,11 @@ class ScoreProgressTest {
 
     @Test
     void quietTimesAreNotToldAndNotInTheRate() {
-        progress.tell(90, 90, 0, 1 * SECOND);
-        progress.tell(90, 90, 0, 30 * SECOND);
-        progress.tell(90, 90, 0, 100 * SECOND);
-        progress.tell(390, 290, 0, 105 * SECOND);
-        progress.tell(1_090, 1_090, 0, 110 * SECOND);
+        progress.print(90, 90, 0, 1 * SECOND);
+        progress.print(90, 90, 0, 30 * SECOND);
+        progress.print(90, 90, 0, 100 * SECOND);
+        progress.print(390, 290, 0, 105 * SECOND);
+        progress.print(1_090, 1_090, 0, 110 * SECOND);
 
         assertThat(out.toString().lines().skip(1))
                 .containsExactly("read 1,090   scored 1,090   rejected 0   100 tokens/s");
@@ -57,8 +57,8 @@ class ScoreProgressTest {
 
     @Test
     void restartedTasksCountAnew() {
-        progress.tell(90, 90, 0, 1 * SECOND);
-        progress.tell(20, 10, 0, 3 * SECOND);
+        progress.print(90, 90, 0, 1 * SECOND);
+        progress.print(20, 10, 0, 3 * SECOND);
 
         assertThat(out.toString().lines().skip(1))
                 .containsExactly("read 20   scored 10   rejected 0");

@@ -179,8 +179,9 @@ class ScoringJobIT {
         assertThat(letter.getRecord()).isEqualTo(ByteBuffer.wrap(named));
         letter = DeadLetter.fromByteBuffer(ByteBuffer.wrap(dead.get(0).value()));
         assertThat(letter.getReason())
-                .startsWith("values has 500000 entries; the model takes 10; the first ")
-                .contains(" of its %d bytes are here".formatted(large.length));
+                .startsWith(
+                        "values has 500000 entries; the model takes 10; truncated to the first ")
+                .contains(" of %d bytes".formatted(large.length));
         byte[] kept = new byte[letter.getRecord().remaining()];
         letter.getRecord().get(kept);
         assertThat(kept).isEqualTo(Arrays.copyOf(large, kept.length)).hasSizeGreaterThan(1_000_000);

@@ -12,6 +12,7 @@ import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WindowCounters;
+import io.flinkmoe.runtime.shared.WindowTimers;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,7 +42,8 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  */
 @Internal
 public final class Combine extends AbstractStreamOperator<TokenBlock>
-        implements TwoInputStreamOperator<ResidualBlock, ContributionBlock, TokenBlock> {
+        implements TwoInputStreamOperator<ResidualBlock, ContributionBlock, TokenBlock>,
+                WindowTimers {
 
     private static final long serialVersionUID = 1L;
 
@@ -63,6 +65,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private transient ValueState<Long> nextBatch;
     private transient GateWeightedSum sum;
     private transient ChoiceCounter counter;
+    private transient SummaryOutput summaries;
     private transient CombineMetrics metrics;
     private transient long inputWatermark;
     private transient long outputWatermark;
@@ -90,17 +93,19 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
-        counter = capacity.windows().areBounded() ? windowCounters() : ChoiceCounter.NONE;
+        summaries = new SummaryOutput(output, layer, WindowSummary.Source.COMBINE, 0);
+        counter =
+                capacity.windows().areBounded()
+                        ? new WindowCounters(this, capacity.windows())
+                        : ChoiceCounter.NONE;
         restoreIndex();
     }
 
-    private WindowCounters windowCounters() {
-        return new WindowCounters(
-                this,
-                capacity.windows(),
-                laneKeys,
-                new SummaryOutput(output, layer, WindowSummary.Source.COMBINE, 0),
-                (lane, windowStart, counts) -> {});
+    @Override
+    public void closeWindow(int key, long lastTimestamp) throws Exception {
+        long windowStart = capacity.windows().startOf(lastTimestamp);
+        summaries.emit(
+                windowStart, laneKeys.indexOf(key), counter.remove(windowStart), lastTimestamp);
     }
 
     private void restoreIndex() throws Exception {

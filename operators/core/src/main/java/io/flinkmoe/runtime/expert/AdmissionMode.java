@@ -1,5 +1,6 @@
 package io.flinkmoe.runtime.expert;
 
+import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.ExpertInput;
 import io.flinkmoe.runtime.block.RemainingCapacity;
@@ -26,6 +27,9 @@ interface AdmissionMode {
 
     /** Decides on the rows that a window held. */
     Close close(int expert, long windowStart) throws Exception;
+
+    /** Removes the counts of a window that has closed. */
+    WindowCounts removeCounts(long windowStart) throws Exception;
 
     /** Corrects the window counts for admitted rows that failed. */
     void countFailed(ExpertCalls.Result result) throws Exception;

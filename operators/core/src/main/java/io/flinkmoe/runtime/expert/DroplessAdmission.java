@@ -1,5 +1,6 @@
 package io.flinkmoe.runtime.expert;
 
+import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
@@ -32,6 +33,11 @@ final class DroplessAdmission implements AdmissionMode {
 
     @Override
     public Close close(int expert, long windowStart) {
+        throw unexpected();
+    }
+
+    @Override
+    public WindowCounts removeCounts(long windowStart) {
         throw unexpected();
     }
 

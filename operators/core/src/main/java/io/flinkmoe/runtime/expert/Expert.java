@@ -23,6 +23,7 @@ import io.flinkmoe.runtime.shared.QueuedInput;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
+import io.flinkmoe.runtime.shared.WindowTimers;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -47,7 +48,7 @@ import org.apache.flink.util.OutputTag;
  */
 @Internal
 public final class Expert extends AbstractStreamOperator<ContributionBlock>
-        implements OneInputStreamOperator<ExpertInput, ContributionBlock> {
+        implements OneInputStreamOperator<ExpertInput, ContributionBlock>, WindowTimers {
 
     private static final long serialVersionUID = 1L;
 
@@ -71,6 +72,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private transient Linger linger;
     private transient QueuedInput input;
     private transient ExpertOutput expertOutput;
+    private transient SummaryOutput summaries;
 
     /**
      * @param layer the MoE layer, counted from 0
@@ -116,23 +118,18 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                         settings.batching().linger().toMillis(),
                         time -> runWaiting());
         admission = admissionMode(capacity, k);
+        summaries = new SummaryOutput(output, layer, WindowSummary.Source.EXPERT, round);
     }
 
     private AdmissionMode admissionMode(Capacity capacity, int k) {
         if (!capacity.windows().areBounded()) {
             return new DroplessAdmission();
         }
-        WindowCounters counters =
-                new WindowCounters(
-                        this,
-                        capacity.windows(),
-                        expertKeys,
-                        new SummaryOutput(output, layer, WindowSummary.Source.EXPERT, round),
-                        (expert, windowStart, counts) -> close(expert, windowStart));
+        WindowCounters counters = new WindowCounters(this, capacity.windows());
         if (!capacity.decidesAtClose(round)) {
             return new FirstComeAdmission(capacity, watermark, counters);
         }
-        WindowQueue queue = new WindowQueue(this, capacity, counters, expertKeys.count(), k);
+        WindowQueue queue = new WindowQueue(this, capacity, expertKeys.count(), k);
         return new WindowCloseAdmission(capacity, round, watermark, counters, queue);
     }
 
@@ -215,7 +212,14 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         }
     }
 
-    /** Called by the window counters when the watermark closes a window. */
+    @Override
+    public void closeWindow(int key, long lastTimestamp) throws Exception {
+        long windowStart = settings.capacity().windows().startOf(lastTimestamp);
+        int expert = expertKeys.indexOf(key);
+        close(expert, windowStart);
+        summaries.emit(windowStart, expert, admission.removeCounts(windowStart), lastTimestamp);
+    }
+
     private void close(int expert, long windowStart) throws Exception {
         AdmissionMode.Close close = admission.close(expert, windowStart);
         for (RowDecisions decisions : close.decisions()) {

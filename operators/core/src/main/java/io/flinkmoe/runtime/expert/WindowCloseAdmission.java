@@ -2,6 +2,7 @@ package io.flinkmoe.runtime.expert;
 
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
@@ -37,23 +38,31 @@ final class WindowCloseAdmission extends WindowedAdmission {
 
     @Override
     RowDecisions decide(DispatchBlock block, int[] onTime, int[] late) throws Exception {
-        queue.hold(block, onTime);
+        long[] timestamps = block.timestamps();
+        Windows windows = capacity.windows();
+        for (int[] rows : RowGroups.of(onTime, row -> windows.startOf(timestamps[row]))) {
+            long windowStart = windows.startOf(timestamps[rows[0]]);
+            queue.hold(windowStart, block.select(rows));
+            counters.open(windowStart);
+        }
         return new RowDecisions(block, NONE, NONE, late);
     }
 
     @Override
     public void addTokens(WindowTokens tokens) throws Exception {
         queue.addTokens(tokens);
+        counters.open(tokens.windowStart());
     }
 
     @Override
     public void setRemaining(RemainingCapacity remaining) throws Exception {
         queue.setRemaining(remaining);
+        counters.open(remaining.windowStart());
     }
 
     @Override
     public Close close(int expert, long windowStart) throws Exception {
-        WindowQueue.Close close = queue.close(windowStart);
+        WindowQueue.Close close = queue.close(windowStart, round);
         for (RowDecisions decisions : close.decisions()) {
             counters.count(windowStart, Outcome.OVERFLOWED, decisions.overflowed().length);
             counters.count(windowStart, Outcome.EXECUTED, decisions.admitted().length);

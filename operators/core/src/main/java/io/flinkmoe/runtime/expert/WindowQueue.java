@@ -7,7 +7,6 @@ import io.flinkmoe.capacity.WindowSoftmax;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
-import io.flinkmoe.runtime.shared.WindowCounters;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -44,7 +43,6 @@ final class WindowQueue {
 
     private final AbstractStreamOperator<?> operator;
     private final Capacity capacity;
-    private final WindowCounters counters;
     private final int numExperts;
     private final int topK;
 
@@ -57,35 +55,19 @@ final class WindowQueue {
     record Close(List<RowDecisions> decisions, int remaining) {}
 
     /**
-     * @param counters the counters whose timers close the windows
      * @param numExperts N
      * @param topK k
      */
-    WindowQueue(
-            AbstractStreamOperator<?> operator,
-            Capacity capacity,
-            WindowCounters counters,
-            int numExperts,
-            int topK) {
+    WindowQueue(AbstractStreamOperator<?> operator, Capacity capacity, int numExperts, int topK) {
         this.operator = operator;
         this.capacity = capacity;
-        this.counters = counters;
         this.numExperts = numExperts;
         this.topK = topK;
     }
 
-    /**
-     * Holds rows of a block until their windows close.
-     *
-     * @param rows the rows to hold, ascending
-     */
-    void hold(DispatchBlock block, int[] rows) throws Exception {
-        long[] timestamps = block.timestamps();
-        for (int[] own : RowGroups.of(rows, row -> capacity.windows().startOf(timestamps[row]))) {
-            long start = capacity.windows().startOf(timestamps[own[0]]);
-            state(start, HELD).add(block.select(own));
-            counters.open(start);
-        }
+    /** Keeps rows of one window until the window closes. */
+    void hold(long windowStart, DispatchBlock rows) throws Exception {
+        state(windowStart, HELD).add(rows);
     }
 
     /** Adds to T, the number of tokens of a window. */
@@ -93,17 +75,15 @@ final class WindowQueue {
         ValueState<Integer> state = state(count.windowStart(), TOKENS);
         Integer before = state.value();
         state.update(before == null ? count.tokens() : before + count.tokens());
-        counters.open(count.windowStart());
     }
 
     /** Sets the capacity that the previous round left in a window. */
     void setRemaining(RemainingCapacity left) throws Exception {
         state(left.windowStart(), REMAINING).update(left.remaining());
-        counters.open(left.windowStart());
     }
 
     /** Decides on all rows of a window and removes it from the state. */
-    Close close(long windowStart) throws Exception {
+    Close close(long windowStart, int round) throws Exception {
         ListState<DispatchBlock> held = state(windowStart, HELD);
         List<DispatchBlock> blocks = new ArrayList<>();
         Iterable<DispatchBlock> inState = held.get();
@@ -112,7 +92,7 @@ final class WindowQueue {
         }
         held.clear();
         boolean shares = capacity.weightRule().usesWindowShares();
-        return decide(shares ? withShares(blocks) : blocks, takeRemaining(windowStart));
+        return decide(shares ? withShares(blocks) : blocks, takeRemaining(windowStart), round);
     }
 
     private int takeRemaining(long windowStart) throws Exception {
@@ -131,7 +111,7 @@ final class WindowQueue {
         return value;
     }
 
-    private Close decide(List<DispatchBlock> blocks, int remaining) {
+    private Close decide(List<DispatchBlock> blocks, int remaining, int round) {
         Candidate[] candidates = new Candidate[rows(blocks)];
         int index = 0;
         for (DispatchBlock block : blocks) {
@@ -140,8 +120,7 @@ final class WindowQueue {
                 index++;
             }
         }
-        ExpertAdmission admission =
-                ExpertAdmission.inOrder(candidates, capacity.order(), remaining);
+        ExpertAdmission admission = capacity.admit(candidates, remaining, round);
         boolean[] admitted = admission.flags(candidates.length);
         List<RowDecisions> decisions = new ArrayList<>();
         int from = 0;

@@ -2,6 +2,7 @@ package io.flinkmoe.runtime.expert;
 
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.ExpertInput;
 import io.flinkmoe.runtime.block.RemainingCapacity;
@@ -18,7 +19,7 @@ abstract class WindowedAdmission implements AdmissionMode {
 
     final Capacity capacity;
     final WindowCounters counters;
-    private final int round;
+    final int round;
     private final WatermarkState watermark;
 
     /**
@@ -63,6 +64,11 @@ abstract class WindowedAdmission implements AdmissionMode {
         return round < capacity.overflowRounds() && !closedBefore
                 ? List.of(new RemainingCapacity(expert, windowStart, remaining))
                 : List.of();
+    }
+
+    @Override
+    public final WindowCounts removeCounts(long windowStart) throws Exception {
+        return counters.remove(windowStart);
     }
 
     @Override

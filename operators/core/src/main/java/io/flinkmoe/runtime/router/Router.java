@@ -26,6 +26,7 @@ import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
+import io.flinkmoe.runtime.shared.WindowTimers;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -53,7 +54,7 @@ import org.apache.flink.util.OutputTag;
  */
 @Internal
 public final class Router extends AbstractStreamOperator<ExpertInput>
-        implements OneInputStreamOperator<TokenBlock, ExpertInput> {
+        implements OneInputStreamOperator<TokenBlock, ExpertInput>, WindowTimers {
 
     private static final long serialVersionUID = 1L;
 
@@ -82,7 +83,9 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private transient ValueState<Long> nextBatch;
     private transient WatermarkState watermark;
     private transient LatenessFilter lateness;
+    private transient ChoiceCounter counter;
     private transient RouterOutcomes outcomes;
+    private transient SummaryOutput summaries;
     private transient HealthWindows health;
     private transient RouterMetrics metrics;
     private transient LogitsOutput logits;
@@ -128,24 +131,26 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         watermark = new WatermarkState(this, laneKeys);
         if (capacity.windows().areBounded()) {
             lateness = new LatenessFilter.ByWatermark(capacity.windows(), watermark);
-            outcomes = new RouterOutcomes(windowCounters(), k);
+            counter = new WindowCounters(this, capacity.windows());
         } else {
             lateness = LatenessFilter.NEVER_LATE;
-            outcomes = new RouterOutcomes(ChoiceCounter.NONE, k);
+            counter = ChoiceCounter.NONE;
         }
+        outcomes = new RouterOutcomes(counter, k);
+        summaries = new SummaryOutput(output, layer, WindowSummary.Source.ROUTER, 0);
         int n = router.routing().numExperts();
         health = new HealthWindows(capacity.windows(), n, k);
         metrics = new RouterMetrics(getMetricGroup(), health, n);
         logits = new LogitsOutput(output, layer, n);
     }
 
-    private WindowCounters windowCounters() {
-        return new WindowCounters(
-                this,
-                capacity.windows(),
-                laneKeys,
-                new SummaryOutput(output, layer, WindowSummary.Source.ROUTER, 0),
-                this::reportTokens);
+    @Override
+    public void closeWindow(int key, long lastTimestamp) throws Exception {
+        long windowStart = capacity.windows().startOf(lastTimestamp);
+        int lane = laneKeys.indexOf(key);
+        WindowCounts counts = counter.remove(windowStart);
+        reportTokens(lane, windowStart, counts);
+        summaries.emit(windowStart, lane, counts, lastTimestamp);
     }
 
     @Override

@@ -11,37 +11,21 @@ import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.runtime.state.VoidNamespace;
 import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
-import org.apache.flink.streaming.api.operators.InternalTimer;
 import org.apache.flink.streaming.api.operators.InternalTimerService;
-import org.apache.flink.streaming.api.operators.Triggerable;
 
 /**
- * The counts of an operator's open windows, per key in keyed state. A timer at the end of a window
- * emits its summary and clears it. Counts that are added to a window after that are emitted in
- * another summary at the next watermark. All methods refer to the current key.
+ * The counts of an operator's open windows, per key in keyed state. A timer at the end of each
+ * window makes the operator emit and remove them. Counts that are added to a window after that set
+ * another timer, which the next watermark fires. All methods refer to the current key.
  */
 @Internal
-public final class WindowCounters implements ChoiceCounter, Triggerable<Integer, VoidNamespace> {
-
-    /** An action of the operator when a window closes, before the summary is emitted. */
-    public interface WindowClose {
-        /**
-         * Runs the action. The key of the expert or lane is the current key.
-         *
-         * @param index the expert or lane
-         * @param counts the counts of the window so far
-         */
-        void close(int index, long windowStart, WindowCounts counts) throws Exception;
-    }
+public final class WindowCounters implements ChoiceCounter {
 
     private static final MapStateDescriptor<Long, WindowCounts> DESCRIPTOR =
             new MapStateDescriptor<>(
                     "window-counts", LongSerializer.INSTANCE, new WindowCountsSerializer());
 
     private final Windows windows;
-    private final EvenKeys keys;
-    private final SummaryOutput summaries;
-    private final WindowClose windowClose;
     private final MapState<Long, WindowCounts> state;
     private final InternalTimerService<VoidNamespace> timers;
 
@@ -53,22 +37,15 @@ public final class WindowCounters implements ChoiceCounter, Triggerable<Integer,
     private long currentStart;
 
     /**
-     * @param keys the keys of the operator's experts or lanes
-     * @param windowClose the action when a window closes
+     * @param operator the operator, whose timers fire at the end of each window
      */
-    public WindowCounters(
-            AbstractStreamOperator<?> operator,
-            Windows windows,
-            EvenKeys keys,
-            SummaryOutput summaries,
-            WindowClose windowClose) {
+    public <O extends AbstractStreamOperator<?> & WindowTimers> WindowCounters(
+            O operator, Windows windows) {
         this.windows = windows;
-        this.keys = keys;
-        this.summaries = summaries;
-        this.windowClose = windowClose;
         this.state = operator.getRuntimeContext().getMapState(DESCRIPTOR);
         this.timers =
-                operator.getInternalTimerService("windows", VoidNamespaceSerializer.INSTANCE, this);
+                operator.getInternalTimerService(
+                        "windows", VoidNamespaceSerializer.INSTANCE, operator);
     }
 
     /** The counts of the window that contains {@code timestamp}. */
@@ -109,20 +86,12 @@ public final class WindowCounters implements ChoiceCounter, Triggerable<Integer,
     }
 
     @Override
-    public void onEventTime(InternalTimer<Integer, VoidNamespace> timer) throws Exception {
-        long start = windows.startOf(timer.getTimestamp());
-        int index = keys.indexOf(timer.getKey());
-        windowClose.close(index, start, at(start));
-        WindowCounts counts = at(start);
+    public WindowCounts remove(long windowStart) throws Exception {
+        WindowCounts counts = at(windowStart);
         current = null;
-        state.remove(start);
-        // The action may have counted choices, which sets the timer again.
-        timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, timer.getTimestamp());
-        summaries.emit(start, index, counts, timer.getTimestamp());
-    }
-
-    @Override
-    public void onProcessingTime(InternalTimer<Integer, VoidNamespace> timer) {
-        throw new IllegalStateException("only event-time timers are registered");
+        state.remove(windowStart);
+        // Choices that were counted when the window closed have set the timer again.
+        timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, windows.lastOf(windowStart));
+        return counts;
     }
 }

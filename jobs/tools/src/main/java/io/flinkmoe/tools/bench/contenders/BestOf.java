@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 
-/** The fastest of several settings of a contender: found in the first, uncounted run. */
+/** The fastest of several settings of a contender. The first, uncounted run finds it. */
 @Internal
 public final class BestOf implements Contender {
 
