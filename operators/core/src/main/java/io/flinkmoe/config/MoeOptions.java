@@ -55,8 +55,7 @@ public final class MoeOptions {
             key("moe.expert.batch.size")
                     .intType()
                     .defaultValue(256)
-                    .withDescription(
-                            "The largest number of rows in one call of an expert.");
+                    .withDescription("The largest number of rows in one call of an expert.");
 
     public static final ConfigOption<Duration> EXPERT_BATCH_LINGER =
             key("moe.expert.batch.linger")

@@ -48,7 +48,8 @@ class OptionPageTest {
     void allowedValuesAreWrittenAsAUserWould() {
         assertThat(OptionPage.markdown())
                 .contains("| `moe.capacity.policy` | `none` | `none`, `fixed`, `factor` |")
-                .contains("| `moe.sink.delivery` | `exactly-once` | `exactly-once`, `at-least-once` |")
+                .contains(
+                        "| `moe.sink.delivery` | `exactly-once` | `exactly-once`, `at-least-once` |")
                 .contains("| `moe.expert.batch.padding` | `false` | `true`, `false` |")
                 .contains("| `moe.batch.size` | `256` | a whole number |")
                 .contains("| `moe.schema` |  | a list |");
