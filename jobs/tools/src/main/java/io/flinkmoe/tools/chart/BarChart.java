@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.chart;
 
 import java.util.Arrays;
@@ -68,7 +69,13 @@ public record BarChart(String title, Axis x, Axis y, List<Series> series, int wi
             values = DoubleStream.concat(values, DoubleStream.of(0));
         }
         Axis yFitted = y.fitted(values, Frame.marks(height - 80));
-        Frame frame = new Frame(title, width, height, x, yFitted, Frame.keys(series), 8, "");
+        Frame frame =
+                new Frame(
+                        new Frame.Canvas(title, width, height),
+                        x,
+                        yFitted,
+                        Frame.keys(series),
+                        new Frame.RightMargin(8, ""));
         double base = frame.y(yFitted.isLog() ? yFitted.min() : Math.max(0, yFitted.min()));
         double slot = frame.x(1) - frame.x(0);
         double bar = slot * FILLED / Math.max(1, series.size());

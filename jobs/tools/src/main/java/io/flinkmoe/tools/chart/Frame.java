@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.chart;
 
 import java.util.List;
@@ -31,21 +32,18 @@ final class Frame {
     private final Axis x;
     private final Axis y;
 
-    /**
-     * Draws everything except the data.
-     *
-     * @param aside the width that remains free at the right of the plot area
-     * @param note the text above the free area
-     */
-    Frame(
-            String title,
-            int width,
-            int height,
-            Axis x,
-            Axis y,
-            List<Key> keys,
-            double aside,
-            String note) {
+    /** The size of the whole picture and its title; no title if empty. */
+    record Canvas(String title, int width, int height) {}
+
+    /** Free space at the right of the plot area, in pixels, and the note above it. */
+    record RightMargin(double width, String note) {}
+
+    /** Draws everything but the data. */
+    Frame(Canvas canvas, Axis x, Axis y, List<Key> keys, RightMargin rightMargin) {
+        String title = canvas.title();
+        int width = canvas.width();
+        int height = canvas.height();
+        String note = rightMargin.note();
         svg = new Svg(width, height, title);
         this.x = x;
         this.y = y;
@@ -75,7 +73,7 @@ final class Frame {
         double[] yTicks =
                 y.ticks(y.isCategories() ? (int) ((height - top) / 14) : marks(height - top));
         double labels = MARGIN + widest(y, yTicks) + 8;
-        right = width - MARGIN - aside;
+        right = width - MARGIN - rightMargin.width();
         double available = right - labels;
         double[] xTicks = x.ticks((int) (available / (x.isCategories() ? MIN_SLOT : 72)));
         double longest = widest(x, xTicks);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.chart;
 
 import java.util.Arrays;
@@ -63,7 +64,13 @@ public record HeatMap(
         double labels =
                 Arrays.stream(ticks).map(t -> Svg.widthOf(fitted.text(t, ticks))).max().orElse(0);
         double aside = 14 + BAR + 6 + labels;
-        Frame frame = new Frame(title, width, height, x, rows, List.of(), aside, fitted.label());
+        Frame frame =
+                new Frame(
+                        new Frame.Canvas(title, width, height),
+                        x,
+                        rows,
+                        List.of(),
+                        new Frame.RightMargin(aside, fitted.label()));
         cells(frame, fitted);
         bar(frame, fitted, ticks);
         return frame.svg.end();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.chart;
 
 import java.util.Arrays;
@@ -41,7 +42,13 @@ public record LineChart(String title, Axis x, Axis y, List<Series> series, int w
                 y.fitted(
                         series.stream().flatMapToDouble(LineChart::extent),
                         Frame.marks(height - 80));
-        Frame frame = new Frame(title, width, height, xFitted, yFitted, Frame.keys(series), 8, "");
+        Frame frame =
+                new Frame(
+                        new Frame.Canvas(title, width, height),
+                        xFitted,
+                        yFitted,
+                        Frame.keys(series),
+                        new Frame.RightMargin(8, ""));
         for (int i = 0; i < series.size(); i++) {
             draw(frame, series.get(i), Frame.colour(series, i), xFitted, yFitted);
         }

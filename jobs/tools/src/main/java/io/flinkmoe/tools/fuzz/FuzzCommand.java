@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import io.flinkmoe.scoring.cli.TextTable;
@@ -168,7 +169,7 @@ public final class FuzzCommand implements Callable<Integer> {
             progress.done(line(name, report.inputs()));
             for (Defect defect : report.defects()) {
                 Path target = Files.createDirectories(keep.resolve(name));
-                String file = FuzzProcess.inputFile(defect.input());
+                String file = FuzzFiles.inputFile(defect.input());
                 Files.copy(
                         dir.resolve(file),
                         target.resolve(file),

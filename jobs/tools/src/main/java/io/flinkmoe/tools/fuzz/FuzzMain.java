@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import com.sun.management.ThreadMXBean;
@@ -29,7 +30,7 @@ final class FuzzMain {
         this.target = target;
         this.mutator = mutator;
         this.progress = progress;
-        this.defects = dir.resolve(FuzzProcess.DEFECTS);
+        this.defects = dir.resolve(FuzzFiles.DEFECTS);
         this.dir = dir;
     }
 
@@ -43,7 +44,7 @@ final class FuzzMain {
                 new FuzzMain(
                         target,
                         new Mutator(Long.parseLong(args[1]), samples, target.isProtobuf()),
-                        new FuzzProgress(dir.resolve(FuzzProcess.PROGRESS)),
+                        new FuzzProgress(dir.resolve(FuzzFiles.PROGRESS)),
                         dir);
         for (int i = 0;
                 i < WARM_UP;
@@ -103,6 +104,6 @@ final class FuzzMain {
                 StandardCharsets.UTF_8,
                 StandardOpenOption.CREATE,
                 StandardOpenOption.APPEND);
-        Files.write(dir.resolve(FuzzProcess.inputFile(number)), mutator.input(number));
+        Files.write(dir.resolve(FuzzFiles.inputFile(number)), mutator.input(number));
     }
 }

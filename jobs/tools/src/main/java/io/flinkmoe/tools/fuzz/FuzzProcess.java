@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import io.flinkmoe.tools.fuzz.FuzzProgress.Counter;
@@ -21,9 +22,6 @@ import org.apache.flink.annotation.Internal;
 @Internal
 public final class FuzzProcess {
 
-    static final String PROGRESS = "progress";
-    static final String DEFECTS = "defects.txt";
-
     private static final String LOG = "fuzz.log";
     private static final Duration MAX_TIME = Duration.ofSeconds(20);
     private static final long MAX_MEMORY = 1L << 30;
@@ -41,7 +39,7 @@ public final class FuzzProcess {
             throws IOException {
         this.inputs = inputs;
         this.dir = dir;
-        this.progress = new FuzzProgress(dir.resolve(PROGRESS));
+        this.progress = new FuzzProgress(dir.resolve(FuzzFiles.PROGRESS));
         this.onProgress = onProgress;
         this.maxTime = maxTime;
     }
@@ -68,11 +66,6 @@ public final class FuzzProcess {
         return run.report(Duration.ofNanos(System.nanoTime() - start));
     }
 
-    /** The name of the file that contains an input which shows a defect. */
-    public static String inputFile(long number) {
-        return "input-" + number;
-    }
-
     /** Runs one process until its end. Returns the first input of the next process. */
     private long runOne(long from, long readBefore) throws IOException, InterruptedException {
         progress.set(Counter.CURRENT, from);
@@ -92,7 +85,7 @@ public final class FuzzProcess {
             }
             long current = progress.get(Counter.CURRENT);
             jvmDefects.add(new Defect(current, end));
-            Files.write(dir.resolve(inputFile(current)), input(current));
+            Files.write(dir.resolve(FuzzFiles.inputFile(current)), input(current));
             return current + 1;
         } finally {
             process.destroyForcibly();
@@ -183,7 +176,7 @@ public final class FuzzProcess {
 
     private FuzzReport report(Duration time) throws IOException {
         List<Defect> defects = new ArrayList<>(jvmDefects);
-        Path found = dir.resolve(DEFECTS);
+        Path found = dir.resolve(FuzzFiles.DEFECTS);
         if (Files.exists(found)) {
             for (String line : Files.readAllLines(found, StandardCharsets.UTF_8)) {
                 int space = line.indexOf(' ');

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import java.nio.ByteBuffer;
@@ -79,7 +80,7 @@ final class ProtoMutator {
     static byte[] mutate(byte[] message, SplittableRandom random) {
         List<Field> fields = parse(message);
         if (fields == null || fields.isEmpty()) {
-            return join(message, Mutator.randomBytes(random, 4));
+            return join(message, FuzzBytes.randomBytes(random, 4));
         }
         int at = random.nextInt(fields.size());
         Field field = fields.get(at);
@@ -102,18 +103,18 @@ final class ProtoMutator {
 
     private static byte[] other(Field field, SplittableRandom random) {
         if (field.wireType == VARINT) {
-            long[] numbers = Mutator.NUMBERS;
-            return Mutator.varint(
+            long[] numbers = FuzzBytes.NUMBERS;
+            return FuzzBytes.varint(
                     random.nextBoolean()
                             ? random.nextInt(24)
                             : numbers[random.nextInt(numbers.length)]);
         }
         if (field.wireType != BYTES) {
-            return Mutator.randomBytes(random, field.value.length);
+            return FuzzBytes.randomBytes(random, field.value.length);
         }
         return switch (random.nextInt(4)) {
-            case 0 -> Mutator.randomBytes(random, field.value.length);
-            case 1 -> Mutator.randomBytes(random, random.nextInt(16));
+            case 0 -> FuzzBytes.randomBytes(random, field.value.length);
+            case 1 -> FuzzBytes.randomBytes(random, random.nextInt(16));
             default -> TEXTS[random.nextInt(TEXTS.length)].getBytes(StandardCharsets.US_ASCII);
         };
     }
@@ -171,9 +172,9 @@ final class ProtoMutator {
     private static byte[] write(List<Field> fields) {
         byte[] out = new byte[0];
         for (Field field : fields) {
-            out = join(out, Mutator.varint((long) field.number << 3 | field.wireType));
+            out = join(out, FuzzBytes.varint((long) field.number << 3 | field.wireType));
             if (field.wireType == BYTES) {
-                out = join(out, Mutator.varint(field.value.length));
+                out = join(out, FuzzBytes.varint(field.value.length));
             }
             out = join(out, field.value);
         }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -67,7 +68,7 @@ class FuzzProcessTest {
                 .anySatisfy(what -> assertThat(what).isEqualTo("takes more than 5 s"))
                 .anySatisfy(what -> assertThat(what).startsWith("java.lang.StackOverflowError"));
         for (Defect defect : report.defects()) {
-            assertThat(dir.resolve(FuzzProcess.inputFile(defect.input())))
+            assertThat(dir.resolve(FuzzFiles.inputFile(defect.input())))
                     .hasBinaryContent(
                             new Mutator(3, List.of(Bad.SAMPLE), false).input(defect.input()));
         }
