@@ -288,6 +288,9 @@ class SerializersTest {
                                                 || r instanceof ContributionBlock
                                                 || r instanceof Token
                                                 || r instanceof ScoredToken
+                                                || r instanceof Decision
+                                                || r instanceof DecisionRecord
+                                                || r instanceof DecisionRecord.Layer
                                                 || r instanceof RouterLogits);
         assertThat(test.serializer.isImmutableType()).isEqualTo(!mayChange);
         assertThat(test.serializer.duplicate()).isSameAs(test.serializer);
