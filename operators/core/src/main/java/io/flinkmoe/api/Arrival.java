@@ -18,12 +18,12 @@ import org.apache.flink.core.memory.DataOutputView;
  * What a source hands to {@code Ingest}: a token that was checked, or a dead letter; one of the two
  * is null. The check comes before the watermark is made, so that a bad record never moves it.
  *
- * @param partition the partition that the token came from, by whose content alone it is judged
- *     whether it is late; {@link #NO_PARTITION} to judge it by the watermark
+ * @param origin where the token came from; the content of its partition alone decides whether it is
+ *     late. Of an unknown partition the watermark decides
  */
 @PublicEvolving
 @TypeInfo(Arrival.Factory.class)
-public record Arrival(Token token, DeadLetter deadLetter, int partition) {
+public record Arrival(Token token, DeadLetter deadLetter, Origin origin) {
 
     /** The type information, with a serializer of its own. */
     public static final TypeInformation<Arrival> TYPE =
@@ -36,18 +36,31 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
     private static final DeadLetter.Serializer DEAD_LETTERS = new DeadLetter.Serializer();
 
     public static Arrival of(Token token) {
-        return new Arrival(token, null, NO_PARTITION);
+        return of(token, Origin.UNKNOWN);
     }
 
     /**
      * @param partition 0 or more; of all topics that are scored together, no two have the same
      */
     public static Arrival of(Token token, int partition) {
-        return new Arrival(token, null, partition);
+        return of(token, new Origin("", partition, -1));
+    }
+
+    /**
+     * @param origin its partition is 0 or more; of all topics that are scored together, no two have
+     *     the same
+     */
+    public static Arrival of(Token token, Origin origin) {
+        return new Arrival(token, null, origin);
     }
 
     public static Arrival of(DeadLetter deadLetter) {
-        return new Arrival(null, deadLetter, NO_PARTITION);
+        return new Arrival(null, deadLetter, deadLetter.origin());
+    }
+
+    /** The partition that it came from; {@link #NO_PARTITION} if that is unknown. */
+    public int partition() {
+        return origin.partition();
     }
 
     /** Finds {@link #TYPE} for Flink's type extraction. */
@@ -68,7 +81,7 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
             out.writeBoolean(record.token != null);
             if (record.token != null) {
                 TOKENS.serialize(record.token, out);
-                out.writeInt(record.partition);
+                Origin.write(record.origin, out);
             } else {
                 DEAD_LETTERS.serialize(record.deadLetter, out);
             }
@@ -77,7 +90,7 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
         @Override
         public Arrival deserialize(DataInputView in) throws IOException {
             return in.readBoolean()
-                    ? of(TOKENS.deserialize(in), in.readInt())
+                    ? of(TOKENS.deserialize(in), Origin.read(in))
                     : of(DEAD_LETTERS.deserialize(in));
         }
 

@@ -2,12 +2,9 @@ package io.flinkmoe.api;
 
 import io.flinkmoe.serialization.ImmutableSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
-import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
 import java.lang.reflect.Type;
-import java.util.Arrays;
 import java.util.Map;
-import java.util.Objects;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -21,17 +18,14 @@ import org.apache.flink.util.OutputTag;
 /**
  * A record that could not be scored, as it came, and why.
  *
- * @param record the raw bytes of the record; null where only the token is known
- * @param token the token, where it did not come as bytes or these are gone; else null
- * @param topic the topic it came from; empty where it did not come from Kafka
- * @param partition the partition it came from; -1 where it did not come from Kafka
- * @param offset its offset in the partition; -1 where it did not come from Kafka
- * @param reason what is wrong with it
+ * @param origin where it came from
+ * @param record the record; null where only the token is known
+ * @param token the token, where there is no record or its bytes are gone; else null
+ * @param rejection what is wrong with it
  */
 @PublicEvolving
 @TypeInfo(DeadLetter.Factory.class)
-public record DeadLetter(
-        byte[] record, Token token, String topic, int partition, long offset, String reason) {
+public record DeadLetter(Origin origin, RawRecord record, Token token, Rejection rejection) {
 
     /** The type information, with a serializer of its own. */
     public static final TypeInformation<DeadLetter> TYPE =
@@ -42,42 +36,24 @@ public record DeadLetter(
 
     private static final Token.Serializer TOKENS = new Token.Serializer();
 
-    /** A record of Kafka. */
-    public DeadLetter(byte[] record, String topic, int partition, long offset, String reason) {
-        this(record, null, topic, partition, offset, reason);
+    /** A record of a topic. */
+    public static DeadLetter of(Origin origin, RawRecord record, Rejection rejection) {
+        return new DeadLetter(origin, record, null, rejection);
     }
 
-    /** A token that did not come from Kafka, or of whose record only the token is left. */
-    public static DeadLetter of(Token token, String reason) {
-        return new DeadLetter(null, token, "", -1, -1, reason);
+    /** A token of whose record only the origin is left. */
+    public static DeadLetter of(Origin origin, Token token, Rejection rejection) {
+        return new DeadLetter(origin, null, token, rejection);
     }
 
-    @Override
-    public boolean equals(Object other) {
-        return other instanceof DeadLetter that
-                && Arrays.equals(record, that.record)
-                && Objects.equals(token, that.token)
-                && Objects.equals(topic, that.topic)
-                && partition == that.partition
-                && offset == that.offset
-                && Objects.equals(reason, that.reason);
+    /** A token that did not come from a topic. */
+    public static DeadLetter of(Token token, Rejection rejection) {
+        return of(Origin.UNKNOWN, token, rejection);
     }
 
-    @Override
-    public int hashCode() {
-        return Objects.hash(Arrays.hashCode(record), token, topic, partition, offset, reason);
-    }
-
-    @Override
-    public String toString() {
-        return "DeadLetter[record=%s, token=%s, topic=%s, partition=%s, offset=%s, reason=%s]"
-                .formatted(
-                        record == null ? "null" : record.length + " bytes",
-                        token,
-                        topic,
-                        partition,
-                        offset,
-                        reason);
+    /** What is wrong with it, in words. */
+    public String reason() {
+        return rejection.reason();
     }
 
     /** Finds {@link #TYPE} for Flink's type extraction. */
@@ -94,27 +70,26 @@ public record DeadLetter(
         private static final long serialVersionUID = 1L;
 
         @Override
-        public void serialize(DeadLetter record, DataOutputView out) throws IOException {
-            Wire.writeBytes(record.record, out);
-            out.writeBoolean(record.token != null);
-            if (record.token != null) {
-                TOKENS.serialize(record.token, out);
+        public void serialize(DeadLetter letter, DataOutputView out) throws IOException {
+            Origin.write(letter.origin, out);
+            out.writeBoolean(letter.record != null);
+            if (letter.record != null) {
+                RawRecord.write(letter.record, out);
             }
-            Wire.writeString(record.topic, out);
-            out.writeInt(record.partition);
-            out.writeLong(record.offset);
-            Wire.writeString(record.reason, out);
+            out.writeBoolean(letter.token != null);
+            if (letter.token != null) {
+                TOKENS.serialize(letter.token, out);
+            }
+            Rejection.write(letter.rejection, out);
         }
 
         @Override
         public DeadLetter deserialize(DataInputView in) throws IOException {
             return new DeadLetter(
-                    Wire.readBytes(in),
+                    Origin.read(in),
+                    in.readBoolean() ? RawRecord.read(in) : null,
                     in.readBoolean() ? TOKENS.deserialize(in) : null,
-                    Wire.readString(in),
-                    in.readInt(),
-                    in.readLong(),
-                    Wire.readString(in));
+                    Rejection.read(in));
         }
 
         @Override

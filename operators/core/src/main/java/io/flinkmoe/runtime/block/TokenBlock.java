@@ -1,5 +1,6 @@
 package io.flinkmoe.runtime.block;
 
+import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.serialization.ImmutableSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
@@ -24,6 +25,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param positions [T]
  * @param timestamps [T], event time, milliseconds since the epoch
  * @param late [T], whether the token's window was closed when it came; or none, if no token is late
+ * @param origins [T], where each token came from; or none, if that is unknown
  * @param vectors [T, width] float32, little endian
  * @param layers what the layers before chose for these tokens
  */
@@ -34,6 +36,7 @@ public record TokenBlock(
         long[] positions,
         long[] timestamps,
         boolean[] late,
+        Origin[] origins,
         byte[] vectors,
         Choices[] layers) {
 
@@ -44,9 +47,12 @@ public record TokenBlock(
     /** No token is late. */
     public static final boolean[] NONE_LATE = {};
 
+    /** It is not known of any token where it came from. */
+    public static final Origin[] NO_ORIGINS = {};
+
     private static final Choices.Serializer CHOICES = new Choices.Serializer();
 
-    /** Tokens none of which is late. */
+    /** Tokens of unknown origin, none of which is late. */
     public TokenBlock(
             int lane,
             String[] streams,
@@ -54,7 +60,7 @@ public record TokenBlock(
             long[] timestamps,
             byte[] vectors,
             Choices[] layers) {
-        this(lane, streams, positions, timestamps, NONE_LATE, vectors, layers);
+        this(lane, streams, positions, timestamps, NONE_LATE, NO_ORIGINS, vectors, layers);
     }
 
     /** T. */
@@ -64,21 +70,28 @@ public record TokenBlock(
 
     /** The same tokens with other vectors. */
     public TokenBlock withVectors(byte[] others) {
-        return new TokenBlock(lane, streams, positions, timestamps, late, others, layers);
+        return new TokenBlock(lane, streams, positions, timestamps, late, origins, others, layers);
     }
 
     /** The same tokens with another history. */
     public TokenBlock withLayers(Choices[] history) {
-        return new TokenBlock(lane, streams, positions, timestamps, late, vectors, history);
+        return new TokenBlock(
+                lane, streams, positions, timestamps, late, origins, vectors, history);
     }
 
     /** The same tokens, some of them late. */
     public TokenBlock withLate(boolean[] flags) {
-        return new TokenBlock(lane, streams, positions, timestamps, flags, vectors, layers);
+        return new TokenBlock(
+                lane, streams, positions, timestamps, flags, origins, vectors, layers);
     }
 
     public boolean isLate(int row) {
         return late.length > 0 && late[row];
+    }
+
+    /** Where a token came from. */
+    public Origin origin(int row) {
+        return origins.length > 0 ? origins[row] : Origin.UNKNOWN;
     }
 
     /** How many tokens are late. */
@@ -129,12 +142,16 @@ public record TokenBlock(
         long[] theirPositions = new long[rows.length];
         long[] theirTimestamps = new long[rows.length];
         boolean[] theirLate = late.length == 0 ? NONE_LATE : new boolean[rows.length];
+        Origin[] theirOrigins = origins.length == 0 ? NO_ORIGINS : new Origin[rows.length];
         for (int i = 0; i < rows.length; i++) {
             theirStreams[i] = streams[rows[i]];
             theirPositions[i] = positions[rows[i]];
             theirTimestamps[i] = timestamps[rows[i]];
             if (late.length > 0) {
                 theirLate[i] = late[rows[i]];
+            }
+            if (origins.length > 0) {
+                theirOrigins[i] = origins[rows[i]];
             }
         }
         Choices[] theirLayers = new Choices[layers.length];
@@ -147,6 +164,7 @@ public record TokenBlock(
                 theirPositions,
                 theirTimestamps,
                 theirLate,
+                theirOrigins,
                 theirVectors,
                 theirLayers);
     }
@@ -179,6 +197,7 @@ public record TokenBlock(
             Wire.writeLongs(record.positions, out);
             Wire.writeLongs(record.timestamps, out);
             Wire.writeBooleans(record.late, out);
+            Origins.write(record.origins, out);
             Wire.writeBytes(record.vectors, out);
             out.writeInt(record.layers.length);
             for (Choices choices : record.layers) {
@@ -193,12 +212,14 @@ public record TokenBlock(
             long[] positions = Wire.readLongs(in);
             long[] timestamps = Wire.readLongs(in);
             boolean[] late = Wire.readBooleans(in);
+            Origin[] origins = Origins.read(in);
             byte[] vectors = Wire.readBytes(in);
             Choices[] layers = new Choices[in.readInt()];
             for (int layer = 0; layer < layers.length; layer++) {
                 layers[layer] = CHOICES.deserialize(in);
             }
-            return new TokenBlock(lane, streams, positions, timestamps, late, vectors, layers);
+            return new TokenBlock(
+                    lane, streams, positions, timestamps, late, origins, vectors, layers);
         }
 
         @Override

@@ -1,6 +1,10 @@
 package io.flinkmoe.runtime.ingest;
 
+import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.runtime.shared.MoeMetrics;
+import java.util.EnumMap;
+import java.util.Map;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Histogram;
@@ -10,11 +14,18 @@ import org.apache.flink.metrics.MetricGroup;
 @Internal
 public final class IngestMetrics {
 
+    /** The group of one kind of reason: its value is the kind. */
+    public static final String KIND = "kind";
+
     /** The names. */
     public enum Name {
         /** Counter: good tokens. */
         NUM_TOKENS_IN("numTokensIn"),
-        /** Counter: records that are no token. */
+        /**
+         * Counter: records that are no token. It counts all of them, and in the group {@code
+         * moe.ingest.kind.<kind>} those of one kind of reason, the kind being the variable {@code
+         * kind}.
+         */
         NUM_TOKENS_DEAD_LETTERED("numTokensDeadLettered"),
         /** Histogram: tokens of a block. */
         BATCH_SIZE("batchSize");
@@ -32,13 +43,24 @@ public final class IngestMetrics {
     }
 
     final Counter tokensIn;
-    final Counter deadLetters;
     final Histogram batchSize;
+    private final Counter deadLetters;
+    private final Map<Rejection.Kind, Counter> deadLettersByKind =
+            new EnumMap<>(Rejection.Kind.class);
 
     IngestMetrics(MetricGroup operator) {
         MetricGroup group = MoeMetrics.group(operator, "ingest");
         tokensIn = group.counter(Name.NUM_TOKENS_IN.text);
         deadLetters = group.counter(Name.NUM_TOKENS_DEAD_LETTERED.text);
+        for (Rejection.Kind kind : Rejection.Kind.values()) {
+            MetricGroup ofKind = group.addGroup(KIND, kind.toString());
+            deadLettersByKind.put(kind, ofKind.counter(Name.NUM_TOKENS_DEAD_LETTERED.text));
+        }
         batchSize = MoeMetrics.histogram(group, Name.BATCH_SIZE);
+    }
+
+    void countDeadLetter(DeadLetter letter) {
+        deadLetters.inc();
+        deadLettersByKind.get(letter.rejection().kind()).inc();
     }
 }

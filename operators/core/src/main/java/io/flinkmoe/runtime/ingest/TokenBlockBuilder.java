@@ -1,5 +1,6 @@
 package io.flinkmoe.runtime.ingest;
 
+import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
@@ -23,9 +24,11 @@ final class TokenBlockBuilder {
     private long[] positions;
     private long[] timestamps;
     private boolean[] late;
+    private Origin[] origins;
     private byte[] vectors;
     private int rows;
     private boolean anyLate;
+    private boolean anyOrigin;
 
     TokenBlockBuilder(int lane, int capacity, int width) {
         this.lane = lane;
@@ -35,9 +38,10 @@ final class TokenBlockBuilder {
     }
 
     /**
+     * @param origin where the token came from
      * @param isLate whether the token's window is closed
      */
-    void add(Token token, boolean isLate) {
+    void add(Token token, Origin origin, boolean isLate) {
         if (rows == streams.length) {
             grow(Math.min(capacity, 2 * rows));
         }
@@ -46,6 +50,8 @@ final class TokenBlockBuilder {
         timestamps[rows] = token.timestamp();
         late[rows] = isLate;
         anyLate |= isLate;
+        origins[rows] = origin;
+        anyOrigin |= origin != Origin.UNKNOWN;
         Floats.put(token.values(), 0, vectors, rows * width, width);
         rows++;
     }
@@ -62,8 +68,18 @@ final class TokenBlockBuilder {
     TokenBlock build() {
         TokenBlock block;
         boolean[] flags = anyLate ? Arrays.copyOf(late, rows) : TokenBlock.NONE_LATE;
+        Origin[] places = anyOrigin ? Arrays.copyOf(origins, rows) : TokenBlock.NO_ORIGINS;
         if (isFull()) {
-            block = new TokenBlock(lane, streams, positions, timestamps, flags, vectors, NO_LAYERS);
+            block =
+                    new TokenBlock(
+                            lane,
+                            streams,
+                            positions,
+                            timestamps,
+                            flags,
+                            places,
+                            vectors,
+                            NO_LAYERS);
             allocate(capacity); // A lane that has filled one block will fill the next.
         } else {
             block =
@@ -73,6 +89,7 @@ final class TokenBlockBuilder {
                             Arrays.copyOf(positions, rows),
                             Arrays.copyOf(timestamps, rows),
                             flags,
+                            places,
                             Arrays.copyOf(vectors, rows * width * Float.BYTES),
                             NO_LAYERS);
             if (streams.length > FIRST_ROWS && rows < streams.length / 4) {
@@ -81,6 +98,7 @@ final class TokenBlockBuilder {
         }
         rows = 0;
         anyLate = false;
+        anyOrigin = false;
         return block;
     }
 
@@ -89,6 +107,7 @@ final class TokenBlockBuilder {
         positions = new long[room];
         timestamps = new long[room];
         late = new boolean[room];
+        origins = new Origin[room];
         vectors = new byte[room * width * Float.BYTES];
     }
 
@@ -97,6 +116,7 @@ final class TokenBlockBuilder {
         positions = Arrays.copyOf(positions, room);
         timestamps = Arrays.copyOf(timestamps, room);
         late = Arrays.copyOf(late, room);
+        origins = Arrays.copyOf(origins, room);
         vectors = Arrays.copyOf(vectors, room * width * Float.BYTES);
     }
 }

@@ -2,6 +2,8 @@ package io.flinkmoe.runtime.router;
 
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Origin;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,22 +48,26 @@ final class UnreadableTokens {
     }
 
     /** A token could not, by itself. */
-    void note(Token token, OrtException cause) {
+    void note(Token token, Origin origin, OrtException cause) {
         String where = "position %d of stream %s".formatted(token.position(), token.stream());
         if (layer == 0) {
-            noted.add(
-                    DeadLetter.of(
-                            token,
-                            "the model cannot read %s: %s".formatted(where, cause.getMessage())));
+            note(
+                    token,
+                    origin,
+                    "the model cannot read %s: %s".formatted(where, cause.getMessage()));
             return;
         }
         // What is at hand is a hidden vector, which nobody must take for the token's values.
         Token known = new Token(token.stream(), token.position(), token.timestamp(), new float[0]);
-        noted.add(
-                DeadLetter.of(
-                        known,
-                        "layer %d cannot read %s, whose values are gone: %s"
-                                .formatted(layer, where, cause.getMessage())));
+        note(
+                known,
+                origin,
+                "layer %d cannot read %s, whose values are gone: %s"
+                        .formatted(layer, where, cause.getMessage()));
+    }
+
+    private void note(Token token, Origin origin, String reason) {
+        noted.add(DeadLetter.of(origin, token, new Rejection(Rejection.Kind.MODEL, reason)));
     }
 
     /**

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Origin;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import org.apache.flink.util.FlinkException;
 import org.junit.jupiter.api.Test;
@@ -13,6 +15,8 @@ class UnreadableTokensTest {
 
     private static final OrtException CAUSE = new OrtException("no such category");
     private static final Token TOKEN = new Token("s", 7, 8, new float[] {9});
+
+    private static final Origin ORIGIN = new Origin("tokens", 3, 42);
 
     private boolean zerosAreRead;
 
@@ -30,11 +34,13 @@ class UnreadableTokensTest {
     @Test
     void areGivenOnceWithWhatTheyWere() throws Exception {
         UnreadableTokens tokens = tokens(0);
-        tokens.note(TOKEN, CAUSE);
+        tokens.note(TOKEN, ORIGIN, CAUSE);
 
         DeadLetter letter = tokens.take().get(0);
 
         assertThat(letter.token()).isSameAs(TOKEN);
+        assertThat(letter.origin()).isEqualTo(ORIGIN);
+        assertThat(letter.rejection().kind()).isEqualTo(Rejection.Kind.MODEL);
         assertThat(letter.reason())
                 .isEqualTo("the model cannot read position 7 of stream s: no such category");
         assertThat(tokens.take()).isEmpty();
@@ -44,7 +50,7 @@ class UnreadableTokensTest {
     @Test
     void ofALaterLayerHaveNoHiddenVectorForValues() throws Exception {
         UnreadableTokens tokens = tokens(2);
-        tokens.note(TOKEN, CAUSE);
+        tokens.note(TOKEN, ORIGIN, CAUSE);
 
         DeadLetter letter = tokens.take().get(0);
 
@@ -52,6 +58,7 @@ class UnreadableTokensTest {
         assertThat(letter.token().position()).isEqualTo(7);
         assertThat(letter.token().timestamp()).isEqualTo(8);
         assertThat(letter.token().values()).isEmpty();
+        assertThat(letter.origin()).isEqualTo(ORIGIN);
         assertThat(letter.reason())
                 .isEqualTo(
                         "layer 2 cannot read position 7 of stream s, whose values are gone: no such category");
@@ -83,7 +90,7 @@ class UnreadableTokensTest {
 
     private static void reject(UnreadableTokens tokens, int count) throws FlinkException {
         for (int i = 0; i < count; i++) {
-            tokens.note(TOKEN, CAUSE);
+            tokens.note(TOKEN, ORIGIN, CAUSE);
             assertThat(tokens.take()).hasSize(1);
         }
     }
