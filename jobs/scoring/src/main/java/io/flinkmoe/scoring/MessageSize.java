@@ -4,7 +4,10 @@ import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
+import java.util.HashMap;
+import java.util.Map;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -31,15 +34,26 @@ final class MessageSize {
 
     /** The bytes that the largest field of a message may have. */
     static int largestField(ReadableConfig options) {
-        return limit(options) - OVERHEAD;
+        return largestField(options, Integer.MAX_VALUE);
+    }
+
+    /**
+     * The bytes that the largest field of a message to a topic may have.
+     *
+     * @param maxMessageBytes the most bytes of a message that the topic takes
+     */
+    static int largestField(ReadableConfig options, int maxMessageBytes) {
+        return Math.min(limit(options), maxMessageBytes) - OVERHEAD;
     }
 
     /**
      * Checks that what the job writes fits a message.
      *
+     * @return the bytes of the largest message of each topic; dead letters are cut to what their
+     *     topic takes, but not below a minimum
      * @throws IllegalConfigurationException if it does not
      */
-    static void require(ReadableConfig options, BundleSpec spec) {
+    static Map<ConfigOption<String>, Long> require(ReadableConfig options, BundleSpec spec) {
         int attempts = MoeSettings.of(options).attempts();
         long choices = 0;
         long ranks = 0;
@@ -48,13 +62,22 @@ final class MessageSize {
             choices += k;
             ranks += (long) k * attempts;
         }
-        require(options, "a scored token", bytes(spec.outputSize(), choices));
+        Map<ConfigOption<String>, Long> largest = new HashMap<>();
+        largest.put(KafkaOptions.DEAD_LETTER_TOPIC, (long) LEAST);
+        largest.put(
+                KafkaOptions.SINK_TOPIC,
+                require(options, "a scored token", bytes(spec.outputSize(), choices)));
         if (options.getOptional(KafkaOptions.LATE_TOPIC).isPresent()) {
-            require(options, "a late token", bytes(spec.inputSize(), 0));
+            largest.put(
+                    KafkaOptions.LATE_TOPIC,
+                    require(options, "a late token", bytes(spec.inputSize(), 0)));
         }
         if (options.getOptional(KafkaOptions.DECISION_LOG_TOPIC).isPresent()) {
-            require(options, "a decision", bytes(0, choices + ranks));
+            largest.put(
+                    KafkaOptions.DECISION_LOG_TOPIC,
+                    require(options, "a decision", bytes(0, choices + ranks)));
         }
+        return largest;
     }
 
     private static long bytes(int width, long entries) {
@@ -63,8 +86,9 @@ final class MessageSize {
 
     /**
      * @param bytes the message but for {@link #OVERHEAD}
+     * @return the bytes of the message
      */
-    static void require(ReadableConfig options, String what, long bytes) {
+    static long require(ReadableConfig options, String what, long bytes) {
         if (bytes > largestField(options)) {
             throw new IllegalConfigurationException(
                     "%s has %s %d, but %s of this model may have %d bytes; allowed: that or more, and %s of the topics too"
@@ -76,6 +100,7 @@ final class MessageSize {
                                     bytes + OVERHEAD,
                                     TopicConfig.MAX_MESSAGE_BYTES_CONFIG));
         }
+        return bytes + OVERHEAD;
     }
 
     private static int limit(ReadableConfig options) {

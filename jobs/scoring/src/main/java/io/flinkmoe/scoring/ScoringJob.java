@@ -14,8 +14,11 @@ import io.flinkmoe.kafka.TokenSerializer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
+import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.PipelineOptions;
@@ -49,17 +52,27 @@ public final class ScoringJob {
     private ScoringJob() {}
 
     /**
+     * As {@link #build(StreamExecutionEnvironment, Configuration, Consumer)}; warnings are logged.
+     */
+    public static MoeResult build(StreamExecutionEnvironment env, Configuration options)
+            throws IOException {
+        return build(env, options, LOG::warn);
+    }
+
+    /**
      * Checks the options, the bundle and Kafka, and lays out the job in an environment; the caller
      * executes it.
      *
      * @param options every {@link KafkaOptions} and {@link io.flinkmoe.config.MoeOptions}, and
      *     whatever Flink options the job should run with
+     * @param warnings gets what works, but loses records or cannot be checked
      * @return the streams between the layers and the sinks, for a caller that wants to look at them
      * @throws IllegalConfigurationException if options are missing or contradict each other, with
      *     all that is wrong
      * @throws IOException if Kafka or the bundle cannot be used as they are
      */
-    public static MoeResult build(StreamExecutionEnvironment env, Configuration options)
+    public static MoeResult build(
+            StreamExecutionEnvironment env, Configuration options, Consumer<String> warnings)
             throws IOException {
         KafkaOptionsCheck.check(options);
         configure(env, options);
@@ -75,8 +88,8 @@ public final class ScoringJob {
         MoeLayers layers = builder.build();
         TokenDeserializer deserializer = KafkaInput.deserializer(options, layers.inputWidth());
         Footprint footprint = layers.footprint();
-        MessageSize.require(options, footprint.spec());
-        int partitions = KafkaPreflight.check(options);
+        Map<ConfigOption<String>, Long> largest = MessageSize.require(options, footprint.spec());
+        KafkaPreflight.Topics topics = KafkaPreflight.check(options, largest, warnings);
         logFootprint(footprint);
 
         DataStream<Arrival> arrivals =
@@ -87,7 +100,10 @@ public final class ScoringJob {
                                 deserializer.getProducedType())
                         .uid(SOURCE_UID)
                         // A subtask without a partition would have no watermark to give.
-                        .setParallelism(Math.min(Math.max(env.getParallelism(), 1), partitions))
+                        .setParallelism(
+                                Math.min(
+                                        Math.max(env.getParallelism(), 1),
+                                        topics.sourcePartitions()))
                         .setMaxParallelism(MAX_PARALLELISM);
         MoeResult result = layers.scoreArrivals(arrivals);
         RecordFormat format = options.get(KafkaOptions.FORMAT);
@@ -101,7 +117,7 @@ public final class ScoringJob {
                 new DeadLetterSerializer(
                         options.get(KafkaOptions.DEAD_LETTER_TOPIC),
                         format,
-                        MessageSize.largestField(options)),
+                        MessageSize.largestField(options, topics.maxLetterBytes())),
                 DEAD_LETTER_SINK_UID,
                 options);
         if (options.contains(KafkaOptions.DECISION_LOG_TOPIC)) {

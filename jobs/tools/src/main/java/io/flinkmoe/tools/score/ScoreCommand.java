@@ -95,7 +95,7 @@ public final class ScoreCommand implements Callable<Integer> {
                     cluster == null
                             ? flink.environment()
                             : new StreamExecutionEnvironment(cluster.jobOptions(flinkOptions));
-            ScoringJob.build(env, options);
+            ScoringJob.build(env, options, this::warn);
             JobGraph graph = env.getStreamGraph().getJobGraph();
             Configuration inForce = new Configuration((Configuration) env.getConfiguration());
             if (cluster != null) { // A job does not change what runs.
@@ -112,7 +112,7 @@ public final class ScoreCommand implements Callable<Integer> {
         LocalCluster cluster = cluster();
         Configuration jobOptions = cluster.jobOptions(flinkOptions);
         StreamExecutionEnvironment env = new StreamExecutionEnvironment(jobOptions);
-        ScoringJob.build(env, ScoringJob.withAbsoluteBundle(options));
+        ScoringJob.build(env, ScoringJob.withAbsoluteBundle(options), this::warn);
         JobClient job = env.executeAsync(ScoringJob.nameOf(jobOptions, options));
         announce(options);
         PrintWriter out = spec.commandLine().getOut();
@@ -136,7 +136,7 @@ public final class ScoreCommand implements Callable<Integer> {
         CommandLine command = spec.commandLine();
         try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
             StreamExecutionEnvironment env = flink.environment();
-            ScoringJob.build(env, options);
+            ScoringJob.build(env, options, this::warn);
             announce(options);
             if (options.contains(RestOptions.PORT)) {
                 command.getOut()
@@ -156,6 +156,11 @@ public final class ScoreCommand implements Callable<Integer> {
     /** What the command line and the file ask for, checked. */
     Configuration options() throws IOException {
         return scoreOptions.read();
+    }
+
+    private void warn(String warning) {
+        spec.commandLine().getErr().println("moe: warning: " + warning);
+        spec.commandLine().getErr().flush();
     }
 
     private void announce(Configuration options) {
