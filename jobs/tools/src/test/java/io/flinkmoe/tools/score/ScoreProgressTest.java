@@ -3,6 +3,7 @@ package io.flinkmoe.tools.score;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.MoeLayers;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.huggingface.CheckpointImporter;
@@ -13,6 +14,7 @@ import java.io.StringWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.functions.MapFunction;
@@ -32,24 +34,24 @@ class ScoreProgressTest {
 
     @Test
     void firstTokensAreToldAtOnceAndMoreEveryTenSeconds() {
-        progress.tell(5, 0, 0, 1 * SECOND);
-        progress.tell(100, 90, 1, 2 * SECOND);
-        progress.tell(600, 590, 1, 7 * SECOND);
-        progress.tell(1_110, 1_090, 2, 12 * SECOND);
+        tell(5, 0, 0, 1);
+        tell(100, 90, 1, 2);
+        tell(600, 590, 1, 7);
+        tell(1_110, 1_090, 2, 12);
 
         assertThat(out.toString().lines())
                 .containsExactly(
-                        "read 100   scored 90   rejected 1",
-                        "read 1,110   scored 1,090   rejected 2   100 tokens/s");
+                        "read 100   scored 90   rejected 1 (all: JSON)",
+                        "read 1,110   scored 1,090   rejected 2 (all: JSON)   100 tokens/s");
     }
 
     @Test
     void quietTimesAreNotToldAndNotInTheRate() {
-        progress.tell(90, 90, 0, 1 * SECOND);
-        progress.tell(90, 90, 0, 30 * SECOND);
-        progress.tell(90, 90, 0, 100 * SECOND);
-        progress.tell(390, 290, 0, 105 * SECOND);
-        progress.tell(1_090, 1_090, 0, 110 * SECOND);
+        tell(90, 90, 0, 1);
+        tell(90, 90, 0, 30);
+        tell(90, 90, 0, 100);
+        tell(390, 290, 0, 105);
+        tell(1_090, 1_090, 0, 110);
 
         assertThat(out.toString().lines().skip(1))
                 .containsExactly("read 1,090   scored 1,090   rejected 0   100 tokens/s");
@@ -57,11 +59,56 @@ class ScoreProgressTest {
 
     @Test
     void restartedTasksCountAnew() {
-        progress.tell(90, 90, 0, 1 * SECOND);
-        progress.tell(20, 10, 0, 3 * SECOND);
+        tell(90, 90, 0, 1);
+        tell(20, 10, 0, 3);
 
         assertThat(out.toString().lines().skip(1))
                 .containsExactly("read 20   scored 10   rejected 0");
+    }
+
+    @Test
+    void rejectedRecordsAreToldThoughNothingIsScored() {
+        tell(0, 0, 0, 1);
+        tell(1_000, 0, 1_000, 3);
+        tell(2_000, 0, 2_000, 5);
+        tell(9_000, 0, 9_000, 14);
+        tell(9_000, 0, 9_000, 24);
+
+        assertThat(out.toString().lines())
+                .containsExactly(
+                        "read 1,000   scored 0   rejected 1,000 (all: JSON)",
+                        "read 9,000   scored 0   rejected 9,000 (all: JSON)   0 tokens/s");
+    }
+
+    @Test
+    void theFirstRejectedRecordsAreToldAtOnce() {
+        tell(100, 100, 0, 1);
+        tell(200, 150, 50, 3);
+
+        assertThat(out.toString().lines().skip(1))
+                .containsExactly("read 200   scored 150   rejected 50 (all: JSON)   25 tokens/s");
+    }
+
+    @Test
+    void theMostFrequentReasonIsNamed() {
+        progress.tell(
+                9,
+                2,
+                Map.of(
+                        Rejection.Kind.JSON,
+                        2L,
+                        Rejection.Kind.CONFLUENT,
+                        4L,
+                        Rejection.Kind.MODEL,
+                        1L),
+                SECOND);
+
+        assertThat(out.toString().lines())
+                .containsExactly("read 9   scored 2   rejected 7 (most: Confluent's wire format)");
+    }
+
+    private void tell(long read, long scored, long rejected, long second) {
+        progress.tell(read, scored, Map.of(Rejection.Kind.JSON, rejected), second * SECOND);
     }
 
     @Test
@@ -95,7 +142,9 @@ class ScoreProgressTest {
         }
 
         assertThat(out.toString())
-                .matches("read [0-9,]+   scored [1-9][0-9,]*   rejected [1-9][0-9,]*\\R");
+                .matches(
+                        "read [0-9,]+   scored [1-9][0-9,]*   rejected [1-9][0-9,]*"
+                                + " \\(most: a timestamp out of range\\)\\R");
     }
 
     @Test
@@ -116,7 +165,10 @@ class ScoreProgressTest {
         assertThat(watch.isAlive()).isFalse();
     }
 
-    /** A token a millisecond; every tenth has too many values. */
+    /**
+     * A token a millisecond; every tenth has too many values, and those of the second subtask are
+     * dated beyond event time.
+     */
     private static final class Tokens implements MapFunction<Long, Token> {
 
         private static final long serialVersionUID = 1L;
