@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe;
 
 import io.flinkmoe.api.Arrival;
@@ -26,7 +27,7 @@ import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.util.Preconditions;
 
 /**
- * The MoE layers of a bundle as a part of a streaming job: tokens in, scored tokens out.
+ * Adds the MoE layers of a model bundle to a streaming job: tokens in, scored tokens out.
  *
  * <pre>{@code
  * MoeResult result = MoeLayers.builder(options).name("fraud").build().score(tokens);
@@ -35,9 +36,9 @@ import org.apache.flink.util.Preconditions;
  * }</pre>
  *
  * <p>Each layer has a router keyed by lane, an expert operator keyed by expert (one more for each
- * round of next-expert overflow), and a combine keyed by lane. Every operator has a uid and a
- * maximum parallelism of its own, so state can be restored after the surrounding job or its
- * parallelism changes.
+ * round of next-expert overflow), and a combine keyed by lane. Streams are hashed to lanes ({@link
+ * MoeOptions#LANES}). Every operator has its own uid and maximum parallelism, so state can be
+ * restored after the surrounding job or its parallelism changes.
  */
 @PublicEvolving
 public final class MoeLayers {
@@ -55,7 +56,7 @@ public final class MoeLayers {
     }
 
     /**
-     * Starts to define layers.
+     * Returns a builder of layers with these options.
      *
      * @param options all {@link MoeOptions} and {@link io.flinkmoe.config.PlacementOptions}
      */
@@ -83,10 +84,12 @@ public final class MoeLayers {
     }
 
     /**
-     * Scores tokens. Tokens that the model cannot score (no stream, wrong width, NaN …) become dead
-     * letters. All tokens of a stream must be in one subtask of {@code tokens}, in order.
+     * Scores tokens. Tokens that the model cannot score (no stream, wrong width, NaN …) are
+     * rejected: they become dead letters. All tokens of a stream must be in one subtask of {@code
+     * tokens}, in order.
      *
-     * @throws IllegalConfigurationException if the environment or the shape of the job does not fit
+     * @throws IllegalConfigurationException if the job has an execution or checkpointing mode that
+     *     is not supported, or unites inputs of different parallelism
      */
     public MoeResult score(DataStream<Token> tokens) {
         JobChecks.checkOrder(tokens);
@@ -106,10 +109,12 @@ public final class MoeLayers {
     }
 
     /**
-     * Scores what a source has already checked. Dead letters pass through. An arrival that names
-     * its partition is late by the content of that partition alone.
+     * Scores records that the source has already checked. Dead letters are forwarded to {@link
+     * MoeResult#deadLetters()}. If an arrival names its partition, only the timestamps of that
+     * partition decide whether its token is late; see {@link Builder#maxOutOfOrderness}.
      *
-     * @throws IllegalConfigurationException if the environment or the shape of the job does not fit
+     * @throws IllegalConfigurationException if the job has an execution or checkpointing mode that
+     *     is not supported, or unites inputs of different parallelism
      */
     public MoeResult scoreArrivals(DataStream<Arrival> arrivals) {
         JobChecks.checkEnvironment(arrivals.getExecutionEnvironment());
@@ -180,7 +185,7 @@ public final class MoeLayers {
             return this;
         }
 
-        /** Replaces the seeded draws of noise and random admission, for tests. */
+        /** Replaces the seeded draws of router noise and random admission, for tests. */
         @Internal
         public Builder draws(Draws others) {
             this.draws = others;
@@ -191,7 +196,8 @@ public final class MoeLayers {
          * Reads and checks the bundle and all options.
          *
          * @throws BundleException if the bundle cannot be read or is invalid
-         * @throws IllegalConfigurationException naming the key, the value and what is allowed
+         * @throws IllegalConfigurationException if an option is invalid; the message names the key,
+         *     the value and what is allowed
          */
         public MoeLayers build() throws BundleException {
             String location =

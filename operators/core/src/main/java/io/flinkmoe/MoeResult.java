@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe;
 
 import io.flinkmoe.api.DeadLetter;
@@ -27,23 +28,27 @@ public final class MoeResult {
         this.job = job;
     }
 
-    /** One scored token for each good token. The tokens of a stream keep their order. */
+    /**
+     * One scored token for each valid token that is not diverted as late. The tokens of a stream
+     * keep their order.
+     */
     public DataStream<ScoredToken> scored() {
         return streams.scored();
     }
 
-    /** Records that cannot be scored, with the reason. */
+    /** The rejected records, each with the reason. */
     public DataStream<DeadLetter> deadLetters() {
         return union(streams.rejecting(), DeadLetter.OUTPUT);
     }
 
-    /** What each router, expert and combine counted in each window. Empty without a capacity. */
+    /** The window counts of every router, expert and combine. Empty without a capacity. */
     public DataStream<WindowSummary> windowSummaries() {
         return union(streams.counting(), WindowSummary.SUMMARIES);
     }
 
     /**
-     * Why each scored token went to its experts.
+     * The decision log: for each scored token the experts of its choices, with scores, weights and
+     * outcomes.
      *
      * @throws IllegalStateException without {@link MoeLayers.Builder#decisionLog()}
      */
@@ -53,7 +58,7 @@ public final class MoeResult {
     }
 
     /**
-     * The late tokens.
+     * The late tokens, which were not scored.
      *
      * @throws IllegalStateException without {@link MoeLayers.Builder#divertLateTokens()}
      */

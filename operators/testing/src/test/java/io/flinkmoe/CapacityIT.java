@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -10,8 +11,8 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.reference.ReferenceModel;
-import io.flinkmoe.testing.Accounts;
 import io.flinkmoe.testing.Flights;
+import io.flinkmoe.testing.JobOutcomes;
 import io.flinkmoe.testing.ShuffledPartitions;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -30,7 +31,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A fixed capacity per window, on the flights: who runs, who overflows, and the accounts. */
+/**
+ * A fixed capacity per window, on the flights: which choices are executed, which overflow, and the
+ * window summaries.
+ */
 class CapacityIT {
 
     private static final TumblingWindows HOUR = new TumblingWindows(Duration.ofHours(1).toMillis());
@@ -85,10 +89,10 @@ class CapacityIT {
                                                                 Duration.ofDays(10))
                                                         .withTimestampAssigner(
                                                                 (t, at) -> t.timestamp())));
-        Accounts accounts = Accounts.of(env, result);
+        JobOutcomes outcomes = JobOutcomes.of(env, result);
 
-        checkOutcomes(accounts.checked(HOUR), capacity, rounds);
-        assertThat(accounts.usedByExpert(0).values())
+        checkOutcomes(outcomes.checked(HOUR), capacity, rounds);
+        assertThat(outcomes.usedByExpert(0).values())
                 .as("choices that took room, over all rounds")
                 .allMatch(used -> used <= capacity);
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -9,7 +10,7 @@ import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.testing.Accounts;
+import io.flinkmoe.testing.JobOutcomes;
 import io.flinkmoe.testing.NumberedBundle;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -23,7 +24,9 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Every tenth token is two windows late: scored so or diverted, all accounts add up. */
+/**
+ * Every tenth token is two windows late: scored as late or diverted; the window summaries add up.
+ */
 class LateTokensIT {
 
     private static final int N = 4;
@@ -52,7 +55,7 @@ class LateTokensIT {
     void keepTheirResidual() throws Exception {
         MoeResult result = layers().build().scoreArrivals(arrivals());
 
-        List<ScoredToken> scored = Accounts.of(env, result).checked(WINDOWS);
+        List<ScoredToken> scored = JobOutcomes.of(env, result).checked(WINDOWS);
 
         assertThat(scored).hasSize(TOKENS);
         for (ScoredToken token : scored) {
@@ -71,12 +74,12 @@ class LateTokensIT {
     void leaveBeforeTheFirstLayerWhichCountsThem() throws Exception {
         MoeResult result = layers().divertLateTokens().build().scoreArrivals(arrivals());
 
-        Accounts accounts = Accounts.ofDiverting(env, result);
+        JobOutcomes outcomes = JobOutcomes.ofDiverting(env, result);
 
-        assertThat(accounts.diverted())
+        assertThat(outcomes.diverted())
                 .hasSize(TOKENS / 10)
                 .allMatch(token -> isLate(token.position()));
-        assertThat(accounts.checked(WINDOWS))
+        assertThat(outcomes.checked(WINDOWS))
                 .hasSize(TOKENS - TOKENS / 10)
                 .noneMatch(token -> isLate(token.position()));
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -74,7 +75,7 @@ class MoeLayersTest {
         DataStream<Token> two = tokens(env, 2);
         assertThatThrownBy(() -> MoeLayers.builder(options).build().score(one.union(two)))
                 .isInstanceOf(IllegalConfigurationException.class)
-                .hasMessageContaining("of parallelism 1, and")
+                .hasMessageContaining("of parallelism 1 and")
                 .hasMessageContaining("of parallelism 2");
         assertThat(MoeLayers.builder(options).build().score(two.union(tokens(env, 2))).scored())
                 .isNotNull();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -24,8 +25,8 @@ import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
 import io.flinkmoe.routing.TopKRouter;
-import io.flinkmoe.testing.Accounts;
 import io.flinkmoe.testing.Backend;
+import io.flinkmoe.testing.JobOutcomes;
 import io.flinkmoe.testing.NumberedBundle;
 import io.flinkmoe.testing.WindowRules;
 import java.nio.file.Path;
@@ -184,7 +185,7 @@ class PrioritizedCapacityIT {
                                                         .withTimestampAssigner(
                                                                 (token, at) -> token.timestamp())));
         List<ScoredToken> found =
-                Accounts.of(env, result).checked(new TumblingWindows(WINDOW_MILLIS));
+                JobOutcomes.of(env, result).checked(new TumblingWindows(WINDOW_MILLIS));
         found.forEach(token -> scored.put(byPosition.get(token.position()), token));
         assertThat(found).hasSameSizeAs(arrivals);
         assertThat(scored).hasSameSizeAs(arrivals);

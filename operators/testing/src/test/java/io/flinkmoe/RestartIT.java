@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -11,9 +12,9 @@ import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.testing.Accounts;
 import io.flinkmoe.testing.Backend;
 import io.flinkmoe.testing.GatedTokens;
+import io.flinkmoe.testing.JobOutcomes;
 import io.flinkmoe.testing.NumberedBundle;
 import io.flinkmoe.testing.StateSink;
 import java.io.IOException;
@@ -58,7 +59,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * Two layers, whose windows are open when the job fails, or is stopped and goes on with another
- * parallelism or state backend: it gives the bits and the accounts of a job that runs through.
+ * parallelism or state backend: its results and window summaries are bit for bit those of a job
+ * that runs through.
  */
 class RestartIT {
 
@@ -79,7 +81,7 @@ class RestartIT {
 
     private static List<Token> tokens;
     private static Map<Long, String> undisturbed;
-    private static Set<WindowSummary> undisturbedAccounts;
+    private static Set<WindowSummary> undisturbedSummaries;
 
     @BeforeAll
     static void runThrough() throws Exception {
@@ -89,7 +91,7 @@ class RestartIT {
         GatedTokens.open();
         await(start(options(Backend.HEAP), 2));
         undisturbed = bitsByPosition();
-        undisturbedAccounts = accounts();
+        undisturbedSummaries = summaries();
 
         Set<Outcome> ofSecondLayer = new HashSet<>();
         for (ScoredToken token : StateSink.ended("scored", ScoredToken.class)) {
@@ -183,7 +185,7 @@ class RestartIT {
 
     private static void checkResults() throws IOException {
         assertThat(bitsByPosition()).isEqualTo(undisturbed);
-        assertThat(accounts()).isEqualTo(undisturbedAccounts);
+        assertThat(summaries()).isEqualTo(undisturbedSummaries);
     }
 
     /** All of every scored token, each of which must be there once. */
@@ -199,10 +201,10 @@ class RestartIT {
         return bits;
     }
 
-    /** The accounts of every operator, window and key, which must agree with the tokens. */
-    private static Set<WindowSummary> accounts() {
+    /** The summaries of every operator, window and key, which must agree with the tokens. */
+    private static Set<WindowSummary> summaries() {
         List<WindowSummary> summaries = StateSink.ended("summaries", WindowSummary.class);
-        new Accounts(StateSink.ended("scored", ScoredToken.class), List.of(), summaries)
+        new JobOutcomes(StateSink.ended("scored", ScoredToken.class), List.of(), summaries)
                 .checked(new TumblingWindows(WINDOW.toMillis()));
         assertThat(summaries).doesNotHaveDuplicates();
         return Set.copyOf(summaries);

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.schemas;
 
 import io.flinkmoe.schemas.MalformedRecordException.Kind;
 import java.nio.ByteBuffer;
 
-/** Recognizes the encodings that bytes may have which are not the expected record. */
+/** Recognizes other encodings of bytes that are not the expected record. */
 final class Framing {
 
     /** A zero byte, and a schema id of 4 bytes. */
@@ -12,7 +13,7 @@ final class Framing {
     private Framing() {}
 
     /**
-     * Adds to a reason what the message looks like.
+     * Adds to a reason which encoding the message seems to have.
      *
      * @param malformed why it is not the expected record
      */
@@ -37,7 +38,7 @@ final class Framing {
                                 .formatted(malformed.getMessage(), json));
     }
 
-    /** What kind of JSON text it looks like, by its first and last character; else null. */
+    /** Returns the kind of JSON text, by its first and last character, or null. */
     private static String json(byte[] message) {
         int first = 0;
         int last = message.length - 1;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.schemas;
 
 /** Bytes that are not the expected record. The message gives the reason. */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
 import io.flinkmoe.capacity.Capacity;
@@ -15,7 +16,7 @@ import org.apache.flink.util.TimeUtils;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What a job's checkpoints must be like, so that it can keep its promises. */
+/** Checks that a job's checkpoint settings support its delivery guarantee and its windows. */
 @Internal
 final class CheckpointRules {
 
@@ -24,17 +25,17 @@ final class CheckpointRules {
     private CheckpointRules() {}
 
     /**
-     * Checks them before anything runs.
+     * Checks the settings before the job runs.
      *
-     * @throws IllegalConfigurationException if results would never be committed, or open windows
-     *     not be kept
+     * @throws IllegalConfigurationException if results would never be committed, or if checkpoints
+     *     could not contain open windows
      */
     static void check(StreamExecutionEnvironment env, ReadableConfig options) {
         Capacity capacity = MoeSettings.of(options).capacity();
         CheckpointConfig checkpoints = env.getCheckpointConfig();
         if (capacity.decidesAtClose() && checkpoints.isCheckpointingEnabled()) {
-            requireRoomForWindows(env.getConfiguration(), options, capacity);
-            warnOfLongCloses(checkpoints, capacity);
+            requireCheckpointDirectory(env.getConfiguration(), options, capacity);
+            warnOfLongWindows(checkpoints, capacity);
         }
         if (options.get(KafkaOptions.SINK_DELIVERY) == Delivery.EXACTLY_ONCE) {
             requireCommits(checkpoints, options);
@@ -49,7 +50,8 @@ final class CheckpointRules {
     private static void requireCommits(CheckpointConfig checkpoints, ReadableConfig options) {
         if (!checkpoints.isCheckpointingEnabled()) {
             throw new IllegalConfigurationException(
-                    "%s turns checkpoints off, but %s exactly-once needs them: they commit the results"
+                    ("%s disables checkpoints, but %s: exactly-once needs checkpoints to"
+                                    + " commit results")
                             .formatted(
                                     CheckpointingOptions.CHECKPOINTING_INTERVAL.key(),
                                     KafkaOptions.SINK_DELIVERY.key()));
@@ -58,7 +60,8 @@ final class CheckpointRules {
         Duration timeout = options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT);
         if (timeout.compareTo(interval) <= 0) {
             throw new IllegalConfigurationException(
-                    "%s is %s; allowed: more than %s, %s: the broker would abort every transaction before a checkpoint commits it"
+                    ("%s is %s; allowed: more than %s (%s). Otherwise the broker aborts"
+                                    + " every transaction before a checkpoint commits it.")
                             .formatted(
                                     KafkaOptions.SINK_TRANSACTION_TIMEOUT.key(),
                                     TimeUtils.formatWithHighestUnit(timeout),
@@ -67,14 +70,16 @@ final class CheckpointRules {
         }
     }
 
-    /** Without a directory, checkpoints are kept by the JobManager, and may have 5 MB at most. */
-    private static void requireRoomForWindows(
+    /** Without a directory, checkpoints are kept in the JobManager's heap, with at most 5 MB. */
+    private static void requireCheckpointDirectory(
             ReadableConfig job, ReadableConfig options, Capacity capacity) {
         String storage = job.get(CheckpointingOptions.CHECKPOINT_STORAGE);
         boolean isOwnClass = storage != null && storage.contains(".");
         if (!isOwnClass && job.getOptional(CheckpointingOptions.CHECKPOINTS_DIRECTORY).isEmpty()) {
             throw new IllegalConfigurationException(
-                    "%s is not set, but with %s: %s and %s: %s open windows are kept in checkpoints; give a directory that the JobManager and all task managers reach"
+                    ("%s is not set. It is required with %s: %s and %s: %s, because"
+                                    + " checkpoints then contain open windows. Set a directory that the"
+                                    + " JobManager and all task managers can access.")
                             .formatted(
                                     CheckpointingOptions.CHECKPOINTS_DIRECTORY.key(),
                                     MoeOptions.CAPACITY_ADMISSION.key(),
@@ -84,12 +89,15 @@ final class CheckpointRules {
         }
     }
 
-    /** The calls of a window's close are made in one go, and no barrier passes meanwhile. */
-    private static void warnOfLongCloses(CheckpointConfig checkpoints, Capacity capacity) {
+    /**
+     * An expert executes a closing window without interruption, and no checkpoint barrier passes
+     * meanwhile.
+     */
+    private static void warnOfLongWindows(CheckpointConfig checkpoints, Capacity capacity) {
         if (capacity.windows().size() > checkpoints.getCheckpointTimeout()) {
             LOG.warn(
-                    "{} is {}, longer than {}, {}. An expert runs a window at its close, in one go:"
-                            + " if that takes longer than the timeout, checkpoints fail",
+                    "{} ({}) is longer than {} ({}). An expert executes a whole window when it"
+                            + " closes. Checkpoints fail if that takes longer than the timeout.",
                     MoeOptions.CAPACITY_WINDOW_SIZE.key(),
                     Duration.ofMillis(capacity.windows().size()),
                     CheckpointingOptions.CHECKPOINTING_TIMEOUT.key(),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
 import io.flinkmoe.api.Arrival;
@@ -19,17 +20,20 @@ import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsIni
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.OffsetResetStrategy;
 
-/** Where the job's tokens come from: the source topic, how it is read, and its watermarks. */
+/** Creates the source of the job's tokens, and its watermarks. */
 @Internal
 final class KafkaInput {
+
+    /** The uids and names of the operators. Savepoints depend on the uids, so they never change. */
+    static final String SOURCE_UID = "token-source";
 
     private KafkaInput() {}
 
     /**
-     * The reader of the source's records.
+     * Creates the deserializer of the source's records.
      *
-     * @throws IllegalConfigurationException if a schema file cannot be read, or holds no schema of
-     *     tokens
+     * @throws IllegalConfigurationException if a schema file cannot be read or does not contain a
+     *     schema of tokens
      */
     static TokenDeserializer deserializer(ReadableConfig options, int inputWidth) {
         TokenDeserializer.Builder builder =
@@ -52,7 +56,7 @@ final class KafkaInput {
         return builder.build();
     }
 
-    /** The source of a job's tokens. */
+    /** Creates the source of a job's tokens. */
     static KafkaSource<Arrival> source(ReadableConfig options, TokenDeserializer deserializer) {
         Properties properties = KafkaOptions.clientProperties(options);
         properties.putIfAbsent(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
@@ -69,7 +73,7 @@ final class KafkaInput {
         return builder.build();
     }
 
-    @SuppressWarnings("deprecation") // OffsetResetStrategy: the connector takes no other.
+    @SuppressWarnings("deprecation") // OffsetResetStrategy: the connector accepts no other type.
     private static OffsetsInitializer start(ReadableConfig options) {
         return switch (options.get(KafkaOptions.SOURCE_START)) {
             case EARLIEST -> OffsetsInitializer.earliest();
@@ -78,7 +82,7 @@ final class KafkaInput {
         };
     }
 
-    /** Event time, idleness and alignment of the partitions. */
+    /** Configures event time, idleness and alignment of the partitions. */
     static WatermarkStrategy<Arrival> watermarks(ReadableConfig options) {
         TokenWatermarks watermarks =
                 TokenWatermarks.forBoundedOutOfOrderness(
@@ -90,6 +94,6 @@ final class KafkaInput {
         Duration maxDrift = options.get(KafkaOptions.SOURCE_MAX_DRIFT);
         return maxDrift.isZero()
                 ? watermarks
-                : watermarks.withWatermarkAlignment(ScoringJob.SOURCE_UID, maxDrift);
+                : watermarks.withWatermarkAlignment(SOURCE_UID, maxDrift);
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
 import static org.apache.flink.configuration.ConfigOptions.key;
@@ -10,7 +11,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 import java.util.stream.Stream;
-import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.kafka.clients.CommonClientConfigs;
@@ -18,7 +19,7 @@ import org.apache.kafka.clients.CommonClientConfigs;
 /**
  * The Kafka options of the scoring job. Keys are the same on the command line, in YAML and in code.
  */
-@Internal
+@PublicEvolving
 public final class KafkaOptions {
 
     private KafkaOptions() {}
@@ -201,7 +202,7 @@ public final class KafkaOptions {
                                     + " schema. They are not scored. Default: late tokens are scored with"
                                     + " their residual only, and their outcome is LATE.");
 
-    /** The topics that are given, the optional ones too. */
+    /** The topic options that are set, including the optional ones. */
     static List<ConfigOption<String>> topics(ReadableConfig options) {
         return Stream.of(
                         SOURCE_TOPIC, SINK_TOPIC, DEAD_LETTER_TOPIC, DECISION_LOG_TOPIC, LATE_TOPIC)
@@ -209,7 +210,7 @@ public final class KafkaOptions {
                 .toList();
     }
 
-    /** The user's client properties and the brokers, for any Kafka client. */
+    /** The properties of any Kafka client: the user's properties and the bootstrap servers. */
     public static Properties clientProperties(ReadableConfig options) {
         Properties properties = new Properties();
         properties.putAll(options.get(PROPERTIES));
@@ -217,7 +218,7 @@ public final class KafkaOptions {
         return properties;
     }
 
-    /** Where a job begins that starts without a checkpoint. */
+    /** Where a job starts to read if it is not restored from a checkpoint or savepoint. */
     public enum Start {
         EARLIEST,
         LATEST,
@@ -240,7 +241,7 @@ public final class KafkaOptions {
         }
     }
 
-    /** What the sinks promise. */
+    /** The delivery guarantee of the sinks. */
     public enum Delivery {
         EXACTLY_ONCE,
         AT_LEAST_ONCE;
@@ -251,7 +252,7 @@ public final class KafkaOptions {
         }
     }
 
-    /** Flink matches an enum option by toString, so this is how it is written: exactly-once. */
+    /** Flink parses enum options by {@code toString}, so users write {@code exactly-once}. */
     private static String optionValue(Enum<?> value) {
         return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
     }

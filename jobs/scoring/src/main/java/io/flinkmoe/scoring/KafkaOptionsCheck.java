@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
 import io.flinkmoe.config.MoeOptions;
@@ -12,19 +13,19 @@ import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
 
-/** Which values of the {@link KafkaOptions} go together. */
+/** Checks that the values of the {@link KafkaOptions} are complete and consistent. */
 @Internal
 final class KafkaOptionsCheck {
 
     private KafkaOptionsCheck() {}
 
     /**
-     * Checks the options before anything is opened.
+     * Checks the options before any connection is opened.
      *
-     * @throws IllegalConfigurationException with everything that is wrong
+     * @throws IllegalConfigurationException if options are invalid; the message lists all errors
      */
     static void check(ReadableConfig options) {
-        List<String> wrong = new ArrayList<>();
+        List<String> errors = new ArrayList<>();
         for (ConfigOption<String> required :
                 List.of(
                         MoeOptions.BUNDLE,
@@ -33,12 +34,12 @@ final class KafkaOptionsCheck {
                         KafkaOptions.SINK_TOPIC,
                         KafkaOptions.DEAD_LETTER_TOPIC)) {
             if (options.getOptional(required).orElse("").isBlank()) {
-                wrong.add(required.key() + " is missing");
+                errors.add(required.key() + " is missing");
             }
         }
         List<String> topics = KafkaOptions.topics(options).stream().map(options::get).toList();
         if (topics.size() > Set.copyOf(topics).size()) {
-            wrong.add(
+            errors.add(
                     "%s must be different topics, but are %s"
                             .formatted(
                                     KafkaOptions.topics(options).stream()
@@ -53,14 +54,14 @@ final class KafkaOptionsCheck {
                         KafkaOptions.SOURCE_MAX_DRIFT,
                         KafkaOptions.SOURCE_MAX_AHEAD)) {
             if (options.get(duration).isNegative()) {
-                wrong.add(
+                errors.add(
                         "%s is %s, but cannot be negative"
                                 .formatted(duration.key(), options.get(duration)));
             }
         }
         long timeout = options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT).toMillis();
         if (timeout <= 0 || timeout > Integer.MAX_VALUE) {
-            wrong.add(
+            errors.add(
                     "%s is %d ms, but must be from 1 ms to %d ms"
                             .formatted(
                                     KafkaOptions.SINK_TRANSACTION_TIMEOUT.key(),
@@ -69,17 +70,18 @@ final class KafkaOptionsCheck {
         }
         if (options.get(KafkaOptions.FORMAT) == RecordFormat.RAW
                 && options.get(KafkaOptions.SCHEMAS).size() > 1) {
-            wrong.add(
-                    "%s has %d files, but with %s raw only one can be right: raw records do not say"
+            errors.add(
+                    ("%s has %d files; with %s: raw only one file is allowed, because raw"
+                                            + " records do not")
                                     .formatted(
                                             KafkaOptions.SCHEMAS.key(),
                                             options.get(KafkaOptions.SCHEMAS).size(),
                                             KafkaOptions.FORMAT.key())
-                            + " by which schema they were written");
+                            + " identify their schema");
         }
-        wrong.addAll(OwnedProperties.given(options));
-        if (!wrong.isEmpty()) {
-            throw new IllegalConfigurationException(String.join("; ", wrong));
+        errors.addAll(ReservedProperties.errors(options));
+        if (!errors.isEmpty()) {
+            throw new IllegalConfigurationException(String.join("; ", errors));
         }
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
 import io.flinkmoe.scoring.KafkaOptions.Delivery;
@@ -7,21 +8,29 @@ import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.connector.base.DeliveryGuarantee;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaSink;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.kafka.clients.producer.ProducerConfig;
 
-/** Where the job's results go to: a sink per topic. */
+/** Creates the sinks of the job's results, one per topic. */
 @Internal
 final class KafkaOutput {
 
     /**
-     * Kafka's own 16 KiB are a few vectors only: each request would cost more than what it brings.
+     * Sources and sinks have no keyed state. The job's default must not limit how far they can be
+     * rescaled.
+     */
+    static final int MAX_PARALLELISM = KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM;
+
+    /**
+     * Kafka's default of 16 KiB holds only a few vectors, so the overhead of each request would
+     * dominate.
      */
     private static final String PRODUCER_BATCH_BYTES = String.valueOf(256 << 10);
 
     private KafkaOutput() {}
 
-    /** Writes a stream to a topic, in transactions where the options ask for them. */
+    /** Writes a stream to a topic. With exactly-once delivery, it writes in transactions. */
     static <T> void write(
             DataStream<T> stream,
             KafkaRecordSerializationSchema<T> serializer,
@@ -43,12 +52,12 @@ final class KafkaOutput {
                                         : DeliveryGuarantee.AT_LEAST_ONCE)
                         .setTransactionalIdPrefix(transactionalIdPrefix(options) + "-" + uid)
                         .build();
-        // As parallel as what it writes, so that the two are chained.
+        // The sink has the parallelism of its input, so that both are chained.
         stream.sinkTo(sink)
                 .uid(uid)
                 .name(uid)
                 .setParallelism(stream.getParallelism())
-                .setMaxParallelism(ScoringJob.MAX_PARALLELISM);
+                .setMaxParallelism(MAX_PARALLELISM);
     }
 
     private static String transactionalIdPrefix(ReadableConfig options) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
 import io.flinkmoe.scoring.KafkaOptions.Delivery;
@@ -30,8 +31,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One look at Kafka before the job starts, so that a wrong address or a missing topic is an error
- * with a remedy within seconds, and not a job that restarts forever.
+ * Checks Kafka before the job starts. A wrong address or a missing topic is reported within
+ * seconds, with a remedy, instead of causing endless restarts.
  */
 @Internal
 public final class KafkaPreflight implements AutoCloseable {
@@ -58,21 +59,22 @@ public final class KafkaPreflight implements AutoCloseable {
     }
 
     /**
-     * What a job needs to know of its topics.
+     * The facts about the topics that a job needs.
      *
-     * @param sourcePartitions the partitions of the source topic
-     * @param maxLetterBytes the most bytes of a message that the dead-letter topic takes, as far as
-     *     the brokers show it
+     * @param sourcePartitions the number of partitions of the source topic
+     * @param maxLetterBytes the maximum bytes of a message in the dead-letter topic, as far as the
+     *     brokers report it
      */
     public record Topics(int sourcePartitions, int maxLetterBytes) {}
 
     /**
-     * Checks that the brokers answer, that the topics exist, that their configuration allows what
+     * Checks that the brokers respond, that the topics exist, that their configurations allow what
      * the job writes, and that the brokers allow the transaction timeout.
      *
      * @param largest the bytes of the largest message that the job writes to each topic
-     * @param warnings gets what works but loses records, or cannot be checked
-     * @throws IOException with what is wrong and what to do, after about 10 s at the latest
+     * @param warnings receives what works but loses records, and what cannot be checked
+     * @throws IOException if a check fails; the message names the error and the remedy. It is
+     *     thrown after at most about 10 s.
      */
     public static Topics check(
             ReadableConfig options,
@@ -89,7 +91,7 @@ public final class KafkaPreflight implements AutoCloseable {
     }
 
     /**
-     * Checks that the brokers answer, and that a topic exists.
+     * Checks that the brokers respond and that a topic exists.
      *
      * @throws IOException as {@link #check} does
      */
@@ -130,12 +132,12 @@ public final class KafkaPreflight implements AutoCloseable {
                     maxLetterBytes = TopicCheck.maxMessageBytes(config);
                 }
             } catch (ExecutionException e) {
-                check.untold(key, options.get(key), e.getCause().getMessage());
+                check.unreadable(key, options.get(key), e.getCause().getMessage());
             }
         }
         if (!check.refusals().isEmpty()) {
             throw new IOException(
-                    "at the brokers %s %s"
+                    "Kafka at %s: %s"
                             .formatted(
                                     options.get(KafkaOptions.BROKERS),
                                     String.join("; ", check.refusals())));
@@ -154,29 +156,29 @@ public final class KafkaPreflight implements AutoCloseable {
         Map<String, KafkaFuture<TopicDescription>> topics =
                 admin.describeTopics(keys.stream().map(options::get).toList()).topicNameValues();
         Map<ConfigOption<String>, TopicDescription> found = new HashMap<>();
-        List<String> wrong = new ArrayList<>();
+        List<String> errors = new ArrayList<>();
         for (ConfigOption<String> key : keys) {
             String topic = options.get(key);
             try {
                 found.put(key, get(topics.get(topic)));
             } catch (ExecutionException e) {
-                wrong.add(
+                errors.add(
                         e.getCause() instanceof UnknownTopicOrPartitionException
                                 ? "the topic %s (%s) does not exist".formatted(topic, key.key())
                                 : "the topic %s (%s) cannot be used: %s"
                                         .formatted(topic, key.key(), e.getCause().getMessage()));
             }
         }
-        if (!wrong.isEmpty()) {
+        if (!errors.isEmpty()) {
             throw new IOException(
-                    "at the brokers %s %s; create what is missing, or correct the option"
+                    "Kafka at %s: %s; create the missing topics or correct the options"
                             .formatted(
-                                    options.get(KafkaOptions.BROKERS), String.join(", ", wrong)));
+                                    options.get(KafkaOptions.BROKERS), String.join(", ", errors)));
         }
         return found;
     }
 
-    /** The brokers' setting, or null if they do not let this client see it. */
+    /** The brokers' setting, or null if this client is not authorized to read it. */
     private ConfigEntry maxTransactionTimeout() throws IOException {
         try {
             String node = get(admin.describeCluster().nodes()).iterator().next().idString();
@@ -189,7 +191,7 @@ public final class KafkaPreflight implements AutoCloseable {
                 return null;
             }
             throw new IOException(
-                    "the Kafka brokers %s cannot be asked for their %s: %s"
+                    "the Kafka brokers %s do not return %s: %s"
                             .formatted(
                                     options.get(KafkaOptions.BROKERS),
                                     MAX_TRANSACTION_TIMEOUT,
@@ -199,13 +201,14 @@ public final class KafkaPreflight implements AutoCloseable {
     }
 
     /**
-     * @param max the brokers' setting; some that only speak Kafka's protocol have none, or no value
+     * @param max the brokers' setting; Kafka-compatible brokers may have no such setting, or no
+     *     value
      */
     static void checkTransactionTimeout(ReadableConfig options, ConfigEntry max)
             throws IOException {
         if (max == null || max.value() == null) {
             LOG.warn(
-                    "The brokers do not tell whether their {} allows {}",
+                    "The brokers do not report their {}, so {} is not checked",
                     MAX_TRANSACTION_TIMEOUT,
                     KafkaOptions.SINK_TRANSACTION_TIMEOUT.key());
             return;
@@ -214,7 +217,8 @@ public final class KafkaPreflight implements AutoCloseable {
         long allowed = Long.parseLong(max.value());
         if (timeout.toMillis() > allowed) {
             throw new IOException(
-                    "%s is %d ms, but the brokers %s allow %s=%d: lower the one or raise the other"
+                    ("%s is %d ms, but the brokers %s have %s=%d; lower the first or"
+                                    + " raise the second")
                             .formatted(
                                     KafkaOptions.SINK_TRANSACTION_TIMEOUT.key(),
                                     timeout.toMillis(),
@@ -224,7 +228,7 @@ public final class KafkaPreflight implements AutoCloseable {
         }
     }
 
-    /** Waits until the deadline; failures other than silence come as ExecutionException. */
+    /** Waits until the deadline. Failures other than timeouts are thrown as ExecutionException. */
     private <T> T get(KafkaFuture<T> future) throws IOException, ExecutionException {
         try {
             return future.get(deadline - System.nanoTime(), TimeUnit.NANOSECONDS);
@@ -234,7 +238,8 @@ public final class KafkaPreflight implements AutoCloseable {
             }
             if (e.getCause() instanceof AuthenticationException) {
                 throw new IOException(
-                        "the Kafka brokers %s refuse this client (%s); check %s (security.protocol, sasl.*, ssl.*)"
+                        ("the Kafka brokers %s reject this client (%s); check %s"
+                                        + " (security.protocol, sasl.*, ssl.*)")
                                 .formatted(
                                         options.get(KafkaOptions.BROKERS),
                                         e.getCause().getMessage(),
@@ -252,12 +257,12 @@ public final class KafkaPreflight implements AutoCloseable {
 
     private static IOException unreachable(ReadableConfig options, Throwable cause) {
         return new IOException(
-                "the Kafka brokers %s do not answer (%s); check %s, that they run, and what they"
+                "the Kafka brokers %s do not respond (%s); check %s, whether they run, and the"
                                 .formatted(
                                         options.get(KafkaOptions.BROKERS),
                                         cause.getMessage() == null ? "timeout" : cause.getMessage(),
                                         KafkaOptions.BROKERS.key())
-                        + " ask of "
+                        + " security settings in "
                         + KafkaOptions.PROPERTIES.key()
                         + " (security.protocol, sasl.*, ssl.*)",
                 cause);

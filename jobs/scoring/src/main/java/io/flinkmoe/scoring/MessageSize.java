@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
 import io.flinkmoe.api.TokenCheck;
@@ -13,44 +14,50 @@ import org.apache.flink.configuration.ReadableConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.TopicConfig;
 
-/** How much a message may hold: what the producers' {@code max.request.size} says. */
+/**
+ * Checks that the job's records fit a Kafka message, whose limit is the producers' {@code
+ * max.request.size}.
+ */
 @Internal
 final class MessageSize {
 
     private static final int DEFAULT = 1 << 20;
 
     /**
-     * What a message takes beside its largest fields: the stream, as key and in the value, which
-     * {@link TokenCheck#MAX_STREAM_LENGTH} bounds, a reason, other names, Kafka's own header.
+     * The bytes of a message besides its largest fields: the stream (as key and in the value, at
+     * most {@link TokenCheck#MAX_STREAM_LENGTH} characters), a reason, other names, and Kafka's own
+     * header.
      */
     private static final int OVERHEAD = 16 << 10;
 
-    private static final int LEAST = 2 * OVERHEAD;
+    private static final int MINIMUM = 2 * OVERHEAD;
 
-    /** An expert with its score and weight, or a choice with its weight and outcome, at most. */
+    /**
+     * The maximum bytes of an expert with score and weight, or of a choice with weight and outcome.
+     */
     private static final int ENTRY_BYTES = 13;
 
     private MessageSize() {}
 
-    /** The bytes that the largest field of a message may have. */
+    /** The maximum bytes of the largest field of a message. */
     static int largestField(ReadableConfig options) {
         return largestField(options, Integer.MAX_VALUE);
     }
 
     /**
-     * The bytes that the largest field of a message to a topic may have.
+     * The maximum bytes of the largest field of a message to a topic.
      *
-     * @param maxMessageBytes the most bytes of a message that the topic takes
+     * @param maxMessageBytes the topic's maximum message size
      */
     static int largestField(ReadableConfig options, int maxMessageBytes) {
         return Math.min(limit(options), maxMessageBytes) - OVERHEAD;
     }
 
     /**
-     * Checks that what the job writes fits a message.
+     * Checks that the records that the job writes fit a message.
      *
-     * @return the bytes of the largest message of each topic; dead letters are cut to what their
-     *     topic takes, but not below a minimum
+     * @return the bytes of the largest message of each topic. Dead letters are truncated to their
+     *     topic's maximum message size, but not below a minimum
      * @throws IllegalConfigurationException if it does not
      */
     static Map<ConfigOption<String>, Long> require(ReadableConfig options, BundleSpec spec) {
@@ -63,7 +70,7 @@ final class MessageSize {
             ranks += (long) k * attempts;
         }
         Map<ConfigOption<String>, Long> largest = new HashMap<>();
-        largest.put(KafkaOptions.DEAD_LETTER_TOPIC, (long) LEAST);
+        largest.put(KafkaOptions.DEAD_LETTER_TOPIC, (long) MINIMUM);
         largest.put(
                 KafkaOptions.SINK_TOPIC,
                 require(options, "a scored token", bytes(spec.outputSize(), choices)));
@@ -85,13 +92,14 @@ final class MessageSize {
     }
 
     /**
-     * @param bytes the message but for {@link #OVERHEAD}
-     * @return the bytes of the message
+     * @param bytes the size of the message without {@link #OVERHEAD}
+     * @return the size of the message
      */
     static long require(ReadableConfig options, String what, long bytes) {
         if (bytes > largestField(options)) {
             throw new IllegalConfigurationException(
-                    "%s has %s %d, but %s of this model may have %d bytes; allowed: that or more, and %s of the topics too"
+                    ("%s: %s is %d, but %s of this model can have %d bytes; set it to"
+                                    + " that or more, and also %s of the topics")
                             .formatted(
                                     KafkaOptions.PROPERTIES.key(),
                                     ProducerConfig.MAX_REQUEST_SIZE_CONFIG,
@@ -112,18 +120,18 @@ final class MessageSize {
         }
         try {
             int limit = Integer.parseInt(given.strip());
-            if (limit >= LEAST) {
+            if (limit >= MINIMUM) {
                 return limit;
             }
         } catch (NumberFormatException e) {
-            // As below.
+            // The error below covers this case, too.
         }
         throw new IllegalConfigurationException(
-                "%s has %s '%s'; allowed: %d or more"
+                "%s: %s is '%s'; allowed: %d or more"
                         .formatted(
                                 KafkaOptions.PROPERTIES.key(),
                                 ProducerConfig.MAX_REQUEST_SIZE_CONFIG,
                                 given,
-                                LEAST));
+                                MINIMUM));
     }
 }

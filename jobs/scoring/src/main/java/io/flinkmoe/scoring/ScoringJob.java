@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
 import io.flinkmoe.MoeLayers;
@@ -24,18 +25,17 @@ import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.core.execution.CheckpointingMode;
-import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** The scoring job: tokens from Kafka, through a bundle's layers, back to Kafka. */
+/**
+ * The scoring job: reads tokens from Kafka, scores them with the layers of a bundle, and writes the
+ * results to Kafka.
+ */
 @Internal
 public final class ScoringJob {
-
-    /** The operators' uids, and names. Savepoints depend on them: they never change. */
-    static final String SOURCE_UID = "token-source";
 
     static final String SCORED_SINK_UID = "scored-token-sink";
     static final String DEAD_LETTER_SINK_UID = "dead-letter-sink";
@@ -44,15 +44,13 @@ public final class ScoringJob {
 
     private static final Logger LOG = LoggerFactory.getLogger(ScoringJob.class);
 
-    /** Sources and sinks have no keys. The job's default must not become a limit of the state. */
-    static final int MAX_PARALLELISM = KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM;
-
     private static final Duration CHECKPOINT_INTERVAL = Duration.ofSeconds(10);
 
     private ScoringJob() {}
 
     /**
-     * As {@link #build(StreamExecutionEnvironment, Configuration, Consumer)}; warnings are logged.
+     * Builds the job as {@link #build(StreamExecutionEnvironment, Configuration, Consumer)} does,
+     * and logs the warnings.
      */
     public static MoeResult build(StreamExecutionEnvironment env, Configuration options)
             throws IOException {
@@ -60,16 +58,16 @@ public final class ScoringJob {
     }
 
     /**
-     * Checks the options, the bundle and Kafka, and lays out the job in an environment; the caller
+     * Checks the options, the bundle and Kafka, and builds the job in an environment. The caller
      * executes it.
      *
-     * @param options every {@link KafkaOptions} and {@link io.flinkmoe.config.MoeOptions}, and
-     *     whatever Flink options the job should run with
-     * @param warnings gets what works, but loses records or cannot be checked
-     * @return the streams between the layers and the sinks, for a caller that wants to look at them
-     * @throws IllegalConfigurationException if options are missing or contradict each other, with
-     *     all that is wrong
-     * @throws IOException if Kafka or the bundle cannot be used as they are
+     * @param options the {@link KafkaOptions}, the {@link io.flinkmoe.config.MoeOptions} and the
+     *     Flink options of the job
+     * @param warnings receives what works but loses records, and what cannot be checked
+     * @return the streams between layers and sinks, for callers that also consume them
+     * @throws IllegalConfigurationException if options are missing or inconsistent; the message
+     *     lists all errors
+     * @throws IOException if Kafka or the bundle cannot be used
      */
     public static MoeResult build(
             StreamExecutionEnvironment env, Configuration options, Consumer<String> warnings)
@@ -96,15 +94,15 @@ public final class ScoringJob {
                 env.fromSource(
                                 KafkaInput.source(options, deserializer),
                                 KafkaInput.watermarks(options),
-                                SOURCE_UID,
+                                KafkaInput.SOURCE_UID,
                                 deserializer.getProducedType())
-                        .uid(SOURCE_UID)
-                        // A subtask without a partition would have no watermark to give.
+                        .uid(KafkaInput.SOURCE_UID)
+                        // A subtask without a partition would not emit a watermark.
                         .setParallelism(
                                 Math.min(
                                         Math.max(env.getParallelism(), 1),
                                         topics.sourcePartitions()))
-                        .setMaxParallelism(MAX_PARALLELISM);
+                        .setMaxParallelism(KafkaOutput.MAX_PARALLELISM);
         MoeResult result = layers.scoreArrivals(arrivals);
         RecordFormat format = options.get(KafkaOptions.FORMAT);
         KafkaOutput.write(
@@ -140,8 +138,8 @@ public final class ScoringJob {
     }
 
     /**
-     * The options without our own, among them Kafka's passwords: the configuration of a cluster and
-     * of a job is shown to people.
+     * The options without those of flink-moe, which can contain Kafka passwords. Flink shows the
+     * configuration of clusters and jobs in its web UI.
      */
     public static Configuration flinkOptions(Configuration options) {
         Configuration flink = new Configuration(options);
@@ -149,14 +147,14 @@ public final class ScoringJob {
         return flink;
     }
 
-    /** The label that metrics tell jobs apart by, unless the user names the job. */
+    /** The job's name, which labels its metrics. The default contains the consumer group. */
     public static String nameOf(ReadableConfig flinkOptions, ReadableConfig options) {
         return flinkOptions
                 .getOptional(PipelineOptions.NAME)
                 .orElse("moe score " + options.get(KafkaOptions.SOURCE_GROUP_ID));
     }
 
-    /** Task managers have other working directories. */
+    /** The options with an absolute bundle path: task managers have other working directories. */
     public static Configuration withAbsoluteBundle(Configuration options) {
         Configuration absolute = new Configuration(options);
         String bundle = options.get(MoeOptions.BUNDLE);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
 import java.util.ArrayList;
@@ -10,8 +11,8 @@ import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.common.config.TopicConfig;
 
 /**
- * Checks the configuration of the topics that the job writes: what cannot work is refused, because
- * the job would restart for ever; what loses records is warned of.
+ * Checks the configurations of the topics that the job writes. It rejects what cannot work, because
+ * the job would restart forever, and warns of what loses records.
  */
 @Internal
 final class TopicCheck {
@@ -23,8 +24,8 @@ final class TopicCheck {
      * Checks a topic.
      *
      * @param option the option that names the topic
-     * @param config its configuration; brokers that only speak Kafka's protocol can leave out parts
-     * @param replicas how many replicas the partition has that has the fewest
+     * @param config its configuration; some brokers leave out entries
+     * @param replicas the lowest number of replicas of a partition
      * @param largest the bytes of the largest message that the job writes to it
      */
     void check(
@@ -33,7 +34,7 @@ final class TopicCheck {
         OptionalLong maxBytes = number(config, TopicConfig.MAX_MESSAGE_BYTES_CONFIG);
         if (maxBytes.isPresent() && maxBytes.getAsLong() < largest) {
             refusals.add(
-                    "%s has %s=%d, but the job can write messages of %d bytes to it: raise it"
+                    "%s has %s=%d, but the job can write messages of %d bytes; raise it"
                             .formatted(
                                     name,
                                     TopicConfig.MAX_MESSAGE_BYTES_CONFIG,
@@ -43,17 +44,17 @@ final class TopicCheck {
         OptionalLong minInSync = number(config, TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG);
         if (minInSync.isPresent() && minInSync.getAsLong() > replicas) {
             refusals.add(
-                    "%s has %s=%d, but %d replicas, so that nothing can be written to it: lower the one or add replicas"
+                    "%s has %s=%d but a partition with %d replicas, which accepts no writes; lower it or add replicas"
                             .formatted(
                                     name,
                                     TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG,
                                     minInSync.getAsLong(),
                                     replicas));
         }
-        // A dead letter has a key of its own, so compaction removes none.
+        // The key of a dead letter is unique, so compaction removes none.
         if (option != KafkaOptions.DEAD_LETTER_TOPIC && isCompacted(config)) {
             warnings.add(
-                    "%s has %s=%s: Kafka removes all but the last record of each stream; set %s=%s to keep all of them"
+                    "%s has %s=%s, so Kafka keeps only the last record of each stream; set %s=%s to keep all records"
                             .formatted(
                                     name,
                                     TopicConfig.CLEANUP_POLICY_CONFIG,
@@ -63,10 +64,10 @@ final class TopicCheck {
         }
     }
 
-    /** The brokers do not show the configuration of a topic to this client. */
-    void untold(ConfigOption<String> option, String topic, String reason) {
+    /** Notes that the configuration of a topic cannot be read. */
+    void unreadable(ConfigOption<String> option, String topic, String reason) {
         warnings.add(
-                "the configuration of the topic %s (%s) cannot be checked (%s); allow this client to describe it (DESCRIBE_CONFIGS)"
+                "the configuration of the topic %s (%s) cannot be checked (%s); grant DESCRIBE_CONFIGS on the topic"
                         .formatted(topic, option.key(), reason));
     }
 
@@ -75,12 +76,12 @@ final class TopicCheck {
         return refusals;
     }
 
-    /** What loses records, or cannot be checked. */
+    /** What works but loses records, and what cannot be checked. */
     List<String> warnings() {
         return warnings;
     }
 
-    /** The most bytes of a message that a topic takes; without a number, no limit is known. */
+    /** The maximum bytes of a message in a topic; the highest number if it is unknown. */
     static int maxMessageBytes(Config config) {
         return (int) number(config, TopicConfig.MAX_MESSAGE_BYTES_CONFIG).orElse(Integer.MAX_VALUE);
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -93,14 +94,13 @@ class KafkaOptionsTest {
         assertThatThrownBy(() -> KafkaOptionsCheck.check(options))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
-                        "moe.kafka.properties has auto.offset.reset, which is what moe.source.start"
-                                + " sets; moe.kafka.properties has bootstrap.servers, which is what"
-                                + " moe.kafka.brokers sets; moe.kafka.properties has group.id, which"
-                                + " is what moe.source.group-id sets; moe.kafka.properties has"
-                                + " transaction.timeout.ms, which is what"
-                                + " moe.sink.transaction-timeout sets; moe.kafka.properties has"
-                                + " transactional.id, which is what"
-                                + " moe.sink.transactional-id-prefix sets");
+                        "moe.kafka.properties contains auto.offset.reset; use moe.source.start instead;"
+                                + " moe.kafka.properties contains bootstrap.servers; use"
+                                + " moe.kafka.brokers instead; moe.kafka.properties contains group.id;"
+                                + " use moe.source.group-id instead; moe.kafka.properties contains"
+                                + " transaction.timeout.ms; use moe.sink.transaction-timeout instead;"
+                                + " moe.kafka.properties contains transactional.id; use"
+                                + " moe.sink.transactional-id-prefix instead");
     }
 
     @Test
@@ -126,7 +126,7 @@ class KafkaOptionsTest {
         assertRefused(
                 options,
                 "moe.sink.transaction-timeout is 15 min; allowed: more than"
-                        + " execution.checkpointing.interval, 15 min");
+                        + " execution.checkpointing.interval (15 min)");
     }
 
     @Test
@@ -139,14 +139,14 @@ class KafkaOptionsTest {
         assertThatThrownBy(() -> MessageSize.require(options, "a scored token", 49_153))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
-                        "moe.kafka.properties has max.request.size 65536, but a scored token of"
-                                + " this model may have 65537 bytes; allowed: that or more, and"
-                                + " max.message.bytes of the topics too");
+                        "moe.kafka.properties: max.request.size is 65536, but a scored token of this"
+                                + " model can have 65537 bytes; set it to that or more, and also"
+                                + " max.message.bytes of the topics");
         options.setString("moe.kafka.properties", "{max.request.size: 1 MB}");
         assertThatThrownBy(() -> MessageSize.require(options, "a token", 1))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
-                        "moe.kafka.properties has max.request.size '1 MB'; allowed: 32768 or more");
+                        "moe.kafka.properties: max.request.size is '1 MB'; allowed: 32768 or more");
     }
 
     @Test

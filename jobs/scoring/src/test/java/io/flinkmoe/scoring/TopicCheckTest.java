@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -53,7 +54,7 @@ class TopicCheckTest {
         assertThat(check.refusals()).isEmpty();
         assertThat(check.warnings())
                 .hasSize(3)
-                .allMatch(warning -> warning.contains("has cleanup.policy=" + policy + ": "));
+                .allMatch(warning -> warning.contains("has cleanup.policy=" + policy + ", "));
     }
 
     @Test
@@ -64,9 +65,9 @@ class TopicCheckTest {
         assertThat(check.refusals())
                 .containsExactly(
                         "the topic t (moe.sink.topic) has max.message.bytes=999, but the job can"
-                                + " write messages of 1000 bytes to it: raise it",
-                        "the topic t (moe.late.topic) has min.insync.replicas=4, but 3 replicas, so"
-                                + " that nothing can be written to it: lower the one or add"
+                                + " write messages of 1000 bytes; raise it",
+                        "the topic t (moe.late.topic) has min.insync.replicas=4 but a partition"
+                                + " with 3 replicas, which accepts no writes; lower it or add"
                                 + " replicas");
     }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools;
 
 import io.flinkmoe.scoring.cli.ErrorReport;
@@ -32,16 +33,16 @@ import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
-/** The command-line program. */
+/** The command-line program {@code moe}. */
 @Command(
         name = "moe",
-        description = "Mixture-of-Experts inference on streams, with Apache Flink.",
+        description = "Mixture-of-experts inference on Apache Flink streams.",
         scope = ScopeType.INHERIT,
         mixinStandardHelpOptions = true,
         versionProvider = Version.class,
         usageHelpAutoWidth = true,
         exitCodeListHeading = "%nExit codes:%n",
-        exitCodeList = {"0:done", "1:failed", "2:wrong use"},
+        exitCodeList = {"0:success", "1:failure", "2:invalid usage"},
         commandListHeading = "%nCommands:%n",
         descriptionHeading = "%n",
         optionListHeading = "%nOptions:%n",
@@ -67,8 +68,8 @@ import picocli.CommandLine.TypeConversionException;
             "  moe demo                            score 48,836 real flights, end to end",
             "  moe score --config job.yaml         run the scoring job",
             "  moe cluster start                   start a Flink cluster on this machine",
-            "  moe inspect BUNDLE                  show what a model bundle holds",
-            "  moe score --help                    every option of the scoring job"
+            "  moe inspect BUNDLE                  check a model bundle and show its contents",
+            "  moe score --help                    show every option of the scoring job"
         })
 @Internal
 public final class Moe implements Callable<Integer> {
@@ -80,22 +81,22 @@ public final class Moe implements Callable<Integer> {
     @Option(
             names = VERBOSE,
             scope = ScopeType.INHERIT,
-            description = "Show the log and, where something fails, the stack trace.")
+            description = "Print the log, and the stack trace of a failure.")
     private boolean verbose;
 
     private Moe() {}
 
     public static void main(String[] args) {
-        Locale.setDefault(Locale.ROOT); // Its texts are English, and so are its numbers.
+        Locale.setDefault(Locale.ROOT); // All texts are English, so numbers have English format.
         TempFolder.removeAtEnd();
         if (Arrays.asList(args).contains(VERBOSE)) {
-            // Read by log4j2.properties, thus before the first logger exists.
+            // log4j2.properties reads this, so it is set before the first logger exists.
             System.setProperty("moe.log.console", "info");
         }
         System.exit(commandLine().execute(args));
     }
 
-    /** The program, ready to execute; what it prints can be redirected. */
+    /** Creates the program. Callers can redirect its output. */
     public static CommandLine commandLine() {
         Moe moe = new Moe();
         CommandLine program = new CommandLine(moe);
@@ -117,11 +118,11 @@ public final class Moe implements Callable<Integer> {
         }
     }
 
-    /** Without a subcommand: says which there are. */
+    /** Prints the usage, because no subcommand is given. */
     @Override
     public Integer call() {
         PrintWriter err = spec.commandLine().getErr();
-        err.println("moe: say which command to run");
+        err.println("moe: a command is missing");
         spec.commandLine().usage(err);
         return ExitCode.USAGE;
     }

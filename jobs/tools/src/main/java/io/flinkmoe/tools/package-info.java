@@ -1,2 +1,4 @@
-/** The command-line program {@code moe}: one package per command, and a few that commands share. */
+/**
+ * The command-line program {@code moe}: one package per command, and packages that commands share.
+ */
 package io.flinkmoe.tools;

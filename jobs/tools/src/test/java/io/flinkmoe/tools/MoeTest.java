@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -112,7 +113,7 @@ class MoeTest {
                         2);
 
         assertThat(program.exitCode()).isEqualTo(2);
-        assertThat(program.err()).contains("--parallelism goes with --engine flink only");
+        assertThat(program.err()).contains("--parallelism requires --engine flink");
     }
 
     @ParameterizedTest
@@ -133,7 +134,8 @@ class MoeTest {
         Program isFolder = Program.run("demo", "--report", folder);
 
         assertThat(missing.exitCode()).isEqualTo(2);
-        assertThat(missing.err()).contains("--report is " + folder, "its folder must be there");
+        assertThat(missing.err())
+                .contains("--report is " + folder, "allowed: a file in a writable folder");
         assertThat(isFolder.exitCode()).isEqualTo(2);
         assertThat(isFolder.err()).contains("--report is " + folder, "allowed: a file");
     }
@@ -164,7 +166,7 @@ class MoeTest {
                         "bench", "-D", "moe.lane=2", "--output", folder.resolve("figures.json"));
 
         assertThat(program.exitCode()).isEqualTo(2);
-        assertThat(program.err()).contains("moe.lane is not an option; near to it are: moe.lanes");
+        assertThat(program.err()).contains("moe.lane is not an option; similar options: moe.lanes");
     }
 
     @Test

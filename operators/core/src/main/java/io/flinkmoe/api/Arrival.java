@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
 import io.flinkmoe.serialization.ImmutableSerializer;
@@ -5,6 +6,7 @@ import io.flinkmoe.serialization.RecordTypeInfo;
 import java.io.IOException;
 import java.lang.reflect.Type;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -15,55 +17,66 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * What a source hands to {@code Ingest}: a token that was checked, or a dead letter; one of the two
- * is null. The check comes before the watermark is made, so that a bad record never moves it.
+ * A record from a source: a valid token or a dead letter. The other of the two is null. The source
+ * checks records before it generates watermarks, so an invalid record never advances the watermark.
  *
- * @param origin where the token came from; the content of its partition alone decides whether it is
- *     late. Of an unknown partition the watermark decides
+ * @param token a valid token, or null
+ * @param deadLetter a rejected record, or null
+ * @param origin the origin of the record. The timestamps of its partition alone decide whether the
+ *     token is late; if the partition is unknown, the watermark decides
  */
 @PublicEvolving
 @TypeInfo(Arrival.Factory.class)
 public record Arrival(Token token, DeadLetter deadLetter, Origin origin) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<Arrival> TYPE =
             new RecordTypeInfo<>(Arrival.class, new Serializer());
 
-    /** Of a source without partitions. */
+    /** The partition of tokens from a source without partitions. */
     public static final int NO_PARTITION = -1;
 
     private static final Token.Serializer TOKENS = new Token.Serializer();
     private static final DeadLetter.Serializer DEAD_LETTERS = new DeadLetter.Serializer();
 
+    /** Returns the arrival of a valid token without a partition. */
     public static Arrival of(Token token) {
         return of(token, Origin.UNKNOWN);
     }
 
     /**
-     * @param partition 0 or more; of all topics that are scored together, no two have the same
+     * Returns the arrival of a valid token.
+     *
+     * @param partition 0 or more; unique among the partitions of all topics that are scored
+     *     together
      */
     public static Arrival of(Token token, int partition) {
         return of(token, new Origin("", partition, -1));
     }
 
     /**
-     * @param origin its partition is 0 or more; of all topics that are scored together, no two have
-     *     the same
+     * Returns the arrival of a valid token with its origin, which its dead letter names if the
+     * model cannot read it.
+     *
+     * @param origin its partition is unique among the partitions of all topics that are scored
+     *     together
      */
     public static Arrival of(Token token, Origin origin) {
         return new Arrival(token, null, origin);
     }
 
+    /** Returns the arrival of a rejected record. */
     public static Arrival of(DeadLetter deadLetter) {
         return new Arrival(null, deadLetter, deadLetter.origin());
     }
 
-    /** The partition that it came from; {@link #NO_PARTITION} if that is unknown. */
+    /** The partition of the record; {@link #NO_PARTITION} if it is unknown. */
     public int partition() {
         return origin.partition();
     }
 
-    /** Finds {@link #TYPE} for Flink's type extraction. */
+    /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<Arrival> {
         @Override
         public TypeInformation<Arrival> createTypeInfo(
@@ -72,7 +85,8 @@ public record Arrival(Token token, DeadLetter deadLetter, Origin origin) {
         }
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
+    @Internal
     public static final class Serializer extends ImmutableSerializer<Arrival> {
         private static final long serialVersionUID = 1L;
 
@@ -100,7 +114,8 @@ public record Arrival(Token token, DeadLetter deadLetter, Origin origin) {
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<Arrival> {
         public Snapshot() {
             super(Serializer::new);

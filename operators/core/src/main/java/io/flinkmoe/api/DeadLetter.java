@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
 import io.flinkmoe.serialization.ImmutableSerializer;
@@ -5,6 +6,7 @@ import io.flinkmoe.serialization.RecordTypeInfo;
 import java.io.IOException;
 import java.lang.reflect.Type;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -16,47 +18,49 @@ import org.apache.flink.core.memory.DataOutputView;
 import org.apache.flink.util.OutputTag;
 
 /**
- * A record that could not be scored, as it came, and why.
+ * A rejected record, unchanged, with the reason.
  *
- * @param origin where it came from
- * @param record the record; null where only the token is known
- * @param token the token, where there is no record or its bytes are gone; else null
- * @param rejection what is wrong with it
+ * @param origin the topic, partition and offset of the record
+ * @param record the record; null if only the token is known
+ * @param token the token, if the record did not arrive as bytes or its bytes are no longer known;
+ *     else null
+ * @param rejection why the record was rejected
  */
 @PublicEvolving
 @TypeInfo(DeadLetter.Factory.class)
 public record DeadLetter(Origin origin, RawRecord record, Token token, Rejection rejection) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<DeadLetter> TYPE =
             new RecordTypeInfo<>(DeadLetter.class, new Serializer());
 
-    /** Where an operator's dead letters go. */
+    /** The side output for the dead letters of an operator. */
     public static final OutputTag<DeadLetter> OUTPUT = new OutputTag<>("dead-letters", TYPE);
 
     private static final Token.Serializer TOKENS = new Token.Serializer();
 
-    /** A record of a topic. */
+    /** A dead letter for a record of a topic. */
     public static DeadLetter of(Origin origin, RawRecord record, Rejection rejection) {
         return new DeadLetter(origin, record, null, rejection);
     }
 
-    /** A token of whose record only the origin is left. */
+    /** A dead letter for a token whose record is no longer known. */
     public static DeadLetter of(Origin origin, Token token, Rejection rejection) {
         return new DeadLetter(origin, null, token, rejection);
     }
 
-    /** A token that did not come from a topic. */
+    /** A dead letter for a token that did not come from a topic. */
     public static DeadLetter of(Token token, Rejection rejection) {
         return of(Origin.UNKNOWN, token, rejection);
     }
 
-    /** What is wrong with it, in words. */
+    /** Why the record was rejected, in words. */
     public String reason() {
         return rejection.reason();
     }
 
-    /** Finds {@link #TYPE} for Flink's type extraction. */
+    /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<DeadLetter> {
         @Override
         public TypeInformation<DeadLetter> createTypeInfo(
@@ -65,7 +69,8 @@ public record DeadLetter(Origin origin, RawRecord record, Token token, Rejection
         }
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
+    @Internal
     public static final class Serializer extends ImmutableSerializer<DeadLetter> {
         private static final long serialVersionUID = 1L;
 
@@ -98,7 +103,8 @@ public record DeadLetter(Origin origin, RawRecord record, Token token, Rejection
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<DeadLetter> {
         public Snapshot() {
             super(Serializer::new);

@@ -1,8 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
 import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.serialization.ImmutableSerializer;
+import io.flinkmoe.serialization.RecordSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
@@ -10,6 +11,7 @@ import java.lang.reflect.Type;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -21,14 +23,16 @@ import org.apache.flink.core.memory.DataOutputView;
 import org.apache.flink.util.OutputTag;
 
 /**
- * Why a token went where it went: an entry of the decision log.
+ * An entry of the decision log: the experts of a token in each layer, with scores, weights and
+ * outcomes.
  *
  * @param stream the token's stream
- * @param position the token's place in its stream
+ * @param position the token's position in its stream
  * @param timestamp the token's event time, milliseconds since the epoch
- * @param windowStart first timestamp of its capacity window; {@link #NO_WINDOW} without capacity
- * @param modelVersion the version of the bundle that decided
- * @param layers an entry per MoE layer
+ * @param windowStart first timestamp of its capacity window, milliseconds since the epoch; {@link
+ *     #NO_WINDOW} without a capacity
+ * @param modelVersion the version of the bundle that routed the token
+ * @param layers one entry per MoE layer
  */
 @PublicEvolving
 @TypeInfo(DecisionRecord.Factory.class)
@@ -40,29 +44,37 @@ public record DecisionRecord(
         String modelVersion,
         Layer[] layers) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<DecisionRecord> TYPE =
             new RecordTypeInfo<>(DecisionRecord.class, new Serializer());
 
-    /** Where the decision log goes. */
+    /** The side output for the decision log. */
     public static final OutputTag<DecisionRecord> DECISIONS = new OutputTag<>("decisions", TYPE);
 
-    /** The window of every token without a capacity. */
+    /** The {@code windowStart} of every token if there is no capacity. */
     public static final long NO_WINDOW = GlobalWindow.START;
 
     /**
-     * What one layer decided. The token's K best experts are given in order of rank; choice j of k
-     * tried those of ranks j, j + k, ... up to attempt {@code attempts[j]}, from 0.
+     * The choices of a token in one layer. K is the number of the token's best experts that its k
+     * choices may try: k without rerouting, else up to k · (1 + overflow rounds). Choice j tried
+     * the experts of ranks j, j + k, j + 2k … up to attempt {@code attempts[j]}, counted from 0.
      *
-     * @param experts [K], counted from 0; -1 where none could be chosen
-     * @param scores [K], neither normalised nor scaled; NaN for a token that was routed before the
-     *     log was asked for
-     * @param weights [K], what the experts' outputs are multiplied by if they run the token
-     * @param outcomes [k], what became of each choice
-     * @param attempts [k], the attempt that settled it
+     * @param experts [K], the experts in order of rank, counted from 0; -1 if the token could not
+     *     be routed
+     * @param scores [K], the scores of the experts, neither normalized nor scaled; NaN for a token
+     *     that was routed before the decision log was enabled
+     * @param weights [K], the factor of each expert's output if the expert executes the token
+     * @param outcomes [k], the outcome of each choice
+     * @param attempts [k], the attempt that determined the outcome of each choice
      */
+    @TypeInfo(Layer.Factory.class)
     public record Layer(
             int[] experts, float[] scores, float[] weights, Outcome[] outcomes, int[] attempts) {
+
+        /** The type information, with its own serializer. */
+        public static final TypeInformation<Layer> TYPE =
+                new RecordTypeInfo<>(Layer.class, new Serializer());
+
         @Override
         public boolean equals(Object other) {
             return other instanceof Layer that
@@ -93,7 +105,73 @@ public record DecisionRecord(
                             Arrays.toString(outcomes),
                             Arrays.toString(attempts));
         }
+
+        /** Provides {@link #TYPE} to Flink's type extraction. */
+        @Internal
+        public static final class Factory extends TypeInfoFactory<Layer> {
+            @Override
+            public TypeInformation<Layer> createTypeInfo(
+                    Type type, Map<String, TypeInformation<?>> genericParameters) {
+                return TYPE;
+            }
+        }
+
+        /** The serialized form. */
+        @Internal
+        public static final class Serializer extends RecordSerializer<Layer> {
+            private static final long serialVersionUID = 1L;
+
+            /** Copies the arrays, because user functions may modify them. */
+            @Override
+            public Layer copy(Layer from) {
+                return new Layer(
+                        from.experts.clone(),
+                        from.scores.clone(),
+                        from.weights.clone(),
+                        from.outcomes.clone(),
+                        from.attempts.clone());
+            }
+
+            @Override
+            public void serialize(Layer record, DataOutputView out) throws IOException {
+                Wire.writeInts(record.experts, out);
+                Wire.writeFloats(record.scores, out);
+                Wire.writeFloats(record.weights, out);
+                Wire.writeInts(record.attempts, out);
+                for (Outcome outcome : record.outcomes) {
+                    out.writeByte(outcome.code());
+                }
+            }
+
+            @Override
+            public Layer deserialize(DataInputView in) throws IOException {
+                int[] experts = Wire.readInts(in);
+                float[] scores = Wire.readFloats(in);
+                float[] weights = Wire.readFloats(in);
+                int[] attempts = Wire.readInts(in);
+                Outcome[] outcomes = new Outcome[attempts.length];
+                for (int choice = 0; choice < outcomes.length; choice++) {
+                    outcomes[choice] = Outcome.ofCode(in.readByte());
+                }
+                return new Layer(experts, scores, weights, outcomes, attempts);
+            }
+
+            @Override
+            public TypeSerializerSnapshot<Layer> snapshotConfiguration() {
+                return new Snapshot();
+            }
+        }
+
+        /** Version 1 of the serialized form. */
+        @Internal
+        public static final class Snapshot extends SimpleTypeSerializerSnapshot<Layer> {
+            public Snapshot() {
+                super(Serializer::new);
+            }
+        }
     }
+
+    private static final Layer.Serializer LAYERS = new Layer.Serializer();
 
     @Override
     public boolean equals(Object other) {
@@ -124,7 +202,8 @@ public record DecisionRecord(
                         Arrays.toString(layers));
     }
 
-    /** Finds {@link #TYPE} for Flink's type extraction. */
+    /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<DecisionRecord> {
         @Override
         public TypeInformation<DecisionRecord> createTypeInfo(
@@ -133,9 +212,26 @@ public record DecisionRecord(
         }
     }
 
-    /** The wire form. */
-    public static final class Serializer extends ImmutableSerializer<DecisionRecord> {
+    /** The serializer of this record. */
+    @Internal
+    public static final class Serializer extends RecordSerializer<DecisionRecord> {
         private static final long serialVersionUID = 1L;
+
+        /** Copies the arrays, because user functions may modify them. */
+        @Override
+        public DecisionRecord copy(DecisionRecord from) {
+            Layer[] layers = new Layer[from.layers.length];
+            for (int i = 0; i < layers.length; i++) {
+                layers[i] = LAYERS.copy(from.layers[i]);
+            }
+            return new DecisionRecord(
+                    from.stream,
+                    from.position,
+                    from.timestamp,
+                    from.windowStart,
+                    from.modelVersion,
+                    layers);
+        }
 
         @Override
         public void serialize(DecisionRecord record, DataOutputView out) throws IOException {
@@ -146,13 +242,7 @@ public record DecisionRecord(
             Wire.writeString(record.modelVersion, out);
             out.writeInt(record.layers.length);
             for (Layer layer : record.layers) {
-                Wire.writeInts(layer.experts, out);
-                Wire.writeFloats(layer.scores, out);
-                Wire.writeFloats(layer.weights, out);
-                Wire.writeInts(layer.attempts, out);
-                for (Outcome outcome : layer.outcomes) {
-                    out.writeByte(outcome.code());
-                }
+                LAYERS.serialize(layer, out);
             }
         }
 
@@ -165,15 +255,7 @@ public record DecisionRecord(
             String modelVersion = Wire.readString(in);
             Layer[] layers = new Layer[in.readInt()];
             for (int i = 0; i < layers.length; i++) {
-                int[] experts = Wire.readInts(in);
-                float[] scores = Wire.readFloats(in);
-                float[] weights = Wire.readFloats(in);
-                int[] attempts = Wire.readInts(in);
-                Outcome[] outcomes = new Outcome[attempts.length];
-                for (int choice = 0; choice < outcomes.length; choice++) {
-                    outcomes[choice] = Outcome.ofCode(in.readByte());
-                }
-                layers[i] = new Layer(experts, scores, weights, outcomes, attempts);
+                layers[i] = LAYERS.deserialize(in);
             }
             return new DecisionRecord(
                     stream, position, timestamp, windowStart, modelVersion, layers);
@@ -185,7 +267,8 @@ public record DecisionRecord(
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<DecisionRecord> {
         public Snapshot() {
             super(Serializer::new);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
 import io.flinkmoe.serialization.Wire;
@@ -17,14 +18,14 @@ import org.apache.flink.core.memory.DataOutputView;
 @PublicEvolving
 public record Origin(String topic, int partition, long offset) {
 
-    /** Of a record that came from a source without partitions. */
+    /** The origin of a record from a source without partitions. */
     public static final Origin UNKNOWN = new Origin("", -1, -1);
 
     public Origin {
         Objects.requireNonNull(topic, "topic");
     }
 
-    /** Whether it names one record of the source. */
+    /** Whether topic, partition and offset are known. */
     public boolean isKnown() {
         return !topic.isEmpty() && partition >= 0 && offset >= 0;
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
 import io.flinkmoe.serialization.Wire;
@@ -11,7 +12,7 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * A record of a topic, as it came.
+ * A record of a topic, unchanged.
  *
  * @param key the key; null if the record has none
  * @param value the value; null if the record has none (a tombstone)
@@ -25,7 +26,7 @@ public record RawRecord(byte[] key, byte[] value, List<Header> headers, long tim
         headers = List.copyOf(headers);
     }
 
-    /** A value without key, headers and timestamp. */
+    /** Returns a record that has only a value. */
     public static RawRecord of(byte[] value) {
         return new RawRecord(null, value, List.of(), -1);
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
 import io.flinkmoe.serialization.Wire;
@@ -10,13 +11,13 @@ import org.apache.flink.core.memory.DataOutputView;
 /**
  * Why a record or token cannot be scored.
  *
- * @param kind what the reason is about; metrics count by it
+ * @param kind the kind of the reason, by which metrics count
  * @param reason the reason in words, with the offending values
  */
 @PublicEvolving
 public record Rejection(Kind kind, String reason) {
 
-    /** What reasons are about. */
+    /** The kinds of reasons. */
     @PublicEvolving
     public enum Kind {
         /** A record without a value, a tombstone. */
@@ -33,7 +34,7 @@ public record Rejection(Kind kind, String reason) {
         MALFORMED("not a token"),
         /** No stream, or one that is too long. */
         STREAM("no stream, or one that is too long"),
-        /** A timestamp that event time cannot have. */
+        /** A timestamp outside the range of event time. */
         TIMESTAMP("a timestamp out of range"),
         /** A timestamp too far in the future. */
         AHEAD("a timestamp too far ahead"),
@@ -41,7 +42,7 @@ public record Rejection(Kind kind, String reason) {
         WIDTH("a wrong number of values"),
         /** A value that is NaN or infinite. */
         NOT_FINITE("values that are not finite"),
-        /** A token at which a part of the model throws. */
+        /** A token that makes a part of the model throw. */
         MODEL("tokens that the model cannot read"),
         /** Any other. */
         OTHER("other reasons");
@@ -52,12 +53,12 @@ public record Rejection(Kind kind, String reason) {
             this.text = text;
         }
 
-        /** What the records have in common, in words. */
+        /** The kind in words, for messages. */
         public String text() {
             return text;
         }
 
-        /** The name in lower case, as metrics and dead letters have it: {@code no-value}. */
+        /** The name in metrics and dead letters, such as {@code no-value}. */
         @Override
         public String toString() {
             return name().toLowerCase(Locale.ROOT).replace('_', '-');

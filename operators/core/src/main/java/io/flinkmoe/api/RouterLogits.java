@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
 import io.flinkmoe.serialization.RecordSerializer;
@@ -8,6 +9,7 @@ import java.lang.reflect.Type;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -19,22 +21,22 @@ import org.apache.flink.core.memory.DataOutputView;
 import org.apache.flink.util.OutputTag;
 
 /**
- * The router logits of one token, given on request.
+ * The router logits of one token in one layer.
  *
  * @param layer the MoE layer, counted from 0
  * @param stream the token's stream
- * @param position the token's place in its stream
- * @param logits the router's output, [N]
+ * @param position the token's position in its stream
+ * @param logits [N], the raw output of the router, one value per expert
  */
 @PublicEvolving
 @TypeInfo(RouterLogits.Factory.class)
 public record RouterLogits(int layer, String stream, long position, float[] logits) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<RouterLogits> TYPE =
             new RecordTypeInfo<>(RouterLogits.class, new Serializer());
 
-    /** The side output of a router. */
+    /** The side output for the logits of a router. */
     public static final OutputTag<RouterLogits> OUTPUT = new OutputTag<>("router-logits", TYPE);
 
     @Override
@@ -57,7 +59,8 @@ public record RouterLogits(int layer, String stream, long position, float[] logi
                 .formatted(layer, stream, position, Arrays.toString(logits));
     }
 
-    /** Finds {@link #TYPE} for Flink's type extraction. */
+    /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<RouterLogits> {
         @Override
         public TypeInformation<RouterLogits> createTypeInfo(
@@ -66,11 +69,12 @@ public record RouterLogits(int layer, String stream, long position, float[] logi
         }
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
+    @Internal
     public static final class Serializer extends RecordSerializer<RouterLogits> {
         private static final long serialVersionUID = 1L;
 
-        /** A user's function may write to the logits. */
+        /** Copies the logits, because user functions may modify them. */
         @Override
         public RouterLogits copy(RouterLogits from) {
             return new RouterLogits(from.layer, from.stream, from.position, from.logits.clone());
@@ -96,7 +100,8 @@ public record RouterLogits(int layer, String stream, long position, float[] logi
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<RouterLogits> {
         public Snapshot() {
             super(Serializer::new);

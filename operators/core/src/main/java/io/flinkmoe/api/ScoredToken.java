@@ -1,6 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
-import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.serialization.RecordSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
 import io.flinkmoe.serialization.Wire;
@@ -9,6 +9,7 @@ import java.lang.reflect.Type;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -19,14 +20,14 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * What the model answered for one token.
+ * The output of the model for one token.
  *
  * @param stream the token's stream
- * @param position the token's place in its stream
+ * @param position the token's position in its stream
  * @param timestamp the token's event time, milliseconds since the epoch
- * @param values the head's output, or the last layer's where the model has no head
- * @param modelVersion the version of the bundle that answered
- * @param layers where the token went, an entry per MoE layer
+ * @param values the output of the head, or of the last layer if the model has no head
+ * @param modelVersion the version of the bundle that scored the token
+ * @param layers the token's choices, one entry per MoE layer
  */
 @PublicEvolving
 @TypeInfo(ScoredToken.Factory.class)
@@ -38,9 +39,11 @@ public record ScoredToken(
         String modelVersion,
         Decision[] layers) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<ScoredToken> TYPE =
             new RecordTypeInfo<>(ScoredToken.class, new Serializer());
+
+    private static final Decision.Serializer DECISIONS = new Decision.Serializer();
 
     @Override
     public boolean equals(Object other) {
@@ -76,7 +79,8 @@ public record ScoredToken(
                         Arrays.toString(layers));
     }
 
-    /** Finds {@link #TYPE} for Flink's type extraction. */
+    /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<ScoredToken> {
         @Override
         public TypeInformation<ScoredToken> createTypeInfo(
@@ -85,21 +89,17 @@ public record ScoredToken(
         }
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
+    @Internal
     public static final class Serializer extends RecordSerializer<ScoredToken> {
         private static final long serialVersionUID = 1L;
 
-        /** A user's function may write to the arrays. */
+        /** Copies the arrays, because user functions may modify them. */
         @Override
         public ScoredToken copy(ScoredToken from) {
             Decision[] layers = new Decision[from.layers.length];
             for (int layer = 0; layer < layers.length; layer++) {
-                Decision decision = from.layers[layer];
-                layers[layer] =
-                        new Decision(
-                                decision.experts().clone(),
-                                decision.weights().clone(),
-                                decision.outcomes().clone());
+                layers[layer] = DECISIONS.copy(from.layers[layer]);
             }
             return new ScoredToken(
                     from.stream,
@@ -119,11 +119,7 @@ public record ScoredToken(
             Wire.writeString(record.modelVersion, out);
             out.writeInt(record.layers.length);
             for (Decision decision : record.layers) {
-                Wire.writeInts(decision.experts(), out);
-                Wire.writeFloats(decision.weights(), out);
-                for (Outcome outcome : decision.outcomes()) {
-                    out.writeByte(outcome.code());
-                }
+                DECISIONS.serialize(decision, out);
             }
         }
 
@@ -136,13 +132,7 @@ public record ScoredToken(
             String modelVersion = Wire.readString(in);
             Decision[] layers = new Decision[in.readInt()];
             for (int layer = 0; layer < layers.length; layer++) {
-                int[] experts = Wire.readInts(in);
-                float[] weights = Wire.readFloats(in);
-                Outcome[] outcomes = new Outcome[experts.length];
-                for (int rank = 0; rank < outcomes.length; rank++) {
-                    outcomes[rank] = Outcome.ofCode(in.readByte());
-                }
-                layers[layer] = new Decision(experts, weights, outcomes);
+                layers[layer] = DECISIONS.deserialize(in);
             }
             return new ScoredToken(stream, position, timestamp, values, modelVersion, layers);
         }
@@ -153,7 +143,8 @@ public record ScoredToken(
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<ScoredToken> {
         public Snapshot() {
             super(Serializer::new);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
 import io.flinkmoe.serialization.RecordSerializer;
@@ -8,6 +9,7 @@ import java.lang.reflect.Type;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -20,17 +22,17 @@ import org.apache.flink.core.memory.DataOutputView;
 /**
  * One token of a stream: a language model's hidden state, or the feature vector of an event.
  *
- * @param stream whose tokens stay in order: a sequence, an account, an airport; up to {@link
- *     TokenCheck#MAX_STREAM_LENGTH} characters
- * @param position the token's place in its stream
+ * @param stream the stream that the token belongs to, such as a sequence, an account or an airport;
+ *     its tokens stay in order; up to {@link TokenCheck#MAX_STREAM_LENGTH} characters
+ * @param position the token's position in its stream
  * @param timestamp event time, milliseconds since the epoch
- * @param values the vector, as wide as the model's input
+ * @param values [input size], the vector
  */
 @PublicEvolving
 @TypeInfo(Token.Factory.class)
 public record Token(String stream, long position, long timestamp, float[] values) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<Token> TYPE =
             new RecordTypeInfo<>(Token.class, new Serializer());
 
@@ -54,7 +56,8 @@ public record Token(String stream, long position, long timestamp, float[] values
                 .formatted(stream, position, timestamp, Arrays.toString(values));
     }
 
-    /** Finds {@link #TYPE} for Flink's type extraction. */
+    /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<Token> {
         @Override
         public TypeInformation<Token> createTypeInfo(
@@ -63,11 +66,12 @@ public record Token(String stream, long position, long timestamp, float[] values
         }
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
+    @Internal
     public static final class Serializer extends RecordSerializer<Token> {
         private static final long serialVersionUID = 1L;
 
-        /** A user's function may write to the values. */
+        /** Copies the values, because user functions may modify them. */
         @Override
         public Token copy(Token from) {
             float[] values = from.values == null ? null : from.values.clone();
@@ -94,7 +98,8 @@ public record Token(String stream, long position, long timestamp, float[] values
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<Token> {
         public Snapshot() {
             super(Serializer::new);

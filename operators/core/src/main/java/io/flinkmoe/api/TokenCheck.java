@@ -1,26 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
 import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.tensor.Floats;
 import org.apache.flink.annotation.PublicEvolving;
 
-/** What a token must be to enter a model of a given input width. */
+/** Checks whether a token is valid for a model of a given input width. */
 @PublicEvolving
 public final class TokenCheck {
 
-    /** Characters of a stream's name: it is the key of a message, and goes where the token goes. */
+    /**
+     * The maximum length of a stream's name, in characters. The name is the key of Kafka messages
+     * and part of every record about the token.
+     */
     public static final int MAX_STREAM_LENGTH = 1024;
 
-    /** Event times beyond this, in either direction, leave no room to compute windows. */
+    /**
+     * The largest absolute timestamp, in milliseconds. Larger ones could overflow when windows are
+     * computed.
+     */
     private static final long MAX_TIMESTAMP = 1L << 61;
 
     private TokenCheck() {}
 
     /**
-     * Says why a token cannot be scored.
+     * Returns why a token cannot be scored.
      *
      * @param width the model's input width
-     * @return null if the token is good
+     * @return the reason, or null if the token is valid
      */
     public static Rejection reasonToReject(Token token, int width) {
         if (token.stream() == null) {

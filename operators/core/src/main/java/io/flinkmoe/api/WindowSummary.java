@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
 import io.flinkmoe.capacity.WindowCounts;
@@ -7,6 +8,7 @@ import io.flinkmoe.serialization.WindowCountsSerializer;
 import java.io.IOException;
 import java.lang.reflect.Type;
 import java.util.Map;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInfoFactory;
@@ -18,48 +20,52 @@ import org.apache.flink.core.memory.DataOutputView;
 import org.apache.flink.util.OutputTag;
 
 /**
- * The account of one window as one operator kept it. Summaries of one window, source and key add
- * up: what comes after a window's close, as late tokens do, follows in a summary of its own. Over
- * all keys, k·T is the routers' {@code asked} and the combines'; the experts' is less by the
- * choices that the routers settled themselves.
+ * The counts of one window in one operator. Summaries of the same window, source and key add up:
+ * choices that arrive after the window has closed, such as those of late tokens, follow in another
+ * summary. Summed over all keys, {@code asked} is k·T for the routers and for the combines. For the
+ * experts in round 0, it is smaller by the choices whose outcome the router determines.
  *
  * @param layer the MoE layer, counted from 0
  * @param windowStart first timestamp of the window, milliseconds since the epoch
- * @param source which operator counted
+ * @param source the operator that counted
  * @param round the round of admission for {@link Source#EXPERT}, from 0; else 0
  * @param key the expert for {@link Source#EXPERT}, else the lane
- * @param account the counts, in choices
+ * @param counts the number of choices by outcome
  */
 @PublicEvolving
 @TypeInfo(WindowSummary.Factory.class)
 public record WindowSummary(
-        int layer, long windowStart, Source source, int round, int key, WindowCounts account) {
+        int layer, long windowStart, Source source, int round, int key, WindowCounts counts) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<WindowSummary> TYPE =
             new RecordTypeInfo<>(WindowSummary.class, new Serializer());
 
-    /** Who counted. */
+    /** The operator that counted. */
     public enum Source {
-        /** Choices made, and what became of those that were never dispatched; by lane. */
+        /**
+         * The choices made, with the outcomes of those that were not dispatched to an expert; by
+         * lane.
+         */
         ROUTER,
         /**
-         * Choices that reached an expert and what it did with them; by expert and round. What a
-         * round turned away is OVERFLOWED here, also if the next round finds it room.
+         * The choices that reached an expert, with their outcomes; by expert and round. A choice
+         * that exceeds the capacity is OVERFLOWED here, even if the next round admits it.
          */
         EXPERT,
-        /** What finally became of every choice; by lane. */
+        /** The final outcome of every choice; by lane. */
         COMBINE
     }
 
-    /** Where an operator's summaries go. */
+    /** The side output for the summaries of an operator. */
     public static final OutputTag<WindowSummary> SUMMARIES =
             new OutputTag<>("window-summaries", TYPE);
 
     private static final Source[] SOURCES = Source.values();
-    private static final WindowCountsSerializer ACCOUNTS = new WindowCountsSerializer();
+    private static final WindowCountsSerializer COUNTS = new WindowCountsSerializer();
 
-    /** Finds {@link #TYPE} for Flink's type extraction. */
+    /** Provides {@link #TYPE} to Flink's type extraction. */
+    @Internal
     public static final class Factory extends TypeInfoFactory<WindowSummary> {
         @Override
         public TypeInformation<WindowSummary> createTypeInfo(
@@ -68,7 +74,8 @@ public record WindowSummary(
         }
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
+    @Internal
     public static final class Serializer extends ImmutableSerializer<WindowSummary> {
         private static final long serialVersionUID = 1L;
 
@@ -79,7 +86,7 @@ public record WindowSummary(
             out.writeByte(record.source.ordinal());
             out.writeInt(record.round);
             out.writeInt(record.key);
-            ACCOUNTS.serialize(record.account, out);
+            COUNTS.serialize(record.counts, out);
         }
 
         @Override
@@ -90,7 +97,7 @@ public record WindowSummary(
                     SOURCES[in.readByte()],
                     in.readInt(),
                     in.readInt(),
-                    ACCOUNTS.deserialize(in));
+                    COUNTS.deserialize(in));
         }
 
         @Override
@@ -99,7 +106,8 @@ public record WindowSummary(
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
+    @Internal
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<WindowSummary> {
         public Snapshot() {
             super(Serializer::new);

@@ -1,5 +1,5 @@
 /**
- * The records that users create and receive. Each has its type information in {@code TYPE}, a
- * serializer of its own, and compares by content.
+ * The records that users create and receive. Each has its own serializer, offers its type
+ * information as {@code TYPE}, and compares by content.
  */
 package io.flinkmoe.api;

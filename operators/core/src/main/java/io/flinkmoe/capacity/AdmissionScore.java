@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.capacity;
 
-import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.Experimental;
 
 /** The score of a choice that an {@link AdmissionOrder} compares. */
-@Internal
+@Experimental
 public enum AdmissionScore {
     /** None: no choice waits for the close of a window. */
     NONE,

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.capacity;
 
-import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.Experimental;
 
 /**
  * Choices wait until the watermark closes their window; then the first C of each expert are
@@ -13,7 +14,7 @@ import org.apache.flink.annotation.Internal;
  * @param weightRule what the outputs of executed choices are multiplied by
  * @param overflowRounds how often a choice tries a next expert
  */
-@Internal
+@Experimental
 public record AtWindowClose(
         TumblingWindows windows,
         CapacityFormula formula,

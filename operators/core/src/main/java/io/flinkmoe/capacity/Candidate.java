@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.capacity;
 
-import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.Experimental;
 
 /**
  * A choice that an expert may admit, with all that the {@link AdmissionOrder} compares.
@@ -15,7 +16,7 @@ import org.apache.flink.annotation.Internal;
  * @param batch the batch of the token: it orders a token that came twice
  * @param choice the number of the choice in its batch
  */
-@Internal
+@Experimental
 public record Candidate(
         int index,
         int rank,

@@ -1,9 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.capacity;
 
-import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.Experimental;
 
 /** No capacity: every choice is executed, nothing is late, and no window closes. */
-@Internal
+@Experimental
 public record Dropless() implements Capacity {
 
     private static final GlobalWindow WINDOW = new GlobalWindow();

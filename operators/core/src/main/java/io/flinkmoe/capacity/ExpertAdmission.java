@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.capacity;
 
 import java.util.Arrays;
-import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.Experimental;
 
 /**
  * The rule of admission: what one expert decides over the R candidates of one window and round.
@@ -16,7 +17,7 @@ import org.apache.flink.annotation.Internal;
  * @param admitted how many of them are admitted
  * @param remaining the capacity that is left for the next round
  */
-@Internal
+@Experimental
 public record ExpertAdmission(Candidate[] candidates, int admitted, int remaining) {
 
     /** Admits the first candidates in an order, which sorts them in place. */

@@ -1,6 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.capacity;
 
-import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.Experimental;
 
 /**
  * Choices are admitted on arrival while capacity remains: an answer needs no closed window, but
@@ -12,7 +13,7 @@ import org.apache.flink.annotation.Internal;
  * @param weightRule what the outputs of executed choices are multiplied by
  * @param overflowRounds how often a choice tries a next expert
  */
-@Internal
+@Experimental
 public record FirstCome(
         TumblingWindows windows,
         CapacityFormula formula,

@@ -1,8 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.capacity;
 
 import org.apache.flink.annotation.PublicEvolving;
 
-/** What became of one choice of a token. The order is the wire code: new ones go to the end. */
+/**
+ * The outcome of one choice of a token. The ordinal is the wire code: add new outcomes at the end.
+ */
 @PublicEvolving
 public enum Outcome {
     /** The expert that was chosen executed it. */

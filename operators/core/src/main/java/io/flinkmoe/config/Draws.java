@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.config;
 
 import io.flinkmoe.routing.NoiseSource;
@@ -5,19 +6,19 @@ import io.flinkmoe.routing.SeededNoise;
 import java.io.Serializable;
 import org.apache.flink.annotation.Experimental;
 
-/** Where the random draws of tokens come from, for layers with noise and for random admission. */
+/** The source of the random draws of tokens, for router noise and for random admission. */
 @Experimental
 @FunctionalInterface
 public interface Draws extends Serializable {
 
-    /** Draws that are a function of stream, position and layer, so that a replay draws the same. */
+    /** Draws that depend only on stream, position and layer, so a replay draws the same values. */
     Draws SEEDED = SeededNoise::of;
 
     /**
-     * The draws of T tokens in one layer.
+     * Returns the draws of T tokens in one layer.
      *
-     * @param streams [T]
-     * @param positions [T]
+     * @param streams [T], the streams of the tokens
+     * @param positions [T], the positions of the tokens in their streams
      * @param layer the MoE layer, counted from 0
      */
     NoiseSource of(String[] streams, long[] positions, int layer);

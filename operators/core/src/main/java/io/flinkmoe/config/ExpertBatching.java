@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.config;
 
 import java.io.Serializable;
@@ -5,12 +6,13 @@ import java.time.Duration;
 import org.apache.flink.annotation.Internal;
 
 /**
- * How rows are joined to calls of an expert.
+ * How rows are batched into calls of an expert.
  *
- * @param size rows of a call at most
- * @param linger how long a row waits for its call to fill, once no more input waits
- * @param padding whether every call has {@code size} rows, the missing ones being copies of its
- *     first: for devices whose kernels, and so the bits of an answer, depend on the shape
+ * @param size the maximum number of rows in a call
+ * @param linger how long a row waits for its call to fill while no more input is queued
+ * @param padding whether every call is padded to {@code size} rows with copies of its first row;
+ *     for devices whose kernels, and therefore the bits of a result, depend on the shape of the
+ *     call
  */
 @Internal
 public record ExpertBatching(int size, Duration linger, boolean padding) implements Serializable {}

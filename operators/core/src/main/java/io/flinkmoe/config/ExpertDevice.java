@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.config;
 
 import io.flinkmoe.onnx.Device;
@@ -10,11 +11,11 @@ import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.configuration.IllegalConfigurationException;
 
 /**
- * The device that experts run on, as the options say; which GPU that is shows on the task manager.
+ * The device that runs the experts, as configured. Each subtask finds its GPU on its task manager.
  *
  * @param kind the CPU or CUDA
- * @param resource the name of the task manager's external resource that the GPUs are
- * @param memoryBytes the most GPU memory of each expert; 0: no limit
+ * @param resource the name of the task managers' external resource that provides the GPUs
+ * @param memoryBytes the maximum GPU memory of each expert, in bytes; 0: no limit
  */
 @Internal
 public record ExpertDevice(PlacementOptions.Device kind, String resource, long memoryBytes)
@@ -22,12 +23,12 @@ public record ExpertDevice(PlacementOptions.Device kind, String resource, long m
 
     public static final ExpertDevice CPU = new ExpertDevice(PlacementOptions.Device.CPU, "gpu", 0);
 
-    /** The property by which Flink's GPU driver names a GPU. */
+    /** The property in which Flink's GPU driver reports the number of a GPU. */
     private static final String INDEX = "index";
 
     /**
-     * The device of a subtask: of the task manager's GPUs, which all its slots see, one by the
-     * subtask's number.
+     * Returns the device of a subtask. All slots of a task manager see the same GPUs; subtask i
+     * uses the one at index i modulo their count.
      *
      * @throws IllegalConfigurationException if the task manager has no such resource
      */
@@ -38,7 +39,7 @@ public record ExpertDevice(PlacementOptions.Device kind, String resource, long m
         Set<ExternalResourceInfo> infos = context.getExternalResourceInfos(resource);
         if (infos.isEmpty()) {
             throw new IllegalConfigurationException(
-                    "%1$s is cuda, but this task manager has no external resource '%2$s'. Set for task managers external-resources: %2$s; external-resource.%2$s.amount: 1 (its GPUs); external-resource.%2$s.driver-factory.class: org.apache.flink.externalresource.gpu.GPUDriverFactory. Or name another resource with %3$s"
+                    "%1$s is cuda, but this task manager has no external resource '%2$s'. Configure the task managers with external-resources: %2$s; external-resource.%2$s.amount: 1 (its GPUs); external-resource.%2$s.driver-factory.class: org.apache.flink.externalresource.gpu.GPUDriverFactory. Or name another resource with %3$s"
                             .formatted(
                                     PlacementOptions.DEVICE.key(),
                                     resource,
@@ -60,7 +61,7 @@ public record ExpertDevice(PlacementOptions.Device kind, String resource, long m
             return Integer.parseUnsignedInt(index);
         } catch (NumberFormatException e) {
             throw new IllegalConfigurationException(
-                    "the property '%s' of the external resource '%s', which %s names, is %s; allowed: a GPU's number, as of Flink's GPU driver"
+                    "the property '%s' of the external resource '%s' (%s) is %s; allowed: the number of a GPU, as Flink's GPU driver reports it"
                             .formatted(
                                     INDEX, resource, PlacementOptions.DEVICE_RESOURCE.key(), index),
                     e);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.config;
 
 import static io.flinkmoe.config.OptionValues.value;
@@ -12,10 +13,10 @@ import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.ReadableConfig;
 
 /**
- * Where experts run: the {@link PlacementOptions}, read and checked.
+ * Where experts run: the validated {@link PlacementOptions}.
  *
- * @param device what they run on
- * @param slots their slot sharing group, or null: that of the other operators
+ * @param device the device that runs the experts
+ * @param slots the slot sharing group of the experts; null: that of the other operators
  */
 @Internal
 public record ExpertPlacement(ExpertDevice device, SlotSharingGroup slots) implements Serializable {
@@ -31,9 +32,10 @@ public record ExpertPlacement(ExpertDevice device, SlotSharingGroup slots) imple
                     PlacementOptions.SLOT_DEVICES);
 
     /**
-     * Reads the options.
+     * Reads and checks the options.
      *
-     * @throws IllegalConfigurationException naming the key, the value and what is allowed
+     * @throws IllegalConfigurationException if an option is invalid; the message names the key, the
+     *     value and what is allowed
      */
     static ExpertPlacement of(ReadableConfig options) {
         String resource = value(options, PlacementOptions.DEVICE_RESOURCE);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.config;
 
 import io.flinkmoe.capacity.Capacity;
@@ -7,10 +8,10 @@ import org.apache.flink.annotation.Internal;
 /**
  * How the experts of a layer run.
  *
- * @param batching how rows are joined to calls
- * @param capacity the capacity per expert and window, or dropless
+ * @param batching how rows are batched into calls
+ * @param capacity how many choices of a window an expert admits
  * @param onError what happens when a call throws
- * @param device what the experts run on
+ * @param device the device that runs the experts
  */
 @Internal
 public record ExpertSettings(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.config;
 
 import io.flinkmoe.model.Bundle;
@@ -8,18 +9,17 @@ import java.nio.file.Files;
 import org.apache.flink.annotation.Experimental;
 
 /**
- * What the layers of a bundle take up, estimated before they run. All sizes are in bytes.
+ * An estimate of the memory and state that the layers of a bundle need. All sizes are in bytes.
  *
- * @param spec the bundle's content
- * @param sessions models, each opened once per process
- * @param sessionBytes native memory of a process that has opened all models: as large as their
- *     files, since ONNX Runtime lays out each weight anew once and lets go of what it read, and
- *     0.25 MB for each session
- * @param directBytes direct buffers of a slot that runs a subtask of every operator, outside the
- *     heap: what a call reads and writes
- * @param windowBytesPerToken state of an open window for each of its tokens, over all layers: its k
- *     rows at the experts and the one at the combine, (k + 1) · d · 4 each; 0 unless admission is
- *     prioritized
+ * @param spec the content of the bundle
+ * @param sessions the number of models; each is opened once per process
+ * @param sessionBytes native memory of a process that has opened all models: the size of their
+ *     files, because ONNX Runtime copies each weight once into its own layout and frees what it
+ *     read, plus 0.25 MB per session
+ * @param directBytes direct buffers, outside the heap, of a slot that runs one subtask of every
+ *     operator: the inputs and outputs of calls
+ * @param windowBytesPerToken state of an open window per token: in each layer, k rows at the
+ *     experts and one row at the combine, (k + 1) · d · 4 bytes; 0 unless admission is prioritized
  */
 @Experimental
 public record Footprint(
@@ -31,7 +31,12 @@ public record Footprint(
 
     private static final long SESSION_OVERHEAD = 1 << 18;
 
-    /** The footprint under some settings, with blocks of {@code blockRows} tokens. */
+    /**
+     * Estimates the footprint of a bundle with these settings.
+     *
+     * @param blockRows the maximum number of tokens in a block
+     * @throws IOException if a file of the bundle no longer exists
+     */
     public static Footprint of(Bundle bundle, MoeSettings settings, int blockRows)
             throws IOException {
         BundleSpec spec = bundle.spec();
@@ -44,28 +49,32 @@ public record Footprint(
         long windowFloats = 0;
         for (LayerSpec layer : spec.layers()) {
             int n = layer.routing().numExperts();
-            // The router: what it reads, what its shared experts or norm give, the logits.
+            // The router: its input, the outputs of norm and shared experts, and the logits.
             floats += blockRows * (Math.max(spec.inputSize(), d) + 2 * d + n);
-            // The experts of a subtask share a buffer in and one out, in each round.
+            // The experts of a subtask share one input and one output buffer per round.
             floats += settings.attempts() * 2 * settings.expertBatching().size() * d;
             windowFloats += (layer.routing().numExpertsPerTok() + 1) * d;
         }
         floats += spec.head() == null ? 0 : blockRows * (d + spec.outputSize());
-        boolean holds = settings.capacity().decidesAtClose(0);
+        boolean holdsRows = settings.capacity().decidesAtClose(0);
         return new Footprint(
                 spec,
                 spec.files().size(),
                 sessionBytes,
                 floats * Float.BYTES,
-                holds ? windowFloats * Float.BYTES : 0);
+                holdsRows ? windowFloats * Float.BYTES : 0);
     }
 
-    /** State of an open window of {@code tokens} tokens. */
+    /** Returns the state of an open window with {@code tokens} tokens. */
     public long windowBytes(long tokens) {
         return windowBytesPerToken * tokens;
     }
 
-    /** What {@code taskmanager.memory.task.off-heap.size} should at least be. */
+    /**
+     * Returns the minimum for {@code taskmanager.memory.task.off-heap.size}.
+     *
+     * @param slots the number of slots of the task manager
+     */
     public long offHeapBytes(int slots) {
         return sessionBytes + slots * directBytes;
     }

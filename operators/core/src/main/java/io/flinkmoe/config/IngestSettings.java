@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.config;
 
 import io.flinkmoe.capacity.Windows;
@@ -6,9 +7,9 @@ import java.time.Duration;
 import org.apache.flink.annotation.Internal;
 
 /**
- * How tokens are gathered into blocks.
+ * How ingest collects tokens into blocks.
  *
- * @param lanes L, the lanes that streams are hashed to
+ * @param lanes the number of lanes that streams are hashed to
  * @param blockRows the largest number of tokens in a block
  * @param linger the longest time that a token waits for its block to fill
  * @param windows the windows in which capacity is counted

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.config;
 
 import java.io.Serializable;
@@ -5,7 +6,7 @@ import java.time.Duration;
 import org.apache.flink.annotation.Internal;
 
 /**
- * What the code of a job sets; options set everything else ({@link MoeSettings}).
+ * The settings that a job makes in code. Options make all others ({@link MoeSettings}).
  *
  * @param name the prefix of every operator's name and uid; unique in the job
  * @param decisionLog whether the layers emit a decision record for each scored token
@@ -14,7 +15,7 @@ import org.apache.flink.annotation.Internal;
  *     residual, with outcome LATE
  * @param maxOutOfOrderness how far a token may be behind the newest token of its partition before
  *     it is late; applies to arrivals that name their partition
- * @param draws where noise and random admission draw from
+ * @param draws the source of random draws for router noise and random admission
  */
 @Internal
 public record JobSettings(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.config;
 
 import static org.apache.flink.configuration.ConfigOptions.key;
@@ -205,7 +206,7 @@ public final class MoeOptions {
                             "The weights of the executed choices of a token. 'router': the"
                                     + " router's weights. 'survivors': the router's weights divided by"
                                     + " their sum over the executed choices (DeepSpeed top-k, NLLB,"
-                                    + " GShard); refused if the model scales its weights. 'window': a"
+                                    + " GShard); not allowed if the model scales its weights. 'window': a"
                                     + " softmax over all choices of the expert in the window, divided by"
                                     + " the number of experts that execute the token (expert choice of"
                                     + " Mesh TensorFlow); requires prioritized admission in the order"
@@ -273,7 +274,7 @@ public final class MoeOptions {
             return TextElement.text(description);
         }
 
-        /** As options write it. */
+        /** The value of the option. */
         @Override
         public String toString() {
             return name;

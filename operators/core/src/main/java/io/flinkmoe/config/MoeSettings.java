@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.config;
 
 import static io.flinkmoe.config.OptionValues.illegal;
@@ -21,15 +22,15 @@ import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
 
 /**
- * The options of {@link MoeOptions}, read and checked.
+ * The validated {@link MoeOptions}.
  *
- * @param lanes lanes that streams are hashed to
- * @param batchSize tokens of one lane in a block
- * @param batchLinger how long a token waits for its block
- * @param expertBatching how rows are joined to calls of an expert
- * @param expertParallelism subtasks of the experts; 0 for the job's parallelism
- * @param onError what an expert's run that throws does
- * @param capacity what experts admit per window
+ * @param lanes the number of lanes that streams are hashed to
+ * @param batchSize the maximum number of tokens in a block
+ * @param batchLinger the longest time that a token waits for its block to fill
+ * @param expertBatching how rows are batched into calls of an expert
+ * @param expertParallelism the number of subtasks of an expert operator; 0: the job's parallelism
+ * @param onError what happens when a call of an expert throws
+ * @param capacity how many choices of a window an expert admits
  * @param placement where experts run
  */
 @Internal
@@ -44,15 +45,16 @@ public record MoeSettings(
         ExpertPlacement placement)
         implements Serializable {
 
-    /** The most key groups that Flink allows, thus the most lanes and experts. */
+    /** The maximum number of key groups in Flink, and therefore of lanes and experts. */
     private static final int MAX_KEY_GROUPS = 1 << 15;
 
     private static final int MAX_BATCH = 1 << 16;
 
     /**
-     * Reads the options.
+     * Reads and checks the options.
      *
-     * @throws IllegalConfigurationException naming the key, the value and what is allowed
+     * @throws IllegalConfigurationException if an option is invalid; the message names the key, the
+     *     value and what is allowed
      */
     public static MoeSettings of(ReadableConfig options) {
         return new MoeSettings(
@@ -71,12 +73,12 @@ public record MoeSettings(
                 ExpertPlacement.of(options));
     }
 
-    /** The windows that capacity is counted in. */
+    /** The windows in which capacity is counted. */
     public Windows windows() {
         return capacity.windows();
     }
 
-    /** The experts that a choice tries at most. */
+    /** The maximum number of experts that a choice tries. */
     public int attempts() {
         return capacity.attempts();
     }
@@ -89,7 +91,7 @@ public record MoeSettings(
         Admission admission = value(options, MoeOptions.CAPACITY_ADMISSION);
         if (policy == MoeOptions.CapacityPolicy.FACTOR && admission != Admission.PRIORITIZED) {
             throw new IllegalConfigurationException(
-                    "%s is factor, but %s is %s; allowed with it: prioritized, since the tokens of a window are not known before it closes"
+                    "%s is factor, but %s is %s; allowed with it: prioritized, because the number of tokens in a window is not known before it closes"
                             .formatted(
                                     MoeOptions.CAPACITY.key(),
                                     MoeOptions.CAPACITY_ADMISSION.key(),
@@ -103,7 +105,7 @@ public record MoeSettings(
                         ? 0
                         : inRange(options, MoeOptions.OVERFLOW_ROUNDS, 1, Byte.MAX_VALUE);
         if (weightRule == WeightRule.WINDOW) {
-            refuseWindowWeights(admission, order, rounds);
+            checkWindowWeights(admission, order, rounds);
         }
         TumblingWindows windows = new TumblingWindows(size.toMillis());
         CapacityFormula formula =
@@ -113,12 +115,12 @@ public record MoeSettings(
                 : new AtWindowClose(windows, formula, order, weightRule, rounds);
     }
 
-    private static void refuseWindowWeights(Admission admission, AdmissionOrder order, int rounds) {
+    private static void checkWindowWeights(Admission admission, AdmissionOrder order, int rounds) {
         if (admission != Admission.PRIORITIZED
                 || order != AdmissionOrder.GATE_SCORE
                 || rounds > 0) {
             throw new IllegalConfigurationException(
-                    "%s is window, with %s: %s, %s: %s and %d rounds of next-expert; allowed with it: prioritized, gate-score and residual overflow"
+                    "%s is window, but %s is %s, %s is %s, and there are %d rounds of next-expert overflow; allowed with it: prioritized, gate-score and residual overflow"
                             .formatted(
                                     MoeOptions.CAPACITY_WEIGHTS.key(),
                                     MoeOptions.CAPACITY_ADMISSION.key(),
@@ -132,7 +134,7 @@ public record MoeSettings(
     private static CapacityFormula fixed(ReadableConfig options) {
         if (value(options, MoeOptions.CAPACITY_SIZE) == null) {
             throw new IllegalConfigurationException(
-                    "%s is fixed, but %s is not set; give the tokens that an expert runs per window, 0 or more"
+                    "%s is fixed, but %s is not set; give the number of choices that an expert executes per window, 0 or more"
                             .formatted(MoeOptions.CAPACITY.key(), MoeOptions.CAPACITY_SIZE.key()));
         }
         return CapacityFormula.fixed(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.config;
 
 import static org.apache.flink.configuration.ConfigOptions.key;
@@ -6,7 +7,7 @@ import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.MemorySize;
 
-/** The options that say where experts run: on which device, in which slots. */
+/** The options for where experts run: the device and the slots. */
 @PublicEvolving
 public final class PlacementOptions {
 
@@ -81,7 +82,7 @@ public final class PlacementOptions {
                                     + " a slot of the experts' slot sharing group: 1 is one GPU, 0.5 is"
                                     + " half of one. Requires moe.expert.slot.cpu-cores.");
 
-    /** What experts run on. */
+    /** The device that runs the experts. */
     public enum Device {
         CPU,
         CUDA

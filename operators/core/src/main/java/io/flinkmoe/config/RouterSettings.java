@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.config;
 
 import io.flinkmoe.capacity.Capacity;
@@ -5,20 +6,20 @@ import java.io.Serializable;
 import org.apache.flink.annotation.Internal;
 
 /**
- * What a router does beside routing.
+ * The settings of a router.
  *
- * @param capacity what the experts admit per window; dropless: nothing is ever late
+ * @param capacity how many choices of a window an expert admits; if dropless, no token is late
  * @param divertLate whether late tokens go to {@code Router#LATE_TOKENS} instead of being scored
- * @param draws where noise and random admission draw from
- * @param keepScores whether the scores of the choices go along, for the decision log
- * @param emitLogits whether {@code Router#LOGITS} are given
+ * @param draws the source of random draws for router noise and random admission
+ * @param keepScores whether blocks carry the scores of the choices, for the decision log
+ * @param emitLogits whether the router emits {@link io.flinkmoe.api.RouterLogits}
  */
 @Internal
 public record RouterSettings(
         Capacity capacity, boolean divertLate, Draws draws, boolean keepScores, boolean emitLogits)
         implements Serializable {
 
-    /** Routing and nothing else, with a capacity or dropless. */
+    /** Returns settings with this capacity, seeded draws and no optional output. */
     public static RouterSettings of(Capacity capacity) {
         return new RouterSettings(capacity, false, Draws.SEEDED, false, false);
     }

@@ -1,2 +1,2 @@
-/** The options, and the validated settings that are made from them. */
+/** The options and the validated settings that are read from them. */
 package io.flinkmoe.config;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.reference;
 
 import ai.onnxruntime.OrtException;
@@ -23,7 +24,7 @@ import org.apache.flink.annotation.Internal;
 @Internal
 final class ReferenceLayer {
 
-    private static final int MAX_ROWS = ReferenceModel.MAX_ROWS;
+    static final int MAX_ROWS = 256;
 
     private final Capacity capacity;
     private final LayerRouter router;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.reference;
 
 import ai.onnxruntime.OrtException;
@@ -21,8 +22,6 @@ import org.apache.flink.annotation.Experimental;
  */
 @Experimental
 public final class ReferenceModel implements AutoCloseable {
-
-    static final int MAX_ROWS = 256;
 
     private final BundleSpec spec;
     private final BundleSessions sessions;
@@ -88,7 +87,7 @@ public final class ReferenceModel implements AutoCloseable {
      * @param x [T, input size]
      * @param tokens T
      * @param noise the draws for all layers, by the token's row; null for none
-     * @param rule what becomes of the choices of each layer before its experts run
+     * @param rule decides on the choices of each layer before its experts execute them
      */
     public Result forward(float[] x, int tokens, NoiseSource noise, ChoiceRule rule)
             throws OrtException {
@@ -117,10 +116,10 @@ public final class ReferenceModel implements AutoCloseable {
 
     private float[] runHead(float[] values, int tokens) throws OrtException {
         float[] out = new float[tokens * spec.outputSize()];
-        DirectRows input = new DirectRows(MAX_ROWS, spec.hiddenSize());
-        DirectRows output = new DirectRows(MAX_ROWS, spec.outputSize());
-        for (int from = 0; from < tokens; from += MAX_ROWS) {
-            int rows = Math.min(MAX_ROWS, tokens - from);
+        DirectRows input = new DirectRows(ReferenceLayer.MAX_ROWS, spec.hiddenSize());
+        DirectRows output = new DirectRows(ReferenceLayer.MAX_ROWS, spec.outputSize());
+        for (int from = 0; from < tokens; from += ReferenceLayer.MAX_ROWS) {
+            int rows = Math.min(ReferenceLayer.MAX_ROWS, tokens - from);
             input.put(values, from, rows);
             head.run(input, output, rows);
             output.get(out, from, rows);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime;
 
 import io.flinkmoe.capacity.Capacity;
@@ -20,18 +21,18 @@ import org.apache.flink.streaming.api.environment.CheckpointConfig;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.transformations.UnionTransformation;
 
-/** What is refused before anything runs. All throw {@link IllegalConfigurationException}. */
+/** Checks of a job before it is submitted. All throw {@link IllegalConfigurationException}. */
 @Internal
 public final class JobChecks {
 
     private JobChecks() {}
 
-    /** Whether a capacity fits each layer of a model. */
+    /** Checks that a capacity fits each layer of a model. */
     public static void checkCapacity(Capacity capacity, BundleSpec spec) {
         for (int layer = 0; layer < spec.layers().size(); layer++) {
             LayerSpec layerSpec = spec.layers().get(layer);
             if (capacity.weightRule().replacesRouterWeights()) {
-                refuseFactorsAfterNormalisation(capacity.weightRule(), layerSpec, layer);
+                checkNoFactors(capacity.weightRule(), layerSpec, layer);
             }
             if (capacity.overflowRounds() > 0) {
                 checkRounds(capacity.overflowRounds(), layerSpec.routing(), layer);
@@ -39,7 +40,7 @@ public final class JobChecks {
         }
     }
 
-    /** Whether the buffers of a call can be had. */
+    /** Checks that the buffers of a call are not larger than 2 GiB. */
     public static void checkCalls(MoeSettings settings, BundleSpec spec) {
         int most = Integer.MAX_VALUE / Float.BYTES / spec.hiddenSize();
         if (settings.expertBatching().size() > most) {
@@ -53,9 +54,11 @@ public final class JobChecks {
         }
     }
 
-    /** Weights that are divided by their sum lose what the router had multiplied them by. */
-    private static void refuseFactorsAfterNormalisation(
-            WeightRule weightRule, LayerSpec layerSpec, int layer) {
+    /**
+     * Checks that the model does not scale the router's weights. A factor would cancel out when the
+     * weights of the executed choices are normalized.
+     */
+    private static void checkNoFactors(WeightRule weightRule, LayerSpec layerSpec, int layer) {
         Float scaling = layerSpec.routing().routedScalingFactor();
         boolean scales = scaling != null && scaling != 1;
         if (scales || layerSpec.expertScale() != null) {
@@ -75,7 +78,7 @@ public final class JobChecks {
         int most = (routing.selectable() - 1) / k;
         if (rounds > most) {
             throw new IllegalConfigurationException(
-                    "%s is %d, but layer %d sends each of %d choices to one of %d experts; allowed: %s"
+                    "%s is %d, but layer %d selects %d of %d experts per token; allowed: %s"
                             .formatted(
                                     MoeOptions.OVERFLOW_ROUNDS.key(),
                                     rounds,
@@ -83,7 +86,7 @@ public final class JobChecks {
                                     k,
                                     routing.selectable(),
                                     most == 0
-                                            ? "no next expert, %s: %s"
+                                            ? "no rerouting, %s: %s"
                                                     .formatted(
                                                             MoeOptions.OVERFLOW.key(),
                                                             MoeOptions.OverflowPolicy.RESIDUAL)
@@ -91,7 +94,7 @@ public final class JobChecks {
         }
         if (routing.noise() != null && routing.noise().kind() == RouterNoise.Kind.GUMBEL_SECOND) {
             throw new IllegalConfigurationException(
-                    "%s is %s, but layer %d draws its second choice; allowed: %s"
+                    "%s is %s, but layer %d draws its second choice at random; allowed: %s"
                             .formatted(
                                     MoeOptions.OVERFLOW.key(),
                                     MoeOptions.OverflowPolicy.NEXT_EXPERT,
@@ -100,7 +103,7 @@ public final class JobChecks {
         }
     }
 
-    /** Whether the tokens of each stream reach one subtask in their order. */
+    /** Checks that the tokens of each stream reach one subtask in order. */
     public static void checkOrder(DataStream<?> tokens) {
         if (!(tokens.getTransformation() instanceof UnionTransformation<?> union)) {
             return;
@@ -108,7 +111,7 @@ public final class JobChecks {
         for (Transformation<?> input : union.getInputs()) {
             if (input.getParallelism() != union.getParallelism()) {
                 throw new IllegalConfigurationException(
-                        "the tokens are a union of '%s', of parallelism %d, and '%s', of parallelism %d: those of the second would be spread over subtasks, each stream out of order; allowed: one parallelism"
+                        "the tokens are a union of '%s' of parallelism %d and '%s' of parallelism %d, so the tokens of one stream would reach several subtasks and lose their order; allowed: inputs of equal parallelism"
                                 .formatted(
                                         union.getInputs().get(0).getName(),
                                         union.getParallelism(),
@@ -118,20 +121,21 @@ public final class JobChecks {
         }
     }
 
-    /** Whether the layers can run in an environment as it is set. */
+    /** Checks the execution mode and the checkpointing mode of an environment. */
     public static void checkEnvironment(StreamExecutionEnvironment env) {
         RuntimeExecutionMode runtime = env.getConfiguration().get(ExecutionOptions.RUNTIME_MODE);
         if (runtime != RuntimeExecutionMode.STREAMING) {
             throw new IllegalConfigurationException(
-                    "%s is %s; allowed: STREAMING (lanes are kept in order by batch numbers, which a sort by key would tear apart)"
+                    "%s is %s; allowed: STREAMING (BATCH sorts records by key, which breaks the order of the batches of a lane)"
                             .formatted(ExecutionOptions.RUNTIME_MODE.key(), runtime));
         }
-        // With AT_LEAST_ONCE a checkpoint holds parts of batches whose numbers are given out again.
+        // With AT_LEAST_ONCE, a checkpoint can hold parts of batches whose numbers are assigned
+        // again.
         CheckpointConfig checkpoints = env.getCheckpointConfig();
         CheckpointingMode mode = checkpoints.getCheckpointingConsistencyMode();
         if (checkpoints.isCheckpointingEnabled() && mode != CheckpointingMode.EXACTLY_ONCE) {
             throw new IllegalConfigurationException(
-                    "%s is %s; allowed: EXACTLY_ONCE (how a sink delivers is another matter: moe.sink.delivery)"
+                    "%s is %s; allowed: EXACTLY_ONCE (moe.sink.delivery sets the delivery guarantee of the sink)"
                             .formatted(
                                     CheckpointingOptions.CHECKPOINTING_CONSISTENCY_MODE.key(),
                                     mode));

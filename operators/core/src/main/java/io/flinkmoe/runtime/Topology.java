@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime;
 
 import io.flinkmoe.api.Arrival;
@@ -37,23 +38,23 @@ import org.apache.flink.streaming.api.transformations.PartitionTransformation;
 public final class Topology {
 
     /**
-     * A block stays about here, so that Flink never spills it on the receiving side, as it does
-     * beyond 5 MiB.
+     * The approximate maximum size of a block. Flink spills records beyond 5 MiB to disk on the
+     * receiving side.
      */
     private static final int MAX_BLOCK_BYTES = 1 << 20;
 
-    /** What is kept of a choice: expert, weight, score, outcome, attempt. */
+    /** The bytes of a choice in a block: expert, weight, score, outcome, attempt. */
     private static final int CHOICE_BYTES = 14;
 
     /**
-     * What has no keys can be as parallel as Flink allows: its state is not bound to a number, and
-     * the job's default must not become one.
+     * The maximum parallelism of operators without keys: Flink's upper bound. Their state does not
+     * depend on it, so the job's default must not limit rescaling.
      */
     public static final int ANY_PARALLELISM = KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM;
 
     /**
-     * When a buffer is sent that is not full. With Flink's own 100 ms a token would spend most of
-     * its way in buffers; blocks are big enough to be sent on their own.
+     * The time after which a partly filled buffer is sent. With Flink's default of 100 ms, a token
+     * would spend most of its latency in buffers. Blocks are large enough to be sent on their own.
      */
     private static final long BUFFER_TIMEOUT_MILLIS = 20;
 
@@ -67,7 +68,7 @@ public final class Topology {
     private final List<SingleOutputStreamOperator<?>> counting = new ArrayList<>();
 
     /**
-     * The streams that leave the layers.
+     * The output streams of the layers.
      *
      * @param scored the head, whose main output is the scored tokens
      * @param rejecting operators with dead letters in a side output
@@ -144,22 +145,22 @@ public final class Topology {
                                 router));
     }
 
-    /** The rounds of admission, one after the other; all answer the combine. */
+    /** Adds the rounds of admission in sequence. Each sends its results to the combine. */
     private DataStream<ContributionBlock> experts(
             SingleOutputStreamOperator<ExpertInput> router, int layer) {
-        DataStream<ExpertInput> asked = router;
+        DataStream<ExpertInput> input = router;
         DataStream<ContributionBlock> contributions = null;
         for (int round = 0; round < settings.attempts(); round++) {
-            SingleOutputStreamOperator<ContributionBlock> expert = expert(asked, layer, round);
+            SingleOutputStreamOperator<ContributionBlock> expert = expert(input, layer, round);
             contributions = round == 0 ? expert : contributions.union(expert);
-            asked = expert.getSideOutput(Expert.NEXT_ROUND);
+            input = expert.getSideOutput(Expert.NEXT_ROUND);
             counting.add(expert);
         }
         return contributions;
     }
 
     private SingleOutputStreamOperator<ContributionBlock> expert(
-            DataStream<ExpertInput> asked, int layer, int round) {
+            DataStream<ExpertInput> inputs, int layer, int round) {
         EvenKeys keys = new EvenKeys(spec.layers().get(layer).routing().numExperts());
         Expert expert =
                 new Expert(
@@ -177,7 +178,7 @@ public final class Topology {
                 spread(
                         keys,
                         settings.expertParallelism(),
-                        aligned(asked.keyBy(input -> keys.keyOf(input.expert()), Types.INT))
+                        aligned(inputs.keyBy(input -> keys.keyOf(input.expert()), Types.INT))
                                 .transform(
                                         round == 0 ? firstRound : firstRound + "-round-" + round,
                                         ContributionBlock.TYPE,
@@ -186,7 +187,7 @@ public final class Topology {
             operator.slotSharingGroup(settings.placement().slots());
         }
         if (settings.capacity().overflowRounds() > 0) {
-            // All rounds of an expert share its session, so they belong into one process.
+            // All rounds of an expert share its session, so they must run in one process.
             operator.getTransformation().setCoLocationGroupKey(firstRound);
         }
         return operator;
@@ -219,8 +220,9 @@ public final class Topology {
     }
 
     /**
-     * Tokens of a block, so that neither its vectors (inputs, hidden ones, logits, outputs) nor
-     * what all layers have chosen exceed the limit.
+     * Returns the maximum number of tokens in a block: the batch size, or fewer if the widest
+     * vectors of the tokens (inputs, hidden vectors, logits or outputs) or their choices in all
+     * layers would exceed 1 MiB.
      */
     public static int blockRows(BundleSpec spec, MoeSettings settings) {
         int widest = Math.max(spec.inputSize(), Math.max(spec.hiddenSize(), spec.outputSize()));
@@ -235,10 +237,11 @@ public final class Topology {
     }
 
     /**
-     * Keeps an exchange out of unaligned checkpoints. A watermark that was on its way when one was
-     * taken would bind another subtask after a rescale, which has rows of the time before in its
-     * own way: windows would close before these have come. So no exchange whose watermark closes
-     * windows may have anything in flight in a checkpoint; what the experts answer may.
+     * Excludes an exchange from unaligned checkpoints. Otherwise a watermark that is in flight when
+     * the checkpoint is taken could, after rescaling, reach a subtask that still has earlier rows
+     * in flight, and windows would close before these rows arrive. Therefore no exchange whose
+     * watermark closes windows may have in-flight data in a checkpoint. The exchange from the
+     * experts to the combine may.
      */
     private static <T> KeyedStream<T, Integer> aligned(KeyedStream<T, Integer> stream) {
         ((PartitionTransformation<T>) stream.getTransformation())
@@ -248,19 +251,18 @@ public final class Topology {
     }
 
     /**
-     * Spreads keyed things over as many subtasks as asked, but never more than there are things.
+     * Sets the parallelism of an operator: the requested one (0: the job's), but at most the number
+     * of its lanes or experts.
      */
     private static <T> SingleOutputStreamOperator<T> spread(
             EvenKeys keys, int parallelism, SingleOutputStreamOperator<T> operator) {
-        int asked = parallelism > 0 ? parallelism : operator.getParallelism();
+        int requested = parallelism > 0 ? parallelism : operator.getParallelism();
         return identified(operator)
-                .setParallelism(Math.min(asked, keys.count()))
+                .setParallelism(Math.min(requested, keys.count()))
                 .setMaxParallelism(keys.maxParallelism());
     }
 
-    /**
-     * Gives an operator its name as uid, and the timeout of its buffers, unless the job sets one.
-     */
+    /** Sets the uid of an operator to its name, and its buffer timeout unless the job sets one. */
     private static <T> SingleOutputStreamOperator<T> identified(
             SingleOutputStreamOperator<T> operator) {
         ReadableConfig options = operator.getExecutionEnvironment().getConfiguration();

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.serialization;
 
 import org.apache.flink.annotation.Internal;
 
 /**
- * Base of the serializers of records that nobody changes once they are emitted, so that a copy is
- * the record itself, also between chained operators without object reuse.
+ * The base class of serializers of records that never change after they are emitted. A copy is the
+ * record itself, even between chained operators without object reuse.
  */
 @Internal
 public abstract class ImmutableSerializer<T> extends RecordSerializer<T> {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.serialization;
 
 import java.io.IOException;
@@ -7,9 +8,10 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * Base of our serializers. Of records that may borrow {@code Vectors} a copy owns its vectors, and
- * of those that users get or give it owns its arrays; all others are {@link ImmutableSerializer
- * immutable}.
+ * The base class of all serializers of this library. A copy of a record that may borrow {@code
+ * Vectors} owns its vectors. A copy of a {@code Token}, {@code ScoredToken} or {@code RouterLogits}
+ * owns its arrays, because user functions may modify them. All other records are {@link
+ * ImmutableSerializer immutable}.
  */
 @Internal
 public abstract class RecordSerializer<T> extends TypeSerializerSingleton<T> {

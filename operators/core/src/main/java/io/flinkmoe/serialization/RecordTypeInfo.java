@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.serialization;
 
 import org.apache.flink.annotation.Internal;
@@ -5,7 +6,7 @@ import org.apache.flink.api.common.serialization.SerializerConfig;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 
-/** Type information of a record that has a serializer of its own. */
+/** The type information of a record that has its own serializer. */
 @Internal
 public final class RecordTypeInfo<T> extends TypeInformation<T> {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.serialization;
 
 import io.flinkmoe.capacity.WindowCounts;
@@ -8,20 +9,22 @@ import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
-/** The wire form of {@link WindowCounts}, which knows nothing of Flink. */
+/**
+ * The serializer of {@link WindowCounts}, a class that does not depend on Flink's serialization.
+ */
 @Internal
 public final class WindowCountsSerializer extends ImmutableSerializer<WindowCounts> {
 
     private static final long serialVersionUID = 1L;
 
     @Override
-    public void serialize(WindowCounts account, DataOutputView out) throws IOException {
-        out.writeLong(account.asked());
-        out.writeLong(account.executed());
-        out.writeLong(account.rerouted());
-        out.writeLong(account.overflowed());
-        out.writeLong(account.late());
-        out.writeLong(account.failed());
+    public void serialize(WindowCounts counts, DataOutputView out) throws IOException {
+        out.writeLong(counts.asked());
+        out.writeLong(counts.executed());
+        out.writeLong(counts.rerouted());
+        out.writeLong(counts.overflowed());
+        out.writeLong(counts.late());
+        out.writeLong(counts.failed());
     }
 
     @Override
@@ -40,7 +43,7 @@ public final class WindowCountsSerializer extends ImmutableSerializer<WindowCoun
         return new Snapshot();
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<WindowCounts> {
         public Snapshot() {
             super(WindowCountsSerializer::new);

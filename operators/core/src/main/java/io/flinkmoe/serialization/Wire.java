@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.serialization;
 
 import io.flinkmoe.tensor.Floats;
@@ -8,7 +9,10 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 import org.apache.flink.types.StringValue;
 
-/** Arrays on the wire: a length, then the entries; -1 for null. All go in bulk. */
+/**
+ * Writes and reads arrays: the length, then the entries. Arrays of numbers are written in one bulk
+ * operation. A null array of bytes or floats has the length -1.
+ */
 @Internal
 public final class Wire {
 
@@ -87,7 +91,7 @@ public final class Wire {
         return longs;
     }
 
-    /** A string of any length, or null. */
+    /** Writes a string of any length, or null. */
     public static void writeString(String string, DataOutputView out) throws IOException {
         StringValue.writeString(string, out);
     }

@@ -1,2 +1,2 @@
-/** Base classes of type information and serializers, and arrays on the wire. */
+/** Base classes of type information and serializers, and the serialized form of arrays. */
 package io.flinkmoe.serialization;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.capacity;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -12,23 +13,23 @@ class CapacityTest {
     @Test
     void admitsOnArrivalUntilSoManyAreAdmitted() {
         FirstCome two = FirstCome.of(MINUTE, 2);
-        WindowCounts account = WindowCounts.EMPTY;
-        assertThat(two.remainingOnArrival(account)).isEqualTo(2);
-        account = account.plus(Outcome.EXECUTED, 1);
-        assertThat(two.remainingOnArrival(account)).isEqualTo(1);
-        account = account.plus(Outcome.FAILED, 1);
-        assertThat(two.remainingOnArrival(account)).isZero();
-        assertThat(two.remainingOnArrival(account.plus(Outcome.EXECUTED, 1))).isZero();
+        WindowCounts counts = WindowCounts.EMPTY;
+        assertThat(two.remainingOnArrival(counts)).isEqualTo(2);
+        counts = counts.plus(Outcome.EXECUTED, 1);
+        assertThat(two.remainingOnArrival(counts)).isEqualTo(1);
+        counts = counts.plus(Outcome.FAILED, 1);
+        assertThat(two.remainingOnArrival(counts)).isZero();
+        assertThat(two.remainingOnArrival(counts.plus(Outcome.EXECUTED, 1))).isZero();
     }
 
     @Test
     void whatOverflowedOrIsLateTakesNoCapacity() {
-        WindowCounts account =
+        WindowCounts counts =
                 WindowCounts.EMPTY
                         .plus(Outcome.OVERFLOWED, 9)
                         .plus(Outcome.LATE, 9)
                         .plus(Outcome.REROUTED, 9);
-        assertThat(FirstCome.of(MINUTE, 1).remainingOnArrival(account)).isEqualTo(1);
+        assertThat(FirstCome.of(MINUTE, 1).remainingOnArrival(counts)).isEqualTo(1);
     }
 
     @Test

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.capacity;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -10,29 +11,29 @@ class WindowCountsTest {
 
     @Test
     void countsEachOutcomeInItsPlace() {
-        WindowCounts account =
+        WindowCounts counts =
                 WindowCounts.EMPTY
                         .plus(Outcome.EXECUTED, 1)
                         .plus(Outcome.REROUTED, 20)
                         .plus(Outcome.OVERFLOWED, 300)
                         .plus(Outcome.LATE, 4_000)
                         .plus(Outcome.FAILED, 50_000);
-        assertThat(account).isEqualTo(new WindowCounts(54_321, 1, 20, 300, 4_000, 50_000));
+        assertThat(counts).isEqualTo(new WindowCounts(54_321, 1, 20, 300, 4_000, 50_000));
     }
 
     @ParameterizedTest
     @EnumSource
     void staysBalancedWhateverTheOutcome(Outcome outcome) {
-        WindowCounts account = WindowCounts.EMPTY.plus(outcome, 3);
-        assertThat(account.isBalanced()).isTrue();
-        assertThat(account.plus(outcome, -3)).isEqualTo(WindowCounts.EMPTY);
+        WindowCounts counts = WindowCounts.EMPTY.plus(outcome, 3);
+        assertThat(counts.isBalanced()).isTrue();
+        assertThat(counts.plus(outcome, -3)).isEqualTo(WindowCounts.EMPTY);
     }
 
     @Test
     void isNotBalancedWhileOutcomesAreMissing() {
-        WindowCounts account = WindowCounts.EMPTY.plusAsked(2);
-        assertThat(account).isEqualTo(new WindowCounts(2, 0, 0, 0, 0, 0));
-        assertThat(account.isBalanced()).isFalse();
+        WindowCounts counts = WindowCounts.EMPTY.plusAsked(2);
+        assertThat(counts).isEqualTo(new WindowCounts(2, 0, 0, 0, 0, 0));
+        assertThat(counts.isBalanced()).isFalse();
     }
 
     @Test

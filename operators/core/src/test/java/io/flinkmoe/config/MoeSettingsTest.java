@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -125,8 +126,8 @@ class MoeSettingsTest {
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
                         "moe.capacity.policy is factor, but moe.capacity.admission is first-come;"
-                                + " allowed with it: prioritized, since the tokens of a window are"
-                                + " not known before it closes");
+                                + " allowed with it: prioritized, because the number of tokens in a"
+                                + " window is not known before it closes");
     }
 
     @Test
@@ -226,7 +227,7 @@ class MoeSettingsTest {
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
                         "moe.capacity.policy is fixed, but moe.capacity.size is not set; give"
-                                + " the tokens that an expert runs per window, 0 or more");
+                                + " the number of choices that an expert executes per window, 0 or more");
     }
 
     private static Configuration fixedCapacity() {

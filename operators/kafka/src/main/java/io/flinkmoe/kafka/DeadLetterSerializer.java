@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka;
 
 import io.flinkmoe.api.DeadLetter;
@@ -25,20 +26,21 @@ import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * Writes dead letters to a topic. A token that the model could not read has no record any more; it
- * is encoded again, in the format of the topic. A record that is too large for a message is cut,
- * and the reason says so; topic, partition and offset say where the whole record is.
+ * Writes dead letters to a topic. A token that the model cannot read no longer has its original
+ * record, so it is encoded again in the format of the topic. A record that is too large for a
+ * message is truncated, and the reason says so. Topic, partition and offset identify the complete
+ * record.
  *
- * <p>The key is {@code topic-partition-offset} of the record, so a compacted topic keeps a letter
- * for every record. If the origin is unknown, the key is {@code stream/position} of the token, or a
- * hash of the letter where there is no token.
+ * <p>The message key is {@code topic-partition-offset} of the record, so a compacted topic keeps
+ * every dead letter. If the origin is unknown, the key is {@code stream/position} of the token, or
+ * a hash of the dead letter if there is no token.
  */
 @PublicEvolving
 public final class DeadLetterSerializer implements KafkaRecordSerializationSchema<DeadLetter> {
 
     private static final long serialVersionUID = 1L;
 
-    /** Characters; a parser may cite what it could not read. */
+    /** Characters. A parser can quote the text that it could not read. */
     private static final int MAX_REASON = 2_000;
 
     private static final int DEFAULT_MAX_RECORD_BYTES = (1 << 20) - (16 << 10);
@@ -51,7 +53,7 @@ public final class DeadLetterSerializer implements KafkaRecordSerializationSchem
     private transient TokenEncoder tokens;
 
     /**
-     * Dead letters that fit into Kafka's default {@code max.request.size}.
+     * Truncates records so that dead letters fit Kafka's default {@code max.request.size}.
      *
      * @param topic the topic to write to
      * @param format the format of its records
@@ -63,9 +65,9 @@ public final class DeadLetterSerializer implements KafkaRecordSerializationSchem
     /**
      * @param topic the topic to write to
      * @param format the format of its records
-     * @param maxRecordBytes the most bytes of key, value and headers of a record that a letter
-     *     holds: the smaller one of the producer's {@code max.request.size} and the topic's {@code
-     *     max.message.bytes}, less 16 KiB for the other fields
+     * @param maxRecordBytes the maximum bytes of key, value and headers of a record in a dead
+     *     letter: the smaller of the producer's {@code max.request.size} and the topic's {@code
+     *     max.message.bytes}, minus 16 KiB for the other fields
      */
     public DeadLetterSerializer(String topic, RecordFormat format, int maxRecordBytes) {
         this.topic = topic;
@@ -116,7 +118,7 @@ public final class DeadLetterSerializer implements KafkaRecordSerializationSchem
         if (origin.isKnown()) {
             key = "%s-%d-%d".formatted(origin.topic(), origin.partition(), origin.offset());
         } else if (letter.token() != null) {
-            // A topic's name has no slash, so that this is no key of the other kind.
+            // Names of topics contain no slash, so the two kinds of keys cannot be equal.
             key = "%s/%d".formatted(stream(letter.token()), letter.token().position());
         } else {
             key = UUID.nameUUIDFromBytes(value).toString();
@@ -141,7 +143,7 @@ public final class DeadLetterSerializer implements KafkaRecordSerializationSchem
         return bytes == null ? null : ByteBuffer.wrap(bytes);
     }
 
-    /** A token without stream or values cannot be encoded. */
+    /** Returns null for a token without stream or values, which cannot be encoded. */
     private byte[] encode(Token token) {
         return token.stream() == null || token.values() == null
                 ? null
@@ -163,19 +165,19 @@ public final class DeadLetterSerializer implements KafkaRecordSerializationSchem
     /**
      * A record that fits into a message.
      *
-     * @param record the record, cut if it was too large
-     * @param cuts what was cut, to be appended to the reason; empty if nothing was
+     * @param record the record, truncated if it was too large
+     * @param cuts what was truncated, to be appended to the reason; empty if nothing was
      */
     private record FittedRecord(RawRecord record, String cuts) {
 
-        /** Bytes that a header takes beside its name and value, at most. */
+        /** The maximum bytes of a header without its name and value. */
         private static final int HEADER_OVERHEAD = 12;
 
         /**
-         * Cuts a record that is too large: key and headers to a quarter of the bytes each, the
-         * value to what is left.
+         * Truncates a record that is too large: key and headers to a quarter of the bytes each, the
+         * value to the rest.
          *
-         * @param maxBytes the most bytes that key, value and headers may have
+         * @param maxBytes the maximum bytes of key, value and headers
          */
         static FittedRecord of(RawRecord record, int maxBytes) {
             long headerBytes = record.headers().stream().mapToLong(FittedRecord::bytes).sum();
@@ -200,7 +202,7 @@ public final class DeadLetterSerializer implements KafkaRecordSerializationSchem
             byte[] value = cut(record.value(), maxBytes - (int) used, "value", cuts);
             return new FittedRecord(
                     new RawRecord(key, value, headers, record.timestamp()),
-                    "; cut to fit into a message (max.request.size, max.message.bytes): "
+                    "; truncated to fit into a message (max.request.size, max.message.bytes): "
                             + String.join(", ", cuts));
         }
 

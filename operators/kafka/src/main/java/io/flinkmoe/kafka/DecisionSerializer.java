@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka;
 
 import io.flinkmoe.api.DecisionRecord;
@@ -21,7 +22,7 @@ import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
-/** Writes the decision log to a topic. The key is the stream, as with scored tokens. */
+/** Writes the decision log to a topic. The key is the stream, as for scored tokens. */
 @PublicEvolving
 public final class DecisionSerializer implements KafkaRecordSerializationSchema<DecisionRecord> {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka;
 
 import java.util.Locale;
@@ -6,16 +7,13 @@ import org.apache.flink.annotation.PublicEvolving;
 /** How the records of a topic are encoded. */
 @PublicEvolving
 public enum RecordFormat {
-    /**
-     * Avro's single-object encoding: a header of ten bytes names the schema that the record was
-     * written with.
-     */
+    /** Avro's single-object encoding: a header of 10 bytes identifies the writer's schema. */
     AVRO,
 
-    /** Bare Avro without a header: reader and writer must agree on the schema. */
+    /** Avro without a header: reader and writer must use the same schema. */
     RAW;
 
-    /** The name in lower case, as an option has it. */
+    /** The name in lower case, as in option values. */
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka;
 
 import io.flinkmoe.api.Decision;
@@ -10,8 +11,9 @@ import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * Writes scored tokens to a topic. The key is the stream, so that a stream stays in one partition;
- * the record's timestamp is the moment of writing, not event time, which the token carries itself.
+ * Writes scored tokens to a topic. The key is the stream, so all tokens of a stream are in one
+ * partition. The timestamp of the Kafka record is the time of writing. The event time is a field of
+ * the token.
  */
 @PublicEvolving
 public final class ScoredTokenSerializer implements KafkaRecordSerializationSchema<ScoredToken> {

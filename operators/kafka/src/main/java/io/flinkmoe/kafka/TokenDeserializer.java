@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka;
 
 import io.flinkmoe.api.Arrival;
@@ -25,22 +26,23 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
 
 /**
- * Reads tokens from Kafka. Every record becomes one arrival: a token with its partition, or a dead
- * letter with the complete record, its origin and the reason. A bad record never fails the job.
+ * Reads tokens from Kafka. Each record becomes one {@link Arrival}: either a token with its origin,
+ * or a dead letter with the complete record, its origin and the reason. An invalid record never
+ * fails the job.
  *
- * <p>Dead letters are records without a value, records that are not tokens in the given format,
- * tokens that the model cannot take (see {@link TokenCheck}), and tokens whose timestamp is further
- * beyond their record's than {@link Builder#maxAhead} allows.
+ * <p>A record becomes a dead letter if it has no value, if it is not a token in the given format,
+ * if the model cannot process the token (see {@link TokenCheck}), or if the token's timestamp is
+ * after the record's timestamp by more than {@link Builder#maxAhead}.
  */
 @PublicEvolving
 public final class TokenDeserializer implements KafkaRecordDeserializationSchema<Arrival> {
 
     private static final long serialVersionUID = 1L;
 
-    /** How far a token's timestamp may be beyond its record's, unless the builder is told. */
+    /** The default of {@link Builder#maxAhead}. */
     public static final Duration DEFAULT_MAX_AHEAD = Duration.ofHours(1);
 
-    /** Confluent's serializers can put the id of a schema here, instead of before the value. */
+    /** Confluent's serializers can write the schema id into this header. */
     private static final String CONFLUENT_HEADER = "__value_schema_id";
 
     private static final String CONFLUENT_HEADER_REASON =
@@ -62,16 +64,15 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
     }
 
     /**
-     * A deserializer of tokens in {@link RecordFormat#AVRO} by the shipped schema, unless the
-     * builder is told otherwise.
+     * Creates a builder. Its defaults are {@link RecordFormat#AVRO} and the built-in schema.
      *
-     * @param inputWidth how many values a token has: the model's input width
+     * @param inputWidth the number of values of a token, which is the model's input width
      */
     public static Builder builder(int inputWidth) {
         return new Builder(inputWidth);
     }
 
-    /** What a deserializer reads. */
+    /** Builds a {@link TokenDeserializer}. */
     @PublicEvolving
     public static final class Builder {
 
@@ -84,19 +85,21 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
             this.width = width;
         }
 
-        /** The format of the topic's records. */
+        /** Sets the format of the topic's records. */
         public Builder format(RecordFormat recordFormat) {
             this.format = recordFormat;
             return this;
         }
 
         /**
-         * Adds a schema that tokens are written with: in {@link RecordFormat#AVRO} beside the
-         * shipped one, in {@link RecordFormat#RAW} instead of it. It is a record with the fields
-         * stream, position, timestamp and values, in any order; its other fields are skipped.
+         * Adds a schema that tokens are written with. With {@link RecordFormat#AVRO} it is used in
+         * addition to the built-in schema. With {@link RecordFormat#RAW} it replaces the built-in
+         * schema. The schema is a record with the fields stream, position, timestamp and values, in
+         * any order. Other fields are skipped.
          *
-         * @param json the schema, as an .avsc file has it
-         * @throws IllegalArgumentException if it is not a schema of tokens, with the reason
+         * @param json the schema, as in an .avsc file
+         * @throws IllegalArgumentException if it is not a schema of tokens; the message contains
+         *     the reason
          */
         public Builder writerSchema(String json) {
             try {
@@ -109,9 +112,9 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         }
 
         /**
-         * How far a token's timestamp may be beyond the timestamp of its record. A clock that is
-         * further ahead would move the watermark so far that every other token is late. A record
-         * without a timestamp is not checked.
+         * Sets how far a token's timestamp may be after the timestamp of its record. Tokens beyond
+         * that are rejected, because a wrong clock would advance the watermark so far that all
+         * other tokens are late. Records without a timestamp are not checked.
          *
          * @param allowed zero or more
          * @throws IllegalArgumentException if it is negative
@@ -126,15 +129,15 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         }
 
         /**
-         * The deserializer.
+         * Builds the deserializer.
          *
-         * @throws IllegalArgumentException if the format is raw and there are several schemas: raw
-         *     records do not name the one that they were written with
+         * @throws IllegalArgumentException if the format is raw and several schemas were added: raw
+         *     records do not identify their schema
          */
         public TokenDeserializer build() {
             if (format == RecordFormat.RAW && schemas.size() > 1) {
                 throw new IllegalArgumentException(
-                        "there are %d schemas; allowed with the format raw: one"
+                        "%d schemas were added; the format raw allows only one"
                                 .formatted(schemas.size()));
             }
             return new TokenDeserializer(this);
@@ -209,7 +212,7 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         return Arrival.TYPE;
     }
 
-    /** A broker that keeps no timestamps gives a negative one. */
+    /** A record without a timestamp has a negative one. */
     private Rejection reasonToRejectTimestamp(
             long timestamp, ConsumerRecord<byte[], byte[]> record) {
         long written = record.timestamp();
@@ -218,11 +221,11 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         }
         return new Rejection(
                 Kind.AHEAD,
-                "timestamp %s is beyond its record's, %s, by more than max-ahead (%s)"
+                "timestamp %s is more than max-ahead (%s) after the record's timestamp %s"
                         .formatted(
                                 Instant.ofEpochMilli(timestamp),
-                                Instant.ofEpochMilli(written),
-                                Duration.ofMillis(maxAhead)));
+                                Duration.ofMillis(maxAhead),
+                                Instant.ofEpochMilli(written)));
     }
 
     private static RawRecord raw(ConsumerRecord<byte[], byte[]> record) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka;
 
 import io.flinkmoe.api.Token;
@@ -9,8 +10,8 @@ import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * Writes tokens to a topic: those to score, or those that came too late. The key is the stream, so
- * that the tokens of a stream stay in one partition, in order.
+ * Writes tokens to a topic: tokens to score, or late tokens. The key is the stream, so all tokens
+ * of a stream are in one partition, in order.
  */
 @PublicEvolving
 public final class TokenSerializer implements KafkaRecordSerializationSchema<Token> {

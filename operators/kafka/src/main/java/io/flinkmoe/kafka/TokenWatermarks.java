@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka;
 
 import io.flinkmoe.api.Arrival;
@@ -11,29 +12,30 @@ import org.apache.flink.api.common.eventtime.WatermarkOutput;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 
 /**
- * Watermarks of the tokens alone: a dead letter neither moves the watermark nor keeps a partition
- * from becoming idle. A partition with nothing but bad records does not hold back the windows.
+ * Generates watermarks from tokens only. Dead letters neither advance the watermark nor keep a
+ * partition active, so a partition that contains only invalid records does not delay windows.
  *
- * <p>Event time is the token's own timestamp, not that of its Kafka record. Give the same
- * out-of-orderness to the layers, so that a token is late by the same measure whichever subtask
- * reads its partition.
+ * <p>The event time is the token's own timestamp, not the timestamp of its Kafka record. Set the
+ * same out-of-orderness in {@code MoeLayers}. Whether a token is late then does not depend on the
+ * subtask that reads its partition.
  */
 @PublicEvolving
 public final class TokenWatermarks implements WatermarkStrategy<Arrival> {
 
     private static final long serialVersionUID = 1L;
 
-    private final WatermarkStrategy<Arrival> ofTokens;
+    private final WatermarkStrategy<Arrival> strategy;
 
-    private TokenWatermarks(WatermarkStrategy<Arrival> ofTokens) {
-        this.ofTokens = ofTokens;
+    private TokenWatermarks(WatermarkStrategy<Arrival> strategy) {
+        this.strategy = strategy;
     }
 
     /**
-     * Watermarks that follow the newest token of a partition at a distance.
+     * Creates a strategy whose watermark is the newest token timestamp of a partition minus the
+     * out-of-orderness.
      *
      * @param maxOutOfOrderness how far a token's timestamp may be behind the newest one of its
-     *     partition without being late
+     *     partition without the token being late
      * @throws IllegalArgumentException if it is negative
      */
     public static TokenWatermarks forBoundedOutOfOrderness(Duration maxOutOfOrderness) {
@@ -41,17 +43,18 @@ public final class TokenWatermarks implements WatermarkStrategy<Arrival> {
     }
 
     /**
-     * The same watermarks, where a partition without tokens for so long no longer holds back the
-     * watermark of the others. Dead letters do not count as activity.
+     * Marks a partition as idle after it has had no tokens for the given time. An idle partition
+     * does not hold back the watermark of the other partitions. Dead letters do not count as
+     * activity.
      *
      * @throws IllegalArgumentException if the timeout is not positive
      */
     @Override
     public TokenWatermarks withIdleness(Duration timeout) {
-        return new TokenWatermarks(ofTokens.withIdleness(timeout));
+        return new TokenWatermarks(strategy.withIdleness(timeout));
     }
 
-    /** A token's own timestamp. */
+    /** Assigns the token's own timestamp. */
     @Override
     public TimestampAssigner<Arrival> createTimestampAssigner(
             TimestampAssignerSupplier.Context context) {
@@ -62,7 +65,7 @@ public final class TokenWatermarks implements WatermarkStrategy<Arrival> {
     @Override
     public WatermarkGenerator<Arrival> createWatermarkGenerator(
             WatermarkGeneratorSupplier.Context context) {
-        WatermarkGenerator<Arrival> generator = ofTokens.createWatermarkGenerator(context);
+        WatermarkGenerator<Arrival> generator = strategy.createWatermarkGenerator(context);
         return new WatermarkGenerator<>() {
             @Override
             public void onEvent(Arrival arrival, long timestamp, WatermarkOutput output) {

@@ -1,6 +1,6 @@
 /**
- * Records from and to Kafka: the formats, the watermarks and the lateness of the scoring job, for a
- * job of one's own.
+ * Reads and writes Kafka records with the formats, watermarks and lateness rules of the scoring
+ * job. Use it in your own jobs.
  *
  * <pre>{@code
  * TokenDeserializer deserializer = TokenDeserializer.builder(layers.inputWidth()).build();
@@ -16,7 +16,7 @@
  *         "tokens");
  * }</pre>
  *
- * <p>The records are those of the module {@code schemas}. A serializer writes one kind of them to
- * one topic; Flink's {@code KafkaSink} takes it as its record serializer.
+ * <p>The module {@code schemas} defines the records. Each serializer writes one kind of record to
+ * one topic. Set it as the record serializer of Flink's {@code KafkaSink}.
  */
 package io.flinkmoe.kafka;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
@@ -183,8 +184,8 @@ class SerializersTest {
         assertThat(read.getReason())
                 .startsWith("yyy")
                 .endsWith(
-                        "y; cut to fit into a message (max.request.size, max.message.bytes):"
-                                + " value to 100 of 101 bytes")
+                        "y; truncated to fit into a message (max.request.size,"
+                                + " max.message.bytes): value to 100 of 101 bytes")
                 .hasSizeLessThan(2_200);
     }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
@@ -177,8 +178,8 @@ class TokenDeserializerTest {
         assertThat(reason(deserialize(token(WRITTEN + HOUR, 1f, 2f), WRITTEN))).isEmpty();
         assertThat(reason(deserialize(token(WRITTEN + HOUR + 1, 1f, 2f), WRITTEN)))
                 .hasValue(
-                        "timestamp 2001-09-09T02:46:40.001Z is beyond its record's,"
-                                + " 2001-09-09T01:46:40Z, by more than max-ahead (PT1H)");
+                        "timestamp 2001-09-09T02:46:40.001Z is more than max-ahead (PT1H)"
+                                + " after the record's timestamp 2001-09-09T01:46:40Z");
         assertThat(reason(deserialize(token(0, 1f, 2f), WRITTEN))).isEmpty();
     }
 
@@ -275,7 +276,7 @@ class TokenDeserializerTest {
 
         assertThatThrownBy(builder::build)
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("there are 2 schemas; allowed with the format raw: one");
+                .hasMessage("2 schemas were added; the format raw allows only one");
     }
 
     @Test

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.runtime.block.ContributionBlock;
@@ -5,7 +6,7 @@ import io.flinkmoe.runtime.block.ResidualBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.combine.Combine;
 import io.flinkmoe.runtime.shared.EvenKeys;
-import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.annotation.Experimental;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
@@ -14,10 +15,10 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
 
 /**
- * A combine under test. {@link OperatorHarnesses} makes it. Flink's own harness for two keyed
- * inputs takes no environment, so this one sets up the keys itself.
+ * The test harness of a combine. {@link OperatorHarnesses} creates it. Flink's own harness for two
+ * keyed inputs accepts no environment, so this class sets up the keys itself.
  */
-@PublicEvolving
+@Experimental
 public final class CombineHarness extends AbstractStreamOperatorTestHarness<TokenBlock> {
 
     private final Combine combine;
@@ -34,7 +35,7 @@ public final class CombineHarness extends AbstractStreamOperatorTestHarness<Toke
         setup(new TokenBlock.Serializer());
     }
 
-    /** Sends what the router sends. */
+    /** Sends blocks of the router to the combine. */
     public void send(ResidualBlock... blocks) throws Exception {
         for (ResidualBlock block : blocks) {
             StreamRecord<ResidualBlock> element = new StreamRecord<>(block);
@@ -43,7 +44,7 @@ public final class CombineHarness extends AbstractStreamOperatorTestHarness<Toke
         }
     }
 
-    /** Sends what an expert answers. */
+    /** Sends blocks of the experts to the combine. */
     public void send(ContributionBlock... blocks) throws Exception {
         for (ContributionBlock block : blocks) {
             StreamRecord<ContributionBlock> element = new StreamRecord<>(block);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.api.Token;
@@ -6,7 +7,10 @@ import org.apache.flink.api.common.eventtime.Watermark;
 import org.apache.flink.api.common.eventtime.WatermarkGenerator;
 import org.apache.flink.api.common.eventtime.WatermarkOutput;
 
-/** A watermark behind every token, so results do not depend on the clock. */
+/**
+ * Emits a watermark after every token that advances event time, so results do not depend on the
+ * clock.
+ */
 @Internal
 final class EveryToken implements WatermarkGenerator<Token> {
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.capacity.Outcome;
@@ -8,20 +9,20 @@ import io.flinkmoe.runtime.shared.EvenKeys;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.annotation.Experimental;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 
-/** The experts of a layer under test. {@link OperatorHarnesses} makes it. */
-@PublicEvolving
+/** The test harness of the experts of a layer. {@link OperatorHarnesses} creates it. */
+@Experimental
 public final class ExpertHarness
         extends KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> {
 
     ExpertHarness(Expert expert, EvenKeys experts, MockEnvironment environment) throws Exception {
         super(expert, input -> experts.keyOf(input.expert()), Types.INT, environment);
-        setup(new ContributionBlock.Serializer()); // Whose copies are kept.
+        setup(new ContributionBlock.Serializer()); // The harness keeps copies of the output.
     }
 
     /** Sends blocks and window reports to the experts. */
@@ -32,30 +33,30 @@ public final class ExpertHarness
     }
 
     /**
-     * The outcome of each answered choice.
+     * Returns the outcome of each choice that has a result.
      *
-     * @throws IllegalStateException if a choice is answered twice
+     * @throws IllegalStateException if a choice has two results
      */
     public SortedMap<Integer, Outcome> outcomes() {
         SortedMap<Integer, Outcome> outcomes = new TreeMap<>();
-        for (ContributionBlock answer : extractOutputValues()) {
-            for (int i = 0; i < answer.choices().length; i++) {
-                Outcome outcome = Outcome.ofCode(answer.outcomes()[i]);
-                if (outcomes.put(answer.choices()[i], outcome) != null) {
+        for (ContributionBlock result : extractOutputValues()) {
+            for (int i = 0; i < result.choices().length; i++) {
+                Outcome outcome = Outcome.ofCode(result.outcomes()[i]);
+                if (outcomes.put(result.choices()[i], outcome) != null) {
                     throw new IllegalStateException(
-                            "choice %d is answered twice".formatted(answer.choices()[i]));
+                            "choice %d has two results".formatted(result.choices()[i]));
                 }
             }
         }
         return outcomes;
     }
 
-    /** What it has sent to the next round of admission. */
+    /** Returns the records for the next round of admission. */
     public List<ExpertInput> nextRound() {
         return Harnesses.values(this, Expert.NEXT_ROUND);
     }
 
-    /** Works for any state backend. */
+    /** Counts the entries of any state backend. */
     @Override
     public int numKeyedStateEntries() {
         return Harnesses.keyedStateEntries(this);

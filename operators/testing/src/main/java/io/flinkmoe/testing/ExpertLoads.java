@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.api.Decision;
@@ -12,9 +13,10 @@ import java.util.TreeMap;
 import org.apache.flink.annotation.PublicEvolving;
 
 /**
- * How many choices each expert admitted in each window. {@link MoeAssertions} checks it.
+ * The number of choices that each expert admitted in each window. {@link MoeAssertions} has
+ * assertions about it.
  *
- * @param choices the counts; none are zero
+ * @param choices the counts; none is zero
  */
 @PublicEvolving
 public record ExpertLoads(Map<Key, Long> choices) {
@@ -48,15 +50,18 @@ public record ExpertLoads(Map<Key, Long> choices) {
         choices = new TreeMap<>(choices);
     }
 
-    /** Sums up window summaries, over all rounds of admission: executed and failed choices. */
+    /**
+     * Sums the admitted choices of window summaries over all rounds of admission: the executed and
+     * the failed ones.
+     */
     public static ExpertLoads ofSummaries(Collection<WindowSummary> summaries) {
         Map<Key, Long> choices = new TreeMap<>();
         for (WindowSummary summary : summaries) {
             if (summary.source() == WindowSummary.Source.EXPERT
-                    && summary.account().admitted() > 0) {
+                    && summary.counts().admitted() > 0) {
                 choices.merge(
                         new Key(summary.layer(), summary.windowStart(), summary.key()),
-                        summary.account().admitted(),
+                        summary.counts().admitted(),
                         Long::sum);
             }
         }
@@ -66,7 +71,7 @@ public record ExpertLoads(Map<Key, Long> choices) {
     /**
      * Counts the executed choices of scored tokens, rerouted ones included.
      *
-     * @param windowSize as in {@code moe.capacity.window.size}
+     * @param windowSize the value of {@code moe.capacity.window.size}
      */
     public static ExpertLoads ofTokens(Collection<ScoredToken> scored, Duration windowSize) {
         TumblingWindows windows = new TumblingWindows(windowSize.toMillis());
@@ -87,7 +92,7 @@ public record ExpertLoads(Map<Key, Long> choices) {
         return new ExpertLoads(choices);
     }
 
-    /** The choices that one expert admitted in one window. */
+    /** Returns the number of choices that one expert admitted in one window. */
     public long of(int layer, long windowStart, int expert) {
         return choices.getOrDefault(new Key(layer, windowStart, expert), 0L);
     }

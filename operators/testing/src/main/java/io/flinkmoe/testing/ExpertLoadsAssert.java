@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import java.util.Map;
@@ -12,9 +13,15 @@ public final class ExpertLoadsAssert extends AbstractAssert<ExpertLoadsAssert, E
         super(actual, ExpertLoadsAssert.class);
     }
 
-    /** Passes if no expert admitted more choices than this in a window. */
+    /**
+     * Passes if no expert admitted more than {@code capacity} choices in a window. Fails if no
+     * expert admitted any choice.
+     */
     public ExpertLoadsAssert neverExceeds(long capacity) {
         isNotNull();
+        if (actual.choices().isEmpty()) {
+            throw failure("expected loads of experts, but found none");
+        }
         for (Map.Entry<ExpertLoads.Key, Long> load : actual.choices().entrySet()) {
             if (load.getValue() > capacity) {
                 throw failure(
@@ -25,7 +32,7 @@ public final class ExpertLoadsAssert extends AbstractAssert<ExpertLoadsAssert, E
         return this;
     }
 
-    /** Passes if an expert admitted exactly so many choices in a window. */
+    /** Passes if an expert admitted exactly {@code choices} choices in a window. */
     public ExpertLoadsAssert hasLoad(int layer, long windowStart, int expert, long choices) {
         isNotNull();
         long found = actual.of(layer, windowStart, expert);

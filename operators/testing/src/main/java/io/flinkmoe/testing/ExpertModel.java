@@ -1,14 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import org.apache.flink.annotation.PublicEvolving;
 
-/** Makes the ONNX model of an expert. {@link FixedExperts} has the usual ones. */
+/** Creates the ONNX model of an expert. {@link FixedExperts} has common ones. */
 @PublicEvolving
 @FunctionalInterface
 public interface ExpertModel {
 
     /**
-     * Makes a model with one input and one output [batch, width], both float32.
+     * Creates a model with one input and one output [batch, width], both float32.
      *
      * @param expert the number of the expert, from 0
      * @param width the hidden size

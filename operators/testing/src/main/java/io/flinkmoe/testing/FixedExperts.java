@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.model.ExpertGraphs;
@@ -7,44 +8,44 @@ import java.util.List;
 import java.util.Map;
 import org.apache.flink.annotation.PublicEvolving;
 
-/** Experts whose answers a test can predict. */
+/** Experts whose outputs a test can predict. */
 @PublicEvolving
 public final class FixedExperts {
 
     private FixedExperts() {}
 
-    /** Expert e answers (e + 1) · x, so each answer shows which expert executed the token. */
+    /** Expert e returns (e + 1) · x, so each output shows which expert executed the token. */
     public static ExpertModel numbered() {
         return (expert, width) -> scaled(expert + 1f, width);
     }
 
-    /** Answers factor · x. */
+    /** Returns factor · x. */
     public static ExpertModel scaling(float factor) {
         return (expert, width) -> scaled(factor, width);
     }
 
     /**
-     * Answers the same vector for every token.
+     * Returns the same vector for every token.
      *
-     * @param answer a vector of the hidden size, or one value for all its elements
+     * @param output a vector of the hidden size, or one value for all its elements
      */
-    public static ExpertModel constant(float... answer) {
+    public static ExpertModel constant(float... output) {
         return (expert, width) -> {
-            float[] vector = answer;
-            if (answer.length == 1) {
+            float[] vector = output;
+            if (output.length == 1) {
                 vector = new float[width];
-                Arrays.fill(vector, answer[0]);
+                Arrays.fill(vector, output[0]);
             }
             if (vector.length != width) {
                 throw new IllegalArgumentException(
-                        "the answer has %d values; allowed: 1 or the hidden size, %d"
+                        "the output has %d values; allowed: 1 or the hidden size, %d"
                                 .formatted(vector.length, width));
             }
             return ExpertGraphs.constant(vector);
         };
     }
 
-    /** Answers the number of rows of the call, in every element. */
+    /** Returns the number of rows of the call, in every element. */
     public static ExpertModel countingRows() {
         return (expert, width) ->
                 graph("counting", width)
@@ -58,9 +59,9 @@ public final class FixedExperts {
                         .toBytes();
     }
 
-    /** Throws on every call; the model can be opened. */
+    /** The model can be opened but throws on every call. */
     public static ExpertModel failing() {
-        // Two matrices of different heights cannot be multiplied by element.
+        // An element-wise product of matrices with different numbers of rows throws.
         return (expert, width) ->
                 graph("failing", width)
                         .weights("two_rows", new float[2 * width], 2, width)
@@ -69,7 +70,7 @@ public final class FixedExperts {
                         .toBytes();
     }
 
-    /** Answers NaN. The choices of its tokens fail. */
+    /** Returns NaN, so the choices of its tokens fail. */
     public static ExpertModel notANumber() {
         return (expert, width) ->
                 graph("not_a_number", width)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import java.util.List;
@@ -11,13 +12,13 @@ import org.apache.flink.util.ExceptionUtils;
 import org.apache.flink.util.IOUtils;
 import org.apache.flink.util.OutputTag;
 
-/** What Flink's harnesses have, in a handier form. */
+/** Helpers for Flink's test harnesses. */
 @Internal
 final class Harnesses {
 
     private Harnesses() {}
 
-    /** What went to a side output. */
+    /** Returns the values of a side output. */
     static <T> List<T> values(AbstractStreamOperatorTestHarness<?> harness, OutputTag<T> tag) {
         Queue<StreamRecord<T>> records = harness.getSideOutput(tag);
         return records == null ? List.of() : records.stream().map(StreamRecord::getValue).toList();
@@ -28,7 +29,7 @@ final class Harnesses {
                 .numKeyValueStateEntries();
     }
 
-    /** Closes both, even if the first cannot be closed. */
+    /** Closes both, even if closing the first fails. */
     static void close(AutoCloseable harness, MockEnvironment environment) {
         try {
             IOUtils.closeAll(harness, environment);

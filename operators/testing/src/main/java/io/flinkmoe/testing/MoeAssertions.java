@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.api.ScoredToken;
@@ -6,7 +7,7 @@ import org.apache.flink.annotation.PublicEvolving;
 import org.assertj.core.api.Assertions;
 
 /**
- * AssertJ's assertions and those for the results of MoE layers. One static import is enough:
+ * The assertions of AssertJ and those for the results of MoE layers. One static import is enough:
  *
  * <pre>{@code
  * import static io.flinkmoe.testing.MoeAssertions.assertThat;
@@ -26,12 +27,12 @@ public final class MoeAssertions extends Assertions {
         return new ScoredTokenAssert(actual);
     }
 
-    /** Assertions about what one operator counted in one window. */
+    /** Assertions about the counts of one operator in one window. */
     public static WindowSummaryAssert assertThat(WindowSummary actual) {
         return new WindowSummaryAssert(actual);
     }
 
-    /** Assertions about what experts executed in windows. */
+    /** Assertions about the number of choices that experts admitted in windows. */
     public static ExpertLoadsAssert assertThat(ExpertLoads actual) {
         return new ExpertLoadsAssert(actual);
     }

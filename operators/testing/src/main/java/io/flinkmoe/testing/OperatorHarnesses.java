@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import static org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness.repackageState;
@@ -24,7 +25,7 @@ import io.flinkmoe.runtime.router.Router;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import java.time.Duration;
-import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.annotation.Experimental;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.metrics.groups.TaskMetricGroup;
@@ -37,8 +38,8 @@ import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 
 /**
- * Flink's test harnesses around single operators of MoE layers, with the keys and serializers that
- * a job gives them. The harness that a method returns is open.
+ * Creates Flink test harnesses of single operators of MoE layers, with the same keys and
+ * serializers as in a job. The harnesses are open.
  *
  * <pre>{@code
  * OperatorHarnesses harnesses = OperatorHarnesses.of(TinyBundle.builder().writeTo(folder).options());
@@ -48,12 +49,12 @@ import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
  * }
  * }</pre>
  *
- * <p>An object of this class describes one subtask. It may make any number of harnesses.
+ * <p>An object of this class describes one subtask. It can create any number of harnesses.
  */
-@PublicEvolving
+@Experimental
 public final class OperatorHarnesses {
 
-    /** What Flink's own harnesses offer to state backends. */
+    /** The managed memory that Flink's own harnesses offer to state backends. */
     private static final int MANAGED_MEMORY = 3 << 20;
 
     private static final int BUFFER_SIZE = 1024;
@@ -83,7 +84,7 @@ public final class OperatorHarnesses {
     }
 
     /**
-     * Reads the options as a job does.
+     * Reads the bundle and the options, as a job does.
      *
      * @param options {@code moe.bundle} and any other {@link MoeOptions}
      * @throws BundleException if the bundle cannot be read or is invalid
@@ -103,25 +104,25 @@ public final class OperatorHarnesses {
         return this;
     }
 
-    /** Replaces the seeded draws of noise and random admission. */
+    /** Replaces the seeded draws of router noise and random admission. */
     public OperatorHarnesses draws(Draws others) {
         this.draws = others;
         return this;
     }
 
-    /** Lets the router keep scores and the head emit decision records. */
+    /** Makes the router keep scores and the head emit decision records. */
     public OperatorHarnesses decisionLog() {
         this.decisionLog = true;
         return this;
     }
 
-    /** Lets the router emit its logits. */
+    /** Makes the router emit its logits. */
     public OperatorHarnesses routerLogits() {
         this.routerLogits = true;
         return this;
     }
 
-    /** Lets the router send late tokens to a side output. */
+    /** Makes the router send late tokens to a side output. */
     public OperatorHarnesses divertLateTokens() {
         this.divertLateTokens = true;
         return this;
@@ -145,7 +146,7 @@ public final class OperatorHarnesses {
         return this;
     }
 
-    /** Sets which subtask of how many it is. The default is the only one. */
+    /** Sets the index of the subtask and the parallelism. The default is subtask 0 of 1. */
     public OperatorHarnesses subtask(int number, int ofParallelism) {
         this.subtask = number;
         this.parallelism = ofParallelism;
@@ -156,14 +157,14 @@ public final class OperatorHarnesses {
      * Sets the state to start from. The state of several subtasks, or state for a parallelism above
      * 1, is distributed by key as Flink does after rescaling.
      *
-     * @param snapshots the snapshots of all subtasks; none for a start without state
+     * @param snapshots the snapshots of all subtasks; empty to start without state
      */
     public OperatorHarnesses restore(OperatorSubtaskState... snapshots) {
         this.states = snapshots.clone();
         return this;
     }
 
-    /** The ingest operator. */
+    /** Opens the ingest operator. */
     public OneInputStreamOperatorTestHarness<Arrival, TokenBlock> ingest() throws Exception {
         Ingest ingest =
                 new Ingest(
@@ -181,7 +182,7 @@ public final class OperatorHarnesses {
         return open(harness, Topology.ANY_PARALLELISM);
     }
 
-    /** The router of a layer. */
+    /** Opens the router of a layer. */
     public RouterHarness router(int layer) throws Exception {
         EvenKeys lanes = lanes();
         Router router =
@@ -197,15 +198,15 @@ public final class OperatorHarnesses {
                 lanes.maxParallelism());
     }
 
-    /** The experts of a layer, in the first round of admission. */
+    /** Opens the experts of a layer, for the first round of admission. */
     public ExpertHarness expert(int layer) throws Exception {
         return expert(layer, 0);
     }
 
     /**
-     * The experts of a layer.
+     * Opens the experts of a layer.
      *
-     * @param round the round of admission, from 0; the others serve rerouted choices
+     * @param round the round of admission, from 0; later rounds admit rerouted choices
      */
     public ExpertHarness expert(int layer, int round) throws Exception {
         EvenKeys experts = new EvenKeys(spec.layers().get(layer).routing().numExperts());
@@ -225,7 +226,7 @@ public final class OperatorHarnesses {
                 experts.maxParallelism());
     }
 
-    /** The combine of a layer. */
+    /** Opens the combine of a layer. */
     public CombineHarness combine(int layer) throws Exception {
         EvenKeys lanes = lanes();
         Combine combine = new Combine(layer, spec.hiddenSize(), lanes, capacity);
@@ -234,7 +235,7 @@ public final class OperatorHarnesses {
                 lanes.maxParallelism());
     }
 
-    /** The head. */
+    /** Opens the head. */
     public OneInputStreamOperatorTestHarness<TokenBlock, ScoredToken> head() throws Exception {
         Head head = new Head(bundle, blockRows(), capacity.windows(), decisionLog);
         int maxParallelism = lanes().maxParallelism();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.runtime.block.DispatchBlock;
@@ -8,14 +9,14 @@ import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.router.Router;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import java.util.List;
-import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.annotation.Experimental;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 
-/** A router under test. {@link OperatorHarnesses} makes it. */
-@PublicEvolving
+/** The test harness of a router. {@link OperatorHarnesses} creates it. */
+@Experimental
 public final class RouterHarness
         extends KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> {
 
@@ -31,7 +32,7 @@ public final class RouterHarness
         }
     }
 
-    /** The rows that it has sent to experts, without the window reports among them. */
+    /** Returns the blocks for the experts, without window reports. */
     public List<DispatchBlock> dispatched() {
         return extractOutputValues().stream()
                 .filter(DispatchBlock.class::isInstance)
@@ -39,7 +40,7 @@ public final class RouterHarness
                 .toList();
     }
 
-    /** The blocks that it has sent to the combine. */
+    /** Returns the blocks for the combine. */
     public List<ResidualBlock> residuals() {
         return Harnesses.values(this, Router.RESIDUALS);
     }

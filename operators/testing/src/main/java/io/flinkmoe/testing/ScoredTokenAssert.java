@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.api.Decision;
@@ -13,8 +14,8 @@ import org.apache.flink.annotation.PublicEvolving;
 import org.assertj.core.api.AbstractAssert;
 
 /**
- * Assertions about a {@link ScoredToken}. Those about choices hold for every layer, or for the one
- * that {@link #layer} has selected.
+ * Assertions about a {@link ScoredToken}. Assertions about choices check all layers, or only the
+ * one that {@link #layer} selects.
  */
 @PublicEvolving
 public final class ScoredTokenAssert extends AbstractAssert<ScoredTokenAssert, ScoredToken> {
@@ -38,7 +39,7 @@ public final class ScoredTokenAssert extends AbstractAssert<ScoredTokenAssert, S
         return this;
     }
 
-    /** Passes if an expert executed every choice: the one asked first, or the next. */
+    /** Passes if every choice was executed, rerouted or not. */
     public ScoredTokenAssert isExecuted() {
         return allMatch("every choice executed or rerouted", ScoredTokenAssert::isExecuted);
     }
@@ -51,7 +52,7 @@ public final class ScoredTokenAssert extends AbstractAssert<ScoredTokenAssert, S
                 decision -> executedBy(decision).equals(expected));
     }
 
-    /** Passes if at least one choice was executed by a next expert. */
+    /** Passes if at least one choice was rerouted. */
     public ScoredTokenAssert wasRerouted() {
         return anyMatches("a rerouted choice", Outcome.REROUTED);
     }
@@ -71,7 +72,9 @@ public final class ScoredTokenAssert extends AbstractAssert<ScoredTokenAssert, S
         return anyMatches("a failed choice", Outcome.FAILED);
     }
 
-    /** Passes if the choices have these outcomes, the most probable expert first. */
+    /**
+     * Passes if the choices have these outcomes, in order of rank: the most probable expert first.
+     */
     public ScoredTokenAssert hasOutcomes(Outcome... outcomes) {
         return check(
                 "outcomes " + Arrays.toString(outcomes),
@@ -105,7 +108,7 @@ public final class ScoredTokenAssert extends AbstractAssert<ScoredTokenAssert, S
             return false;
         }
         for (int i = 0; i < found.length; i++) {
-            // Not "greater": NaN is close to nothing.
+            // Negated, because a comparison with NaN is false.
             if (!(Math.abs(found[i] - expected[i]) <= tolerance)) {
                 return false;
             }
@@ -117,7 +120,7 @@ public final class ScoredTokenAssert extends AbstractAssert<ScoredTokenAssert, S
         return check(expected, decision -> Arrays.stream(decision.outcomes()).allMatch(condition));
     }
 
-    /** In some layer, unless one is selected. */
+    /** Checks that a choice in any layer, or in the selected one, has the outcome. */
     private ScoredTokenAssert anyMatches(String expected, Outcome outcome) {
         isNotNull();
         Predicate<Decision> matches =
@@ -130,6 +133,9 @@ public final class ScoredTokenAssert extends AbstractAssert<ScoredTokenAssert, S
 
     private ScoredTokenAssert check(String expected, Predicate<Decision> condition) {
         isNotNull();
+        if (actual.layers().length == 0) {
+            throw failure("%s: expected %s, but found no layer", where(), expected);
+        }
         layers().filter(layer -> !condition.test(actual.layers()[layer]))
                 .findFirst()
                 .ifPresent(

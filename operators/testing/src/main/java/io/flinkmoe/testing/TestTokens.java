@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.api.Token;
@@ -12,7 +13,7 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.util.Preconditions;
 
 /**
- * Makes the tokens of one stream, in order: positions count up and timestamps advance by a fixed
+ * Creates the tokens of one stream, in order. Positions count up, and timestamps advance by a fixed
  * step.
  *
  * <pre>{@code
@@ -43,8 +44,8 @@ public final class TestTokens {
     }
 
     /**
-     * Makes tokens with random values: positions 0, 1, 2 …, timestamps 0 s, 1 s, 2 s … The values
-     * depend on the name of the stream only.
+     * Creates tokens with random values: positions 0, 1, 2 …, timestamps 0 s, 1 s, 2 s … The values
+     * depend only on the name of the stream.
      */
     public static List<Token> of(String stream, int count, int width) {
         return stream(stream).random(count, width);
@@ -74,7 +75,7 @@ public final class TestTokens {
         return this;
     }
 
-    /** Makes the next token, with the given values. */
+    /** Creates the next token, with these values. */
     public Token next(float... values) {
         Token token = new Token(stream, position, timestamp, values);
         position++;
@@ -82,7 +83,7 @@ public final class TestTokens {
         return token;
     }
 
-    /** Makes the next tokens, with values from a standard normal distribution. */
+    /** Creates the next tokens, with values from a standard normal distribution. */
     public List<Token> random(int count, int width) {
         Preconditions.checkArgument(width > 0, "width is %s; allowed: 1 or more", width);
         List<Token> tokens = new ArrayList<>(count);
@@ -97,8 +98,8 @@ public final class TestTokens {
     }
 
     /**
-     * A source of these tokens, with a watermark right behind each token that is later than those
-     * before it.
+     * Returns a source of these tokens. It emits a watermark after each token with a new highest
+     * timestamp.
      *
      * @param tokens in order of arrival
      */

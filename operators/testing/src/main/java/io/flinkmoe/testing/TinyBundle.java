@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.config.MoeOptions;
@@ -11,17 +12,17 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.util.Preconditions;
 
 /**
- * A small model bundle for tests. By default its weights are random, drawn from a seed, so tokens
- * really are routed to different experts and the same seed gives the same bundle.
+ * A small model bundle for tests. By default its weights are random, so tokens are routed to
+ * different experts. The same seed produces the same bundle.
  *
  * <pre>{@code
  * Configuration options = TinyBundle.builder().numExperts(8).topK(2).writeTo(folder).options();
  * MoeLayers layers = MoeLayers.builder(options).build();
  * }</pre>
  *
- * <p>ONNX Runtime reports its usage to its maker unless the environment variable {@code
- * ORT_DISABLE_TELEMETRY} is set, and flink-moe runs no model before that is decided. Set it to 1 in
- * the environment of the tests: in {@code <environmentVariables>} of Maven Surefire, with {@code
+ * <p>ONNX Runtime sends telemetry to its vendor unless it is disabled. flink-moe therefore runs no
+ * model unless the environment variable {@code ORT_DISABLE_TELEMETRY} is set. Set it to 1 in the
+ * environment of the tests: in {@code <environmentVariables>} of Maven Surefire, with {@code
  * environment} of Gradle's test task, or in the run configuration of an IDE.
  */
 @PublicEvolving
@@ -33,17 +34,17 @@ public final class TinyBundle {
         this.bundle = bundle;
     }
 
-    /** Starts to define a bundle. All settings have defaults. */
+    /** Returns a builder. All settings have defaults. */
     public static Builder builder() {
         return new Builder();
     }
 
-    /** The bundle as it was written. */
+    /** Returns the bundle that was written. */
     public Bundle bundle() {
         return bundle;
     }
 
-    /** New options whose {@code moe.bundle} is this bundle; the caller may set others. */
+    /** Returns new options whose {@code moe.bundle} is this bundle. The caller may set others. */
     public Configuration options() {
         return new Configuration().set(MoeOptions.BUNDLE, bundle.directory().toString());
     }
@@ -119,8 +120,8 @@ public final class TinyBundle {
         }
 
         /**
-         * Sets how logits become experts and weights; it includes N and k. The default is {@link
-         * RoutingConfig#mixtral}: the top k logits, then softmax.
+         * Sets how experts and weights are computed from logits; this includes N and k. The default
+         * is {@link RoutingConfig#mixtral}: the top k logits, then softmax.
          */
         public Builder routing(RoutingConfig config) {
             this.routing = config;
@@ -130,8 +131,8 @@ public final class TinyBundle {
         }
 
         /**
-         * Uses the hidden vector itself as router logits, so a test chooses the experts of a token
-         * by its values. The hidden size is then N.
+         * Uses the hidden vector as router logits, so the values of a token determine its experts.
+         * The hidden size is then N.
          */
         public Builder identityRouter() {
             this.identityRouter = true;
@@ -161,7 +162,7 @@ public final class TinyBundle {
         /**
          * Writes the bundle.
          *
-         * @param folder where to; an empty folder, or one that does not exist
+         * @param folder an empty folder, or one that does not exist
          * @throws IllegalStateException if {@code ORT_DISABLE_TELEMETRY} is not set
          */
         public TinyBundle writeTo(Path folder) {
@@ -173,6 +174,13 @@ public final class TinyBundle {
                     "hiddenSize is %s; with identityRouter it must be numExperts, %s",
                     hidden(),
                     numExperts);
+            for (int expert : expertsByNumber.keySet()) {
+                Preconditions.checkArgument(
+                        expert >= 0 && expert < numExperts,
+                        "expert is %s; allowed: 0 to %s",
+                        expert,
+                        numExperts - 1);
+            }
             return new TinyBundle(new TinyBundleWriter(model()).write(folder));
         }
 
@@ -205,7 +213,7 @@ public final class TinyBundle {
             return value;
         }
 
-        /** The job would say it too, but late and deep in a stack trace. */
+        /** Fails early. The job would fail too, but later and deep in a stack trace. */
         private static void requireTelemetryToBeDecided() {
             Preconditions.checkState(
                     System.getenv("ORT_DISABLE_TELEMETRY") != null,

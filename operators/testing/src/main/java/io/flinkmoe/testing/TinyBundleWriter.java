@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.model.Activation;
@@ -17,7 +18,7 @@ import java.util.List;
 import java.util.Random;
 import org.apache.flink.annotation.Internal;
 
-/** Draws the weights of a {@link TinyModel} and writes its files. */
+/** Generates the weights of a {@link TinyModel} and writes its files. */
 @Internal
 final class TinyBundleWriter {
 
@@ -103,7 +104,7 @@ final class TinyBundleWriter {
                 Activation.SILU, weights(h, d), weights(h, d), weights(d, h), d, h);
     }
 
-    /** A linear model, or null where both widths are the same. */
+    /** Returns a linear model, or null if both widths are equal. */
     private byte[] linear(String name, int in, int out) {
         if (in == out) {
             return null;
@@ -115,7 +116,7 @@ final class TinyBundleWriter {
                 .toBytes();
     }
 
-    /** Outputs then have about the size of the inputs. */
+    /** Returns random weights, scaled so that outputs are about as large as inputs. */
     private float[] weights(int out, int in) {
         float[] weights = new float[out * in];
         for (int i = 0; i < weights.length; i++) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.routing.RoutingConfig;
@@ -5,13 +6,18 @@ import java.util.Map;
 import org.apache.flink.annotation.Internal;
 
 /**
- * What a tiny bundle contains.
+ * The content of a {@link TinyBundle}.
  *
- * @param routing of every layer
- * @param identityRouter whether the hidden vector itself is the logits
+ * @param routing the routing of every layer
+ * @param layers the number of MoE layers
+ * @param inputSize the width of a token's values
+ * @param hiddenSize the width inside the layers
+ * @param outputSize the width of a result
+ * @param identityRouter whether the hidden vector is used as router logits
  * @param experts the model of every expert; null for random weights
- * @param expertsByNumber the experts that have another model
- * @param encoder an ONNX model; null for a linear one, or none where the widths are the same
+ * @param expertsByNumber replaces the models of single experts
+ * @param encoder an ONNX model; null: a linear one, or none if input size and hidden size are equal
+ * @param seed the seed of all random weights
  */
 @Internal
 record TinyModel(

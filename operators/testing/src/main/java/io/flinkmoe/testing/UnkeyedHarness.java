@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import org.apache.flink.annotation.Internal;
@@ -6,7 +7,7 @@ import org.apache.flink.runtime.operators.testutils.MockEnvironment;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 
-/** An operator without keys under test; it closes its environment. */
+/** The test harness of an operator without keys. */
 @Internal
 final class UnkeyedHarness<I, O> extends OneInputStreamOperatorTestHarness<I, O> {
 

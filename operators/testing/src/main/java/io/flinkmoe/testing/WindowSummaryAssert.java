@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import io.flinkmoe.api.WindowSummary;
@@ -5,7 +6,7 @@ import io.flinkmoe.capacity.WindowCounts;
 import org.apache.flink.annotation.PublicEvolving;
 import org.assertj.core.api.AbstractAssert;
 
-/** Assertions about a {@link WindowSummary}: what one operator counted in one window. */
+/** Assertions about a {@link WindowSummary}: the counts of one operator in one window. */
 @PublicEvolving
 public final class WindowSummaryAssert extends AbstractAssert<WindowSummaryAssert, WindowSummary> {
 
@@ -14,11 +15,14 @@ public final class WindowSummaryAssert extends AbstractAssert<WindowSummaryAsser
     }
 
     /**
-     * Passes if an expert admitted at most so many choices. For all rounds of admission together,
-     * see {@link ExpertLoads}.
+     * Passes if an expert admitted at most {@code capacity} choices in one round. For the sum of
+     * all rounds, see {@link ExpertLoads}.
      */
     public WindowSummaryAssert neverExceeds(int capacity) {
         isNotNull();
+        if (actual.source() != WindowSummary.Source.EXPERT) {
+            throw failure("%s: expected the summary of an expert", where());
+        }
         if (counts().admitted() > capacity) {
             throw failure(
                     "%s: expected at most %d admitted choices, but found %d",
@@ -27,22 +31,22 @@ public final class WindowSummaryAssert extends AbstractAssert<WindowSummaryAsser
         return this;
     }
 
-    /** Passes if so many choices overflowed. */
+    /** Passes if exactly this number of choices overflowed. */
     public WindowSummaryAssert hasOverflowed(long choices) {
         return has("overflowed", choices, counts().overflowed());
     }
 
-    /** Passes if so many choices were executed, not counting rerouted ones. */
+    /** Passes if exactly this number of choices was executed, without rerouted ones. */
     public WindowSummaryAssert hasExecuted(long choices) {
         return has("executed", choices, counts().executed());
     }
 
-    /** Passes if so many choices were late. */
+    /** Passes if exactly this number of choices was late. */
     public WindowSummaryAssert hasLate(long choices) {
         return has("late", choices, counts().late());
     }
 
-    /** Passes if so many choices failed. */
+    /** Passes if exactly this number of choices failed. */
     public WindowSummaryAssert hasFailed(long choices) {
         return has("failed", choices, counts().failed());
     }
@@ -66,7 +70,7 @@ public final class WindowSummaryAssert extends AbstractAssert<WindowSummaryAsser
 
     private WindowCounts counts() {
         isNotNull();
-        return actual.account();
+        return actual.counts();
     }
 
     private String where() {

@@ -1,6 +1,6 @@
 /**
- * What a unit test of a job with MoE layers needs: {@link io.flinkmoe.testing.TinyBundle} writes a
- * small model, {@link io.flinkmoe.testing.TestTokens} makes its input, {@link
+ * Tools for unit tests of jobs with MoE layers: {@link io.flinkmoe.testing.TinyBundle} writes a
+ * small model, {@link io.flinkmoe.testing.TestTokens} creates its input, {@link
  * io.flinkmoe.testing.OperatorHarnesses} runs single operators, and {@link
  * io.flinkmoe.testing.MoeAssertions} checks the results.
  */

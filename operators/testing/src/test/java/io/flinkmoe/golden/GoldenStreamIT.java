@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.golden;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -14,7 +15,7 @@ import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.routing.RoutingConfig;
-import io.flinkmoe.testing.Accounts;
+import io.flinkmoe.testing.JobOutcomes;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -140,7 +141,7 @@ class GoldenStreamIT {
                                                                 Duration.ofDays(1))
                                                         .withTimestampAssigner(
                                                                 (token, at) -> token.timestamp())));
-        return Accounts.of(env, result)
+        return JobOutcomes.of(env, result)
                 .checked(new TumblingWindows(new CapacityRule(golden).rowsOfGroup()));
     }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime;
 
 import static com.tngtech.archunit.base.DescribedPredicate.not;
@@ -177,6 +178,21 @@ class SerializersTest {
                         RouterLogits.TYPE,
                         new RouterLogits(1, UNICODE, 4, FLOATS),
                         new RouterLogits(0, null, -4, new float[0])),
+                of(
+                        Decision.TYPE,
+                        new Decision(
+                                new int[] {3, -1},
+                                new float[] {0.5f, 0},
+                                new Outcome[] {Outcome.EXECUTED, Outcome.FAILED}),
+                        new Decision(new int[0], new float[0], new Outcome[0])),
+                of(
+                        DecisionRecord.Layer.TYPE,
+                        new DecisionRecord.Layer(
+                                new int[] {3, -1, 0, 5, 1},
+                                FLOATS,
+                                FLOATS,
+                                Outcome.values(),
+                                new int[] {0, 1, 2, 3, 4})),
                 of(TokenBlock.TYPE, BLOCK, EMPTY_BLOCK, withStream(LONG)),
                 of(
                         ResidualBlock.TYPE,

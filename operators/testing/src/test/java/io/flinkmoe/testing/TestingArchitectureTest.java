@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
@@ -11,6 +12,7 @@ import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.library.dependencies.SliceAssignment;
 import com.tngtech.archunit.library.dependencies.SliceIdentifier;
+import org.apache.flink.annotation.Experimental;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.junit.jupiter.api.Test;
@@ -20,8 +22,6 @@ class TestingArchitectureTest {
     private static final JavaClasses CLASSES =
             new ClassFileImporter()
                     .withImportOption(new ImportOption.DoNotIncludeTests())
-                    .withImportOption(location -> !location.contains("/core/"))
-                    .withImportOption(location -> !location.contains("flink-moe-operators"))
                     .importPackages("io.flinkmoe.testing");
 
     @Test
@@ -46,6 +46,8 @@ class TestingArchitectureTest {
                 .doNotHaveSimpleName("package-info")
                 .should()
                 .beAnnotatedWith(PublicEvolving.class)
+                .orShould()
+                .beAnnotatedWith(Experimental.class)
                 .orShould()
                 .beAnnotatedWith(Internal.class)
                 .check(CLASSES);

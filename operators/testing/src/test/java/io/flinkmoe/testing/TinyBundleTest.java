@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import static io.flinkmoe.testing.MoeAssertions.assertThat;
@@ -113,7 +114,7 @@ class TinyBundleTest {
                                 TinyBundle.builder()
                                         .experts(FixedExperts.constant(1, 2))
                                         .writeTo(folder))
-                .hasMessage("the answer has 2 values; allowed: 1 or the hidden size, 4");
+                .hasMessage("the output has 2 values; allowed: 1 or the hidden size, 4");
     }
 
     private static List<Token> tokens(int count, int width) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring.cli;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
@@ -14,7 +15,7 @@ import java.util.Map;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.IllegalConfigurationException;
 
-/** A file of options in YAML, its keys nested or dotted: both are {@code moe.capacity.policy}. */
+/** A YAML file of options. Keys such as {@code moe.capacity.policy} can be nested or dotted. */
 @Internal
 public final class ConfigFile {
 
@@ -24,9 +25,10 @@ public final class ConfigFile {
     private ConfigFile() {}
 
     /**
-     * Reads a file into values by dotted key; a list becomes one text, separated by semicolons.
+     * Reads a file into values by dotted key. A list becomes one string, separated by semicolons.
      *
-     * @throws IllegalConfigurationException if the file is missing, is not YAML, or has a key twice
+     * @throws IllegalConfigurationException if the file is missing, is not YAML, or contains a key
+     *     twice
      */
     public static Map<String, String> read(Path file) throws IOException {
         if (!Files.isRegularFile(file)) {
@@ -45,16 +47,15 @@ public final class ConfigFile {
             flatten("", root, values, file);
         } else if (!root.isMissingNode() && !root.isNull()) {
             throw new IllegalConfigurationException(
-                    "%s must hold keys and values, such as 'moe.bundle: model'".formatted(file));
+                    "%s must contain keys and values, such as 'moe.bundle: model'".formatted(file));
         }
         return values;
     }
 
-    /** Without the lines around it, which the parser quotes: there may be a password in them. */
+    /** The parser's message without the lines that it quotes, which can contain a password. */
     private static String problem(JsonProcessingException e) {
         if (e.getCause() == null || e.getLocation() == null) {
-            return e.getOriginalMessage()
-                    .strip(); // Jackson's own, such as a key that is there twice
+            return e.getOriginalMessage().strip(); // Jackson's own message, such as a duplicate key
         }
         return "see line %d, column %d"
                 .formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());

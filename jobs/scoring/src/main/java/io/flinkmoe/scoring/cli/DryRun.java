@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring.cli;
 
 import io.flinkmoe.config.Footprint;
@@ -19,11 +20,14 @@ import org.apache.flink.runtime.jobgraph.JobEdge;
 import org.apache.flink.runtime.jobgraph.JobGraph;
 import org.apache.flink.runtime.jobgraph.JobVertex;
 
-/** A scoring job as it would run: its graph, its options, where its experts are, what it takes. */
+/**
+ * Prints a scoring job without running it: its graph, its options, the placement of its experts,
+ * and estimates of memory and state.
+ */
 @Internal
 public final class DryRun {
 
-    /** What no value is shown of. */
+    /** Printed instead of values that can be secret. */
     private static final String HIDDEN = "***";
 
     private static final int WINDOW_TOKENS = 1000;
@@ -34,9 +38,9 @@ public final class DryRun {
     private final Footprint footprint;
 
     /**
-     * @param graph what Flink would be given
-     * @param options what the command line and the file say
-     * @param flinkOptions those of the environment, with what the job sets itself
+     * @param graph the graph that Flink would execute
+     * @param options the options of command line and file
+     * @param flinkOptions the options of the environment, including those that the job sets
      */
     public DryRun(
             JobGraph graph,
@@ -50,14 +54,14 @@ public final class DryRun {
     }
 
     public void print(PrintWriter out) {
-        out.println("Job graph; the operators of a task are chained");
+        out.println("Job graph (the operators of a task are chained)");
         out.println(operators());
         out.println("Experts");
         out.println(placement());
-        out.println("Options of the job");
-        out.println(ownOptions());
-        out.println("Options of Flink");
-        out.println(optionsOfFlink());
+        out.println("Job options");
+        out.println(jobOptions());
+        out.println("Flink options");
+        out.println(flinkOptions());
         out.println("Estimates");
         out.println(estimates());
         out.println("All checks passed. Nothing was started.");
@@ -66,7 +70,13 @@ public final class DryRun {
 
     private TextTable operators() {
         TextTable table =
-                new TextTable(">task", "operator", "uid", ">parallelism", ">max", "reads task");
+                new TextTable(
+                        ">task",
+                        "operator",
+                        "uid",
+                        ">parallelism",
+                        ">max parallelism",
+                        "input tasks");
         List<JobVertex> tasks = graph.getVerticesSortedTopologicallyFromSources();
         for (JobVertex task : tasks) {
             List<OperatorIDPair> operators = new ArrayList<>(task.getOperatorIDs());
@@ -75,7 +85,7 @@ public final class DryRun {
                             .map(edge -> describe(edge, tasks))
                             .sorted()
                             .collect(Collectors.joining(", "));
-            // Flink has a chain's last operator first.
+            // Flink lists the last operator of a chain first.
             for (int i = operators.size() - 1; i >= 0; i--) {
                 OperatorIDPair operator = operators.get(i);
                 boolean isFirst = i == operators.size() - 1;
@@ -128,7 +138,7 @@ public final class DryRun {
         throw new IllegalStateException("the job has no operator " + uid);
     }
 
-    /** Ascending numbers: 0 1 2 5 is "0-2 5". */
+    /** Formats ascending numbers: 0 1 2 5 becomes "0-2 5". */
     static String ranges(List<Integer> numbers) {
         StringBuilder text = new StringBuilder();
         for (int from = 0, to; from < numbers.size(); from = to) {
@@ -144,7 +154,7 @@ public final class DryRun {
         return text.toString();
     }
 
-    private TextTable ownOptions() {
+    private TextTable jobOptions() {
         TextTable table = new TextTable("", "", "");
         for (JobOption option : JobOptions.all()) {
             boolean given = options.contains(option.option());
@@ -158,7 +168,7 @@ public final class DryRun {
     private String value(JobOption option) {
         Object value = options.get(option.option());
         if (value instanceof Map<?, ?> map) {
-            // Passwords are in it.
+            // The values can be passwords.
             return map.keySet().stream()
                     .map(key -> key + ":" + HIDDEN)
                     .sorted()
@@ -167,7 +177,7 @@ public final class DryRun {
         return options.toMap().get(option.key());
     }
 
-    private TextTable optionsOfFlink() {
+    private TextTable flinkOptions() {
         TextTable table = new TextTable("", "");
         new TreeMap<>(ConfigurationUtils.hideSensitiveValues(flinkOptions.toMap()))
                 .forEach((key, value) -> table.row(key, value));
@@ -185,7 +195,7 @@ public final class DryRun {
         table.row(
                 "off-heap memory",
                 size(footprint.offHeapBytes(slots)),
-                "at least, as %s, for %d %s"
+                "minimum of %s for %d %s"
                         .formatted(
                                 TaskManagerOptions.TASK_OFF_HEAP_MEMORY.key(),
                                 slots,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring.cli;
 
 import java.io.PrintWriter;
@@ -14,13 +15,14 @@ import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
 
 /**
- * What a command line prints where something fails: one line with the reason, one with where to
- * find more. The exit code tells wrong use from failure. A value that may be secret is not printed.
+ * Prints the errors of a command line: one line with the reason, and one that says where to find
+ * more. The exit code distinguishes invalid usage from failure. Values that can be secret are not
+ * printed.
  */
 @Internal
 public final class ErrorReport {
 
-    /** How Flink begins to say that the value of an option, which it names, is of no use. */
+    /** The beginning of Flink's message that the value of an option is invalid. */
     private static final String UNREADABLE_VALUE = "Could not parse value";
 
     private final BooleanSupplier verbose;
@@ -31,23 +33,26 @@ public final class ErrorReport {
     }
 
     /**
-     * Has a program report its errors this way.
+     * Makes a program report its errors with this class.
      *
-     * @param verbose whether to print the stack trace of a failure, asked once it has failed
+     * @param verbose whether to print the stack trace of a failure; called after the failure
      */
     public static ErrorReport addTo(CommandLine program, BooleanSupplier verbose) {
         ErrorReport report = new ErrorReport(verbose);
-        program.setParameterExceptionHandler((exception, arguments) -> wrongUse(exception));
+        program.setParameterExceptionHandler((exception, arguments) -> invalidUsage(exception));
         program.setExecutionExceptionHandler(report::report);
         return report;
     }
 
-    /** What the command failed with; empty if it did not fail, or was used wrongly. */
+    /**
+     * The exception that the command failed with; empty if it succeeded or if its usage was
+     * invalid.
+     */
     Optional<Exception> failure() {
         return Optional.ofNullable(failure);
     }
 
-    private static int wrongUse(ParameterException exception) {
+    private static int invalidUsage(ParameterException exception) {
         CommandLine command = exception.getCommandLine();
         PrintWriter err = command.getErr();
         err.println(name(command) + ": " + message(exception));
@@ -55,7 +60,10 @@ public final class ErrorReport {
         return pointToHelp(command);
     }
 
-    /** What is wrong; of unknown options only the names: a value may be a password. */
+    /**
+     * The error message. For unknown options it contains only their names, because a value can be a
+     * password.
+     */
     private static String message(ParameterException exception) {
         if (exception instanceof UnmatchedArgumentException unmatched) {
             List<String> options =
@@ -90,13 +98,14 @@ public final class ErrorReport {
         } else {
             String log = System.getProperty("moe.log.file");
             err.printf(
-                    "With --verbose you see more%s.%n", log == null ? "" : "; the log is " + log);
+                    "Run with --verbose for details%s.%n",
+                    log == null ? "" : "; the log is " + log);
         }
         err.flush();
         return ExitCode.SOFTWARE;
     }
 
-    /** What is wrong with an option: one of ours, or one whose value Flink could not read. */
+    /** The error in an option: an invalid configuration, or a value that Flink could not parse. */
     private static Optional<String> badOption(Exception exception) {
         if (exception instanceof IllegalConfigurationException) {
             return Optional.of(exception.getMessage());
@@ -113,7 +122,7 @@ public final class ErrorReport {
                                                         rootReason(unreadable.getCause())));
     }
 
-    /** What is wrong, in a line: Flink wraps the cause of a job's failure several times. */
+    /** The reason in one line. Flink wraps the cause of a job's failure several times. */
     private static String reason(Throwable exception) {
         boolean wrapped =
                 exception instanceof org.apache.flink.util.FlinkException
@@ -121,7 +130,7 @@ public final class ErrorReport {
         return wrapped ? rootReason(exception) : message(exception);
     }
 
-    /** What an exception was caused by in the first place. */
+    /** The message of an exception's root cause. */
     public static String rootReason(Throwable exception) {
         return message(root(exception));
     }

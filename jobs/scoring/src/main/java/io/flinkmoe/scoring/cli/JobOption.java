@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring.cli;
 
 import java.time.Duration;
@@ -14,19 +15,21 @@ import org.apache.flink.util.TimeUtils;
 import picocli.CommandLine.Model.OptionSpec;
 
 /**
- * One option and its type.
+ * An option and its type.
  *
- * @param type the class of its values; List and Map stand for those of strings
+ * @param type the class of its values; the elements of List and Map are strings
  */
 @Internal
 public record JobOption(ConfigOption<?> option, Class<?> type) {
+
+    static final String PREFIX = "moe.";
 
     public String key() {
         return option.key();
     }
 
     String flag() {
-        return "--" + key().substring(JobOptions.PREFIX.length());
+        return "--" + key().substring(PREFIX.length());
     }
 
     /** The description as plain text. */
@@ -37,7 +40,7 @@ public record JobOption(ConfigOption<?> option, Class<?> type) {
                 .replace("&gt;", ">");
     }
 
-    /** The default as a user would write it; empty where there is none. */
+    /** The default as users write it; empty if there is none. */
     public String defaultText() {
         Object value = option.defaultValue();
         if (value == null || value.equals(List.of()) || value.equals(Map.of())) {
@@ -49,7 +52,7 @@ public record JobOption(ConfigOption<?> option, Class<?> type) {
         return value instanceof Enum<?> constant ? written(constant) : value.toString();
     }
 
-    /** What a value must be. */
+    /** Describes the allowed values. */
     public String allowed() {
         if (type.isEnum()) {
             return constants(" or ");
@@ -67,7 +70,7 @@ public record JobOption(ConfigOption<?> option, Class<?> type) {
         return "text";
     }
 
-    /** This option of a command line. */
+    /** This option for a command line. */
     OptionSpec spec() {
         String value = defaultText();
         String text = description() + (value.isEmpty() ? "" : " Default: " + value);
@@ -97,7 +100,7 @@ public record JobOption(ConfigOption<?> option, Class<?> type) {
                 .collect(Collectors.joining(separator));
     }
 
-    /** Flink matches an enum's text in any case. */
+    /** Flink ignores the case of enum values. */
     private static String written(Enum<?> constant) {
         return constant.toString().toLowerCase(Locale.ROOT);
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring.cli;
 
 import io.flinkmoe.config.MoeOptions;
@@ -23,13 +24,11 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParseResult;
 
 /**
- * The options of the scoring job as a user meets them: in the help, on the command line, in a file.
- * An option {@code moe.capacity.policy} is {@code --capacity.policy} on the command line.
+ * The options of the scoring job for help texts, command lines and files. The option {@code
+ * moe.capacity.policy} is {@code --capacity.policy} on the command line.
  */
 @Internal
 public final class JobOptions {
-
-    static final String PREFIX = "moe.";
 
     private static final List<JobOption> MODEL =
             Stream.of(MoeOptions.class, PlacementOptions.class)
@@ -39,18 +38,18 @@ public final class JobOptions {
 
     private JobOptions() {}
 
-    /** All options: those of the layers, then those of Kafka, in the order of their classes. */
+    /** All options: those of the layers, then those of Kafka, in the order of declaration. */
     public static List<JobOption> all() {
         return Stream.concat(MODEL.stream(), KAFKA.stream()).toList();
     }
 
-    /** Adds an option per key to a command. */
+    /** Adds all options to a command. */
     public static void addTo(CommandSpec command) {
         command.addArgGroup(group("%nModel and experts:%n", MODEL, 10));
         command.addArgGroup(group("%nKafka:%n", KAFKA, 11));
     }
 
-    /** Adds to a command those options that it shares with the scoring job. */
+    /** Adds to a command the options that it shares with the scoring job. */
     public static void addTo(CommandSpec command, ConfigOption<?>... shared) {
         for (JobOption option : all()) {
             if (List.of(shared).contains(option.option())) {
@@ -72,7 +71,7 @@ public final class JobOptions {
         return group.build();
     }
 
-    /** The values given as options of their own, by key. */
+    /** The values of options on the command line, by key. */
     public static Map<String, String> given(ParseResult arguments) {
         Map<String, String> values = new HashMap<>();
         for (JobOption option : all()) {
@@ -85,14 +84,16 @@ public final class JobOptions {
     }
 
     /**
-     * Joins the values of several places, and checks them.
+     * Merges the values of several sources, and checks them.
      *
-     * @param places values by key; a later place wins over an earlier one, key by key of a map too
-     * @throws IllegalConfigurationException naming the key, its value and what is allowed
+     * @param sources values by key; a later source overrides an earlier one, also for single keys
+     *     of a map
+     * @throws IllegalConfigurationException if a value is invalid; the message names the key, its
+     *     value and the allowed values
      */
-    public static Configuration join(List<Map<String, String>> places) {
+    public static Configuration join(List<Map<String, String>> sources) {
         Map<String, String> values = new HashMap<>();
-        places.forEach(place -> values.putAll(withFlatMaps(place)));
+        sources.forEach(source -> values.putAll(withFlatMaps(source)));
         values.keySet().forEach(JobOptions::checkKnown);
         Configuration configuration = Configuration.fromMap(values);
         for (JobOption option : all()) {
@@ -110,11 +111,11 @@ public final class JobOptions {
     }
 
     /**
-     * Has a map's keys behind that of its option: beside a map given as one text, Flink sees no
-     * such key.
+     * Replaces a map that is given as one string by one key per entry. Otherwise Flink would ignore
+     * single keys of the map from other sources.
      */
-    private static Map<String, String> withFlatMaps(Map<String, String> place) {
-        Map<String, String> flat = new HashMap<>(place);
+    private static Map<String, String> withFlatMaps(Map<String, String> source) {
+        Map<String, String> flat = new HashMap<>(source);
         for (JobOption option : all()) {
             if (option.type() == Map.class && flat.containsKey(option.key())) {
                 String text = flat.remove(option.key());
@@ -132,20 +133,22 @@ public final class JobOptions {
             Configuration configuration = Configuration.fromMap(Map.of(option.key(), text));
             return (Map<?, ?>) configuration.get(option.option());
         } catch (IllegalArgumentException e) {
-            // Neither the value nor Flink's exception, which has it: passwords are in it.
+            // Contains neither the value nor Flink's exception, because the value can contain
+            // passwords.
             throw new IllegalConfigurationException(
-                    "%s is malformed; allowed: %s (its value may be secret, thus not shown)"
+                    "%s is malformed; allowed: %s (its value is not shown because it can be secret)"
                             .formatted(option.key(), option.allowed()));
         }
     }
 
-    /** Other keys than ours are Flink's, and Flink's own affair. */
+    /** Checks keys that begin with {@code moe.}. Flink checks all others. */
     private static void checkKnown(String key) {
-        if (!key.startsWith(PREFIX) || all().stream().anyMatch(option -> covers(option, key))) {
+        if (!key.startsWith(JobOption.PREFIX)
+                || all().stream().anyMatch(option -> covers(option, key))) {
             return;
         }
         LevenshteinDistance distance = LevenshteinDistance.getDefaultInstance();
-        String near =
+        String similar =
                 all().stream()
                         .map(JobOption::key)
                         .sorted(
@@ -154,7 +157,7 @@ public final class JobOptions {
                         .limit(3)
                         .collect(Collectors.joining(", "));
         throw new IllegalConfigurationException(
-                "%s is not an option; near to it are: %s".formatted(key, near));
+                "%s is not an option; similar options: %s".formatted(key, similar));
     }
 
     private static boolean covers(JobOption option, String key) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring.cli;
 
 import java.io.IOException;
@@ -13,8 +14,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /**
- * The options of a command that runs the scoring job, as a mixin of picocli. {@link
- * JobOptions#addTo(CommandSpec)} adds the options of the job to the same command.
+ * The options of a command that runs the scoring job, as a picocli mixin. {@link
+ * JobOptions#addTo(CommandSpec)} adds the job's own options to the same command.
  */
 @Internal
 public final class ScoreOptions {
@@ -25,20 +26,21 @@ public final class ScoreOptions {
     @Option(
             names = "--config",
             paramLabel = "FILE",
-            description = "A YAML file of moe.* options and of any Flink options.")
+            description = "A YAML file with moe.* options and any Flink options.")
     private Path file;
 
     @Option(
             names = "-D",
             paramLabel = "KEY=VALUE",
-            description = "Any option of Flink, or a moe.* option by its full key.")
+            description = "Any Flink option, or a moe.* option by its full key.")
     private Map<String, String> defined = new LinkedHashMap<>();
 
     @Option(
             names = "--dry-run",
             description =
-                    "Check options, bundle and Kafka, and print the job: its graph, the options in"
-                            + " force, where each expert is, what it takes. Starts nothing.")
+                    "Check options, bundle and Kafka, but do not start the job. Print its graph,"
+                            + " all options, the subtask of each expert, and estimates of memory and"
+                            + " state.")
     private boolean dryRun;
 
     /** Whether to print the job instead of starting it. */
@@ -47,10 +49,11 @@ public final class ScoreOptions {
     }
 
     /**
-     * What the command line and the file ask for: an option of its own wins over {@code -D}, and
-     * {@code -D} over the file.
+     * Reads the options of command line and file. A named option overrides {@code -D}, and {@code
+     * -D} overrides the file.
      *
-     * @throws IllegalConfigurationException naming the key, its value and what is allowed
+     * @throws IllegalConfigurationException if a value is invalid; the message names the key, its
+     *     value and the allowed values
      * @throws IOException if the file cannot be read
      */
     public Configuration read() throws IOException {

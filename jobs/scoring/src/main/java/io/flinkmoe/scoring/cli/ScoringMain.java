@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring.cli;
 
 import io.flinkmoe.MoeLayers;
@@ -16,8 +17,8 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
 /**
- * The main class of the job jar: runs the scoring job on the cluster that {@code flink run} names,
- * or in application mode.
+ * The main class of the job jar. It runs the scoring job with {@code flink run} or in application
+ * mode.
  */
 @Command(
         name = "score",
@@ -26,15 +27,15 @@ import picocli.CommandLine.Spec;
                     + " [OPTIONS]"
         },
         description = {
-            "Score the tokens of a Kafka topic and write the answers to another.",
+            "Score the tokens of a Kafka topic and write the answers to another topic.",
             "",
-            "An option given here wins over -D, and -D over the file."
+            "A named option overrides -D, and -D overrides the file."
         },
         mixinStandardHelpOptions = true,
         versionProvider = Version.class,
         usageHelpAutoWidth = true,
         exitCodeListHeading = "%nExit codes:%n",
-        exitCodeList = {"0:done", "1:failed", "2:wrong use"},
+        exitCodeList = {"0:success", "1:failure", "2:invalid usage"},
         descriptionHeading = "%n",
         optionListHeading = "%nOptions:%n",
         synopsisHeading = "Usage: ")
@@ -47,7 +48,7 @@ public final class ScoringMain implements Callable<Integer> {
 
     @Mixin private ScoreOptions scoreOptions;
 
-    @Option(names = "--verbose", description = "Print the stack trace where something fails.")
+    @Option(names = "--verbose", description = "Print the stack trace of a failure.")
     private boolean verbose;
 
     private ScoringMain() {}
@@ -55,9 +56,9 @@ public final class ScoringMain implements Callable<Integer> {
     /**
      * Submits the job.
      *
-     * @param args the options of the job, behind the word {@code score} or without it
-     * @throws IllegalStateException if the job is not submitted, or fails: Flink learns of it by an
-     *     exception only
+     * @param args the options of the job, optionally after the word {@code score}
+     * @throws IllegalStateException if the job cannot be submitted, or fails: Flink detects
+     *     failures only by exceptions
      */
     public static void main(String[] args) {
         ScoringMain main = new ScoringMain();
@@ -76,7 +77,7 @@ public final class ScoringMain implements Callable<Integer> {
         return program;
     }
 
-    /** The word score names the only command there is. */
+    /** Removes the optional command name {@code score}. */
     private static String[] withoutCommand(String[] args) {
         return args.length > 0 && args[0].equals(COMMAND)
                 ? Arrays.copyOfRange(args, 1, args.length)
@@ -92,8 +93,8 @@ public final class ScoringMain implements Callable<Integer> {
         if (scoreOptions.isDryRun()) {
             ScoringJob.build(env, options, this::warn);
             JobGraph graph = env.getStreamGraph().getJobGraph();
-            Configuration inForce = new Configuration((Configuration) env.getConfiguration());
-            new DryRun(graph, options, inForce, MoeLayers.builder(options).build().footprint())
+            Configuration effective = new Configuration((Configuration) env.getConfiguration());
+            new DryRun(graph, options, effective, MoeLayers.builder(options).build().footprint())
                     .print(spec.commandLine().getOut());
         } else {
             ScoringJob.build(env, ScoringJob.withAbsoluteBundle(options), this::warn);

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring.cli;
 
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 
-/** A table for a terminal: columns as wide as they must be, figures to the right. */
+/** A table for terminals. The width of a column fits its content. */
 @Internal
 public final class TextTable {
 
@@ -14,8 +15,8 @@ public final class TextTable {
     private final boolean[] right;
 
     /**
-     * @param columns the names of the columns; those that begin with {@code >} are aligned to the
-     *     right; if all are empty, there is no line for them
+     * @param columns the names of the columns; a name that begins with {@code >} aligns its column
+     *     to the right; if all names are empty, the table has no header
      */
     public TextTable(String... columns) {
         right = new boolean[columns.length];
@@ -29,7 +30,7 @@ public final class TextTable {
         }
     }
 
-    /** Adds a row: a cell for each column. */
+    /** Adds a row with one cell per column. */
     public TextTable row(Object... cells) {
         if (cells.length != right.length) {
             throw new IllegalArgumentException(
@@ -43,7 +44,7 @@ public final class TextTable {
         return this;
     }
 
-    /** The table, a line per row, without blanks at the ends of lines. */
+    /** The table, one line per row, without trailing blanks. */
     @Override
     public String toString() {
         int[] widths = new int[right.length];

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring.cli;
 
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.util.EnvironmentInformation;
 import picocli.CommandLine.IVersionProvider;
 
-/** The versions that matter when something goes wrong. */
+/** The versions of flink-moe, Flink and Java. */
 @Internal
 public final class Version implements IVersionProvider {
     @Override

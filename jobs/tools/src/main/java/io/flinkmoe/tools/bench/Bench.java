@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench;
 
 import io.flinkmoe.tools.bench.contenders.BestOf;
@@ -16,41 +17,41 @@ import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 
-/** The benchmark's parts, on one cluster in this process. */
+/** The parts of the benchmark, run on one cluster in this process. */
 @Internal
 public final class Bench implements AutoCloseable {
 
-    private final Stage stage;
+    private final BenchContext context;
 
-    private Bench(Stage stage) {
-        this.stage = stage;
+    private Bench(BenchContext context) {
+        this.context = context;
     }
 
     /**
      * Starts the cluster.
      *
-     * @param folder for models, Kafka's data and checkpoints; empty
-     * @param options of the layers and of Flink, that win over the benchmark's
-     * @param progress told what is being measured, line by line
+     * @param folder an empty folder for models, Kafka's data and checkpoints
+     * @param options options of the layers and of Flink; they override the benchmark's
+     * @param progress receives a line for each measurement
      */
     public static Bench start(
             Path folder, Rounds rounds, Configuration options, Consumer<String> progress)
             throws Exception {
         BenchCluster cluster = BenchCluster.start(Contenders.PARALLELISM, options);
-        return new Bench(new Stage(folder, rounds, options, progress, cluster));
+        return new Bench(new BenchContext(folder, rounds, options, progress, cluster));
     }
 
     /**
-     * Lets the JVM load and compile what all contenders use: else the first shapes would pay for
-     * it.
+     * Lets the JVM load and compile the code that all contenders use. Otherwise the first shapes
+     * would be slower.
      *
-     * @param times how often each contender runs: with each new job some code is compiled again
-     * @param time how long each time
+     * @param times how often each contender runs; the JVM compiles some code again for each job
+     * @param time the duration of each run
      * @param names the contenders
      */
     public void warmUp(int times, Duration time, List<String> names) throws Exception {
-        stage.say("warming up");
-        Contenders contenders = stage.contenders(Shape.ALL.get(0));
+        context.report("warming up");
+        Contenders contenders = context.contenders(Shape.ALL.get(0));
         for (String name : names) {
             try (Contender contender = contenders.of(name)) {
                 for (int i = 0; i < times; i++) {
@@ -61,27 +62,27 @@ public final class Bench implements AutoCloseable {
     }
 
     /**
-     * Measures contenders in turn, round after round. A first round is not counted: in it the best
-     * setting is found where there are several.
+     * Measures contenders in turn, in several rounds. The first round is not counted. Contenders
+     * with several settings find their best one in it.
      *
-     * @param names of {@link Contenders#NAMES}
+     * @param names a subset of {@link Contenders#NAMES}
      */
     public Rates compare(Shape shape, List<String> names) throws Exception {
-        Contenders contenders = stage.contenders(shape);
+        Contenders contenders = context.contenders(shape);
         Map<String, Contender> running = new LinkedHashMap<>();
         try {
             for (String name : names) {
-                stage.say("%s: preparing %s", shape.name(), name);
+                context.report("%s: preparing %s", shape.name(), name);
                 running.put(name, contenders.of(name));
             }
             Rates rates = new Rates();
-            for (int round = 0; round <= stage.rounds(); round++) {
+            for (int round = 0; round <= context.rounds(); round++) {
                 for (Contender contender : running.values()) {
-                    double rate = contender.rate(stage.time());
+                    double rate = contender.rate(context.time());
                     if (round > 0) {
                         rates.add(contender.name(), rate);
                     }
-                    say(shape, round, contender, rate);
+                    report(shape, round, contender, rate);
                 }
             }
             return rates;
@@ -90,43 +91,43 @@ public final class Bench implements AutoCloseable {
         }
     }
 
-    private void say(Shape shape, int round, Contender contender, double rate) {
-        stage.say(
+    private void report(Shape shape, int round, Contender contender, double rate) {
+        context.report(
                 "%s, %s: %s%s: %,.0f tokens/s",
                 shape.name(),
-                round == 0 ? "warm-up" : "round %d of %d".formatted(round, stage.rounds()),
+                round == 0 ? "warm-up" : "round %d of %d".formatted(round, context.rounds()),
                 contender.name(),
                 contender instanceof BestOf best ? ", " + best.chosen() : "",
                 rate);
     }
 
-    /** The scoring job from Kafka to Kafka, beside the same layers from memory to memory. */
+    /** Compares the scoring job from Kafka to Kafka with the same layers from memory to memory. */
     public Rates kafka(Shape shape) throws Exception {
-        return KafkaPart.measure(stage, shape);
+        return KafkaPart.measure(context, shape);
     }
 
-    /** How long tokens are under way, below full speed. */
+    /** Measures the latency of tokens below full speed. */
     public List<Latency> latency(Shape shape) throws Exception {
-        return Latency.measure(stage, shape);
+        return Latency.measure(context, shape);
     }
 
-    /** What a checkpoint a second costs. */
+    /** Measures the cost of one checkpoint per second. */
     public CheckpointCost checkpoints(Shape shape) throws Exception {
-        return CheckpointCost.measure(stage, shape);
+        return CheckpointCost.measure(context, shape);
     }
 
-    /** What a hop between operators costs, for each of some widths. */
+    /** Measures the cost of a hop between operators, for several widths. */
     public List<HopCost> hops() throws Exception {
-        return HopCost.measure(stage);
+        return HopCost.measure(context);
     }
 
-    /** How speed depends on the number of experts, on k and on the width. */
+    /** Measures how the speed depends on the number of experts, on k and on the width. */
     public List<Growth> growth() throws Exception {
-        return Growth.measure(stage);
+        return Growth.measure(context);
     }
 
     @Override
     public void close() {
-        stage.close();
+        context.close();
     }
 }

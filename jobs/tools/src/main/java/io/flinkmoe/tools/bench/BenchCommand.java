@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench;
 
 import io.flinkmoe.scoring.cli.JobOptions;
@@ -23,30 +24,33 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Measures flink-moe on this machine, beside what one would write instead. */
+/** Measures flink-moe on this machine and compares it with alternatives. */
 @Command(
         name = "bench",
         description = {
-            "Measure flink-moe on this machine, beside what one would write instead.",
+            "Measure flink-moe on this machine and compare it with alternatives.",
             "",
-            "The contenders run the same MoE layer on 2 cores, in turn, in this process:",
-            "  limit               the layer without Flink, in big batches",
-            "  per-record          a Flink map that runs router and experts on each record",
-            "  fused               one Flink operator, ONNX Runtime's MoE node on batches",
-            "  flink-moe           the operators at parallelism 2; -p1: at 1; -capacity: with room"
-                    + " for 1.25 times an expert's share",
+            "All contenders run the same MoE layer on 2 cores, one after another, in this process:",
+            "  limit               the layer without Flink, in large batches",
+            "  per-record          a Flink map function that scores each record alone",
+            "  fused               one Flink operator with ONNX Runtime's MoE node",
+            "  flink-moe           the operators at parallelism 2",
+            "  flink-moe-p1        the operators at parallelism 1",
+            "  flink-moe-capacity  parallelism 2, capacity 1.25 times an expert's share",
             "",
-            "Then, for flink-moe: from Kafka to Kafka exactly once, latencies below full speed, the"
-                    + " cost of checkpoints and of hops, and how speed depends on N, k and d. Takes"
-                    + " up to 30 minutes; nothing else should run meanwhile."
+            "For flink-moe it also measures the speed from Kafka to Kafka with exactly-once"
+                    + " delivery, the latency below full speed, the cost of checkpoints and of hops"
+                    + " between operators, and how the speed depends on N (experts), k (experts per"
+                    + " token) and d (vector width). It takes up to 30 minutes. Nothing else should run"
+                    + " meanwhile."
         },
         subcommands = {BenchRoutingCommand.class, BenchCapacityCommand.class},
         footer = {
-            "  moe bench                   all of it; figures to bench.json, plots beside it",
-            "  moe bench --quick           under 3 minutes",
+            "  moe bench                   run everything; write bench.json and plots",
+            "  moe bench --quick           run a short version, in under 3 minutes",
             "  moe bench --parts compare --shapes medium --contenders limit,flink-moe",
-            "  moe bench routing           how fast experts are chosen, on one core",
-            "  moe bench capacity          what a capacity costs in quality, for real flights"
+            "  moe bench routing           measure how fast experts are selected, on one core",
+            "  moe bench capacity          measure what a capacity costs in quality"
         })
 @Internal
 public final class BenchCommand implements Callable<Integer> {
@@ -76,20 +80,24 @@ public final class BenchCommand implements Callable<Integer> {
             names = "--output",
             paramLabel = "FILE",
             defaultValue = "bench.json",
-            description = "Where the figures go; plots go beside it. Default: bench.json.")
+            description =
+                    "The JSON file for the figures; plots are written beside it. Default:"
+                            + " bench.json.")
     private Path output;
 
     @Option(
             names = "--quick",
             description =
-                    "Two short rounds; of the parts only compare, and kafka and latency of medium.")
+                    "Run two short rounds of the part compare, and of the parts kafka and latency"
+                            + " for the shape medium only.")
     private boolean quick;
 
     @Option(
             names = "--shapes",
             split = ",",
             paramLabel = "NAME",
-            description = "Of flights, medium, fine-grained, large. Default: all.")
+            description =
+                    "The shapes to measure: flights, medium, fine-grained, large. Default: all.")
     private List<String> shapes = SHAPES;
 
     @Option(
@@ -97,27 +105,27 @@ public final class BenchCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "NAME",
             description =
-                    "Of limit, per-record, fused, flink-moe-p1, flink-moe, flink-moe-capacity."
-                            + " Default: all.")
+                    "The contenders to compare: limit, per-record, fused, flink-moe-p1, flink-moe,"
+                            + " flink-moe-capacity. Default: all.")
     private List<String> contenders = Contenders.NAMES;
 
     @Option(
             names = "--parts",
             split = ",",
             paramLabel = "PART",
-            description = "Of ${COMPLETION-CANDIDATES}. Default: all.")
+            description = "The parts to run: ${COMPLETION-CANDIDATES}. Default: all.")
     private List<Part> parts;
 
     @Option(
             names = "--rounds",
             paramLabel = "N",
-            description = "Rounds that are counted. Default: 3; with --quick 2.")
+            description = "The number of counted rounds. Default: 3; with --quick: 2.")
     private Integer rounds;
 
     @Option(
             names = "-D",
             paramLabel = "KEY=VALUE",
-            description = "Any option of Flink, or a moe.* option, to see what it changes.")
+            description = "Any Flink option or moe.* option, to measure its effect.")
     private Map<String, String> defined = new LinkedHashMap<>();
 
     @Override
@@ -133,7 +141,7 @@ public final class BenchCommand implements Callable<Integer> {
                                 rounds != null ? rounds : quick ? 2 : 3,
                                 Duration.ofMillis(quick ? 500 : 3000)),
                         options,
-                        this::say)) {
+                        this::print)) {
             bench.warmUp(quick ? 1 : 4, quick ? WARM_UP.dividedBy(8) : WARM_UP, contenders);
             for (Shape shape : Shape.ALL) {
                 if (shapes.contains(shape.name())) {
@@ -149,7 +157,7 @@ public final class BenchCommand implements Callable<Integer> {
         } finally {
             FileUtils.deleteDirectoryQuietly(folder.toFile());
         }
-        say("%nThe figures are in %s, the plots beside it.".formatted(output));
+        print("%nThe figures are in %s, the plots beside it.".formatted(output));
         return 0;
     }
 
@@ -187,8 +195,7 @@ public final class BenchCommand implements Callable<Integer> {
         if (Files.isDirectory(output) || !Files.isWritable(parent)) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "--output is '%s'; give a file in a directory that can be written to"
-                            .formatted(output));
+                    "--output is '%s'; allowed: a file in a writable directory".formatted(output));
         }
     }
 
@@ -203,7 +210,7 @@ public final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    private void say(String line) {
+    private void print(String line) {
         PrintWriter out = spec.commandLine().getOut();
         out.println(line);
         out.flush();

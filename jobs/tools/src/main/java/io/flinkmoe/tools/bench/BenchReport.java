@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -22,8 +23,9 @@ import java.util.List;
 import org.apache.flink.annotation.Internal;
 
 /**
- * What the benchmark found: a table per part on the terminal, all of it as JSON, and a plot per
- * shape beside the JSON. The file is written after each part, so that nothing is lost.
+ * Reports the results of the benchmark: a table per part on the terminal, all figures as JSON, and
+ * a plot per shape beside the JSON file. The file is written after each part, so that no result is
+ * lost.
  */
 @Internal
 final class BenchReport {
@@ -36,7 +38,7 @@ final class BenchReport {
     private final ObjectNode root = JSON.createObjectNode();
 
     /**
-     * @param file for the JSON
+     * @param file the JSON file
      */
     BenchReport(Path file, PrintWriter out) {
         this.file = file;
@@ -51,7 +53,13 @@ final class BenchReport {
     void compared(Shape shape, Rates rates) throws IOException {
         TextTable table =
                 new TextTable(
-                        shape.name(), ">tokens/s", ">min", ">max", ">flink-moe is", ">min", ">max");
+                        shape.name(),
+                        ">tokens/s",
+                        ">min",
+                        ">max",
+                        ">flink-moe / this",
+                        ">min",
+                        ">max");
         ObjectNode json = root.withObject("/shapes").putObject(shape.name());
         ObjectNode ratios = root.withObject("/ratios").putObject(shape.name());
         for (String contender : rates.contenders()) {
@@ -73,7 +81,13 @@ final class BenchReport {
     void kafka(Shape shape, Rates rates) throws IOException {
         TextTable table =
                 new TextTable(
-                        shape.name(), ">tokens/s", ">min", ">max", ">of memory", ">min", ">max");
+                        shape.name(),
+                        ">tokens/s",
+                        ">min",
+                        ">max",
+                        ">Kafka / memory",
+                        ">min",
+                        ">max");
         ObjectNode json = root.withObject("/kafka").putObject(shape.name());
         row(table, "memory to memory", rates.of("memory"), null);
         row(table, "Kafka to Kafka", rates.of("kafka"), rates.ratio("kafka", "memory"));
@@ -110,8 +124,8 @@ final class BenchReport {
 
     void checkpoints(Shape shape, CheckpointCost cost) throws IOException {
         out.printf(
-                "%n  %s with a checkpoint a second: %.3f of the speed without (%.3f to %.3f);"
-                        + " a checkpoint takes %.0f ms and writes %,d bytes%n",
+                "%n  %s with one checkpoint per second: %.3f of the speed without checkpoints (%.3f"
+                        + " to %.3f); a checkpoint takes %.0f ms and writes %,d bytes%n",
                 shape.name(),
                 cost.ratio().median(),
                 cost.ratio().min(),
@@ -126,7 +140,7 @@ final class BenchReport {
     }
 
     void hops(List<HopCost> costs) throws IOException {
-        TextTable table = new TextTable("a hop between operators", ">microseconds per token");
+        TextTable table = new TextTable("hop between operators", ">microseconds per token");
         ObjectNode json = root.withObject("/hop_micros");
         for (HopCost cost : costs) {
             table.row("d=" + cost.d(), "%.2f".formatted(cost.micros()));
@@ -138,7 +152,7 @@ final class BenchReport {
 
     void growth(List<Growth> all) throws IOException {
         TextTable table =
-                new TextTable(">d", ">h", ">N", ">k", ">flink-moe", ">limit", ">of limit");
+                new TextTable(">d", ">h", ">N", ">k", ">flink-moe", ">limit", ">flink-moe / limit");
         ArrayNode json = root.putArray("growth");
         for (Growth growth : all) {
             table.row(
@@ -167,7 +181,7 @@ final class BenchReport {
                 "%,.0f".formatted(rate.median()),
                 "%,.0f".formatted(rate.min()),
                 "%,.0f".formatted(rate.max()),
-                ratio == null ? "" : "%.2f times".formatted(ratio.median()),
+                ratio == null ? "" : "%.2f".formatted(ratio.median()),
                 ratio == null ? "" : "%.2f".formatted(ratio.min()),
                 ratio == null ? "" : "%.2f".formatted(ratio.max()));
     }

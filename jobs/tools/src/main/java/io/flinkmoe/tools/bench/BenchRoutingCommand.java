@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench;
 
 import io.flinkmoe.routing.GroupLimit;
@@ -23,15 +24,18 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** How fast experts are chosen: the selection alone, and all of the routing, on one core. */
+/**
+ * Measures how fast experts are selected, on one core: the selection alone, and the complete
+ * routing.
+ */
 @Command(
         name = "routing",
         description = {
-            "Measure how fast experts are chosen, on one core.",
+            "Measure how fast experts are selected, on one core.",
             "",
-            "The selection finds the k best of N scores; the routing computes scores out of logits,"
-                    + " selects, and computes weights. Medians of interleaved rounds, in tokens per"
-                    + " second of processor time."
+            "Selection finds the k best of N scores. Routing computes scores from logits, selects"
+                    + " experts and computes weights. The figures are medians of interleaved rounds, in"
+                    + " tokens per second of CPU time."
         },
         footer = "  moe bench routing --rounds 9")
 @Internal
@@ -49,7 +53,7 @@ final class BenchRoutingCommand implements Callable<Integer> {
                 RoutingPresets.of("deepseek-v3")
                         .of(256, 8)
                         .biased(Collections.nCopies(256, 0.01f))),
-        /** Top-8 of 256 in groups, as DeepSeek-V3, for softmax scores. */
+        /** Top 8 of 256 in groups, as in DeepSeek-V3, but with softmax scores. */
         GROUPED(
                 RoutingConfig.softmax(256, 8)
                         .limitedTo(new GroupLimit(8, 4, GroupScore.TOP2_SUM, GroupMask.NEG_INF)));
@@ -67,7 +71,7 @@ final class BenchRoutingCommand implements Callable<Integer> {
             names = "--rounds",
             paramLabel = "N",
             defaultValue = "7",
-            description = "Rounds that are counted, after two that are not. Default: 7.")
+            description = "The number of counted rounds, after two warm-up rounds. Default: 7.")
     private int rounds;
 
     @Override
@@ -144,7 +148,7 @@ final class BenchRoutingCommand implements Callable<Integer> {
         return values;
     }
 
-    /** Tokens per second of one core's time, whoever else is on the machine. */
+    /** Tokens per second of CPU time, which does not depend on other load on the machine. */
     private static double rate(Runnable pass) {
         long start = THREADS.getCurrentThreadCpuTime();
         long passes = 0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench;
 
 import io.flinkmoe.tools.bench.contenders.Contenders;
@@ -13,31 +14,34 @@ import org.apache.flink.runtime.checkpoint.CheckpointStatsSnapshot;
 import org.apache.flink.runtime.checkpoint.CompletedCheckpointStatsSummarySnapshot;
 
 /**
- * What checkpoints cost.
+ * The cost of checkpoints.
  *
- * @param ratio tokens per second with a checkpoint a second, against none
- * @param millis how long a checkpoint takes, on average
- * @param bytes how much it writes, on average
+ * @param ratio tokens per second with one checkpoint per second, relative to the speed without
+ *     checkpoints
+ * @param millis the average duration of a checkpoint
+ * @param bytes the average size of a checkpoint
  */
 @Internal
 public record CheckpointCost(Spread ratio, double millis, long bytes) {
 
     private static final Duration INTERVAL = Duration.ofSeconds(1);
 
-    static CheckpointCost measure(Stage stage, Shape shape) throws Exception {
-        FlinkContender flinkMoe = (FlinkContender) stage.contenders(shape).of(Contenders.FLINK_MOE);
+    static CheckpointCost measure(BenchContext context, Shape shape) throws Exception {
+        FlinkContender flinkMoe =
+                (FlinkContender) context.contenders(shape).of(Contenders.FLINK_MOE);
         List<Double> ratios = new ArrayList<>();
         double millis = 0;
         long bytes = 0;
-        for (int round = 1; round <= stage.rounds(); round++) {
-            stage.say("%s: checkpoints, round %d of %d", shape.name(), round, stage.rounds());
-            double without = flinkMoe.rate(stage.time());
+        for (int round = 1; round <= context.rounds(); round++) {
+            context.report(
+                    "%s: checkpoints, round %d of %d", shape.name(), round, context.rounds());
+            double without = flinkMoe.rate(context.time());
             try (FlinkRun run = flinkMoe.start(0, INTERVAL)) {
-                run.rate(stage.time().dividedBy(2));
-                ratios.add(run.rate(stage.time()) / without);
+                run.rate(context.time().dividedBy(2));
+                ratios.add(run.rate(context.time()) / without);
                 CompletedCheckpointStatsSummarySnapshot completed = completed(run);
-                millis += completed.getEndToEndDurationStats().getAverage() / stage.rounds();
-                bytes += completed.getStateSizeStats().getAverage() / stage.rounds();
+                millis += completed.getEndToEndDurationStats().getAverage() / context.rounds();
+                bytes += completed.getStateSizeStats().getAverage() / context.rounds();
             }
         }
         return new CheckpointCost(Spread.of(ratios), millis, bytes);
@@ -47,7 +51,7 @@ public record CheckpointCost(Spread ratio, double millis, long bytes) {
             throws Exception {
         CheckpointStatsSnapshot stats = run.graph().getCheckpointStatsSnapshot();
         if (stats.getCounts().getNumberOfCompletedCheckpoints() == 0) {
-            throw new IllegalStateException("no checkpoint of the benchmark was completed");
+            throw new IllegalStateException("no checkpoint completed during the benchmark");
         }
         return stats.getSummaryStats();
     }

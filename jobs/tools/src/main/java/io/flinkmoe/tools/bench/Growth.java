@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench;
 
 import io.flinkmoe.tools.bench.contenders.Contenders;
@@ -10,7 +11,7 @@ import java.util.Set;
 import org.apache.flink.annotation.Internal;
 
 /**
- * How fast a model of other dimensions is.
+ * The speed of a model with given dimensions.
  *
  * @param flinkMoe tokens per second
  * @param limit tokens per second without Flink
@@ -21,7 +22,7 @@ public record Growth(int d, int h, int numExperts, int k, double flinkMoe, doubl
     private static final int H = 256;
     private static final int BATCH = 1024;
 
-    static List<Growth> measure(Stage stage) throws Exception {
+    static List<Growth> measure(BenchContext context) throws Exception {
         Set<Shape> shapes = new LinkedHashSet<>();
         for (int n : new int[] {8, 16, 32, 64, 128, 256}) {
             shapes.add(shape(256, n, 2));
@@ -34,8 +35,8 @@ public record Growth(int d, int h, int numExperts, int k, double flinkMoe, doubl
         }
         List<Growth> all = new ArrayList<>();
         for (Shape shape : shapes) {
-            stage.say("d=%d, N=%d, k=%d", shape.d(), shape.numExperts(), shape.k());
-            Contenders contenders = stage.contenders(shape);
+            context.report("d=%d, N=%d, k=%d", shape.d(), shape.numExperts(), shape.k());
+            Contenders contenders = context.contenders(shape);
             try (LimitContender limit = new LimitContender(contenders.bundle(), BATCH, 1)) {
                 all.add(
                         new Growth(
@@ -43,8 +44,8 @@ public record Growth(int d, int h, int numExperts, int k, double flinkMoe, doubl
                                 shape.h(),
                                 shape.numExperts(),
                                 shape.k(),
-                                contenders.of(Contenders.FLINK_MOE).rate(stage.time()),
-                                limit.rate(stage.time().dividedBy(2))));
+                                contenders.of(Contenders.FLINK_MOE).rate(context.time()),
+                                limit.rate(context.time().dividedBy(2))));
             }
         }
         return all;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench;
 
 import io.flinkmoe.tools.bench.contenders.Contender;
@@ -9,12 +10,12 @@ import java.util.List;
 import org.apache.flink.annotation.Internal;
 
 /**
- * What it costs to bring a token from one operator to the next: models of one and of three layers
- * whose experts give back their input are compared. A layer has three hops, of which two carry k
- * vectors per token; routing and summing are counted in.
+ * The cost of passing a token from one operator to the next. It is computed from the speeds of two
+ * models, with one and with three layers, whose experts return their input. A layer has three hops,
+ * two of which carry k vectors per token. Routing and summing are included.
  *
  * @param d the width of a vector
- * @param micros of one core's time per token and hop
+ * @param micros microseconds of one core per token and hop
  */
 @Internal
 public record HopCost(int d, double micros) {
@@ -25,23 +26,23 @@ public record HopCost(int d, double micros) {
     private static final int MORE_LAYERS = 3;
     private static final int HOPS = 3;
 
-    static List<HopCost> measure(Stage stage) throws Exception {
+    static List<HopCost> measure(BenchContext context) throws Exception {
         List<HopCost> all = new ArrayList<>();
         for (int d : WIDTHS) {
-            stage.say("cost per hop, d=%d", d);
-            double more = 1 / rate(stage, d, MORE_LAYERS) - 1 / rate(stage, d, 1);
+            context.report("cost per hop, d=%d", d);
+            double additional = 1 / rate(context, d, MORE_LAYERS) - 1 / rate(context, d, 1);
             double hops = HOPS * (MORE_LAYERS - 1);
-            all.add(new HopCost(d, more * Contenders.PARALLELISM / hops * 1e6));
+            all.add(new HopCost(d, additional * Contenders.PARALLELISM / hops * 1e6));
         }
         return all;
     }
 
-    private static double rate(Stage stage, int d, int layers) throws Exception {
+    private static double rate(BenchContext context, int d, int layers) throws Exception {
         Shape shape = new Shape("hops-" + d + "-" + layers, d, 0, NUM_EXPERTS, TOP_K, layers);
-        Contender flinkMoe = stage.contenders(shape).of(Contenders.FLINK_MOE);
+        Contender flinkMoe = context.contenders(shape).of(Contenders.FLINK_MOE);
         List<Double> rates = new ArrayList<>();
         for (int round = 0; round < 3; round++) {
-            rates.add(flinkMoe.rate(stage.time()));
+            rates.add(flinkMoe.rate(context.time()));
         }
         return Spread.of(rates).median();
     }

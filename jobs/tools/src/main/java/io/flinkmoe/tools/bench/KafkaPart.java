@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench;
 
 import io.flinkmoe.MoeResult;
@@ -5,9 +6,9 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
-import io.flinkmoe.tools.bench.contenders.Arrivals;
 import io.flinkmoe.tools.bench.contenders.Contender;
 import io.flinkmoe.tools.bench.contenders.Contenders;
+import io.flinkmoe.tools.bench.contenders.CountingSink;
 import io.flinkmoe.tools.bench.contenders.FlinkRun;
 import io.flinkmoe.tools.bench.contenders.Pool;
 import io.flinkmoe.tools.bench.contenders.Shape;
@@ -29,8 +30,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * The scoring job from Kafka to Kafka: Avro in and out, exactly once, a checkpoint every 2 s. The
- * broker, in a process of its own, shares the cores with the job; the tokens lie in its topic
- * before the job starts.
+ * broker runs in a separate process on the cores of the job. The tokens are in its topic before the
+ * job starts.
  */
 @Internal
 final class KafkaPart {
@@ -43,64 +44,66 @@ final class KafkaPart {
     private static final long MAX_BYTES = 1_500_000_000;
     private static final Duration CHECKPOINTS = Duration.ofSeconds(2);
 
-    /** The broker's JVM is new: in its first rounds it compiles itself on the cores of the job. */
+    /** The broker's JVM is new: in the first rounds it compiles code on the cores of the job. */
     private static final int WARM_UP_ROUNDS = 4;
 
-    /** Start, warm-up and measurement at full speed take fewer tokens than so many seconds. */
+    /** The topic has tokens for this many more seconds than the measurement takes at full speed. */
     private static final int SPARE_SECONDS = 3;
 
     private KafkaPart() {}
 
-    static Rates measure(Stage stage, Shape shape) throws Exception {
-        Contenders contenders = stage.contenders(shape);
+    static Rates measure(BenchContext context, Shape shape) throws Exception {
+        Contenders contenders = context.contenders(shape);
         Contender memory = contenders.of(Contenders.FLINK_MOE);
-        double rate = memory.rate(stage.time());
-        Path folder = stage.folder().resolve("kafka-" + shape.name());
+        double rate = memory.rate(context.time());
+        Path folder = context.folder().resolve("kafka-" + shape.name());
         Rates rates = new Rates();
         try (KafkaBroker broker = KafkaBroker.start(folder.resolve("broker"))) {
             for (String topic : new String[] {"tokens", "scored", "rejected"}) {
                 broker.createTopic(topic, PARTITIONS, Map.of());
             }
-            long tokens = (long) (rate * (SPARE_SECONDS + 2 * stage.time().toMillis() / 1000.0));
+            long tokens = (long) (rate * (SPARE_SECONDS + 2 * context.time().toMillis() / 1000.0));
             tokens = Math.min(tokens, MAX_BYTES / (Float.BYTES * shape.d()));
-            stage.say("%s: writing %,d tokens to Kafka", shape.name(), tokens);
+            context.report("%s: writing %,d tokens to Kafka", shape.name(), tokens);
             produce(broker.bootstrapServers(), shape.d(), tokens);
             for (int round = 1; round <= WARM_UP_ROUNDS; round++) {
-                rate(stage, options(stage, contenders, broker, "bench-warm-up-" + round));
+                rate(context, options(context, contenders, broker, "bench-warm-up-" + round));
             }
-            for (int round = 1; round <= stage.rounds(); round++) {
-                Configuration options = options(stage, contenders, broker, "bench-" + round);
-                rates.add(MEMORY, memory.rate(stage.time()));
-                rates.add(KAFKA, rate(stage, options));
-                stage.say(
-                        "%s: Kafka to Kafka, round %d of %d", shape.name(), round, stage.rounds());
+            for (int round = 1; round <= context.rounds(); round++) {
+                Configuration options = options(context, contenders, broker, "bench-" + round);
+                rates.add(MEMORY, memory.rate(context.time()));
+                rates.add(KAFKA, rate(context, options));
+                context.report(
+                        "%s: Kafka to Kafka, round %d of %d",
+                        shape.name(), round, context.rounds());
             }
         }
         return rates;
     }
 
-    private static double rate(Stage stage, Configuration options) throws Exception {
-        StreamExecutionEnvironment env = stage.cluster().environment(Contenders.PARALLELISM);
+    private static double rate(BenchContext context, Configuration options) throws Exception {
+        StreamExecutionEnvironment env = context.cluster().environment(Contenders.PARALLELISM);
         MoeResult result = ScoringJob.build(env, options);
-        result.scored().sinkTo(new Arrivals()).uid("arrivals");
-        try (FlinkRun run = FlinkRun.start(stage.cluster(), env)) {
-            run.rate(stage.time().dividedBy(2));
-            return run.rate(stage.time());
+        result.scored().sinkTo(new CountingSink()).uid("counting-sink");
+        try (FlinkRun run = FlinkRun.start(context.cluster(), env)) {
+            run.rate(context.time().dividedBy(2));
+            return run.rate(context.time());
         }
     }
 
     private static Configuration options(
-            Stage stage, Contenders contenders, KafkaBroker broker, String group) throws Exception {
+            BenchContext context, Contenders contenders, KafkaBroker broker, String group)
+            throws Exception {
         Configuration options = new Configuration();
         options.set(MoeOptions.BUNDLE, contenders.bundle().directory().toString());
         options.set(KafkaOptions.BROKERS, broker.bootstrapServers());
         options.set(KafkaOptions.SOURCE_TOPIC, "tokens");
         options.set(KafkaOptions.SINK_TOPIC, "scored");
         options.set(KafkaOptions.DEAD_LETTER_TOPIC, "rejected");
-        // Each round reads from the start.
+        // A new group for each round, so that it reads from the start.
         options.set(KafkaOptions.SOURCE_GROUP_ID, group);
         options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, CHECKPOINTS);
-        options.addAll(stage.options());
+        options.addAll(context.options());
         return options;
     }
 

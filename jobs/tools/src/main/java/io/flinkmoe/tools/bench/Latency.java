@@ -1,7 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench;
 
-import io.flinkmoe.tools.bench.contenders.Arrivals;
 import io.flinkmoe.tools.bench.contenders.Contenders;
+import io.flinkmoe.tools.bench.contenders.CountingSink;
 import io.flinkmoe.tools.bench.contenders.FlinkContender;
 import io.flinkmoe.tools.bench.contenders.FlinkRun;
 import io.flinkmoe.tools.bench.contenders.Shape;
@@ -12,30 +13,32 @@ import org.HdrHistogram.Histogram;
 import org.apache.flink.annotation.Internal;
 
 /**
- * How long tokens are under way from the moment that they are due, from memory to memory.
+ * The latency of tokens from the moment that they are due, from memory to memory.
  *
- * @param load the share of the highest rate
- * @param rate tokens per second that come
- * @param p50 milliseconds that half of the tokens take at most; p99 and p999 likewise
+ * @param load the rate as a share of the highest rate
+ * @param rate the input rate in tokens per second
+ * @param p50 the latency in milliseconds that half of the tokens do not exceed; p99 and p999
+ *     likewise
  */
 @Internal
 public record Latency(double load, double rate, double p50, double p99, double p999) {
 
     private static final double[] LOADS = {0.5, 0.8};
-    private static final Duration PATIENCE = Duration.ofSeconds(30);
+    private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
-    static List<Latency> measure(Stage stage, Shape shape) throws Exception {
-        FlinkContender flinkMoe = (FlinkContender) stage.contenders(shape).of(Contenders.FLINK_MOE);
-        double highest = flinkMoe.rate(stage.time());
+    static List<Latency> measure(BenchContext context, Shape shape) throws Exception {
+        FlinkContender flinkMoe =
+                (FlinkContender) context.contenders(shape).of(Contenders.FLINK_MOE);
+        double highest = flinkMoe.rate(context.time());
         List<Latency> all = new ArrayList<>();
         for (double load : LOADS) {
-            stage.say("%s: latency at %.0f %% of %,.0f", shape.name(), 100 * load, highest);
+            context.report("%s: latency at %.0f %% of %,.0f", shape.name(), 100 * load, highest);
             try (FlinkRun run = flinkMoe.start(load * highest, Duration.ZERO)) {
-                Thread.sleep(stage.time().toMillis());
-                Arrivals.keepLatencies();
+                Thread.sleep(context.time().toMillis());
+                CountingSink.recordLatencies();
                 awaitFirst();
-                Thread.sleep(2 * stage.time().toMillis());
-                Histogram micros = Arrivals.latencies();
+                Thread.sleep(2 * context.time().toMillis());
+                Histogram micros = CountingSink.latencies();
                 all.add(
                         new Latency(
                                 load,
@@ -49,10 +52,10 @@ public record Latency(double load, double rate, double p50, double p99, double p
         return all;
     }
 
-    /** Even a job that stalls is measured. */
+    /** Waits for the first result, but not forever: a job that stalls is measured, too. */
     private static void awaitFirst() throws InterruptedException {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
-        while (Arrivals.kept() == 0 && System.nanoTime() < deadline) {
+        long deadline = System.nanoTime() + TIMEOUT.toNanos();
+        while (CountingSink.recorded() == 0 && System.nanoTime() < deadline) {
             Thread.sleep(1);
         }
     }

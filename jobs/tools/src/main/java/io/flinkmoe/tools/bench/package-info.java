@@ -1,5 +1,5 @@
 /**
- * The benchmark: the ways to run an MoE layer on a stream, each as good as its kind allows,
- * measured in turn in one process.
+ * The benchmark: compares ways to run an MoE layer on a stream, each as fast as its kind allows, in
+ * turn in one process.
  */
 package io.flinkmoe.tools.bench;

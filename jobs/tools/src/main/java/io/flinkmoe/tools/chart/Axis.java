@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.chart;
 
 import java.math.BigDecimal;
@@ -14,8 +15,8 @@ import java.util.stream.IntStream;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Where a value is along a chart, and which values are marked there. Without a range, the chart
- * takes the data's.
+ * An axis of a chart: maps values to positions and chooses tick marks. Without a range, the chart
+ * uses the range of the data.
  */
 @Internal
 public final class Axis {
@@ -71,23 +72,26 @@ public final class Axis {
         return new Axis(label, Kind.LINEAR, List.of(), Double.NaN, Double.NaN);
     }
 
-    /** Equal ratios are equally far apart; takes values above 0 only. */
+    /** A logarithmic axis, for values above 0. */
     public static Axis log(String label) {
         return new Axis(label, Kind.LOG, List.of(), Double.NaN, Double.NaN);
     }
 
-    /** Milliseconds since 1970, shown as dates and hours in UTC. */
+    /** A time axis: milliseconds since 1970, shown as dates and hours in UTC. */
     public static Axis time(String label) {
         return new Axis(label, Kind.TIME, List.of(), Double.NaN, Double.NaN);
     }
 
-    /** n slots of one width; the value i is the middle of the one named {@code names[i]}. */
+    /**
+     * An axis with n slots of equal width. The value i is the middle of the slot named {@code
+     * names[i]}.
+     */
     public static Axis categories(String label, List<String> names) {
         return new Axis(label, Kind.CATEGORIES, List.copyOf(names), -0.5, names.size() - 0.5);
     }
 
     /**
-     * This axis over just this range.
+     * This axis with the given range.
      *
      * @throws IllegalArgumentException if min is not below max, or not above 0 on a log axis
      */
@@ -117,10 +121,11 @@ public final class Axis {
     }
 
     /**
-     * This axis over what the values span, unless it has a range. From 0 where they come near it.
+     * This axis with a range that contains the values, unless it has a range already. The range
+     * starts at 0 if the smallest value is less than half of the largest.
      *
-     * @param marks if above 0, the range is widened so that it begins and ends with one of about so
-     *     many marks
+     * @param marks if above 0, the range is widened so that it begins and ends at a tick; this is
+     *     the approximate number of ticks
      * @throws IllegalArgumentException if a value is not above 0 on a log axis
      */
     Axis fitted(DoubleStream values, int marks) {
@@ -153,7 +158,7 @@ public final class Axis {
         return range(Math.floor(low / step + 1e-9) * step, Math.ceil(high / step - 1e-9) * step);
     }
 
-    /** The place of a value: 0 at the beginning of the range, 1 at its end. */
+    /** The position of a value: 0 at the start of the range, 1 at its end. */
     double position(double value) {
         if (kind == Kind.LOG) {
             return (Math.log(value) - Math.log(min)) / (Math.log(max) - Math.log(min));
@@ -161,7 +166,7 @@ public final class Axis {
         return (value - min) / (max - min);
     }
 
-    /** The value at a place; on a linear scale. */
+    /** The value at a position of a linear scale. */
     double at(double position) {
         return min + position * (max - min);
     }
@@ -169,7 +174,7 @@ public final class Axis {
     /**
      * Round values within the range, ascending.
      *
-     * @param marks about how many there is room for
+     * @param marks the approximate number of ticks
      */
     double[] ticks(int marks) {
         return switch (kind) {
@@ -185,7 +190,7 @@ public final class Axis {
         };
     }
 
-    /** A tick as text. */
+    /** The label of a tick. */
     String text(double value, double[] ticks) {
         return switch (kind) {
             case LINEAR, LOG -> number(value);
@@ -198,7 +203,7 @@ public final class Axis {
         };
     }
 
-    /** Any value in full, as one reads it out. */
+    /** A value in full, for tooltips. */
     String exact(double value) {
         return switch (kind) {
             case LINEAR, LOG ->
@@ -210,7 +215,7 @@ public final class Axis {
         };
     }
 
-    /** 1.5k for 1500, 20M for 20,000,000, 0.25; 1e-7 where that is shorter. */
+    /** Formats a number: 1.5k for 1500, 20M for 20,000,000, 0.25, 1e-7. */
     static String number(double value) {
         double size = Math.abs(value);
         if (size >= 1e12 || size > 0 && size < 1e-4) {
@@ -266,7 +271,7 @@ public final class Axis {
         return power * (digit <= 1 + 1e-9 ? 1 : digit <= 2 ? 2 : digit <= 5 ? 5 : 10);
     }
 
-    /** The next of 1, 2, 5, 10, 20, ... not below (up) or not above the value. */
+    /** The nearest of 1, 2, 5, 10, 20, ... that is not below (up) or not above the value. */
     private static double bound(double value, boolean up) {
         double power = Math.pow(10, Math.floor(Math.log10(value)));
         double digit = value / power;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.chart;
 
 import java.util.Arrays;
@@ -6,24 +7,26 @@ import java.util.stream.DoubleStream;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Bars in groups: a group per category, in it a bar per series.
+ * A bar chart with one group per category, and one bar per series in each group.
  *
  * @param x the categories
- * @param width in pixels, as height
+ * @param width in pixels
+ * @param height in pixels
  */
 @Internal
 public record BarChart(String title, Axis x, Axis y, List<Series> series, int width, int height) {
 
-    /** The part of a category's width that its bars take. */
+    /** The share of a category's width that its bars fill. */
     private static final double FILLED = 0.76;
 
     /**
-     * @throws IllegalArgumentException if x has no categories, or not one for each value
+     * @throws IllegalArgumentException if x has no categories, or if their number differs from the
+     *     number of values
      */
     public BarChart {
         series = List.copyOf(series);
         if (!x.isCategories()) {
-            throw new IllegalArgumentException("a bar chart's x axis must be of categories");
+            throw new IllegalArgumentException("the x axis of a bar chart must have categories");
         }
         int groups = x.ticks(Integer.MAX_VALUE).length;
         for (Series bars : series) {
@@ -42,13 +45,13 @@ public record BarChart(String title, Axis x, Axis y, List<Series> series, int wi
         return new BarChart(title, x, y, series, 720, 360);
     }
 
-    /** In pixels. */
+    /** This chart with a size in pixels. */
     public BarChart size(int width, int height) {
         return new BarChart(title, x, y, series, width, height);
     }
 
     /**
-     * The chart as one SVG element. Bars begin at 0, on a log axis at its lower end.
+     * The chart as one SVG element. Bars start at 0, or at the lower end of a log axis.
      *
      * @throws IllegalArgumentException if a value is not above 0 on a log axis
      */
@@ -66,7 +69,13 @@ public record BarChart(String title, Axis x, Axis y, List<Series> series, int wi
             values = DoubleStream.concat(values, DoubleStream.of(0));
         }
         Axis yFitted = y.fitted(values, Frame.marks(height - 80));
-        Frame frame = new Frame(title, width, height, x, yFitted, Frame.keys(series), 8, "");
+        Frame frame =
+                new Frame(
+                        new Frame.Canvas(title, width, height),
+                        x,
+                        yFitted,
+                        Frame.keys(series),
+                        new Frame.RightMargin(8, ""));
         double base = frame.y(yFitted.isLog() ? yFitted.min() : Math.max(0, yFitted.min()));
         double slot = frame.x(1) - frame.x(0);
         double bar = slot * FILLED / Math.max(1, series.size());

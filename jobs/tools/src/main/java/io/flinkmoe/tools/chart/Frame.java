@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.chart;
 
 import java.util.List;
 import java.util.stream.IntStream;
 import org.apache.flink.annotation.Internal;
 
-/** What all charts share: the title, the legend, both axes, and the plot's area between them. */
+/**
+ * The common parts of all charts: the title, the legend, both axes, and the plot area between them.
+ */
 @Internal
 final class Frame {
 
@@ -15,8 +18,8 @@ final class Frame {
     private static final double LINE = 19;
     private static final double SWATCH = 12;
 
-    /** What a sloping name needs. */
-    private static final double LEAST_SLOT = 22;
+    /** The minimum width of a category with a sloped name. */
+    private static final double MIN_SLOT = 22;
 
     /** The slope of names that do not fit side by side. */
     private static final double SLOPE = Math.toRadians(35);
@@ -29,21 +32,18 @@ final class Frame {
     private final Axis x;
     private final Axis y;
 
-    /**
-     * Draws all but the data.
-     *
-     * @param aside what is kept free at the right of the plot's area
-     * @param note what stands there
-     */
-    Frame(
-            String title,
-            int width,
-            int height,
-            Axis x,
-            Axis y,
-            List<Key> keys,
-            double aside,
-            String note) {
+    /** The size of the whole picture and its title; no title if empty. */
+    record Canvas(String title, int width, int height) {}
+
+    /** Free space at the right of the plot area, in pixels, and the note above it. */
+    record RightMargin(double width, String note) {}
+
+    /** Draws everything but the data. */
+    Frame(Canvas canvas, Axis x, Axis y, List<Key> keys, RightMargin rightMargin) {
+        String title = canvas.title();
+        int width = canvas.width();
+        int height = canvas.height();
+        String note = rightMargin.note();
         svg = new Svg(width, height, title);
         this.x = x;
         this.y = y;
@@ -69,15 +69,15 @@ final class Frame {
             svg.text(width - MARGIN, line - 6, "end", Svg.TEXT, note);
         }
         top = line + 8;
-        // Estimated: how many marks y has depends on the height, which sloping names change.
+        // An estimate: the number of y ticks depends on the height, which sloped names reduce.
         double[] yTicks =
                 y.ticks(y.isCategories() ? (int) ((height - top) / 14) : marks(height - top));
         double labels = MARGIN + widest(y, yTicks) + 8;
-        right = width - MARGIN - aside;
-        double room = right - labels;
-        double[] xTicks = x.ticks((int) (room / (x.isCategories() ? LEAST_SLOT : 72)));
+        right = width - MARGIN - rightMargin.width();
+        double available = right - labels;
+        double[] xTicks = x.ticks((int) (available / (x.isCategories() ? MIN_SLOT : 72)));
         double longest = widest(x, xTicks);
-        boolean sloped = x.isCategories() && longest + 6 > room / xTicks.length;
+        boolean sloped = x.isCategories() && longest + 6 > available / xTicks.length;
         left = sloped ? Math.max(labels, longest * Math.cos(SLOPE)) : labels;
         double names = sloped ? longest * Math.sin(SLOPE) + 12 : LINE + 2;
         bottom = height - MARGIN + 4 - names - (x.label().isEmpty() ? 0 : LINE);
@@ -92,7 +92,7 @@ final class Frame {
         return left + x.position(value) * (right - left);
     }
 
-    /** Categories go down, numbers go up. */
+    /** The y coordinate of a value. Categories run downwards, numbers run upwards. */
     double y(double value) {
         if (y.isCategories()) {
             return top + y.position(value) * (bottom - top);
@@ -100,12 +100,12 @@ final class Frame {
         return bottom - y.position(value) * (bottom - top);
     }
 
-    /** How many marks a vertical axis has room for. */
+    /** The number of ticks that fit a vertical axis. */
     static int marks(double height) {
         return Math.max(2, (int) (height / 48));
     }
 
-    /** The line of an error bar, with its ends. */
+    /** Draws an error bar. */
     void errorBar(double x, double low, double high, String colour) {
         if (Double.isNaN(low) || Double.isNaN(high)) {
             return;
@@ -117,7 +117,7 @@ final class Frame {
         svg.line(x - 3, to, x + 3, to, colour);
     }
 
-    /** The keys of what has a name, in the colours of its series. */
+    /** The legend entries of all series with a name. */
     static List<Key> keys(List<Series> series) {
         return IntStream.range(0, series.size())
                 .filter(i -> !series.get(i).name().isEmpty())
@@ -175,10 +175,10 @@ final class Frame {
                 svg.line(x(tick), bottom, x(tick), bottom + 4, Svg.LINE);
             }
             if (sloped) {
-                String turn =
+                String rotation =
                         "rotate(-35 %s %s)"
                                 .formatted(Svg.length(x(tick) + 4), Svg.length(bottom + 14));
-                svg.text(x(tick) + 4, bottom + 14, "end", Svg.TEXT, text, "transform", turn);
+                svg.text(x(tick) + 4, bottom + 14, "end", Svg.TEXT, text, "transform", rotation);
             } else {
                 svg.text(x(tick), bottom + 19, "middle", Svg.TEXT, text);
             }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.chart;
 
 import java.util.Arrays;
@@ -5,13 +6,14 @@ import java.util.List;
 import org.apache.flink.annotation.Internal;
 
 /**
- * A coloured cell per row and column, and the scale of the colours.
+ * A heat map: a coloured cell per row and column, and a colour scale.
  *
- * @param x the columns: categories, or a range that they divide evenly
- * @param rows their names, from the top
- * @param scale of the values
- * @param values [rows, columns]; NaN: there is none
- * @param width in pixels, as height
+ * @param x the columns: categories, or a range that the columns divide evenly
+ * @param rows the names of the rows, from top to bottom
+ * @param scale the scale of the values
+ * @param values [rows, columns]; NaN means no value
+ * @param width in pixels
+ * @param height in pixels
  */
 @Internal
 public record HeatMap(
@@ -20,7 +22,7 @@ public record HeatMap(
     private static final double BAR = 12;
     private static final int BAR_STEPS = 48;
 
-    /** From this width on, a cell shows its value. */
+    /** Cells of at least this width show their value. */
     private static final double READABLE = 44;
 
     public HeatMap {
@@ -29,22 +31,23 @@ public record HeatMap(
 
     /**
      * @param label what the rows are
-     * @throws IllegalArgumentException if the values are not of one row per name and one length, or
-     *     x has no range
+     * @throws IllegalArgumentException if there is not one row of values per name, if the rows
+     *     differ in length, or if x has no range
      */
     public static HeatMap of(
             String title, Axis x, String label, List<String> rows, Axis scale, double[][] values) {
         boolean even = Arrays.stream(values).mapToInt(row -> row.length).distinct().count() == 1;
         if (values.length != rows.size() || !even || Double.isNaN(x.min())) {
             throw new IllegalArgumentException(
-                    "a heat map needs a row of values for each of its %d names, all of one length,"
+                    ("a heat map needs a row of values for each of its %d names, rows of"
+                                            + " the same length,")
                                     .formatted(rows.size())
                             + " and columns with a range");
         }
         return new HeatMap(title, x, Axis.categories(label, rows), scale, values, 720, 360);
     }
 
-    /** In pixels. */
+    /** This chart with a size in pixels. */
     public HeatMap size(int width, int height) {
         return new HeatMap(title, x, rows, scale, values, width, height);
     }
@@ -61,7 +64,13 @@ public record HeatMap(
         double labels =
                 Arrays.stream(ticks).map(t -> Svg.widthOf(fitted.text(t, ticks))).max().orElse(0);
         double aside = 14 + BAR + 6 + labels;
-        Frame frame = new Frame(title, width, height, x, rows, List.of(), aside, fitted.label());
+        Frame frame =
+                new Frame(
+                        new Frame.Canvas(title, width, height),
+                        x,
+                        rows,
+                        List.of(),
+                        new Frame.RightMargin(aside, fitted.label()));
         cells(frame, fitted);
         bar(frame, fitted, ticks);
         return frame.svg.end();
@@ -92,7 +101,7 @@ public record HeatMap(
                 double place = fitted.position(value);
                 double x = frame.left + column * w;
                 double at = column + (this.x.isCategories() ? 0.5 : 0);
-                // A little too wide, or the edges between cells show.
+                // Slightly wider, so that no gaps between cells are visible.
                 double overlap = column + 1 < values[row].length ? 1 : 0;
                 frame.svg.explained(
                         "%s, %s: %s"

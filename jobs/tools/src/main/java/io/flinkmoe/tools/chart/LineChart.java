@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.chart;
 
 import java.util.Arrays;
@@ -6,15 +7,16 @@ import java.util.stream.DoubleStream;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Lines over two axes.
+ * A line chart.
  *
- * @param width in pixels, as height
+ * @param width in pixels
+ * @param height in pixels
  */
 @Internal
 public record LineChart(String title, Axis x, Axis y, List<Series> series, int width, int height) {
 
-    /** With more points than that, a line has no marks at its points. */
-    private static final int MOST_MARKS = 40;
+    /** Lines with more points have no marks at their points. */
+    private static final int MAX_MARKS = 40;
 
     public LineChart {
         series = List.copyOf(series);
@@ -24,7 +26,7 @@ public record LineChart(String title, Axis x, Axis y, List<Series> series, int w
         return new LineChart(title, x, y, series, 720, 360);
     }
 
-    /** In pixels. */
+    /** This chart with a size in pixels. */
     public LineChart size(int width, int height) {
         return new LineChart(title, x, y, series, width, height);
     }
@@ -40,7 +42,13 @@ public record LineChart(String title, Axis x, Axis y, List<Series> series, int w
                 y.fitted(
                         series.stream().flatMapToDouble(LineChart::extent),
                         Frame.marks(height - 80));
-        Frame frame = new Frame(title, width, height, xFitted, yFitted, Frame.keys(series), 8, "");
+        Frame frame =
+                new Frame(
+                        new Frame.Canvas(title, width, height),
+                        xFitted,
+                        yFitted,
+                        Frame.keys(series),
+                        new Frame.RightMargin(8, ""));
         for (int i = 0; i < series.size(); i++) {
             draw(frame, series.get(i), Frame.colour(series, i), xFitted, yFitted);
         }
@@ -77,9 +85,7 @@ public record LineChart(String title, Axis x, Axis y, List<Series> series, int w
             if (series.low() != null) {
                 frame.errorBar(frame.x(series.x()[i]), series.low()[i], series.high()[i], colour);
             }
-            if (series.y().length <= MOST_MARKS
-                    && !series.muted()
-                    && !Double.isNaN(series.y()[i])) {
+            if (series.y().length <= MAX_MARKS && !series.muted() && !Double.isNaN(series.y()[i])) {
                 frame.svg.explained(
                         "%s %s: %s"
                                 .formatted(
@@ -102,7 +108,10 @@ public record LineChart(String title, Axis x, Axis y, List<Series> series, int w
         }
     }
 
-    /** What must be inside of the axis: points and error bars; on a log axis only what can be. */
+    /**
+     * The values that the y axis must contain: points and error bars, except the ends of error bars
+     * that a log axis cannot contain.
+     */
     private static DoubleStream extent(Series series) {
         DoubleStream points = Arrays.stream(series.y());
         if (series.low() == null) {

@@ -1,17 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.chart;
 
 import org.apache.flink.annotation.Internal;
 
-/** Colours that stay apart for those who see no red or no green, and in shades of grey. */
+/** Colours that can be distinguished with red-green colour blindness and in greyscale. */
 @Internal
 final class Palette {
 
-    /** A baseline, or a cell without a value. */
+    /** The colours of baselines and of cells without a value. */
     static final String MUTED = "#9ca3af";
 
     static final String NO_VALUE = "#eceef1";
 
-    /** Paul Tol's "bright" scheme, the calm ones first. */
+    /** Paul Tol's "bright" scheme, reordered. */
     private static final String[] SERIES = {
         "#4477aa", "#ee7733", "#228833", "#aa3377", "#66ccee", "#ccbb44", "#777777"
     };
@@ -30,7 +31,7 @@ final class Palette {
     /**
      * The colour of a value in a heat map.
      *
-     * @param share the place of the value in its scale, 0 to 1; others are taken for the nearer end
+     * @param share the position of the value in its scale, 0 to 1; other values are clamped
      */
     static String scale(double share) {
         double place = Math.max(0, Math.min(1, share)) * (SCALE.length - 1);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.chart;
 
 import java.util.stream.IntStream;
@@ -6,12 +7,12 @@ import org.apache.flink.annotation.Internal;
 /**
  * The points of one line, or one bar of each group.
  *
- * @param name for the legend; empty: not there
+ * @param name the name in the legend; a series without a name is not in the legend
  * @param x [n]
  * @param y [n]; NaN is a gap
  * @param low [n], the lower ends of the error bars; or null
  * @param high [n], their upper ends; or null
- * @param muted whether it is drawn grey and dashed, as what the others are compared with
+ * @param muted whether the series is a baseline, drawn grey and dashed
  */
 @Internal
 public record Series(
@@ -26,7 +27,7 @@ public record Series(
                 || high != null && high.length != y.length
                 || (low == null) != (high == null)) {
             throw new IllegalArgumentException(
-                    "series '%s': x, y, and low and high if given, must be of one length"
+                    "series '%s': x, y, and low and high if given, must have the same length"
                             .formatted(name));
         }
         x = x.clone();
@@ -39,17 +40,17 @@ public record Series(
         return new Series(name, x, y, null, null, false);
     }
 
-    /** For a bar chart: a value per category. */
+    /** A series for a bar chart, with a value per category. */
     public static Series of(String name, double[] y) {
         return of(name, IntStream.range(0, y.length).asDoubleStream().toArray(), y);
     }
 
-    /** With error bars, from low to high (not their distances from y). */
+    /** This series with error bars from low to high. These are values, not distances from y. */
     public Series withErrors(double[] low, double[] high) {
         return new Series(name, x, y, low, high, muted);
     }
 
-    /** Drawn grey and dashed. */
+    /** This series as a baseline, drawn grey and dashed. */
     public Series asBaseline() {
         return new Series(name, x, y, low, high, true);
     }

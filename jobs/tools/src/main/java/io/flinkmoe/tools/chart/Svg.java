@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.chart;
 
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import org.apache.flink.annotation.Internal;
 
-/** Writes one SVG image, which needs nothing outside itself: elements in order, text escaped. */
+/** Writes one self-contained SVG image: elements in order, with escaped text. */
 @Internal
 public final class Svg {
 
@@ -13,7 +14,7 @@ public final class Svg {
     static final String LINE = "#9ca3af";
     static final String GRID = "#e7e9ed";
 
-    /** Of the labels; the title is larger. In pixels, as all lengths here. */
+    /** The font size of labels, in pixels like all lengths here. The title is larger. */
     static final double FONT_SIZE = 12;
 
     private static final double MEAN_LETTER = 0.56 * FONT_SIZE;
@@ -38,7 +39,7 @@ public final class Svg {
         return this;
     }
 
-    /** An element that shows a text while the pointer is over it. */
+    /** An element with a tooltip. */
     Svg explained(String explanation, String name, Object... attributes) {
         open(name, attributes);
         out.append("><title>").append(escape(explanation)).append("</title></");
@@ -49,7 +50,7 @@ public final class Svg {
     /**
      * Text on a line.
      *
-     * @param anchor which part of it is at x: start, middle, end
+     * @param anchor which part of the text is at x: start, middle or end
      */
     Svg text(double x, double y, String anchor, String colour, String text, Object... attributes) {
         open("text", "x", x, "y", y, "text-anchor", anchor, "fill", colour);
@@ -62,17 +63,17 @@ public final class Svg {
         return element("line", "x1", x1, "y1", y1, "x2", x2, "y2", y2, "stroke", colour);
     }
 
-    /** The image; nothing may be added afterwards. */
+    /** Completes the image. Nothing can be added afterwards. */
     String end() {
         return out.append("</svg>\n").toString();
     }
 
-    /** About how wide a text of the labels' size is, whatever the font: rather too wide. */
+    /** The approximate width of a label, rather too wide than too narrow. */
     static double widthOf(String text) {
         return MEAN_LETTER * text.length();
     }
 
-    /** A length with a digit after the point at most. */
+    /** Formats a length with at most one decimal. */
     static String length(double value) {
         return BigDecimal.valueOf(value)
                 .setScale(1, RoundingMode.HALF_UP)
@@ -81,7 +82,8 @@ public final class Svg {
     }
 
     /**
-     * Text as XML takes it, in content and in attributes. Characters that XML bans are left out.
+     * Escapes text for the content and the attributes of XML. Characters that XML does not allow
+     * are omitted.
      */
     public static String escape(String text) {
         StringBuilder escaped = new StringBuilder();

@@ -1,18 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.annotation.Internal;
 
 /**
- * A checkpoint or a savepoint of a job, as the JobManager tells it.
+ * A checkpoint or savepoint of a job, as reported by the JobManager.
  *
  * @param status IN_PROGRESS, COMPLETED or FAILED
- * @param began when it was triggered, in milliseconds
- * @param duration from the trigger until it completed, or until now, in milliseconds
- * @param stateSize of the whole job, in bytes
+ * @param triggered the time of the trigger, in milliseconds
+ * @param duration the time from the trigger to its completion, or until now, in milliseconds
+ * @param stateSize the size of the job's state, in bytes
  */
 @Internal
-public record Checkpoint(long id, String status, long began, long duration, long stateSize) {
+public record Checkpoint(long id, String status, long triggered, long duration, long stateSize) {
 
     static Checkpoint of(JsonNode json) {
         return new Checkpoint(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
 import io.flinkmoe.scoring.cli.TextTable;
@@ -17,21 +18,21 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
-/** A Flink cluster of real processes on this machine, from laptop to cluster in one step. */
+/** Starts and stops a Flink cluster of real processes on this machine. */
 @Command(
         name = "cluster",
         description = {
-            "A Flink cluster of real processes on this machine.",
+            "Run a Flink cluster of real processes on this machine.",
             "",
-            "ZooKeeper, JobManagers with high availability, task managers and the web UI, from the"
-                    + " jars that Maven resolved; only this machine reaches it. deploy/bin/cluster"
-                    + " is the same command."
+            "The cluster consists of ZooKeeper, JobManagers with high availability, task managers"
+                    + " and the web UI. Only this machine can reach it. deploy/bin/cluster is the same"
+                    + " command."
         },
         footer = {
-            "  moe cluster start                      one JobManager, two task managers of two slots",
+            "  moe cluster start                      2 task managers with 2 slots each",
             "  moe cluster start --task-managers 4 --slots 1 --heap 1g",
-            "  moe score --config job.yaml --cluster  run the scoring job there",
-            "  moe cluster flink list                 Flink's own command line, for this cluster",
+            "  moe score --config job.yaml --cluster  run the scoring job on the cluster",
+            "  moe cluster flink list                 run Flink's own command line",
             "  moe cluster status",
             "  moe cluster stop"
         })
@@ -45,48 +46,50 @@ public final class ClusterCommand implements Runnable {
             paramLabel = "DIR",
             scope = ScopeType.INHERIT,
             description =
-                    "Where the cluster keeps its files: logs, checkpoints, savepoints. Default:"
-                            + " jobs/tools/target/cluster of the project.")
+                    "The cluster's folder for logs, checkpoints and savepoints. Default:"
+                            + " jobs/tools/target/cluster in the project's folder.")
     private Path dir;
 
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "say what to do: start, stop, status or flink");
+                spec.commandLine(), "a command is missing: start, stop, status or flink");
     }
 
     @Command(
             name = "start",
-            description = "Start a cluster, and wait until it is up.",
+            description = "Start a cluster, and wait until it is ready.",
             footer = {"  moe cluster start --task-managers 2 --slots 2"})
     int start(
             @Option(
                             names = "--task-managers",
                             paramLabel = "N",
                             defaultValue = "2",
-                            description = "Task managers. Default: 2.")
+                            description = "The number of task managers. Default: 2.")
                     int taskManagers,
             @Option(
                             names = "--slots",
                             paramLabel = "N",
                             defaultValue = "2",
-                            description = "Slots per task manager. Default: 2.")
+                            description = "The slots per task manager. Default: 2.")
                     int slots,
             @Option(
                             names = "--job-managers",
                             paramLabel = "N",
                             defaultValue = "1",
-                            description = "JobManagers; all but one stand by. Default: 1.")
+                            description =
+                                    "The number of JobManagers; all but one are standbys. Default:"
+                                            + " 1.")
                     int jobManagers,
             @Option(
                             names = "--heap",
                             paramLabel = "SIZE",
                             defaultValue = "512m",
-                            description = "Java heap of a task manager. Default: 512m.")
+                            description = "The Java heap of each task manager. Default: 512m.")
                     MemorySize heap)
             throws IOException {
         ClusterSettings settings = new ClusterSettings(jobManagers, taskManagers, slots, heap);
-        say("Starting a cluster of %d task managers with %d slots", taskManagers, slots);
+        print("Starting a cluster of %d task managers with %d slots each", taskManagers, slots);
         LocalCluster cluster = LocalCluster.start(folder(), Installation.here(), settings);
         show(cluster);
         return 0;
@@ -94,37 +97,39 @@ public final class ClusterCommand implements Runnable {
 
     @Command(
             name = "stop",
-            description =
-                    "Stop the cluster. Its jobs end with it; checkpoints and savepoints stay.",
+            description = "Stop the cluster and its jobs. Checkpoints and savepoints remain.",
             footer = {"  moe cluster stop"})
     int stop() throws IOException {
         LocalCluster.find(folder(), Installation.here()).stop();
-        say("The cluster has stopped.");
+        print("The cluster has stopped.");
         return 0;
     }
 
     @Command(
             name = "status",
-            description = "Show the cluster's processes; fails if one of them does not run.",
+            description =
+                    "Show the cluster's processes. The command fails if one of them does not run.",
             footer = {"  moe cluster status"})
     int status() throws IOException {
         LocalCluster cluster = LocalCluster.find(folder(), Installation.here());
         show(cluster);
-        boolean whole = cluster.members().stream().allMatch(member -> member.pid() >= 0);
-        return whole ? 0 : ExitCode.SOFTWARE;
+        boolean complete = cluster.members().stream().allMatch(member -> member.pid() >= 0);
+        return complete ? 0 : ExitCode.SOFTWARE;
     }
 
     @Command(
             name = "flink",
             description = {
-                "Flink's own command line, for this cluster: list, run, cancel, savepoint, stop.",
+                "Run Flink's own command line for this cluster: list, run, cancel, savepoint,"
+                        + " stop.",
                 "",
                 "Write -- before Flink's own options."
             },
             footer = {
                 "  moe cluster flink list",
-                "  moe cluster flink -- run -d jobs/scoring/target/flink-moe-scoring-VERSION-job.jar \\",
-                "                       score --config job.yaml",
+                "  moe cluster flink -- run -d \\",
+                "      jobs/scoring/target/flink-moe-scoring-VERSION-job.jar \\",
+                "      --config job.yaml",
                 "  moe cluster flink stop JOB"
             })
     int flink(
@@ -150,7 +155,7 @@ public final class ClusterCommand implements Runnable {
         out.flush();
     }
 
-    private void say(String format, Object... arguments) {
+    private void print(String format, Object... arguments) {
         spec.commandLine().getOut().printf(format + "%n", arguments);
         spec.commandLine().getOut().flush();
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
 import java.io.IOException;
@@ -18,13 +19,13 @@ import org.apache.flink.runtime.taskexecutor.TaskManagerRunner;
 import org.apache.flink.runtime.util.config.memory.ProcessMemoryUtils;
 import org.apache.flink.runtime.zookeeper.FlinkZooKeeperQuorumPeer;
 
-/** How the processes of a local cluster are started: what Flink's own scripts would do. */
+/** The commands that start the processes of a local cluster, as Flink's own scripts would do. */
 @Internal
 final class ClusterCommands {
 
     /**
-     * ONNX Runtime must not report its usage; and large native buffers go back to the system when
-     * they are freed, whatever lies behind them on the heap.
+     * Disables ONNX Runtime's usage reports. Makes the C library return large native buffers to the
+     * system as soon as they are freed.
      */
     static final Map<String, String> ENVIRONMENT =
             Map.of("ORT_DISABLE_TELEMETRY", "1", "MALLOC_MMAP_THRESHOLD_", "1048576");
@@ -55,9 +56,9 @@ final class ClusterCommands {
     private final String classPath;
 
     /**
-     * @param folder the cluster's
-     * @param options Flink's
-     * @param classPath of a Flink installation
+     * @param folder the cluster's folder
+     * @param options Flink's options
+     * @param classPath the class path of a Flink installation
      */
     ClusterCommands(Path folder, Configuration options, String classPath) {
         this.folder = folder;
@@ -65,7 +66,7 @@ final class ClusterCommands {
         this.classPath = classPath;
     }
 
-    /** Writes the files that the processes are configured by, beside Flink's own. */
+    /** Writes the configuration of logging and ZooKeeper. */
     static void writeFiles(Path folder, int zooKeeperPort) throws IOException {
         Files.writeString(folder.resolve("conf/log4j.properties"), LOGGING);
         Files.writeString(
@@ -92,7 +93,8 @@ final class ClusterCommands {
     }
 
     /**
-     * @param first whether it has the configured port for its web UI; the others take any
+     * @param first whether it uses the configured port for its web UI; other JobManagers use any
+     *     free port
      */
     List<String> jobManager(Path log, boolean first) {
         List<String> arguments = new ArrayList<>(configFolder());
@@ -106,7 +108,10 @@ final class ClusterCommands {
                 arguments);
     }
 
-    /** A task manager wants every part of its memory told; Flink's scripts compute them so, too. */
+    /**
+     * A task manager needs the size of every part of its memory. Flink's scripts compute them in
+     * the same way.
+     */
     List<String> taskManager(Path log) {
         TaskExecutorProcessSpec memory = TaskExecutorProcessUtils.processSpecFromConfig(options);
         List<String> arguments = new ArrayList<>(configFolder());
@@ -133,7 +138,7 @@ final class ClusterCommands {
     List<String> java(Path log, List<String> jvm, Class<?> mainClass, List<String> arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        // What Flink needs of the JDK's insides, as this JVM was started with.
+        // Flink needs access to JDK internals, as this JVM was started with.
         for (String argument : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
             if (argument.startsWith("--add-opens") || argument.startsWith("--add-exports")) {
                 command.add(argument);

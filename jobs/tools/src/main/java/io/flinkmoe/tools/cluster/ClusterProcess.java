@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
 import java.io.IOException;
@@ -13,8 +14,8 @@ import java.util.concurrent.TimeoutException;
 import org.apache.flink.annotation.Internal;
 
 /**
- * One process of a local cluster. A file keeps its id, so that any program finds it again; the file
- * says also when it started, since ids are used again.
+ * One process of a local cluster. A file contains its process id, so that any program can find it.
+ * The file also contains the start time, because process ids are reused.
  */
 @Internal
 final class ClusterProcess {
@@ -22,7 +23,7 @@ final class ClusterProcess {
     private static final Duration STOP_TIMEOUT = Duration.ofSeconds(10);
     private static final int LOG_LINES_IN_ERRORS = 20;
 
-    /** The start of a process is read from the system in units of 10 ms, plus the time of boot. */
+    /** A tolerance: the system reports start times in units of 10 ms, relative to the boot time. */
     private static final long SAME_START_MILLIS = 2_000;
 
     private final String name;
@@ -30,7 +31,7 @@ final class ClusterProcess {
     private final Path log;
 
     /**
-     * @param folder the cluster's
+     * @param folder the cluster's folder
      */
     ClusterProcess(String name, Path folder) {
         this.name = name;
@@ -42,12 +43,15 @@ final class ClusterProcess {
         return name;
     }
 
-    /** Where the process logs to; what it prints goes beside it, as {@code .out}. */
+    /**
+     * The log of the process. Its standard output goes to a file beside it that ends in {@code
+     * .out}.
+     */
     Path log() {
         return log;
     }
 
-    /** Starts it with a command; it outlives this JVM, and the terminal. */
+    /** Starts the process. It outlives this JVM and the terminal. */
     void start(List<String> command, Map<String, String> environment) throws IOException {
         Files.createDirectories(log.getParent());
         Files.createDirectories(pidFile.getParent());
@@ -79,12 +83,12 @@ final class ClusterProcess {
         return handle().isPresent();
     }
 
-    /** Asks it to end. */
+    /** Requests its normal termination. */
     void terminate() {
         handle().ifPresent(ProcessHandle::destroy);
     }
 
-    /** Waits for its end, and kills it if it takes longer than 10 s. */
+    /** Waits until the process has ended, and kills it after 10 s. */
     void awaitEnd() throws IOException {
         ProcessHandle process = handle().orElse(null);
         if (process != null && !ended(process, STOP_TIMEOUT)) {
@@ -93,7 +97,7 @@ final class ClusterProcess {
         Files.deleteIfExists(pidFile);
     }
 
-    /** SIGKILL: it learns nothing, and nothing of it is put in order. */
+    /** Kills the process with SIGKILL, so that it cannot shut down cleanly. */
     void kill() throws IOException {
         ProcessHandle process = handle().orElse(null);
         if (process != null) {
@@ -105,7 +109,7 @@ final class ClusterProcess {
         }
     }
 
-    /** The end of its log and of what it printed, for an error message. */
+    /** The end of its log and of its standard output, for error messages. */
     String tail() {
         StringBuilder text = new StringBuilder();
         for (Path file : List.of(log, log.resolveSibling(name + ".out"))) {
@@ -120,9 +124,9 @@ final class ClusterProcess {
         return text.toString();
     }
 
-    private static boolean ended(ProcessHandle process, Duration patience) throws IOException {
+    private static boolean ended(ProcessHandle process, Duration timeout) throws IOException {
         try {
-            process.onExit().get(patience.toMillis(), TimeUnit.MILLISECONDS);
+            process.onExit().get(timeout.toMillis(), TimeUnit.MILLISECONDS);
             return true;
         } catch (TimeoutException e) {
             return false;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
 import io.flinkmoe.tools.machine.Installation;
@@ -11,7 +12,7 @@ import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 
-/** The processes of a local cluster: starts them, looks after them, and ends them. */
+/** Starts, watches and stops the processes of a local cluster. */
 @Internal
 final class ClusterProcesses {
 
@@ -25,8 +26,8 @@ final class ClusterProcesses {
     private Watchdog watchdog;
 
     /**
-     * @param folder the cluster's
-     * @param options Flink's
+     * @param folder the cluster's folder
+     * @param options Flink's options
      */
     ClusterProcesses(Path folder, Installation installation, Configuration options) {
         this.folder = folder;
@@ -39,7 +40,7 @@ final class ClusterProcesses {
         return processesIn(folder).stream().anyMatch(ClusterProcess::isAlive);
     }
 
-    /** Every process that was started, whether it runs or not. */
+    /** All processes that were started, whether they run or not. */
     List<ClusterMember> members() throws IOException {
         return processesIn(folder).stream()
                 .map(
@@ -64,7 +65,7 @@ final class ClusterProcesses {
         return new ClusterCommands(folder, options, installation.flinkClassPath());
     }
 
-    /** Starts a process, or starts it again. */
+    /** Starts or restarts a process. */
     void launch(String name) throws IOException {
         ClusterProcess process = new ClusterProcess(name, folder);
         ClusterCommands commands = commands();
@@ -77,12 +78,13 @@ final class ClusterProcesses {
             command = commands.taskManager(process.log());
         }
         process.start(command, ClusterCommands.ENVIRONMENT);
-        tellWatchdog();
+        updateWatchdog();
     }
 
     /**
      * @param deadline by {@link System#nanoTime()}
-     * @throws IOException if a process has ended, or the deadline is over, with the end of a log
+     * @throws IOException if a process has ended or the deadline is over; the message contains the
+     *     end of the log
      */
     void requireAlive(long deadline) throws IOException {
         for (ClusterProcess process : processesIn(folder)) {
@@ -91,33 +93,33 @@ final class ClusterProcesses {
                         "%s %s; the end of its log, %s:%s"
                                 .formatted(
                                         process.name(),
-                                        process.isAlive() ? "is not up in time" : "ended",
+                                        process.isAlive() ? "did not start in time" : "ended",
                                         process.log(),
                                         process.tail()));
             }
         }
     }
 
-    /** Ends a process with SIGKILL, and waits until it is gone. */
+    /** Kills a process with SIGKILL, and waits until it has ended. */
     void kill(String name) throws IOException {
         new ClusterProcess(name, folder).kill();
-        tellWatchdog();
+        updateWatchdog();
     }
 
-    /** Has all processes killed when this JVM ends, however it ends. */
+    /** Makes sure that all processes are killed when this JVM ends, even if it is killed. */
     void endWithThisProcess() throws IOException {
         watchdog = new Watchdog();
-        tellWatchdog();
+        updateWatchdog();
     }
 
-    private void tellWatchdog() throws IOException {
+    private void updateWatchdog() throws IOException {
         if (watchdog != null) {
             watchdog.watch(
                     members().stream().map(ClusterMember::pid).filter(pid -> pid > 0).toList());
         }
     }
 
-    /** Ends all processes in an orderly way, and kills those that take longer than 10 s. */
+    /** Stops all processes, and kills those that take longer than 10 s. */
     void stop() throws IOException {
         List<ClusterProcess> processes = new ArrayList<>(processesIn(folder));
         processes.sort(Comparator.comparing(process -> process.name().equals(ZOOKEEPER)));
@@ -131,7 +133,7 @@ final class ClusterProcesses {
             process.awaitEnd();
         }
         if (watchdog != null) {
-            tellWatchdog();
+            updateWatchdog();
             watchdog.close();
             watchdog = null;
         }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -20,7 +21,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.core.execution.SavepointFormatType;
 
-/** Questions to the JobManager that leads, and orders for it. Each fails fast if none leads. */
+/** A client for the leading JobManager. Each call fails fast if no JobManager leads. */
 @Internal
 public final class ClusterRest extends FlinkRest implements AutoCloseable {
 
@@ -30,8 +31,8 @@ public final class ClusterRest extends FlinkRest implements AutoCloseable {
     private final RestClusterClient<StandaloneClusterId> client;
 
     /**
-     * @param options the cluster's
-     * @throws IOException if no client can be made of them
+     * @param options the cluster's options
+     * @throws IOException if the client cannot be created
      */
     ClusterRest(Configuration options) throws IOException {
         super(
@@ -40,28 +41,28 @@ public final class ClusterRest extends FlinkRest implements AutoCloseable {
                                 .formatted(
                                         options.get(RestOptions.ADDRESS),
                                         options.get(RestOptions.PORT))));
-        Configuration impatient = new Configuration(options);
-        impatient.set(RestOptions.RETRY_MAX_ATTEMPTS, 0);
-        impatient.set(RestOptions.AWAIT_LEADER_TIMEOUT, TIMEOUT);
+        Configuration failFast = new Configuration(options);
+        failFast.set(RestOptions.RETRY_MAX_ATTEMPTS, 0);
+        failFast.set(RestOptions.AWAIT_LEADER_TIMEOUT, TIMEOUT);
         try {
-            client = new RestClusterClient<>(impatient, StandaloneClusterId.getInstance());
+            client = new RestClusterClient<>(failFast, StandaloneClusterId.getInstance());
         } catch (Exception e) {
-            throw new IOException("no client for the cluster: " + e.getMessage(), e);
+            throw new IOException("cannot create a client for the cluster: " + e.getMessage(), e);
         }
     }
 
-    /** How many task managers the JobManager knows. */
+    /** The number of task managers that are registered at the JobManager. */
     public int taskManagers() throws IOException {
-        return ask("/overview").path("taskmanagers").asInt();
+        return get("/overview").path("taskmanagers").asInt();
     }
 
     public JobStatus status(JobID job) throws IOException {
-        return JobStatus.valueOf(ask("/jobs/" + job).path("state").asText());
+        return JobStatus.valueOf(get("/jobs/" + job).path("state").asText());
     }
 
     /** Whether all tasks of a job run. */
     public boolean allTasksRun(JobID job) throws IOException {
-        for (JsonNode vertex : ask("/jobs/" + job).path("vertices")) {
+        for (JsonNode vertex : get("/jobs/" + job).path("vertices")) {
             if (!vertex.path("status").asText().equals("RUNNING")) {
                 return false;
             }
@@ -69,34 +70,35 @@ public final class ClusterRest extends FlinkRest implements AutoCloseable {
         return true;
     }
 
-    /** A job's latest checkpoints and savepoints, the newest first. */
+    /** A job's latest checkpoints and savepoints, newest first. */
     public List<Checkpoint> checkpoints(JobID job) throws IOException {
         List<Checkpoint> checkpoints = new ArrayList<>();
-        for (JsonNode checkpoint : ask("/jobs/" + job + "/checkpoints").path("history")) {
+        for (JsonNode checkpoint : get("/jobs/" + job + "/checkpoints").path("history")) {
             checkpoints.add(Checkpoint.of(checkpoint));
         }
         return checkpoints;
     }
 
-    /** Begins a savepoint in the cluster's folder, and does not wait for it. */
-    public CompletableFuture<String> beginSavepoint(JobID job) {
+    /** Triggers a savepoint in the cluster's folder without waiting for it. */
+    public CompletableFuture<String> triggerSavepoint(JobID job) {
         return client.triggerSavepoint(job, null, SavepointFormatType.CANONICAL);
     }
 
     /**
      * Stops a job with a savepoint.
      *
-     * @param drain whether the job sees the end of its input first, and answers all that waits
-     * @return where the savepoint lies
+     * @param drain whether the job first receives the end of its input and emits the results of all
+     *     waiting tokens
+     * @return the path of the savepoint
      */
     public String stop(JobID job, boolean drain) throws IOException {
-        return get(
+        return await(
                 client.stopWithSavepoint(job, drain, null, SavepointFormatType.CANONICAL),
                 SAVEPOINT_TIMEOUT);
     }
 
     public void cancel(JobID job) throws IOException {
-        get(client.cancel(job), TIMEOUT);
+        await(client.cancel(job), TIMEOUT);
     }
 
     @Override
@@ -104,17 +106,17 @@ public final class ClusterRest extends FlinkRest implements AutoCloseable {
         client.close();
     }
 
-    private static <T> T get(CompletableFuture<T> future, Duration patience) throws IOException {
+    private static <T> T await(CompletableFuture<T> future, Duration timeout) throws IOException {
         try {
-            return future.get(patience.toMillis(), TimeUnit.MILLISECONDS);
+            return future.get(timeout.toMillis(), TimeUnit.MILLISECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new IOException("interrupted while a JobManager was asked", e);
+            throw new IOException("interrupted while waiting for a JobManager", e);
         } catch (TimeoutException e) {
             throw new IOException(
-                    "no JobManager answered within %d s".formatted(patience.toSeconds()), e);
+                    "no JobManager responded within %d s".formatted(timeout.toSeconds()), e);
         } catch (ExecutionException e) {
-            throw new IOException("the JobManager answered: " + e.getCause(), e.getCause());
+            throw new IOException("the JobManager reported: " + e.getCause(), e.getCause());
         }
     }
 }

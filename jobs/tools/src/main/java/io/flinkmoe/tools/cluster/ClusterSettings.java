@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
 import io.flinkmoe.tools.flink.BlockBuffers;
@@ -18,26 +19,26 @@ import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.configuration.WebOptions;
 
 /**
- * How large a local cluster is.
+ * The size of a local cluster.
  *
- * @param jobManagers how many of them; more than one stand by for the one that leads
- * @param taskManagers how many of them
- * @param slots per task manager
+ * @param jobManagers the number of JobManagers; all but the leader are standbys
+ * @param taskManagers the number of task managers
+ * @param slots the slots per task manager
  * @param heap the Java heap of each task manager
  */
 @Internal
 public record ClusterSettings(int jobManagers, int taskManagers, int slots, MemorySize heap) {
 
-    /** What Flink itself takes of a task manager's heap. */
+    /** The part of a task manager's heap that Flink itself uses. */
     private static final MemorySize FRAMEWORK_HEAP = MemorySize.ofMebiBytes(128);
 
     private static final String HOST = "127.0.0.1";
 
     /**
-     * @throws IllegalConfigurationException if there is too little of anything
+     * @throws IllegalConfigurationException if a value is too small
      */
     public ClusterSettings {
-        checkPositive("job managers", jobManagers);
+        checkPositive("JobManagers", jobManagers);
         checkPositive("task managers", taskManagers);
         checkPositive("slots", slots);
         if (heap.compareTo(FRAMEWORK_HEAP.multiply(2)) < 0) {
@@ -55,12 +56,12 @@ public record ClusterSettings(int jobManagers, int taskManagers, int slots, Memo
     }
 
     /**
-     * Flink's options for such a cluster: reached from this machine only, and quick to notice a
-     * process that is gone.
+     * Flink's options for the cluster. Only this machine can reach it, and it detects lost
+     * processes quickly.
      *
-     * @param folder where it keeps its files
-     * @param zooKeeperPort where its ZooKeeper listens
-     * @param webPort where its JobManager is reached
+     * @param folder the cluster's folder
+     * @param zooKeeperPort the port of ZooKeeper
+     * @param webPort the port of the JobManager's REST API and web UI
      */
     Configuration flinkOptions(Path folder, int zooKeeperPort, int webPort) {
         Configuration options = new Configuration();
@@ -69,7 +70,7 @@ public record ClusterSettings(int jobManagers, int taskManagers, int slots, Memo
         options.set(BlobServerOptions.PORT, "0");
         options.set(RestOptions.ADDRESS, HOST);
         options.set(RestOptions.BIND_ADDRESS, HOST);
-        // What it answers is of now, not of some seconds ago.
+        // The REST API returns the current state, not one from some seconds ago.
         options.set(RestOptions.CACHE_CHECKPOINT_STATISTICS_TIMEOUT, Duration.ofMillis(10));
         options.set(WebOptions.REFRESH_INTERVAL, Duration.ofMillis(200));
         options.set(RestOptions.PORT, webPort);
@@ -80,7 +81,7 @@ public record ClusterSettings(int jobManagers, int taskManagers, int slots, Memo
 
         options.set(TaskManagerOptions.FRAMEWORK_HEAP_MEMORY, FRAMEWORK_HEAP);
         options.set(TaskManagerOptions.TASK_HEAP_MEMORY, heap.subtract(FRAMEWORK_HEAP));
-        // Direct buffers of the model runs; ONNX Runtime's own memory is beyond Java's accounts.
+        // For the direct buffers of model runs. The JVM does not count ONNX Runtime's own memory.
         options.set(TaskManagerOptions.TASK_OFF_HEAP_MEMORY, MemorySize.ofMebiBytes(256));
         options.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MemorySize.ofMebiBytes(128));
         BlockBuffers.setDefaults(options);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
 import io.flinkmoe.tools.machine.FreePorts;
@@ -21,9 +22,9 @@ import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.util.FileUtils;
 
 /**
- * A Flink cluster of real processes on this machine: a ZooKeeper, JobManagers with high
- * availability, and task managers, as an installation would have them. A folder holds all of it,
- * and any program that knows the folder finds the cluster again.
+ * A Flink cluster of real processes on this machine: ZooKeeper, JobManagers with high availability,
+ * and task managers, as in a Flink installation. All its files are in one folder. Any program that
+ * knows the folder can find the cluster.
  */
 @Internal
 public final class LocalCluster implements AutoCloseable {
@@ -45,11 +46,11 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     /**
-     * Starts a cluster, and waits until all its slots are there. Jobs of an earlier cluster in the
-     * folder are forgotten; its checkpoints and savepoints stay.
+     * Starts a cluster, and waits until all its task managers are registered. Jobs of an earlier
+     * cluster in the folder are discarded. Its checkpoints and savepoints remain.
      *
-     * @throws IOException if one runs in the folder already, if the project is not built, or if the
-     *     cluster is not up within 90 s, with the ends of the logs
+     * @throws IOException if a cluster already runs in the folder, if the project is not built, or
+     *     if the cluster does not start within 90 s; the message contains the end of a log
      */
     public static LocalCluster start(
             Path folder, Installation installation, ClusterSettings settings) throws IOException {
@@ -60,8 +61,8 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     /**
-     * Starts a cluster that is killed when this JVM ends, even while it is not up yet. Its web port
-     * is any: several such may start at once.
+     * Starts a cluster that is killed when this JVM ends, even during the start. It uses any free
+     * web port, so that several such clusters can start at the same time.
      */
     public static LocalCluster startForThisProcess(
             Path folder, Installation installation, ClusterSettings settings) throws IOException {
@@ -71,14 +72,14 @@ public final class LocalCluster implements AutoCloseable {
         return cluster;
     }
 
-    /** A cluster of which nothing runs yet. */
+    /** Creates a cluster without starting its processes. */
     private static LocalCluster create(
             Path folder, Installation installation, ClusterSettings settings, int webPort)
             throws IOException {
         Path home = folder.toAbsolutePath().normalize();
         if (ClusterProcesses.anyRuns(home)) {
             throw new IOException(
-                    "A cluster runs in %s already. Stop it first: deploy/bin/cluster stop"
+                    "A cluster already runs in %s. Stop it first: deploy/bin/cluster stop"
                             .formatted(home));
         }
         for (String past :
@@ -97,9 +98,9 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     /**
-     * The cluster of a folder.
+     * Finds the cluster of a folder.
      *
-     * @throws IOException if none was started there, or all of it has ended
+     * @throws IOException if no process of a cluster runs there
      */
     public static LocalCluster find(Path folder, Installation installation) throws IOException {
         Path home = folder.toAbsolutePath().normalize();
@@ -112,7 +113,7 @@ public final class LocalCluster implements AutoCloseable {
         return new LocalCluster(home, installation, options);
     }
 
-    /** Every process that was started, whether it runs or not. */
+    /** All processes that were started, whether they run or not. */
     public List<ClusterMember> members() throws IOException {
         return processes.members();
     }
@@ -126,9 +127,9 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     /**
-     * Runs Flink's own command line against this cluster, as {@code bin/flink} of an installation.
+     * Runs Flink's own command line for this cluster, like {@code bin/flink} of an installation.
      *
-     * @param out gets what it prints
+     * @param out receives its output
      * @return its exit code
      */
     public int flink(List<String> arguments, PrintWriter out) throws IOException {
@@ -148,7 +149,7 @@ public final class LocalCluster implements AutoCloseable {
         }
     }
 
-    /** The cluster's options; changes to them change nothing. */
+    /** A copy of the cluster's options. */
     public Configuration options() {
         return new Configuration(options);
     }
@@ -159,7 +160,7 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     /**
-     * The options of a job that runs on this cluster: its classes go along in the job jar.
+     * The options of a job that runs on this cluster. The job jar contains its classes.
      *
      * @param job the job's own options
      */
@@ -170,7 +171,7 @@ public final class LocalCluster implements AutoCloseable {
                 CheckpointingOptions.CHECKPOINTS_DIRECTORY,
                 options.get(CheckpointingOptions.CHECKPOINTS_DIRECTORY));
         all.addAll(job);
-        // Where the cluster is does not depend on the job.
+        // The job cannot change the address of the cluster.
         options.toMap()
                 .forEach(
                         (key, value) -> {
@@ -189,22 +190,22 @@ public final class LocalCluster implements AutoCloseable {
         return new ClusterRest(options);
     }
 
-    /** Ends a process with SIGKILL, and waits until it is gone. */
+    /** Kills a process with SIGKILL, and waits until it has ended. */
     public void kill(String name) throws IOException {
         processes.kill(name);
     }
 
-    /** Starts a process again that was killed. */
+    /** Restarts a process that was killed. */
     public void restart(String name) throws IOException {
         processes.launch(name);
     }
 
-    /** Has all processes killed when this JVM ends, however it ends. */
+    /** Makes sure that all processes are killed when this JVM ends, even if it is killed. */
     public void endWithThisProcess() throws IOException {
         processes.endWithThisProcess();
     }
 
-    /** Ends all processes in an orderly way, and kills those that take longer than 10 s. */
+    /** Stops all processes, and kills those that take longer than 10 s. */
     public void stop() throws IOException {
         processes.stop();
     }
@@ -235,7 +236,8 @@ public final class LocalCluster implements AutoCloseable {
         try (ClusterRest rest = rest()) {
             do {
                 pause();
-                processes.requireAlive(deadline); // Else it may be another cluster that is up.
+                processes.requireAlive(
+                        deadline); // Otherwise the responses could come from another cluster.
             } while (!isUp(rest, settings));
         }
     }

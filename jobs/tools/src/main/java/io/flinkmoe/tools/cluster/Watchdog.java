@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
 import java.io.IOException;
@@ -8,8 +9,9 @@ import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Kills processes when this JVM ends, however it ends: a shell waits for the end of a pipe that
- * this JVM holds. It has been told who they are, since files that say it may be gone by then.
+ * Kills processes when this JVM ends, even if it is killed. A shell waits for the end of a pipe
+ * that this JVM holds open. The shell receives the process ids in advance, because the files that
+ * contain them may be deleted by then.
  */
 @Internal
 final class Watchdog implements AutoCloseable {
@@ -32,9 +34,9 @@ final class Watchdog implements AutoCloseable {
     }
 
     /**
-     * Says who is to be killed.
+     * Sets the processes to kill.
      *
-     * @param pids process ids; those of an earlier call no longer count
+     * @param pids the process ids, which replace those of earlier calls
      */
     void watch(List<Long> pids) throws IOException {
         String line = pids.stream().map(String::valueOf).collect(Collectors.joining(" ", "", "\n"));
@@ -43,7 +45,7 @@ final class Watchdog implements AutoCloseable {
         pipe.flush();
     }
 
-    /** Kills now. */
+    /** Kills the processes now. */
     @Override
     public void close() throws IOException {
         shell.getOutputStream().close();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.schemas.Outcome;
@@ -17,7 +18,7 @@ import java.util.stream.IntStream;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.TimeUtils;
 
-/** The plots of a demo of which at least one token has an answer, each as an SVG element. */
+/** The plots of a demo with at least one answer, each as an SVG element. */
 @Internal
 final class DemoCharts {
 
@@ -26,7 +27,7 @@ final class DemoCharts {
     private static final int HEIGHT = 330;
     private static final int CALIBRATION_BINS = 10;
 
-    /** Points of a line over the whole run. */
+    /** The number of points of a line over the whole run. */
     private static final int SLICES = 40;
 
     private static final double[] DIAGONAL = {0, 100};
@@ -55,16 +56,16 @@ final class DemoCharts {
 
     String load() {
         return heatMap(
-                "Choices executed, by expert", timeline.counts(Outcome.EXECUTED, Outcome.REROUTED));
+                "Executed choices per expert", timeline.counts(Outcome.EXECUTED, Outcome.REROUTED));
     }
 
     String overflow() {
-        return heatMap("Choices overflowed, by expert", timeline.counts(Outcome.OVERFLOWED));
+        return heatMap("Overflowed choices per expert", timeline.counts(Outcome.OVERFLOWED));
     }
 
     String outcomesOverTime() {
         return half(
-                "Choices by outcome, over event time",
+                "Choices by outcome over event time",
                 time,
                 Axis.linear("choices " + perWindow),
                 outcomes().stream()
@@ -74,15 +75,15 @@ final class DemoCharts {
 
     String outcomesPerExpert() {
         return bars(
-                "Choices by outcome, per expert",
+                "Choices by outcome per expert",
                 "choices",
                 outcomes().stream().map(o -> Series.of(name(o), timeline.perExpert(o))).toList());
     }
 
-    String unevenness() {
+    String imbalance() {
         double[] middles = timeline.middles();
         return half(
-                "Unevenness of the experts",
+                "Imbalance of the experts",
                 time,
                 Axis.linear("CV² " + perWindow),
                 List.of(
@@ -94,11 +95,11 @@ final class DemoCharts {
         return half(
                 "Entropy of the experts' shares",
                 time,
-                Axis.linear("% of the highest possible, " + perWindow).range(0, 100),
+                Axis.linear("% of the maximum, " + perWindow).range(0, 100),
                 List.of(Series.of("", timeline.middles(), percent(timeline.evenness()))));
     }
 
-    /** The part of the choices of each rank that an expert has. */
+    /** The share of each expert in the choices of each rank. */
     String shares() {
         int k = Arrays.stream(report.scored()).map(i -> results.experts(i).length).max().orElse(0);
         double[][] chosen = new double[k][numExperts];
@@ -111,7 +112,7 @@ final class DemoCharts {
             }
         }
         return bars(
-                "Share of the choices",
+                "Share of the choices per expert",
                 "% of the flights",
                 IntStream.range(0, k)
                         .mapToObj(rank -> Series.of("choice " + (rank + 1), chosen[rank]))
@@ -120,7 +121,7 @@ final class DemoCharts {
 
     String latency() {
         return half(
-                "Flights answered within a time",
+                "Distribution of the latency",
                 Axis.log("milliseconds"),
                 Axis.linear("% of the flights").range(0, 100),
                 List.of(
@@ -142,11 +143,11 @@ final class DemoCharts {
         double[][] roc = Probabilities.roc(report.scores(), report.truth());
         return half(
                 "ROC curve",
-                Axis.linear("% of the flights on time, called late"),
-                Axis.linear("% of the late flights, called late"),
+                Axis.linear("% of the on-time flights predicted as late"),
+                Axis.linear("% of the late flights predicted as late"),
                 List.of(
                         Series.of("model", percent(roc[0]), percent(roc[1])),
-                        Series.of("chance", DIAGONAL, DIAGONAL).asBaseline()));
+                        Series.of("random prediction", DIAGONAL, DIAGONAL).asBaseline()));
     }
 
     String calibration() {
@@ -154,16 +155,17 @@ final class DemoCharts {
                 Probabilities.calibration(report.scores(), report.truth(), CALIBRATION_BINS);
         return half(
                 "Calibration",
-                Axis.linear("mean probability, %").range(0, 100),
+                Axis.linear("mean predicted probability, %").range(0, 100),
                 Axis.linear("% of the flights that were late").range(0, 100),
                 List.of(
                         Series.of("flights", percent(bins[0]), percent(bins[1]))
                                 .withErrors(percent(bins[2]), percent(bins[3])),
-                        Series.of("calibrated", DIAGONAL, DIAGONAL).asBaseline()));
+                        Series.of("perfect calibration", DIAGONAL, DIAGONAL).asBaseline()));
     }
 
     /**
-     * By half per cents; the slowest half per cent is left out, or it would be all that one sees.
+     * A point for each half per cent. The slowest half per cent is omitted, because it would
+     * dominate the plot.
      */
     private Series distribution(String name, IntToLongFunction until) {
         long[] latencies = report.latencies(until);
@@ -176,9 +178,12 @@ final class DemoCharts {
         return Series.of(name, millis, percents);
     }
 
-    /** Of slices of equally many flights, by when they were sent. The first flight is left out. */
+    /**
+     * The medians of slices with equally many flights, in the order of sending. The first flight is
+     * omitted.
+     */
     private Series medians(String name, IntToLongFunction until) {
-        // Of two partitions, a later flight may come first.
+        // The partitions can receive the flights in another order.
         int[] sent =
                 Arrays.stream(report.scored())
                         .filter(i -> i > 0)
@@ -219,7 +224,7 @@ final class DemoCharts {
         return LineChart.of(title, x, y, series).size(HALF, HEIGHT).svg();
     }
 
-    /** Those that there are. */
+    /** EXECUTED, and the other outcomes that occurred. */
     private List<Outcome> outcomes() {
         return Arrays.stream(Outcome.values())
                 .filter(o -> o == Outcome.EXECUTED || timeline.total(o) > 0)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.api.Token;
@@ -43,75 +44,78 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Scores real flights end to end: a broker, the job, the flights, and the answers read back. */
+/**
+ * Scores real flights end to end: starts a broker and the job, sends the flights, and reads the
+ * answers.
+ */
 @Command(
         name = "demo",
         description = {
-            "Score 48,836 real US flights, end to end, on this machine.",
+            "Score 48,836 real US flights end to end on this machine.",
             "",
             "Imports the flights model, starts a Kafka broker and the scoring job, sends the"
-                    + " flights in order of departure, and checks every answer. Everything lies in"
-                    + " a temporary folder that is removed afterwards."
+                    + " flights in order of departure, and checks every answer. All files are in a"
+                    + " temporary folder that is removed at the end."
         },
         footer = {
             "  moe demo",
-            "  moe demo --rate 5000        see the latency below full speed",
-            "  moe demo --capacity 200     let an expert take 200 flights an hour, and overflow",
-            "  moe demo --report out.html  and show it all in a page with plots",
-            "  moe demo --keep             leave broker and web UI running"
+            "  moe demo --rate 5000        measure the latency below full speed",
+            "  moe demo --capacity 200     at most 200 flights per expert and hour",
+            "  moe demo --report out.html  write a page with plots and figures",
+            "  moe demo --keep             keep broker and web UI running"
         })
 @Internal
 public final class DemoCommand implements Callable<Integer> {
 
     private static final int PARTITIONS = 4;
     private static final int WEB_PORT = 8081;
-    private static final Duration PATIENCE = Duration.ofMinutes(1);
+    private static final Duration TIMEOUT = Duration.ofMinutes(1);
 
     @Spec private CommandSpec spec;
 
     @Option(
             names = "--keep",
-            description = "Keep the folder, and leave broker, job and web UI running until Ctrl-C.")
+            description = "Keep the folder, and keep broker, job and web UI running until Ctrl-C.")
     private boolean keep;
 
     @Option(
             names = "--rate",
             paramLabel = "N",
             defaultValue = "0",
-            description = "Flights to send per second. Default: as fast as Kafka takes them.")
+            description = "The flights to send per second. Default: as fast as Kafka accepts them.")
     private int rate;
 
     @Option(
             names = "--parallelism",
             paramLabel = "P",
-            description = "Subtasks per operator. Default: the cores, at most 4.")
+            description = "The subtasks per operator. Default: the number of cores, at most 4.")
     private int parallelism = Math.min(PARTITIONS, Runtime.getRuntime().availableProcessors());
 
     @Option(
             names = "--events",
             paramLabel = "N",
-            description = "Flights to send, from the first on. Default: all.")
+            description = "The number of flights to send, from the first one. Default: all.")
     private int events = Integer.MAX_VALUE;
 
     @Option(
             names = "--capacity",
             paramLabel = "C",
             description =
-                    "Flights that an expert takes per window. Default: all. The answers are then"
-                            + " not compared with the expected ones.")
+                    "The maximum number of flights per expert and window. Default: no limit. With a"
+                            + " capacity, the answers are not compared with the expected ones.")
     private Integer capacity;
 
     @Option(
             names = "--window",
             paramLabel = "DURATION",
             defaultValue = "1h",
-            description = "The window that the capacity is for, in event time. Default: 1h.")
+            description = "The window of the capacity, in event time. Default: 1h.")
     private String window;
 
     @Option(
             names = "--report",
             paramLabel = "FILE",
-            description = "Write the run's plots and figures to this file, as one HTML page.")
+            description = "Write plots and figures of the run to this file, as one HTML page.")
     private Path page;
 
     @Override
@@ -136,12 +140,13 @@ public final class DemoCommand implements Callable<Integer> {
     private int run(Path flightsFolder, Path folder) throws Exception {
         Bundle bundle = importModel(flightsFolder, folder.resolve("bundle"));
         Flights flights = Flights.read(flightsFolder, events);
-        say("Starting a Kafka broker");
+        print("Starting a Kafka broker");
         try (KafkaBroker broker = KafkaBroker.start(folder.resolve("kafka"))) {
             String brokers = broker.bootstrapServers();
             for (String topic :
                     List.of(DemoJob.TOPIC, DemoJob.SCORED_TOPIC, DemoJob.DEAD_LETTER_TOPIC)) {
-                // Stamped by the broker, so that latencies are by one clock.
+                // The broker sets the timestamps, so that all latencies are measured with one
+                // clock.
                 broker.createTopic(
                         topic,
                         PARTITIONS,
@@ -165,7 +170,7 @@ public final class DemoCommand implements Callable<Integer> {
         DemoResults results = new DemoResults(flights.tokens().size());
         StreamExecutionEnvironment env = flink.environment();
         ScoringJob.build(env, options);
-        say("Starting the scoring job at parallelism %d", parallelism);
+        print("Starting the scoring job at parallelism %d", parallelism);
         JobClient job = env.executeAsync("moe demo");
         try (ResultReader reader =
                 new ResultReader(
@@ -173,21 +178,21 @@ public final class DemoCommand implements Callable<Integer> {
             FlightProducer producer =
                     new FlightProducer(brokers, DemoJob.TOPIC, flights.tokens(), rate, results);
             producer.start();
-            new DemoWatch(job, producer, results, progress()).await(reader, PATIENCE);
+            new DemoWatch(job, producer, results, progress()).await(reader, TIMEOUT);
             if (!keep) {
-                job.cancel().get(PATIENCE.toSeconds(), TimeUnit.SECONDS);
+                job.cancel().get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
             }
             reader.drain();
         } catch (TimeoutException e) {
             throw new IOException(
-                    "The job could not be cancelled within %d s.".formatted(PATIENCE.toSeconds()),
+                    "The job could not be cancelled within %d s.".formatted(TIMEOUT.toSeconds()),
                     e);
         }
         return results;
     }
 
     private Bundle importModel(Path flightsFolder, Path target) throws IOException {
-        say("Importing the flights model");
+        print("Importing the flights model");
         return CheckpointImporter.importBundle(
                 flightsFolder.resolve("checkpoint"),
                 flightsFolder.resolve("encoder.onnx"),
@@ -219,13 +224,13 @@ public final class DemoCommand implements Callable<Integer> {
         ExpectedFlights expected = capacity == null ? ExpectedFlights.read(flightsFolder) : null;
         int numExperts = bundle.spec().layers().get(0).routing().numExperts();
         DemoReport report = new DemoReport(results, flights.late(), expected, numExperts);
-        say("%n%s", report);
+        print("%n%s", report);
         List<String> defects = report.defects();
         for (String defect : defects) {
             spec.commandLine().getErr().println("moe: " + defect);
         }
         if (defects.isEmpty()) {
-            say("Every flight was scored exactly once.");
+            print("Every flight was scored exactly once.");
         }
         if (page != null) {
             long[] times = flights.tokens().stream().mapToLong(Token::timestamp).toArray();
@@ -234,7 +239,7 @@ public final class DemoCommand implements Callable<Integer> {
             List<String> command = spec.commandLine().getParseResult().originalArgs();
             String html = DemoPage.html(report, results, timeline, command, rate, options.toMap());
             Files.writeString(page, html);
-            say("The plots are in %s", page.toAbsolutePath().normalize());
+            print("The plots are in %s", page.toAbsolutePath().normalize());
         }
         return defects.isEmpty() ? 0 : ExitCode.SOFTWARE;
     }
@@ -260,7 +265,10 @@ public final class DemoCommand implements Callable<Integer> {
         if (page != null) {
             Path folder = page.toAbsolutePath().getParent();
             check(!Files.isDirectory(page), "--report is %s, a folder; allowed: a file", page);
-            check(Files.isWritable(folder), "--report is %s; its folder must be there", page);
+            check(
+                    Files.isWritable(folder),
+                    "--report is %s; allowed: a file in a writable folder",
+                    page);
         }
         try {
             check(
@@ -282,7 +290,7 @@ public final class DemoCommand implements Callable<Integer> {
         return new Progress(spec.commandLine().getOut(), System.console() != null);
     }
 
-    private void say(String format, Object... arguments) {
+    private void print(String format, Object... arguments) {
         PrintWriter out = spec.commandLine().getOut();
         out.printf(format + "%n", arguments);
         out.flush();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.config.MoeOptions;
@@ -18,15 +19,15 @@ final class DemoJob {
     static final String SCORED_TOPIC = "flights-scored";
     static final String DEAD_LETTER_TOPIC = "flights-dead-letters";
 
-    /** Not the default, so that a job that a user starts beside this one has its own offsets. */
+    /** Not the default, so that another job that the user starts has its own offsets. */
     private static final String GROUP_ID = "moe-demo";
 
     private DemoJob() {}
 
     /**
-     * Its options, but for capacity and parallelism.
+     * The job's options, except capacity and parallelism.
      *
-     * @param folder where the bundle is, and where checkpoints go
+     * @param folder the folder of the bundle and the checkpoints
      */
     static Configuration options(String brokers, Path folder) {
         Configuration options = new Configuration();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.routing.health.Importance;
@@ -12,7 +13,10 @@ import java.util.stream.IntStream;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigurationUtils;
 
-/** A demo's results as a page: where its choices went, how fast, and how good the answers are. */
+/**
+ * The results of a demo as an HTML page: the load of the experts, the latency, and the quality of
+ * the answers.
+ */
 @Internal
 final class DemoPage {
 
@@ -22,7 +26,7 @@ final class DemoPage {
     private final DemoReport report;
     private final DemoResults results;
     private final DemoTimeline timeline;
-    private final HtmlPage html = new HtmlPage("flink-moe: the demo's run");
+    private final HtmlPage html = new HtmlPage("flink-moe: demo run");
 
     private DemoPage(DemoReport report, DemoResults results, DemoTimeline timeline) {
         this.report = report;
@@ -31,11 +35,11 @@ final class DemoPage {
     }
 
     /**
-     * The page.
+     * Writes the page.
      *
-     * @param arguments of the program
-     * @param rate tokens sent per second; 0: as fast as Kafka takes them
-     * @param options of the job
+     * @param arguments the arguments of the program
+     * @param rate tokens sent per second; 0: as fast as Kafka accepts them
+     * @param options the options of the job
      */
     static String html(
             DemoReport report,
@@ -63,11 +67,11 @@ final class DemoPage {
                         .formatted(results.tokens(), report.load().length));
         html.code("moe " + String.join(" ", arguments));
         List<String> defects = report.defects();
-        html.verdict(
+        html.status(
                 defects.isEmpty(),
                 defects.isEmpty()
                         ? "Every flight was scored exactly once."
-                        : "Not as it must be: " + String.join("; ", defects) + ".");
+                        : "Failed: " + String.join("; ", defects) + ".");
         html.tiles(
                 report.figures().stream()
                         .filter(figure -> TILES.contains(figure.name()))
@@ -80,9 +84,10 @@ final class DemoPage {
         html.section(
                 "Load and overflow",
                 overflowed
-                        ? "A choice that its expert has no room for in its window overflows: it adds"
-                                + " nothing to the answer."
-                        : "No choice overflowed: every expert had room for all that came to it.");
+                        ? "A choice overflows if its expert has no remaining capacity in the"
+                                + " window. It then adds nothing to the answer."
+                        : "No choice overflowed: every expert had enough capacity for all its"
+                                + " choices.");
         html.chart("load", charts.load(), "", true);
         if (overflowed) {
             html.chart("overflow", charts.overflow(), "", true);
@@ -96,25 +101,28 @@ final class DemoPage {
         double[] importance = timeline.importance();
         html.section(
                 "Routing health",
-                "How evenly the router spreads its choices, whether the experts have room or not.");
+                "How evenly the router distributes its choices, regardless of capacity.");
         html.chart(
-                "unevenness",
-                charts.unevenness(),
-                ("0 when all experts are chosen alike, %d when one has all. Importance counts a"
-                                + " choice by its weight. Whole run: load %.4f, importance %.4f.")
+                "imbalance",
+                charts.imbalance(),
+                ("0 if all experts are chosen equally often, %d if one expert has all choices."
+                                + " Importance counts each choice with its weight. Whole run: load %.4f,"
+                                + " importance %.4f.")
                         .formatted(
                                 load.length - 1, Importance.cv2(load), Importance.cv2(importance)),
                 false);
         html.chart(
                 "entropy",
                 charts.entropy(),
-                "100 when all experts are chosen alike, 0 when one has all. Whole run: %.1f."
+                ("100 if all experts are chosen equally often, 0 if one expert has"
+                                + " all choices. Whole run: %.1f.")
                         .formatted(100 * DemoTimeline.evenness(load)),
                 false);
         html.chart(
                 "shares",
                 charts.shares(),
-                "Choice 1 is the most probable expert. Balanced: %.1f %% each. Dead experts, which nothing chose: %s."
+                ("Choice 1 is the expert with the highest score. Balanced: %.1f %%"
+                                + " each. Dead experts, which were never chosen: %s.")
                         .formatted(100.0 / load.length, dead(load)),
                 false);
         html.table(
@@ -147,21 +155,24 @@ final class DemoPage {
         html.section(
                 "Latency",
                 rate > 0
-                        ? "From a flight in Kafka to its answer there, at %,d flights per second."
+                        ? ("The time from the arrival of a flight in Kafka to the arrival of"
+                                        + " its answer there, at %,d flights per second.")
                                 .formatted(rate)
-                        : "From a flight in Kafka to its answer there. The flights are sent as fast as Kafka"
-                                + " takes them, and wait for their turn; with a rate one sees the latency"
-                                + " below full speed.");
+                        : "The time from the arrival of a flight in Kafka to the arrival of its"
+                                + " answer there. The flights are sent as fast as Kafka accepts them"
+                                + " and wait in Kafka. Use --rate to measure the latency below full"
+                                + " speed.");
         html.chart(
                 "latency",
                 charts.latency(),
-                "Committed: a reader of what is committed sees it, thus after the next checkpoint."
-                        + " Without the slowest half per cent.",
+                "Committed: a read_committed reader sees the answer, which is after the next"
+                        + " checkpoint. The slowest half per cent is not shown.",
                 false);
         html.chart(
                 "latency-run",
                 charts.latencyOverRun(),
-                "By the time a flight was sent; without the first, which waits for the job to start.",
+                "By the time at which a flight was sent. The first flight is not shown, because it"
+                        + " waits for the start of the job.",
                 false);
     }
 
@@ -169,27 +180,29 @@ final class DemoPage {
         if (Double.isNaN(report.auc())) {
             html.section(
                     "Answers",
-                    "The flights are all late, or all on time: there is nothing to tell apart.");
+                    "All flights were late, or all were on time, so the quality of the answers"
+                            + " cannot be measured.");
             return;
         }
         html.section(
                 "Answers",
-                "How well the probabilities foretell which flights are late, by 15 minutes or more.");
+                "How well the probabilities predict which flights are late by 15 minutes or more.");
         html.chart(
                 "roc",
                 charts.roc(),
-                "AUC, the area under the curve: %.5f. Chance has 0.5.".formatted(report.auc()),
+                "AUC, the area under the curve: %.5f. A random prediction has 0.5."
+                        .formatted(report.auc()),
                 false);
         html.chart(
                 "calibration",
                 charts.calibration(),
-                "Flights of about the same probability, with 95 % intervals. On the dashed line a"
-                        + " probability is what it says.",
+                "Flights grouped by predicted probability, with 95 % intervals. On the dashed line,"
+                        + " the predicted probability equals the observed frequency.",
                 false);
     }
 
     private void figures(Map<String, String> options) {
-        html.section("The run", "All figures, and the options that the job was started with.");
+        html.section("The run", "All figures, and the options of the job.");
         html.table(
                 "figures",
                 "Figures",

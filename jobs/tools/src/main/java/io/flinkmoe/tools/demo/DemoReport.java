@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.schemas.Outcome;
@@ -13,19 +14,19 @@ import java.util.function.IntToLongFunction;
 import java.util.stream.IntStream;
 import org.apache.flink.annotation.Internal;
 
-/** The figures of a demo, the table that shows them, and what is wrong with them. */
+/** The figures of a demo, as a table, and the errors that they show. */
 @Internal
 final class DemoReport {
 
     private static final double ALLOWED_DIFFERENCE = 1e-5;
 
-    /** Two of this flight's logits are 2.4e-7 apart: either expert is right. */
+    /** Two logits of this flight differ by 2.4e-7, so either expert is correct. */
     private static final int UNDECIDED_EVENT = 23251;
 
     /**
-     * A line of the table.
+     * A row of the table.
      *
-     * @param note its unit, or more about it
+     * @param note its unit, or additional information
      */
     record Figure(String name, String value, String note) {}
 
@@ -42,7 +43,7 @@ final class DemoReport {
 
     /**
      * @param late whether each of the T flights was late
-     * @param expected what the model must answer; null where overflow changes the answers
+     * @param expected the expected answers; null if overflow changes the answers
      * @param numExperts N
      */
     DemoReport(DemoResults results, boolean[] late, ExpectedFlights expected, int numExperts) {
@@ -63,31 +64,31 @@ final class DemoReport {
         auc = Statistics.auc(scores, truth);
     }
 
-    /** NaN unless some of the tokens were late, and some not. */
+    /** The area under the ROC curve; NaN unless some flights were late and some were on time. */
     double auc() {
         return auc;
     }
 
-    /** The largest difference of a probability to the expected; 0 without a comparison. */
+    /** The largest difference of a probability from the expected one; 0 without a comparison. */
     double largestDifference() {
         return largestDifference;
     }
 
-    /** What must not be; empty if all is well. */
+    /** The errors; empty if all answers are correct. */
     List<String> defects() {
         List<String> defects = new ArrayList<>();
         if (results.missing() > 0) {
             defects.add("%,d tokens have no answer".formatted(results.missing()));
         }
         if (results.surplus() > 0) {
-            defects.add("%,d answers too many".formatted(results.surplus()));
+            defects.add("%,d duplicate or unknown answers".formatted(results.surplus()));
         }
         if (results.deadLetters() > 0) {
             defects.add("%,d tokens were rejected".formatted(results.deadLetters()));
         }
         if (largestDifference > ALLOWED_DIFFERENCE) {
             defects.add(
-                    "a probability is %.1e off; allowed: %.0e"
+                    "a probability differs by %.1e; allowed: %.0e"
                             .formatted(largestDifference, ALLOWED_DIFFERENCE));
         }
         if (inUnexpectedExperts > 0) {
@@ -104,7 +105,7 @@ final class DemoReport {
                 new Figure(
                         "tokens out",
                         figure(results.distinct()),
-                        "%,d missing, %,d doubled"
+                        "%,d missing, %,d duplicated"
                                 .formatted(results.missing(), results.surplus())));
         figures.add(new Figure("dead letters", figure(results.deadLetters()), ""));
         figures.add(new Figure("throughput", figure(tokensPerSecond()), "tokens/s"));
@@ -120,7 +121,7 @@ final class DemoReport {
                     new Figure(
                             "largest difference",
                             "%.1e".formatted(largestDifference),
-                            "to the expected probabilities"));
+                            "from the expected probabilities"));
             figures.add(new Figure("unexpected experts", figure(inUnexpectedExperts), "tokens"));
         }
         long choices = Arrays.stream(outcomes).sum();
@@ -157,17 +158,17 @@ final class DemoReport {
         return scored;
     }
 
-    /** The answers of these: how likely each flight is late. */
+    /** The answers to these tokens: the probability that the flight is late. */
     float[] scores() {
         return scores;
     }
 
-    /** Whether each of these was late. */
+    /** Whether each of these flights was late. */
     boolean[] truth() {
         return truth;
     }
 
-    /** In milliseconds, of these. */
+    /** The latencies of these tokens, in milliseconds. */
     long[] latencies(IntToLongFunction until) {
         return Arrays.stream(scored)
                 .mapToLong(i -> until.applyAsLong(i) - results.producedAt(i))
@@ -202,7 +203,10 @@ final class DemoReport {
                 "ms p50, %,d ms p99".formatted(Statistics.percentile(millis, 0.99)));
     }
 
-    /** From the second token in Kafka to the last answer there; the first waits for the job. */
+    /**
+     * Measured from the second token to the last answer in Kafka. The first token waits for the
+     * start of the job.
+     */
     private long tokensPerSecond() {
         int[] timed = Arrays.stream(scored).filter(position -> position > 0).toArray();
         long start = Arrays.stream(timed).mapToLong(results::producedAt).min().orElse(0);

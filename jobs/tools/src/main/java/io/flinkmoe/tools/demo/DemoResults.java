@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.schemas.Choice;
@@ -6,7 +7,7 @@ import io.flinkmoe.schemas.ScoredToken;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 
-/** What became of each of T tokens, by position. Written by one thread, but {@link #produced}. */
+/** The results of T tokens, by position. One thread writes them, except for {@link #produced}. */
 @Internal
 public final class DemoResults {
 
@@ -33,16 +34,19 @@ public final class DemoResults {
         committedAt = new long[tokens];
     }
 
-    /** A token is in Kafka since {@code at}, by the broker's clock; called by the producer. */
+    /**
+     * Records that a token arrived in Kafka at the time {@code at} of the broker's clock. The
+     * producer calls this.
+     */
     void produced(int position, long at) {
         producedAt[position] = at;
     }
 
     /**
-     * An answer was read.
+     * Records an answer.
      *
-     * @param at when the broker got it
-     * @param now when a read_committed reader saw it
+     * @param at when the broker received it
+     * @param now when a read_committed reader received it
      */
     void scored(ScoredToken answer, long at, long now) {
         if (answer.getPosition() < 0 || answer.getPosition() >= times.length) {
@@ -70,12 +74,12 @@ public final class DemoResults {
         deadLetters++;
     }
 
-    /** T. */
+    /** The number of tokens, T. */
     int tokens() {
         return times.length;
     }
 
-    /** Tokens with an answer. */
+    /** The number of tokens with an answer. */
     int distinct() {
         return distinct;
     }
@@ -84,7 +88,7 @@ public final class DemoResults {
         return times.length - distinct;
     }
 
-    /** Answers too many: to a token that has one already, or to none that was sent. */
+    /** The number of surplus answers: to a token that already has one, or to an unknown token. */
     public int surplus() {
         int sum = unknown;
         for (int n : times) {
@@ -109,7 +113,7 @@ public final class DemoResults {
         return probability[position];
     }
 
-    /** The k experts of a token, in order of rank; so are its weights and outcomes. */
+    /** The k experts of a token, in order of rank. Weights and outcomes have the same order. */
     int[] experts(int position) {
         return experts[position];
     }

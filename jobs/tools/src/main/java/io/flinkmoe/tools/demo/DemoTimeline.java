@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.routing.health.Importance;
@@ -8,14 +9,14 @@ import java.util.stream.IntStream;
 import org.apache.flink.annotation.Internal;
 
 /**
- * What became of a demo's choices in each of W windows of event time, by expert, and how evenly the
- * router spread them.
+ * The outcomes of a demo's choices in each of W windows of event time, by expert, and how evenly
+ * the router distributed them.
  */
 @Internal
 final class DemoTimeline {
 
-    /** More are not told apart in a picture. */
-    private static final int MOST_WINDOWS = 240;
+    /** More windows cannot be distinguished in a plot. */
+    private static final int MAX_WINDOWS = 240;
 
     private final long start;
     private final long width;
@@ -25,14 +26,14 @@ final class DemoTimeline {
     /**
      * @param timestamps [T], the tokens' event times in milliseconds
      * @param numExperts N
-     * @param window in milliseconds; several are taken together where there are too many
+     * @param window in milliseconds; several windows are merged if there are too many
      */
     DemoTimeline(DemoResults results, long[] timestamps, int numExperts, long window) {
         int[] scored = IntStream.range(0, results.tokens()).filter(results::isScored).toArray();
         long first = Arrays.stream(scored).mapToLong(i -> timestamps[i]).min().orElse(0);
         long last = Arrays.stream(scored).mapToLong(i -> timestamps[i]).max().orElse(0);
         long windows = Math.floorDiv(last, window) - Math.floorDiv(first, window) + 1;
-        width = window * ((windows + MOST_WINDOWS - 1) / MOST_WINDOWS);
+        width = window * ((windows + MAX_WINDOWS - 1) / MAX_WINDOWS);
         start = Math.floorDiv(first, width) * width;
         int columns = (int) ((last - start) / width) + 1;
         counts = new double[Outcome.values().length][numExperts][columns];
@@ -50,22 +51,22 @@ final class DemoTimeline {
         }
     }
 
-    /** The beginning of the first window. */
+    /** The start of the first window. */
     long start() {
         return start;
     }
 
-    /** The end of the last. */
+    /** The end of the last window. */
     long end() {
         return start + windows() * width;
     }
 
-    /** Of one window, in milliseconds. */
+    /** The length of a window, in milliseconds. */
     long width() {
         return width;
     }
 
-    /** W. */
+    /** The number of windows, W. */
     int windows() {
         return importance.length;
     }
@@ -98,7 +99,7 @@ final class DemoTimeline {
         return Arrays.stream(perExpert(outcome)).sum();
     }
 
-    /** All choices of each expert, whatever became of them, [N]. */
+    /** All choices of each expert, with any outcome, [N]. */
     double[] load() {
         return sums(counts(Outcome.values()));
     }
@@ -132,8 +133,8 @@ final class DemoTimeline {
     }
 
     /**
-     * The entropy of the experts' shares of a load, as a part of log N: 1 when balanced, 0 when one
-     * expert has all.
+     * The entropy of the experts' shares of a load, divided by log N: 1 if balanced, 0 if one
+     * expert has all choices.
      */
     static double evenness(double[] load) {
         if (load.length == 1) {

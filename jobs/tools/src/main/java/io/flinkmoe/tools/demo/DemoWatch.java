@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.tools.text.Progress;
@@ -9,7 +10,7 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobExecutionResult;
 import org.apache.flink.core.execution.JobClient;
 
-/** Waits for the answers while the job runs, and shows how far it is. */
+/** Waits for the answers while the job runs, and shows the progress. */
 @Internal
 final class DemoWatch {
 
@@ -27,21 +28,21 @@ final class DemoWatch {
     }
 
     /**
-     * Reads until every token has an answer or is rejected, or until nothing comes any more.
+     * Reads until every token has an answer or is rejected, or until there is no more progress.
      *
-     * @param patience how long nothing may be sent and nothing come back
+     * @param timeout the maximum time without progress
      * @throws ExecutionException if the job failed
      * @throws IOException if the flights could not be sent
      */
-    void await(ResultReader reader, Duration patience)
+    void await(ResultReader reader, Duration timeout)
             throws ExecutionException, InterruptedException, IOException {
         long seen = 0;
         long seenAt = System.nanoTime();
-        while (!results.isComplete() && System.nanoTime() - seenAt < patience.toNanos()) {
+        while (!results.isComplete() && System.nanoTime() - seenAt < timeout.toNanos()) {
             reader.poll();
             if (job.isDone()) {
                 job.get();
-                throw new IOException("The job ended by itself, which it should not.");
+                throw new IOException("The job ended unexpectedly.");
             }
             if (producer.failure() != null) {
                 throw new IOException(

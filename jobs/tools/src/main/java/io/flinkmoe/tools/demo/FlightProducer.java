@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.api.Token;
@@ -15,8 +16,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Sends tokens to Kafka in order, keyed by stream, while the job reads them. The first goes ahead
- * alone: when its answer is back, the job runs, and the figures are not those of its start.
+ * Sends tokens to Kafka in order, keyed by stream, while the job reads them. It first sends one
+ * token alone. When its answer has arrived, the job is running, and the figures do not include its
+ * start.
  */
 @Internal
 public final class FlightProducer extends Thread {
@@ -31,7 +33,7 @@ public final class FlightProducer extends Thread {
     private volatile Exception failure;
 
     /**
-     * @param rate tokens per second; 0: as fast as Kafka takes them
+     * @param rate tokens per second; 0: as fast as Kafka accepts them
      */
     public FlightProducer(
             String brokers, String topic, List<Token> tokens, int rate, DemoResults results) {
@@ -44,17 +46,17 @@ public final class FlightProducer extends Thread {
         this.results = results;
     }
 
-    /** Lets the producer go on after the first token, which waits for the job to start. */
+    /** Lets the producer continue after the first token, which waits for the start of the job. */
     public void jobRuns() {
         jobRuns.countDown();
     }
 
-    /** Tokens that Kafka has taken. */
+    /** The number of tokens that Kafka has acknowledged. */
     int produced() {
         return produced.get();
     }
 
-    /** Why sending ended early, or null. */
+    /** Why sending failed, or null. */
     public Exception failure() {
         return failure;
     }

@@ -1,12 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.tools.chart.Svg;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 
-/**
- * Writes one HTML page that needs nothing outside itself, no script either. It is well-formed XML.
- */
+/** Writes one self-contained HTML page without scripts. It is well-formed XML. */
 @Internal
 final class HtmlPage {
 
@@ -22,9 +21,9 @@ final class HtmlPage {
             p { margin: 4px 0 0; color: #4b5563; max-width: 115ch; }
             code { display: inline-block; margin-top: 6px; padding: 3px 9px; border-radius: 6px;
               background: #e8eaee; overflow-wrap: anywhere; font: 13px ui-monospace, 'SF Mono', Menlo, 'Liberation Mono', 'DejaVu Sans Mono', monospace; }
-            .verdict { display: inline-block; margin: 16px 0 0; padding: 5px 13px; border-radius: 7px;
+            .status { display: inline-block; margin: 16px 0 0; padding: 5px 13px; border-radius: 7px;
               background: #e3efe4; color: #1d5a28; font-weight: 600; }
-            .verdict.bad { background: #f9e2dc; color: #8a2a12; }
+            .status.bad { background: #f9e2dc; color: #8a2a12; }
             .tiles, .grid { display: grid; gap: 16px; margin-top: 16px; }
             .tiles { grid-template-columns: repeat(auto-fit, minmax(175px, 1fr)); }
             .grid { grid-template-columns: repeat(2, minmax(0, 1fr)); }
@@ -65,20 +64,20 @@ final class HtmlPage {
         return element("p", "", text);
     }
 
-    /** A command as one types it. */
+    /** A command line. */
     HtmlPage code(String text) {
         return element("code", "", text);
     }
 
-    /** Whether all is well. */
-    HtmlPage verdict(boolean good, String text) {
+    /** The status of the run. */
+    HtmlPage status(boolean good, String text) {
         out.append("<div>");
-        element("span", good ? "verdict" : "verdict bad", text);
+        element("span", good ? "status" : "status bad", text);
         out.append("</div>\n");
         return this;
     }
 
-    /** The figures to see first: each a name, a value and a note. */
+    /** The most important figures, each with a name, a value and a note. */
     HtmlPage tiles(List<List<String>> tiles) {
         out.append("<div class=\"tiles\">\n");
         for (List<String> tile : tiles) {
@@ -92,7 +91,7 @@ final class HtmlPage {
         return this;
     }
 
-    /** Begins a part of the page. Charts and tables stand two side by side in it. */
+    /** Begins a section. Its charts and tables are arranged in two columns. */
     HtmlPage section(String heading, String text) {
         endGrid();
         element("h2", "", heading);
@@ -103,8 +102,8 @@ final class HtmlPage {
     }
 
     /**
-     * @param svg a whole element
-     * @param wide whether it takes the page's width
+     * @param svg a complete SVG element
+     * @param wide whether it has the width of the page
      */
     HtmlPage chart(String id, String svg, String caption, boolean wide) {
         out.append("<figure id=\"").append(id).append(wide ? "\" class=\"wide\">\n" : "\">\n");
@@ -117,7 +116,8 @@ final class HtmlPage {
     }
 
     /**
-     * @param columns their names; those that begin with {@code >} are of figures, to the right
+     * @param columns the names of the columns; a name that begins with {@code >} aligns its column
+     *     to the right
      */
     HtmlPage table(String id, String heading, List<String> columns, List<List<String>> rows) {
         out.append("<div class=\"card\" id=\"").append(id).append("\">\n");
@@ -131,7 +131,7 @@ final class HtmlPage {
         return this;
     }
 
-    /** The page; nothing may be added afterwards. */
+    /** Completes the page. Nothing can be added afterwards. */
     String end() {
         endGrid();
         return out.append("</main>\n</body>\n</html>\n").toString();

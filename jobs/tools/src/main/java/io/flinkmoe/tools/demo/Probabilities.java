@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.demo;
 
 import java.util.Arrays;
@@ -7,24 +8,24 @@ import org.apache.commons.math3.stat.interval.ConfidenceInterval;
 import org.apache.commons.math3.stat.interval.WilsonScoreInterval;
 import org.apache.flink.annotation.Internal;
 
-/** How good the probabilities of T yes-or-no answers are, as curves. */
+/** Curves that show the quality of T predicted probabilities. */
 @Internal
 final class Probabilities {
 
-    private static final int MOST_POINTS = 200;
+    private static final int MAX_POINTS = 200;
 
-    /** A bin with fewer says nothing. */
-    private static final int LEAST = 20;
+    /** Bins with fewer answers are omitted. */
+    private static final int MIN_BIN_SIZE = 20;
 
     private Probabilities() {}
 
     /**
-     * The ROC curve: for ever lower thresholds, the part of the negatives that are above it, and of
-     * the positives. Tied scores are one step.
+     * The ROC curve: for decreasing thresholds, the shares of the negatives and of the positives
+     * that are above the threshold. Tied scores are one step.
      *
      * @param scores T probabilities
-     * @param positive T truths, of both kinds
-     * @return [2, n]: the false positive rates, and the true ones
+     * @param positive T labels, at least one of each kind
+     * @return [2, n]: the false positive rates and the true positive rates
      */
     static double[][] roc(float[] scores, boolean[] positive) {
         int[] order =
@@ -35,13 +36,13 @@ final class Probabilities {
                         .toArray();
         long positives = IntStream.range(0, positive.length).filter(i -> positive[i]).count();
         long negatives = positive.length - positives;
-        double[][] curve = new double[2][MOST_POINTS + 2];
+        double[][] curve = new double[2][MAX_POINTS + 2];
         int points = 1;
         long hits = 0;
         for (int i = 0; i < order.length; i++) {
             hits += positive[order[i]] ? 1 : 0;
             boolean last = i + 1 == order.length;
-            boolean due = (i + 1.0) / order.length >= (double) points / MOST_POINTS;
+            boolean due = (i + 1.0) / order.length >= (double) points / MAX_POINTS;
             if (last || due && scores[order[i]] != scores[order[i + 1]]) {
                 curve[0][points] = (double) (i + 1 - hits) / negatives;
                 curve[1][points++] = (double) hits / positives;
@@ -52,14 +53,14 @@ final class Probabilities {
     }
 
     /**
-     * What happens to answers of about the same probability. Bins with too few answers are left
-     * out.
+     * The observed frequency of answers with similar probability. Bins with too few answers are
+     * omitted.
      *
      * @param scores T probabilities
-     * @param positive T truths
-     * @param bins of even width from 0 to 1
-     * @return [4, n]: the mean probability, the part that is positive, and its 95 % interval (the
-     *     Wilson score's), low and high
+     * @param positive T labels
+     * @param bins the number of bins of equal width from 0 to 1
+     * @return [4, n]: the mean probability, the share of positives, and the lower and upper ends of
+     *     its 95 % Wilson score interval
      */
     static double[][] calibration(float[] scores, boolean[] positive, int bins) {
         double[] sum = new double[bins];
@@ -71,7 +72,7 @@ final class Probabilities {
             n[bin]++;
             hits[bin] += positive[i] ? 1 : 0;
         }
-        int[] full = IntStream.range(0, bins).filter(bin -> n[bin] >= LEAST).toArray();
+        int[] full = IntStream.range(0, bins).filter(bin -> n[bin] >= MIN_BIN_SIZE).toArray();
         double[][] curve = new double[4][full.length];
         for (int i = 0; i < full.length; i++) {
             int bin = full[i];

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.schemas.ScoredToken;
@@ -15,7 +16,7 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
-/** Reads back what the job has committed, into {@link DemoResults}. */
+/** Reads the committed results of the job into {@link DemoResults}. */
 @Internal
 public final class ResultReader implements AutoCloseable {
 
@@ -55,7 +56,7 @@ public final class ResultReader implements AutoCloseable {
                 new ByteArrayDeserializer());
     }
 
-    /** Reads what is there, waiting for it a tenth of a second at most. */
+    /** Reads the available records. It waits for at most a tenth of a second. */
     public void poll() {
         for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
             if (record.topic().equals(deadLetterTopic)) {
@@ -66,7 +67,7 @@ public final class ResultReader implements AutoCloseable {
         }
     }
 
-    /** Reads on to the end of what is written, so that an answer given twice shows. */
+    /** Reads to the end of the topics, to detect duplicated answers. */
     public void drain() throws IOException {
         Map<TopicPartition, Long> ends;
         try (KafkaConsumer<byte[], byte[]> all = consumer("read_uncommitted")) {
@@ -77,7 +78,8 @@ public final class ResultReader implements AutoCloseable {
                 .anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
             if (System.nanoTime() > deadline) {
                 throw new IOException(
-                        "The end of the answers was not reached within %d s: a transaction may still be open."
+                        ("The end of the topics was not reached within %d s: a transaction"
+                                        + " may still be open.")
                                 .formatted(DRAIN_TIMEOUT.toSeconds()));
             }
             poll();

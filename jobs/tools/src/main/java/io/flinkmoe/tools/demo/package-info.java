@@ -1,2 +1,2 @@
-/** The demo: real flights, scored end to end on this machine, and the report about it. */
+/** The demo: scores real flights end to end on this machine, and reports the results. */
 package io.flinkmoe.tools.demo;

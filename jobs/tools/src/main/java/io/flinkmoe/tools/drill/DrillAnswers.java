@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.schemas.ScoredToken;
@@ -16,18 +17,19 @@ import org.apache.flink.annotation.Internal;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 
 /**
- * What a job has committed to a topic.
+ * The answers that a job has committed to a topic.
  *
  * @param byStream the answers of each stream, in the order of its partition
- * @param open records behind a transaction that nobody has ended: no reader sees them
+ * @param open the number of records that read_committed readers do not see, because a transaction
+ *     is still open
  */
 @Internal
 record DrillAnswers(Map<String, List<ScoredToken>> byStream, long open) {
 
-    /** Kafka says that a transaction has ended a moment before its records show. */
-    private static final Duration MOMENT = Duration.ofSeconds(10);
+    /** Kafka reports the end of a transaction slightly before its records become readable. */
+    private static final Duration MAX_DELAY = Duration.ofSeconds(10);
 
-    /** Reads all that is committed, after the job has ended. */
+    /** Reads all committed answers, after the job has ended. */
     static DrillAnswers read(String brokers, String topic) throws IOException {
         Map<String, List<ScoredToken>> byStream = new HashMap<>();
         forEach(
@@ -39,14 +41,14 @@ record DrillAnswers(Map<String, List<ScoredToken>> byStream, long open) {
         return new DrillAnswers(byStream, TopicReader.open(client(brokers), topic));
     }
 
-    /** Takes the answers that are committed one by one, after the job has ended. */
+    /** Passes each committed answer to an action, after the job has ended. */
     static void forEach(String brokers, String topic, Consumer<ScoredToken> action)
             throws IOException {
         BinaryMessageDecoder<ScoredToken> decoder = ScoredToken.getDecoder();
         forEachRecord(brokers, topic, record -> action.accept(decoder.decode(record.value())));
     }
 
-    /** When the broker got each answer that is committed, in milliseconds and in order. */
+    /** The broker's timestamps of all committed answers, in milliseconds, ascending. */
     static long[] times(String brokers, String topic) throws IOException {
         LongStream.Builder times = LongStream.builder();
         forEachRecord(brokers, topic, record -> times.add(record.timestamp()));
@@ -56,14 +58,14 @@ record DrillAnswers(Map<String, List<ScoredToken>> byStream, long open) {
     private static void forEachRecord(String brokers, String topic, TopicReader.Action action)
             throws IOException {
         Properties client = client(brokers);
-        long deadline = System.nanoTime() + MOMENT.toNanos();
+        long deadline = System.nanoTime() + MAX_DELAY.toNanos();
         while (TopicReader.open(client, topic) > 0 && System.nanoTime() < deadline) {
-            // Each look connects anew, which takes its time.
+            // No pause is necessary: each check opens a new connection.
         }
         TopicReader.forEach(client, topic, action, (records, all) -> {});
     }
 
-    /** Records in a topic, committed or not. */
+    /** The number of records in a topic, committed or not. */
     static long end(String brokers, String topic) {
         return TopicReader.end(client(brokers), topic);
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.api.Token;
@@ -13,26 +14,26 @@ import java.util.Map;
 import org.apache.flink.annotation.Internal;
 
 /**
- * A disturbed run's answers, held against an undisturbed run's.
+ * Compares the answers of a disturbed run with those of an undisturbed run.
  *
  * @param missing tokens without an answer
- * @param doubled answers too many
- * @param outOfOrder answers that came after one of a later token of their stream
- * @param differentBits tokens with other values or weights, or of another model version
- * @param differentOutcomes tokens with other experts, or other outcomes
- * @param outcomes how often each outcome was answered, over all choices
+ * @param duplicated surplus answers: to a token that already has one, or to an unknown token
+ * @param outOfOrder answers that follow the answer to a later token of their stream
+ * @param differentBits tokens with different values, weights, timestamp or model version
+ * @param differentOutcomes tokens with different experts or outcomes
+ * @param outcomes the number of choices per outcome
  */
 @Internal
 record DrillCheck(
         int missing,
-        int doubled,
+        int duplicated,
         int outOfOrder,
         int differentBits,
         int differentOutcomes,
         Map<Outcome, Long> outcomes) {
 
     /**
-     * @param sent the tokens that were sent, in that order
+     * @param sent the sent tokens, in this order
      * @param expected the answers of the undisturbed run
      */
     static DrillCheck of(List<Token> sent, DrillAnswers expected, DrillAnswers found) {
@@ -49,12 +50,12 @@ record DrillCheck(
                                 found.byStream().getOrDefault(stream, List.of())));
         for (Map.Entry<String, List<ScoredToken>> answers : found.byStream().entrySet()) {
             if (!order.containsKey(answers.getKey())) {
-                sums.doubled += answers.getValue().size();
+                sums.duplicated += answers.getValue().size();
             }
         }
         return new DrillCheck(
                 sums.missing,
-                sums.doubled,
+                sums.duplicated,
                 sums.outOfOrder,
                 sums.differentBits,
                 sums.differentOutcomes,
@@ -67,7 +68,7 @@ record DrillCheck(
 
     private static final class Sums {
         private int missing;
-        private int doubled;
+        private int duplicated;
         private int outOfOrder;
         private int differentBits;
         private int differentOutcomes;
@@ -84,7 +85,7 @@ record DrillCheck(
             for (ScoredToken answer : found) {
                 Integer place = placeOf.get(answer.getPosition());
                 if (place == null || answered[place]) {
-                    doubled++;
+                    duplicated++;
                     continue;
                 }
                 answered[place] = true;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.api.Token;
@@ -24,26 +25,24 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Kills what the scoring job runs on, and looks whether its answers are the same. */
+/** Kills processes under a running scoring job, and checks that its answers do not change. */
 @Command(
         name = "drill",
         description = {
-            "Kill the processes under a scoring job, and compare its answers with an undisturbed run's.",
+            "Fault-injection test: kill processes under a scoring job, and compare its answers with"
+                    + " those of an undisturbed run.",
             "",
-            "Starts a Kafka broker and a cluster of real processes, sends flights at a steady rate,"
-                    + " and kills, with SIGKILL and as the seed decides: a task manager, the"
-                    + " JobManager, the broker, two at once, during a checkpoint, during a savepoint."
-                    + " Each is started again. In the end, what is read with read_committed must be"
-                    + " what a run without kills answers: nothing missing, nothing doubled, in"
-                    + " order, bit for bit."
+            "Starts a Kafka broker and a cluster of real processes, and sends flights at a steady"
+                    + " rate. Kills processes with SIGKILL and starts them again: a task manager, the JobManager, the broker, or two of them at once. Some kills happen during a checkpoint or a savepoint. At the end, a read_committed reader must find the answers of a run"
+                    + " without kills: none missing, none duplicated, in order, bit for bit."
         },
         footer = {
             "  moe drill --seed 1 --kills 10",
-            "  moe drill --seed 7 --kills 2 --no-cost    a short one",
-            "  moe drill --kills 0                       only what exactly-once costs",
-            "  moe drill --rescale                       change the parallelism instead",
+            "  moe drill --seed 7 --kills 2 --no-cost    run a short test",
+            "  moe drill --kills 0                       only measure what exactly-once costs",
+            "  moe drill --rescale                       rescale instead of killing",
             "  moe drill --rescale --unaligned --rate 5000",
-            "  moe drill --keep                          keep the logs"
+            "  moe drill --keep                          keep logs and data"
         })
 @Internal
 public final class DrillCommand implements Callable<Integer> {
@@ -59,7 +58,7 @@ public final class DrillCommand implements Callable<Integer> {
             names = "--seed",
             paramLabel = "S",
             defaultValue = "1",
-            description = "Decides who is killed, and when. Default: 1.")
+            description = "The seed that decides which processes are killed, and when. Default: 1.")
     private long seed;
 
     @Option(
@@ -67,35 +66,35 @@ public final class DrillCommand implements Callable<Integer> {
             paramLabel = "K",
             defaultValue = "10",
             description =
-                    "How often. Six have one of each kind; 0: only measure what exactly-once costs."
-                            + " Default: 10.")
+                    "The number of kills. Six kills include one of each kind; 0 only measures what"
+                            + " exactly-once costs. Default: 10.")
     private int kills;
 
     @Option(
             names = "--rate",
             paramLabel = "N",
             defaultValue = "500",
-            description = "Flights per second. Default: 500.")
+            description = "The flights to send per second. Default: 500.")
     private int rate;
 
     @Option(
             names = "--no-cost",
             negatable = true,
-            description = "Do not measure what exactly-once costs.")
+            description = "With --no-cost, do not measure what exactly-once costs.")
     private boolean cost = true;
 
     @Option(
             names = "--rescale",
             description =
-                    "Instead of killing, stop the job with a savepoint and go on at parallelism 1, 3,"
-                            + " 8 and 2.")
+                    "Do not kill processes. Stop the job with a savepoint instead, and continue at"
+                            + " parallelism 1, 3, 8 and 2.")
     private boolean rescale;
 
     @Option(
             names = "--unaligned",
             description =
-                    "Use unaligned checkpoints; with --rescale, cancel the job and go on from its"
-                            + " last checkpoint.")
+                    "Use unaligned checkpoints. With --rescale, cancel the job and continue from"
+                            + " its last checkpoint.")
     private boolean unaligned;
 
     @Option(names = "--keep", description = "Keep the folder with logs and data.")
@@ -114,7 +113,7 @@ public final class DrillCommand implements Callable<Integer> {
             return run(installation, folder);
         } finally {
             if (keep) {
-                say("The drill's folder is kept: " + folder);
+                print("The drill's folder is kept: " + folder);
             } else {
                 FileUtils.deleteDirectoryQuietly(folder.toFile());
             }
@@ -123,88 +122,103 @@ public final class DrillCommand implements Callable<Integer> {
 
     private int run(Installation installation, Path folder) throws Exception {
         List<Token> flights = Flights.read(installation.flights(), Integer.MAX_VALUE).tokens();
-        say("Starting a Kafka broker, ZooKeeper, a JobManager and two task managers");
-        // For kills a slot each: whoever is killed, the job has lost something.
+        print("Starting a Kafka broker, ZooKeeper, a JobManager and two task managers");
+        // For kills, each task manager has one slot, so that every kill affects the job.
         ClusterSettings settings =
                 new ClusterSettings(1, 2, rescale ? 4 : 1, MemorySize.parse("512m"));
-        try (DrillSite site = DrillSite.open(folder, installation, settings)) {
-            int exitCode = kills > 0 || rescale ? drillAndCompare(site, flights) : 0;
+        try (DrillEnvironment environment = DrillEnvironment.open(folder, installation, settings)) {
+            int exitCode = kills > 0 || rescale ? drillAndCompare(environment, flights) : 0;
             if (exitCode == 0 && cost) {
-                new DrillCost(site, flights, line -> say("%s", line)).measure();
+                new DrillCost(environment, flights, line -> print("%s", line)).measure();
             }
             return exitCode;
         }
     }
 
-    private int drillAndCompare(DrillSite site, List<Token> flights) throws Exception {
-        site.createTopic(DrillSite.FLIGHTS);
-        List<Token> sent = drill(site, flights);
-        say("Scoring the same %,d flights undisturbed", sent.size());
-        site.run(site.options(DrillSite.FLIGHTS, UNDISTURBED));
-        return report(site, sent);
+    private int drillAndCompare(DrillEnvironment environment, List<Token> flights)
+            throws Exception {
+        environment.createTopic(DrillEnvironment.FLIGHTS);
+        List<Token> sent = drill(environment, flights);
+        print("Scoring the same %,d flights without disturbance", sent.size());
+        environment.run(environment.options(DrillEnvironment.FLIGHTS, UNDISTURBED));
+        return report(environment, sent);
     }
 
-    private List<Token> drill(DrillSite site, List<Token> flights) throws Exception {
+    private List<Token> drill(DrillEnvironment environment, List<Token> flights) throws Exception {
         List<Token> sent = new ArrayList<>();
         DrillProducer producer =
-                site.producer(
-                        DrillSite.FLIGHTS, new DrillStream(flights), Pace.steady(rate), sent::add);
-        Configuration options = site.options(DrillSite.FLIGHTS, DRILLED);
+                environment.producer(
+                        DrillEnvironment.FLIGHTS,
+                        new DrillStream(flights),
+                        SendRate.steady(rate),
+                        sent::add);
+        Configuration options = environment.options(DrillEnvironment.FLIGHTS, DRILLED);
         options.set(CheckpointingOptions.ENABLE_UNALIGNED, unaligned);
-        JobID job = site.submit(options);
+        JobID job = environment.submit(options);
         producer.start();
-        say("");
-        job = rescale ? rescale(site, job, options, producer) : kill(site, job, producer);
+        print("");
+        job =
+                rescale
+                        ? rescale(environment, job, options, producer)
+                        : kill(environment, job, producer);
         producer.finish();
         producer.await();
-        site.awaitConsumed(job, options);
-        site.rest().stop(job, true);
-        say("");
+        environment.awaitConsumed(job, options);
+        environment.rest().stop(job, true);
+        print("");
         return sent;
     }
 
-    private JobID kill(DrillSite site, JobID job, DrillProducer producer) throws Exception {
-        say("kill  who%-28s when%-19s recovered after", "", "");
-        Kills killing = new Kills(site, job, this::say);
+    private JobID kill(DrillEnvironment environment, JobID job, DrillProducer producer)
+            throws Exception {
+        print("kill  process%-24s when%-19s recovered after", "", "");
+        ProcessKiller killer = new ProcessKiller(environment, job, this::print);
         for (KillPlan.Kill kill :
                 KillPlan.of(
-                        seed, kills, site.cluster().taskManagers(), site.cluster().jobManagers())) {
-            killing.execute(kill);
+                        seed,
+                        kills,
+                        environment.cluster().taskManagers(),
+                        environment.cluster().jobManagers())) {
+            killer.execute(kill);
             producer.check();
         }
         return job;
     }
 
-    private JobID rescale(DrillSite site, JobID job, Configuration options, DrillProducer producer)
+    private JobID rescale(
+            DrillEnvironment environment, JobID job, Configuration options, DrillProducer producer)
             throws Exception {
-        Rescales rescaling = new Rescales(site, job, options, unaligned, this::say);
+        Rescaler rescaler = new Rescaler(environment, job, options, unaligned, this::print);
         for (int parallelism : PARALLELISMS) {
-            rescaling.execute(parallelism);
+            rescaler.execute(parallelism);
             producer.check();
         }
-        return rescaling.job();
+        return rescaler.job();
     }
 
-    private int report(DrillSite site, List<Token> sent) throws IOException {
-        DrillAnswers expected = DrillAnswers.read(site.brokers(), UNDISTURBED);
-        DrillAnswers found = DrillAnswers.read(site.brokers(), DRILLED);
+    private int report(DrillEnvironment environment, List<Token> sent) throws IOException {
+        DrillAnswers expected = DrillAnswers.read(environment.brokers(), UNDISTURBED);
+        DrillAnswers found = DrillAnswers.read(environment.brokers(), DRILLED);
         DrillReport report =
                 new DrillReport(
                         sent.size(),
                         DrillCheck.of(sent, expected, expected),
                         DrillCheck.of(sent, expected, found),
-                        DrillAnswers.end(site.brokers(), DrillSite.deadLetters(DRILLED))
+                        DrillAnswers.end(
+                                        environment.brokers(),
+                                        DrillEnvironment.deadLetters(DRILLED))
                                 + DrillAnswers.end(
-                                        site.brokers(), DrillSite.deadLetters(UNDISTURBED)),
+                                        environment.brokers(),
+                                        DrillEnvironment.deadLetters(UNDISTURBED)),
                         expected.open() + found.open());
-        say("%n%s", report);
+        print("%n%s", report);
         List<String> defects = report.defects();
         for (String defect : defects) {
             spec.commandLine().getErr().println("moe: " + defect);
         }
         spec.commandLine().getErr().flush();
         if (defects.isEmpty()) {
-            say("Every flight came out once, in order, with the same bits.");
+            print("Every flight was scored once, in order, with the same bits.");
         }
         return defects.isEmpty() ? 0 : ExitCode.SOFTWARE;
     }
@@ -215,7 +229,7 @@ public final class DrillCommand implements Callable<Integer> {
         }
     }
 
-    private void say(String format, Object... arguments) {
+    private void print(String format, Object... arguments) {
         spec.commandLine().getOut().printf(format + "%n", arguments);
         spec.commandLine().getOut().flush();
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.api.Token;
@@ -15,55 +16,56 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 
 /**
- * What exactly-once costs: how fast the same job is with Kafka's transactions and without, by
- * turns. All else is equal, checkpoints each second too.
+ * Measures what exactly-once costs: the speed of the same job with and without Kafka transactions,
+ * in turn. Everything else is equal, including one checkpoint per second.
  */
 @Internal
 final class DrillCost {
 
     private static final String SOURCE = "cost";
 
-    /** A run must be long beside a checkpoint's interval, of a second. */
+    /** A run must be long compared with the checkpoint interval of one second. */
     private static final int TOKENS = 1_000_000;
 
     private static final int ROUNDS = 5;
 
     /**
-     * The share of a run's answers that its speed is taken from. Before, code is still being
-     * compiled; behind, the last windows are flushed.
+     * The part of a run's answers from which the speed is computed. Before it, code is still being
+     * compiled. After it, the last windows are flushed.
      */
     private static final double FROM = 0.3;
 
     private static final double TO = 0.9;
 
-    private final DrillSite site;
+    private final DrillEnvironment environment;
     private final List<Token> flights;
     private final Consumer<String> out;
 
     /**
-     * @param out gets what is measured, a line at a time
+     * @param out receives a line for each measurement
      */
-    DrillCost(DrillSite site, List<Token> flights, Consumer<String> out) {
-        this.site = site;
+    DrillCost(DrillEnvironment environment, List<Token> flights, Consumer<String> out) {
+        this.environment = environment;
         this.flights = flights;
         this.out = out;
     }
 
     void measure() throws Exception {
-        site.createTopic(SOURCE);
+        environment.createTopic(SOURCE);
         DrillProducer producer =
-                site.producer(SOURCE, new DrillStream(flights), new Pace(0, TOKENS), token -> {});
+                environment.producer(
+                        SOURCE, new DrillStream(flights), new SendRate(0, TOKENS), token -> {});
         producer.start();
         producer.await();
         out.accept(
-                "Scoring %,d flights at full speed, %d times with each delivery"
+                "Scoring %,d flights at full speed, %d times with each delivery guarantee"
                         .formatted(TOKENS, ROUNDS));
         tokensPerSecond("warm-up", Delivery.EXACTLY_ONCE);
         Map<Delivery, List<Double>> speeds = new EnumMap<>(Delivery.class);
         for (int round = 0; round < ROUNDS; round++) {
-            List<Delivery> turns = new ArrayList<>(List.of(Delivery.values()));
-            Collections.rotate(turns, round); // A machine that slows down favours neither.
-            for (Delivery delivery : turns) {
+            List<Delivery> order = new ArrayList<>(List.of(Delivery.values()));
+            Collections.rotate(order, round); // A slowdown of the machine then favours neither.
+            for (Delivery delivery : order) {
                 speeds.computeIfAbsent(delivery, d -> new ArrayList<>())
                         .add(tokensPerSecond(delivery + "-" + round, delivery));
             }
@@ -79,19 +81,19 @@ final class DrillCost {
         out.accept(
                 String.format(
                         Locale.ROOT,
-                        "Exactly-once delivery: %+.0f %% throughput (median of the rounds; %+.0f to"
-                                + " %+.0f %%).",
+                        "Exactly-once delivery changes the throughput by %+.0f %% (median of the"
+                                + " rounds; %+.0f to %+.0f %%).",
                         percentMore(ratio.median()),
                         percentMore(ratio.min()),
                         percentMore(ratio.max())));
     }
 
     private double tokensPerSecond(String name, Delivery delivery) throws Exception {
-        Configuration options = site.options(SOURCE, name);
-        DrillSite.runAtFullSpeed(options);
+        Configuration options = environment.options(SOURCE, name);
+        DrillEnvironment.runAtFullSpeed(options);
         options.set(KafkaOptions.SINK_DELIVERY, delivery);
-        site.run(options);
-        long[] times = DrillAnswers.times(site.brokers(), name);
+        environment.run(options);
+        long[] times = DrillAnswers.times(environment.brokers(), name);
         int from = (int) (FROM * times.length);
         int to = (int) (TO * times.length);
         return (to - from) * 1e3 / (times[to] - times[from]);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.api.Token;
@@ -14,8 +15,8 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * Sends flights to Kafka at a steady rate, each stream to a partition of its own choice, until it
- * is told to end. It outlasts a broker that is killed and comes back: sending is idempotent and
+ * Sends flights to Kafka at a steady rate until {@link #finish} is called. All tokens of a stream
+ * go to one partition. It survives a broker that is killed and restarted: sending is idempotent and
  * keeps the order.
  */
 @Internal
@@ -25,21 +26,22 @@ final class DrillProducer extends Thread {
 
     private final DrillTopic topic;
     private final DrillStream stream;
-    private final Pace pace;
-    private final Consumer<Token> sending;
+    private final SendRate sendRate;
+    private final Consumer<Token> beforeSend;
     private volatile boolean ending;
     private volatile Exception failure;
 
     /**
-     * @param sending is told of each token before it is sent, and may hold it up
+     * @param beforeSend called with each token before it is sent; may block
      */
-    DrillProducer(DrillTopic topic, DrillStream stream, Pace pace, Consumer<Token> sending) {
+    DrillProducer(
+            DrillTopic topic, DrillStream stream, SendRate sendRate, Consumer<Token> beforeSend) {
         super("drill-producer");
         setDaemon(true);
         this.topic = topic;
         this.stream = stream;
-        this.pace = pace;
-        this.sending = sending;
+        this.sendRate = sendRate;
+        this.beforeSend = beforeSend;
     }
 
     @Override
@@ -47,13 +49,13 @@ final class DrillProducer extends Thread {
         TokenEncoder encoder = TokenEncoder.singleObject();
         try (KafkaProducer<byte[], byte[]> producer = producer()) {
             long start = System.nanoTime();
-            for (long i = 0; i < pace.limit() && !ending && failure == null; i++) {
-                if (pace.rate() > 0) {
-                    long due = start + i * 1_000_000_000L / pace.rate();
+            for (long i = 0; i < sendRate.limit() && !ending && failure == null; i++) {
+                if (sendRate.rate() > 0) {
+                    long due = start + i * 1_000_000_000L / sendRate.rate();
                     LockSupport.parkNanos(Math.max(0, due - System.nanoTime()));
                 }
                 Token token = stream.next();
-                sending.accept(token);
+                beforeSend.accept(token);
                 producer.send(
                         new ProducerRecord<>(
                                 topic.name(),
@@ -75,13 +77,13 @@ final class DrillProducer extends Thread {
         }
     }
 
-    /** Sends no more. */
+    /** Stops sending. */
     void finish() {
         ending = true;
     }
 
     /**
-     * Waits for the end: every token that was sent is in Kafka.
+     * Waits until every token that was sent is in Kafka.
      *
      * @throws IOException if sending has failed
      */
@@ -101,7 +103,7 @@ final class DrillProducer extends Thread {
     }
 
     private KafkaProducer<byte[], byte[]> producer() {
-        int patience = (int) LONGEST_OUTAGE.toMillis();
+        int timeout = (int) LONGEST_OUTAGE.toMillis();
         return new KafkaProducer<>(
                 Map.of(
                         ProducerConfig.BOOTSTRAP_SERVERS_CONFIG,
@@ -113,9 +115,9 @@ final class DrillProducer extends Thread {
                         ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG,
                         true,
                         ProducerConfig.MAX_BLOCK_MS_CONFIG,
-                        patience,
+                        timeout,
                         ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG,
-                        patience),
+                        timeout),
                 new ByteArraySerializer(),
                 new ByteArraySerializer());
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.schemas.Outcome;
@@ -7,30 +8,30 @@ import java.util.List;
 import org.apache.flink.annotation.Internal;
 
 /**
- * What a drill has found.
+ * The result of a drill.
  *
- * @param tokens sent
- * @param undisturbed the undisturbed run, held against what was sent
- * @param drilled the disturbed run, held against the undisturbed one
- * @param deadLetters of both; no flight is one
- * @param open records behind transactions that were left open
+ * @param tokens the number of sent tokens
+ * @param undisturbed the undisturbed run compared with the sent tokens
+ * @param drilled the disturbed run compared with the undisturbed one
+ * @param deadLetters the number of dead letters of both runs; there must be none
+ * @param open the number of records that open transactions hold back
  */
 @Internal
 record DrillReport(
         int tokens, DrillCheck undisturbed, DrillCheck drilled, long deadLetters, long open) {
 
-    /** The figures, a line each. */
+    /** The figures, one per line. */
     @Override
     public String toString() {
         TextTable table = new TextTable("", ">", "");
         row(table, "tokens", tokens, "");
         row(table, "missing", drilled.missing(), "");
-        row(table, "doubled", drilled.doubled(), "");
+        row(table, "duplicated", drilled.duplicated(), "");
         row(table, "out of order", drilled.outOfOrder(), "within their stream");
         row(table, "different bits", drilled.differentBits(), "from the undisturbed run");
         row(table, "different outcomes", drilled.differentOutcomes(), "from the undisturbed run");
         row(table, "dead letters", deadLetters, "");
-        row(table, "open transactions", open, "records behind them");
+        row(table, "open transactions", open, "records are held back by them");
         for (Outcome outcome : Outcome.values()) {
             String name = outcome.name().toLowerCase(java.util.Locale.ROOT);
             row(table, name, drilled.count(outcome), "choices");
@@ -42,22 +43,22 @@ record DrillReport(
         table.row(name, "%,d".formatted(value), note);
     }
 
-    /** What is wrong, a line each. */
+    /** The errors, one per line. */
     List<String> defects() {
         List<String> defects = new ArrayList<>();
         addIf(defects, undisturbed.missing(), "tokens are missing from the undisturbed run");
-        addIf(defects, undisturbed.doubled(), "tokens are doubled in the undisturbed run");
+        addIf(defects, undisturbed.duplicated(), "tokens are duplicated in the undisturbed run");
         addIf(defects, undisturbed.outOfOrder(), "tokens are out of order in the undisturbed run");
         addIf(defects, drilled.missing(), "tokens are missing");
-        addIf(defects, drilled.doubled(), "tokens are doubled");
+        addIf(defects, drilled.duplicated(), "tokens are duplicated");
         addIf(defects, drilled.outOfOrder(), "tokens are out of order within their stream");
-        addIf(defects, drilled.differentBits(), "tokens have other bits");
-        addIf(defects, drilled.differentOutcomes(), "tokens have other outcomes");
-        addIf(defects, deadLetters, "tokens came out as dead letters");
-        addIf(defects, open, "records lie behind transactions that are still open");
+        addIf(defects, drilled.differentBits(), "tokens have different bits");
+        addIf(defects, drilled.differentOutcomes(), "tokens have different outcomes");
+        addIf(defects, deadLetters, "tokens were rejected");
+        addIf(defects, open, "records are held back by open transactions");
         for (Outcome outcome : List.of(Outcome.OVERFLOWED, Outcome.REROUTED, Outcome.LATE)) {
             if (drilled.count(outcome) == 0) {
-                defects.add("no choice was " + outcome + ": the drill proves nothing of it");
+                defects.add("no choice was " + outcome + ": the drill did not test this outcome");
             }
         }
         return defects;

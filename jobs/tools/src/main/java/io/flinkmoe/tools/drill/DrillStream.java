@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.api.Token;
@@ -8,26 +9,32 @@ import java.util.Queue;
 import org.apache.flink.annotation.Internal;
 
 /**
- * An endless stream of flights: the demo's three days over and over, each time three days later.
- * Most come in order of departure, some a little too late to be in order, and some so late that
- * their window is closed. Always the same stream.
+ * An endless stream of flights. It repeats the demo's three days, each time three days later. Most
+ * flights come in order of departure, some slightly out of order, and some after their window has
+ * closed. The stream is always the same.
  */
 @Internal
 final class DrillStream {
 
     static final Duration WINDOW = Duration.ofHours(1);
 
-    /** How far a flight may lie behind others of its partition. */
+    /** How far a flight may be behind others of its partition without being late. */
     static final Duration MAX_OUT_OF_ORDERNESS = Duration.ofMinutes(20);
 
     private static final long CYCLE = Duration.ofDays(3).toMillis();
 
-    /** One in this many flights comes out of order, after so many others: minutes. */
+    /**
+     * One in {@code DELAYED_ONE_IN} flights is out of order. It comes after {@code DELAY} others,
+     * which takes minutes of event time.
+     */
     private static final int DELAYED_ONE_IN = 31;
 
     private static final int DELAY = 50;
 
-    /** One in this many comes late, after so many others: hours. */
+    /**
+     * One in {@code LATE_ONE_IN} flights is late. It comes after {@code LATENESS} others, which
+     * takes hours of event time.
+     */
     private static final int LATE_ONE_IN = 97;
 
     private static final int LATENESS = 4_000;
@@ -37,17 +44,17 @@ final class DrillStream {
     private final Queue<Held> late = new ArrayDeque<>();
     private long departed;
 
-    /** A flight that comes once so many have departed. */
+    /** A flight that is held back until {@code due} flights have departed. */
     private record Held(Token token, long due) {}
 
     /**
-     * @param flights those of three days, the position of each being its index
+     * @param flights the flights of three days; the position of each is its index
      */
     DrillStream(List<Token> flights) {
         this.flights = flights;
     }
 
-    /** The next flight; positions count departures, thus not always up. */
+    /** The next flight. Positions count departures, so they do not always increase. */
     Token next() {
         while (true) {
             for (Queue<Held> queue : List.of(delayed, late)) {

@@ -1,12 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import org.apache.flink.annotation.Internal;
 
-/** A topic that flights are sent to. */
+/** The topic that flights are sent to. */
 @Internal
 record DrillTopic(String brokers, String name, int partitions) {
 
-    /** The partition of a stream: the same for all its tokens. */
+    /** The partition of all tokens of a stream. */
     int partitionOf(String stream) {
         return Math.floorMod(stream.hashCode(), partitions);
     }

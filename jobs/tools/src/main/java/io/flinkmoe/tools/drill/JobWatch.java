@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.tools.cluster.ClusterRest;
@@ -7,11 +8,11 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.JobStatus;
 
-/** Waits for what a job on a cluster does, even while the cluster does not answer. */
+/** Waits for conditions of a job on a cluster, even while the cluster does not respond. */
 @Internal
 final class JobWatch {
 
-    private static final Duration PATIENCE = Duration.ofMinutes(3);
+    private static final Duration TIMEOUT = Duration.ofMinutes(3);
 
     private final ClusterRest rest;
 
@@ -19,55 +20,56 @@ final class JobWatch {
         this.rest = rest;
     }
 
-    /** Something that can be asked of a cluster that is perhaps not there. */
+    /** A condition. It throws an exception if the cluster does not respond. */
     interface Condition {
         boolean holds() throws IOException;
     }
 
-    /** Something that such a cluster can tell; null is no answer yet. */
-    interface Question<T> {
-        T ask() throws IOException;
+    /** A query. A null result means that there is no result yet. */
+    interface Query<T> {
+        T run() throws IOException;
     }
 
     /**
-     * Waits until something is true of a job, however often the cluster does not answer.
+     * Waits until a condition holds. Requests that fail are repeated.
      *
-     * @throws IOException if it takes longer than three minutes, or the job fails for good
+     * @throws IOException if it takes longer than three minutes, or the job has failed permanently
      */
     void await(String what, JobID job, Condition condition)
             throws IOException, InterruptedException {
-        awaitAnswer(what, job, () -> condition.holds() ? true : null);
+        awaitResult(what, job, () -> condition.holds() ? true : null);
     }
 
-    /** Waits likewise until there is an answer. */
-    <T> T awaitAnswer(String what, JobID job, Question<T> question)
+    /** Waits in the same way until a query has a result. */
+    <T> T awaitResult(String what, JobID job, Query<T> query)
             throws IOException, InterruptedException {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
-        IOException unanswered = null;
+        long deadline = System.nanoTime() + TIMEOUT.toNanos();
+        IOException failure = null;
         while (System.nanoTime() < deadline) {
             try {
-                T answer = question.ask();
-                if (answer != null) {
-                    return answer;
+                T result = query.run();
+                if (result != null) {
+                    return result;
                 }
                 if (rest.status(job) == JobStatus.FAILED) {
                     break;
                 }
-                unanswered = null;
+                failure = null;
             } catch (IOException e) {
-                unanswered = e;
+                failure = e;
             }
             Thread.sleep(20);
         }
         throw new IOException(
-                "Of job %s it is not so that %s, after %d s at most; its last failure:%n%s"
-                        .formatted(job, what, PATIENCE.toSeconds(), lastFailure(job)),
-                unanswered);
+                ("Waited for job %s until %s, but this did not happen within %d s, or"
+                                + " the job failed. Its last failure:%n%s")
+                        .formatted(job, what, TIMEOUT.toSeconds(), lastFailure(job)),
+                failure);
     }
 
     private String lastFailure(JobID job) {
         try {
-            return rest.ask("/jobs/" + job + "/exceptions")
+            return rest.get("/jobs/" + job + "/exceptions")
                     .path("exceptionHistory")
                     .path("entries")
                     .path(0)

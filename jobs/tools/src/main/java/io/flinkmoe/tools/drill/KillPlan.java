@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import java.util.ArrayList;
@@ -7,16 +8,18 @@ import java.util.List;
 import java.util.Random;
 import org.apache.flink.annotation.Internal;
 
-/** Who is killed, and when: a seed decides it. Six kills have one of each kind. */
+/**
+ * Decides which processes are killed, and when, from a seed. Six kills include one of each kind.
+ */
 @Internal
 final class KillPlan {
 
-    /** Stands for the Kafka broker among the names of a cluster's processes. */
+    /** The name of the Kafka broker among the names of processes. */
     static final String BROKER = "kafka";
 
     private KillPlan() {}
 
-    /** What the job is doing when the kill comes. */
+    /** What the job is doing at the time of a kill. */
     enum Moment {
         ANY,
         CHECKPOINT,
@@ -24,8 +27,9 @@ final class KillPlan {
     }
 
     /**
-     * @param victims names of processes; two die at once
-     * @param delay a share from 0 to 1: of the pause before, or of the checkpoint's usual duration
+     * @param victims the names of the processes to kill at once
+     * @param delay from 0 to 1: a share of the pause before the kill, or of the usual duration of a
+     *     checkpoint
      */
     record Kill(Moment moment, List<String> victims, double delay) {}
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -27,15 +28,16 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Runs the scoring job as fast as it can, and looks whether its memory stays flat. */
+/** Runs the scoring job at full speed, and checks that its memory does not grow. */
 @Command(
         name = "soak",
         description = {
-            "Run the scoring job at the highest rate it sustains, and watch its memory.",
+            "Run the scoring job at the highest rate that it sustains, and check that its memory"
+                    + " does not grow.",
             "",
-            "The job of the drill, on a cluster of real processes; there is always more to read."
-                    + " Fails if heap, resident memory or state grow after the first quarter of the"
-                    + " time, or if a flight is lost or scored twice."
+            "Runs the job of `moe drill` on a cluster of real processes, with a source that always"
+                    + " has more records. The command fails if heap, resident memory or state grow"
+                    + " after the first quarter of the time, or if a flight is lost or scored twice."
         },
         footer = {"  moe soak --minutes 10", "  moe soak --minutes 3 --heap 1g"})
 @Internal
@@ -43,11 +45,11 @@ public final class SoakCommand implements Callable<Integer> {
 
     private static final String SCORED = "scored";
 
-    /** Flights in Kafka that the job has not read by its last checkpoint. */
-    private static final int AHEAD = 300_000;
+    /** The maximum number of flights in Kafka that the job has not read at its last checkpoint. */
+    private static final int MAX_UNREAD = 300_000;
 
-    private static final long LOOK_MILLIS = 1_000;
-    private static final int LOOKS_PER_SAMPLE = 5;
+    private static final long POLL_MILLIS = 1_000;
+    private static final int POLLS_PER_SAMPLE = 5;
     private static final int LINES = 20;
 
     @Spec private CommandSpec spec;
@@ -56,18 +58,18 @@ public final class SoakCommand implements Callable<Integer> {
             names = "--minutes",
             paramLabel = "N",
             defaultValue = "10",
-            description = "How long. Default: 10.")
+            description = "The duration in minutes. Default: 10.")
     private double minutes;
 
     @Option(
             names = "--heap",
             paramLabel = "SIZE",
             defaultValue = "512m",
-            description = "Java heap of each of the two task managers. Default: 512m.")
+            description = "The Java heap of each of the two task managers. Default: 512m.")
     private MemorySize heap;
 
-    private final SoakTally tally = new SoakTally();
-    private final Semaphore room = new Semaphore(AHEAD);
+    private final SoakCounts counts = new SoakCounts();
+    private final Semaphore permits = new Semaphore(MAX_UNREAD);
 
     @Override
     public Integer call() throws Exception {
@@ -78,67 +80,73 @@ public final class SoakCommand implements Callable<Integer> {
         ClusterSettings settings = new ClusterSettings(1, 2, 1, heap);
         Installation installation = Installation.here();
         Path folder = Files.createTempDirectory("flink-moe-soak-");
-        say("Starting a Kafka broker, ZooKeeper, a JobManager and two task managers");
-        try (DrillSite site = DrillSite.open(folder, installation, settings)) {
-            return run(site, Flights.read(installation.flights(), Integer.MAX_VALUE).tokens());
+        print("Starting a Kafka broker, ZooKeeper, a JobManager and two task managers");
+        try (DrillEnvironment environment = DrillEnvironment.open(folder, installation, settings)) {
+            return run(
+                    environment, Flights.read(installation.flights(), Integer.MAX_VALUE).tokens());
         } finally {
             FileUtils.deleteDirectoryQuietly(folder.toFile());
         }
     }
 
-    private int run(DrillSite site, List<Token> flights) throws Exception {
-        site.createTopic(DrillSite.FLIGHTS);
-        Configuration options = site.options(DrillSite.FLIGHTS, SCORED);
-        DrillSite.runAtFullSpeed(options);
-        JobID job = site.submit(options);
+    private int run(DrillEnvironment environment, List<Token> flights) throws Exception {
+        environment.createTopic(DrillEnvironment.FLIGHTS);
+        Configuration options = environment.options(DrillEnvironment.FLIGHTS, SCORED);
+        DrillEnvironment.runAtFullSpeed(options);
+        JobID job = environment.submit(options);
         DrillProducer producer =
-                site.producer(
-                        DrillSite.FLIGHTS,
+                environment.producer(
+                        DrillEnvironment.FLIGHTS,
                         new DrillStream(flights),
-                        Pace.unlimited(),
-                        this::waitForRoom);
+                        SendRate.unlimited(),
+                        this::awaitPermit);
         producer.start();
-        SoakSamples samples = watch(site, job, options, producer);
+        SoakSamples samples = watch(environment, job, options, producer);
         producer.finish();
-        room.release(); // It may be waiting.
+        permits.release(); // The producer may be waiting.
         producer.await();
-        site.awaitConsumed(job, options);
-        site.rest().stop(job, true);
+        environment.awaitConsumed(job, options);
+        environment.rest().stop(job, true);
 
-        say("%n%,.0f tokens/s, over the last three quarters of the time", samples.rate());
-        DrillAnswers.forEach(site.brokers(), SCORED, answer -> tally.scored(answer.getPosition()));
-        say("%s", tally);
-        return verdict(samples);
+        print("%n%,.0f tokens/s over the last three quarters of the time", samples.rate());
+        DrillAnswers.forEach(
+                environment.brokers(), SCORED, answer -> counts.scored(answer.getPosition()));
+        print("%s", counts);
+        return exitCode(samples);
     }
 
-    private void waitForRoom(Token token) {
-        room.acquireUninterruptibly();
-        tally.sent(token.position());
+    private void awaitPermit(Token token) {
+        permits.acquireUninterruptibly();
+        counts.sent(token.position());
     }
 
     private SoakSamples watch(
-            DrillSite site, JobID job, Configuration options, DrillProducer producer)
+            DrillEnvironment environment, JobID job, Configuration options, DrillProducer producer)
             throws IOException, InterruptedException {
         SoakSamples samples = new SoakSamples();
         long start = System.nanoTime();
         long end = start + (long) (minutes * 60e9);
         long nextLine = start;
         long consumed = 0;
-        try (Admin admin = site.admin()) {
-            for (int look = 1; System.nanoTime() < end; look++) {
-                Thread.sleep(LOOK_MILLIS);
+        try (Admin admin = environment.admin()) {
+            for (int poll = 1; System.nanoTime() < end; poll++) {
+                Thread.sleep(POLL_MILLIS);
                 producer.check();
-                long now = DrillSite.consumed(admin, options);
-                room.release((int) (now - consumed));
+                long now = DrillEnvironment.consumed(admin, options);
+                permits.release((int) (now - consumed));
                 consumed = now;
-                if (look % LOOKS_PER_SAMPLE == 0) {
+                if (poll % POLLS_PER_SAMPLE == 0) {
                     double seconds = (System.nanoTime() - start) / 1e9;
                     SoakSamples.Sample sample =
                             new SoakSamples.Sample(
-                                    seconds, now, heap(site), resident(site), state(site, job));
+                                    seconds,
+                                    now,
+                                    heap(environment),
+                                    resident(environment),
+                                    state(environment, job));
                     samples.add(sample);
                     if (System.nanoTime() >= nextLine) {
-                        say("%s", sample);
+                        print("%s", sample);
                         nextLine += (end - start) / LINES;
                     }
                 }
@@ -147,43 +155,43 @@ public final class SoakCommand implements Callable<Integer> {
         return samples;
     }
 
-    private int verdict(SoakSamples samples) {
+    private int exitCode(SoakSamples samples) {
         List<String> growth = samples.growth();
         growth.forEach(line -> spec.commandLine().getErr().println("moe: " + line));
-        if (!tally.isEven()) {
-            spec.commandLine().getErr().println("moe: each flight must be scored once");
+        if (!counts.isComplete()) {
+            spec.commandLine().getErr().println("moe: flights were lost or scored twice");
         }
         spec.commandLine().getErr().flush();
-        if (!growth.isEmpty() || !tally.isEven()) {
+        if (!growth.isEmpty() || !counts.isComplete()) {
             return ExitCode.SOFTWARE;
         }
-        say("Nothing has grown, and nothing was lost or doubled.");
+        print("Memory and state did not grow, and every flight was scored once.");
         return 0;
     }
 
-    private static long state(DrillSite site, JobID job) throws IOException {
-        return site.rest().checkpoints(job).stream()
+    private static long state(DrillEnvironment environment, JobID job) throws IOException {
+        return environment.rest().checkpoints(job).stream()
                 .filter(Checkpoint::isCompleted)
                 .mapToLong(Checkpoint::stateSize)
                 .findFirst()
                 .orElse(0);
     }
 
-    private static long heap(DrillSite site) throws IOException {
+    private static long heap(DrillEnvironment environment) throws IOException {
         long most = 0;
-        for (JsonNode member : site.rest().ask("/taskmanagers").path("taskmanagers")) {
+        for (JsonNode member : environment.rest().get("/taskmanagers").path("taskmanagers")) {
             String path =
                     "/taskmanagers/%s/metrics?get=Status.JVM.Memory.Heap.Used"
                             .formatted(member.path("id").asText());
-            most = Math.max(most, site.rest().ask(path).path(0).path("value").asLong());
+            most = Math.max(most, environment.rest().get(path).path(0).path("value").asLong());
         }
         return most;
     }
 
-    private static long resident(DrillSite site) throws IOException {
+    private static long resident(DrillEnvironment environment) throws IOException {
         long kibi = 0;
-        List<String> taskManagers = site.cluster().taskManagers();
-        for (ClusterMember member : site.cluster().members()) {
+        List<String> taskManagers = environment.cluster().taskManagers();
+        for (ClusterMember member : environment.cluster().members()) {
             if (taskManagers.contains(member.name())) {
                 Process ps =
                         new ProcessBuilder("ps", "-o", "rss=", "-p", Long.toString(member.pid()))
@@ -195,7 +203,7 @@ public final class SoakCommand implements Callable<Integer> {
         return kibi * 1024;
     }
 
-    private void say(String format, Object... arguments) {
+    private void print(String format, Object... arguments) {
         spec.commandLine().getOut().printf(format + "%n", arguments);
         spec.commandLine().getOut().flush();
     }

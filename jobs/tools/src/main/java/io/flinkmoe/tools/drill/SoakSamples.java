@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import java.util.ArrayList;
@@ -9,8 +10,8 @@ import org.apache.commons.math3.stat.StatUtils;
 import org.apache.flink.annotation.Internal;
 
 /**
- * What a job needed over time. The first quarter is for warming up: growth is what the last quarter
- * needs more than the second.
+ * Samples of a job's memory. The first quarter is the warm-up. Growth is the increase from the
+ * second quarter to the last.
  */
 @Internal
 final class SoakSamples {
@@ -20,13 +21,13 @@ final class SoakSamples {
     private final List<Sample> samples = new ArrayList<>();
 
     /**
-     * One look at a job.
+     * One sample.
      *
      * @param seconds since the start
-     * @param tokens read until then
-     * @param heap Java heap in use, the most of any task manager, in bytes
-     * @param resident memory of all task managers, in bytes
-     * @param state of the last checkpoint, in bytes
+     * @param tokens the tokens read so far
+     * @param heap the used Java heap in bytes, of the task manager that uses most
+     * @param resident the resident memory of all task managers, in bytes
+     * @param state the size of the last checkpoint, in bytes
      */
     record Sample(double seconds, long tokens, long heap, long resident, long state) {
 
@@ -41,7 +42,7 @@ final class SoakSamples {
         samples.add(sample);
     }
 
-    /** Tokens per second, from the second quarter on. */
+    /** The tokens per second from the second quarter on. */
     double rate() {
         Sample first = samples.get(samples.size() / 4);
         Sample last = samples.get(samples.size() - 1);
@@ -49,13 +50,13 @@ final class SoakSamples {
     }
 
     /**
-     * What has grown, a line each: the heap's lowest by 64 MB or more, since what is above is
-     * garbage; the resident memory's highest by 5 %; the state's lower quartile by half, since how
-     * far partitions drift apart changes it all the time.
+     * What has grown, one line each. The minimum of the heap may grow by 64 MB; what is above the
+     * minimum is garbage. The maximum of the resident memory may grow by 5 %. The lower quartile of
+     * the state may grow by half, because it varies with the drift between partitions.
      */
     List<String> growth() {
         if (samples.size() < 8) {
-            return List.of("there are only %d samples: soak for longer".formatted(samples.size()));
+            return List.of("there are only %d samples; run for longer".formatted(samples.size()));
         }
         List<String> growth = new ArrayList<>();
         long[] heap = bothQuarters(Sample::heap, StatUtils::min);

@@ -1,5 +1,5 @@
 /**
- * Drills: processes are killed while a job scores, and its answers are compared with those of an
- * undisturbed run. And the soak, which runs a job for hours and watches its memory.
+ * Fault-injection tests. The drill kills processes while a job scores, and compares its answers
+ * with those of an undisturbed run. The soak test runs a job for a long time and checks its memory.
  */
 package io.flinkmoe.tools.drill;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.explain;
 
 import io.flinkmoe.kafka.RecordFormat;
@@ -19,13 +20,13 @@ import org.apache.flink.configuration.ReadableConfig;
 import org.apache.kafka.common.KafkaException;
 
 /**
- * What one reading of the decision log has found of a token, and what it has met on the way: all
- * that is committed, from the topic's beginning to its end when the reading began.
+ * The entries of one token in the decision log, and a summary of the log. All committed records are
+ * read, from the beginning of the topic to its end at the start of reading.
  */
 @Internal
 public final class DecisionLog {
 
-    private static final int NAMED_STREAMS = 5;
+    private static final int SHOWN_STREAMS = 5;
 
     private final String topic;
     private final MessageDecoder<TokenDecision> decoder;
@@ -53,12 +54,13 @@ public final class DecisionLog {
     }
 
     /**
-     * Reads the log.
+     * Reads the decision log.
      *
      * @param options brokers, their properties, the topic of the log and the format of its records
-     * @param stream the stream of the token looked for
-     * @param position its place there
-     * @throws IOException if the brokers do not answer, the topic is not there or cannot be read
+     * @param stream the stream of the token
+     * @param position the token's position in its stream
+     * @throws IOException if the brokers do not respond, or if the topic does not exist or cannot
+     *     be read
      */
     public static DecisionLog read(
             ReadableConfig options, String stream, long position, TopicReader.Watcher watcher)
@@ -69,7 +71,7 @@ public final class DecisionLog {
             TopicReader.forEach(
                     KafkaOptions.clientProperties(options),
                     log.topic,
-                    record -> log.take(record.value()),
+                    record -> log.add(record.value()),
                     watcher);
         } catch (KafkaException e) {
             throw new IOException(
@@ -81,19 +83,19 @@ public final class DecisionLog {
         return log;
     }
 
-    private void take(byte[] value) {
+    private void add(byte[] value) {
         TokenDecision decision;
         try {
             decision = decoder.decode(value);
         } catch (IOException | RuntimeException e) {
-            // Whatever lies in the topic: bytes that are no decision make Avro throw many things.
+            // The topic can contain any bytes, for which Avro throws various exceptions.
             unreadable++;
             return;
         }
         decisions++;
         if (!decision.getStream().equals(stream)) {
-            // One more than is named, to know that there are more.
-            if (otherStreams.size() <= NAMED_STREAMS) {
+            // One more than is shown, to know whether there are more.
+            if (otherStreams.size() <= SHOWN_STREAMS) {
                 otherStreams.add(decision.getStream());
             }
             return;
@@ -106,34 +108,38 @@ public final class DecisionLog {
         }
     }
 
-    /** The entries of the token: more than one where the log was written at least once. */
+    /**
+     * The entries of the token. There can be several if the log was written with at-least-once
+     * delivery.
+     */
     public List<TokenDecision> found() {
         return found;
     }
 
-    /** What the log holds, for someone who looked for a token that it does not. */
+    /** Summarizes the content of the log, for a token that is not in it. */
     public String summary() {
         String read =
-                "Of %s it holds %s"
+                "It contains %s of stream %s"
                         .formatted(
-                                stream,
                                 ofStream == 0
-                                        ? "nothing"
-                                        : "%,d, from position %d to %d"
-                                                .formatted(ofStream, first, last));
+                                        ? "no entries"
+                                        : "%,d entries (positions %d to %d)"
+                                                .formatted(ofStream, first, last),
+                                stream);
         if (!otherStreams.isEmpty()) {
             read +=
-                    "; of other streams %,d: %s%s"
+                    " and %,d of other streams: %s%s"
                             .formatted(
                                     decisions - ofStream,
                                     otherStreams.stream()
-                                            .limit(NAMED_STREAMS)
+                                            .limit(SHOWN_STREAMS)
                                             .collect(Collectors.joining(", ")),
-                                    otherStreams.size() > NAMED_STREAMS ? ", ..." : "");
+                                    otherStreams.size() > SHOWN_STREAMS ? ", ..." : "");
         }
         if (unreadable > 0) {
             read +=
-                    "; %,d records are no decisions: is it the log's topic, and is %s right?"
+                    ("; %,d records are not decisions: check that this is the topic of"
+                                    + " the decision log, and check %s")
                             .formatted(unreadable, KafkaOptions.FORMAT.key());
             return read;
         }

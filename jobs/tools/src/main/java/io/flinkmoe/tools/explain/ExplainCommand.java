@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.explain;
 
 import io.flinkmoe.scoring.KafkaOptions;
@@ -19,16 +20,16 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Finds a token in the decision log, and tells why it went where it went. */
+/** Finds a token in the decision log, and explains its routing. */
 @Command(
         name = "explain",
         customSynopsis = "moe explain --stream=STREAM --position=N [--config=FILE] [OPTIONS]",
         description = {
-            "Tell why a token went where it went.",
+            "Explain which experts a token was sent to, and why.",
             "",
-            "Reads the decision log, which a scoring job writes with --decision-log.topic, from its"
-                    + " beginning to its present end, as far as it is committed. The job's own"
-                    + " configuration file says where it is; an option given here wins over it."
+            "Reads the committed entries of the decision log, which a scoring job writes with"
+                    + " --decision-log.topic. Use --config with the job's configuration file, or set"
+                    + " the options below, which override the file."
         },
         footer = {
             "  moe explain --config job.yaml --stream LAS --position 17",
@@ -38,7 +39,7 @@ import picocli.CommandLine.Spec;
 @Internal
 public final class ExplainCommand implements Callable<Integer> {
 
-    /** The options that it shares with the scoring job. */
+    /** The options that this command shares with the scoring job. */
     public static final ConfigOption<?>[] SHARED = {
         KafkaOptions.BROKERS,
         KafkaOptions.PROPERTIES,
@@ -53,7 +54,7 @@ public final class ExplainCommand implements Callable<Integer> {
     @Option(
             names = "--config",
             paramLabel = "FILE",
-            description = "The YAML file that the job was started with.")
+            description = "The configuration file of the scoring job (YAML).")
     private Path file;
 
     @Option(
@@ -67,7 +68,7 @@ public final class ExplainCommand implements Callable<Integer> {
             names = "--position",
             paramLabel = "N",
             required = true,
-            description = "Its place there.")
+            description = "The token's position in its stream.")
     private long position;
 
     @Override
@@ -76,7 +77,7 @@ public final class ExplainCommand implements Callable<Integer> {
         DecisionLog log = read(options);
         if (log.found().isEmpty()) {
             throw new IOException(
-                    "the topic %s has no entry for position %d of stream %s, as far as it is committed. %s"
+                    "the topic %s has no committed entry for position %d of stream %s. %s"
                             .formatted(
                                     options.get(KafkaOptions.DECISION_LOG_TOPIC),
                                     position,
@@ -97,14 +98,14 @@ public final class ExplainCommand implements Callable<Integer> {
                 List.of(KafkaOptions.BROKERS, KafkaOptions.DECISION_LOG_TOPIC)) {
             if (options.getOptional(required).orElse("").isBlank()) {
                 throw new IllegalConfigurationException(
-                        "%s is missing: give it, or --config with a file that has it"
+                        "%s is missing: set it, or use --config with a file that contains it"
                                 .formatted(required.key()));
             }
         }
         return options;
     }
 
-    /** Tells how far it is when it takes longer than a moment. */
+    /** Reads the log, and shows the progress if that takes longer than a second. */
     private DecisionLog read(Configuration options) throws IOException {
         Progress progress = new Progress(spec.commandLine().getErr(), System.console() != null);
         long begin = System.nanoTime();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.explain;
 
 import io.flinkmoe.schemas.ChoiceOutcome;
@@ -10,7 +11,10 @@ import java.time.Instant;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 
-/** Tells an entry of the decision log in words: which expert was tried when, and what it did. */
+/**
+ * Formats an entry of the decision log: which experts were candidates, and the outcome of each
+ * choice.
+ */
 @Internal
 final class Explanation {
 
@@ -40,14 +44,13 @@ final class Explanation {
 
     private String window() {
         return decision.getWindowStart() == null
-                ? "none: no capacity"
-                : "from " + Instant.ofEpochMilli(decision.getWindowStart());
+                ? "none (no capacity is set)"
+                : "starts at " + Instant.ofEpochMilli(decision.getWindowStart());
     }
 
     private static TextTable table(LayerRanking layer) {
         TextTable table =
-                new TextTable(
-                        ">rank", ">expert", ">score", ">weight", "tried", "what became of it");
+                new TextTable(">rank", ">expert", ">score", ">weight", "candidate for", "outcome");
         int k = layer.getChoices().size();
         for (int rank = 0; rank < layer.getRanks().size(); rank++) {
             RankedExpert expert = layer.getRanks().get(rank);
@@ -64,18 +67,19 @@ final class Explanation {
         return table;
     }
 
-    /** What the expert of an attempt did, of a choice that came so far. */
+    /** The outcome of an attempt that was made. */
     private static String outcome(SettledChoice choice, int attempt) {
         if (attempt < choice.getAttempt()) {
-            return "had no room: the next expert was tried";
+            return "no remaining capacity; the next candidate was tried";
         }
         ChoiceOutcome outcome = choice.getOutcome();
         return switch (outcome) {
-            case EXECUTED -> "ran the token";
-            case REROUTED -> "ran the token, which was rerouted to it";
-            case OVERFLOWED -> "had no room: the token keeps its residual";
-            case LATE -> "was not asked: the window was closed";
-            case FAILED -> "failed, or had no finite answer: the token keeps its residual";
+            case EXECUTED -> "executed";
+            case REROUTED -> "rerouted: this expert executed it instead";
+            case OVERFLOWED -> "overflowed: no remaining capacity, only the residual passes";
+            case LATE -> "late: the window was closed, only the residual passes";
+            case FAILED ->
+                    "failed: an error or a value that is not finite, only the residual passes";
         };
     }
 }

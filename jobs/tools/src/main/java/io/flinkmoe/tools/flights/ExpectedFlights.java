@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.flights;
 
 import io.flinkmoe.tensor.SafetensorsFile;
@@ -6,7 +7,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 
-/** What the flights model must answer, as computed where it was trained. */
+/** The expected answers of the flights model, computed by the program that trained it. */
 @Internal
 public final class ExpectedFlights {
 

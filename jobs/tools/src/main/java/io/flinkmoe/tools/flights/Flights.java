@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.flights;
 
 import io.flinkmoe.api.Token;
@@ -25,7 +26,7 @@ import org.apache.flink.annotation.Internal;
 @Internal
 public final class Flights {
 
-    /** From this delay on a flight is late. */
+    /** A flight with at least this delay is late. */
     private static final int LATE_MINUTES = 15;
 
     private static final LocalDate FIRST_DAY = LocalDate.of(2001, 1, 1);
@@ -41,7 +42,7 @@ public final class Flights {
     /**
      * Reads {@code flights.csv.gz} and {@code airports.txt}.
      *
-     * @param limit flights to read at most
+     * @param limit the maximum number of flights to read
      */
     public static Flights read(Path folder, int limit) throws IOException {
         Map<String, Integer> airports = new HashMap<>();
@@ -71,12 +72,15 @@ public final class Flights {
         return tokens;
     }
 
-    /** The truth for each of the T tokens: whether the flight was late. */
+    /** The label of each of the T tokens: whether the flight was late. */
     public boolean[] late() {
         return late;
     }
 
-    /** The features are computed in double and rounded once, which gives the trained bits. */
+    /**
+     * The features are computed in double precision and rounded once. Their bits are then those of
+     * the training data.
+     */
     private static Token token(String[] columns, long position, Map<String, Integer> airports) {
         LocalDateTime scheduled = LocalDateTime.parse(columns[0]);
         double minute = scheduled.getHour() * 60 + scheduled.getMinute();

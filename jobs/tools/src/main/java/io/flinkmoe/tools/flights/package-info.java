@@ -1,2 +1,2 @@
-/** The data of the demo: real flights, and the answers that they must get. */
+/** The data of the demo: real flights, and their expected answers. */
 package io.flinkmoe.tools.flights;

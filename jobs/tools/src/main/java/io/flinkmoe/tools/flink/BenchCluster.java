@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.flink;
 
 import java.nio.file.Path;
@@ -22,7 +23,7 @@ import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.graph.StreamGraph;
 
-/** A Flink cluster inside this process that all jobs of the benchmark run on, one after another. */
+/** A Flink cluster in this process. It runs all jobs of the benchmark, one after another. */
 @Internal
 public final class BenchCluster implements AutoCloseable {
 
@@ -39,7 +40,7 @@ public final class BenchCluster implements AutoCloseable {
     /**
      * Starts a cluster of one task manager.
      *
-     * @param options options of Flink that win over the benchmark's
+     * @param options Flink options that override the benchmark's
      */
     public static BenchCluster start(int slots, Configuration options) throws Exception {
         Configuration all = new Configuration();
@@ -67,7 +68,7 @@ public final class BenchCluster implements AutoCloseable {
         return new BenchCluster(cluster, all);
     }
 
-    /** An environment to lay out a job in. */
+    /** Creates an environment for a job. */
     public StreamExecutionEnvironment environment(int parallelism) {
         StreamExecutionEnvironment env = new StreamExecutionEnvironment(options);
         env.setParallelism(parallelism);
@@ -76,16 +77,16 @@ public final class BenchCluster implements AutoCloseable {
 
     public JobID submit(StreamExecutionEnvironment env) throws Exception {
         StreamGraph graph = env.getStreamGraph();
-        graph.setJobId(new JobID()); // Flink 2.3 wants it.
+        graph.setJobId(new JobID()); // Flink 2.3 requires it.
         return cluster.submitJob(graph).get(TIMEOUT_SECONDS, TimeUnit.SECONDS).getJobID();
     }
 
-    /** The job as it is now. */
+    /** The current execution graph of a job. */
     public AccessExecutionGraph job(JobID job) throws Exception {
         return cluster.getExecutionGraph(job).get(TIMEOUT_SECONDS, TimeUnit.SECONDS);
     }
 
-    /** Throws what a job has failed of, if it has. */
+    /** Throws an exception with the cause if a job has failed. */
     public void requireAlive(JobID job) throws Exception {
         AccessExecutionGraph graph = job(job);
         if (graph.getState() == JobStatus.FAILED) {
@@ -96,17 +97,17 @@ public final class BenchCluster implements AutoCloseable {
     }
 
     /**
-     * Waits until a job has ended by itself.
+     * Waits until a job has finished.
      *
      * @throws org.apache.flink.runtime.client.JobExecutionException if it failed
      */
-    public void awaitEnd(JobID job, Duration patience) throws Exception {
+    public void awaitEnd(JobID job, Duration timeout) throws Exception {
         cluster.requestJobResult(job)
-                .get(patience.toSeconds(), TimeUnit.SECONDS)
+                .get(timeout.toSeconds(), TimeUnit.SECONDS)
                 .toJobExecutionResult(getClass().getClassLoader());
     }
 
-    /** Ends a job, and waits until it has ended. */
+    /** Cancels a job, and waits until it has ended. */
     public void cancel(JobID job) {
         try {
             cluster.cancelJob(job).get(TIMEOUT_SECONDS, TimeUnit.SECONDS);
@@ -125,7 +126,7 @@ public final class BenchCluster implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (Exception e) {
-            throw new IllegalStateException("the benchmark's cluster did not end in order", e);
+            throw new IllegalStateException("the benchmark's cluster did not shut down cleanly", e);
         }
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.flink;
 
 import org.apache.flink.annotation.Internal;
@@ -7,8 +8,9 @@ import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.TaskManagerOptions;
 
 /**
- * Network buffers that hold a few blocks, which are up to 1 MiB: with Flink's own 32 KiB less than
- * one is under way from a router to its experts, which then wait for each other.
+ * Network buffers that hold a few blocks, which are up to 1 MiB. With Flink's default of 32 KiB,
+ * less than one block is in flight between a router and its experts, and the experts wait for each
+ * other.
  */
 @Internal
 public final class BlockBuffers {
@@ -18,7 +20,7 @@ public final class BlockBuffers {
 
     private BlockBuffers() {}
 
-    /** Sets them for a task manager, as far as its options do not say otherwise. */
+    /** Sets the options of a task manager, unless they are set already. */
     public static void setDefaults(Configuration options) {
         setDefault(options, TaskManagerOptions.MEMORY_SEGMENT_SIZE, SEGMENT);
         setDefault(options, TaskManagerOptions.NETWORK_MEMORY_MIN, NETWORK);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.flink;
 
 import java.net.URI;
@@ -31,9 +32,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A Flink cluster inside this process, for one job. Unless the options say otherwise, only this
- * machine reaches it, and it takes no jars. Flink's own local environment ends its cluster in the
- * background; this one is gone once it is closed.
+ * A Flink cluster in this process, for one job. By default, only this machine can reach it, and it
+ * does not accept jars. Flink's own local environment stops its cluster in the background. This
+ * cluster has stopped when {@link #close} returns.
  */
 @Internal
 public final class EmbeddedFlink implements AutoCloseable {
@@ -46,7 +47,7 @@ public final class EmbeddedFlink implements AutoCloseable {
     private volatile MiniCluster cluster;
 
     /**
-     * @param options options of Flink, for the cluster and the job
+     * @param options the Flink options of the cluster and the job
      */
     public EmbeddedFlink(Configuration options) {
         this.options = withDefaults(options);
@@ -56,7 +57,7 @@ public final class EmbeddedFlink implements AutoCloseable {
         Configuration options = new Configuration(given);
         setDefault(options, RestOptions.ADDRESS, "localhost");
         setDefault(options, RestOptions.BIND_ADDRESS, "localhost");
-        setDefault(options, JobManagerOptions.BIND_HOST, "localhost"); // the blob server's, too
+        setDefault(options, JobManagerOptions.BIND_HOST, "localhost"); // also of the blob server
         setDefault(options, TaskManagerOptions.BIND_HOST, "localhost");
         setDefault(options, WebOptions.SUBMIT_ENABLE, false);
         setDefault(options, MetricOptions.METRIC_FETCHER_UPDATE_INTERVAL, Duration.ofSeconds(1));
@@ -76,24 +77,24 @@ public final class EmbeddedFlink implements AutoCloseable {
         }
     }
 
-    /** An environment whose job starts the cluster when it is executed. */
+    /** Creates an environment. Executing its job starts the cluster. */
     public StreamExecutionEnvironment environment() {
         return new StreamExecutionEnvironment(
                 new Executors(), options, EmbeddedFlink.class.getClassLoader());
     }
 
     /**
-     * The job as it is now.
+     * The current execution graph of a job.
      *
-     * @throws ExecutionException if the cluster does not know it, any more or yet
-     * @throws TimeoutException if the cluster does not answer in time
+     * @throws ExecutionException if the cluster does not know the job
+     * @throws TimeoutException if the cluster does not respond in time
      */
     public AccessExecutionGraph job(JobID job)
             throws ExecutionException, InterruptedException, TimeoutException {
         try {
             return cluster.getExecutionGraph(job).get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
         } catch (ExecutionException e) {
-            // Flink's own patience ends sooner.
+            // Flink's own timeout is shorter.
             Optional<TimeoutException> timeout =
                     ExceptionUtils.findThrowable(e, TimeoutException.class);
             if (timeout.isPresent()) {
@@ -103,17 +104,17 @@ public final class EmbeddedFlink implements AutoCloseable {
         }
     }
 
-    /** Whether the cluster runs, once a job was started. */
+    /** Whether the cluster runs. Requires that a job was started. */
     public boolean isRunning() {
         return cluster.isRunning();
     }
 
-    /** Where the cluster's REST API answers, once a job was started. */
+    /** The address of the cluster's REST API. Requires that a job was started. */
     public URI restAddress() throws ExecutionException, InterruptedException, TimeoutException {
         return cluster.getRestAddress().get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
     }
 
-    /** Ends the cluster, and its job if it runs, and waits until both are gone. */
+    /** Stops the cluster and its job, and waits until both have ended. */
     @Override
     public void close() {
         if (cluster == null) {
@@ -124,7 +125,7 @@ public final class EmbeddedFlink implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (ExecutionException | TimeoutException e) {
-            LOG.warn("The embedded cluster did not end in an orderly way", e);
+            LOG.warn("The embedded cluster did not shut down cleanly", e);
         }
     }
 
@@ -133,7 +134,7 @@ public final class EmbeddedFlink implements AutoCloseable {
         return cluster;
     }
 
-    /** Flink's local executor, on a cluster that is ours to close. */
+    /** Flink's local executor, with a cluster that this class closes. */
     private final class Executors
             implements PipelineExecutorServiceLoader, PipelineExecutorFactory {
 

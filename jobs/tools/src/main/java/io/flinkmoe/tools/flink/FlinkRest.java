@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.flink;
 
 import com.fasterxml.jackson.databind.JsonNode;
@@ -18,7 +19,7 @@ import java.util.Map;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 
-/** Questions to Flink's REST API. */
+/** A client for Flink's REST API. */
 @Internal
 public class FlinkRest {
 
@@ -29,18 +30,18 @@ public class FlinkRest {
     private final URI address;
 
     /**
-     * @param address of a JobManager: http://host:port
+     * @param address the address of a JobManager: http://host:port
      */
     public FlinkRest(URI address) {
         this.address = address;
     }
 
     /**
-     * What is answered to GET.
+     * Sends a GET request, and returns the response.
      *
-     * @throws IOException if no JobManager answers, or not with success
+     * @throws IOException if no JobManager responds, or if the request fails
      */
-    public JsonNode ask(String path) throws IOException {
+    public JsonNode get(String path) throws IOException {
         HttpRequest request =
                 HttpRequest.newBuilder(address.resolve(path)).timeout(TIMEOUT).build();
         try {
@@ -48,7 +49,7 @@ public class FlinkRest {
                     http.send(request, HttpResponse.BodyHandlers.ofByteArray());
             if (response.statusCode() != 200) {
                 throw new IOException(
-                        "the JobManager answered %s with %d: %s"
+                        "the JobManager responded to %s with %d: %s"
                                 .formatted(
                                         path,
                                         response.statusCode(),
@@ -57,40 +58,41 @@ public class FlinkRest {
             return MAPPER.readTree(response.body());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new IOException("interrupted while a JobManager was asked", e);
+            throw new IOException("interrupted while waiting for a JobManager", e);
         }
     }
 
     /**
-     * The values of counters, summed over subtasks: one for each vertex that is known to have it,
-     * in the order of the stream. The JobManager knows it with some delay ({@code
-     * metrics.fetcher.update-interval}), and of a vertex that has just started nothing. The last
-     * vertex is asked first, so that no count of what came out is newer than that of what went in.
+     * The values of counters, summed over subtasks: one value for each vertex that reports the
+     * counter, in the order of the stream. The JobManager updates the values with a delay ({@code
+     * metrics.fetcher.update-interval}) and has no values of a vertex that has just started. The
+     * last vertex is read first, so that no output count is newer than an input count.
      *
-     * @param counters their names after that of the operator: {@code moe.ingest.numTokensIn}
-     * @return the values by name; for one that nothing is known of, none
-     * @throws IOException if no JobManager answers, or not with success
+     * @param counters the names of the counters without the operator's name, such as {@code
+     *     moe.ingest.numTokensIn}
+     * @return the values by name; an empty list if there are none
+     * @throws IOException if no JobManager responds, or if a request fails
      */
     public Map<String, List<Long>> counters(JobID job, List<String> counters) throws IOException {
         Map<String, List<Long>> sums = new HashMap<>();
         counters.forEach(counter -> sums.put(counter, new ArrayList<>()));
-        JsonNode vertices = ask("/jobs/" + job).path("vertices");
+        JsonNode vertices = get("/jobs/" + job).path("vertices");
         for (int i = vertices.size() - 1; i >= 0; i--) {
             String metrics =
                     "/jobs/%s/vertices/%s/subtasks/metrics"
                             .formatted(job, vertices.path(i).path("id").asText());
             Map<String, String> wanted = new LinkedHashMap<>();
-            for (JsonNode metric : ask(metrics)) {
+            for (JsonNode metric : get(metrics)) {
                 String id = metric.path("id").asText();
                 counters.stream()
                         .filter(counter -> id.endsWith("." + counter))
                         .forEach(counter -> wanted.put(id, counter));
             }
             if (!wanted.isEmpty()) {
-                String get =
+                String ids =
                         URLEncoder.encode(
                                 String.join(",", wanted.keySet()), StandardCharsets.UTF_8);
-                for (JsonNode sum : ask(metrics + "?agg=sum&get=" + get)) {
+                for (JsonNode sum : get(metrics + "?agg=sum&get=" + ids)) {
                     sums.get(wanted.get(sum.path("id").asText())).add(0, sum.path("sum").asLong());
                 }
             }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import io.flinkmoe.model.huggingface.CheckpointException;
@@ -13,7 +14,7 @@ import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.FileUtils;
 
-/** The JSON files of a checkpoint, which is imported for each input. */
+/** The JSON files of a checkpoint. The checkpoint is imported with each input. */
 @Internal
 abstract class CheckpointTarget implements FuzzTarget {
 
@@ -25,7 +26,7 @@ abstract class CheckpointTarget implements FuzzTarget {
         this.name = name;
     }
 
-    /** The configurations of every family; of Mixtral, the tensors are there too. */
+    /** The configurations of all model families. For Mixtral, the tensors exist, too. */
     static final class Config extends CheckpointTarget {
 
         private static final List<String> OTHERS =
@@ -88,7 +89,7 @@ abstract class CheckpointTarget implements FuzzTarget {
         }
     }
 
-    /** Good inputs besides that of the tiny checkpoint. */
+    /** Valid inputs in addition to that of the tiny checkpoint. */
     abstract List<String> others();
 
     @Override
@@ -114,11 +115,11 @@ abstract class CheckpointTarget implements FuzzTarget {
     }
 
     @Override
-    public final Set<Class<? extends Exception>> refusals() {
+    public final Set<Class<? extends Exception>> rejections() {
         return Set.of(CheckpointException.class, SafetensorsException.class);
     }
 
-    /** Up to 10,000 names of layers, and the tensors, graphs and files of a bundle. */
+    /** Allows for up to 10,000 layer names, and for the tensors, graphs and files of a bundle. */
     @Override
     public final long allocationLimit(int inputLength) {
         return (16 << 20) + 256L * inputLength;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import io.flinkmoe.scoring.cli.TextTable;
@@ -21,29 +22,29 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Feeds every reader of foreign bytes with damaged ones. */
+/** Feeds damaged bytes to every reader of untrusted bytes. */
 @Command(
         name = "fuzz",
         description = {
-            "Feed the readers of records, bundles, checkpoints and ONNX files with damaged bytes.",
+            "Feed damaged bytes to the readers of records, bundles, checkpoints and ONNX files.",
             "",
-            "Random bytes, and good inputs with changes: bits flipped, ends cut off, parts of two"
-                    + " joined, lengths blown up, fields replaced. Each reader runs in a JVM of its"
-                    + " own. It must accept an input, or refuse it with the exception that it"
-                    + " documents; a crash, a hang of 20 s, 1 GiB of memory, an allocation out of"
-                    + " proportion to the input, or any other exception is a defect."
+            "The inputs are random bytes, and valid inputs with changes: flipped bits, truncated"
+                    + " ends, joined parts, inflated lengths, replaced fields. Each reader runs in a"
+                    + " separate JVM. It must accept an input or reject it with its documented"
+                    + " exception. A crash, a hang of 20 s, more than 1 GiB of memory, an allocation"
+                    + " out of proportion to the input, or any other exception is a defect."
         },
         footer = {
-            "  moe fuzz                                   100,000 inputs for each reader",
+            "  moe fuzz                                   100,000 inputs per reader",
             "  moe fuzz --target token --target onnx-runtime --inputs 1000000 --seed 7",
-            "  moe fuzz --target token --first 4711 --inputs 1    one input again"
+            "  moe fuzz --target token --first 4711 --inputs 1    repeat one input"
         })
 @Internal
 public final class FuzzCommand implements Callable<Integer> {
 
     private static final int SHOWN_DEFECTS = 10;
 
-    /** What there is to choose from, for picocli. */
+    /** The names of the readers, for picocli. */
     static final class Names implements Iterable<String> {
         @Override
         public Iterator<String> iterator() {
@@ -57,35 +58,37 @@ public final class FuzzCommand implements Callable<Integer> {
             names = "--seed",
             paramLabel = "S",
             defaultValue = "1",
-            description = "The same seed makes the same inputs. Default: 1.")
+            description = "The same seed creates the same inputs. Default: 1.")
     private long seed;
 
     @Option(
             names = "--inputs",
             paramLabel = "N",
             defaultValue = "100000",
-            description = "Inputs per reader. Default: 100000.")
+            description = "The number of inputs per reader. Default: 100000.")
     private long inputs;
 
     @Option(
             names = "--first",
             paramLabel = "I",
             defaultValue = "0",
-            description = "The number of the first input, to see one again. Default: 0.")
+            description = "The number of the first input, to repeat an input. Default: 0.")
     private long first;
 
     @Option(
             names = "--target",
             paramLabel = "NAME",
             completionCandidates = Names.class,
-            description = "A reader to feed: ${COMPLETION-CANDIDATES}. Default: all.")
+            description =
+                    "A reader to test: ${COMPLETION-CANDIDATES}. Repeat the option for several"
+                            + " readers. Default: all.")
     private List<String> targets = new ArrayList<>();
 
     @Option(
             names = "--keep",
             paramLabel = "DIR",
             defaultValue = "fuzz-defects",
-            description = "Where inputs go that show a defect. Default: fuzz-defects.")
+            description = "The folder for inputs that show a defect. Default: fuzz-defects.")
     private Path keep;
 
     @Override
@@ -96,10 +99,10 @@ public final class FuzzCommand implements Callable<Integer> {
                         "target",
                         ">inputs",
                         ">accepted",
-                        ">refused",
-                        "by",
+                        ">rejected",
+                        "exception",
                         ">defects",
-                        ">most allocated",
+                        ">max allocated",
                         ">peak memory",
                         ">seconds");
         List<String> defects = new ArrayList<>();
@@ -109,10 +112,10 @@ public final class FuzzCommand implements Callable<Integer> {
                     name,
                     "%,d".formatted(report.inputs()),
                     "%,d".formatted(report.accepted()),
-                    "%,d".formatted(report.refused()),
-                    FuzzTargets.refusals(name),
+                    "%,d".formatted(report.rejected()),
+                    FuzzTargets.rejections(name),
                     report.defects().size(),
-                    "%,d KiB".formatted(report.mostAllocated() >> 10),
+                    "%,d KiB".formatted(report.maxAllocated() >> 10),
                     "%,d MiB".formatted(report.peakMemory() >> 20),
                     "%.1f".formatted(report.time().toMillis() / 1e3));
             report.defects().stream()
@@ -128,7 +131,7 @@ public final class FuzzCommand implements Callable<Integer> {
         out.print(table);
         defects.forEach(out::println);
         if (!defects.isEmpty()) {
-            out.printf("The inputs are in %s, with seed %d.%n", keep, seed);
+            out.printf("The inputs that show defects are in %s (seed %d).%n", keep, seed);
         }
         out.flush();
         return defects.isEmpty() ? 0 : ExitCode.SOFTWARE;
@@ -137,20 +140,20 @@ public final class FuzzCommand implements Callable<Integer> {
     private void checkArguments() {
         for (String name : targets) {
             if (FuzzTargets.of(name) == null) {
-                throw wrongUse(
+                throw invalidUsage(
                         "--target is '%s'; allowed: %s"
                                 .formatted(name, String.join(", ", FuzzTargets.names())));
             }
         }
         if (inputs < 1) {
-            throw wrongUse("--inputs is %d; allowed: 1 or more".formatted(inputs));
+            throw invalidUsage("--inputs is %d; allowed: 1 or more".formatted(inputs));
         }
         if (first < 0) {
-            throw wrongUse("--first is %d; allowed: 0 or more".formatted(first));
+            throw invalidUsage("--first is %d; allowed: 0 or more".formatted(first));
         }
     }
 
-    private ParameterException wrongUse(String message) {
+    private ParameterException invalidUsage(String message) {
         return new ParameterException(spec.commandLine(), message);
     }
 
@@ -166,7 +169,7 @@ public final class FuzzCommand implements Callable<Integer> {
             progress.done(line(name, report.inputs()));
             for (Defect defect : report.defects()) {
                 Path target = Files.createDirectories(keep.resolve(name));
-                String file = FuzzProcess.inputFile(defect.input());
+                String file = FuzzFiles.inputFile(defect.input());
                 Files.copy(
                         dir.resolve(file),
                         target.resolve(file),

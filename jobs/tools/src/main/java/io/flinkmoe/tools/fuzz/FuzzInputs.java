@@ -1,17 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import org.apache.flink.annotation.Internal;
 
 /**
- * Which inputs a target is fed with: those that a seed makes, by their numbers.
+ * The inputs of a target: those that a seed creates, by their numbers.
  *
  * @param first the number of the first input
- * @param count how many inputs
+ * @param count the number of inputs
  */
 @Internal
 public record FuzzInputs(Class<? extends FuzzTarget> target, long seed, long first, long count) {
 
-    /** The number behind the last input. */
+    /** The number after the last input. */
     long end() {
         return first + count;
     }

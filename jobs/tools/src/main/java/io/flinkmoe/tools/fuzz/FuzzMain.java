@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import com.sun.management.ThreadMXBean;
@@ -12,7 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import org.apache.flink.annotation.Internal;
 
-/** The process that a target is fed in. See {@link FuzzProcess} for its arguments. */
+/** The process in which a target is tested. See {@link FuzzProcess} for its arguments. */
 @Internal
 final class FuzzMain {
 
@@ -29,13 +30,13 @@ final class FuzzMain {
         this.target = target;
         this.mutator = mutator;
         this.progress = progress;
-        this.defects = dir.resolve(FuzzProcess.DEFECTS);
+        this.defects = dir.resolve(FuzzFiles.DEFECTS);
         this.dir = dir;
     }
 
     /** Arguments: the class of the target, the seed, the first input, the end, the directory. */
     public static void main(String[] args) throws Exception {
-        Locale.setDefault(Locale.ROOT); // As in the process that reads its reports.
+        Locale.setDefault(Locale.ROOT); // The same locale as in the process that reads the reports.
         FuzzTarget target = FuzzTargets.make(Class.forName(args[0]).asSubclass(FuzzTarget.class));
         Path dir = Path.of(args[4]);
         List<byte[]> samples = target.open(Files.createTempDirectory(dir, "target-"));
@@ -43,9 +44,11 @@ final class FuzzMain {
                 new FuzzMain(
                         target,
                         new Mutator(Long.parseLong(args[1]), samples, target.isProtobuf()),
-                        new FuzzProgress(dir.resolve(FuzzProcess.PROGRESS)),
+                        new FuzzProgress(dir.resolve(FuzzFiles.PROGRESS)),
                         dir);
-        for (int i = 0; i < WARM_UP; i++) { // Classes are loaded, thus counted for no input.
+        for (int i = 0;
+                i < WARM_UP;
+                i++) { // Loads classes, so that they do not count as allocation of an input.
             for (byte[] sample : samples) {
                 main.read(sample);
             }
@@ -61,20 +64,20 @@ final class FuzzMain {
             long before = THREADS.getCurrentThreadAllocatedBytes();
             Throwable thrown = read(input);
             long allocated = THREADS.getCurrentThreadAllocatedBytes() - before;
-            if (allocated > progress.get(Counter.MOST_ALLOCATED)) {
-                progress.set(Counter.MOST_ALLOCATED, allocated);
+            if (allocated > progress.get(Counter.MAX_ALLOCATED)) {
+                progress.set(Counter.MAX_ALLOCATED, allocated);
             }
             long limit = target.allocationLimit(input.length);
-            if (thrown != null && !isRefusal(thrown)) {
+            if (thrown != null && !isRejection(thrown)) {
                 report(number, thrown.toString());
                 thrown.printStackTrace();
             } else if (allocated > limit) {
                 report(
                         number,
-                        "allocates %,d bytes for %,d; allowed: %,d"
+                        "allocates %,d bytes for an input of %,d bytes; allowed: %,d"
                                 .formatted(allocated, input.length, limit));
             } else {
-                Counter counter = thrown == null ? Counter.ACCEPTED : Counter.REFUSED;
+                Counter counter = thrown == null ? Counter.ACCEPTED : Counter.REJECTED;
                 progress.set(counter, progress.get(counter) + 1);
             }
         }
@@ -85,13 +88,13 @@ final class FuzzMain {
         try {
             target.read(input);
             return null;
-        } catch (Throwable e) { // An Error too is something that an input must not cause.
+        } catch (Throwable e) { // An input must not cause an Error, either.
             return e;
         }
     }
 
-    private boolean isRefusal(Throwable thrown) {
-        return target.refusals().stream().anyMatch(type -> type.isInstance(thrown));
+    private boolean isRejection(Throwable thrown) {
+        return target.rejections().stream().anyMatch(type -> type.isInstance(thrown));
     }
 
     private void report(long number, String what) throws IOException {
@@ -101,6 +104,6 @@ final class FuzzMain {
                 StandardCharsets.UTF_8,
                 StandardOpenOption.CREATE,
                 StandardOpenOption.APPEND);
-        Files.write(dir.resolve(FuzzProcess.inputFile(number)), mutator.input(number));
+        Files.write(dir.resolve(FuzzFiles.inputFile(number)), mutator.input(number));
     }
 }

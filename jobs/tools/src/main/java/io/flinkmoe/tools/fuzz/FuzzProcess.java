@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import io.flinkmoe.tools.fuzz.FuzzProgress.Counter;
@@ -15,66 +16,58 @@ import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Feeds a target in JVMs of its own: one that crashes, hangs or grows is a defect of the input that
- * it was at, and the next goes on behind that.
+ * Tests a target in separate JVMs. If a JVM crashes, hangs or uses too much memory, its current
+ * input is a defect, and the next JVM continues after that input.
  */
 @Internal
 public final class FuzzProcess {
 
-    static final String PROGRESS = "progress";
-    static final String DEFECTS = "defects.txt";
-
     private static final String LOG = "fuzz.log";
-    private static final Duration MOST_TIME = Duration.ofSeconds(20);
-    private static final long MOST_MEMORY = 1L << 30;
-    private static final int MOST_DEATHS = 50;
+    private static final Duration MAX_TIME = Duration.ofSeconds(20);
+    private static final long MAX_MEMORY = 1L << 30;
+    private static final int MAX_RESTARTS = 50;
 
     private final FuzzInputs inputs;
     private final Path dir;
     private final FuzzProgress progress;
     private final LongConsumer onProgress;
-    private final Duration mostTime;
-    private final List<Defect> deaths = new ArrayList<>();
+    private final Duration maxTime;
+    private final List<Defect> jvmDefects = new ArrayList<>();
     private long peakMemory;
 
-    private FuzzProcess(FuzzInputs inputs, Path dir, LongConsumer onProgress, Duration mostTime)
+    private FuzzProcess(FuzzInputs inputs, Path dir, LongConsumer onProgress, Duration maxTime)
             throws IOException {
         this.inputs = inputs;
         this.dir = dir;
-        this.progress = new FuzzProgress(dir.resolve(PROGRESS));
+        this.progress = new FuzzProgress(dir.resolve(FuzzFiles.PROGRESS));
         this.onProgress = onProgress;
-        this.mostTime = mostTime;
+        this.maxTime = maxTime;
     }
 
     /**
-     * Feeds a target with inputs.
+     * Tests a target with inputs.
      *
-     * @param dir an empty directory; the inputs that show defects stay there
-     * @param onProgress told from time to time how many inputs have been read
+     * @param dir an empty directory; the inputs that show defects remain there
+     * @param onProgress receives the number of inputs read, from time to time
      */
     public static FuzzReport run(FuzzInputs inputs, Path dir, LongConsumer onProgress)
             throws IOException, InterruptedException {
-        return run(inputs, dir, onProgress, MOST_TIME);
+        return run(inputs, dir, onProgress, MAX_TIME);
     }
 
-    static FuzzReport run(FuzzInputs inputs, Path dir, LongConsumer onProgress, Duration mostTime)
+    static FuzzReport run(FuzzInputs inputs, Path dir, LongConsumer onProgress, Duration maxTime)
             throws IOException, InterruptedException {
         long start = System.nanoTime();
-        FuzzProcess run = new FuzzProcess(inputs, dir, onProgress, mostTime);
+        FuzzProcess run = new FuzzProcess(inputs, dir, onProgress, maxTime);
         long next = inputs.first();
-        while (next < inputs.end() && run.deaths.size() < MOST_DEATHS) {
-            next = run.feed(next, next - inputs.first());
+        while (next < inputs.end() && run.jvmDefects.size() < MAX_RESTARTS) {
+            next = run.runOne(next, next - inputs.first());
         }
         return run.report(Duration.ofNanos(System.nanoTime() - start));
     }
 
-    /** The file in the directory that has an input which shows a defect. */
-    public static String inputFile(long number) {
-        return "input-" + number;
-    }
-
-    /** Feeds one process until its end, and says with which input the next should begin. */
-    private long feed(long from, long readBefore) throws IOException, InterruptedException {
+    /** Runs one process until its end. Returns the first input of the next process. */
+    private long runOne(long from, long readBefore) throws IOException, InterruptedException {
         progress.set(Counter.CURRENT, from);
         progress.set(Counter.STARTED, 0);
         Process process = start(from);
@@ -87,12 +80,12 @@ public final class FuzzProcess {
             }
             if (progress.get(Counter.STARTED) == 0) {
                 throw new IOException(
-                        "the target %s does not open (%s); the end of its log:%n%s"
+                        "the target %s cannot be opened (%s); the end of its log:%n%s"
                                 .formatted(inputs.target().getSimpleName(), end, tail()));
             }
             long current = progress.get(Counter.CURRENT);
-            deaths.add(new Defect(current, end));
-            Files.write(dir.resolve(inputFile(current)), input(current));
+            jvmDefects.add(new Defect(current, end));
+            Files.write(dir.resolve(FuzzFiles.inputFile(current)), input(current));
             return current + 1;
         } finally {
             process.destroyForcibly();
@@ -124,7 +117,7 @@ public final class FuzzProcess {
                 .start();
     }
 
-    /** Waits for the end of a process, or brings it about, and says how it came. */
+    /** Waits for the end of a process, or kills it at a limit. Returns the reason of the end. */
     private String watch(Process process, long from, long readBefore) throws InterruptedException {
         long last = from;
         long since = System.nanoTime();
@@ -134,21 +127,21 @@ public final class FuzzProcess {
             if (current != last || progress.get(Counter.STARTED) == 0) {
                 last = current;
                 since = System.nanoTime();
-            } else if (System.nanoTime() - since > mostTime.toNanos()) {
+            } else if (System.nanoTime() - since > maxTime.toNanos()) {
                 process.destroyForcibly().waitFor();
-                return "takes more than %d s".formatted(mostTime.toSeconds());
+                return "takes more than %d s".formatted(maxTime.toSeconds());
             }
             long memory = residentMemory(process.pid());
             peakMemory = Math.max(peakMemory, memory);
-            if (memory > MOST_MEMORY) {
+            if (memory > MAX_MEMORY) {
                 process.destroyForcibly().waitFor();
-                return "takes more than %,d MiB of memory".formatted(MOST_MEMORY >> 20);
+                return "uses more than %,d MiB of memory".formatted(MAX_MEMORY >> 20);
             }
         }
         return "the JVM ended with code %d%s".formatted(process.exitValue(), crashedIn(from));
     }
 
-    /** The most resident memory of a process so far, in bytes; 0 where Linux does not say. */
+    /** The peak resident memory of a process, in bytes; 0 if it is unknown. */
     private static long residentMemory(long pid) {
         try (Stream<String> lines = Files.lines(Path.of("/proc", String.valueOf(pid), "status"))) {
             return lines.filter(line -> line.startsWith("VmHWM:"))
@@ -156,11 +149,11 @@ public final class FuzzProcess {
                     .findFirst()
                     .orElse(0);
         } catch (IOException | RuntimeException e) {
-            return 0; // It has ended, or this is no Linux.
+            return 0; // The process has ended, or this is not Linux.
         }
     }
 
-    /** What the JVM's own report says of a crash. */
+    /** The frame that the JVM's crash report names. */
     private String crashedIn(long from) {
         try {
             List<String> lines = Files.readAllLines(dir.resolve("hs_err_" + from + ".log"));
@@ -177,17 +170,18 @@ public final class FuzzProcess {
             List<byte[]> samples = opened.open(Files.createTempDirectory(dir, "samples-"));
             return new Mutator(inputs.seed(), samples, opened.isProtobuf()).input(number);
         } catch (Exception e) {
-            throw new IOException("cannot make input %d again".formatted(number), e);
+            throw new IOException("cannot create input %d again".formatted(number), e);
         }
     }
 
     private FuzzReport report(Duration time) throws IOException {
-        List<Defect> defects = new ArrayList<>(deaths);
-        Path found = dir.resolve(DEFECTS);
+        List<Defect> defects = new ArrayList<>(jvmDefects);
+        Path found = dir.resolve(FuzzFiles.DEFECTS);
         if (Files.exists(found)) {
             for (String line : Files.readAllLines(found, StandardCharsets.UTF_8)) {
                 int space = line.indexOf(' ');
-                if (space > 0) { // Else its writer was killed, and that input is a defect anyway.
+                if (space > 0) { // Otherwise its writer was killed, and that input is a defect
+                    // already.
                     defects.add(
                             new Defect(
                                     Long.parseLong(line.substring(0, space)),
@@ -197,8 +191,8 @@ public final class FuzzProcess {
         }
         return new FuzzReport(
                 progress.get(Counter.ACCEPTED),
-                progress.get(Counter.REFUSED),
-                progress.get(Counter.MOST_ALLOCATED),
+                progress.get(Counter.REJECTED),
+                progress.get(Counter.MAX_ALLOCATED),
                 peakMemory,
                 time,
                 List.copyOf(defects));

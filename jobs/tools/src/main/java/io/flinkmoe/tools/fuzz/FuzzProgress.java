@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import java.io.IOException;
@@ -10,21 +11,21 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import org.apache.flink.annotation.Internal;
 
-/** Counters in a file that two processes map: they outlive a process that crashes. */
+/** Counters in a file that two processes map into memory. They survive the crash of a process. */
 @Internal
 final class FuzzProgress {
 
-    /** What is counted; each has 8 bytes of the file. */
+    /** The counters. Each has 8 bytes of the file. */
     enum Counter {
         /** The number of the input that is being read. */
         CURRENT,
         ACCEPTED,
-        REFUSED,
-        /** The most bytes allocated for one input. */
-        MOST_ALLOCATED,
-        /** 1 once the target is open. */
+        REJECTED,
+        /** The maximum of the bytes allocated for one input. */
+        MAX_ALLOCATED,
+        /** 1 after the target was opened. */
         STARTED,
-        /** 1 once all inputs are read. */
+        /** 1 after all inputs were read. */
         DONE
     }
 

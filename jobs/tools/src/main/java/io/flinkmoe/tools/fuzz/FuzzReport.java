@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import java.time.Duration;
@@ -5,33 +6,33 @@ import java.util.List;
 import org.apache.flink.annotation.Internal;
 
 /**
- * What became of the inputs of one target.
+ * The result of testing one target.
  *
- * @param accepted inputs that were read without complaint
- * @param refused inputs that were refused as the reader's documentation says
- * @param mostAllocated the most bytes of heap allocated for one input
- * @param peakMemory the most resident memory of a process, in bytes; 0 where it is not known
- * @param defects what was neither accepted nor refused
+ * @param accepted the number of accepted inputs
+ * @param rejected the number of inputs that were rejected with a documented exception
+ * @param maxAllocated the maximum of the heap bytes allocated for one input
+ * @param peakMemory the peak resident memory of a process, in bytes; 0 if it is unknown
+ * @param defects the inputs that were neither accepted nor rejected
  */
 @Internal
 public record FuzzReport(
         long accepted,
-        long refused,
-        long mostAllocated,
+        long rejected,
+        long maxAllocated,
         long peakMemory,
         Duration time,
         List<Defect> defects) {
 
     /**
-     * An input that a reader was not up to.
+     * An input that shows a defect.
      *
      * @param input its number
      * @param what what happened
      */
     public record Defect(long input, String what) {}
 
-    /** Inputs that were read. */
+    /** The number of inputs that were read. */
     public long inputs() {
-        return accepted + refused + defects.size();
+        return accepted + rejected + defects.size();
     }
 }

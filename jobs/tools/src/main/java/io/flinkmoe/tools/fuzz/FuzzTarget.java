@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import java.nio.file.Path;
@@ -6,8 +7,8 @@ import java.util.Set;
 import org.apache.flink.annotation.Internal;
 
 /**
- * A reader of bytes that strangers have made. An implementation has a constructor without
- * parameters: it is opened in a JVM of its own.
+ * A reader of untrusted bytes. An implementation has a constructor without parameters, because a
+ * separate JVM creates it.
  */
 @Internal
 public interface FuzzTarget {
@@ -15,23 +16,23 @@ public interface FuzzTarget {
     /**
      * Prepares the reader.
      *
-     * @param dir an empty directory for what the reader needs on disk
-     * @return good inputs, which are then changed
+     * @param dir an empty directory for the files of the reader
+     * @return valid inputs, which are then changed
      */
     List<byte[]> open(Path dir) throws Exception;
 
-    /** Reads an input to its end; throws one of the {@link #refusals()} if it is no good. */
+    /** Reads a complete input. Throws one of the {@link #rejections()} if the input is invalid. */
     void read(byte[] input) throws Exception;
 
-    /** The exceptions that the reader's documentation names. Any other is a defect. */
-    Set<Class<? extends Exception>> refusals();
+    /** The exceptions that the reader documents. Any other exception is a defect. */
+    Set<Class<? extends Exception>> rejections();
 
-    /** Whether inputs are protobuf messages, whose fields are worth changing one by one. */
+    /** Whether inputs are protobuf messages, whose fields can be changed one by one. */
     default boolean isProtobuf() {
         return false;
     }
 
-    /** Bytes of heap that may be allocated for an input, garbage included. */
+    /** The maximum of the heap bytes allocated for an input, including garbage. */
     default long allocationLimit(int inputLength) {
         return (1 << 20) + 256L * inputLength;
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import java.util.LinkedHashMap;
@@ -6,7 +7,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
 
-/** The readers that are fed, by the names that the command line has for them. */
+/** The readers to test, by their names on the command line. */
 @Internal
 public final class FuzzTargets {
 
@@ -25,19 +26,19 @@ public final class FuzzTargets {
 
     private FuzzTargets() {}
 
-    /** The names, in the order in which they are run. */
+    /** The names, in the order of execution. */
     public static Set<String> names() {
         return BY_NAME.keySet();
     }
 
-    /** The target of a name; null if there is none. */
+    /** The target with a name; null if it does not exist. */
     public static Class<? extends FuzzTarget> of(String name) {
         return BY_NAME.get(name);
     }
 
     /** The names of the exceptions that a target documents. */
-    public static String refusals(String name) {
-        return make(of(name)).refusals().stream()
+    public static String rejections(String name) {
+        return make(of(name)).rejections().stream()
                 .map(Class::getSimpleName)
                 .sorted()
                 .collect(Collectors.joining(", "));
@@ -47,7 +48,7 @@ public final class FuzzTargets {
         try {
             return target.getDeclaredConstructor().newInstance();
         } catch (ReflectiveOperationException e) {
-            throw new IllegalStateException("cannot make a " + target.getName(), e);
+            throw new IllegalStateException("cannot create a " + target.getName(), e);
         }
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import io.flinkmoe.model.Bundle;
@@ -11,11 +12,11 @@ import java.util.List;
 import java.util.Set;
 import org.apache.flink.annotation.Internal;
 
-/** The model.json of a bundle whose other files are as they should be. */
+/** The model.json of a bundle whose other files are valid. */
 @Internal
 final class ModelJsonTarget implements FuzzTarget {
 
-    private static final String EVERY_CHOICE =
+    private static final String OPTIONAL_FIELDS =
             """
             "e_score_correction_bias": [0.5, -1],
             "group_limit": {"n_group": 1, "topk_group": 1, "group_score": "max", "mask": "zero"},
@@ -34,7 +35,7 @@ final class ModelJsonTarget implements FuzzTarget {
         samples.add(plain);
         samples.add(
                 new String(plain, StandardCharsets.UTF_8)
-                        .replace("\"norm_topk_prob\"", EVERY_CHOICE + "\"norm_topk_prob\"")
+                        .replace("\"norm_topk_prob\"", OPTIONAL_FIELDS + "\"norm_topk_prob\"")
                         .getBytes(StandardCharsets.UTF_8));
         return samples;
     }
@@ -46,11 +47,11 @@ final class ModelJsonTarget implements FuzzTarget {
     }
 
     @Override
-    public Set<Class<? extends Exception>> refusals() {
+    public Set<Class<? extends Exception>> rejections() {
         return Set.of(BundleException.class);
     }
 
-    /** An accepted input has the bundle's files read, through a buffer each. */
+    /** If the input is accepted, all files of the bundle are read, with a buffer for each. */
     @Override
     public long allocationLimit(int inputLength) {
         return (2 << 20) + 256L * inputLength;

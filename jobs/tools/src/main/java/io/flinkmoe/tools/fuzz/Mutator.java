@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import java.nio.ByteBuffer;
@@ -8,30 +9,9 @@ import java.util.List;
 import java.util.SplittableRandom;
 import org.apache.flink.annotation.Internal;
 
-/** Makes inputs out of good ones. Seed and number alone say what an input is. */
+/** Creates inputs from valid ones. An input depends only on the seed and its number. */
 @Internal
 final class Mutator {
-
-    /** What lengths, sizes and counts are wrong with. */
-    static final long[] NUMBERS = {
-        0,
-        1,
-        2,
-        4,
-        -1,
-        127,
-        128,
-        255,
-        256,
-        32_767,
-        65_536,
-        Integer.MAX_VALUE,
-        Integer.MIN_VALUE,
-        1L << 32,
-        1L << 60,
-        Long.MAX_VALUE,
-        Long.MIN_VALUE
-    };
 
     private static final int MAX_LENGTH = 1 << 16;
 
@@ -78,7 +58,7 @@ final class Mutator {
     byte[] input(long number) {
         SplittableRandom random = new SplittableRandom(seed * 0x9E3779B97F4A7C15L + number);
         if (random.nextInt(20) == 0) {
-            return randomBytes(random, random.nextInt(300));
+            return FuzzBytes.randomBytes(random, random.nextInt(300));
         }
         byte[] input = sample(random);
         for (int i = random.nextInt(4); i >= 0; i--) {
@@ -99,15 +79,20 @@ final class Mutator {
         int end = at + random.nextInt(in.length + 1 - at);
         return switch (random.nextInt(12)) {
             case 0 -> flipped(in, random);
-            case 1 -> overwritten(in, at, randomBytes(random, 1 + random.nextInt(4)));
+            case 1 -> overwritten(in, at, FuzzBytes.randomBytes(random, 1 + random.nextInt(4)));
             case 2 -> overwritten(in, at, new byte[] {(byte) (random.nextBoolean() ? 0xFF : 0)});
             case 3 -> overwritten(in, at, number(random));
             case 4 -> Arrays.copyOf(in, at);
             case 5 -> spliced(in, at, in, end);
             case 6 -> inserted(in, at, Arrays.copyOfRange(in, at, end));
             case 7 -> inserted(in, at, word(random));
-            case 8 -> inserted(in, at, varint(NUMBERS[random.nextInt(NUMBERS.length)]));
-            case 9 -> inserted(in, at, randomBytes(random, random.nextInt(64)));
+            case 8 ->
+                    inserted(
+                            in,
+                            at,
+                            FuzzBytes.varint(
+                                    FuzzBytes.NUMBERS[random.nextInt(FuzzBytes.NUMBERS.length)]));
+            case 9 -> inserted(in, at, FuzzBytes.randomBytes(random, random.nextInt(64)));
             case 10 -> {
                 byte[] other = sample(random);
                 yield spliced(in, at, other, random.nextInt(other.length + 1));
@@ -135,13 +120,13 @@ final class Mutator {
         return out.put(in, 0, at).put(what).put(in, at, in.length - at).array();
     }
 
-    /** The begin of one and the end of another. */
+    /** The beginning of one array and the end of another. */
     private static byte[] spliced(byte[] begin, int to, byte[] end, int from) {
         ByteBuffer out = ByteBuffer.allocate(to + end.length - from);
         return out.put(begin, 0, to).put(end, from, end.length - from).array();
     }
 
-    /** With another value behind the first colon from some place on. */
+    /** Replaces the value after the first colon from a position on. */
     private static byte[] withJsonValue(byte[] in, int at, byte[] value) {
         int from = at;
         while (from < in.length && in[from] != ':') {
@@ -160,10 +145,10 @@ final class Mutator {
         return WORDS[random.nextInt(WORDS.length)].getBytes(StandardCharsets.UTF_8);
     }
 
-    /** One of the numbers in 1, 2, 4 or 8 bytes, in either order. */
+    /** One of the numbers in 1, 2, 4 or 8 bytes, in either byte order. */
     private static byte[] number(SplittableRandom random) {
         int bytes = 1 << random.nextInt(4);
-        long number = NUMBERS[random.nextInt(NUMBERS.length)];
+        long number = FuzzBytes.NUMBERS[random.nextInt(FuzzBytes.NUMBERS.length)];
         ByteBuffer all = ByteBuffer.allocate(8);
         if (random.nextBoolean()) {
             all.order(ByteOrder.LITTLE_ENDIAN).putLong(number);
@@ -171,21 +156,5 @@ final class Mutator {
         }
         all.putLong(number);
         return Arrays.copyOfRange(all.array(), 8 - bytes, 8);
-    }
-
-    static byte[] randomBytes(SplittableRandom random, int length) {
-        byte[] bytes = new byte[length];
-        random.nextBytes(bytes);
-        return bytes;
-    }
-
-    static byte[] varint(long value) {
-        ByteBuffer out = ByteBuffer.allocate(10);
-        long rest = value;
-        for (; (rest & ~0x7FL) != 0; rest >>>= 7) {
-            out.put((byte) (rest & 0x7F | 0x80));
-        }
-        out.put((byte) rest);
-        return Arrays.copyOf(out.array(), out.position());
     }
 }

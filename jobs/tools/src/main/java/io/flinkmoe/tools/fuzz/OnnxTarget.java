@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import ai.onnxruntime.OrtException;
@@ -12,13 +13,13 @@ import java.util.List;
 import java.util.Set;
 import org.apache.flink.annotation.Internal;
 
-/** ONNX files, as they are checked when a bundle is read. */
+/** ONNX files, checked as when a bundle is read. */
 @Internal
 abstract class OnnxTarget implements FuzzTarget {
 
     private Path file;
 
-    /** The check alone, in Java. */
+    /** Only the check, in Java. */
     static final class Shapes extends OnnxTarget {
         @Override
         void read(Path file) throws IOException {
@@ -26,9 +27,9 @@ abstract class OnnxTarget implements FuzzTarget {
         }
     }
 
-    /** The check, and behind it ONNX Runtime: the model is opened, and run once. */
+    /** The check, followed by ONNX Runtime: the model is opened and run once. */
     static final class Runtime extends OnnxTarget {
-        private static final int MOST_WIDTH = 4096;
+        private static final int MAX_WIDTH = 4096;
         private static final int ROWS = 2;
 
         @Override
@@ -37,11 +38,11 @@ abstract class OnnxTarget implements FuzzTarget {
             int in = widthOf(shapes.inputWidth());
             int out = widthOf(shapes.outputWidth());
             try (OnnxModel model = OnnxModel.open(file, in, out)) {
-                if (in <= MOST_WIDTH && out <= MOST_WIDTH) {
+                if (in <= MAX_WIDTH && out <= MAX_WIDTH) {
                     model.run(new DirectRows(ROWS, in), new DirectRows(ROWS, out), ROWS);
                 }
             } catch (OrtException e) {
-                // What a run that fails leads to is moe.expert.on-error's to say.
+                // A failing run is allowed: jobs handle it according to moe.expert.on-error.
             }
         }
 
@@ -65,7 +66,7 @@ abstract class OnnxTarget implements FuzzTarget {
     }
 
     @Override
-    public final Set<Class<? extends Exception>> refusals() {
+    public final Set<Class<? extends Exception>> rejections() {
         return Set.of(BundleException.class);
     }
 

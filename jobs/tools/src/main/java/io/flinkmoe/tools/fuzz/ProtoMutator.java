@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import java.nio.ByteBuffer;
@@ -8,8 +9,8 @@ import java.util.SplittableRandom;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Changes one field of a protobuf message, or of a message in it, and leaves the lengths around it
- * right: what a random byte would break first.
+ * Changes one field of a protobuf message, or of a nested message, and keeps the enclosing lengths
+ * correct. Random bytes would mostly break these lengths.
  */
 @Internal
 final class ProtoMutator {
@@ -17,7 +18,7 @@ final class ProtoMutator {
     private static final int VARINT = 0;
     private static final int BYTES = 2;
 
-    /** Texts that mean something in an ONNX model: operators and the names of values. */
+    /** Strings with a meaning in ONNX models: operators and the names of values. */
     private static final String[] TEXTS = {
         "",
         "hidden",
@@ -70,16 +71,16 @@ final class ProtoMutator {
         "Where"
     };
 
-    /** A field as it stands in its message: tag, length if it has one, value. */
+    /** A field of a message: its number, its wire type and the bytes of its value. */
     private record Field(int number, int wireType, byte[] value) {}
 
     private ProtoMutator() {}
 
-    /** The message with one change; with random bytes at its end if it is no message at all. */
+    /** The message with one change, or with random bytes at its end if it is not a message. */
     static byte[] mutate(byte[] message, SplittableRandom random) {
         List<Field> fields = parse(message);
         if (fields == null || fields.isEmpty()) {
-            return join(message, Mutator.randomBytes(random, 4));
+            return join(message, FuzzBytes.randomBytes(random, 4));
         }
         int at = random.nextInt(fields.size());
         Field field = fields.get(at);
@@ -102,18 +103,18 @@ final class ProtoMutator {
 
     private static byte[] other(Field field, SplittableRandom random) {
         if (field.wireType == VARINT) {
-            long[] numbers = Mutator.NUMBERS;
-            return Mutator.varint(
+            long[] numbers = FuzzBytes.NUMBERS;
+            return FuzzBytes.varint(
                     random.nextBoolean()
                             ? random.nextInt(24)
                             : numbers[random.nextInt(numbers.length)]);
         }
         if (field.wireType != BYTES) {
-            return Mutator.randomBytes(random, field.value.length);
+            return FuzzBytes.randomBytes(random, field.value.length);
         }
         return switch (random.nextInt(4)) {
-            case 0 -> Mutator.randomBytes(random, field.value.length);
-            case 1 -> Mutator.randomBytes(random, random.nextInt(16));
+            case 0 -> FuzzBytes.randomBytes(random, field.value.length);
+            case 1 -> FuzzBytes.randomBytes(random, random.nextInt(16));
             default -> TEXTS[random.nextInt(TEXTS.length)].getBytes(StandardCharsets.US_ASCII);
         };
     }
@@ -122,7 +123,7 @@ final class ProtoMutator {
         return parse(bytes) != null;
     }
 
-    /** The fields of a message; null if the bytes are none. */
+    /** The fields of a message; null if the bytes are not a message. */
     private static List<Field> parse(byte[] bytes) {
         ByteBuffer in = ByteBuffer.wrap(bytes);
         List<Field> fields = new ArrayList<>();
@@ -171,9 +172,9 @@ final class ProtoMutator {
     private static byte[] write(List<Field> fields) {
         byte[] out = new byte[0];
         for (Field field : fields) {
-            out = join(out, Mutator.varint((long) field.number << 3 | field.wireType));
+            out = join(out, FuzzBytes.varint((long) field.number << 3 | field.wireType));
             if (field.wireType == BYTES) {
-                out = join(out, Mutator.varint(field.value.length));
+                out = join(out, FuzzBytes.varint(field.value.length));
             }
             out = join(out, field.value);
         }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import io.flinkmoe.tensor.SafetensorsException;
@@ -13,7 +14,7 @@ import java.util.List;
 import java.util.Set;
 import org.apache.flink.annotation.Internal;
 
-/** A safetensors file: its header, then every tensor. */
+/** A safetensors file: reads its header, and then every tensor. */
 @Internal
 final class SafetensorsTarget implements FuzzTarget {
 
@@ -62,7 +63,7 @@ final class SafetensorsTarget implements FuzzTarget {
     }
 
     @Override
-    public Set<Class<? extends Exception>> refusals() {
+    public Set<Class<? extends Exception>> rejections() {
         return Set.of(SafetensorsException.class);
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import io.flinkmoe.model.Activation;
@@ -15,7 +16,7 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
 
-/** Good models of a few hundred bytes: one Mixtral layer of two experts. */
+/** Valid models of a few hundred bytes: one Mixtral layer with two experts. */
 @Internal
 final class TinyModels {
 
@@ -27,7 +28,7 @@ final class TinyModels {
 
     private TinyModels() {}
 
-    /** A checkpoint of config.json, an index and one file of weights. */
+    /** Writes a checkpoint with config.json, an index and one file of weights. */
     static void checkpoint(Path dir) throws IOException {
         Files.createDirectories(dir);
         Files.writeString(
@@ -63,14 +64,14 @@ final class TinyModels {
                                         ",\n", "{\"metadata\": {}, \"weight_map\": {", "}}")));
     }
 
-    /** The bundle of that checkpoint. */
+    /** Writes the bundle of that checkpoint. */
     static void bundle(Path dir) throws IOException {
         Path checkpoint = dir.resolveSibling("checkpoint");
         checkpoint(checkpoint);
         CheckpointImporter.importBundle(checkpoint, null, null, dir);
     }
 
-    /** ONNX files with an input and an output of some width each. */
+    /** Valid ONNX files, each with one input and one output. */
     static List<byte[]> onnx() {
         return List.of(
                 RouterGraphs.linear(ramp(N * D), N, D),

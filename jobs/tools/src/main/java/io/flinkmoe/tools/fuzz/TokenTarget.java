@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import io.flinkmoe.schemas.MalformedRecordException;
@@ -19,11 +20,11 @@ import org.apache.avro.io.EncoderFactory;
 import org.apache.avro.message.BinaryMessageEncoder;
 import org.apache.flink.annotation.Internal;
 
-/** Tokens as records of Kafka, written by the shipped schema or by one of a user's. */
+/** Tokens as Kafka records, written with the built-in schema or with a user's schema. */
 @Internal
 abstract class TokenTarget implements FuzzTarget {
 
-    /** A schema with a field of every kind to skip. */
+    /** A schema with a field of every type to skip. */
     private static final Schema RICH =
             new Schema.Parser()
                     .parse(
@@ -59,7 +60,7 @@ abstract class TokenTarget implements FuzzTarget {
         }
     }
 
-    /** Bare Avro of the user's schema. */
+    /** Avro without a header, with the user's schema. */
     static final class Raw extends TokenTarget {
         @Override
         public List<byte[]> open(Path dir) throws IOException {
@@ -87,11 +88,14 @@ abstract class TokenTarget implements FuzzTarget {
     }
 
     @Override
-    public final Set<Class<? extends Exception>> refusals() {
+    public final Set<Class<? extends Exception>> rejections() {
         return Set.of(MalformedRecordException.class);
     }
 
-    /** An exception from a deep nesting has a long trace, else it is a few times the input. */
+    /**
+     * An exception in deep nesting has a long stack trace. Otherwise the allocation is a few times
+     * the size of the input.
+     */
     @Override
     public final long allocationLimit(int inputLength) {
         return (256 << 10) + 8L * inputLength;

@@ -1,2 +1,2 @@
-/** Feeds the readers of files and records with bytes that no honest program has written. */
+/** Feeds damaged and random bytes to the readers of files and records. */
 package io.flinkmoe.tools.fuzz;

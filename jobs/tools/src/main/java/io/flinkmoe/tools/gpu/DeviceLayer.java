@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.gpu;
 
 import ai.onnxruntime.OrtException;
@@ -17,13 +18,15 @@ import java.util.SplittableRandom;
 import org.apache.flink.annotation.Internal;
 
 /**
- * The experts of a layer, opened on a device: as many as it has memory for. Each has a session of
- * its own, thus weights of its own there; their files are a few that take turns.
+ * The experts of a layer, opened on a device: as many as fit its memory. Each expert has its own
+ * session, and therefore its own weights on the device. The experts share a few files.
  */
 @Internal
 final class DeviceLayer implements AutoCloseable {
 
-    /** Enough for experts to differ; on disk DeepSeek-V3's 256 would take 45 GB. */
+    /**
+     * Enough for experts to differ. The 256 experts of DeepSeek-V3 would take 45 GB of disk space.
+     */
     private static final int FILES = 4;
 
     private final GpuShape shape;
@@ -33,12 +36,12 @@ final class DeviceLayer implements AutoCloseable {
     private final int[][] choicesOf;
     private final DirectRows input;
     private final DirectRows output;
-    private String fullBecause;
+    private String limitReason;
 
     /**
      * Writes the files of a layer's experts.
      *
-     * @return the files, which take turns
+     * @return the files, which the experts use in turn
      */
     static List<Path> write(GpuShape shape, Precision precision, Path folder) throws IOException {
         List<Path> files = new ArrayList<>();
@@ -49,9 +52,9 @@ final class DeviceLayer implements AutoCloseable {
     }
 
     /**
-     * @param files what {@link #write} has written
-     * @param tokens T of a batch
-     * @param threads of a run on the CPU
+     * @param files the files that {@link #write} returned
+     * @param tokens the tokens per batch, T
+     * @param threads the threads of a run on the CPU
      */
     DeviceLayer(GpuShape shape, List<Path> files, Device device, int tokens, int threads)
             throws IOException {
@@ -76,7 +79,8 @@ final class DeviceLayer implements AutoCloseable {
             try {
                 OnnxModel expert = OnnxModel.open(file, d, d, threads, device);
                 experts.add(expert);
-                // Buffers are taken by the first run, and weights must not leave them no room.
+                // The first run allocates buffers, and the weights must leave enough memory for
+                // them.
                 expert.run(input, output, tokens);
             } catch (BundleException | OrtException e) {
                 if (device.isCpu() || experts.size() <= shape.k()) {
@@ -89,14 +93,17 @@ final class DeviceLayer implements AutoCloseable {
                                             e.getMessage()),
                             e);
                 }
-                fullBecause = e.getMessage();
+                limitReason = e.getMessage();
                 experts.remove(experts.size() - 1).close();
                 return;
             }
         }
     }
 
-    /** Random choices, k different experts for each token; by expert: token * k + rank. */
+    /**
+     * Random choices of k different experts for each token. The result contains, by expert, token *
+     * k + rank.
+     */
     private int[][] route(int numExperts) {
         SplittableRandom random = new SplittableRandom(1);
         int[] counts = new int[numExperts];
@@ -123,12 +130,12 @@ final class DeviceLayer implements AutoCloseable {
     }
 
     /** Why not all experts were opened, or null. */
-    String fullBecause() {
-        return fullBecause;
+    String limitReason() {
+        return limitReason;
     }
 
     /**
-     * The answers of the first experts, one after the other, to some rows.
+     * The answers of the first experts to some rows, one expert after the other.
      *
      * @return [files, rows, d]
      */
@@ -144,7 +151,7 @@ final class DeviceLayer implements AutoCloseable {
         return answers;
     }
 
-    /** A pass of the layer: a gather of rows per expert, the experts, the weighted sum. */
+    /** Runs the layer: a gather of rows per expert, the experts, and the weighted sum. */
     void forward(float[] sums) throws OrtException {
         int d = shape.d();
         float[] sum = new float[d];
@@ -166,7 +173,7 @@ final class DeviceLayer implements AutoCloseable {
         }
     }
 
-    /** The same runs and nothing else: what ONNX Runtime gives. */
+    /** Runs only the experts on the same rows, to measure ONNX Runtime alone. */
     void runAll() throws OrtException {
         for (int expert = 0; expert < experts.size(); expert++) {
             run(expert);

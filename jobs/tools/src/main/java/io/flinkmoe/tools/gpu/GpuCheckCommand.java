@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.gpu;
 
 import ai.onnxruntime.OrtException;
@@ -25,23 +26,24 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /**
- * Whether experts run on this machine's GPU, how exact they are there, and how fast. It needs
- * nothing of Flink, so that it can be taken to a machine that has nothing but a driver.
+ * Checks whether experts run on this machine's GPU, how exact they are, and how fast. It does not
+ * need Flink, so it also runs on a machine that has only a GPU driver.
  */
 @Command(
         name = "gpu-check",
         description = {
             "Check and measure experts on this machine's NVIDIA GPU, without Flink.",
             "",
-            "For each shape and precision: opens as many experts as fit; compares their answers with"
-                    + " those of the CPU in float32; measures, in tokens per second, the layer with its"
-                    + " gather and weighted sum (layer), the same runs of ONNX Runtime alone (raw), and"
-                    + " a model that only copies as many rows to the device and back (copy).",
-            "Ends with exit code 1 if an answer is off by more than its precision allows."
+            "For each shape and precision, it opens as many experts as fit and compares their"
+                    + " answers with those of the CPU in float32. It measures three speeds in tokens"
+                    + " per second: the layer with its gather and weighted sum (layer), only the runs"
+                    + " of ONNX Runtime (raw), and a model that only copies the same number of rows to"
+                    + " the device and back (copy).",
+            "The exit code is 1 if an answer differs by more than its precision allows."
         },
         footer = {
-            "  moe gpu-check                          the first GPU, float32 and float16",
-            "  moe gpu-check --device cpu --small     try the program itself, without a GPU"
+            "  moe gpu-check                          check the first GPU",
+            "  moe gpu-check --device cpu --small     test the program without a GPU"
         })
 @Internal
 public final class GpuCheckCommand implements Callable<Integer> {
@@ -59,21 +61,21 @@ public final class GpuCheckCommand implements Callable<Integer> {
             names = "--device",
             paramLabel = "cuda|cpu",
             defaultValue = "cuda",
-            description = "What to check. Default: cuda.")
+            description = "The device to check. Default: cuda.")
     private Kind kind;
 
     @Option(
             names = "--gpu",
             paramLabel = "N",
             defaultValue = "0",
-            description = "The GPU, counted from 0. Default: 0.")
+            description = "The number of the GPU, from 0. Default: 0.")
     private int gpu;
 
     @Option(
             names = "--batch",
             paramLabel = "TOKENS",
             defaultValue = "1024",
-            description = "Tokens of a batch. Default: 1024.")
+            description = "The tokens per batch. Default: 1024.")
     private int tokens;
 
     @Option(
@@ -81,7 +83,7 @@ public final class GpuCheckCommand implements Callable<Integer> {
             paramLabel = "S",
             defaultValue = "3",
             description =
-                    "How long each figure is measured, after a third of that to warm up."
+                    "The duration of each measurement in seconds, after a warm-up of a third of it."
                             + " Default: 3.")
     private double seconds;
 
@@ -90,20 +92,22 @@ public final class GpuCheckCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "fp32,fp16",
             defaultValue = "fp32,fp16",
-            description = "How weights are kept and computed with. Default: both.")
+            description = "The precision of weights and computation. Default: both.")
     private List<Precision> precisions;
 
-    @Option(names = "--small", description = "Small experts, and fewer: for a try without a GPU.")
+    @Option(
+            names = "--small",
+            description = "Use small and fewer experts, for a test without a GPU.")
     private boolean small;
 
-    /** The check by itself, where there is no Flink on the class path. */
+    /** Runs the check without Flink on the class path. */
     public static void main(String[] args) {
         System.exit(commandLine().execute(args));
     }
 
     private static CommandLine commandLine() {
         CommandLine commandLine = new CommandLine(new GpuCheckCommand());
-        // As a subcommand of moe it has moe's.
+        // As a subcommand of moe, it inherits this option.
         commandLine
                 .getCommandSpec()
                 .addOption(
@@ -129,10 +133,10 @@ public final class GpuCheckCommand implements Callable<Integer> {
         Device device = kind == Kind.CPU ? Device.CPU : Device.cuda(gpu, 0);
         out.printf(
                 "Experts on %s, batches of %,d tokens, %s%n%n",
-                device, tokens, kind == Kind.CPU ? "all cores" : "one caller");
+                device, tokens, kind == Kind.CPU ? "all cores" : "one thread");
         out.printf(
                 "  %-18s %-5s %8s %8s %10s %12s %12s %6s %12s%n",
-                "shape", "", "experts", "GB", "error", "layer/s", "raw/s", "", "copy/s");
+                "shape", "", "experts", "GB", "error", "layer/s", "raw/s", "of raw", "copy/s");
         out.flush();
         boolean exact = true;
         for (GpuShape full : List.of(GpuShape.LARGE, GpuShape.DEEPSEEK_V3)) {
@@ -144,7 +148,10 @@ public final class GpuCheckCommand implements Callable<Integer> {
                 delete(folder);
             }
         }
-        out.println(exact ? "\nAll answers are as exact as they can be." : "\nFAILED: see above.");
+        out.println(
+                exact
+                        ? "\nAll answers are as exact as their precision allows."
+                        : "\nFAILED: see above.");
         out.flush();
         return exact ? 0 : 1;
     }
@@ -178,9 +185,9 @@ public final class GpuCheckCommand implements Callable<Integer> {
                         raw,
                         100 * whole / raw,
                         copies,
-                        good ? "" : "  WRONG: allowed are " + precision.tolerance);
-                if (layer.fullBecause() != null) {
-                    out.println("    the device was full: " + layer.fullBecause());
+                        good ? "" : "  FAILED; allowed: " + precision.tolerance);
+                if (layer.limitReason() != null) {
+                    out.println("    the device was full: " + layer.limitReason());
                 }
                 out.flush();
             }
@@ -198,7 +205,10 @@ public final class GpuCheckCommand implements Callable<Integer> {
                 Runtime.getRuntime().availableProcessors());
     }
 
-    /** Tokens per second whose k rows go to the device and back, where next to nothing is done. */
+    /**
+     * The tokens per second whose k rows are copied to the device and back, almost without
+     * computation.
+     */
     private double copies(GpuShape shape, Path folder, Device device)
             throws IOException, OrtException {
         Path file = folder.resolve("copy");
@@ -221,7 +231,7 @@ public final class GpuCheckCommand implements Callable<Integer> {
         double largest = 0;
         for (int i = 0; i < found.length; i++) {
             double difference = Math.abs((double) expected[i] - found[i]);
-            // A NaN is infinitely wrong.
+            // A NaN counts as an infinite error.
             error = Math.max(error, difference >= 0 ? difference : Double.POSITIVE_INFINITY);
             largest = Math.max(largest, Math.abs(expected[i]));
         }
@@ -232,7 +242,7 @@ public final class GpuCheckCommand implements Callable<Integer> {
         void run() throws OrtException;
     }
 
-    /** Tokens per second of passes over a batch; the median of as many as the time allows. */
+    /** The tokens per second of passes over a batch: the median of all passes in the given time. */
     private double rate(Pass pass) throws OrtException {
         long warm = System.nanoTime() + (long) (seconds / 3 * 1e9);
         do {

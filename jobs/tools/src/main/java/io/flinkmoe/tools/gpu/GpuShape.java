@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.gpu;
 
 import io.flinkmoe.model.Activation;
@@ -11,19 +12,21 @@ import org.apache.flink.annotation.Internal;
  * @param d the width of a vector
  * @param h the inner width of an expert
  * @param numExperts N
- * @param k the experts that each token asks
+ * @param k the experts per token
  */
 @Internal
 record GpuShape(String name, int d, int h, int numExperts, int k) {
 
-    /** How weights are kept and computed with. */
+    /** The precision of weights and computation. */
     enum Precision {
         FP32(4, 1e-4),
         FP16(2, 2e-2);
 
         final int bytes;
 
-        /** The most that an answer may differ from the CPU's in float32, by the largest answer. */
+        /**
+         * The maximum difference from the CPU's answers in float32, relative to the largest answer.
+         */
         final double tolerance;
 
         Precision(int bytes, double tolerance) {
@@ -37,7 +40,7 @@ record GpuShape(String name, int d, int h, int numExperts, int k) {
     /** A layer of DeepSeek-V3, without its shared expert. */
     static final GpuShape DEEPSEEK_V3 = new GpuShape("deepseek-v3", 7168, 2048, 256, 8);
 
-    /** The same with a 16th of both widths, and 32 experts at most. */
+    /** The same shape with 1/16 of both widths, and at most 32 experts. */
     GpuShape small() {
         return new GpuShape("small-" + name, d / 16, h / 16, Math.min(numExperts, 32), k);
     }
@@ -55,7 +58,7 @@ record GpuShape(String name, int d, int h, int numExperts, int k) {
                 : ExpertGraphs.gatedHalf(w1, w3, w2, d, h);
     }
 
-    /** Values that keep the size of what they are applied to. */
+    /** Values that preserve the magnitude of their input. */
     static float[] random(int seed, int count, int in) {
         SplittableRandom random = new SplittableRandom(seed);
         float[] values = new float[count];

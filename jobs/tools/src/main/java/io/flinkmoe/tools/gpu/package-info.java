@@ -1,5 +1,5 @@
 /**
- * Checks and measures experts on a GPU. It starts from deploy/gpu-check with a few jars only, thus
+ * Checks and measures experts on a GPU. deploy/gpu-check starts it with only a few jars, so it
  * imports no other package of the tools.
  */
 package io.flinkmoe.tools.gpu;

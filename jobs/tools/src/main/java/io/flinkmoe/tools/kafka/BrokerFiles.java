@@ -1,12 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.kafka;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import kafka.tools.StorageTool;
 import org.apache.flink.annotation.Internal;
+import org.apache.kafka.common.Uuid;
 
-/** The files that a {@link KafkaBroker} is configured by, in its directory. */
+/** The configuration files of a {@link KafkaBroker}, in its directory. */
 @Internal
 final class BrokerFiles {
 
@@ -31,8 +37,8 @@ final class BrokerFiles {
     }
 
     /**
-     * @param moreListeners listeners besides its own, each behind a comma
-     * @param settings what goes to the end of server.properties
+     * @param moreListeners additional listeners, each after a comma
+     * @param settings additional lines at the end of server.properties
      */
     static void write(
             Path dir,
@@ -49,9 +55,28 @@ final class BrokerFiles {
         Files.writeString(logging(dir), LOGGING);
     }
 
+    /** Writes a cluster id to the log directory, which the broker requires. */
+    static void format(Path dir) throws IOException {
+        ByteArrayOutputStream output = new ByteArrayOutputStream();
+        String[] args = {
+            "format", "-t", Uuid.randomUuid().toString(), "-c", properties(dir).toString()
+        };
+        String problem =
+                "cannot prepare %s for a Kafka broker; use an empty directory: ".formatted(dir);
+        int code;
+        try (PrintStream out = new PrintStream(output, true, StandardCharsets.UTF_8)) {
+            code = StorageTool.execute(args, out);
+        } catch (RuntimeException e) {
+            throw new IOException(problem + e.getMessage(), e);
+        }
+        if (code != 0) {
+            throw new IOException(problem + output.toString(StandardCharsets.UTF_8));
+        }
+    }
+
     /**
-     * One node; few partitions for the internal topics, so that it starts fast, and a short
-     * session, which must have ended before a broker that was killed may come back.
+     * One node. The internal topics have few partitions, so that the broker starts fast. The
+     * session is short, because it must have ended before a killed broker can restart.
      */
     private static String serverProperties(
             Path data, int port, int controllerPort, String moreListeners) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.kafka;
 
 import java.io.IOException;
@@ -5,7 +6,7 @@ import org.apache.flink.annotation.Internal;
 
 /**
  * Runs a Kafka broker that ends with the process that started it. Its standard input is a pipe from
- * that process: the pipe reaches its end when the process does, however it ended.
+ * that process: the pipe ends when the process ends, even if the process is killed.
  */
 @Internal
 final class BrokerMain {
@@ -22,10 +23,10 @@ final class BrokerMain {
     private static void haltAtEndOfInput() {
         try {
             while (System.in.read() >= 0) {
-                // Nothing is sent: only the end matters.
+                // The process sends nothing; only the end of the pipe matters.
             }
         } catch (IOException e) {
-            // As good as the end.
+            // This counts as the end of the pipe.
         }
         Runtime.getRuntime().halt(1);
     }

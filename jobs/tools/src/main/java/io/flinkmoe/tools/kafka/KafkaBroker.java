@@ -1,9 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.kafka;
 
 import io.flinkmoe.tools.machine.FreePorts;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -17,19 +16,17 @@ import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import kafka.tools.StorageTool;
 import org.apache.flink.annotation.Internal;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.common.KafkaFuture;
-import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
- * A Kafka broker of one node (KRaft) on 127.0.0.1, in a JVM of its own, for the demo and for tests.
- * It takes Kafka's classes from the class path of the running JVM. It ends with that JVM at the
- * latest, even if that is killed: see {@link BrokerMain}.
+ * A single-node Kafka broker (KRaft) on 127.0.0.1, in a separate JVM, for the demo and for tests.
+ * It uses Kafka's classes from the class path of this JVM. It ends with this JVM at the latest,
+ * even if this JVM is killed: see {@link BrokerMain}.
  */
 @Internal
 public final class KafkaBroker implements AutoCloseable {
@@ -56,29 +53,29 @@ public final class KafkaBroker implements AutoCloseable {
     }
 
     /**
-     * Starts a broker and waits until it answers.
+     * Starts a broker and waits until it responds.
      *
-     * @param dir where its data and its log ({@code broker.log}) go; made if missing, and not the
-     *     directory of an earlier broker
-     * @throws IOException if it does not come up within 60 s, with the end of its log
+     * @param dir the directory for its data and its log ({@code broker.log}); it is created if it
+     *     is missing, and must not be the directory of an earlier broker
+     * @throws IOException if it does not start within 60 s; the message contains the end of its log
      */
     public static KafkaBroker start(Path dir) throws IOException {
         return start(dir, "", Map.of());
     }
 
     /**
-     * Starts a broker that has more listeners, or other settings.
+     * Starts a broker with additional listeners or settings.
      *
-     * @param moreListeners listeners besides its own, each behind a comma, such as {@code
+     * @param moreListeners additional listeners, each after a comma, such as {@code
      *     ,SECURE://127.0.0.1:9093}
-     * @param settings what goes to the end of server.properties
+     * @param settings additional lines at the end of server.properties
      */
     public static KafkaBroker start(Path dir, String moreListeners, Map<String, String> settings)
             throws IOException {
         Files.createDirectories(dir);
         int[] ports = FreePorts.find(2);
         BrokerFiles.write(dir, ports[0], ports[1], moreListeners, settings);
-        format(BrokerFiles.properties(dir));
+        BrokerFiles.format(dir);
         KafkaBroker broker = new KafkaBroker(dir, ports[0]);
         try {
             broker.launch();
@@ -107,7 +104,7 @@ public final class KafkaBroker implements AutoCloseable {
         awaitStart();
     }
 
-    /** Ends the broker with SIGKILL, as a crash would: what it has in memory is lost. */
+    /** Kills the broker with SIGKILL, like a crash: the data in its memory is lost. */
     public void kill() throws IOException {
         destroy();
         try {
@@ -119,9 +116,9 @@ public final class KafkaBroker implements AutoCloseable {
     }
 
     /**
-     * Starts the broker again that was killed, on its data and its port.
+     * Restarts the killed broker with its data and its port.
      *
-     * @throws IOException if it does not come up within 60 s, with the end of its log
+     * @throws IOException if it does not start within 60 s; the message contains the end of its log
      */
     public void restart() throws IOException {
         launch();
@@ -133,16 +130,16 @@ public final class KafkaBroker implements AutoCloseable {
         }
     }
 
-    /** Where clients connect: host:port. */
+    /** The address for clients: host:port. */
     public String bootstrapServers() {
         return bootstrapServers;
     }
 
     /**
-     * Makes a topic, and waits until all its partitions have a leader.
+     * Creates a topic, and waits until all its partitions have a leader.
      *
-     * @param configs the topic's own settings, such as {@code message.timestamp.type}
-     * @throws IOException if it cannot be made, or not within 30 s
+     * @param configs the settings of the topic, such as {@code message.timestamp.type}
+     * @throws IOException if the topic cannot be created within 30 s
      */
     public void createTopic(String name, int partitions, Map<String, String> configs)
             throws IOException {
@@ -155,17 +152,17 @@ public final class KafkaBroker implements AutoCloseable {
             }
         } catch (ExecutionException | TimeoutException | InterruptedException e) {
             throw new IOException(
-                    "cannot make the topic %s at %s: %s"
+                    "cannot create the topic %s at %s: %s"
                             .formatted(name, bootstrapServers, cause(e)),
                     cause(e));
         }
     }
 
-    /** Ends the broker; its data and its log stay in the directory. */
+    /** Stops the broker. Its data and its log remain in the directory. */
     @Override
     public void close() {
         if (process != null) {
-            end();
+            stop();
         }
         try {
             Runtime.getRuntime().removeShutdownHook(killer);
@@ -174,7 +171,7 @@ public final class KafkaBroker implements AutoCloseable {
         }
     }
 
-    private void end() {
+    private void stop() {
         try {
             process.destroy();
             if (!process.waitFor(STOP_TIMEOUT.toSeconds(), TimeUnit.SECONDS)) {
@@ -186,25 +183,10 @@ public final class KafkaBroker implements AutoCloseable {
         }
     }
 
-    /** The log directory must carry a cluster id before a broker takes it. */
-    private static void format(Path config) throws IOException {
-        ByteArrayOutputStream output = new ByteArrayOutputStream();
-        String[] args = {"format", "-t", Uuid.randomUuid().toString(), "-c", config.toString()};
-        String problem =
-                "cannot prepare %s for a Kafka broker; give it an empty directory: "
-                        .formatted(config.getParent());
-        int code;
-        try (PrintStream out = new PrintStream(output, true, StandardCharsets.UTF_8)) {
-            code = StorageTool.execute(args, out);
-        } catch (RuntimeException e) {
-            throw new IOException(problem + e.getMessage(), e);
-        }
-        if (code != 0) {
-            throw new IOException(problem + output.toString(StandardCharsets.UTF_8));
-        }
-    }
-
-    /** First the port, so that no client complains of a broker that is not there yet. */
+    /**
+     * Waits for the port first. Otherwise the Kafka client would log warnings until the broker has
+     * started.
+     */
     private void awaitStart() throws IOException {
         long deadline = System.nanoTime() + START_TIMEOUT.toNanos();
         while (!accepts()) {
@@ -243,7 +225,7 @@ public final class KafkaBroker implements AutoCloseable {
                 Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, (Object) bootstrapServers));
     }
 
-    /** The controller knows a new topic a moment before the broker does. */
+    /** The controller knows a new topic slightly earlier than the broker. */
     private static boolean hasLeaders(Admin admin, String topic, long deadline)
             throws InterruptedException, ExecutionException, TimeoutException {
         try {
@@ -270,16 +252,18 @@ public final class KafkaBroker implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         if (e instanceof TimeoutException) {
-            return new TimeoutException("no answer in time");
+            return new TimeoutException("no response in time");
         }
         return e instanceof ExecutionException ? e.getCause() : e;
     }
 
     private IOException startFailure(Throwable cause) {
         String state =
-                process.isAlive() ? "it still runs" : "it ended with code " + process.exitValue();
+                process.isAlive()
+                        ? "it is still running"
+                        : "it ended with code " + process.exitValue();
         return new IOException(
-                "the Kafka broker at %s did not come up%s (%s); the end of its log, %s:%n%s"
+                "the Kafka broker at %s did not start%s (%s); the end of its log, %s:%n%s"
                         .formatted(
                                 bootstrapServers,
                                 Optional.ofNullable(cause).map(c -> ": " + c).orElse(""),

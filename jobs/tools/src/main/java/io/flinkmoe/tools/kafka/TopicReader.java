@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.kafka;
 
 import java.io.IOException;
@@ -12,31 +13,32 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
-/** Reads a topic once: all that is committed, from its beginning to its present end. */
+/** Reads a topic once: all committed records from its beginning to its current end. */
 @Internal
 public final class TopicReader {
 
     private static final Duration POLL = Duration.ofMillis(100);
-    private static final Duration PATIENCE = Duration.ofMinutes(1);
+    private static final Duration TIMEOUT = Duration.ofMinutes(1);
 
     private TopicReader() {}
 
-    /** Takes a record. */
+    /** Processes a record. */
     public interface Action {
         void accept(ConsumerRecord<byte[], byte[]> record) throws IOException;
     }
 
-    /** Told, again and again, how many of the topic's records are behind. */
+    /** Receives the number of records that were read so far, and the number of all records. */
     public interface Watcher {
         void onRead(long records, long all);
     }
 
     /**
-     * Reads what is committed now.
+     * Reads the records that are committed now.
      *
-     * @param client Kafka's client properties
-     * @param action gets the records, those of a partition in order
-     * @throws IOException if the brokers send nothing for a minute, or the action throws it
+     * @param client the properties of the Kafka client
+     * @param action receives the records; those of a partition are in order
+     * @throws IOException if the brokers send nothing for a minute, or if the action throws an
+     *     exception
      */
     public static void forEach(Properties client, String topic, Action action, Watcher watcher)
             throws IOException {
@@ -47,39 +49,42 @@ public final class TopicReader {
             Map<TopicPartition, Long> begins = consumer.beginningOffsets(partitions);
             Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
             long all = sum(ends) - sum(begins);
-            long deadline = System.nanoTime() + PATIENCE.toNanos();
-            long behind = 0;
-            while (behind < all) {
+            long deadline = System.nanoTime() + TIMEOUT.toNanos();
+            long done = 0;
+            while (done < all) {
                 for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
-                    // What was written since is not part of it.
+                    // Records that were written later are ignored.
                     if (record.offset() < ends.get(new TopicPartition(topic, record.partition()))) {
                         action.accept(record);
                     }
                 }
-                long before = behind;
-                behind = 0;
+                long before = done;
+                done = 0;
                 for (TopicPartition partition : partitions) {
                     long reached = Math.min(consumer.position(partition), ends.get(partition));
-                    behind += reached - begins.get(partition);
+                    done += reached - begins.get(partition);
                 }
-                watcher.onRead(behind, all);
-                if (behind > before) {
-                    deadline = System.nanoTime() + PATIENCE.toNanos();
+                watcher.onRead(done, all);
+                if (done > before) {
+                    deadline = System.nanoTime() + TIMEOUT.toNanos();
                 } else if (System.nanoTime() > deadline) {
                     throw new IOException(
-                            "the brokers have sent nothing of the topic %s for %d s"
-                                    .formatted(topic, PATIENCE.toSeconds()));
+                            "the brokers sent nothing from the topic %s for %d s"
+                                    .formatted(topic, TIMEOUT.toSeconds()));
                 }
             }
         }
     }
 
-    /** Where the records end, committed or not, summed over the partitions. */
+    /** The end offsets of all records, committed or not, summed over the partitions. */
     public static long end(Properties client, String topic) {
         return end(client, topic, "read_uncommitted");
     }
 
-    /** How many records lie behind a transaction that has not ended: they are not committed. */
+    /**
+     * The number of records that read_committed readers do not see, because a transaction is still
+     * open.
+     */
     public static long open(Properties client, String topic) {
         return end(client, topic) - end(client, topic, "read_committed");
     }

@@ -1,2 +1,2 @@
-/** A Kafka broker in a process of its own, and a reader of whole topics. */
+/** A Kafka broker in a separate process, and a reader of whole topics. */
 package io.flinkmoe.tools.kafka;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.machine;
 
 import java.io.IOException;
@@ -9,9 +10,9 @@ import java.util.concurrent.ThreadLocalRandom;
 import org.apache.flink.annotation.Internal;
 
 /**
- * TCP ports of 127.0.0.1 that nobody listens on, for processes that are about to start. None is of
- * those that systems give to outgoing connections (Linux from 32768 on): while a process is down
- * that is to come back on its port, a client that tries to reach it could take the port itself.
+ * Free TCP ports of 127.0.0.1 for processes that are about to start. The ports are outside the
+ * range for outgoing connections (Linux: from 32768). Otherwise, while a process restarts on its
+ * port, a client that tries to connect to it could occupy the port.
  */
 @Internal
 public final class FreePorts {
@@ -21,7 +22,7 @@ public final class FreePorts {
 
     private FreePorts() {}
 
-    /** Some ports, all different. */
+    /** Finds free ports, all different. */
     public static int[] find(int count) throws IOException {
         Set<Integer> ports = new HashSet<>();
         for (int tries = 0; ports.size() < count; tries++) {
@@ -29,13 +30,13 @@ public final class FreePorts {
             if (isFree(port)) {
                 ports.add(port);
             } else if (tries > LAST - FIRST) {
-                throw new IOException("no port is free from %d to %d".formatted(FIRST, LAST));
+                throw new IOException("there is no free port from %d to %d".formatted(FIRST, LAST));
             }
         }
         return ports.stream().mapToInt(Integer::intValue).toArray();
     }
 
-    /** The given port, or any other if that is taken. */
+    /** Returns the given port, or another free port if it is occupied. */
     public static int preferring(int port) throws IOException {
         return isFree(port) ? port : find(1)[0];
     }

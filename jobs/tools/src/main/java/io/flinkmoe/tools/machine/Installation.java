@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.machine;
 
 import java.io.File;
@@ -10,15 +11,15 @@ import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Where the project lies that this program was built in, and what Maven left there.
+ * The folder of the project that this program was built in, and the files that Maven created there.
  *
  * @param root the project's folder
  */
 @Internal
 public record Installation(Path root) {
 
-    /** How the jars begin that the program has, but a Flink installation has not. */
-    private static final List<String> OF_JOBS_AND_BROKER =
+    /** The prefixes of jars that this program has, but a Flink installation does not have. */
+    private static final List<String> NOT_IN_FLINK =
             List.of(
                     "flink-moe-",
                     "flink-connector-kafka-",
@@ -29,17 +30,17 @@ public record Installation(Path root) {
                     "scala-");
 
     /**
-     * The installation that the running program belongs to, by the system property {@code
-     * moe.home}.
+     * The installation of the running program, from the system property {@code moe.home}.
      *
-     * @throws IOException if the property is not set: the program was not started by deploy/bin/moe
+     * @throws IOException if the property is not set because deploy/bin/moe did not start the
+     *     program
      */
     public static Installation here() throws IOException {
         String home = System.getProperty("moe.home");
         if (home == null) {
             throw new IOException(
-                    "The project's folder is not known: start this with deploy/bin/moe, or set the"
-                            + " system property moe.home to it.");
+                    "The project's folder is unknown: start the program with deploy/bin/moe, or set"
+                            + " the system property moe.home to the folder.");
         }
         return new Installation(Path.of(home).toAbsolutePath().normalize());
     }
@@ -49,15 +50,15 @@ public record Installation(Path root) {
         return root.resolve("deploy/demo/flights");
     }
 
-    /** Where a local cluster lives unless it is told otherwise. */
+    /** The default folder of a local cluster. */
     public Path clusterFolder() {
         return target().resolve("cluster");
     }
 
     /**
-     * What a Flink installation has in its lib folder, ONNX Runtime included, and nothing of a job.
+     * The class path of a Flink installation, with ONNX Runtime and without the classes of a job.
      *
-     * @throws IOException if it was not built
+     * @throws IOException if the project is not built
      */
     public String flinkClassPath() throws IOException {
         List<String> jars = new ArrayList<>();
@@ -68,7 +69,7 @@ public record Installation(Path root) {
             }
             for (String jar : Files.readString(file).strip().split(File.pathSeparator)) {
                 String name = Path.of(jar).getFileName().toString();
-                if (OF_JOBS_AND_BROKER.stream().noneMatch(name::startsWith)) {
+                if (NOT_IN_FLINK.stream().noneMatch(name::startsWith)) {
                     jars.add(jar);
                 }
             }
@@ -79,7 +80,7 @@ public record Installation(Path root) {
     /**
      * The jar that is submitted to a cluster.
      *
-     * @throws IOException if it was not built
+     * @throws IOException if the jar is not built
      */
     public Path jobJar() throws IOException {
         Path folder = root.resolve("jobs/scoring/target");
@@ -92,7 +93,7 @@ public record Installation(Path root) {
                 }
             }
         }
-        throw notBuilt("a single *-job.jar in " + folder);
+        throw notBuilt("single *-job.jar in " + folder);
     }
 
     private Path target() {
@@ -101,6 +102,7 @@ public record Installation(Path root) {
 
     private static IOException notBuilt(String what) {
         return new IOException(
-                "There is not %s. Run: mvn clean package -DskipTests".formatted(what));
+                "The project is not built: there is no %s. Run: mvn clean package -DskipTests"
+                        .formatted(what));
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.machine;
 
 import java.nio.file.Files;
@@ -6,18 +7,19 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.FileUtils;
 
 /**
- * The one folder for all that is temporary in this process: what Flink, ONNX Runtime and other
- * libraries put into {@code java.io.tmpdir}. deploy/bin/moe makes it, since Java reads that
- * property before any program runs, and names it in {@code moe.tmp}; it goes when the process ends.
+ * The folder for all temporary files of this process: those that Flink, ONNX Runtime and other
+ * libraries write to {@code java.io.tmpdir}. deploy/bin/moe creates the folder, because Java reads
+ * that property before the program runs, and passes its path in {@code moe.tmp}. The folder is
+ * removed when the process ends.
  */
 @Internal
 public final class TempFolder {
 
-    private static final int REMOVALS = 10;
+    private static final int MAX_ATTEMPTS = 10;
 
     private TempFolder() {}
 
-    /** Has the folder removed when the process ends, however it ends short of being killed. */
+    /** Removes the folder when the process ends, unless the process is killed. */
     public static void removeAtEnd() {
         String folder = System.getProperty("moe.tmp");
         if (folder != null) {
@@ -26,7 +28,7 @@ public final class TempFolder {
         }
     }
 
-    /** Where to put what is to outlive the process. */
+    /** The folder for files that outlive the process. */
     public static Path outer() {
         String folder = System.getProperty("moe.tmp");
         return folder == null
@@ -34,9 +36,12 @@ public final class TempFolder {
                 : Path.of(folder).toAbsolutePath().getParent();
     }
 
-    /** More than once: a job that is being interrupted may still write. */
+    /**
+     * Removes the folder, repeatedly if necessary: a job that is being interrupted may still write
+     * to it.
+     */
     private static void remove(Path folder) {
-        for (int i = 0; i < REMOVALS && Files.exists(folder); i++) {
+        for (int i = 0; i < MAX_ATTEMPTS && Files.exists(folder); i++) {
             try {
                 Thread.sleep(i == 0 ? 0 : 100);
             } catch (InterruptedException e) {

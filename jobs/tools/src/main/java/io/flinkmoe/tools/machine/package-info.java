@@ -1,2 +1,2 @@
-/** This machine: where the project lies, free ports, the temporary folder. */
+/** This machine: the project's folder, free ports, and the temporary folder. */
 package io.flinkmoe.tools.machine;

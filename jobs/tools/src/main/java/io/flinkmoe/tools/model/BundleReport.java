@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.model;
 
 import io.flinkmoe.model.Bundle;
@@ -12,7 +13,7 @@ import java.util.List;
 import java.util.Locale;
 import org.apache.flink.annotation.Internal;
 
-/** A bundle as a table: its sizes, the routing of its layers, and every model in it. */
+/** A bundle as text: its sizes, the routing of its layers, and all its models. */
 @Internal
 final class BundleReport {
 
@@ -41,7 +42,7 @@ final class BundleReport {
             addAll(prefix + "shared expert", layer.sharedExperts());
         }
         add("head", spec.head());
-        models.row("all", "", "%,d".formatted(parameters), "%,d".formatted(bytes), "verified");
+        models.row("total", "", "%,d".formatted(parameters), "%,d".formatted(bytes), "verified");
         TextTable sizes =
                 new TextTable("bundle", spec.name())
                         .row("version", spec.version())
@@ -91,7 +92,7 @@ final class BundleReport {
                 .formatted(
                         lower(routing.scoringFunc()),
                         routing.numExpertsPerTok(),
-                        routing.normTopKProb() ? ", renormalised" : "");
+                        routing.normTopKProb() ? ", normalized" : "");
     }
 
     private static String lower(Enum<?> constant) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.model;
 
 import io.flinkmoe.MoeLayers;
@@ -30,7 +31,7 @@ import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.util.CloseableIterator;
 
-/** Runs a matrix through the stream operators on an embedded cluster: row i is position i. */
+/** Runs a matrix through the stream operators on an embedded cluster. Row i becomes position i. */
 @Internal
 final class FlinkForward {
 
@@ -45,7 +46,7 @@ final class FlinkForward {
     }
 
     /**
-     * Runs T tokens; the layers' own outputs are not recorded and null.
+     * Runs T tokens. The outputs of the layers are not recorded and are null in the result.
      *
      * @param x [T, input size]
      */
@@ -66,25 +67,26 @@ final class FlinkForward {
             StreamExecutionEnvironment env = flink.environment();
             int scored = execute(env, layers.score(tokens(env, x)), result);
             if (scored != tokens) {
-                throw new IOException("%,d tokens went in, %,d came out".formatted(tokens, scored));
+                throw new IOException("%,d of %,d tokens were scored".formatted(scored, tokens));
             }
         }
         return result;
     }
 
-    /** Gives the number of scored tokens. */
+    /** Runs the job, and returns the number of scored tokens. */
     @SuppressWarnings("try") // closing may be interrupted, and the interrupt is passed on
     private static int execute(
             StreamExecutionEnvironment env, MoeResult answers, ReferenceModel.Result result)
             throws Exception {
         int scored;
-        // Both are read at the same time: a full one of the two would hold up the job.
+        // Both are read at the same time. Otherwise a full buffer of one would block the job.
         try (CloseableIterator<ScoredToken> scores = answers.scored().collectAsync();
                 CloseableIterator<RouterLogits> logits = answers.routerLogits().collectAsync()) {
             JobClient job = env.executeAsync("moe forward");
             CompletableFuture<Integer> logitsRead =
-                    CompletableFuture.supplyAsync(() -> forEach(logits, row -> take(row, result)));
-            scored = forEach(scores, token -> take(token, result));
+                    CompletableFuture.supplyAsync(
+                            () -> forEach(logits, row -> record(row, result)));
+            scored = forEach(scores, token -> record(token, result));
             logitsRead.get();
             job.getJobExecutionResult().get();
         }
@@ -106,7 +108,7 @@ final class FlinkForward {
                 .setParallelism(1);
     }
 
-    /** The matrix travels with the job to the embedded cluster. */
+    /** Emits the rows of the matrix, which is part of the job. */
     private static final class Rows implements MapFunction<Long, Token> {
         private static final long serialVersionUID = 1L;
 
@@ -144,7 +146,7 @@ final class FlinkForward {
         return new ReferenceModel.Result(new float[tokens * spec.outputSize()], layers);
     }
 
-    private static void take(ScoredToken token, ReferenceModel.Result result) {
+    private static void record(ScoredToken token, ReferenceModel.Result result) {
         int row = (int) token.position();
         float[] values = token.values();
         System.arraycopy(values, 0, result.out(), row * values.length, values.length);
@@ -160,7 +162,7 @@ final class FlinkForward {
         }
     }
 
-    private static void take(RouterLogits row, ReferenceModel.Result result) {
+    private static void record(RouterLogits row, ReferenceModel.Result result) {
         float[] logits = row.logits();
         int to = (int) row.position() * logits.length;
         System.arraycopy(logits, 0, result.layers().get(row.layer()).logits(), to, logits.length);

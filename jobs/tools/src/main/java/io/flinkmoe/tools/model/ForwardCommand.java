@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.model;
 
 import io.flinkmoe.api.Rejection;
@@ -24,17 +25,17 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import picocli.CommandLine.TypeConversionException;
 
-/** Runs a matrix of tokens through a bundle. */
+/** Runs tokens from a file through a bundle. */
 @Command(
         name = "forward",
         description = {
-            "Run T tokens from a file through a model bundle.",
+            "Run tokens from a file through a model bundle.",
             "",
-            "The input holds a tensor x [T, input size] of floats. The output holds `out`"
-                    + " [T, output size], `logits` [T, N], `experts`, `weights` and `outcomes`"
-                    + " [T, k], the choices in order of rank; a model of several layers has"
-                    + " `layers.<i>.logits` and so on instead. Outcomes: 0 executed, 1 rerouted,"
-                    + " 2 overflowed, 3 late, 4 failed."
+            "The input file contains a float tensor `x` [T, input size]. The output file contains"
+                    + " `out` [T, output size], `logits` [T, N], and `experts`, `weights` and"
+                    + " `outcomes` [T, k] in order of rank. A model with several layers has"
+                    + " `layers.<i>.logits` and so on instead. Outcomes: 0 executed, 1 rerouted, 2"
+                    + " overflowed, 3 late, 4 failed."
         },
         footer = {
             "  moe forward --bundle model --input in.safetensors --output out.safetensors",
@@ -50,7 +51,7 @@ public final class ForwardCommand implements Callable<Integer> {
             names = "--bundle",
             required = true,
             paramLabel = "BUNDLE",
-            description = "The folder that holds model.json.")
+            description = "The bundle's folder, which contains model.json.")
     private Path bundle;
 
     @Option(
@@ -73,14 +74,14 @@ public final class ForwardCommand implements Callable<Integer> {
             defaultValue = "reference",
             converter = EngineConverter.class,
             description =
-                    "reference: in one loop, without Flink (the default). flink: through the"
-                            + " stream operators, on an embedded cluster.")
+                    "reference: run without Flink (default). flink: run the stream operators on an"
+                            + " embedded cluster.")
     private Engine engine;
 
     @Option(
             names = "--parallelism",
             paramLabel = "P",
-            description = "Subtasks per operator, with --engine flink. Default: 1.")
+            description = "The subtasks per operator, only with --engine flink. Default: 1.")
     private Integer parallelism;
 
     enum Engine {
@@ -88,7 +89,7 @@ public final class ForwardCommand implements Callable<Integer> {
         FLINK
     }
 
-    /** As picocli's own, but with values in the case in which they are written. */
+    /** Like picocli's converter, but its error message shows the values in lower case. */
     static final class EngineConverter implements ITypeConverter<Engine> {
         @Override
         public Engine convert(String value) {
@@ -108,7 +109,7 @@ public final class ForwardCommand implements Callable<Integer> {
             throw new ParameterException(
                     spec.commandLine(),
                     engine == Engine.REFERENCE
-                            ? "--parallelism goes with --engine flink only"
+                            ? "--parallelism requires --engine flink"
                             : "--parallelism is %d; allowed: 1 or more".formatted(parallelism));
         }
         Path folder = output.toAbsolutePath().getParent();
@@ -149,7 +150,7 @@ public final class ForwardCommand implements Callable<Integer> {
         }
     }
 
-    /** The operators reject a bad token, and the reference would spread its NaN. */
+    /** Rejects invalid tokens, as the operators do. The reference would propagate a NaN. */
     private void checkRows(float[] x, int width) throws IOException {
         for (int row = 0; row < x.length / width; row++) {
             float[] values = Arrays.copyOfRange(x, row * width, (row + 1) * width);

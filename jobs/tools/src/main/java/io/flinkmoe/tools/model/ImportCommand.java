@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.model;
 
 import io.flinkmoe.model.Bundle;
@@ -16,10 +17,10 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Turns a Hugging Face style checkpoint into a bundle. */
+/** Converts a Hugging Face checkpoint to a bundle. */
 @Command(
         name = "import",
-        description = "Turn a Hugging Face style checkpoint into a model bundle.",
+        description = "Convert a Hugging Face checkpoint to a model bundle.",
         footer = {
             "  moe import --checkpoint mixtral --output model",
             "  moe import --checkpoint qwen3-moe --layers 0,2-5 --output model",
@@ -37,16 +38,15 @@ public final class ImportCommand implements Callable<Integer> {
             names = "--checkpoint",
             required = true,
             paramLabel = "DIR",
-            description = "The folder with config.json and the safetensors, sharded or not.")
+            description = "The folder with config.json and the safetensors files, sharded or not.")
     private Path checkpoint;
 
     @Option(
             names = "--layers",
             paramLabel = "LIST",
-            description = {
-                "The MoE layers to import, such as 0,2-5, in that order: 0 is the first MoE layer,",
-                "dense layers are not counted. All unless given."
-            })
+            description =
+                    "The MoE layers to import, such as 0,2-5, in this order. 0 is the first MoE"
+                            + " layer; dense layers are not counted. Default: all.")
     private String layers;
 
     @Option(
@@ -65,7 +65,7 @@ public final class ImportCommand implements Callable<Integer> {
             names = "--output",
             required = true,
             paramLabel = "BUNDLE",
-            description = "The folder to write the bundle to; it must not exist yet.")
+            description = "The folder for the bundle; it must not exist yet.")
     private Path output;
 
     @Override

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.model;
 
 import io.flinkmoe.model.Bundle;
@@ -9,17 +10,19 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Shows what a bundle holds. */
+/** Checks a bundle, and shows its contents. */
 @Command(
         name = "inspect",
-        description = "Check a model bundle, and show what it holds.",
+        description = "Check a model bundle, and show its contents.",
         footer = "  moe inspect model")
 @Internal
 public final class InspectCommand implements Callable<Integer> {
 
     @Spec private CommandSpec spec;
 
-    @Parameters(paramLabel = "BUNDLE", description = "The folder that holds model.json.")
+    @Parameters(
+            paramLabel = "BUNDLE",
+            description = "The bundle's folder, which contains model.json.")
     private Path bundle;
 
     @Override

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.model;
 
 import java.io.IOException;
@@ -8,8 +9,9 @@ import java.nio.file.Path;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Counts the parameters of an ONNX model: the elements of its graph's initializers. Reads just that
- * of the protobuf format: ModelProto.graph = 7, GraphProto.initializer = 5, TensorProto.dims = 1.
+ * Counts the parameters of an ONNX model: the elements of its graph's initializers. Reads only
+ * these fields of the protobuf format: ModelProto.graph = 7, GraphProto.initializer = 5,
+ * TensorProto.dims = 1.
  */
 @Internal
 final class OnnxParameters {

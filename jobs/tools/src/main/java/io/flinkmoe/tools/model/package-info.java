@@ -1,2 +1,2 @@
-/** Commands on models: import a checkpoint, inspect a bundle, run it over a file. */
+/** Commands for models: import a checkpoint, inspect a bundle, run tokens from a file. */
 package io.flinkmoe.tools.model;

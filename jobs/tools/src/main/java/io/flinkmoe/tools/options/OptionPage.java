@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.options;
 
 import io.flinkmoe.scoring.cli.JobOption;
 import io.flinkmoe.scoring.cli.JobOptions;
 import org.apache.flink.annotation.Internal;
 
-/** The page of all options, deploy/OPTIONS.md: made from the options themselves. */
+/** The page of all options, deploy/OPTIONS.md, generated from the options themselves. */
 @Internal
 final class OptionPage {
 
@@ -12,10 +13,10 @@ final class OptionPage {
             """
             # Options
 
-            Every `moe.*` option, as a configuration file, `-D`, `MoeOptions`, `PlacementOptions` and `KafkaOptions`
-            name it; on the command line without its `moe.`: `--capacity.size 500`. A file may also hold any option
-            of Flink's. Lists (`moe.schema`) are `A;B`, and in a file also `[A, B]`; `moe.kafka.properties`
-            is `KEY:VALUE,KEY:VALUE`, and in a file also a map.
+            This page lists every `moe.*` option. Configuration files, `-D`, `MoeOptions`, `PlacementOptions` and `KafkaOptions` use
+            these keys. On the command line, omit `moe.`: `--capacity.size 500`. A configuration file can also contain any
+            Flink option. Write lists (`moe.schema`) as `A;B`, in files also as `[A, B]`. Write `moe.kafka.properties` as
+            `KEY:VALUE,KEY:VALUE`, in files also as a map.
 
             | Option | Default | Meaning |
             |---|---|---|
@@ -23,7 +24,7 @@ final class OptionPage {
 
     private OptionPage() {}
 
-    /** The page in Markdown, a line per option, ending in a line break. */
+    /** The page in Markdown, with one line per option. It ends with a line break. */
     static String markdown() {
         StringBuilder page = new StringBuilder(HEAD);
         for (JobOption option : JobOptions.all()) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.options;
 
 import java.io.PrintWriter;
@@ -7,7 +8,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
 
-/** Prints the page of options, to be kept as deploy/OPTIONS.md. */
+/** Prints the page of options, which is stored as deploy/OPTIONS.md. */
 @Command(name = "options", hidden = true, description = "Print deploy/OPTIONS.md.")
 @Internal
 public final class OptionsCommand implements Callable<Integer> {

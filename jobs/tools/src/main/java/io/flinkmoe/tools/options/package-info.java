@@ -1,2 +1,2 @@
-/** The page of all options, made from the options themselves. */
+/** The page of all options, generated from the options themselves. */
 package io.flinkmoe.tools.options;

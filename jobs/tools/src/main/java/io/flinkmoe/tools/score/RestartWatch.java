@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.score;
 
 import io.flinkmoe.scoring.cli.ErrorReport;
@@ -13,7 +14,9 @@ import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.runtime.executiongraph.AccessExecutionGraph;
 import org.apache.flink.runtime.executiongraph.ErrorInfo;
 
-/** Tells each restart of an embedded job in a line, but the same cause once a minute at most. */
+/**
+ * Prints a line for each restart of an embedded job, but at most one per minute for the same cause.
+ */
 @Internal
 public final class RestartWatch extends Thread {
 
@@ -23,7 +26,7 @@ public final class RestartWatch extends Thread {
     private final EmbeddedFlink flink;
     private final JobID job;
     private final PrintWriter err;
-    private final Map<String, Long> toldAt = new HashMap<>();
+    private final Map<String, Long> printedAt = new HashMap<>();
     private long lastFailure;
 
     public RestartWatch(EmbeddedFlink flink, JobID job, PrintWriter err) {
@@ -34,33 +37,33 @@ public final class RestartWatch extends Thread {
         this.err = err;
     }
 
-    /** Looks after the job until it has ended, or its cluster has. */
+    /** Watches the job until the job or its cluster has ended. */
     @Override
     public void run() {
         try {
-            while (isToBeWatched()) {
+            while (check()) {
                 Thread.sleep(POLL_MILLIS);
             }
         } catch (ExecutionException | InterruptedException | IllegalStateException e) {
-            // The cluster is ending: whoever waits for the job learns how.
+            // The cluster is ending. The thread that waits for the job reports the result.
         }
     }
 
-    private boolean isToBeWatched() throws ExecutionException, InterruptedException {
+    private boolean check() throws ExecutionException, InterruptedException {
         try {
             AccessExecutionGraph graph = flink.job(job);
             JobStatus status = graph.getState();
             if (status == JobStatus.FAILING || status.isTerminalState()) {
                 return false;
             }
-            look(graph.getFailureInfo());
+            report(graph.getFailureInfo());
         } catch (TimeoutException e) {
-            // It is busy: the next look tells.
+            // The cluster is busy. The next check reports the failure.
         }
         return true;
     }
 
-    private void look(ErrorInfo failure) {
+    private void report(ErrorInfo failure) {
         if (failure != null && failure.getTimestamp() != lastFailure) {
             lastFailure = failure.getTimestamp();
             ClassLoader classes = RestartWatch.class.getClassLoader();
@@ -71,17 +74,17 @@ public final class RestartWatch extends Thread {
     }
 
     /**
-     * The job failed and is being restarted.
+     * Reports that the job failed and is being restarted.
      *
-     * @param at when, in milliseconds
+     * @param at the time of the failure in milliseconds
      */
     public void failed(String reason, long at) {
         String line = reason.lines().findFirst().orElse(reason);
-        // Without its numbers: the same outage names now this partition, now that.
+        // Without numbers, because one outage causes errors for several partitions.
         String cause = line.replaceAll("\\d+", "#");
-        Long before = toldAt.get(cause);
-        if (before == null || at - before >= SILENCE_MILLIS) {
-            toldAt.put(cause, at);
+        Long previous = printedAt.get(cause);
+        if (previous == null || at - previous >= SILENCE_MILLIS) {
+            printedAt.put(cause, at);
             err.println("moe: the job failed and restarts: " + line);
             err.flush();
         }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.score;
 
 import static org.apache.flink.configuration.TaskManagerOptions.NUM_TASK_SLOTS;
@@ -28,15 +29,16 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Runs the scoring job: inside this process, or on the local cluster. */
+/** Runs the scoring job in this process or on the local cluster. */
 @Command(
         name = "score",
         customSynopsis = "moe score [--config=FILE] [-D KEY=VALUE]... [OPTIONS]",
         description = {
-            "Score the tokens of a Kafka topic and write the answers to another.",
+            "Score the tokens of a Kafka topic and write the answers to another topic.",
             "",
-            "The job runs inside this process until Ctrl-C; with --cluster, and under `flink run`,"
-                    + " on the cluster. An option given here wins over -D, and -D over the file."
+            "The job runs in this process until Ctrl-C. With --cluster it runs on the local"
+                    + " cluster, and with `flink run` on any Flink cluster. A named option overrides"
+                    + " -D, and -D overrides the file."
         },
         footer = {
             "  moe score --bundle model --kafka.brokers localhost:9092 \\",
@@ -48,7 +50,7 @@ import picocli.CommandLine.Spec;
             "  moe score --config job.yaml --cluster",
             "  flink run flink-moe-scoring-VERSION-job.jar score --config job.yaml",
             "",
-            "job.yaml, its keys nested or dotted:",
+            "job.yaml, with nested or dotted keys:",
             "  moe:",
             "    bundle: /models/flights",
             "    kafka.brokers: kafka-1:9092,kafka-2:9092",
@@ -70,8 +72,8 @@ public final class ScoreCommand implements Callable<Integer> {
             arity = "0..1",
             fallbackValue = "",
             description =
-                    "Run on the cluster that `moe cluster start` has started; with a folder, on the"
-                            + " one that was started with --dir.")
+                    "Run on the cluster that `moe cluster start` has started. DIR is the folder"
+                            + " that was given to it with --dir, if any.")
     private String clusterFolder;
 
     @Override
@@ -97,13 +99,13 @@ public final class ScoreCommand implements Callable<Integer> {
                             : new StreamExecutionEnvironment(cluster.jobOptions(flinkOptions));
             ScoringJob.build(env, options, this::warn);
             JobGraph graph = env.getStreamGraph().getJobGraph();
-            Configuration inForce = new Configuration((Configuration) env.getConfiguration());
-            if (cluster != null) { // A job does not change what runs.
-                inForce.set(NUM_TASK_SLOTS, cluster.options().get(NUM_TASK_SLOTS));
-            } else if (!inForce.contains(NUM_TASK_SLOTS)) { // as the MiniCluster does
-                inForce.set(NUM_TASK_SLOTS, graph.getMaximumParallelism());
+            Configuration effective = new Configuration((Configuration) env.getConfiguration());
+            if (cluster != null) { // A job cannot change the slots of a running cluster.
+                effective.set(NUM_TASK_SLOTS, cluster.options().get(NUM_TASK_SLOTS));
+            } else if (!effective.contains(NUM_TASK_SLOTS)) { // The default of the MiniCluster.
+                effective.set(NUM_TASK_SLOTS, graph.getMaximumParallelism());
             }
-            new DryRun(graph, options, inForce, MoeLayers.builder(options).build().footprint())
+            new DryRun(graph, options, effective, MoeLayers.builder(options).build().footprint())
                     .print(spec.commandLine().getOut());
         }
     }
@@ -117,7 +119,8 @@ public final class ScoreCommand implements Callable<Integer> {
         announce(options);
         PrintWriter out = spec.commandLine().getOut();
         out.printf(
-                "The job is %s, at parallelism %d.%nWeb UI: %s%nStop it with a savepoint: deploy/bin/cluster%s flink stop %1$s%n",
+                "The job is %s, at parallelism %d.%nWeb UI: %s%nStop it with a savepoint:"
+                        + " deploy/bin/cluster%s flink stop %1$s%n",
                 job.getJobID(),
                 env.getParallelism(),
                 cluster.webUrl(),
@@ -142,7 +145,7 @@ public final class ScoreCommand implements Callable<Integer> {
                 command.getOut()
                         .printf("Web UI: http://localhost:%d%n", options.get(RestOptions.PORT));
             }
-            command.getOut().println("Ctrl-C ends it.");
+            command.getOut().println("Press Ctrl-C to stop it.");
             command.getOut().flush();
             JobClient job = env.executeAsync(ScoringJob.nameOf(flinkOptions, options));
             new RestartWatch(flink, job.getJobID(), command.getErr()).start();
@@ -153,7 +156,7 @@ public final class ScoreCommand implements Callable<Integer> {
         command.getOut().flush();
     }
 
-    /** What the command line and the file ask for, checked. */
+    /** The options of command line and file, checked. */
     Configuration options() throws IOException {
         return scoreOptions.read();
     }
@@ -166,7 +169,7 @@ public final class ScoreCommand implements Callable<Integer> {
     private void announce(Configuration options) {
         PrintWriter out = spec.commandLine().getOut();
         out.printf(
-                "Scoring %s with %s; answers go to %s on %s.%n",
+                "Scoring the topic %s with %s. Answers are written to the topic %s on %s.%n",
                 options.get(KafkaOptions.SOURCE_TOPIC),
                 options.get(MoeOptions.BUNDLE),
                 options.get(KafkaOptions.SINK_TOPIC),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.score;
 
 import io.flinkmoe.api.Rejection;
@@ -20,8 +21,8 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 
 /**
- * Tells in a line what an embedded job has done: as soon as tokens are scored or the first records
- * are rejected, and then every ten seconds in which some were.
+ * Prints the progress of an embedded job: one line when the first tokens are scored or the first
+ * records are rejected, and then one every ten seconds if there were more of either.
  */
 @Internal
 final class ScoreProgress extends Thread {
@@ -31,7 +32,7 @@ final class ScoreProgress extends Thread {
 
     private static final String READ = "moe.ingest." + IngestMetrics.Name.NUM_TOKENS_IN;
     private static final String SCORED = "moe.combine." + CombineMetrics.Name.NUM_TOKENS_OUT;
-    private static final String UNREADABLE =
+    private static final String REJECTED_BY_ROUTER =
             "moe.router." + RouterMetrics.Name.NUM_TOKENS_DEAD_LETTERED;
 
     private final EmbeddedFlink flink;
@@ -39,7 +40,7 @@ final class ScoreProgress extends Thread {
     private final PrintWriter out;
     private long scoredBefore;
     private long rejectedBefore;
-    private long toldAt;
+    private long printedAt;
 
     ScoreProgress(EmbeddedFlink flink, JobID job, PrintWriter out) {
         super("score-progress");
@@ -49,16 +50,16 @@ final class ScoreProgress extends Thread {
         this.out = out;
     }
 
-    /** Looks at the job until its cluster ends. */
+    /** Reads the counters of the job until its cluster ends. */
     @Override
     public void run() {
         try {
             FlinkRest rest = new FlinkRest(flink.restAddress());
             while (flink.isRunning()) {
                 try {
-                    look(rest);
+                    check(rest);
                 } catch (IOException e) {
-                    // It is busy, or is ending: the next look tells.
+                    // The cluster is busy or ending. The next check shows which.
                 }
                 Thread.sleep(POLL_MILLIS);
             }
@@ -66,36 +67,30 @@ final class ScoreProgress extends Thread {
                 | InterruptedException
                 | TimeoutException
                 | IllegalStateException e) {
-            // The cluster is ending: whoever waits for the job learns how.
+            // The cluster is ending. The thread that waits for the job reports the result.
         }
     }
 
-    private void look(FlinkRest rest) throws IOException {
-        List<String> counters = new ArrayList<>(List.of(READ, SCORED, UNREADABLE));
+    private void check(FlinkRest rest) throws IOException {
+        List<String> counters = new ArrayList<>(List.of(READ, SCORED, REJECTED_BY_ROUTER));
         for (Rejection.Kind kind : Rejection.Kind.values()) {
-            counters.add(rejected(kind));
+            counters.add(rejectedByIngest(kind));
         }
         Map<String, List<Long>> counts = rest.counters(job, counters);
         Map<Rejection.Kind, Long> rejected = new EnumMap<>(Rejection.Kind.class);
-        long rejectedByIngest = 0;
         for (Rejection.Kind kind : Rejection.Kind.values()) {
-            long count = sum(counts.get(rejected(kind)));
-            rejectedByIngest += count;
-            rejected.put(kind, count);
+            rejected.put(kind, sum(counts.get(rejectedByIngest(kind))));
         }
-        rejected.merge(Rejection.Kind.MODEL, sum(counts.get(UNREADABLE)), Long::sum);
+        long read = sum(counts.get(READ)) + sum(rejected.values());
+        rejected.merge(Rejection.Kind.MODEL, sum(counts.get(REJECTED_BY_ROUTER)), Long::sum);
         List<Long> layers = counts.get(SCORED);
         if (!layers.isEmpty()) {
-            tell(
-                    sum(counts.get(READ)) + rejectedByIngest,
-                    layers.get(layers.size() - 1),
-                    rejected,
-                    System.nanoTime());
+            print(read, layers.get(layers.size() - 1), rejected, System.nanoTime());
         }
     }
 
     /** The counter of the records that are rejected for one kind of reason. */
-    private static String rejected(Rejection.Kind kind) {
+    private static String rejectedByIngest(Rejection.Kind kind) {
         return "moe.ingest.%s.%s.%s"
                 .formatted(IngestMetrics.KIND, kind, IngestMetrics.Name.NUM_TOKENS_DEAD_LETTERED);
     }
@@ -105,37 +100,37 @@ final class ScoreProgress extends Thread {
     }
 
     /**
-     * Tells it, if it is time for a line.
+     * Prints a line, if one is due.
      *
-     * @param read records read since the tasks were started, as all are
-     * @param rejected the rejected ones, by the kind of their reason
+     * @param read the records read since the tasks were started; the other counts start then, too
+     * @param rejected the rejected ones by the kind of the reason
      * @param now by {@link System#nanoTime()}
      */
-    void tell(long read, long scored, Map<Rejection.Kind, Long> rejected, long now) {
+    void print(long read, long scored, Map<Rejection.Kind, Long> rejected, long now) {
         long allRejected = sum(rejected.values());
         if (scored < scoredBefore || allRejected < rejectedBefore) {
-            // The tasks were restarted, and count anew.
+            // The tasks were restarted, and their counters start at 0.
             scoredBefore = 0;
             rejectedBefore = 0;
-            toldAt = 0;
+            printedAt = 0;
         }
-        boolean first = toldAt == 0;
+        boolean first = printedAt == 0;
         if (scored == scoredBefore && allRejected == rejectedBefore) {
-            toldAt = first ? 0 : now; // The rate is that of busy times.
+            printedAt = first ? 0 : now; // Idle time does not count for the rate.
             return;
         }
         boolean firstRejected = rejectedBefore == 0 && allRejected > 0;
-        if (!first && !firstRejected && now - toldAt < LINE_NANOS) {
+        if (!first && !firstRejected && now - printedAt < LINE_NANOS) {
             return;
         }
-        double rate = first ? 0 : (scored - scoredBefore) / ((now - toldAt) / 1e9);
+        double rate = first ? 0 : (scored - scoredBefore) / ((now - printedAt) / 1e9);
         out.printf("read %,d   scored %,d   rejected %,d", read, scored, allRejected);
         out.print(mostFrequent(rejected, allRejected));
         out.println(first ? "" : "   %,.0f tokens/s".formatted(rate));
         out.flush();
         scoredBefore = scored;
         rejectedBefore = allRejected;
-        toldAt = now;
+        printedAt = now;
     }
 
     private static String mostFrequent(Map<Rejection.Kind, Long> rejected, long all) {

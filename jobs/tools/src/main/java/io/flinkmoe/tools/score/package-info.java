@@ -1,2 +1,2 @@
-/** The scoring job, run inside this process or on the local cluster. */
+/** Runs the scoring job in this process or on the local cluster. */
 package io.flinkmoe.tools.score;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.statistics;
 
 import java.util.ArrayList;
@@ -7,7 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import org.apache.flink.annotation.Internal;
 
-/** Tokens per second of several contenders, round by round. */
+/** The tokens per second of several contenders, by round. */
 @Internal
 public final class Rates {
 
@@ -26,7 +27,7 @@ public final class Rates {
     }
 
     /**
-     * How many times as fast one contender is as another, over the rounds.
+     * The speed of one contender relative to another, over the rounds.
      *
      * @return null if one of them was not measured
      */

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.statistics;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
@@ -9,7 +10,7 @@ import org.apache.commons.math3.stat.StatUtils;
 import org.apache.commons.math3.stat.descriptive.rank.Median;
 import org.apache.flink.annotation.Internal;
 
-/** The middle and the ends of what several rounds gave. */
+/** The median, minimum and maximum of several rounds. */
 @Internal
 public record Spread(double median, double min, double max) {
 
@@ -26,7 +27,7 @@ public record Spread(double median, double min, double max) {
                 .put("max", rounded(max));
     }
 
-    /** To four significant digits: more would be noise. */
+    /** Rounds to four significant digits. More digits would be noise. */
     private static double rounded(double value) {
         return new BigDecimal(value).round(new MathContext(4)).doubleValue();
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.statistics;
 
 import java.util.Arrays;
@@ -8,18 +9,19 @@ import org.apache.commons.math3.stat.ranking.NaturalRanking;
 import org.apache.commons.math3.stat.ranking.TiesStrategy;
 import org.apache.flink.annotation.Internal;
 
-/** The figures of the demo's report. */
+/** Statistics for reports. */
 @Internal
 public final class Statistics {
 
     private Statistics() {}
 
     /**
-     * The area under the ROC curve: how likely a positive is scored above a negative, a tie
-     * counting half. From ranks (Mann-Whitney), tied scores sharing their mean rank.
+     * The area under the ROC curve: the probability that a positive has a higher score than a
+     * negative, where a tie counts half. It is computed from ranks (Mann-Whitney). Tied scores have
+     * their mean rank.
      *
      * @param scores T scores
-     * @param positive T truths
+     * @param positive T labels
      * @return NaN unless there are positives and negatives
      */
     public static double auc(float[] scores, boolean[] positive) {
@@ -35,12 +37,13 @@ public final class Statistics {
                                         .mapToDouble(i -> scores[i])
                                         .toArray());
         double rankSum = Arrays.stream(positives).mapToDouble(i -> ranks[i]).sum();
-        double least = positives.length * (positives.length + 1.0) / 2;
-        return (rankSum - least) / ((double) positives.length * negatives);
+        double minimum = positives.length * (positives.length + 1.0) / 2;
+        return (rankSum - minimum) / ((double) positives.length * negatives);
     }
 
     /**
-     * The smallest value that at least a share of all values does not exceed (nearest rank).
+     * The smallest value such that at least the given share of all values does not exceed it
+     * (nearest rank).
      *
      * @param share above 0, at most 1
      * @return 0 if there are no values

@@ -1,2 +1,2 @@
-/** Figures about figures: ranks, spreads, rates, and how often to measure. */
+/** Ranks, spreads, rates, and the rounds of measurements. */
 package io.flinkmoe.tools.statistics;

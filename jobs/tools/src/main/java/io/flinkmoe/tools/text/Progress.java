@@ -1,9 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.text;
 
 import java.io.PrintWriter;
 import org.apache.flink.annotation.Internal;
 
-/** A line that tells how far the work is: rewritten in place on a terminal, else one a second. */
+/**
+ * A line that shows the progress. It is rewritten in place on a terminal, and otherwise printed at
+ * most once per second.
+ */
 @Internal
 public final class Progress {
 
@@ -23,14 +27,14 @@ public final class Progress {
         this.terminal = terminal;
     }
 
-    /** Shows a line, unless the last one is too fresh. */
+    /** Shows a line, unless the previous line is too recent. */
     public void show(String line) {
         if (System.nanoTime() - shownAt >= (terminal ? TERMINAL_NANOS : LINE_NANOS)) {
             print(line);
         }
     }
 
-    /** Shows the last line, and ends it. */
+    /** Shows the final line. */
     public void done(String line) {
         print(line);
         if (terminal) {

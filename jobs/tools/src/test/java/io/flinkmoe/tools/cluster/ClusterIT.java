@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
@@ -85,7 +86,7 @@ class ClusterIT {
         assertThat(results.missing()).isZero();
         assertThat(results.surplus()).isZero();
         try (ClusterRest rest = cluster.rest()) {
-            assertThat(rest.ask("/jobs/" + job.group(1)).path("name").asText())
+            assertThat(rest.get("/jobs/" + job.group(1)).path("name").asText())
                     .isEqualTo("moe score live");
             rest.cancel(JobID.fromHexString(job.group(1)));
         }
@@ -158,7 +159,7 @@ class ClusterIT {
     private static Set<String> taskManagers(ClusterRest rest) {
         try {
             Set<String> ids = new HashSet<>();
-            for (JsonNode member : rest.ask("/taskmanagers").path("taskmanagers")) {
+            for (JsonNode member : rest.get("/taskmanagers").path("taskmanagers")) {
                 ids.add(member.path("id").asText());
             }
             return ids;
@@ -172,7 +173,7 @@ class ClusterIT {
         Program start = Program.run("cluster", "start", "--dir", folder);
 
         assertThat(start.exitCode()).isEqualTo(1);
-        assertThat(start.err()).contains("A cluster runs in", "Stop it first");
+        assertThat(start.err()).contains("A cluster already runs in", "Stop it first");
     }
 
     @Test

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.demo;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -139,22 +140,22 @@ class DemoPageTest {
             if (window == EMPTY) {
                 continue;
             }
-            assertThat(page.values("unevenness", "load").get(shown))
+            assertThat(page.values("imbalance", "load").get(shown))
                     .isCloseTo(cv2(column(load, window)), offset(1e-3));
-            assertThat(page.values("unevenness", "importance").get(shown))
+            assertThat(page.values("imbalance", "importance").get(shown))
                     .isCloseTo(cv2(column(weight, window)), offset(1e-3));
             assertThat(page.values("entropy", "").get(shown))
                     .isCloseTo(100 * evenness(column(load, window)), offset(0.01));
             shown++;
         }
-        assertThat(page.values("unevenness", "load")).hasSize(shown);
-        assertThat(page.caption("unevenness"))
+        assertThat(page.values("imbalance", "load")).hasSize(shown);
+        assertThat(page.caption("imbalance"))
                 .endsWith(
                         "load %.4f, importance %.4f."
                                 .formatted(cv2(rows(load)), cv2(rows(weight))));
         assertThat(page.caption("entropy"))
                 .endsWith("Whole run: %.1f.".formatted(100 * evenness(rows(load))));
-        assertThat(page.caption("shares")).endsWith("which nothing chose: " + DEAD + ".");
+        assertThat(page.caption("shares")).endsWith("which were never chosen: " + DEAD + ".");
     }
 
     @Test
@@ -247,7 +248,7 @@ class DemoPageTest {
             assertThat(element.getAttribute("id")).matches(id -> id.isEmpty() || ids.add(id));
             assertThat(element.hasAttribute("src") || element.hasAttribute("href")).isFalse();
         }
-        assertThat(ids).contains("load", "overflow", "latency", "unevenness", "roc");
+        assertThat(ids).contains("load", "overflow", "latency", "imbalance", "roc");
         assertThat(Page.elements(page.document().getDocumentElement(), "script")).isEmpty();
     }
 
@@ -265,7 +266,7 @@ class DemoPageTest {
                                 Map.of()));
 
         assertThat(empty.charts()).isEmpty();
-        assertThat(empty.text()).contains("Not as it must be: 3,000 tokens have no answer.");
+        assertThat(empty.text()).contains("Failed: 3,000 tokens have no answer.");
     }
 
     @Test
@@ -294,7 +295,7 @@ class DemoPageTest {
                                 Map.of()));
 
         assertThat(alone.charts()).contains("load", "latency").doesNotContain("roc", "overflow");
-        assertThat(alone.text()).contains("there is nothing to tell apart");
+        assertThat(alone.text()).contains("quality of the answers cannot be measured");
     }
 
     @Test

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.demo;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -33,7 +34,7 @@ class DemoReportTest {
         assertThat(report.toString().lines().map(line -> line.strip().replaceAll(" +", " ")))
                 .contains(
                         "tokens in 3",
-                        "tokens out 3 0 missing, 0 doubled",
+                        "tokens out 3 0 missing, 0 duplicated",
                         "throughput 66 tokens/s",
                         "latency until scored 20 ms p50, 30 ms p99",
                         "latency until committed 500 ms p50, 500 ms p99",
@@ -53,7 +54,9 @@ class DemoReportTest {
         assertThat(results.isComplete()).isFalse();
         assertThat(new DemoReport(results, LATE, null, 4).defects())
                 .containsExactly(
-                        "2 tokens have no answer", "2 answers too many", "1 tokens were rejected");
+                        "2 tokens have no answer",
+                        "2 duplicate or unknown answers",
+                        "1 tokens were rejected");
     }
 
     @Test
@@ -67,7 +70,7 @@ class DemoReportTest {
 
         assertThat(report.largestDifference()).isBetween(1.9e-5, 2.1e-5);
         assertThat(report.defects())
-                .anyMatch(defect -> defect.startsWith("a probability is 2.0e-05 off"))
+                .anyMatch(defect -> defect.startsWith("a probability differs by 2.0e-05"))
                 .anyMatch(defect -> defect.endsWith("tokens went to unexpected experts"));
     }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -37,7 +38,7 @@ class DrillCheckTest {
         found.add(answer(99));
 
         assertThat(check(found).missing()).isEqualTo(1);
-        assertThat(check(found).doubled()).isEqualTo(2);
+        assertThat(check(found).duplicated()).isEqualTo(2);
     }
 
     @Test

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -27,7 +28,7 @@ class DrillIT {
 
         assertThat(drill.exitCode()).as(drill.out() + drill.err()).isZero();
         assertThat(drill.out())
-                .contains("Every flight came out once, in order, with the same bits.")
+                .contains("Every flight was scored once, in order, with the same bits.")
                 .containsPattern("rerouted +[1-9]")
                 .containsPattern("overflowed +[1-9]")
                 .containsPattern("late +[1-9]");
@@ -39,8 +40,8 @@ class DrillIT {
 
         assertThat(drill.exitCode()).as(drill.out() + drill.err()).isZero();
         assertThat(drill.out())
-                .contains("from 2 to 1 by savepoint", "from 3 to 8 by savepoint")
-                .contains("Every flight came out once, in order, with the same bits.");
+                .contains("parallelism 2 to 1 with savepoint", "parallelism 3 to 8 with savepoint")
+                .contains("Every flight was scored once, in order, with the same bits.");
     }
 
     @Test
@@ -50,7 +51,7 @@ class DrillIT {
 
         assertThat(drill.exitCode()).as(drill.out() + drill.err()).isZero();
         assertThat(drill.out())
-                .contains("from 3 to 8 by unaligned checkpoint")
-                .contains("Every flight came out once, in order, with the same bits.");
+                .contains("parallelism 3 to 8 with unaligned checkpoint")
+                .contains("Every flight was scored once, in order, with the same bits.");
     }
 }

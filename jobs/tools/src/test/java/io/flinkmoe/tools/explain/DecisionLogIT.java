@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.explain;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -151,7 +152,8 @@ class DecisionLogIT {
         Program known = explain("decisions", "s", "17");
 
         assertThat(known.exitCode()).as(known.err()).isZero();
-        assertThat(known.out()).contains("stream", "from 20", "Layer 0", "choice 2, attempt 2");
+        assertThat(known.out())
+                .contains("stream", "starts at 20", "Layer 0", "choice 2, attempt 2");
     }
 
     @Test
@@ -182,15 +184,16 @@ class DecisionLogIT {
     void sayingOfATokenThatItLacksWhatItHolds() {
         assertFails(
                 explain("decisions", "s", "4711"),
-                "the topic decisions has no entry for position 4711 of stream s",
-                "Of s it holds 400, from position 0 to 399.");
+                "the topic decisions has no committed entry for position 4711 of stream s",
+                "It contains 400 entries (positions 0 to 399) of stream s.");
         assertFails(
-                explain("decisions", "t", "17"), "Of t it holds nothing; of other streams 400: s.");
+                explain("decisions", "t", "17"),
+                "It contains no entries of stream t and 400 of other streams: s.");
     }
 
     @Test
     void isToldFromAnotherTopicAndFromNone() {
-        assertFails(explain("in", "s", "17"), "405 records are no decisions", "moe.format");
+        assertFails(explain("in", "s", "17"), "405 records are not decisions", "moe.format");
         assertFails(
                 explain("dezisions", "s", "17"),
                 "the topic dezisions (moe.decision-log.topic) does not exist");

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.explain;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -39,17 +40,17 @@ class ExplanationTest {
                         "  stream      LAS",
                         "  position    17",
                         "  event time  2025-01-01T00:00:59Z",
-                        "  window      from 2025-01-01T00:00:00Z",
+                        "  window      starts at 2025-01-01T00:00:00Z",
                         "  model       v7",
                         "",
                         "Layer 0",
-                        "  rank  expert   score  weight  tried                what became of it",
-                        "     1       5  0.5000  0.6250  choice 1, attempt 1  ran the token",
-                        "     2       2  0.3000  0.3750  choice 2, attempt 1  had no room: the next"
-                                + " expert was tried",
+                        "  rank  expert   score  weight  candidate for        outcome",
+                        "     1       5  0.5000  0.6250  choice 1, attempt 1  executed",
+                        "     2       2  0.3000  0.3750  choice 2, attempt 1  no remaining capacity;"
+                                + " the next candidate was tried",
                         "     3       7  0.1000  0.1250  choice 1, attempt 2  not tried",
-                        "     4       0  0.0500  0.0625  choice 2, attempt 2  ran the token, which"
-                                + " was rerouted to it");
+                        "     4       0  0.0500  0.0625  choice 2, attempt 2  rerouted: this expert"
+                                + " executed it instead");
     }
 
     @Test
@@ -61,6 +62,6 @@ class ExplanationTest {
         TokenDecision decision =
                 new TokenDecision("s", 0L, Instant.EPOCH, null, "v", List.of(layer));
         assertThat(new Explanation(decision).toString())
-                .contains("none: no capacity", "none", "failed, or had no finite answer");
+                .contains("none (no capacity is set)", "none", "failed: an error or a value");
     }
 }

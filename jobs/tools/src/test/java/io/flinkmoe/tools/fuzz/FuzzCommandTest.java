@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -25,7 +26,8 @@ class FuzzCommandTest {
                 .satisfies(
                         lines -> {
                             assertThat(lines.get(0))
-                                    .contains("target", "inputs", "accepted", "refused", "seconds");
+                                    .contains(
+                                            "target", "inputs", "accepted", "rejected", "seconds");
                             assertThat(lines.get(1))
                                     .contains("token", "500", "MalformedRecordException");
                         });

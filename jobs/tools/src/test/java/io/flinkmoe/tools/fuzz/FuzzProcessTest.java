@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -40,8 +41,8 @@ class FuzzProcessTest {
         assertThat(report.defects()).isEmpty();
         assertThat(report.inputs()).isEqualTo(INPUTS);
         assertThat(report.accepted()).isPositive();
-        assertThat(report.refused()).isGreaterThan(INPUTS / 4);
-        assertThat(report.mostAllocated()).isPositive();
+        assertThat(report.rejected()).isGreaterThan(INPUTS / 4);
+        assertThat(report.maxAllocated()).isPositive();
         assertThat(progress).isSorted();
     }
 
@@ -55,7 +56,7 @@ class FuzzProcessTest {
                         Duration.ofSeconds(5));
 
         assertThat(report.accepted()).isEqualTo(2);
-        assertThat(report.refused()).isEqualTo(1);
+        assertThat(report.rejected()).isEqualTo(1);
         assertThat(report.defects())
                 .extracting(Defect::input)
                 .containsExactlyInAnyOrder(101L, 102L, 103L, 105L, 106L);
@@ -67,7 +68,7 @@ class FuzzProcessTest {
                 .anySatisfy(what -> assertThat(what).isEqualTo("takes more than 5 s"))
                 .anySatisfy(what -> assertThat(what).startsWith("java.lang.StackOverflowError"));
         for (Defect defect : report.defects()) {
-            assertThat(dir.resolve(FuzzProcess.inputFile(defect.input())))
+            assertThat(dir.resolve(FuzzFiles.inputFile(defect.input())))
                     .hasBinaryContent(
                             new Mutator(3, List.of(Bad.SAMPLE), false).input(defect.input()));
         }
@@ -80,7 +81,7 @@ class FuzzProcessTest {
                                 FuzzProcess.run(
                                         new FuzzInputs(Closed.class, 1, 0, 10), dir, read -> {}))
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining("the target Closed does not open")
+                .hasMessageContaining("the target Closed cannot be opened")
                 .hasMessageContaining("no luck today");
     }
 
@@ -123,7 +124,7 @@ class FuzzProcessTest {
         }
 
         @Override
-        public Set<Class<? extends Exception>> refusals() {
+        public Set<Class<? extends Exception>> rejections() {
             return Set.of(IOException.class);
         }
     }
@@ -140,7 +141,7 @@ class FuzzProcessTest {
         public void read(byte[] input) {}
 
         @Override
-        public Set<Class<? extends Exception>> refusals() {
+        public Set<Class<? extends Exception>> rejections() {
             return Set.of();
         }
     }

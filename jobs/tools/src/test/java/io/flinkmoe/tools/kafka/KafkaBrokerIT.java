@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.kafka;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
@@ -36,7 +37,7 @@ class KafkaBrokerIT {
                     .containsExactly("committed");
             assertThatThrownBy(() -> broker.createTopic("events", 3, Map.of()))
                     .isInstanceOf(IOException.class)
-                    .hasMessageContaining("cannot make the topic events")
+                    .hasMessageContaining("cannot create the topic events")
                     .hasMessageContaining("already exists");
         }
         assertThatThrownBy(() -> new Socket(InetAddress.getLoopbackAddress(), port).close())
@@ -76,7 +77,7 @@ class KafkaBrokerIT {
         assertThatThrownBy(() -> KafkaBroker.start(dir))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("cannot prepare " + dir)
-                .hasMessageContaining("give it an empty directory");
+                .hasMessageContaining("use an empty directory");
     }
 
     @Test

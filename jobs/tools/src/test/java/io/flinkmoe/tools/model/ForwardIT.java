@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -84,8 +85,7 @@ class ForwardIT {
 
         assertThat(program.exitCode()).isZero();
         assertThat(program.out())
-                .contains(
-                        "softmax, top 2, renormalised", "expert 7", "encoder", "head", "verified");
+                .contains("softmax, top 2, normalized", "expert 7", "encoder", "head", "verified");
     }
 
     @Test

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.score;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
@@ -159,7 +160,7 @@ class DeadLettersIT {
         assertThat(letters).hasSize(30);
         assertThat(letters.get(0).getReason())
                 .endsWith(
-                        "; cut to fit into a message (max.request.size, max.message.bytes): value to"
+                        "; truncated to fit into a message (max.request.size, max.message.bytes): value to"
                                 + " 23613 of 100000 bytes");
         assertThat(letters.get(1).getValue()).isEqualTo(ByteBuffer.wrap(junk[1]));
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.score;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
@@ -106,7 +107,7 @@ final class GoodAndBadRecords {
                 "{\"stream\": \"s\"}".getBytes(UTF_8));
         kinds.put("ends in the middle of `values`", Arrays.copyOf(good, good.length - 6));
         kinds.put(
-                "timestamp * is beyond its record's, *, by more than max-ahead (PT1H)",
+                "timestamp * is more than max-ahead (PT1H) after the record's timestamp *",
                 encoder.encode("s", 1, ahead, values));
         kinds.put("the record has no value (a tombstone)", null);
         return new ArrayList<>(kinds.entrySet());

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.score;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -70,9 +71,9 @@ class KafkaPreflightIT {
         assertThatThrownBy(() -> check(options))
                 .isInstanceOf(IOException.class)
                 .hasMessage(
-                        "at the brokers %s the topic nobody-made-this (moe.source.topic) does not"
+                        "Kafka at %s: the topic nobody-made-this (moe.source.topic) does not"
                                 + " exist, the topic nor-this (moe.dead-letter.topic) does not"
-                                + " exist; create what is missing, or correct the option",
+                                + " exist; create the missing topics or correct the options",
                         broker.bootstrapServers());
     }
 
@@ -84,8 +85,8 @@ class KafkaPreflightIT {
         assertThatThrownBy(() -> check(options))
                 .isInstanceOf(IOException.class)
                 .hasMessage(
-                        "moe.sink.transaction-timeout is 3600000 ms, but the brokers %s allow"
-                                + " transaction.max.timeout.ms=900000: lower the one or raise the other",
+                        "moe.sink.transaction-timeout is 3600000 ms, but the brokers %s have"
+                                + " transaction.max.timeout.ms=900000; lower the first or raise the second",
                         broker.bootstrapServers());
     }
 
@@ -119,12 +120,12 @@ class KafkaPreflightIT {
 
         assertThat(warnings)
                 .containsExactlyInAnyOrder(
-                        "the topic compact (moe.sink.topic) has cleanup.policy=compact: Kafka"
-                                + " removes all but the last record of each stream; set"
-                                + " cleanup.policy=delete to keep all of them",
-                        "the topic both (moe.late.topic) has cleanup.policy=compact,delete: Kafka"
-                                + " removes all but the last record of each stream; set"
-                                + " cleanup.policy=delete to keep all of them");
+                        "the topic compact (moe.sink.topic) has cleanup.policy=compact, so Kafka"
+                                + " keeps only the last record of each stream; set"
+                                + " cleanup.policy=delete to keep all records",
+                        "the topic both (moe.late.topic) has cleanup.policy=compact,delete, so"
+                                + " Kafka keeps only the last record of each stream; set"
+                                + " cleanup.policy=delete to keep all records");
     }
 
     @Test
@@ -139,11 +140,11 @@ class KafkaPreflightIT {
         assertThatThrownBy(() -> check(options))
                 .isInstanceOf(IOException.class)
                 .hasMessage(
-                        "at the brokers %s the topic small (moe.sink.topic) has"
+                        "Kafka at %s: the topic small (moe.sink.topic) has"
                                 + " max.message.bytes=9999, but the job can write messages of 10000"
-                                + " bytes to it: raise it; the topic unsafe (moe.dead-letter.topic)"
-                                + " has min.insync.replicas=2, but 1 replicas, so that nothing can"
-                                + " be written to it: lower the one or add replicas",
+                                + " bytes; raise it; the topic unsafe (moe.dead-letter.topic) has"
+                                + " min.insync.replicas=2 but a partition with 1 replicas, which"
+                                + " accepts no writes; lower it or add replicas",
                         broker.bootstrapServers());
     }
 
@@ -197,11 +198,11 @@ class KafkaPreflightIT {
             assertThat(warnings)
                     .containsExactlyInAnyOrder(
                             "the configuration of the topic out (moe.sink.topic) cannot be checked"
-                                    + " (Topic authorization failed.); allow this client to"
-                                    + " describe it (DESCRIBE_CONFIGS)",
+                                    + " (Topic authorization failed.); grant DESCRIBE_CONFIGS on"
+                                    + " the topic",
                             "the configuration of the topic dead (moe.dead-letter.topic) cannot be"
-                                    + " checked (Topic authorization failed.); allow this client"
-                                    + " to describe it (DESCRIBE_CONFIGS)");
+                                    + " checked (Topic authorization failed.); grant"
+                                    + " DESCRIBE_CONFIGS on the topic");
             warnings.clear();
             allow(strict, AclOperation.DESCRIBE_CONFIGS);
             check(options);
@@ -243,7 +244,7 @@ class KafkaPreflightIT {
 
         assertThatThrownBy(() -> check(options))
                 .isInstanceOf(IOException.class)
-                .hasMessageStartingWith("the Kafka brokers " + brokers + " do not answer")
+                .hasMessageStartingWith("the Kafka brokers " + brokers + " do not respond")
                 .hasMessageContaining("check moe.kafka.brokers");
     }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.score;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -124,7 +125,7 @@ class ScoreOptionsTest {
     void unknownKeyNamesNearOnes(String wrong, String near) {
         assertThatThrownBy(() -> options("-D", wrong + "=x"))
                 .isInstanceOf(IllegalConfigurationException.class)
-                .hasMessageStartingWith(wrong + " is not an option; near to it are: ")
+                .hasMessageStartingWith(wrong + " is not an option; similar options: ")
                 .hasMessageContaining(near);
     }
 
@@ -165,7 +166,7 @@ class ScoreOptionsTest {
         String text = file("just words");
         assertThatThrownBy(() -> options("--config", text))
                 .isInstanceOf(IllegalConfigurationException.class)
-                .hasMessageStartingWith(text + " must hold keys and values");
+                .hasMessageStartingWith(text + " must contain keys and values");
     }
 
     @Test

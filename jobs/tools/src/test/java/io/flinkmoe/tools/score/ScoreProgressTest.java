@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.score;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -34,10 +35,10 @@ class ScoreProgressTest {
 
     @Test
     void firstTokensAreToldAtOnceAndMoreEveryTenSeconds() {
-        tell(5, 0, 0, 1);
-        tell(100, 90, 1, 2);
-        tell(600, 590, 1, 7);
-        tell(1_110, 1_090, 2, 12);
+        print(5, 0, 0, 1);
+        print(100, 90, 1, 2);
+        print(600, 590, 1, 7);
+        print(1_110, 1_090, 2, 12);
 
         assertThat(out.toString().lines())
                 .containsExactly(
@@ -47,11 +48,11 @@ class ScoreProgressTest {
 
     @Test
     void quietTimesAreNotToldAndNotInTheRate() {
-        tell(90, 90, 0, 1);
-        tell(90, 90, 0, 30);
-        tell(90, 90, 0, 100);
-        tell(390, 290, 0, 105);
-        tell(1_090, 1_090, 0, 110);
+        print(90, 90, 0, 1);
+        print(90, 90, 0, 30);
+        print(90, 90, 0, 100);
+        print(390, 290, 0, 105);
+        print(1_090, 1_090, 0, 110);
 
         assertThat(out.toString().lines().skip(1))
                 .containsExactly("read 1,090   scored 1,090   rejected 0   100 tokens/s");
@@ -59,8 +60,8 @@ class ScoreProgressTest {
 
     @Test
     void restartedTasksCountAnew() {
-        tell(90, 90, 0, 1);
-        tell(20, 10, 0, 3);
+        print(90, 90, 0, 1);
+        print(20, 10, 0, 3);
 
         assertThat(out.toString().lines().skip(1))
                 .containsExactly("read 20   scored 10   rejected 0");
@@ -68,11 +69,11 @@ class ScoreProgressTest {
 
     @Test
     void rejectedRecordsAreToldThoughNothingIsScored() {
-        tell(0, 0, 0, 1);
-        tell(1_000, 0, 1_000, 3);
-        tell(2_000, 0, 2_000, 5);
-        tell(9_000, 0, 9_000, 14);
-        tell(9_000, 0, 9_000, 24);
+        print(0, 0, 0, 1);
+        print(1_000, 0, 1_000, 3);
+        print(2_000, 0, 2_000, 5);
+        print(9_000, 0, 9_000, 14);
+        print(9_000, 0, 9_000, 24);
 
         assertThat(out.toString().lines())
                 .containsExactly(
@@ -82,8 +83,8 @@ class ScoreProgressTest {
 
     @Test
     void theFirstRejectedRecordsAreToldAtOnce() {
-        tell(100, 100, 0, 1);
-        tell(200, 150, 50, 3);
+        print(100, 100, 0, 1);
+        print(200, 150, 50, 3);
 
         assertThat(out.toString().lines().skip(1))
                 .containsExactly("read 200   scored 150   rejected 50 (all: JSON)   25 tokens/s");
@@ -91,7 +92,7 @@ class ScoreProgressTest {
 
     @Test
     void theMostFrequentReasonIsNamed() {
-        progress.tell(
+        progress.print(
                 9,
                 2,
                 Map.of(
@@ -107,8 +108,8 @@ class ScoreProgressTest {
                 .containsExactly("read 9   scored 2   rejected 7 (most: Confluent's wire format)");
     }
 
-    private void tell(long read, long scored, long rejected, long second) {
-        progress.tell(read, scored, Map.of(Rejection.Kind.JSON, rejected), second * SECOND);
+    private void print(long read, long scored, long rejected, long second) {
+        progress.print(read, scored, Map.of(Rejection.Kind.JSON, rejected), second * SECOND);
     }
 
     @Test

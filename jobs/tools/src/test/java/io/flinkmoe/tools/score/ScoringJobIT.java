@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.score;
 
 import static io.flinkmoe.tools.score.GoodAndBadRecords.BAD;
@@ -179,7 +180,7 @@ class ScoringJobIT {
         assertThat(letter.getValue()).isEqualTo(ByteBuffer.wrap(named));
         letter = DeadLetter.fromByteBuffer(ByteBuffer.wrap(dead.get(0).value()));
         assertThat(letter.getReason())
-                .startsWith("values has 500000 entries; the model takes 10; cut to fit ")
+                .startsWith("values has 500000 entries; the model takes 10; truncated to fit ")
                 .endsWith(" of %d bytes".formatted(large.length));
         byte[] kept = new byte[letter.getValue().remaining()];
         letter.getValue().get(kept);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.routing.health;
 
 import io.flinkmoe.routing.LogitMatrix;
@@ -11,7 +12,7 @@ import org.apache.flink.annotation.Internal;
  *   sum_e P_e log P_e + mean_t H(p_t),   p = softmax(z) over N experts, P = mean over T tokens of p
  * </pre>
  *
- * in nats: 0 if the router does not tell tokens apart, -log N at best, when each token is certain
+ * in nats: 0 if the router does not distinguish tokens, -log N at best, when each token is certain
  * of its expert and all experts are used alike. 0 log 0 = 0. In double with {@link StrictMath}.
  */
 @Internal

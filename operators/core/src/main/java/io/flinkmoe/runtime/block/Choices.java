@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.capacity.Attempt;
@@ -12,54 +13,59 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * What one layer chose for the T tokens of a block. A token makes k choices; choice {@code row * k
- * + rank} tries the expert of its rank, and where overflow goes to the next expert, in attempt a
- * that of rank + a·k. So K ranks are known of each token, K = k where there is one attempt.
+ * The choices of one layer for the T tokens of a block. A token has k choices. Choice {@code row *
+ * k + rank} tries the expert of its rank in attempt 0 and, if it is rerouted, the expert of rank +
+ * a·k in attempt a. K is the number of ranks known per token; with one attempt, K = k.
  *
  * @param k choices per token
- * @param experts [T, K], the token's experts in order of rank; -1 where none could be chosen
- * @param weights [T, K], what the experts' outputs are multiplied by
- * @param scores [T, K], what the experts score, neither normalised nor scaled; or none
+ * @param experts [T, K], the token's experts in order of rank; -1 if the token could not be routed
+ * @param weights [T, K], the factors of the experts' outputs
+ * @param scores [T, K], the scores of the experts, neither normalized nor scaled; or {@link
+ *     #NO_SCORES}
  * @param outcomes [T, k], codes of {@link Outcome}, or {@link #PENDING}
- * @param attempts [T, k], the attempt that settled the choice, from 0
+ * @param attempts [T, k], the attempt that determined the outcome of the choice, from 0
  */
 @Internal
 public record Choices(
         int k, int[] experts, float[] weights, float[] scores, byte[] outcomes, byte[] attempts) {
 
-    /** The outcome of a choice that an expert has yet to answer. */
+    /** The outcome code of a choice that an expert has not decided yet. */
     public static final byte PENDING = -1;
 
     /** No scores. */
     public static final float[] NO_SCORES = {};
 
-    /** Choices of one attempt, without scores. */
+    /** Creates choices of one attempt, without scores. */
     public Choices(int k, int[] experts, float[] weights, byte[] outcomes) {
         this(k, experts, weights, NO_SCORES, outcomes, new byte[outcomes.length]);
     }
 
-    /** K, the ranks that are known of each token. */
+    /** K, the number of ranks known per token. */
     public int ranks() {
         return outcomes.length == 0 ? k : experts.length / (outcomes.length / k);
     }
 
-    /** Where the expert is that a choice tried in an attempt, in the arrays of K per token. */
+    /** The index, in arrays [T, K], of the expert that a choice tries in an attempt. */
     public int at(int choice, int attempt) {
         return choice / k * ranks() + Attempt.rank(choice, attempt, k);
     }
 
-    /** Where the expert is that settled a choice; the first one tried if none had room. */
-    public int settledAt(int choice) {
+    /**
+     * The index, in arrays [T, K], of the expert that determined the outcome of a choice; of the
+     * first expert tried if the choice overflowed.
+     */
+    public int finalAt(int choice) {
         boolean overflowed = outcomes[choice] == Outcome.OVERFLOWED.code();
         return at(choice, overflowed ? 0 : attempts[choice]);
     }
 
+    /** Whether an expert executed a choice, rerouted or not. */
     public boolean isExecuted(int choice) {
         return outcomes[choice] == Outcome.EXECUTED.code()
                 || outcomes[choice] == Outcome.REROUTED.code();
     }
 
-    /** The choices of some rows only. */
+    /** Returns the choices of some rows. */
     public Choices select(int[] rows) {
         int ranks = ranks();
         Choices selected =
@@ -83,7 +89,7 @@ public record Choices(
         return selected;
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
     public static final class Serializer extends ImmutableSerializer<Choices> {
         private static final long serialVersionUID = 1L;
 
@@ -114,7 +120,7 @@ public record Choices(
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<Choices> {
         public Snapshot() {
             super(Serializer::new);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.serialization.RecordSerializer;
@@ -12,16 +13,16 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * What one expert answered for some choices of a batch, on the way to the combine.
+ * The results of one expert for some choices of a batch, on the way to the combine.
  *
  * @param lane the batch's lane
  * @param batch the lane's batch number
- * @param attempt the round of admission that answers, from 0: which of a choice's experts this is
- * @param choices [R], which choices of the batch are answered: token row * k + rank
+ * @param attempt the round of admission of the expert, from 0; also the attempt of the choices
+ * @param choices [R], the choices of the batch: token row * k + rank
  * @param outcomes [R], codes of {@link io.flinkmoe.capacity.Outcome}
- * @param weights [E], what the outputs of the E executed rows are multiplied by, in order, where
- *     the expert knows ({@link io.flinkmoe.capacity.WeightRule#WINDOW}); else none
- * @param vectors [E, d]: the outputs of the E executed rows, in order
+ * @param weights [E], the factors of the outputs of the E executed rows, in order, if the expert
+ *     determines them ({@link io.flinkmoe.capacity.WeightRule#WINDOW}); else empty
+ * @param vectors [E, d], the outputs of the E executed rows, in order
  */
 @Internal
 public record ContributionBlock(
@@ -33,11 +34,11 @@ public record ContributionBlock(
         float[] weights,
         Vectors vectors) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<ContributionBlock> TYPE =
             new RecordTypeInfo<>(ContributionBlock.class, new Serializer());
 
-    /** The same with vectors of its own. */
+    /** Returns the same results with owned vectors. */
     ContributionBlock owned() {
         return vectors.isBorrowed()
                 ? new ContributionBlock(
@@ -45,7 +46,7 @@ public record ContributionBlock(
                 : this;
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
     public static final class Serializer extends RecordSerializer<ContributionBlock> {
         private static final long serialVersionUID = 1L;
 
@@ -83,7 +84,7 @@ public record ContributionBlock(
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<ContributionBlock> {
         public Snapshot() {
             super(Serializer::new);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.capacity.Candidate;
@@ -12,16 +13,16 @@ import org.apache.flink.core.memory.DataOutputView;
 
 /**
  * The rows of one batch that try one expert, on the way to it: from the router, or from the round
- * of admission that had no room for them.
+ * of admission in which they overflowed.
  *
  * @param expert the expert, counted from 0
- * @param lane the batch's lane, where the answer goes
+ * @param lane the batch's lane, to which the results return
  * @param batch the lane's batch number
  * @param attempt 0 from the router, r from round r-1 of admission
- * @param choices [R], which choices of the batch these are: token row * k + rank
+ * @param choices [R], the choices of the batch: token row * k + rank
  * @param timestamps [R], event time, milliseconds since the epoch
- * @param priorities what is needed at the close of a window, else {@link Priorities#NONE}
- * @param vectors [R, d]
+ * @param priorities the data for admission at the close of a window; else {@link Priorities#NONE}
+ * @param vectors [R, d], the hidden vectors of the tokens
  */
 @Internal
 public record DispatchBlock(
@@ -35,42 +36,42 @@ public record DispatchBlock(
         Vectors vectors)
         implements ExpertInput {
 
-    /** R. */
+    /** R, the number of rows. */
     public int rows() {
         return choices.length;
     }
 
     /**
-     * Some rows of a block that has priorities.
+     * Returns some rows of a block that has priorities.
      *
-     * @param rows the rows wanted, ascending
+     * @param rows the rows to select, ascending
      */
     public DispatchBlock select(int[] rows) {
         if (rows.length == rows()) {
             return this;
         }
-        int[] theirChoices = new int[rows.length];
-        long[] theirTimestamps = new long[rows.length];
+        int[] selectedChoices = new int[rows.length];
+        long[] selectedTimestamps = new long[rows.length];
         for (int i = 0; i < rows.length; i++) {
-            theirChoices[i] = choices[rows[i]];
-            theirTimestamps[i] = timestamps[rows[i]];
+            selectedChoices[i] = choices[rows[i]];
+            selectedTimestamps[i] = timestamps[rows[i]];
         }
         return new DispatchBlock(
                 expert,
                 lane,
                 batch,
                 attempt,
-                theirChoices,
-                theirTimestamps,
+                selectedChoices,
+                selectedTimestamps,
                 priorities.select(rows),
                 vectors.select(rows, rows()));
     }
 
     /**
-     * What the admission sees of a row of a block that has priorities.
+     * Returns a row of a block that has priorities as a candidate for admission.
      *
      * @param topK k
-     * @param index what tells the row from those of other blocks
+     * @param index identifies the row among the candidates of all blocks
      */
     public Candidate candidate(int row, int topK, int index) {
         return new Candidate(
@@ -85,7 +86,7 @@ public record DispatchBlock(
                 choices[row]);
     }
 
-    /** The same rows with other scores, [R, A]. */
+    /** Returns the same rows with other scores, [R, A]. */
     public DispatchBlock withScores(float[] scores) {
         Priorities others =
                 new Priorities(
@@ -97,18 +98,18 @@ public record DispatchBlock(
         return with(others, vectors);
     }
 
-    private DispatchBlock with(Priorities itsPriorities, Vectors itsVectors) {
+    private DispatchBlock with(Priorities newPriorities, Vectors newVectors) {
         return new DispatchBlock(
-                expert, lane, batch, attempt, choices, timestamps, itsPriorities, itsVectors);
+                expert, lane, batch, attempt, choices, timestamps, newPriorities, newVectors);
     }
 
-    /** The same with vectors of its own. */
+    /** Returns the same rows with owned vectors. */
     DispatchBlock owned() {
         return vectors.isBorrowed() ? with(priorities, vectors.owned()) : this;
     }
 
-    /** Some rows, on their way to the expert that they try next. */
-    public DispatchBlock retry(int nextExpert, int[] rows) {
+    /** Returns some rows, rerouted to their next expert. */
+    public DispatchBlock reroute(int nextExpert, int[] rows) {
         DispatchBlock selected = select(rows);
         return new DispatchBlock(
                 nextExpert,
@@ -121,7 +122,7 @@ public record DispatchBlock(
                 selected.vectors);
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
     public static final class Serializer extends RecordSerializer<DispatchBlock> {
         private static final long serialVersionUID = 1L;
 
@@ -161,7 +162,7 @@ public record DispatchBlock(
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<DispatchBlock> {
         public Snapshot() {
             super(Serializer::new);

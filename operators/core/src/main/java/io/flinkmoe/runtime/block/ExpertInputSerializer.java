@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.serialization.RecordSerializer;
@@ -10,7 +11,10 @@ import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
-/** The wire form of an {@link ExpertInput}: a byte for the kind, then the kind's own form. */
+/**
+ * The serializer of {@link ExpertInput}: one byte for the kind of record, then the serialized
+ * record.
+ */
 @Internal
 public final class ExpertInputSerializer extends RecordSerializer<ExpertInput> {
 
@@ -20,11 +24,13 @@ public final class ExpertInputSerializer extends RecordSerializer<ExpertInput> {
 
     private static final long serialVersionUID = 1L;
     private static final byte ROWS = 0;
-    private static final byte TOKENS = 1;
-    private static final byte ROOM = 2;
-    private static final DispatchBlock.Serializer BLOCK = new DispatchBlock.Serializer();
-    private static final WindowTokens.Serializer COUNT = new WindowTokens.Serializer();
-    private static final RemainingCapacity.Serializer LEFT = new RemainingCapacity.Serializer();
+    private static final byte WINDOW_TOKENS = 1;
+    private static final byte REMAINING = 2;
+    private static final DispatchBlock.Serializer ROWS_SERIALIZER = new DispatchBlock.Serializer();
+    private static final WindowTokens.Serializer WINDOW_TOKENS_SERIALIZER =
+            new WindowTokens.Serializer();
+    private static final RemainingCapacity.Serializer REMAINING_SERIALIZER =
+            new RemainingCapacity.Serializer();
 
     @Override
     public ExpertInput copy(ExpertInput from) {
@@ -35,22 +41,22 @@ public final class ExpertInputSerializer extends RecordSerializer<ExpertInput> {
     public void serialize(ExpertInput record, DataOutputView out) throws IOException {
         if (record instanceof DispatchBlock block) {
             out.writeByte(ROWS);
-            BLOCK.serialize(block, out);
+            ROWS_SERIALIZER.serialize(block, out);
         } else if (record instanceof WindowTokens count) {
-            out.writeByte(TOKENS);
-            COUNT.serialize(count, out);
+            out.writeByte(WINDOW_TOKENS);
+            WINDOW_TOKENS_SERIALIZER.serialize(count, out);
         } else {
-            out.writeByte(ROOM);
-            LEFT.serialize((RemainingCapacity) record, out);
+            out.writeByte(REMAINING);
+            REMAINING_SERIALIZER.serialize((RemainingCapacity) record, out);
         }
     }
 
     @Override
     public ExpertInput deserialize(DataInputView in) throws IOException {
         return switch (in.readByte()) {
-            case ROWS -> BLOCK.deserialize(in);
-            case TOKENS -> COUNT.deserialize(in);
-            default -> LEFT.deserialize(in);
+            case ROWS -> ROWS_SERIALIZER.deserialize(in);
+            case WINDOW_TOKENS -> WINDOW_TOKENS_SERIALIZER.deserialize(in);
+            default -> REMAINING_SERIALIZER.deserialize(in);
         };
     }
 
@@ -59,7 +65,7 @@ public final class ExpertInputSerializer extends RecordSerializer<ExpertInput> {
         return new Snapshot();
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<ExpertInput> {
         public Snapshot() {
             super(ExpertInputSerializer::new);

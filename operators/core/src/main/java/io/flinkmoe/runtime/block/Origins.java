@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.api.Origin;
@@ -8,7 +9,7 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
-/** The origins of a block's tokens on the wire. A topic that all of them share is written once. */
+/** The wire form of the origins of a block. A topic that all of them share is written once. */
 @Internal
 final class Origins {
 

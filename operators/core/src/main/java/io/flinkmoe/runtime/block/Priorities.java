@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.serialization.Wire;
@@ -7,25 +8,24 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * What an admission order goes by, for R dispatched rows, and which experts they try after this
- * one: A attempts in all. It travels with them only if something is decided at the close of a
- * window.
+ * The data of R dispatched rows for admission at the close of a window: the values by which rows
+ * are ordered, and the experts of all A attempts. Blocks carry it only if some round decides at the
+ * close of a window.
  *
- * @param streams [R], the token's stream
- * @param positions [R], its place there
+ * @param streams [R], the stream of the token
+ * @param positions [R], the position of the token in its stream
  * @param topScores [R], the score of the token's first choice
- * @param scores [R, A], the score of the choice with the expert of each attempt, neither normalised
- *     nor scaled
- * @param nextExperts [R, A-1], the experts of the attempts after the first; -1 for none
+ * @param scores [R, A], the score of the expert of each attempt, neither normalized nor scaled
+ * @param nextExperts [R, A-1], the experts of the attempts after the first; -1 if there is none
  */
 @Internal
 public record Priorities(
         String[] streams, long[] positions, float[] topScores, float[] scores, int[] nextExperts) {
 
-    /** Of rows that are admitted first come, first served, and tried once. */
+    /** For rows that are admitted on arrival and are never rerouted. */
     public static final Priorities NONE = ofRows(0, 1);
 
-    /** Room for R rows of so many attempts. */
+    /** Allocates the arrays for R rows and A attempts. */
     public static Priorities ofRows(int rows, int attempts) {
         return new Priorities(
                 new String[rows],
@@ -35,7 +35,7 @@ public record Priorities(
                 new int[rows * (attempts - 1)]);
     }
 
-    /** A; 1 if there are no rows. */
+    /** A, the number of attempts; 1 if there are no rows. */
     int attempts() {
         return streams.length == 0 ? 1 : scores.length / streams.length;
     }
@@ -45,13 +45,13 @@ public record Priorities(
         return scores[row * attempts() + attempt];
     }
 
-    /** The expert that a row tries after an attempt; -1 for none. */
+    /** The expert that a row tries after an attempt; -1 if there is none. */
     public int next(int row, int attempt) {
         int further = attempts() - 1;
         return attempt < further ? nextExperts[row * further + attempt] : -1;
     }
 
-    /** Those of some rows only. */
+    /** Returns the data of some rows. */
     Priorities select(int[] rows) {
         int attempts = attempts();
         int further = attempts - 1;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.serialization.ImmutableSerializer;
@@ -11,17 +12,17 @@ import org.apache.flink.core.memory.DataOutputView;
 /**
  * The capacity that one round of admission left to an expert in a window. The next round receives
  * it before the watermark that closes the window there, so the rounds together never exceed C. An
- * expert that receives nothing for a window has its whole capacity.
+ * expert that receives no report for a window has its full capacity.
  *
  * @param expert the expert
  * @param windowStart first timestamp of the window, milliseconds since the epoch
- * @param remaining choices, 0 or more
+ * @param remaining how many more choices the expert can admit, 0 or more
  */
 @Internal
 public record RemainingCapacity(int expert, long windowStart, int remaining)
         implements ExpertInput {
 
-    /** The wire form. */
+    /** The serializer of this record. */
     public static final class Serializer extends ImmutableSerializer<RemainingCapacity> {
         private static final long serialVersionUID = 1L;
 
@@ -43,7 +44,7 @@ public record RemainingCapacity(int expert, long windowStart, int remaining)
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<RemainingCapacity> {
         public Snapshot() {
             super(Serializer::new);

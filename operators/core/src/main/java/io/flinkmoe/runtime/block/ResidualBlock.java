@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.serialization.ImmutableSerializer;
@@ -11,24 +12,23 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * The residuals of T routed tokens and what was chosen for them, on the way from the router to the
- * combine.
+ * The residuals and the choices of T routed tokens, on the way from the router to the combine.
  *
- * @param batch the lane's batch number, which the answers of the experts bear too
+ * @param batch the lane's batch number; the results of the experts carry the same number
  * @param tokens the tokens; their vectors are the residuals [T, d]
- * @param choices the choices [T, k]; PENDING where an expert was asked
+ * @param choices the choices [T, k]; PENDING if they are dispatched to an expert
  */
 @Internal
 public record ResidualBlock(long batch, TokenBlock tokens, Choices choices) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<ResidualBlock> TYPE =
             new RecordTypeInfo<>(ResidualBlock.class, new Serializer());
 
     private static final TokenBlock.Serializer TOKENS = new TokenBlock.Serializer();
     private static final Choices.Serializer CHOICES = new Choices.Serializer();
 
-    /** The wire form. */
+    /** The serializer of this record. */
     public static final class Serializer extends ImmutableSerializer<ResidualBlock> {
         private static final long serialVersionUID = 1L;
 
@@ -51,7 +51,7 @@ public record ResidualBlock(long batch, TokenBlock tokens, Choices choices) {
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<ResidualBlock> {
         public Snapshot() {
             super(Serializer::new);

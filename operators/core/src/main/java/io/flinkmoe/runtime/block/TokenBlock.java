@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.api.Origin;
@@ -18,16 +19,16 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * T tokens of one lane, in order: what enters a router.
+ * T tokens of one lane, in order: the input of a router.
  *
  * @param lane hash of the stream modulo the number of lanes
  * @param streams [T]
  * @param positions [T]
  * @param timestamps [T], event time, milliseconds since the epoch
- * @param late [T], whether the token's window was closed when it came; or none, if no token is late
- * @param origins [T], where each token came from; or none, if that is unknown
+ * @param late [T], whether the token is late; empty if no token is
+ * @param origins [T], the origins of the tokens; empty if none is known
  * @param vectors [T, width] float32, little endian
- * @param layers what the layers before chose for these tokens
+ * @param layers the choices of these tokens in the previous layers
  */
 @Internal
 public record TokenBlock(
@@ -40,19 +41,19 @@ public record TokenBlock(
         byte[] vectors,
         Choices[] layers) {
 
-    /** The type information, with a serializer of its own. */
+    /** The type information of this record. */
     public static final TypeInformation<TokenBlock> TYPE =
             new RecordTypeInfo<>(TokenBlock.class, new Serializer());
 
-    /** No token is late. */
+    /** The {@code late} of a block without late tokens. */
     public static final boolean[] NONE_LATE = {};
 
-    /** It is not known of any token where it came from. */
+    /** The {@code origins} of a block without known origins. */
     public static final Origin[] NO_ORIGINS = {};
 
     private static final Choices.Serializer CHOICES = new Choices.Serializer();
 
-    /** Tokens of unknown origin, none of which is late. */
+    /** Creates a block of tokens of unknown origin without late tokens. */
     public TokenBlock(
             int lane,
             String[] streams,
@@ -63,38 +64,38 @@ public record TokenBlock(
         this(lane, streams, positions, timestamps, NONE_LATE, NO_ORIGINS, vectors, layers);
     }
 
-    /** T. */
+    /** T, the number of tokens. */
     public int rows() {
         return streams.length;
     }
 
-    /** The same tokens with other vectors. */
+    /** Returns the same tokens with other vectors. */
     public TokenBlock withVectors(byte[] others) {
         return new TokenBlock(lane, streams, positions, timestamps, late, origins, others, layers);
     }
 
-    /** The same tokens with another history. */
-    public TokenBlock withLayers(Choices[] history) {
-        return new TokenBlock(
-                lane, streams, positions, timestamps, late, origins, vectors, history);
+    /** Returns the same tokens with the choices of other layers. */
+    public TokenBlock withLayers(Choices[] others) {
+        return new TokenBlock(lane, streams, positions, timestamps, late, origins, vectors, others);
     }
 
-    /** The same tokens, some of them late. */
+    /** Returns the same tokens with other late marks. */
     public TokenBlock withLate(boolean[] flags) {
         return new TokenBlock(
                 lane, streams, positions, timestamps, flags, origins, vectors, layers);
     }
 
+    /** Whether a token is late. */
     public boolean isLate(int row) {
         return late.length > 0 && late[row];
     }
 
-    /** Where a token came from. */
+    /** The origin of a token. */
     public Origin origin(int row) {
         return origins.length > 0 ? origins[row] : Origin.UNKNOWN;
     }
 
-    /** How many tokens are late. */
+    /** The number of late tokens. */
     public int numLate() {
         int count = 0;
         for (boolean flag : late) {
@@ -104,10 +105,10 @@ public record TokenBlock(
     }
 
     /**
-     * Some of the tokens.
+     * Returns some of the tokens.
      *
-     * @param rows the rows wanted, ascending
-     * @param width of a vector
+     * @param rows the rows to select, ascending
+     * @param width the width of a vector
      */
     public TokenBlock select(int[] rows, int width) {
         byte[] selected = new byte[rows.length * width * Float.BYTES];
@@ -117,7 +118,7 @@ public record TokenBlock(
         return select(rows, selected);
     }
 
-    /** The tokens in blocks of at most {@code maxRows}, in order. */
+    /** Splits the block into blocks of at most {@code maxRows} tokens, in order. */
     public List<TokenBlock> slices(int maxRows, int width) {
         if (rows() <= maxRows) {
             return List.of(this);
@@ -133,43 +134,48 @@ public record TokenBlock(
         return slices;
     }
 
-    /** Some of the tokens, with vectors given for just these. */
-    public TokenBlock select(int[] rows, byte[] theirVectors) {
+    /**
+     * Returns some of the tokens with other vectors.
+     *
+     * @param rows the rows to select, ascending
+     * @param selectedVectors [rows, width], the vectors of these tokens
+     */
+    public TokenBlock select(int[] rows, byte[] selectedVectors) {
         if (rows.length == rows()) {
-            return withVectors(theirVectors);
+            return withVectors(selectedVectors);
         }
-        String[] theirStreams = new String[rows.length];
-        long[] theirPositions = new long[rows.length];
-        long[] theirTimestamps = new long[rows.length];
-        boolean[] theirLate = late.length == 0 ? NONE_LATE : new boolean[rows.length];
-        Origin[] theirOrigins = origins.length == 0 ? NO_ORIGINS : new Origin[rows.length];
+        String[] selectedStreams = new String[rows.length];
+        long[] selectedPositions = new long[rows.length];
+        long[] selectedTimestamps = new long[rows.length];
+        boolean[] selectedLate = late.length == 0 ? NONE_LATE : new boolean[rows.length];
+        Origin[] selectedOrigins = origins.length == 0 ? NO_ORIGINS : new Origin[rows.length];
         for (int i = 0; i < rows.length; i++) {
-            theirStreams[i] = streams[rows[i]];
-            theirPositions[i] = positions[rows[i]];
-            theirTimestamps[i] = timestamps[rows[i]];
+            selectedStreams[i] = streams[rows[i]];
+            selectedPositions[i] = positions[rows[i]];
+            selectedTimestamps[i] = timestamps[rows[i]];
             if (late.length > 0) {
-                theirLate[i] = late[rows[i]];
+                selectedLate[i] = late[rows[i]];
             }
             if (origins.length > 0) {
-                theirOrigins[i] = origins[rows[i]];
+                selectedOrigins[i] = origins[rows[i]];
             }
         }
-        Choices[] theirLayers = new Choices[layers.length];
+        Choices[] selectedLayers = new Choices[layers.length];
         for (int layer = 0; layer < layers.length; layer++) {
-            theirLayers[layer] = layers[layer].select(rows);
+            selectedLayers[layer] = layers[layer].select(rows);
         }
         return new TokenBlock(
                 lane,
-                theirStreams,
-                theirPositions,
-                theirTimestamps,
-                theirLate,
-                theirOrigins,
-                theirVectors,
-                theirLayers);
+                selectedStreams,
+                selectedPositions,
+                selectedTimestamps,
+                selectedLate,
+                selectedOrigins,
+                selectedVectors,
+                selectedLayers);
     }
 
-    /** The rows that are late, or those that are not, ascending. */
+    /** Returns the rows that are late, or those that are not, ascending. */
     public int[] rowsThatAreLate(boolean wanted) {
         int[] rows = new int[rows()];
         int count = 0;
@@ -181,12 +187,12 @@ public record TokenBlock(
         return Arrays.copyOf(rows, count);
     }
 
-    /** The one token of a block of one. */
+    /** Returns the token of a block of one token. */
     public Token only() {
         return new Token(streams[0], positions[0], timestamps[0], Floats.toFloats(vectors));
     }
 
-    /** The wire form. */
+    /** The serializer of this record. */
     public static final class Serializer extends ImmutableSerializer<TokenBlock> {
         private static final long serialVersionUID = 1L;
 
@@ -228,7 +234,7 @@ public record TokenBlock(
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<TokenBlock> {
         public Snapshot() {
             super(Serializer::new);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.onnx.DirectRows;
@@ -11,19 +12,21 @@ import org.apache.flink.core.memory.DataOutputView;
 /**
  * R vectors of width d, float32, little endian.
  *
- * <p>What an operator emits may be borrowed: rows of a matrix that is the operator's. So they go
- * onto the wire from where they are, without an array of their own, whose allocation costs as much
- * as the wire. Borrowed vectors hold until {@code collect} returns, and a serializer's copy is
- * {@link #owned}. What comes from the network, as all that experts and combines receive, is owned.
+ * <p>The vectors that an operator emits may be borrowed: rows of a matrix that belongs to the
+ * operator. They are serialized directly from the matrix, because allocating a separate array costs
+ * as much as the network transfer. Borrowed vectors are valid until {@code collect} returns; a
+ * serializer's copy is {@link #owned}. Records from the network own their vectors. Experts and
+ * combines receive only such records.
  */
 @Internal
 public final class Vectors {
 
+    /** No vectors. */
     public static final Vectors NONE = of(new byte[0]);
 
     private final byte[] matrix;
 
-    /** The rows that are meant, of {@code width} floats; null: all of them, in order. */
+    /** The rows of the matrix, of {@code width} floats each; null: all rows, in order. */
     private final int[] rows;
 
     private final int width;
@@ -35,7 +38,7 @@ public final class Vectors {
     }
 
     /**
-     * Vectors of their own.
+     * Returns owned vectors.
      *
      * @param bytes [R, d]
      */
@@ -58,12 +61,12 @@ public final class Vectors {
         return rows != null;
     }
 
-    /** The same, in memory that nobody else writes to. */
+    /** Returns the same vectors in memory that no operator writes to. */
     Vectors owned() {
         return isBorrowed() ? of(toBytes()) : this;
     }
 
-    /** All vectors, [R, d]; not to be changed, since these may be the owned ones themselves. */
+    /** Returns all vectors, [R, d]. Do not modify the array: it may be the owned one. */
     public byte[] toBytes() {
         if (!isBorrowed()) {
             return matrix;
@@ -75,7 +78,11 @@ public final class Vectors {
         return bytes;
     }
 
-    /** Copies a vector out, as many floats as there is room for: d. */
+    /**
+     * Copies one vector.
+     *
+     * @param into [d]
+     */
     public void get(int vector, float[] into) {
         Floats.get(matrix, at(vector) * into.length, into, 0, into.length);
     }
@@ -98,7 +105,7 @@ public final class Vectors {
     }
 
     /**
-     * Some vectors, in memory of their own.
+     * Returns some vectors as owned vectors.
      *
      * @param count R
      */

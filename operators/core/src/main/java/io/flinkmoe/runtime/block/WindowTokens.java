@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.serialization.ImmutableSerializer;
@@ -9,20 +10,20 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * How many tokens of a closed window one lane had, late ones not counted. The router tells every
- * expert before the watermark that closes the window, so that the expert knows all of T when it
- * closes the window itself.
+ * The number of tokens of one lane in a closed window, without late tokens. The router reports it
+ * to every expert before the watermark that closes the window, so an expert knows all of T when it
+ * closes the window.
  *
- * @param expert the expert that is told
- * @param lane the lane that was counted
+ * @param expert the expert that receives the report, counted from 0
+ * @param lane the lane of the tokens
  * @param windowStart first timestamp of the window, milliseconds since the epoch
- * @param tokens tokens, at least 1: an expert hears nothing of a lane that had none
+ * @param tokens the number of tokens, 1 or more; lanes without tokens send no report
  */
 @Internal
 public record WindowTokens(int expert, int lane, long windowStart, int tokens)
         implements ExpertInput {
 
-    /** The wire form. */
+    /** The serializer of this record. */
     public static final class Serializer extends ImmutableSerializer<WindowTokens> {
         private static final long serialVersionUID = 1L;
 
@@ -45,7 +46,7 @@ public record WindowTokens(int expert, int lane, long windowStart, int tokens)
         }
     }
 
-    /** Version 1 of the wire form. */
+    /** Version 1 of the serialized form. */
     public static final class Snapshot extends SimpleTypeSerializerSnapshot<WindowTokens> {
         public Snapshot() {
             super(Serializer::new);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.combine;
 
 import io.flinkmoe.api.WindowSummary;
@@ -12,6 +13,7 @@ import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WindowCounters;
+import io.flinkmoe.runtime.shared.WindowTimers;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,17 +32,19 @@ import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /**
- * Adds the gate-weighted expert outputs to each token's residual, once all its choices are
- * answered. Keyed by lane.
+ * Adds the gate-weighted expert outputs to the residual of each token once all its choices have
+ * results. Keyed by lane.
  *
- * <p>What waits is in keyed state, by lane and batch; an index without vectors is kept beside it.
- * Whole batches leave when they are complete and first in their lane; at a watermark every complete
- * token leaves that no earlier token of its stream holds back. So a stream's tokens leave in order.
- * No watermark passes a token that waits here, unless the token is late.
+ * <p>Waiting residuals and results are in keyed state, by lane and batch; {@link LaneProgress}
+ * indexes them without their vectors. A batch is emitted when it is complete and the first of its
+ * lane. At a watermark, every complete token is emitted unless an earlier token of its stream still
+ * waits. So the tokens of a stream stay in order. No watermark overtakes a token that waits here,
+ * unless the token is late.
  */
 @Internal
 public final class Combine extends AbstractStreamOperator<TokenBlock>
-        implements TwoInputStreamOperator<ResidualBlock, ContributionBlock, TokenBlock> {
+        implements TwoInputStreamOperator<ResidualBlock, ContributionBlock, TokenBlock>,
+                WindowTimers {
 
     private static final long serialVersionUID = 1L;
 
@@ -49,9 +53,9 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private static final ListStateDescriptor<ContributionBlock> CONTRIBUTIONS =
             new ListStateDescriptor<>("contributions", new ContributionBlock.Serializer());
     private static final ValueStateDescriptor<Long> NEXT_BATCH =
-            new ValueStateDescriptor<>("next-batch-to-leave", LongSerializer.INSTANCE);
-    private static final ValueStateDescriptor<boolean[]> DEPARTED =
-            new ValueStateDescriptor<>("departed", BooleanPrimitiveArraySerializer.INSTANCE);
+            new ValueStateDescriptor<>("next-batch-to-emit", LongSerializer.INSTANCE);
+    private static final ValueStateDescriptor<boolean[]> EMITTED =
+            new ValueStateDescriptor<>("emitted", BooleanPrimitiveArraySerializer.INSTANCE);
 
     private final int layer;
     private final int d;
@@ -62,6 +66,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private transient ValueState<Long> nextBatch;
     private transient GateWeightedSum sum;
     private transient ChoiceCounter counter;
+    private transient SummaryOutput summaries;
     private transient CombineMetrics metrics;
     private transient long inputWatermark;
     private transient long outputWatermark;
@@ -70,7 +75,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
      * @param layer the MoE layer, counted from 0
      * @param d the width of a vector
      * @param laneKeys the keys of the lanes
-     * @param capacity what the experts admit per window
+     * @param capacity how many choices of a window an expert admits
      */
     public Combine(int layer, int d, EvenKeys laneKeys, Capacity capacity) {
         this.layer = layer;
@@ -89,36 +94,38 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
-        counter = capacity.windows().areBounded() ? windowCounters() : ChoiceCounter.NONE;
+        summaries = new SummaryOutput(output, layer, WindowSummary.Source.COMBINE, 0);
+        counter =
+                capacity.windows().areBounded()
+                        ? new WindowCounters(this, capacity.windows())
+                        : ChoiceCounter.NONE;
         restoreIndex();
     }
 
-    private WindowCounters windowCounters() {
-        return new WindowCounters(
-                this,
-                capacity.windows(),
-                laneKeys,
-                new SummaryOutput(output, layer, WindowSummary.Source.COMBINE, 0),
-                (lane, windowStart, counts) -> {});
+    @Override
+    public void closeWindow(int key, long lastTimestamp) throws Exception {
+        long windowStart = capacity.windows().startOf(lastTimestamp);
+        summaries.emit(
+                windowStart, laneKeys.indexOf(key), counter.remove(windowStart), lastTimestamp);
     }
 
     private void restoreIndex() throws Exception {
         for (Tuple2<Integer, Long> entry : waiting(RESIDUALS.getName())) {
             setCurrentKey(entry.f0);
             ResidualBlock block = residuals(entry.f1).value();
-            metrics.waiting.inc(block.tokens().rows() - countTrue(departed(entry.f1).value()));
-            progress(block.tokens().lane()).addResiduals(block, departed(entry.f1).value());
+            metrics.waiting.inc(block.tokens().rows() - countTrue(emitted(entry.f1).value()));
+            progress(block.tokens().lane()).addResiduals(block, emitted(entry.f1).value());
         }
-        for (Tuple2<Integer, Long> entry : waiting(DEPARTED.getName())) {
+        for (Tuple2<Integer, Long> entry : waiting(EMITTED.getName())) {
             setCurrentKey(entry.f0);
             if (residuals(entry.f1).value() == null) {
-                progress(laneKeys.indexOf(entry.f0)).addDeparted(entry.f1);
+                progress(laneKeys.indexOf(entry.f0)).addEmitted(entry.f1);
             }
         }
         for (Tuple2<Integer, Long> entry : waiting(CONTRIBUTIONS.getName())) {
             setCurrentKey(entry.f0);
-            for (ContributionBlock block : answers(entry.f1)) {
-                progress(block.lane()).addAnswers(block.batch(), block.choices());
+            for (ContributionBlock block : results(entry.f1)) {
+                progress(block.lane()).addResults(block.batch(), block.choices());
             }
         }
     }
@@ -131,11 +138,11 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         return count;
     }
 
-    /** The keys and batches that have an entry in a state. */
+    /** Returns the keys and batches that have an entry in a state. */
     private List<Tuple2<Integer, Long>> waiting(String state) throws Exception {
         residuals(0);
         contributions(0);
-        departed(0); // All three are registered with the backend before it is asked for one.
+        emitted(0); // A state must be registered with the backend before its keys are listed.
         KeyedStateBackend<Integer> backend = getKeyedStateBackend();
         try (var entries = backend.<Long>getKeysAndNamespaces(state)) {
             return entries.toList();
@@ -149,7 +156,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         metrics.waiting.inc(block.tokens().rows());
         LaneProgress progress = progress(block.tokens().lane());
         progress.addResiduals(block, null);
-        releaseFirst(progress);
+        emitFirst(progress);
     }
 
     @Override
@@ -157,8 +164,8 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         ContributionBlock block = element.getValue();
         contributions(block.batch()).add(block);
         LaneProgress progress = progress(block.lane());
-        progress.addAnswers(block.batch(), block.choices());
-        releaseFirst(progress);
+        progress.addResults(block.batch(), block.choices());
+        emitFirst(progress);
     }
 
     @Override
@@ -166,8 +173,8 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         inputWatermark = mark.getTimestamp();
         for (Map.Entry<Integer, LaneProgress> lane : lanes.entrySet()) {
             setCurrentKey(laneKeys.keyOf(lane.getKey()));
-            for (LaneProgress.Departure departure : lane.getValue().pollAll()) {
-                release(lane.getValue(), departure);
+            for (LaneProgress.ReadyRows ready : lane.getValue().pollAll()) {
+                emit(lane.getValue(), ready);
             }
         }
         forwardWatermark();
@@ -178,50 +185,52 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         for (Map.Entry<Integer, LaneProgress> lane : lanes.entrySet()) {
             if (!lane.getValue().isEmpty()) {
                 throw new IllegalStateException(
-                        "the input has ended, but tokens of lane %d still wait for answers"
+                        "the input has ended, but tokens of lane %d still wait for results of experts"
                                 .formatted(lane.getKey()));
             }
         }
         super.finish();
     }
 
-    private void releaseFirst(LaneProgress progress) throws Exception {
-        LaneProgress.Departure departure = progress.pollFirst();
-        if (departure == null) {
+    private void emitFirst(LaneProgress progress) throws Exception {
+        LaneProgress.ReadyRows ready = progress.pollFirst();
+        if (ready == null) {
             return;
         }
-        for (; departure != null; departure = progress.pollFirst()) {
-            release(progress, departure);
+        for (; ready != null; ready = progress.pollFirst()) {
+            emit(progress, ready);
         }
         if (outputWatermark < inputWatermark) {
             forwardWatermark();
         }
     }
 
-    /** Emits tokens of the current key's lane, and forgets what is done with. */
-    private void release(LaneProgress progress, LaneProgress.Departure departure) throws Exception {
-        long batch = departure.batch();
+    /**
+     * Emits tokens of the current key's lane, and removes what is no longer needed from the state.
+     */
+    private void emit(LaneProgress progress, LaneProgress.ReadyRows ready) throws Exception {
+        long batch = ready.batch();
         TokenBlock tokens = null;
-        if (departure.rows().length > 0) {
-            tokens = sum.of(residuals(batch).value(), answers(batch), departure.rows());
+        if (ready.rows().length > 0) {
+            tokens = sum.of(residuals(batch).value(), results(batch), ready.rows());
         }
-        boolean allGone = true;
-        for (boolean gone : departure.departed()) {
-            allGone &= gone;
+        boolean allEmitted = true;
+        for (boolean emitted : ready.emitted()) {
+            allEmitted &= emitted;
         }
-        if (departure.first() || allGone) {
+        if (ready.first() || allEmitted) {
             residuals(batch).clear();
             contributions(batch).clear();
         }
-        if (departure.first()) {
-            departed(batch).clear();
+        if (ready.first()) {
+            emitted(batch).clear();
             nextBatch.update(progress.next());
         } else {
-            departed(batch).update(departure.departed());
+            emitted(batch).update(ready.emitted());
         }
         if (tokens != null) {
             count(tokens);
-            metrics.left(
+            metrics.emitted(
                     tokens,
                     tokens.layers()[layer].outcomes(),
                     getProcessingTimeService().getCurrentProcessingTime());
@@ -240,7 +249,9 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         counter.save();
     }
 
-    /** Forwards the watermark as far as no token that waits, and is not late, is older. */
+    /**
+     * Forwards the watermark, but only to just before the oldest waiting token that is not late.
+     */
     private void forwardWatermark() throws Exception {
         long limit = inputWatermark;
         for (LaneProgress progress : lanes.values()) {
@@ -270,16 +281,16 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         return getPartitionedState(batch, LongSerializer.INSTANCE, RESIDUALS);
     }
 
-    private Iterable<ContributionBlock> answers(long batch) throws Exception {
-        Iterable<ContributionBlock> answers = contributions(batch).get();
-        return answers == null ? List.of() : answers;
+    private Iterable<ContributionBlock> results(long batch) throws Exception {
+        Iterable<ContributionBlock> results = contributions(batch).get();
+        return results == null ? List.of() : results;
     }
 
     private ListState<ContributionBlock> contributions(long batch) throws Exception {
         return getPartitionedState(batch, LongSerializer.INSTANCE, CONTRIBUTIONS);
     }
 
-    private ValueState<boolean[]> departed(long batch) throws Exception {
-        return getPartitionedState(batch, LongSerializer.INSTANCE, DEPARTED);
+    private ValueState<boolean[]> emitted(long batch) throws Exception {
+        return getPartitionedState(batch, LongSerializer.INSTANCE, EMITTED);
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.combine;
 
 import io.flinkmoe.capacity.Outcome;
@@ -11,31 +12,35 @@ import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.metrics.SimpleCounter;
 
 /**
- * What a {@link Combine} reports, in the group {@code moe.combine}: what finally became of each
- * token's k choices, all experts and rounds together.
+ * The metrics of a {@link Combine}, in the group {@code moe.combine}. The outcomes are the final
+ * ones of each token's k choices, over all experts and rounds.
  */
 @Internal
 public final class CombineMetrics {
 
-    /** The names. */
+    /** The metric names. */
     public enum Name {
-        /** Counter: tokens that left. */
+        /** Counter: tokens emitted. */
         NUM_TOKENS_OUT("numTokensOut"),
-        /** Counter: choices that the expert asked first ran. */
+        /** Counter: choices executed by the first expert that they tried. */
         NUM_CHOICES_EXECUTED("numChoicesExecuted"),
-        /** Counter: choices that a less probable expert ran. */
+        /** Counter: choices executed by a less probable expert, to which they were rerouted. */
         NUM_CHOICES_REROUTED("numChoicesRerouted"),
-        /** Counter: choices that no expert had room for. */
+        /** Counter: choices that overflowed: no expert admitted them. */
         NUM_CHOICES_OVERFLOWED("numChoicesOverflowed"),
         /** Counter: choices of late tokens. */
         NUM_CHOICES_LATE("numChoicesLate"),
-        /** Counter: choices that an expert threw at, or had no finite answer to. */
+        /**
+         * Counter: choices that failed: the expert threw or returned a value that is not finite, or
+         * the token could not be routed.
+         */
         NUM_CHOICES_FAILED("numChoicesFailed"),
-        /** Gauge: tokens that wait for answers, or for earlier tokens of their stream. */
+        /** Gauge: tokens that wait for results of experts or for earlier tokens of their stream. */
         TOKENS_WAITING("tokensWaiting"),
         /**
-         * Histogram: milliseconds from the timestamp of a block's oldest token until it leaves:
-         * after the last layer, from end to end. Of use where timestamps are those of the clock.
+         * Histogram: time from the timestamp of a block's oldest token until the block is emitted,
+         * in milliseconds. In the last layer, this is the end-to-end latency. It is meaningful only
+         * if timestamps are wall-clock times.
          */
         END_TO_END_LATENCY_MS("endToEndLatencyMs");
 
@@ -78,8 +83,8 @@ public final class CombineMetrics {
         };
     }
 
-    /** Counts tokens that leave at {@code now}, with what became of their choices. */
-    void left(TokenBlock tokens, byte[] outcomesOfChoices, long now) {
+    /** Counts tokens that are emitted at {@code now}, and the outcomes of their choices. */
+    void emitted(TokenBlock tokens, byte[] outcomesOfChoices, long now) {
         tokensOut.inc(tokens.rows());
         waiting.dec(tokens.rows());
         for (byte outcome : outcomesOfChoices) {

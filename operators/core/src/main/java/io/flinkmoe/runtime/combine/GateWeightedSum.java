@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.combine;
 
 import io.flinkmoe.capacity.Outcome;
@@ -17,9 +18,9 @@ import org.apache.flink.annotation.Internal;
  *   y_t = residual_t + sum over ranks j = 1..k, in this order, of weight_tj · output_tj
  * </pre>
  *
- * over the choices that were executed, with the weight of the expert that ran each, as {@link
- * WeightRule} says. The order is that of rank, never of arrival: floating-point sums depend on it.
- * Not for several threads; the scratch memory is reused.
+ * The sum is over the executed choices. Each weight belongs to the expert that executed the choice,
+ * as {@link WeightRule} defines. The order is that of rank, not of arrival, because floating-point
+ * sums depend on the order. Not thread-safe: the scratch memory is reused.
  */
 @Internal
 final class GateWeightedSum {
@@ -29,7 +30,7 @@ final class GateWeightedSum {
     private final float[] sum;
     private final float[] output;
 
-    /** By choice: the block that answers it with an output, and which of the block's that is. */
+    /** By choice: the block with its output, and the index of the output in the block. */
     private ContributionBlock[] blocks = {};
 
     private int[] outputs = {};
@@ -45,15 +46,15 @@ final class GateWeightedSum {
     }
 
     /**
-     * Sums up some tokens of a batch.
+     * Computes y of some tokens of a batch.
      *
-     * @param contributions every answer there is to the batch
-     * @param rows the tokens wanted, ascending, all of whose choices are answered
-     * @return the tokens with y and with what became of their choices
+     * @param contributions all results for the batch
+     * @param rows the rows of the tokens, ascending; all their choices must have results
+     * @return the tokens with their y and the outcomes of their choices
      */
     TokenBlock of(ResidualBlock residual, Iterable<ContributionBlock> contributions, int[] rows) {
         TokenBlock tokens = residual.tokens();
-        Choices choices = answered(residual.choices(), contributions);
+        Choices choices = withOutcomes(residual.choices(), contributions);
         int k = choices.k();
         float[] weights = weights(choices);
         byte[] vectors = new byte[rows.length * d * Float.BYTES];
@@ -67,13 +68,16 @@ final class GateWeightedSum {
             }
             Floats.put(sum, 0, vectors, i * d, d);
         }
-        Arrays.fill(blocks, null); // The blocks' memory is not ours to keep.
+        Arrays.fill(blocks, null); // Do not keep the blocks in memory.
         Choices[] layers = Arrays.copyOf(tokens.layers(), tokens.layers().length + 1);
         layers[layers.length - 1] = choices;
         return tokens.withLayers(layers).select(rows, vectors);
     }
 
-    /** The weights of all choices, [T, k]; what differs from the router's is written to them. */
+    /**
+     * Returns the weights of all choices, [T, k]. Weights that differ from the router's are also
+     * written to {@code choices}.
+     */
     private float[] weights(Choices choices) {
         int count = choices.outcomes().length;
         float[] weights = new float[count];
@@ -84,21 +88,21 @@ final class GateWeightedSum {
             weights[choice] =
                     fromExpert
                             ? blocks[choice].weights()[outputs[choice]]
-                            : choices.weights()[choices.settledAt(choice)];
+                            : choices.weights()[choices.finalAt(choice)];
         }
         if (weightRule.replacesRouterWeights()) {
             weightRule.apply(weights, executed, choices.k());
             for (int choice = 0; choice < count; choice++) {
-                choices.weights()[choices.settledAt(choice)] = weights[choice];
+                choices.weights()[choices.finalAt(choice)] = weights[choice];
             }
         }
         return weights;
     }
 
-    /** The choices with their answers; where the output of each is, is noted. */
-    private Choices answered(Choices asked, Iterable<ContributionBlock> contributions) {
-        byte[] outcomes = asked.outcomes().clone();
-        byte[] attempts = asked.attempts().clone();
+    /** Returns the choices with their outcomes, and records where the output of each is. */
+    private Choices withOutcomes(Choices routed, Iterable<ContributionBlock> contributions) {
+        byte[] outcomes = routed.outcomes().clone();
+        byte[] attempts = routed.attempts().clone();
         if (outputs.length < outcomes.length) {
             outputs = new int[outcomes.length];
             blocks = new ContributionBlock[outcomes.length];
@@ -119,7 +123,8 @@ final class GateWeightedSum {
             }
         }
         float[] weights =
-                weightRule.replacesRouterWeights() ? asked.weights().clone() : asked.weights();
-        return new Choices(asked.k(), asked.experts(), weights, asked.scores(), outcomes, attempts);
+                weightRule.replacesRouterWeights() ? routed.weights().clone() : routed.weights();
+        return new Choices(
+                routed.k(), routed.experts(), weights, routed.scores(), outcomes, attempts);
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.combine;
 
 import io.flinkmoe.runtime.block.Choices;
@@ -11,117 +12,121 @@ import java.util.TreeMap;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Which tokens of one lane wait in the combine, for what, and which may leave: a token may when all
- * its choices are answered and all earlier tokens of its stream have left. Holds no vectors; it is
- * rebuilt from the blocks in state after a restart.
+ * Tracks which tokens of one lane wait in the combine and which can be emitted. A token can be
+ * emitted when all its choices have results and all earlier tokens of its stream are emitted. Holds
+ * no vectors. After a restart, it is rebuilt from the blocks in state.
  */
 @Internal
 final class LaneProgress {
 
-    /** Batches by number, thus in the order of the lane, those from {@link #next} on. */
+    /** The batches from {@link #next} on, by number, which is their order in the lane. */
     private final TreeMap<Long, Batch> batches = new TreeMap<>();
 
-    /** The timestamps of the batches' oldest tokens, and how many batches have each. */
+    /** The oldest timestamp of each batch, with the number of batches that have it. */
     private final TreeMap<Long, Integer> oldest = new TreeMap<>();
 
-    /** The first batch that has not left as a whole; batches are numbered without gaps. */
+    /** The first batch that is not completely emitted. Batches are numbered without gaps. */
     private long next;
 
-    /** Whether a token may have become free to leave since {@link #pollAll()}. */
+    /** Whether another token may be ready since the last {@link #pollAll()}. */
     private boolean changed;
 
     /**
-     * @param next the first batch that has not left as a whole
+     * @param next the first batch that is not completely emitted
      */
     LaneProgress(long next) {
         this.next = next;
     }
 
     /**
-     * Rows of a batch that leave now.
+     * Rows of a batch that must be emitted now.
      *
      * @param batch the batch's number
-     * @param rows the rows, ascending; none if all have left before, out of turn
-     * @param departed which rows of the batch have left, these included
-     * @param first whether the batch is done with: all before it have left, and all of it
+     * @param rows the rows, ascending; empty if all were emitted before
+     * @param emitted whether each row of the batch is emitted, these included
+     * @param first whether the batch and all batches before it are now completely emitted
      */
-    record Departure(long batch, int[] rows, boolean[] departed, boolean first) {}
+    record ReadyRows(long batch, int[] rows, boolean[] emitted, boolean first) {}
 
     /**
-     * A batch's residuals have come.
+     * Adds the residuals of a batch.
      *
-     * @param departed rows that have left before, or null for none
+     * @param emitted whether each row was emitted before; null: none was
      */
-    void addResiduals(ResidualBlock block, boolean[] departed) {
+    void addResiduals(ResidualBlock block, boolean[] emitted) {
         Batch batch = batch(block.batch());
-        batch.arrive(block, departed);
+        batch.arrive(block, emitted);
         moveOldest(Long.MAX_VALUE, batch.minTimestamp);
-        changed |= batch.hasAnswered() || batches.lastKey() > block.batch();
+        changed |= batch.hasReadyRow() || batches.lastKey() > block.batch();
     }
 
-    /** All of a batch has left before, out of turn: nothing but this is kept of it. */
-    void addDeparted(long batch) {
+    /**
+     * Adds a batch whose rows were all emitted before an earlier batch was complete. The state
+     * keeps only this fact.
+     */
+    void addEmitted(long batch) {
         batch(batch).arriveEmpty();
         changed = true;
     }
 
-    /** Choices of a batch have been answered, perhaps before its residuals came. */
-    void addAnswers(long batch, int[] choices) {
-        batch(batch).answer(choices);
+    /** Adds results for choices of a batch. They may arrive before its residuals. */
+    void addResults(long batch, int[] choices) {
+        batch(batch).addResults(choices);
         changed = true;
     }
 
-    /** The first batch that has not left as a whole. */
+    /** The first batch that is not completely emitted. */
     long next() {
         return next;
     }
 
-    /** The first batch of the lane, if every token of it may leave; else null. */
-    Departure pollFirst() {
+    /** Returns and removes the first batch of the lane if all its tokens are ready; else null. */
+    ReadyRows pollFirst() {
         Batch batch = batches.get(next);
         if (batch == null || !batch.isComplete()) {
             return null;
         }
         batches.remove(next);
         moveOldest(batch.minTimestamp, Long.MAX_VALUE);
-        return new Departure(next++, batch.staying(), batch.departed, true);
+        return new ReadyRows(next++, batch.waitingRows(), batch.emitted, true);
     }
 
     /**
-     * Every token that may leave, over all batches, in order; the first batch is left to {@link
-     * #pollFirst()} if it is complete. Ends where residuals have not come yet: after a change of
-     * parallelism a later batch may come before an earlier one.
+     * Returns every ready token of all batches, in order. A complete first batch stays until {@link
+     * #pollFirst()} removes it. Stops at the first batch whose residuals have not arrived: after
+     * rescaling, a later batch can arrive before an earlier one.
      */
-    List<Departure> pollAll() {
+    List<ReadyRows> pollAll() {
         if (!changed) {
-            return List.of(); // Else each watermark would look at all that waits for its window.
+            return List.of(); // Otherwise each watermark would search all waiting tokens.
         }
         changed = false;
-        List<Departure> departures = new ArrayList<>();
-        Set<String> held = new HashSet<>();
+        List<ReadyRows> ready = new ArrayList<>();
+        Set<String> blocked = new HashSet<>();
         long number = next;
         Batch batch = batches.get(number);
         while (batch != null && batch.hasArrived()) {
             long before = batch.minTimestamp;
-            int[] rows = batch.depart(held);
+            int[] rows = batch.takeReady(blocked);
             moveOldest(before, batch.minTimestamp);
             if (rows.length > 0) {
-                departures.add(new Departure(number, rows, batch.departed.clone(), false));
+                ready.add(new ReadyRows(number, rows, batch.emitted.clone(), false));
             }
             batch = batches.get(++number);
         }
-        return departures;
+        return ready;
     }
 
     /**
-     * The smallest timestamp of the tokens that wait and are not late, or {@code Long.MAX_VALUE}.
-     * The time of those that are late has passed already, in every layer.
+     * The smallest timestamp of the waiting tokens that are not late, or {@code Long.MAX_VALUE}.
+     * Late tokens do not hold back the watermark, because it has already passed their timestamps in
+     * every layer.
      */
     long minTimestamp() {
         return oldest.isEmpty() ? Long.MAX_VALUE : oldest.firstKey();
     }
 
-    /** The oldest token of a batch is another one; {@code Long.MAX_VALUE} stands for none. */
+    /** Replaces the oldest timestamp of a batch; {@code Long.MAX_VALUE} stands for none. */
     private void moveOldest(long from, long to) {
         if (from == to) {
             return;
@@ -149,18 +154,18 @@ final class LaneProgress {
         private int k;
         private int[] missingOfRow;
         private int missing;
-        private boolean[] departed;
-        private int rowsLeft;
+        private boolean[] emitted;
+        private int numWaiting;
         private long minTimestamp = Long.MAX_VALUE;
         private List<int[]> early = new ArrayList<>();
 
-        void arrive(ResidualBlock block, boolean[] departedBefore) {
+        void arrive(ResidualBlock block, boolean[] emittedBefore) {
             int rows = block.tokens().rows();
             streams = block.tokens().streams();
             timestamps = block.tokens().timestamps();
             late = block.tokens().late();
             k = block.choices().k();
-            departed = departedBefore == null ? new boolean[rows] : departedBefore.clone();
+            emitted = emittedBefore == null ? new boolean[rows] : emittedBefore.clone();
             missingOfRow = new int[rows];
             byte[] outcomes = block.choices().outcomes();
             for (int choice = 0; choice < outcomes.length; choice++) {
@@ -172,15 +177,15 @@ final class LaneProgress {
             countRows();
             List<int[]> before = early;
             early = null;
-            before.forEach(this::answer);
+            before.forEach(this::addResults);
         }
 
         void arriveEmpty() {
-            departed = new boolean[0];
+            emitted = new boolean[0];
             early = null;
         }
 
-        void answer(int[] choices) {
+        void addResults(int[] choices) {
             if (early != null) {
                 early.add(choices);
                 return;
@@ -195,10 +200,10 @@ final class LaneProgress {
             return early == null;
         }
 
-        /** Whether any token that waits has all its answers. */
-        boolean hasAnswered() {
-            for (int row = 0; row < departed.length; row++) {
-                if (!departed[row] && missingOfRow[row] == 0) {
+        /** Whether any waiting token has all its results. */
+        boolean hasReadyRow() {
+            for (int row = 0; row < emitted.length; row++) {
+                if (!emitted[row] && missingOfRow[row] == 0) {
                     return true;
                 }
             }
@@ -209,27 +214,30 @@ final class LaneProgress {
             return hasArrived() && missing == 0;
         }
 
-        int[] staying() {
-            int[] rows = new int[rowsLeft];
+        int[] waitingRows() {
+            int[] rows = new int[numWaiting];
             int count = 0;
-            for (int row = 0; row < departed.length; row++) {
-                if (!departed[row]) {
+            for (int row = 0; row < emitted.length; row++) {
+                if (!emitted[row]) {
                     rows[count++] = row;
                 }
             }
             return rows;
         }
 
-        /** Lets go what may; the streams of those that stay join {@code held}. */
-        int[] depart(Set<String> held) {
-            int[] rows = new int[rowsLeft];
+        /**
+         * Marks the ready rows as emitted and returns them. Adds the streams of the other rows to
+         * {@code blocked}.
+         */
+        int[] takeReady(Set<String> blocked) {
+            int[] rows = new int[numWaiting];
             int count = 0;
-            for (int row : staying()) {
-                if (missingOfRow[row] == 0 && !held.contains(streams[row])) {
+            for (int row : waitingRows()) {
+                if (missingOfRow[row] == 0 && !blocked.contains(streams[row])) {
                     rows[count++] = row;
-                    departed[row] = true;
+                    emitted[row] = true;
                 } else {
-                    held.add(streams[row]);
+                    blocked.add(streams[row]);
                 }
             }
             countRows();
@@ -237,11 +245,11 @@ final class LaneProgress {
         }
 
         private void countRows() {
-            rowsLeft = 0;
+            numWaiting = 0;
             minTimestamp = Long.MAX_VALUE;
-            for (int row = 0; row < departed.length; row++) {
-                if (!departed[row]) {
-                    rowsLeft++;
+            for (int row = 0; row < emitted.length; row++) {
+                if (!emitted[row]) {
+                    numWaiting++;
                     if (late.length == 0 || !late[row]) {
                         minTimestamp = Math.min(minTimestamp, timestamps[row]);
                     }

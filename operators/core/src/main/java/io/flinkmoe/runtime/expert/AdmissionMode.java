@@ -1,5 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
+import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.ExpertInput;
 import io.flinkmoe.runtime.block.RemainingCapacity;
@@ -15,10 +17,10 @@ import org.apache.flink.annotation.Internal;
 @Internal
 interface AdmissionMode {
 
-    /** Decides on the rows of a block as they arrive, or holds them. */
-    Verdict arrive(DispatchBlock block) throws Exception;
+    /** Decides on the rows of a block when it arrives, or holds them. */
+    RowDecisions arrive(DispatchBlock block) throws Exception;
 
-    /** Adds the number of tokens that a lane has in a window. */
+    /** Adds the number of tokens that a lane had in a window. */
     void addTokens(WindowTokens tokens) throws Exception;
 
     /** Sets the capacity that the previous round left in a window. */
@@ -27,14 +29,18 @@ interface AdmissionMode {
     /** Decides on the rows that a window held. */
     Close close(int expert, long windowStart) throws Exception;
 
-    /** Corrects the window counts: rows that were admitted, but failed. */
-    void countFailed(ExpertCalls.Answer answer) throws Exception;
+    /** Removes the counts of a window that has closed. */
+    WindowCounts removeCounts(long windowStart) throws Exception;
+
+    /** Corrects the window counts for admitted rows that failed. */
+    void countFailed(ExpertCalls.Result result) throws Exception;
 
     /**
      * The decisions at the close of a window.
      *
-     * @param verdicts one per block that was held
-     * @param nextRound what the next round must know before the watermark closes the window there
+     * @param decisions one per held block
+     * @param nextRound the records that the next round must receive before the watermark that
+     *     closes the window
      */
-    record Close(List<Verdict> verdicts, List<ExpertInput> nextRound) {}
+    record Close(List<RowDecisions> decisions, List<ExpertInput> nextRound) {}
 }

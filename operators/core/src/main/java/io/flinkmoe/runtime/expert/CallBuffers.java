@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import io.flinkmoe.config.ExpertBatching;
@@ -5,8 +6,9 @@ import io.flinkmoe.onnx.DirectRows;
 import org.apache.flink.annotation.Internal;
 
 /**
- * The memory of one call: its input [batch, d] and output [batch, d] in direct buffers, and the
- * output as bytes, from which Flink writes. Experts that run in one thread share it.
+ * The buffers of one call: its input [batch, d] and output [batch, d] in direct memory, and a copy
+ * of the output on the heap, from which Flink serializes. Experts that run in one thread share
+ * them.
  */
 @Internal
 final class CallBuffers {

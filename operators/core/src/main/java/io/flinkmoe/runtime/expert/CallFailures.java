@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import ai.onnxruntime.OrtException;
@@ -13,12 +14,16 @@ import org.slf4j.LoggerFactory;
 interface CallFailures {
 
     /**
-     * @throws FlinkException to fail the job; on return the rows that throw alone are FAILED
+     * Handles a failed call. If this method returns, the rows are executed one by one, and those
+     * that throw are FAILED.
+     *
+     * @param rows the number of rows in the call
+     * @throws FlinkException to fail the job
      */
     void onFailure(OnnxModel model, int rows, OrtException cause) throws FlinkException;
 
     /**
-     * The behavior that an option names.
+     * Returns the behavior that an option selects.
      *
      * @param layer the MoE layer, counted from 0
      * @param modelVersion the version of the bundle, for messages

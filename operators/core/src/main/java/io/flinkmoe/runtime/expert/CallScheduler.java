@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import java.util.List;
@@ -5,19 +6,19 @@ import org.apache.flink.annotation.Internal;
 
 /**
  * Chooses which expert of a subtask runs next, for calls that are not full. The fullest call runs
- * first. Calls are deferred while more input waits, since input fills calls and large calls make
- * experts fast, but only a limited number of times.
+ * first. Calls are deferred while more input is queued, because input fills calls and large calls
+ * are faster per row, but only a limited number of times.
  */
 @Internal
 final class CallScheduler {
 
-    /** No row waits. */
+    /** No row is waiting. */
     static final int NONE = -1;
 
-    /** Rows wait, but the input that waits may fill their calls. */
+    /** Rows are waiting, but the queued input may fill their calls. */
     static final int DEFERRED = -2;
 
-    /** How often calls are deferred before all of them run. */
+    /** How many times calls are deferred before all of them run. */
     private static final int MAX_DEFERRALS = 8;
 
     private final List<ExpertCalls> experts;
@@ -33,21 +34,21 @@ final class CallScheduler {
     /**
      * Chooses the next call.
      *
-     * @param inputWaits whether the subtask has more input to process
-     * @return the position of the expert that runs now, {@link #DEFERRED}, or {@link #NONE}
+     * @param inputQueued whether the subtask has more input to process
+     * @return the index of the expert that runs now, {@link #DEFERRED}, or {@link #NONE}
      */
-    int next(boolean inputWaits) {
+    int next(boolean inputQueued) {
         int fullest = fullest();
         if (fullest == NONE) {
             reset();
-        } else if (inputWaits && deferrals < MAX_DEFERRALS) {
+        } else if (inputQueued && deferrals < MAX_DEFERRALS) {
             deferrals++;
             return DEFERRED;
         }
         return fullest;
     }
 
-    /** Starts to count deferrals anew, after all calls have run. */
+    /** Restarts the count of deferrals. Call it after all calls have run. */
     void reset() {
         deferrals = 0;
     }

@@ -1,23 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
+import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
 import org.apache.flink.annotation.Internal;
 
-/** Admits every row. There is no capacity, so there are no windows and nothing to count. */
+/** Admits every row. Without a capacity there are no windows and nothing to count. */
 @Internal
 final class DroplessAdmission implements AdmissionMode {
 
     private static final int[] NONE = {};
 
     @Override
-    public Verdict arrive(DispatchBlock block) {
+    public RowDecisions arrive(DispatchBlock block) {
         int[] rows = new int[block.rows()];
         for (int row = 0; row < rows.length; row++) {
             rows[row] = row;
         }
-        return new Verdict(block, rows, NONE, NONE);
+        return new RowDecisions(block, rows, NONE, NONE);
     }
 
     @Override
@@ -36,7 +38,12 @@ final class DroplessAdmission implements AdmissionMode {
     }
 
     @Override
-    public void countFailed(ExpertCalls.Answer answer) {}
+    public WindowCounts removeCounts(long windowStart) {
+        throw unexpected();
+    }
+
+    @Override
+    public void countFailed(ExpertCalls.Result result) {}
 
     private static IllegalStateException unexpected() {
         return new IllegalStateException("there are no windows without a capacity");

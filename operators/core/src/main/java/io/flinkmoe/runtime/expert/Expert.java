@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import io.flinkmoe.api.WindowSummary;
@@ -23,6 +24,7 @@ import io.flinkmoe.runtime.shared.QueuedInput;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
+import io.flinkmoe.runtime.shared.WindowTimers;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -35,25 +37,25 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.util.OutputTag;
 
 /**
- * Runs the experts of a layer whose key groups the subtask owns. Keyed by expert. With next-expert
- * overflow, each round of admission is one more of these operators.
+ * Admits rows to the experts of a layer that the subtask owns, and executes them. Keyed by expert.
+ * With next-expert overflow, each further round of admission is another operator of this class.
  *
- * <p>An {@link AdmissionMode} decides which rows run. Admitted rows of several blocks are joined
- * until a call is full, the oldest row has waited for the linger, a barrier arrives, a window
- * closes, or the input ends.
+ * <p>An {@link AdmissionMode} decides which rows are executed. Admitted rows of several blocks are
+ * batched until a call is full, the oldest row has waited for the linger, a barrier arrives, a
+ * window closes, or the input ends.
  *
  * <p>State per expert: the counts of its open windows, the rows that wait for the close of their
  * window, and the watermark.
  */
 @Internal
 public final class Expert extends AbstractStreamOperator<ContributionBlock>
-        implements OneInputStreamOperator<ExpertInput, ContributionBlock> {
+        implements OneInputStreamOperator<ExpertInput, ContributionBlock>, WindowTimers {
 
     private static final long serialVersionUID = 1L;
 
-    /** The input of the next round of admission. */
+    /** The side output to the next round of admission. */
     public static final OutputTag<ExpertInput> NEXT_ROUND =
-            new OutputTag<>("retries", ExpertInputSerializer.TYPE);
+            new OutputTag<>("next-round", ExpertInputSerializer.TYPE);
 
     private final LocalBundle bundle;
     private final int layer;
@@ -64,13 +66,14 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private transient BundleSessions sessions;
     private transient WatermarkState watermark;
     private transient AdmissionMode admission;
-    private transient ExpertCalls[] calls; // by expert, of the key groups of this subtask
+    private transient ExpertCalls[] calls; // by expert; null for experts of other subtasks
     private transient List<ExpertCalls> ownCalls;
-    private transient ExpertMetrics[] metrics; // the same
+    private transient ExpertMetrics[] metrics; // likewise
     private transient CallScheduler scheduler;
     private transient Linger linger;
     private transient QueuedInput input;
     private transient ExpertOutput expertOutput;
+    private transient SummaryOutput summaries;
 
     /**
      * @param layer the MoE layer, counted from 0
@@ -116,23 +119,18 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                         settings.batching().linger().toMillis(),
                         time -> runWaiting());
         admission = admissionMode(capacity, k);
+        summaries = new SummaryOutput(output, layer, WindowSummary.Source.EXPERT, round);
     }
 
     private AdmissionMode admissionMode(Capacity capacity, int k) {
         if (!capacity.windows().areBounded()) {
             return new DroplessAdmission();
         }
-        WindowCounters counters =
-                new WindowCounters(
-                        this,
-                        capacity.windows(),
-                        expertKeys,
-                        new SummaryOutput(output, layer, WindowSummary.Source.EXPERT, round),
-                        (expert, windowStart, counts) -> close(expert, windowStart));
+        WindowCounters counters = new WindowCounters(this, capacity.windows());
         if (!capacity.decidesAtClose(round)) {
             return new FirstComeAdmission(capacity, watermark, counters);
         }
-        WindowQueue queue = new WindowQueue(this, capacity, counters, expertKeys.count(), k);
+        WindowQueue queue = new WindowQueue(this, capacity, expertKeys.count(), k);
         return new WindowCloseAdmission(capacity, round, watermark, counters, queue);
     }
 
@@ -174,19 +172,19 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private void process(DispatchBlock block) throws Exception {
         ExpertMetrics ofExpert = metrics[block.expert()];
         ofExpert.tokensIn.inc(block.rows());
-        Verdict verdict = admission.arrive(block);
-        ofExpert.late.inc(verdict.late().length);
-        ofExpert.held.inc(verdict.held());
-        expertOutput.settle(block, verdict.late(), Outcome.LATE);
-        apply(verdict);
+        RowDecisions decisions = admission.arrive(block);
+        ofExpert.late.inc(decisions.late().length);
+        ofExpert.held.inc(decisions.held());
+        expertOutput.emit(block, decisions.late(), Outcome.LATE);
+        apply(decisions);
     }
 
-    private void apply(Verdict verdict) throws Exception {
-        overflow(verdict.block(), verdict.overflowed());
-        execute(verdict.block(), verdict.admitted());
+    private void apply(RowDecisions decisions) throws Exception {
+        overflow(decisions.block(), decisions.overflowed());
+        execute(decisions.block(), decisions.admitted());
     }
 
-    /** Sends rows to the experts that they try next, and answers those that have none. */
+    /** Reroutes rows to their next experts; rows without a next expert overflow. */
     private void overflow(DispatchBlock block, int[] rows) {
         ExpertMetrics ofExpert = metrics[block.expert()];
         Priorities priorities = block.priorities();
@@ -194,10 +192,10 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             int next = priorities.next(group[0], block.attempt());
             if (next < 0) {
                 ofExpert.overflowed.inc(group.length);
-                expertOutput.settle(block, group, Outcome.OVERFLOWED);
+                expertOutput.emit(block, group, Outcome.OVERFLOWED);
             } else {
                 ofExpert.passedOn.inc(group.length);
-                sendToNextRound(block.retry(next, group));
+                sendToNextRound(block.reroute(next, group));
             }
         }
     }
@@ -215,12 +213,19 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         }
     }
 
-    /** A timer of the window counters: the watermark has closed a window. */
+    @Override
+    public void closeWindow(int key, long lastTimestamp) throws Exception {
+        long windowStart = settings.capacity().windows().startOf(lastTimestamp);
+        int expert = expertKeys.indexOf(key);
+        close(expert, windowStart);
+        summaries.emit(windowStart, expert, admission.removeCounts(windowStart), lastTimestamp);
+    }
+
     private void close(int expert, long windowStart) throws Exception {
         AdmissionMode.Close close = admission.close(expert, windowStart);
-        for (Verdict verdict : close.verdicts()) {
-            metrics[expert].released(verdict.block().rows());
-            apply(verdict);
+        for (RowDecisions decisions : close.decisions()) {
+            metrics[expert].released(decisions.block().rows());
+            apply(decisions);
         }
         run(calls[expert]);
         for (ExpertInput input : close.nextRound()) {
@@ -232,7 +237,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         output.collect(NEXT_ROUND, new StreamRecord<>(input));
     }
 
-    /** Runs the calls that wait, the fullest first, unless more input comes to fill them. */
+    /** Runs the waiting calls, the fullest first, unless queued input may fill them. */
     private void runWaiting() throws Exception {
         int next = scheduler.next(input.isAvailable());
         while (next >= 0) {
@@ -252,10 +257,10 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     }
 
     private void run(ExpertCalls expert) throws Exception {
-        for (ExpertCalls.Answer answer : expert.run()) {
-            expertOutput.answer(answer);
-            setCurrentKey(expertKeys.keyOf(answer.block().expert()));
-            admission.countFailed(answer);
+        for (ExpertCalls.Result result : expert.run()) {
+            expertOutput.emit(result);
+            setCurrentKey(expertKeys.keyOf(result.block().expert()));
+            admission.countFailed(result);
         }
     }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import ai.onnxruntime.OrtException;
@@ -14,8 +15,8 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.FlinkException;
 
 /**
- * The rows that wait for a call of one expert. A call joins rows of several blocks, up to the size
- * of the buffers, and its result is split by block again.
+ * The rows that wait for a call of one expert. A call batches rows of several blocks, up to the
+ * size of the buffers. Its result is split by block again.
  */
 @Internal
 final class ExpertCalls {
@@ -28,9 +29,9 @@ final class ExpertCalls {
      * @param vectors the outputs of the executed rows, in order; borrowed until the next call that
      *     uses the same buffers
      */
-    record Answer(DispatchBlock block, int[] rows, byte[] outcomes, Vectors vectors) {}
+    record Result(DispatchBlock block, int[] rows, byte[] outcomes, Vectors vectors) {}
 
-    /** Some rows of a block, which wait since {@code nanos} of {@link System#nanoTime()}. */
+    /** Some rows of a block, and the {@link System#nanoTime()} of their arrival. */
     private record Part(DispatchBlock block, int[] rows, long nanos) {}
 
     private final OnnxModel model;
@@ -52,7 +53,7 @@ final class ExpertCalls {
         this.metrics = metrics;
     }
 
-    /** Rows that wait for a call. */
+    /** The number of rows that wait for a call. */
     int waiting() {
         return waiting;
     }
@@ -78,12 +79,12 @@ final class ExpertCalls {
     }
 
     /**
-     * Runs the rows that wait, if any, in one call.
+     * Runs the waiting rows, if any, in one call.
      *
-     * @return one answer per block, in order of arrival
+     * @return one result per block, in order of arrival
      * @throws FlinkException if the call throws and {@link CallFailures} fails the job
      */
-    List<Answer> run() throws FlinkException {
+    List<Result> run() throws FlinkException {
         if (waiting == 0) {
             return List.of();
         }
@@ -98,15 +99,15 @@ final class ExpertCalls {
         call();
         metrics.inferenceTime.update((System.nanoTime() - start) / 1000);
         buffers.results.get(0, buffers.outputs, 0, waiting);
-        List<Answer> answers = new ArrayList<>(parts.size());
+        List<Result> results = new ArrayList<>(parts.size());
         at = 0;
         for (Part part : parts) {
-            answers.add(answer(part, at));
+            results.add(result(part, at));
             at += part.rows.length;
         }
         parts.clear();
         waiting = 0;
-        return answers;
+        return results;
     }
 
     private void call() throws FlinkException {
@@ -118,7 +119,10 @@ final class ExpertCalls {
         }
     }
 
-    /** Runs the first rows. Padding repeats them, so it never fails where they do not. */
+    /**
+     * Runs the first {@code rows} rows. Padding repeats the first row, so it fails only if that row
+     * fails.
+     */
     private void run(DirectRows from, DirectRows into, int rows) throws OrtException {
         if (buffers.padding) {
             from.repeatFirst(rows);
@@ -150,7 +154,7 @@ final class ExpertCalls {
         }
     }
 
-    private Answer answer(Part part, int at) {
+    private Result result(Part part, int at) {
         int d = buffers.input.width();
         int count = part.rows.length;
         byte[] outcomes = new byte[count];
@@ -166,7 +170,7 @@ final class ExpertCalls {
         int[] executedRows = executed.toArray();
         metrics.executed.inc(executedRows.length);
         metrics.failed.inc(count - executedRows.length);
-        return new Answer(
+        return new Result(
                 part.block, part.rows, outcomes, Vectors.borrow(buffers.outputs, executedRows, d));
     }
 }

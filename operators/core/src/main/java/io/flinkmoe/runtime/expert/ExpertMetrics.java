@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import io.flinkmoe.runtime.shared.MoeMetrics;
@@ -10,36 +11,39 @@ import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.metrics.SimpleCounter;
 
 /**
- * What an {@link Expert} reports of one of its experts, in the group {@code moe.expert.<e>}, the
- * expert being the variable {@code expert}. A token that asks two experts counts with both. Of what
- * came in, each is executed, rerouted, overflowed, passed on, late or failed in the end.
+ * The metrics of one expert of an {@link Expert} operator, in the group {@code moe.expert.<e>},
+ * with the variable {@code expert}. A token that chooses two experts counts for both. Every
+ * received token is finally counted as executed, rerouted, overflowed, passed on, late or failed.
  */
 @Internal
 public final class ExpertMetrics {
 
-    /** The names. */
+    /** The metric names. */
     public enum Name {
-        /** Counter: tokens that asked the expert. */
+        /** Counter: tokens received. */
         NUM_TOKENS_IN("numTokensIn"),
-        /** Counter: tokens that it ran and that asked it first. */
+        /** Counter: tokens executed in the first round of admission. */
         NUM_TOKENS_EXECUTED("numTokensExecuted"),
-        /** Counter: tokens that it ran after another expert had no room for them. */
+        /** Counter: tokens executed after they were rerouted from another expert. */
         NUM_TOKENS_REROUTED("numTokensRerouted"),
-        /** Counter: tokens without room that keep their residual. */
+        /** Counter: tokens that overflowed and have no next expert. */
         NUM_TOKENS_OVERFLOWED("numTokensOverflowed"),
-        /** Counter: tokens without room that went on to their next expert. */
+        /** Counter: tokens that exceeded the capacity and were rerouted to their next expert. */
         NUM_TOKENS_PASSED_ON("numTokensPassedOn"),
-        /** Counter: tokens whose window is closed. */
+        /** Counter: late tokens, whose window is closed. */
         NUM_TOKENS_LATE("numTokensLate"),
-        /** Counter: tokens that it threw at, or had no finite answer to. */
+        /** Counter: tokens for which the model threw or returned a value that is not finite. */
         NUM_TOKENS_FAILED("numTokensFailed"),
-        /** Gauge: tokens that wait for a call to fill, or for the close of their window. */
+        /** Gauge: tokens that wait for a call to fill or for the close of their window. */
         TOKENS_WAITING("tokensWaiting"),
-        /** Histogram: tokens of a call. */
+        /** Histogram: tokens per call. */
         BATCH_SIZE("batchSize"),
-        /** Histogram: microseconds of a call. */
+        /** Histogram: duration of a call, in microseconds. */
         INFERENCE_TIME_US("inferenceTimeUs"),
-        /** Histogram: microseconds that a call's first token waited for it to fill. */
+        /**
+         * Histogram: time that the first token of a call waited for the call to fill, in
+         * microseconds.
+         */
         QUEUE_TIME_US("queueTimeUs");
 
         private final String text;
@@ -64,13 +68,15 @@ public final class ExpertMetrics {
     final Histogram inferenceTime;
     final Histogram queueTime;
 
-    /** Tokens that are in state until their window closes; not those of a restored state. */
+    /**
+     * Tokens in state that wait for the close of their window, without those from restored state.
+     */
     final Counter held = new SimpleCounter();
 
     private final MetricGroup group;
 
     /**
-     * @param round the round of admission: what runs in a later one was rerouted
+     * @param round the round of admission; rows executed after round 0 count as rerouted
      */
     ExpertMetrics(MetricGroup operator, int expert, int round) {
         group =
@@ -89,13 +95,17 @@ public final class ExpertMetrics {
         queueTime = MoeMetrics.histogram(group, Name.QUEUE_TIME_US);
     }
 
-    /** Reports what waits, beside the tokens in state, for a call. */
+    /**
+     * Registers the gauge of waiting tokens.
+     *
+     * @param forCall the number of tokens that wait for a call
+     */
     void waiting(IntSupplier forCall) {
         Gauge<Long> gauge = () -> held.getCount() + forCall.getAsInt();
         group.gauge(Name.TOKENS_WAITING.text, gauge);
     }
 
-    /** Tokens left the state. */
+    /** Subtracts tokens that were removed from the state. */
     void released(int tokens) {
         held.dec(Math.min(tokens, held.getCount()));
     }

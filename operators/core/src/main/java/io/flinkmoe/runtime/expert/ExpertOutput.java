@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import io.flinkmoe.capacity.Outcome;
@@ -9,7 +10,7 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.operators.Output;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
-/** Makes the answers of an expert operator to the combine. */
+/** Emits the results of an expert operator to the combine. */
 @Internal
 final class ExpertOutput {
 
@@ -19,33 +20,33 @@ final class ExpertOutput {
     private final boolean sendsWeights;
 
     /**
-     * @param sendsWeights whether the expert knows the weights of its rows: those of the window
+     * @param sendsWeights whether results carry weights, because the expert determines them
      */
     ExpertOutput(Output<StreamRecord<ContributionBlock>> output, boolean sendsWeights) {
         this.output = output;
         this.sendsWeights = sendsWeights;
     }
 
-    /** Answers rows that ran. */
-    void answer(ExpertCalls.Answer answer) {
-        float[] weights = sendsWeights ? weights(answer) : NO_WEIGHTS;
-        emit(answer.block(), answer.rows(), answer.outcomes(), weights, answer.vectors());
+    /** Emits the result of a call. */
+    void emit(ExpertCalls.Result result) {
+        float[] weights = sendsWeights ? weights(result) : NO_WEIGHTS;
+        emit(result.block(), result.rows(), result.outcomes(), weights, result.vectors());
     }
 
-    /** Answers rows that do not run. */
-    void settle(DispatchBlock block, int[] rows, Outcome outcome) {
+    /** Emits the outcome of rows that are not executed. */
+    void emit(DispatchBlock block, int[] rows, Outcome outcome) {
         byte[] outcomes = new byte[rows.length];
         Arrays.fill(outcomes, outcome.code());
         emit(block, rows, outcomes, NO_WEIGHTS, Vectors.NONE);
     }
 
-    /** The window weights of the executed rows, which their scores are. */
-    private static float[] weights(ExpertCalls.Answer answer) {
-        float[] weights = new float[answer.rows().length];
+    /** Returns the weights of the executed rows. Their scores are their shares of the window. */
+    private static float[] weights(ExpertCalls.Result result) {
+        float[] weights = new float[result.rows().length];
         int executed = 0;
         for (int i = 0; i < weights.length; i++) {
-            if (answer.outcomes()[i] == Outcome.EXECUTED.code()) {
-                weights[executed++] = answer.block().priorities().scores()[answer.rows()[i]];
+            if (result.outcomes()[i] == Outcome.EXECUTED.code()) {
+                weights[executed++] = result.block().priorities().scores()[result.rows()[i]];
             }
         }
         return Arrays.copyOf(weights, executed);

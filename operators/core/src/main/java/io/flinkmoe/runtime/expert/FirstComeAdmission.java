@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import io.flinkmoe.capacity.Capacity;
@@ -19,7 +20,7 @@ final class FirstComeAdmission extends WindowedAdmission {
     }
 
     @Override
-    Verdict decide(DispatchBlock block, int[] onTime, int[] late) throws Exception {
+    RowDecisions decide(DispatchBlock block, int[] onTime, int[] late) throws Exception {
         RowList admitted = new RowList(onTime.length);
         RowList overflowed = new RowList(onTime.length);
         for (int row : onTime) {
@@ -32,7 +33,7 @@ final class FirstComeAdmission extends WindowedAdmission {
                 overflowed.add(row);
             }
         }
-        return new Verdict(block, admitted.toArray(), overflowed.toArray(), late);
+        return new RowDecisions(block, admitted.toArray(), overflowed.toArray(), late);
     }
 
     @Override

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
@@ -11,7 +13,8 @@ import org.apache.flink.annotation.Internal;
 
 /**
  * Holds rows until the watermark closes their window, then admits them in the configured order. The
- * content of the window alone decides. Prioritized admission, and every round but the first.
+ * content of the window alone decides. Used for prioritized admission, and for every round after
+ * the first.
  */
 @Internal
 final class WindowCloseAdmission extends WindowedAdmission {
@@ -22,7 +25,7 @@ final class WindowCloseAdmission extends WindowedAdmission {
 
     /**
      * @param round the round of admission, 0 to {@link Capacity#overflowRounds()}
-     * @param queue the rows that wait, in keyed state
+     * @param queue the held rows, in keyed state
      */
     WindowCloseAdmission(
             Capacity capacity,
@@ -35,28 +38,36 @@ final class WindowCloseAdmission extends WindowedAdmission {
     }
 
     @Override
-    Verdict decide(DispatchBlock block, int[] onTime, int[] late) throws Exception {
-        queue.hold(block, onTime);
-        return new Verdict(block, NONE, NONE, late);
+    RowDecisions decide(DispatchBlock block, int[] onTime, int[] late) throws Exception {
+        long[] timestamps = block.timestamps();
+        Windows windows = capacity.windows();
+        for (int[] rows : RowGroups.of(onTime, row -> windows.startOf(timestamps[row]))) {
+            long windowStart = windows.startOf(timestamps[rows[0]]);
+            queue.hold(windowStart, block.select(rows));
+            counters.open(windowStart);
+        }
+        return new RowDecisions(block, NONE, NONE, late);
     }
 
     @Override
     public void addTokens(WindowTokens tokens) throws Exception {
         queue.addTokens(tokens);
+        counters.open(tokens.windowStart());
     }
 
     @Override
     public void setRemaining(RemainingCapacity remaining) throws Exception {
         queue.setRemaining(remaining);
+        counters.open(remaining.windowStart());
     }
 
     @Override
     public Close close(int expert, long windowStart) throws Exception {
-        WindowQueue.Close close = queue.close(windowStart);
-        for (Verdict verdict : close.verdicts()) {
-            counters.count(windowStart, Outcome.OVERFLOWED, verdict.overflowed().length);
-            counters.count(windowStart, Outcome.EXECUTED, verdict.admitted().length);
+        WindowQueue.Close close = queue.close(windowStart, round);
+        for (RowDecisions decisions : close.decisions()) {
+            counters.count(windowStart, Outcome.OVERFLOWED, decisions.overflowed().length);
+            counters.count(windowStart, Outcome.EXECUTED, decisions.admitted().length);
         }
-        return new Close(close.verdicts(), nextRound(expert, windowStart, close.remaining()));
+        return new Close(close.decisions(), nextRound(expert, windowStart, close.remaining()));
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import io.flinkmoe.capacity.Candidate;
@@ -7,7 +8,6 @@ import io.flinkmoe.capacity.WindowSoftmax;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
-import io.flinkmoe.runtime.shared.WindowCounters;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -26,9 +26,9 @@ import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 /**
  * The rows of an expert that wait for the close of their window.
  *
- * <p>In keyed state, per expert and window: the blocks as they arrived, split by window, and what
- * the capacity follows from: T, the tokens that the routers counted, or what the previous round
- * left. At the close {@link ExpertAdmission} decides on all rows. All methods refer to the current
+ * <p>The keyed state holds, per expert and window, the blocks as they arrived, split by window, and
+ * either T, the number of tokens that the routers reported, or the capacity that the previous round
+ * left. At the close, {@link ExpertAdmission} decides on all rows. All methods refer to the current
  * key.
  */
 @Internal
@@ -44,62 +44,47 @@ final class WindowQueue {
 
     private final AbstractStreamOperator<?> operator;
     private final Capacity capacity;
-    private final WindowCounters counters;
     private final int numExperts;
     private final int topK;
 
     /**
      * The decisions on the rows of a window.
      *
-     * @param verdicts one per block
+     * @param decisions one per block
      * @param remaining the capacity that is left for the next round
      */
-    record Close(List<Verdict> verdicts, int remaining) {}
+    record Close(List<RowDecisions> decisions, int remaining) {}
 
     /**
-     * @param counters whose timers close the windows
      * @param numExperts N
      * @param topK k
      */
-    WindowQueue(
-            AbstractStreamOperator<?> operator,
-            Capacity capacity,
-            WindowCounters counters,
-            int numExperts,
-            int topK) {
+    WindowQueue(AbstractStreamOperator<?> operator, Capacity capacity, int numExperts, int topK) {
         this.operator = operator;
         this.capacity = capacity;
-        this.counters = counters;
         this.numExperts = numExperts;
         this.topK = topK;
     }
 
-    /** Keeps rows of a block, ascending, until their windows close. */
-    void hold(DispatchBlock block, int[] rows) throws Exception {
-        long[] timestamps = block.timestamps();
-        for (int[] own : RowGroups.of(rows, row -> capacity.windows().startOf(timestamps[row]))) {
-            long start = capacity.windows().startOf(timestamps[own[0]]);
-            state(start, HELD).add(block.select(own));
-            counters.open(start);
-        }
+    /** Keeps rows of one window until the window closes. */
+    void hold(long windowStart, DispatchBlock rows) throws Exception {
+        state(windowStart, HELD).add(rows);
     }
 
-    /** Adds to T of a window. */
+    /** Adds to T, the number of tokens of a window. */
     void addTokens(WindowTokens count) throws Exception {
         ValueState<Integer> state = state(count.windowStart(), TOKENS);
         Integer before = state.value();
         state.update(before == null ? count.tokens() : before + count.tokens());
-        counters.open(count.windowStart());
     }
 
     /** Sets the capacity that the previous round left in a window. */
     void setRemaining(RemainingCapacity left) throws Exception {
         state(left.windowStart(), REMAINING).update(left.remaining());
-        counters.open(left.windowStart());
     }
 
     /** Decides on all rows of a window and removes it from the state. */
-    Close close(long windowStart) throws Exception {
+    Close close(long windowStart, int round) throws Exception {
         ListState<DispatchBlock> held = state(windowStart, HELD);
         List<DispatchBlock> blocks = new ArrayList<>();
         Iterable<DispatchBlock> inState = held.get();
@@ -108,7 +93,7 @@ final class WindowQueue {
         }
         held.clear();
         boolean shares = capacity.weightRule().usesWindowShares();
-        return decide(shares ? withShares(blocks) : blocks, takeRemaining(windowStart));
+        return decide(shares ? withShares(blocks) : blocks, takeRemaining(windowStart), round);
     }
 
     private int takeRemaining(long windowStart) throws Exception {
@@ -127,7 +112,7 @@ final class WindowQueue {
         return value;
     }
 
-    private Close decide(List<DispatchBlock> blocks, int remaining) {
+    private Close decide(List<DispatchBlock> blocks, int remaining, int round) {
         Candidate[] candidates = new Candidate[rows(blocks)];
         int index = 0;
         for (DispatchBlock block : blocks) {
@@ -136,25 +121,24 @@ final class WindowQueue {
                 index++;
             }
         }
-        ExpertAdmission admission =
-                ExpertAdmission.inOrder(candidates, capacity.order(), remaining);
+        ExpertAdmission admission = capacity.admit(candidates, remaining, round);
         boolean[] admitted = admission.flags(candidates.length);
-        List<Verdict> verdicts = new ArrayList<>();
+        List<RowDecisions> decisions = new ArrayList<>();
         int from = 0;
         for (DispatchBlock block : blocks) {
             int to = from + block.rows();
-            verdicts.add(
-                    new Verdict(
+            decisions.add(
+                    new RowDecisions(
                             block,
-                            where(admitted, from, to, true),
-                            where(admitted, from, to, false),
+                            indexesOf(admitted, from, to, true),
+                            indexesOf(admitted, from, to, false),
                             NONE_LATE));
             from = to;
         }
-        return new Close(verdicts, admission.remaining());
+        return new Close(decisions, admission.remaining());
     }
 
-    /** The blocks with the softmax over all rows for scores, which were logits. */
+    /** Replaces the scores of the blocks, which are logits, with their softmax over all rows. */
     private static List<DispatchBlock> withShares(List<DispatchBlock> blocks) {
         float[] logits = new float[rows(blocks)];
         int at = 0;
@@ -181,8 +165,11 @@ final class WindowQueue {
         return rows;
     }
 
-    /** The places from {@code from} on whose flag is as wanted, counted from there. */
-    private static int[] where(boolean[] flags, int from, int to, boolean wanted) {
+    /**
+     * Returns the indexes from {@code from} to {@code to} whose flag is {@code wanted}, relative to
+     * {@code from}.
+     */
+    private static int[] indexesOf(boolean[] flags, int from, int to, boolean wanted) {
         int[] rows = new int[to - from];
         int count = 0;
         for (int i = from; i < to; i++) {

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.ExpertInput;
 import io.flinkmoe.runtime.block.RemainingCapacity;
@@ -10,13 +12,15 @@ import io.flinkmoe.runtime.shared.WindowCounters;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 
-/** What both modes with a capacity do: they filter late rows and keep the window counts. */
+/**
+ * The base class of the modes with a capacity. It filters late rows and keeps the window counts.
+ */
 @Internal
 abstract class WindowedAdmission implements AdmissionMode {
 
     final Capacity capacity;
     final WindowCounters counters;
-    private final int round;
+    final int round;
     private final WatermarkState watermark;
 
     /**
@@ -31,7 +35,7 @@ abstract class WindowedAdmission implements AdmissionMode {
     }
 
     @Override
-    public final Verdict arrive(DispatchBlock block) throws Exception {
+    public final RowDecisions arrive(DispatchBlock block) throws Exception {
         RowList late = new RowList(block.rows());
         RowList onTime = new RowList(block.rows());
         long now = watermark.of(block.expert());
@@ -44,17 +48,19 @@ abstract class WindowedAdmission implements AdmissionMode {
                 onTime.add(row);
             }
         }
-        Verdict verdict = decide(block, onTime.toArray(), late.toArray());
+        RowDecisions decisions = decide(block, onTime.toArray(), late.toArray());
         counters.save();
-        return verdict;
+        return decisions;
     }
 
     /** Decides on rows whose window is open. */
-    abstract Verdict decide(DispatchBlock block, int[] onTime, int[] late) throws Exception;
+    abstract RowDecisions decide(DispatchBlock block, int[] onTime, int[] late) throws Exception;
 
-    /** What the next round must know of a window that this round closes. */
+    /**
+     * Returns the records that the next round must receive about a window that this round closes.
+     */
     final List<ExpertInput> nextRound(int expert, long windowStart, int remaining) {
-        // Rows that arrive late open the window once more; that close says nothing of capacity.
+        // Late rows open the window again. Its second close does not report the capacity.
         boolean closedBefore = capacity.windows().isClosed(windowStart, watermark.before(expert));
         return round < capacity.overflowRounds() && !closedBefore
                 ? List.of(new RemainingCapacity(expert, windowStart, remaining))
@@ -62,10 +68,15 @@ abstract class WindowedAdmission implements AdmissionMode {
     }
 
     @Override
-    public final void countFailed(ExpertCalls.Answer answer) throws Exception {
-        for (int i = 0; i < answer.rows().length; i++) {
-            if (answer.outcomes()[i] == Outcome.FAILED.code()) {
-                long timestamp = answer.block().timestamps()[answer.rows()[i]];
+    public final WindowCounts removeCounts(long windowStart) throws Exception {
+        return counters.remove(windowStart);
+    }
+
+    @Override
+    public final void countFailed(ExpertCalls.Result result) throws Exception {
+        for (int i = 0; i < result.rows().length; i++) {
+            if (result.outcomes()[i] == Outcome.FAILED.code()) {
+                long timestamp = result.block().timestamps()[result.rows()[i]];
                 counters.count(timestamp, Outcome.EXECUTED, -1);
                 counters.count(timestamp, Outcome.FAILED, 1);
             }

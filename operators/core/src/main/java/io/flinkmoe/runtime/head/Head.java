@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.head;
 
 import io.flinkmoe.api.Decision;
@@ -17,8 +18,8 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.util.FlinkException;
 
 /**
- * Runs the bundle's head, if it has one, over each block that leaves the last combine, and takes
- * the block apart. Chained between the last combine and the sink.
+ * Runs the bundle's head, if it has one, on each block of the last combine, and emits one {@link
+ * ScoredToken} per token. Chained between the last combine and the sink.
  */
 @Internal
 public final class Head extends AbstractStreamOperator<ScoredToken>
@@ -38,9 +39,9 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
     private transient int hiddenSize;
 
     /**
-     * @param maxRows the most tokens of a block
-     * @param windows the windows that capacity is counted in
-     * @param logDecisions whether {@link DecisionRecord#DECISIONS} are given
+     * @param maxRows the maximum number of tokens in a block
+     * @param windows the windows in which capacity is counted
+     * @param logDecisions whether to emit {@link DecisionRecord#DECISIONS}
      */
     public Head(LocalBundle bundle, int maxRows, Windows windows, boolean logDecisions) {
         this.bundle = bundle;
@@ -96,7 +97,9 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
                 new StreamRecord<>(decisionRecord(tokens, row, window, version), timestamp));
     }
 
-    /** The decisions on one token of a block, once all layers have run. */
+    /**
+     * Returns the entry of the decision log for one token of a block that has passed all layers.
+     */
     static DecisionRecord decisionRecord(
             TokenBlock tokens, int row, long windowStart, String version) {
         DecisionRecord.Layer[] layers = new DecisionRecord.Layer[tokens.layers().length];
@@ -142,7 +145,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
             decisions[layer] = new Decision(new int[k], new float[k], new Outcome[k]);
             for (int rank = 0; rank < k; rank++) {
                 int choice = row * k + rank;
-                int at = choices.settledAt(choice);
+                int at = choices.finalAt(choice);
                 decisions[layer].experts()[rank] = choices.experts()[at];
                 decisions[layer].weights()[rank] = choices.weights()[at];
                 decisions[layer].outcomes()[rank] = Outcome.ofCode(choices.outcomes()[choice]);

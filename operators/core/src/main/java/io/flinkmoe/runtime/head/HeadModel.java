@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.head;
 
 import ai.onnxruntime.OrtException;
@@ -13,6 +14,8 @@ import org.apache.flink.util.FlinkException;
 interface HeadModel {
 
     /**
+     * Returns the outputs of T tokens.
+     *
      * @return [T, output size]
      */
     float[] outputs(TokenBlock tokens) throws FlinkException;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.ingest;
 
 import io.flinkmoe.api.Arrival;
@@ -16,13 +17,13 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 
 /**
- * Gathers tokens into blocks, lane by lane. Chained to the source.
+ * Collects the tokens of each lane into blocks. Chained to the source.
  *
- * <p>A lane's block leaves when it is full; all leave when the oldest token has waited for the
- * linger, before a checkpoint's barrier, before a watermark that ends a window, and at the end. A
- * watermark that ends no window waits behind the tokens, so that frequent watermarks do not undo
- * the batching. Tokens of a source with partitions are judged here whether they are late: by {@link
- * PartitionClocks}, the only state.
+ * <p>The block of a lane is emitted when it is full. The blocks of all lanes are emitted when the
+ * oldest token has waited for the linger, before a checkpoint barrier, before a watermark that ends
+ * a window, and at the end of the input. A watermark that ends no window is held back until the
+ * tokens before it are emitted, so frequent watermarks do not make blocks small. If a token names
+ * its partition, {@link PartitionClocks} decide whether it is late; they are the only state.
  */
 @Internal
 public final class Ingest extends AbstractStreamOperator<TokenBlock>
@@ -36,7 +37,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     private transient PartitionLateness lateness;
     private transient TokenBlockBuilder[] pending;
     private transient int pendingTokens;
-    private transient Watermark waiting;
+    private transient Watermark heldWatermark;
     private transient long lastWatermark;
     private transient Linger linger;
     private transient IngestMetrics metrics;
@@ -94,7 +95,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
         pendingTokens++;
         if (pending[lane].isFull()) {
             flush(lane);
-            forwardWaiting();
+            forwardWatermark();
         } else {
             linger.start();
         }
@@ -111,8 +112,8 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
         if (endsWindow || mark.getTimestamp() == Watermark.MAX_WATERMARK.getTimestamp()) {
             flush();
         }
-        waiting = mark;
-        forwardWaiting();
+        heldWatermark = mark;
+        forwardWatermark();
     }
 
     @Override
@@ -130,8 +131,8 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     public void finish() throws Exception {
         flush();
         if (lastWatermark < Watermark.MAX_WATERMARK.getTimestamp()) {
-            // The source was idle, and Flink drops its last watermark then (FLINK-40499); but what
-            // waits for the close of a window must be answered.
+            // The source was idle, so Flink has dropped its last watermark (FLINK-40499). Rows that
+            // wait for the close of their window need it.
             output.emitWatermarkStatus(WatermarkStatus.ACTIVE);
             processWatermark(Watermark.MAX_WATERMARK);
         }
@@ -144,7 +145,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
                 flush(lane);
             }
         }
-        forwardWaiting();
+        forwardWatermark();
     }
 
     private void flush(int lane) {
@@ -155,11 +156,11 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
         output.collect(new StreamRecord<>(block));
     }
 
-    private void forwardWaiting() {
-        if (waiting != null && pendingTokens == 0) {
-            lastWatermark = waiting.getTimestamp();
-            output.emitWatermark(waiting);
-            waiting = null;
+    private void forwardWatermark() {
+        if (heldWatermark != null && pendingTokens == 0) {
+            lastWatermark = heldWatermark.getTimestamp();
+            output.emitWatermark(heldWatermark);
+            heldWatermark = null;
         }
     }
 }

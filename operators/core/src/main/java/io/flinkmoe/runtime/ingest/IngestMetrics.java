@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.ingest;
 
 import io.flinkmoe.api.DeadLetter;
@@ -10,24 +11,23 @@ import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Histogram;
 import org.apache.flink.metrics.MetricGroup;
 
-/** What {@link Ingest} reports, in the group {@code moe.ingest}. */
+/** The metrics of {@link Ingest}, in the group {@code moe.ingest}. */
 @Internal
 public final class IngestMetrics {
 
-    /** The group of one kind of reason: its value is the kind. */
+    /** The group of one kind of rejection. Its value is the kind. */
     public static final String KIND = "kind";
 
-    /** The names. */
+    /** The metric names. */
     public enum Name {
-        /** Counter: good tokens. */
+        /** Counter: valid tokens. */
         NUM_TOKENS_IN("numTokensIn"),
         /**
-         * Counter: records that are no token. It counts all of them, and in the group {@code
-         * moe.ingest.kind.<kind>} those of one kind of reason, the kind being the variable {@code
-         * kind}.
+         * Counter: rejected records. The same name in the group {@code moe.ingest.kind.<kind>}
+         * counts those of one kind; the kind is the variable {@code kind}.
          */
         NUM_TOKENS_DEAD_LETTERED("numTokensDeadLettered"),
-        /** Histogram: tokens of a block. */
+        /** Histogram: tokens per block. */
         BATCH_SIZE("batchSize");
 
         private final String text;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.ingest;
 
 import io.flinkmoe.capacity.Windows;
@@ -11,12 +12,14 @@ import org.apache.flink.api.java.tuple.Tuple2;
 import org.apache.flink.runtime.state.StateInitializationContext;
 
 /**
- * How far each partition of the source has come, so that lateness is a function of a partition's
- * content alone: a token is late when its window had ended before the highest timestamp that came
- * before it in its partition, less what may be out of order. Watermarks cannot tell: Flink does not
- * restore them, and how they run ahead of a token depends on timing.
+ * The highest timestamp that each partition of the source has reached, so that the content of a
+ * partition alone decides which of its tokens are late: a token is late if its window ended before
+ * the highest timestamp of the tokens before it in its partition, minus the maximum
+ * out-of-orderness. Watermarks cannot decide this: Flink does not restore them, and how far they
+ * are ahead of a token depends on timing.
  *
- * <p>Union list state, merged by maximum: a partition may be another subtask's after a restart.
+ * <p>Kept in union list state and merged by maximum, because another subtask may read a partition
+ * after a restart.
  */
 @Internal
 final class PartitionClocks implements PartitionLateness {
@@ -30,7 +33,8 @@ final class PartitionClocks implements PartitionLateness {
     private final Map<Integer, long[]> highest = new HashMap<>();
 
     /**
-     * @param maxOutOfOrderness milliseconds
+     * @param maxOutOfOrderness how far timestamps within a partition may be out of order, in
+     *     milliseconds
      */
     PartitionClocks(StateInitializationContext context, Windows windows, long maxOutOfOrderness)
             throws Exception {

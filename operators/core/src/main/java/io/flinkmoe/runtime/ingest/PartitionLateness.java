@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.ingest;
 
 import org.apache.flink.annotation.Internal;
 
 /**
- * Decides whether a token is late by the content of its partition. Ingest chooses {@link #NEVER} or
- * {@link PartitionClocks}.
+ * Decides from the content of a partition whether its tokens are late. Ingest uses {@link #NEVER}
+ * or {@link PartitionClocks}.
  */
 @Internal
 interface PartitionLateness {
@@ -21,7 +22,7 @@ interface PartitionLateness {
                 public void snapshot() {}
             };
 
-    /** Whether the next token of a partition is late. */
+    /** Returns whether the next token of a partition is late. */
     boolean isLate(int partition, long timestamp);
 
     /** Writes the state. Call it from {@code snapshotState}. */

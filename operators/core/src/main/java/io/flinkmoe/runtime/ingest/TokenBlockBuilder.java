@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.ingest;
 
 import io.flinkmoe.api.Origin;
@@ -8,17 +9,17 @@ import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 
-/** Gathers tokens of one lane into a {@link TokenBlock}; can be used again after each build. */
+/** Collects tokens of one lane into a {@link TokenBlock}. It can be reused after each build. */
 @Internal
 final class TokenBlockBuilder {
 
     private static final Choices[] NO_LAYERS = {};
 
-    /** Most lanes of most jobs are quiet; a block's room is not taken before it is needed. */
+    /** The number of rows that are allocated first. Most lanes of most jobs have few tokens. */
     private static final int FIRST_ROWS = 16;
 
     private final int lane;
-    private final int capacity;
+    private final int maxRows;
     private final int width;
     private String[] streams;
     private long[] positions;
@@ -30,20 +31,26 @@ final class TokenBlockBuilder {
     private boolean anyLate;
     private boolean anyOrigin;
 
-    TokenBlockBuilder(int lane, int capacity, int width) {
+    /**
+     * @param maxRows the number of tokens in a full block
+     * @param width the width of a token's values
+     */
+    TokenBlockBuilder(int lane, int maxRows, int width) {
         this.lane = lane;
-        this.capacity = capacity;
+        this.maxRows = maxRows;
         this.width = width;
-        allocate(Math.min(capacity, FIRST_ROWS));
+        allocate(Math.min(maxRows, FIRST_ROWS));
     }
 
     /**
-     * @param origin where the token came from
+     * Adds a token.
+     *
+     * @param origin the origin of its record
      * @param isLate whether the token's window is closed
      */
     void add(Token token, Origin origin, boolean isLate) {
         if (rows == streams.length) {
-            grow(Math.min(capacity, 2 * rows));
+            grow(Math.min(maxRows, 2 * rows));
         }
         streams[rows] = token.stream();
         positions[rows] = token.position();
@@ -57,14 +64,14 @@ final class TokenBlockBuilder {
     }
 
     boolean isFull() {
-        return rows == capacity;
+        return rows == maxRows;
     }
 
     boolean isEmpty() {
         return rows == 0;
     }
 
-    /** The block of all tokens added; a full one takes the arrays along, without a copy. */
+    /** Builds a block of all added tokens. A full block takes over the arrays without a copy. */
     TokenBlock build() {
         TokenBlock block;
         boolean[] flags = anyLate ? Arrays.copyOf(late, rows) : TokenBlock.NONE_LATE;
@@ -80,7 +87,7 @@ final class TokenBlockBuilder {
                             places,
                             vectors,
                             NO_LAYERS);
-            allocate(capacity); // A lane that has filled one block will fill the next.
+            allocate(maxRows); // A lane that has filled one block is likely to fill the next.
         } else {
             block =
                     new TokenBlock(
@@ -93,7 +100,7 @@ final class TokenBlockBuilder {
                             Arrays.copyOf(vectors, rows * width * Float.BYTES),
                             NO_LAYERS);
             if (streams.length > FIRST_ROWS && rows < streams.length / 4) {
-                allocate(FIRST_ROWS); // It has become quiet.
+                allocate(FIRST_ROWS); // The lane has few tokens now.
             }
         }
         rows = 0;
@@ -102,21 +109,21 @@ final class TokenBlockBuilder {
         return block;
     }
 
-    private void allocate(int room) {
-        streams = new String[room];
-        positions = new long[room];
-        timestamps = new long[room];
-        late = new boolean[room];
-        origins = new Origin[room];
-        vectors = new byte[room * width * Float.BYTES];
+    private void allocate(int size) {
+        streams = new String[size];
+        positions = new long[size];
+        timestamps = new long[size];
+        late = new boolean[size];
+        origins = new Origin[size];
+        vectors = new byte[size * width * Float.BYTES];
     }
 
-    private void grow(int room) {
-        streams = Arrays.copyOf(streams, room);
-        positions = Arrays.copyOf(positions, room);
-        timestamps = Arrays.copyOf(timestamps, room);
-        late = Arrays.copyOf(late, room);
-        origins = Arrays.copyOf(origins, room);
-        vectors = Arrays.copyOf(vectors, room * width * Float.BYTES);
+    private void grow(int size) {
+        streams = Arrays.copyOf(streams, size);
+        positions = Arrays.copyOf(positions, size);
+        timestamps = Arrays.copyOf(timestamps, size);
+        late = Arrays.copyOf(late, size);
+        origins = Arrays.copyOf(origins, size);
+        vectors = Arrays.copyOf(vectors, size * width * Float.BYTES);
     }
 }

@@ -1,4 +1,5 @@
 /**
- * Checks arrivals, filters late tokens by partition, and gathers the tokens of a lane into blocks.
+ * Separates dead letters from tokens, marks late tokens by partition, and collects the tokens of a
+ * lane into blocks.
  */
 package io.flinkmoe.runtime.ingest;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.capacity.Capacity;
@@ -5,21 +6,21 @@ import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.routing.NoiseSource;
 import org.apache.flink.annotation.Internal;
 
-/** What the experts admit rows by when a window closes. */
+/** The scores by which experts order rows when a window closes. */
 @Internal
 final class AdmissionScores {
 
-    /** Nothing is decided at the close of a window. */
+    /** No scores: nothing is decided at the close of a window. */
     static final float[] NONE = {};
 
     private AdmissionScores() {}
 
     /**
-     * Of the choices of T routed tokens: the kind of score that the capacity compares.
+     * Returns the scores of the choices of T routed tokens, of the kind that the capacity compares.
      *
-     * @param draws needed for random admission only
-     * @param kept the scores, if they are computed already; else none
-     * @return [T, K], or {@link #NONE} where nothing is decided at the close of a window
+     * @param draws used only for random admission
+     * @param kept [T, K], the gate scores if they are already computed; else empty
+     * @return [T, K], or {@link #NONE} if nothing is decided at the close of a window
      */
     static float[] of(
             Capacity capacity, Routed routed, int tokens, NoiseSource draws, float[] kept) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.capacity.Attempt;
@@ -12,8 +13,8 @@ import java.util.List;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Splits a routed batch by expert: one {@link DispatchBlock} per expert that is asked, its rows in
- * the order of the batch. Not for several threads.
+ * Splits a routed batch by expert: one {@link DispatchBlock} per expert with pending choices, its
+ * rows in the order of the batch. Not thread-safe.
  */
 @Internal
 final class Dispatcher {
@@ -22,10 +23,13 @@ final class Dispatcher {
     private final int d;
     private final int attempts;
     private final int[] rowsOfExpert;
-    private final int[][] tokensOfExpert; // of the blocks under way, filled by split
+    private final int[][] tokensOfExpert; // of the blocks that split is filling
 
     /**
-     * @param attempts how many experts a choice may try
+     * @param numExperts N
+     * @param k choices per token
+     * @param d the width of a vector
+     * @param attempts the maximum number of experts that a choice tries
      */
     Dispatcher(int numExperts, int k, int d, int attempts) {
         this.k = k;
@@ -36,9 +40,11 @@ final class Dispatcher {
     }
 
     /**
-     * @param hidden what the experts see, [T, d]; the blocks borrow it
-     * @param choices whose PENDING ones are dispatched
-     * @param scores [T, K], what an admission order goes by, if one will; else none
+     * Returns the blocks for all experts with pending choices.
+     *
+     * @param hidden [T, d], the input of the experts; the blocks borrow it
+     * @param choices the choices of the batch; those that are PENDING are dispatched
+     * @param scores [T, K], the scores that order admission; empty if rows are admitted on arrival
      */
     List<DispatchBlock> split(
             long batch, TokenBlock tokens, byte[] hidden, Choices choices, float[] scores) {
@@ -57,13 +63,13 @@ final class Dispatcher {
                 }
             }
         }
-        List<DispatchBlock> asked = new ArrayList<>();
+        List<DispatchBlock> dispatched = new ArrayList<>();
         for (DispatchBlock block : blocks) {
             if (block != null) {
-                asked.add(block);
+                dispatched.add(block);
             }
         }
-        return asked;
+        return dispatched;
     }
 
     private void prioritize(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.capacity.Windows;
@@ -11,18 +12,18 @@ import java.util.TreeMap;
 import org.apache.flink.annotation.Internal;
 
 /**
- * The routing health of what one router's subtask routes: of each window that capacity is counted
- * in, known once it is closed; without capacity, of every {@value #TOKENS} tokens. Late tokens and
- * those that cannot be routed do not count. Kept in memory only: after a restart the windows then
- * open count from the checkpoint on.
+ * The routing health of one router subtask: per capacity window, once the window is closed, or
+ * without a capacity per {@value #TOKENS} tokens. Late tokens and tokens that cannot be routed do
+ * not count. Kept in memory only: after a restart, the open windows count only the tokens after the
+ * checkpoint.
  */
 @Internal
 public final class HealthWindows {
 
-    /** Tokens of a window where there are no windows. */
+    /** The number of tokens in a window if there is no capacity. */
     public static final int TOKENS = 4096;
 
-    /** Of so many tokens, one gives its probabilities: see {@link RoutingMonitor}. */
+    /** One in this many tokens contributes its probabilities; see {@link RoutingMonitor}. */
     private static final int STRIDE = 16;
 
     private final Windows windows;
@@ -34,7 +35,9 @@ public final class HealthWindows {
     private volatile RoutingHealth last;
 
     /**
-     * @param windows the windows that capacity is counted in
+     * @param windows the windows in which capacity is counted
+     * @param numExperts N
+     * @param k choices per token
      */
     HealthWindows(Windows windows, int numExperts, int k) {
         this.windows = windows;
@@ -42,7 +45,7 @@ public final class HealthWindows {
         this.k = k;
     }
 
-    /** The last health that is known, or null. */
+    /** Returns the health of the last complete window; null before there is one. */
     RoutingHealth last() {
         return last;
     }
@@ -72,7 +75,7 @@ public final class HealthWindows {
         return open.computeIfAbsent(start, s -> new RoutingMonitor(numExperts, k, STRIDE));
     }
 
-    /** Closes the windows that a watermark ends. */
+    /** Closes the windows that end at or before a watermark. */
     void advance(long watermark) {
         if (!windows.areBounded()) {
             return;

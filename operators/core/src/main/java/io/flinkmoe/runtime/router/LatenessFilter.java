@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.capacity.Windows;
@@ -5,14 +6,14 @@ import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import org.apache.flink.annotation.Internal;
 
-/** Marks late tokens. The router chooses {@link #NEVER_LATE} or {@link ByWatermark}. */
+/** Marks late tokens. The router uses {@link #NEVER_LATE} or {@link ByWatermark}. */
 @Internal
 interface LatenessFilter {
 
     /** Without a capacity there are no windows, so no token is late. */
     LatenessFilter NEVER_LATE = tokens -> tokens;
 
-    /** Returns the tokens, marked late where their window is closed. */
+    /** Returns the same tokens; those whose window is closed are marked late. */
     TokenBlock markLate(TokenBlock tokens);
 
     /**

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.api.RouterLogits;
@@ -17,6 +18,8 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 record LogitsOutput(Output<?> output, int layer, int numExperts) {
 
     /**
+     * Emits one record per token.
+     *
      * @param logits [T, N]
      */
     void emit(TokenBlock tokens, float[] logits) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.router;
 
 import ai.onnxruntime.OrtException;
@@ -26,6 +27,7 @@ import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
+import io.flinkmoe.runtime.shared.WindowTimers;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -43,25 +45,25 @@ import org.apache.flink.util.OutputTag;
 /**
  * Scores every token of a block against the N experts and sends it to the k most probable: one
  * {@link DispatchBlock} per chosen expert, and one {@link ResidualBlock} to the combine. Keyed by
- * lane. When a window closes whose capacity depends on its tokens, every expert is told how many
- * the lane had.
+ * lane. When a window closes whose capacity depends on its tokens, the router reports to every
+ * expert how many tokens the lane had.
  *
- * <p>A block is routed when it comes, so nothing waits here for a barrier or a watermark. State per
- * lane: the next batch number (numbers never repeat), the watermark, and the accounts of the open
- * windows. Inside a layer nothing is ever idle, so that an expert never closes a window before all
- * routers have: the watermark status ends here.
+ * <p>A block is routed when it arrives, so no token waits here for a barrier or a watermark. State
+ * per lane: the next batch number (numbers never repeat), the watermark, and the counts of the open
+ * windows. The router drops the watermark status. So no operator of a layer is ever idle, and an
+ * expert never closes a window before all routers have.
  */
 @Internal
 public final class Router extends AbstractStreamOperator<ExpertInput>
-        implements OneInputStreamOperator<TokenBlock, ExpertInput> {
+        implements OneInputStreamOperator<TokenBlock, ExpertInput>, WindowTimers {
 
     private static final long serialVersionUID = 1L;
 
-    /** The way of the residuals, past the experts. */
+    /** The side output to the combine, which bypasses the experts. */
     public static final OutputTag<ResidualBlock> RESIDUALS =
             new OutputTag<>("residuals", ResidualBlock.TYPE);
 
-    /** Tokens that came too late for their window, where these are not to be scored. */
+    /** The side output for late tokens, if they are diverted. */
     public static final OutputTag<Token> LATE_TOKENS = new OutputTag<>("late-tokens", Token.TYPE);
 
     private static final ValueStateDescriptor<Long> NEXT_BATCH =
@@ -82,14 +84,16 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private transient ValueState<Long> nextBatch;
     private transient WatermarkState watermark;
     private transient LatenessFilter lateness;
+    private transient ChoiceCounter counter;
     private transient RouterOutcomes outcomes;
+    private transient SummaryOutput summaries;
     private transient HealthWindows health;
     private transient RouterMetrics metrics;
     private transient LogitsOutput logits;
 
     /**
      * @param layer the MoE layer, counted from 0
-     * @param maxRows the most tokens of a block
+     * @param maxRows the maximum number of tokens in a block
      * @param laneKeys the keys of the lanes
      */
     public Router(
@@ -128,24 +132,26 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         watermark = new WatermarkState(this, laneKeys);
         if (capacity.windows().areBounded()) {
             lateness = new LatenessFilter.ByWatermark(capacity.windows(), watermark);
-            outcomes = new RouterOutcomes(windowCounters(), k);
+            counter = new WindowCounters(this, capacity.windows());
         } else {
             lateness = LatenessFilter.NEVER_LATE;
-            outcomes = new RouterOutcomes(ChoiceCounter.NONE, k);
+            counter = ChoiceCounter.NONE;
         }
+        outcomes = new RouterOutcomes(counter, k);
+        summaries = new SummaryOutput(output, layer, WindowSummary.Source.ROUTER, 0);
         int n = router.routing().numExperts();
         health = new HealthWindows(capacity.windows(), n, k);
         metrics = new RouterMetrics(getMetricGroup(), health, n);
         logits = new LogitsOutput(output, layer, n);
     }
 
-    private WindowCounters windowCounters() {
-        return new WindowCounters(
-                this,
-                capacity.windows(),
-                laneKeys,
-                new SummaryOutput(output, layer, WindowSummary.Source.ROUTER, 0),
-                this::reportTokens);
+    @Override
+    public void closeWindow(int key, long lastTimestamp) throws Exception {
+        long windowStart = capacity.windows().startOf(lastTimestamp);
+        int lane = laneKeys.indexOf(key);
+        WindowCounts counts = counter.remove(windowStart);
+        reportTokens(lane, windowStart, counts);
+        summaries.emit(windowStart, lane, counts, lastTimestamp);
     }
 
     @Override
@@ -165,24 +171,24 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         }
     }
 
-    /** Sends the late tokens away; gives the others. */
+    /** Emits the late tokens to the side output and returns the others. */
     private TokenBlock divertLate(TokenBlock tokens) throws Exception {
         int[] late = tokens.rowsThatAreLate(true);
         if (late.length == 0) {
             return tokens;
         }
-        TokenBlock gone = tokens.select(late, router.inputWidth());
-        outcomes.countDiverted(gone);
-        for (TokenBlock alone : gone.slices(1, router.inputWidth())) {
-            output.collect(LATE_TOKENS, new StreamRecord<>(alone.only(), alone.timestamps()[0]));
+        TokenBlock diverted = tokens.select(late, router.inputWidth());
+        outcomes.countDiverted(diverted);
+        for (TokenBlock token : diverted.slices(1, router.inputWidth())) {
+            output.collect(LATE_TOKENS, new StreamRecord<>(token.only(), token.timestamps()[0]));
         }
         return tokens.select(tokens.rowsThatAreLate(false), router.inputWidth())
                 .withLate(TokenBlock.NONE_LATE);
     }
 
     /**
-     * Routes a block. Where a model throws at it, as an encoder does at a category that it does not
-     * know, the block is halved until the tokens stand alone that are to blame; they are noted.
+     * Routes a block. If a model throws, for example an encoder at an unknown category, the block
+     * is halved until each token that causes an exception is alone; these tokens are unreadable.
      */
     private void routeReadable(TokenBlock tokens) throws Exception {
         NoiseSource draws = draws(tokens);
@@ -192,7 +198,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             routed = router.route(tokens.vectors(), tokens.rows(), draws);
         } catch (OrtException e) {
             if (tokens.rows() == 1) {
-                unreadable.note(tokens.only(), tokens.origin(0), e);
+                unreadable.add(tokens.only(), tokens.origin(0), e);
             } else {
                 int half = (tokens.rows() + 1) / 2;
                 for (TokenBlock part : tokens.slices(half, router.inputWidth())) {
@@ -201,7 +207,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             }
             return;
         }
-        unreadable.noteRead();
+        unreadable.markReadable();
         metrics.routingTime.update((System.nanoTime() - start) / 1000);
         route(tokens, routed, draws);
     }
@@ -213,7 +219,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         }
     }
 
-    /** The draws for noise and random admission; null where there is neither. */
+    /** Returns the draws for noise and random admission; null if there is neither. */
     private NoiseSource draws(TokenBlock tokens) {
         boolean random = capacity.score() == AdmissionScore.RANDOM_DRAW;
         return random || router.routing().noise() != null
@@ -254,7 +260,10 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         }
     }
 
-    /** Reports to every expert how many tokens a lane had in a window, if C depends on it. */
+    /**
+     * Reports to every expert how many tokens a lane had in a window, if the capacity depends on
+     * it.
+     */
     private void reportTokens(int lane, long windowStart, WindowCounts counts) {
         if (!capacity.dependsOnTokens()) {
             return;

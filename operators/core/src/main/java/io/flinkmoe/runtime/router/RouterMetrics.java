@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.routing.health.RoutingHealth;
@@ -10,41 +11,47 @@ import org.apache.flink.metrics.Histogram;
 import org.apache.flink.metrics.MetricGroup;
 
 /**
- * What a {@link Router} reports, in the group {@code moe.router}: {@code
- * <operator>.moe.router.numTokensIn} and so on. The gauges are of the last window of {@link
- * HealthWindows}, for the tokens of one subtask, and NaN before there is one; each expert's share
- * is in the group {@code moe.router.expert.<e>}, the expert being the variable {@code expert}.
+ * The metrics of a {@link Router}, in the group {@code moe.router}, for example {@code
+ * <operator>.moe.router.numTokensIn}. The gauges show the last complete window of {@link
+ * HealthWindows}, for the tokens of one subtask; before there is one they are NaN. The share of an
+ * expert is in the group {@code moe.router.expert.<e>}, with the variable {@code expert}.
  */
 @Internal
 public final class RouterMetrics {
 
-    /** The names. */
+    /** The metric names. */
     public enum Name {
-        /** Counter: tokens that came. */
+        /** Counter: tokens received. */
         NUM_TOKENS_IN("numTokensIn"),
-        /** Counter: tokens whose experts were chosen. */
+        /** Counter: tokens routed. */
         NUM_TOKENS_ROUTED("numTokensRouted"),
-        /** Counter: tokens whose window is closed. */
+        /** Counter: late tokens, whose window is closed. */
         NUM_TOKENS_LATE("numTokensLate"),
-        /** Counter: tokens that the model cannot read. */
+        /** Counter: rejected tokens, which a model cannot read. */
         NUM_TOKENS_DEAD_LETTERED("numTokensDeadLettered"),
-        /** Histogram: tokens that are routed at once. */
+        /** Histogram: tokens routed in one call. */
         BATCH_SIZE("batchSize"),
-        /** Histogram: microseconds to route a block: encoder, norm, router, shared experts. */
+        /**
+         * Histogram: time to route a block, in microseconds: encoder, norm, router and shared
+         * experts.
+         */
         ROUTING_TIME_US("routingTimeUs"),
-        /** Gauge: CV² of the choices per expert, 0 when balanced, up to N-1. */
+        /**
+         * Gauge: squared coefficient of variation of the choices per expert; 0 if balanced, up to
+         * N-1.
+         */
         LOAD_CV2("loadCv2"),
-        /** Gauge: CV² of the weights per expert. */
+        /** Gauge: squared coefficient of variation of the summed weights per expert. */
         IMPORTANCE_CV2("importanceCv2"),
-        /** Gauge: 1 when balanced, up to N. */
+        /** Gauge: load-balancing loss; 1 if balanced, up to N. */
         LOAD_BALANCING_LOSS("loadBalancingLoss"),
         /** Gauge: mean squared log-sum-exp of the logits. */
         ROUTER_Z_LOSS("routerZLoss"),
         /** Gauge: mean entropy of a token's probabilities, in nats: 0 to log N. */
         ROUTER_ENTROPY("routerEntropy"),
-        /** Gauge: experts that nothing chose. */
+        /** Gauge: experts that no token chose. */
         DEAD_EXPERTS("deadExperts"),
-        /** Gauge, per expert: its part of all choices; 1/N when balanced. */
+        /** Gauge, per expert: its share of all choices; 1/N if balanced. */
         SHARE("share");
 
         private final String text;

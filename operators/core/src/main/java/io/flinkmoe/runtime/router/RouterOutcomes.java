@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.capacity.Outcome;
@@ -8,9 +9,9 @@ import io.flinkmoe.runtime.shared.ChoiceCounter;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Sets the outcomes that the router decides itself, and counts all choices: LATE for late tokens,
- * FAILED for tokens that cannot be routed, OVERFLOWED for choices that a random policy left out.
- * All other choices are PENDING: an expert answers them.
+ * Sets the outcomes that the router determines, and counts all choices: LATE for late tokens,
+ * FAILED for tokens that cannot be routed, OVERFLOWED for choices that a random policy leaves out.
+ * All other choices are PENDING: an expert determines their outcome.
  */
 @Internal
 final class RouterOutcomes {
@@ -51,7 +52,7 @@ final class RouterOutcomes {
         counter.save();
     }
 
-    /** Counts the choices of late tokens that leave the layers here. */
+    /** Counts the choices that diverted late tokens would have made. */
     void countDiverted(TokenBlock late) throws Exception {
         for (long timestamp : late.timestamps()) {
             counter.count(timestamp, Outcome.LATE, k);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.router;
 
 import ai.onnxruntime.OrtException;
@@ -11,13 +12,13 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.FlinkException;
 
 /**
- * The tokens that a router's models throw at, as an encoder does at a category that it does not
- * know. They become dead letters. Only where the models can read nothing at all does the job fail.
+ * The tokens for which a model of the router throws, for example an encoder at an unknown category.
+ * They are rejected. The job fails only if the models throw for every input.
  */
 @Internal
 final class UnreadableTokens {
 
-    /** So many bad tokens may come first, before it is the model that is bad. */
+    /** After this many rejected tokens and no readable one, the models are tested with zeros. */
     private static final int MAX_BEFORE_ANY_IS_READ = 1_000;
 
     /** Runs the models over a row of zeros. */
@@ -28,13 +29,14 @@ final class UnreadableTokens {
     private final int layer;
     private final String version;
     private final Probe zeros;
-    private final List<DeadLetter> noted = new ArrayList<>();
+    private final List<DeadLetter> unreadable = new ArrayList<>();
     private boolean anyIsRead;
     private int rejected;
 
     /**
      * @param layer the MoE layer, counted from 0
-     * @param version of the model
+     * @param version the version of the model
+     * @param zeros tests whether the models can read any input
      */
     UnreadableTokens(int layer, String version, Probe zeros) {
         this.layer = layer;
@@ -42,49 +44,46 @@ final class UnreadableTokens {
         this.zeros = zeros;
     }
 
-    /** Some token could be read. */
-    void noteRead() {
+    /** Records that a token could be read. */
+    void markReadable() {
         anyIsRead = true;
     }
 
-    /** A token could not, by itself. */
-    void note(Token token, Origin origin, OrtException cause) {
+    /** Records a token that could not be read. */
+    void add(Token token, Origin origin, OrtException cause) {
         String where = "position %d of stream %s".formatted(token.position(), token.stream());
         if (layer == 0) {
-            note(
-                    token,
-                    origin,
-                    "the model cannot read %s: %s".formatted(where, cause.getMessage()));
+            add(token, origin, "the model cannot read %s: %s".formatted(where, cause.getMessage()));
             return;
         }
-        // What is at hand is a hidden vector, which nobody must take for the token's values.
+        // Only a hidden vector is known here, which must not be mistaken for the token's values.
         Token known = new Token(token.stream(), token.position(), token.timestamp(), new float[0]);
-        note(
+        add(
                 known,
                 origin,
-                "layer %d cannot read %s, whose values are gone: %s"
+                "layer %d cannot read %s (its input values are no longer known): %s"
                         .formatted(layer, where, cause.getMessage()));
     }
 
-    private void note(Token token, Origin origin, String reason) {
-        noted.add(DeadLetter.of(origin, token, new Rejection(Rejection.Kind.MODEL, reason)));
+    private void add(Token token, Origin origin, String reason) {
+        unreadable.add(DeadLetter.of(origin, token, new Rejection(Rejection.Kind.MODEL, reason)));
     }
 
     /**
-     * What was noted, once.
+     * Returns the recorded tokens, each only once.
      *
-     * @throws FlinkException if that is all there ever was, and the models throw at zeros too
+     * @throws FlinkException if no token could ever be read, and the models throw for zeros too
      */
     List<DeadLetter> take() throws FlinkException {
-        if (noted.isEmpty()) {
+        if (unreadable.isEmpty()) {
             return List.of();
         }
-        rejected += noted.size();
+        rejected += unreadable.size();
         if (!anyIsRead && rejected >= MAX_BEFORE_ANY_IS_READ) {
             requireZerosToBeRead();
         }
-        List<DeadLetter> taken = List.copyOf(noted);
-        noted.clear();
+        List<DeadLetter> taken = List.copyOf(unreadable);
+        unreadable.clear();
         return taken;
     }
 

@@ -1,6 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.shared;
 
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.WindowCounts;
 import org.apache.flink.annotation.Internal;
 
 /** Counts choices by outcome. The operator chooses {@link #NONE} or {@link WindowCounters}. */
@@ -18,6 +20,11 @@ public interface ChoiceCounter {
 
                 @Override
                 public void save() {}
+
+                @Override
+                public WindowCounts remove(long windowStart) {
+                    return WindowCounts.EMPTY;
+                }
             };
 
     /** Counts choices of a token with this timestamp, and their outcome. */
@@ -28,4 +35,7 @@ public interface ChoiceCounter {
 
     /** Writes the counts to the state. Call it before the current key changes. */
     void save() throws Exception;
+
+    /** Removes the counts of a window that has closed. */
+    WindowCounts remove(long windowStart) throws Exception;
 }

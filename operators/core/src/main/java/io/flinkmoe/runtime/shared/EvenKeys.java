@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.shared;
 
 import java.io.Serializable;
@@ -5,11 +6,11 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 
 /**
- * Keys for n things (experts, lanes) that spread evenly over any number of subtasks up to n. Flink
- * hashes a key to one of M key groups and gives each subtask a range of them; few keys hash
- * unevenly (8 on 8 subtasks leave 4 idle). So with M = n·⌈128/n⌉, thing i gets a key that is found
- * by trial to hash to key group i·(M/n): the load of two subtasks differs by at most one thing, and
- * rescaling keeps it so.
+ * Keys for n experts or n lanes that spread evenly over any number of subtasks up to n. Flink
+ * hashes a key to one of M key groups and assigns each subtask a range of them. Few keys hash
+ * unevenly: 8 keys on 8 subtasks leave 4 subtasks idle. Therefore M = n·⌈128/n⌉, and expert or lane
+ * i gets a key that hashes to key group i·(M/n), found by trial. The load of two subtasks differs
+ * by at most one expert or lane, also after rescaling.
  */
 @Internal
 public final class EvenKeys implements Serializable {
@@ -20,7 +21,7 @@ public final class EvenKeys implements Serializable {
     private final int maxParallelism;
     private final int[] keys;
 
-    /** Keys for {@code count} things, 1 to 32,768. */
+    /** Finds keys for {@code count} experts or lanes, 1 to 32,768. */
     public EvenKeys(int count) {
         this.maxParallelism = count * ((KEY_GROUPS + count - 1) / count);
         this.keys = new int[count];
@@ -41,28 +42,32 @@ public final class EvenKeys implements Serializable {
         }
     }
 
-    /** The number of things. */
+    /** The number of experts or lanes. */
     public int count() {
         return keys.length;
     }
 
-    /** M, which the operator keyed so must set. */
+    /** M, the maximum parallelism that an operator with these keys must set. */
     public int maxParallelism() {
         return maxParallelism;
     }
 
-    /** The key of thing {@code i}. */
+    /** The key of expert or lane {@code i}. */
     public int keyOf(int i) {
         return keys[i];
     }
 
-    /** The thing that a key stands for. */
+    /** The expert or lane of a key. */
     public int indexOf(int key) {
         int group = KeyGroupRangeAssignment.assignToKeyGroup(key, maxParallelism);
         return group / (maxParallelism / keys.length);
     }
 
-    /** Which of {@code parallelism} subtasks owns thing {@code i}. */
+    /**
+     * The subtask that owns expert or lane {@code i}.
+     *
+     * @param parallelism the number of subtasks
+     */
     public int subtaskOf(int i, int parallelism) {
         return KeyGroupRangeAssignment.assignKeyToParallelOperator(
                 keys[i], maxParallelism, parallelism);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.shared;
 
 import io.flinkmoe.capacity.Admission;
@@ -15,9 +16,10 @@ import org.apache.flink.api.java.tuple.Tuple2;
 import org.apache.flink.util.TimeUtils;
 
 /**
- * What state was written with and what must not change while it lives: with another count of lanes
- * the same keys would stand for other things, with other windows what waits would wait for ever, in
- * another order it would be weighed by scores of another kind.
+ * Settings that must not change while the state is kept, because the state depends on them. With
+ * another number of lanes, the same keys would mean other lanes. With other windows, held rows
+ * would wait forever. In another admission order, held rows would be compared by scores of another
+ * kind.
  */
 @Internal
 public final class FixedSettings {
@@ -29,7 +31,7 @@ public final class FixedSettings {
 
     private FixedSettings() {}
 
-    /** The settings of a capacity; dropless has none. */
+    /** Returns the settings of a capacity; {@code Dropless} has none. */
     public static FixedSettings of(Capacity capacity) {
         FixedSettings fixed = new FixedSettings();
         if (!capacity.windows().areBounded()) {
@@ -48,7 +50,9 @@ public final class FixedSettings {
     }
 
     /**
-     * @param name names the setting for the error
+     * Adds a setting.
+     *
+     * @param name the name of the setting in error messages
      */
     public FixedSettings with(String name, Object value) {
         settings.put(name, value.toString());
@@ -56,20 +60,20 @@ public final class FixedSettings {
     }
 
     /**
-     * Remembers the settings, or refuses to go on with others.
+     * Compares the settings with those in the restored state, and writes them to the state.
      *
-     * @throws IllegalStateException if the checkpoint was written with another value, or with one
-     *     where there is none now
+     * @throws IllegalStateException if the checkpoint was written with another value of a setting,
+     *     or with a setting that does not exist now
      */
     public void keep(OperatorStateStore store) throws Exception {
-        // After a rescale a subtask may get the settings of several others, or of none: those of
-        // all are the same, and one that refuses is enough.
+        // After rescaling, a subtask can receive the settings of several subtasks or of none.
+        // All are equal, so it is enough if one subtask fails.
         ListState<Tuple2<String, String>> state = store.getListState(DESCRIPTOR);
         for (Tuple2<String, String> written : state.get()) {
             String now = settings.getOrDefault(written.f0, "none");
             if (!now.equals(written.f1)) {
                 throw new IllegalStateException(
-                        "%s is %s, but the checkpoint was written with %s, which is fixed for the life of the state. Set it back, or start without that checkpoint"
+                        "%s is %s, but the checkpoint was written with %s, which is fixed for the life of the state. Set the old value again, or start without this checkpoint"
                                 .formatted(written.f0, now, written.f1));
             }
         }

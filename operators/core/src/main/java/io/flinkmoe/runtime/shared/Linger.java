@@ -1,10 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.shared;
 
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.operators.ProcessingTimeService.ProcessingTimeCallback;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 
-/** The wait for a batch to fill: one timer at a time, set by the first that waits. */
+/**
+ * The timer that limits how long records wait for a batch to fill. At most one timer is set at a
+ * time.
+ */
 @Internal
 public final class Linger {
 
@@ -14,8 +18,8 @@ public final class Linger {
     private boolean timerSet;
 
     /**
-     * @param millis how long the first waits at most
-     * @param onEnd runs in the operator's thread
+     * @param millis the longest time that the first record waits
+     * @param onEnd runs when the time has passed, in the operator's thread
      */
     public Linger(ProcessingTimeService time, long millis, ProcessingTimeCallback onEnd) {
         this.time = time;
@@ -23,7 +27,7 @@ public final class Linger {
         this.onEnd = onEnd;
     }
 
-    /** Something waits. */
+    /** Sets the timer, unless it is already set. Call it when a record waits. */
     public void start() {
         if (!timerSet) {
             timerSet = true;

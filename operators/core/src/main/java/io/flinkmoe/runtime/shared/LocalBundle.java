@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.shared;
 
 import io.flinkmoe.model.Bundle;
@@ -20,28 +21,28 @@ import org.apache.flink.core.fs.Path;
 import org.apache.flink.util.FileUtils;
 
 /**
- * A bundle by its location, which any process of the cluster can open. A remote one is copied to
- * local disk once per process; all are read and checked once per process.
+ * A reference to a bundle that any process of the cluster can open. A remote bundle is copied to
+ * local disk once per process. Every bundle is read and checked once per process.
  *
- * @param location path, or URI of any file system that Flink knows
- * @param version the version that the job was built for, or null if any will do
+ * @param location a path, or a URI of any file system that Flink supports
+ * @param version the version that the job was built for; null accepts any version
  */
 @Internal
 public record LocalBundle(String location, String version) implements Serializable {
 
     private static final Map<String, Opened> OPENED = new HashMap<>();
 
-    /** Copies of remote bundles, and the class loaders of the jobs that use them. */
+    /** The local copies of remote bundles, with the class loaders of the jobs that use them. */
     private static final Map<java.nio.file.Path, Set<ClassLoader>> COPIES = new HashMap<>();
 
-    /** A bundle that was read, and when its model.json was written. */
+    /** A bundle that was read, and the modification time of its model.json. */
     private record Opened(Bundle bundle, FileTime written) {}
 
     /**
-     * Opens the bundle for an operator. A copy goes when the last job that uses it has left the
-     * process.
+     * Opens the bundle for an operator. A local copy is deleted when the last job that uses it has
+     * left the process.
      *
-     * @throws BundleException if it cannot be read, or is of another version by now
+     * @throws BundleException if it cannot be read, or now has another version
      */
     public Bundle open(RuntimeContext context) throws BundleException {
         synchronized (OPENED) {
@@ -51,13 +52,13 @@ public record LocalBundle(String location, String version) implements Serializab
                 ClassLoader job = context.getUserCodeClassLoader();
                 users.add(job);
                 context.registerUserCodeClassLoaderReleaseHookIfAbsent(
-                        "flink-moe-bundles", () -> leave(job));
+                        "flink-moe-bundles", () -> release(job));
             }
             return bundle;
         }
     }
 
-    private static void leave(ClassLoader job) {
+    private static void release(ClassLoader job) {
         synchronized (OPENED) {
             for (Map.Entry<java.nio.file.Path, Set<ClassLoader>> copy :
                     List.copyOf(COPIES.entrySet())) {
@@ -77,10 +78,10 @@ public record LocalBundle(String location, String version) implements Serializab
     /**
      * Opens the bundle.
      *
-     * @throws BundleException if it cannot be read, or is of another version by now
+     * @throws BundleException if it cannot be read, or now has another version
      */
     public Bundle open() throws BundleException {
-        synchronized (OPENED) { // Subtasks that start together must not copy and read it each.
+        synchronized (OPENED) { // Subtasks start together; one copies and reads it for all.
             return openOnce();
         }
     }
@@ -95,12 +96,15 @@ public record LocalBundle(String location, String version) implements Serializab
         return opened.bundle;
     }
 
-    /** Another time than before means another bundle in the same place. */
+    /**
+     * The modification time of model.json. If it has changed, another bundle is in the same place.
+     */
     private static FileTime written(Bundle bundle) {
         try {
             return Files.getLastModifiedTime(bundle.file("model.json"));
         } catch (IOException e) {
-            return FileTime.fromMillis(Long.MIN_VALUE); // It is gone; reading it again says so.
+            return FileTime.fromMillis(
+                    Long.MIN_VALUE); // The file is gone; the next read reports it.
         }
     }
 
@@ -110,7 +114,7 @@ public record LocalBundle(String location, String version) implements Serializab
         if (version != null && !version.equals(found)) {
             throw new BundleException(
                     bundle.directory(),
-                    "is version %s by now; the job was built for version %s. Keep each version in a directory of its own, or submit the job again"
+                    "now has version %s, but the job was built for version %s. Keep each version in its own directory, or submit the job again"
                             .formatted(found, version));
         }
         return bundle;

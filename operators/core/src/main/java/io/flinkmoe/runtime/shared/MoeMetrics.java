@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.shared;
 
 import io.flinkmoe.onnx.SessionCache;
@@ -7,31 +8,32 @@ import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.metrics.DescriptiveStatisticsHistogram;
 
 /**
- * What all our operators report in the same way: in the group {@code moe}, and in it one group per
- * kind of operator. Which layer and which round it is says the operator's name. Everything is
- * counted per block; counters begin at 0 after each restart of a task, as Flink's own do.
+ * The metric groups of all operators: the group {@code moe}, with one subgroup per kind of
+ * operator. The operator's name contains the layer and the round. Metrics are updated once per
+ * block. Counters start at 0 after each restart of a task, like Flink's own.
  */
 @Internal
 public final class MoeMetrics {
 
+    /** The group of all metrics of this library. */
     public static final String GROUP = "moe";
 
-    /** The group of one expert: its value is the expert's number. */
+    /** The key of an expert's group; the value is the expert's number. */
     public static final String EXPERT = "expert";
 
-    /** Values that a histogram's quantiles are taken from: the last ones. */
+    /** The number of most recent values from which a histogram computes quantiles. */
     private static final int HISTORY = 512;
 
     private MoeMetrics() {}
 
     /**
-     * What is open in this process, whoever opened it, in the group {@code
-     * moe.model.<modelVersion>}, the version being the variable {@code model}.
+     * The metrics of the models that are open in the process, no matter which job opened them. They
+     * are in the group {@code moe.model.<modelVersion>}, with the variable {@code model}.
      */
     public enum Name {
-        /** Gauge: models that are open. */
+        /** Gauge: open models. */
         SESSIONS_LOADED("sessionsLoaded"),
-        /** Gauge: the size of their files, in bytes. */
+        /** Gauge: total size of their files, in bytes. */
         SESSION_BYTES_LOADED("sessionBytesLoaded");
 
         private final String text;
@@ -46,16 +48,19 @@ public final class MoeMetrics {
         }
     }
 
+    /** Returns the group of a kind of operator. */
     public static MetricGroup group(MetricGroup operator, String kind) {
         return operator.addGroup(GROUP).addGroup(kind);
     }
 
+    /** Registers the metrics of the open models. */
     public static void registerModel(MetricGroup operator, String version) {
         MetricGroup group = operator.addGroup(GROUP).addGroup("model", version);
         group.gauge(Name.SESSIONS_LOADED.text, () -> SessionCache.shared().size());
         group.gauge(Name.SESSION_BYTES_LOADED.text, () -> SessionCache.shared().bytes());
     }
 
+    /** Registers a histogram. */
     public static Histogram histogram(MetricGroup group, Enum<?> name) {
         return group.histogram(name.toString(), new DescriptiveStatisticsHistogram(HISTORY));
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.shared;
 
 import io.flinkmoe.api.WindowSummary;
@@ -20,7 +21,7 @@ public record SummaryOutput(Output<?> output, int layer, WindowSummary.Source so
      *
      * @param key the expert or the lane
      */
-    void emit(long windowStart, int key, WindowCounts counts, long timestamp) {
+    public void emit(long windowStart, int key, WindowCounts counts, long timestamp) {
         if (counts.asked() > 0) {
             output.collect(
                     WindowSummary.SUMMARIES,

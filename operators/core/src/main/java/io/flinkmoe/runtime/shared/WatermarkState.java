@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.shared;
 
 import org.apache.flink.annotation.Internal;
@@ -8,9 +9,9 @@ import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 
 /**
- * The watermark of an operator, kept per key over a restart: Flink does not restore watermarks, and
- * a window that was closed before a failure must not open again after it. In force for a key is the
- * larger of what was remembered for it and what has come since.
+ * The watermark of an operator, kept in keyed state: Flink does not restore watermarks, and a
+ * window that closed before a failure must not open again after it. The watermark of a key is the
+ * larger of its restored watermark and the operator's watermark since the start.
  */
 @Internal
 public final class WatermarkState {
@@ -21,60 +22,61 @@ public final class WatermarkState {
     private final AbstractStreamOperator<?> operator;
     private final EvenKeys keys;
     private final ValueState<Long> state;
-    private final long[] remembered;
+    private final long[] restored;
     private long current = Long.MIN_VALUE;
     private long previous = Long.MIN_VALUE;
 
-    /** Reads what was remembered for every key that the subtask owns. */
+    /** Reads the restored watermark of every key that the subtask owns. */
     public WatermarkState(AbstractStreamOperator<?> operator, EvenKeys keys) throws Exception {
         this.operator = operator;
         this.keys = keys;
         this.state = operator.getRuntimeContext().getState(DESCRIPTOR);
-        this.remembered = new long[keys.count()];
-        for (int i = 0; i < remembered.length; i++) {
-            remembered[i] = Long.MIN_VALUE;
+        this.restored = new long[keys.count()];
+        for (int i = 0; i < restored.length; i++) {
+            restored[i] = Long.MIN_VALUE;
             if (isOwned(i)) {
                 operator.setCurrentKey(keys.keyOf(i));
                 Long value = state.value();
-                remembered[i] = value == null ? Long.MIN_VALUE : value;
+                restored[i] = value == null ? Long.MIN_VALUE : value;
             }
         }
     }
 
-    /** Whether thing {@code i} (an expert, a lane) belongs to this subtask. */
+    /** Whether this subtask owns expert or lane {@code i}. */
     public boolean isOwned(int i) {
         TaskInfo task = operator.getRuntimeContext().getTaskInfo();
         return keys.subtaskOf(i, task.getNumberOfParallelSubtasks())
                 == task.getIndexOfThisSubtask();
     }
 
+    /** Advances the operator's watermark. */
     public void advance(long watermark) {
         previous = current;
         current = Math.max(current, watermark);
     }
 
-    /** The operator's own watermark since it started. */
+    /** The operator's watermark since it started. */
     public long current() {
         return current;
     }
 
-    /** What was in force for thing {@code i} before the watermark advanced the last time. */
+    /** The watermark of expert or lane {@code i} before the last call of {@link #advance}. */
     public long before(int i) {
-        return Math.max(previous, remembered[i]);
+        return Math.max(previous, restored[i]);
     }
 
-    /** The watermark in force for thing {@code i}. */
+    /** The watermark of expert or lane {@code i}. */
     public long of(int i) {
-        return Math.max(current, remembered[i]);
+        return Math.max(current, restored[i]);
     }
 
     /**
-     * Writes the watermark in force for every owned key; call it from {@code snapshotState}. The
-     * one that ends the input is not written: a job that goes on after a drained savepoint is not
-     * late.
+     * Writes the watermark of every owned key. Call it from {@code snapshotState}. The final
+     * watermark, which ends the input, is not written: after a drained savepoint, new tokens are
+     * not late.
      */
     public void snapshot() throws Exception {
-        for (int i = 0; i < remembered.length; i++) {
+        for (int i = 0; i < restored.length; i++) {
             if (isOwned(i) && of(i) > Long.MIN_VALUE && of(i) < Long.MAX_VALUE) {
                 operator.setCurrentKey(keys.keyOf(i));
                 state.update(of(i));

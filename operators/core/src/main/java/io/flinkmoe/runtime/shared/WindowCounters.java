@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.shared;
 
 import io.flinkmoe.capacity.Outcome;
@@ -11,59 +12,41 @@ import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.runtime.state.VoidNamespace;
 import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
-import org.apache.flink.streaming.api.operators.InternalTimer;
 import org.apache.flink.streaming.api.operators.InternalTimerService;
-import org.apache.flink.streaming.api.operators.Triggerable;
 
 /**
- * The counts of an operator's open windows, per key in keyed state. A timer at the end of a window
- * emits its summary and clears it. Counts that are added to a window after that are emitted in
- * another summary at the next watermark. All methods refer to the current key.
+ * The counts of an operator's open windows, per key in keyed state. A timer at the end of each
+ * window makes the operator emit and remove them. Counts that are added to a window after that set
+ * another timer, which the next watermark fires. All methods refer to the current key.
  */
 @Internal
-public final class WindowCounters implements ChoiceCounter, Triggerable<Integer, VoidNamespace> {
-
-    /** What an operator does when a window closes, before its summary is emitted. */
-    public interface WindowClose {
-        /**
-         * @param index the expert or lane whose key is the current key
-         * @param counts the counts so far
-         */
-        void close(int index, long windowStart, WindowCounts counts) throws Exception;
-    }
+public final class WindowCounters implements ChoiceCounter {
 
     private static final MapStateDescriptor<Long, WindowCounts> DESCRIPTOR =
             new MapStateDescriptor<>(
                     "window-counts", LongSerializer.INSTANCE, new WindowCountsSerializer());
 
     private final Windows windows;
-    private final EvenKeys keys;
-    private final SummaryOutput summaries;
-    private final WindowClose windowClose;
     private final MapState<Long, WindowCounts> state;
     private final InternalTimerService<VoidNamespace> timers;
 
-    /** The counts of one window that are not written yet. Most rows of a block share a window. */
+    /**
+     * The counts of one window that are not yet in the state. Most rows of a block share a window.
+     */
     private WindowCounts current;
 
     private long currentStart;
 
     /**
-     * @param keys the keys of the operator's experts or lanes
+     * @param operator the operator, whose timers fire at the end of each window
      */
-    public WindowCounters(
-            AbstractStreamOperator<?> operator,
-            Windows windows,
-            EvenKeys keys,
-            SummaryOutput summaries,
-            WindowClose windowClose) {
+    public <O extends AbstractStreamOperator<?> & WindowTimers> WindowCounters(
+            O operator, Windows windows) {
         this.windows = windows;
-        this.keys = keys;
-        this.summaries = summaries;
-        this.windowClose = windowClose;
         this.state = operator.getRuntimeContext().getMapState(DESCRIPTOR);
         this.timers =
-                operator.getInternalTimerService("windows", VoidNamespaceSerializer.INSTANCE, this);
+                operator.getInternalTimerService(
+                        "windows", VoidNamespaceSerializer.INSTANCE, operator);
     }
 
     /** The counts of the window that contains {@code timestamp}. */
@@ -104,20 +87,12 @@ public final class WindowCounters implements ChoiceCounter, Triggerable<Integer,
     }
 
     @Override
-    public void onEventTime(InternalTimer<Integer, VoidNamespace> timer) throws Exception {
-        long start = windows.startOf(timer.getTimestamp());
-        int index = keys.indexOf(timer.getKey());
-        windowClose.close(index, start, at(start));
-        WindowCounts counts = at(start);
+    public WindowCounts remove(long windowStart) throws Exception {
+        WindowCounts counts = at(windowStart);
         current = null;
-        state.remove(start);
-        // The close may have counted, which sets the timer again.
-        timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, timer.getTimestamp());
-        summaries.emit(start, index, counts, timer.getTimestamp());
-    }
-
-    @Override
-    public void onProcessingTime(InternalTimer<Integer, VoidNamespace> timer) {
-        throw new IllegalStateException("only event-time timers are registered");
+        state.remove(windowStart);
+        // Choices that were counted when the window closed have set the timer again.
+        timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, windows.lastOf(windowStart));
+        return counts;
     }
 }

@@ -1,2 +1,5 @@
-/** What several operators use: keys, watermarks and window counts in state, the local bundle. */
+/**
+ * The helpers that several operators use: keys, watermarks and window counts in state, metrics, and
+ * the local bundle.
+ */
 package io.flinkmoe.runtime.shared;

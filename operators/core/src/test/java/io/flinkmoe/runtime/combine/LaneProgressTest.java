@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.combine;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -88,7 +89,7 @@ class LaneProgressTest {
                     for (int choice : event.answer) {
                         batch.rows.get(choice / K).missing.remove(choice);
                     }
-                    progress.addAnswers(event.batch, event.answer);
+                    progress.addResults(event.batch, event.answer);
                 }
                 if (random.nextInt(200) < percent) {
                     restart();
@@ -176,15 +177,15 @@ class LaneProgressTest {
         }
 
         private void checkFirst() {
-            LaneProgress.Departure departure = progress.pollFirst();
-            for (; departure != null; departure = progress.pollFirst()) {
-                int first = (int) departure.batch();
+            LaneProgress.ReadyRows ready = progress.pollFirst();
+            for (; ready != null; ready = progress.pollFirst()) {
+                int first = (int) ready.batch();
                 assertThat(first).as("%s: the first batch", name).isEqualTo(next++);
                 Batch batch = batches.get(first);
                 assertThat(batch.isComplete()).as("%s: batch %d", name, first).isTrue();
-                assertThat(departure.first()).isTrue();
-                assertThat(departure.rows()).as("%s: batch %d", name, first).isEqualTo(stay(batch));
-                leave(departure);
+                assertThat(ready.first()).isTrue();
+                assertThat(ready.rows()).as("%s: batch %d", name, first).isEqualTo(stay(batch));
+                leave(ready);
             }
             assertThat(next).isEqualTo(progress.next());
             assertThat(next < batches.size() && batches.get(next).isComplete())
@@ -194,16 +195,16 @@ class LaneProgressTest {
 
         private void checkAll() {
             List<List<Integer>> expected = mayLeave();
-            for (LaneProgress.Departure departure : progress.pollAll()) {
-                int number = (int) departure.batch();
-                assertThat(departure.rows())
+            for (LaneProgress.ReadyRows ready : progress.pollAll()) {
+                int number = (int) ready.batch();
+                assertThat(ready.rows())
                         .as("%s: rows of batch %d", name, number)
                         .isEqualTo(expected.get(number).stream().mapToInt(r -> r).toArray());
                 expected.get(number).clear();
-                leave(departure);
+                leave(ready);
                 Batch batch = batches.get(number);
-                assertThat(departure.first()).isFalse();
-                assertThat(departure.departed()).isEqualTo(flags(batch));
+                assertThat(ready.first()).isFalse();
+                assertThat(ready.emitted()).isEqualTo(flags(batch));
             }
             assertThat(expected).as("%s: rows that were kept back", name).allMatch(List::isEmpty);
         }
@@ -261,7 +262,7 @@ class LaneProgressTest {
                     }
                     if (batch.isGone()) {
                         if (pass == 0) {
-                            progress.addDeparted(number);
+                            progress.addEmitted(number);
                         }
                         continue;
                     }
@@ -277,12 +278,12 @@ class LaneProgressTest {
         }
 
         private void addAnswer(Batch batch, int[] answer) {
-            progress.addAnswers(batch.block.batch(), answer);
+            progress.addResults(batch.block.batch(), answer);
         }
 
-        private void leave(LaneProgress.Departure departure) {
-            for (int index : departure.rows()) {
-                Row row = batches.get((int) departure.batch()).rows.get(index);
+        private void leave(LaneProgress.ReadyRows ready) {
+            for (int index : ready.rows()) {
+                Row row = batches.get((int) ready.batch()).rows.get(index);
                 assertThat(row.left).as("%s: twice", name).isFalse();
                 row.left = true;
             }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.router;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -34,7 +35,7 @@ class UnreadableTokensTest {
     @Test
     void areGivenOnceWithWhatTheyWere() throws Exception {
         UnreadableTokens tokens = tokens(0);
-        tokens.note(TOKEN, ORIGIN, CAUSE);
+        tokens.add(TOKEN, ORIGIN, CAUSE);
 
         DeadLetter letter = tokens.take().get(0);
 
@@ -50,7 +51,7 @@ class UnreadableTokensTest {
     @Test
     void ofALaterLayerHaveNoHiddenVectorForValues() throws Exception {
         UnreadableTokens tokens = tokens(2);
-        tokens.note(TOKEN, ORIGIN, CAUSE);
+        tokens.add(TOKEN, ORIGIN, CAUSE);
 
         DeadLetter letter = tokens.take().get(0);
 
@@ -61,7 +62,7 @@ class UnreadableTokensTest {
         assertThat(letter.origin()).isEqualTo(ORIGIN);
         assertThat(letter.reason())
                 .isEqualTo(
-                        "layer 2 cannot read position 7 of stream s, whose values are gone: no such category");
+                        "layer 2 cannot read position 7 of stream s (its input values are no longer known): no such category");
     }
 
     @Test
@@ -78,7 +79,7 @@ class UnreadableTokensTest {
     @Test
     void neverFailTheJobOnceATokenOrZerosAreRead() throws Exception {
         UnreadableTokens tokens = tokens(0);
-        tokens.noteRead();
+        tokens.markReadable();
         reject(tokens, 2_000);
 
         zerosAreRead = true;
@@ -90,7 +91,7 @@ class UnreadableTokensTest {
 
     private static void reject(UnreadableTokens tokens, int count) throws FlinkException {
         for (int i = 0; i < count; i++) {
-            tokens.note(TOKEN, ORIGIN, CAUSE);
+            tokens.add(TOKEN, ORIGIN, CAUSE);
             assertThat(tokens.take()).hasSize(1);
         }
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.combine;
 
 import static io.flinkmoe.runtime.combine.CombineBlocks.D;

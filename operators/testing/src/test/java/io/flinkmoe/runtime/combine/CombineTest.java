@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.combine;
 
 import static io.flinkmoe.runtime.combine.CombineBlocks.D;
@@ -140,7 +141,7 @@ class CombineTest {
     }
 
     @Test
-    void givesTheAccountOfWhatBecameOfAWindowsChoices() throws Exception {
+    void emitsTheOutcomesOfTheChoicesOfAWindow() throws Exception {
         try (var harness = open(FirstCome.of(new TumblingWindows(60_000), 2))) {
             residual(harness, 2, 0, 1f, new float[] {0, 0}, "a", 5);
             harness.processBothWatermarks(new Watermark(60_000));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -92,16 +93,18 @@ class CallSchedulerTest {
         assertThat(experts.get(0).add(block(0, rows), rows, 0)).isEqualTo(BATCH);
         assertThat(experts.get(0).add(block(0, rows), rows, BATCH)).isEqualTo(BATCH);
 
-        List<ExpertCalls.Answer> answers = experts.get(0).run();
-        assertThat(answers).hasSize(1);
-        assertThat(answers.get(0).rows()).containsExactly(IntStream.range(0, BATCH).toArray());
+        List<ExpertCalls.Result> results = experts.get(0).run();
+        assertThat(results).hasSize(1);
+        assertThat(results.get(0).rows()).containsExactly(IntStream.range(0, BATCH).toArray());
         assertThat(experts.get(0).waiting()).isZero();
     }
 
     /** Runs calls until none is left or the rest is deferred; returns the experts in order. */
-    private List<Integer> runAll(boolean inputWaits) throws Exception {
+    private List<Integer> runAll(boolean inputQueued) throws Exception {
         List<Integer> ran = new ArrayList<>();
-        for (int next = scheduler.next(inputWaits); next >= 0; next = scheduler.next(inputWaits)) {
+        for (int next = scheduler.next(inputQueued);
+                next >= 0;
+                next = scheduler.next(inputQueued)) {
             ran.add(next);
             experts.get(next).run();
         }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import static io.flinkmoe.runtime.expert.ExpertBlocks.block;
@@ -65,7 +66,7 @@ class ExpertFailuresTest {
             harness.processWatermark(59_999);
             assertThat(outcomes(harness)).containsExactly(Outcome.FAILED, Outcome.FAILED);
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(record -> record.getValue().account())
+                    .extracting(record -> record.getValue().counts())
                     .containsExactly(WindowCounts.EMPTY.plus(Outcome.FAILED, 2));
         }
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import static io.flinkmoe.runtime.expert.ExpertBlocks.block;
@@ -191,7 +192,7 @@ class ExpertTest {
             assertThat(outcomes(harness)).containsExactly(Outcome.OVERFLOWED, Outcome.OVERFLOWED);
             harness.processWatermark(59_999);
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(record -> record.getValue().key(), r -> r.getValue().account())
+                    .extracting(record -> record.getValue().key(), r -> r.getValue().counts())
                     .containsExactlyInAnyOrder(
                             tuple(0, new WindowCounts(3, 2, 0, 1, 0, 0)),
                             tuple(3, new WindowCounts(4, 2, 0, 2, 0, 0)));
@@ -210,7 +211,7 @@ class ExpertTest {
             assertThat(outcomes(harness)).containsExactly(Outcome.LATE);
             harness.processWatermark(60_000);
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(record -> record.getValue().account())
+                    .extracting(record -> record.getValue().counts())
                     .containsExactly(WindowCounts.EMPTY.plus(Outcome.LATE, 1));
         }
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -179,7 +180,7 @@ class PrioritizedExpertTest {
                     .containsEntry(12, Outcome.OVERFLOWED);
             assertThat(harness.numKeyedStateEntries()).isZero();
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(r -> r.getValue().windowStart(), r -> r.getValue().account())
+                    .extracting(r -> r.getValue().windowStart(), r -> r.getValue().counts())
                     .containsExactly(
                             tuple(0L, new WindowCounts(3, 2, 0, 1, 0, 0)),
                             tuple(60_000L, new WindowCounts(2, 1, 0, 1, 0, 0)));
@@ -210,7 +211,7 @@ class PrioritizedExpertTest {
             harness.processWatermark(59_999);
             // Expert 0 has room for ceil(7 / 4) = 2 rows, expert 3 for 4 / 4 = 1.
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(record -> record.getValue().key(), r -> r.getValue().account())
+                    .extracting(record -> record.getValue().key(), r -> r.getValue().counts())
                     .containsExactlyInAnyOrder(
                             tuple(0, new WindowCounts(2, 2, 0, 0, 0, 0)),
                             tuple(3, new WindowCounts(3, 1, 0, 2, 0, 0)));
@@ -249,7 +250,7 @@ class PrioritizedExpertTest {
                                     2, Outcome.FAILED,
                                     4, Outcome.FAILED));
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(record -> record.getValue().account())
+                    .extracting(record -> record.getValue().counts())
                     .containsExactly(new WindowCounts(3, 0, 0, 1, 0, 2));
             assertThat(harness.numKeyedStateEntries()).isZero();
         }
@@ -267,7 +268,7 @@ class PrioritizedExpertTest {
                                 new Row(0, start, "a", 1, 1),
                                 new Row(2, start + 60_000, "b", 1, 1)));
                 harness.processWatermark(start + 59_999);
-                // The account and the rows of the window that is still open.
+                // The counts and the rows of the window that is still open.
                 assertThat(harness.numKeyedStateEntries())
                         .isBetween(2, backend == Backend.HEAP ? 2 : 2 + 500);
                 assertThat(harness.numEventTimeTimers()).isEqualTo(1);

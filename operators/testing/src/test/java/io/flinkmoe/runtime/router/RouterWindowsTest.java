@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.router;
 
 import static io.flinkmoe.runtime.router.RouterBlocks.N;
@@ -127,7 +128,7 @@ class RouterWindowsTest {
                     .containsExactly(59_999L, 3L);
             harness.processWatermark(119_999);
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(record -> record.getValue().account().late())
+                    .extracting(record -> record.getValue().counts().late())
                     .contains(4L);
         }
     }
@@ -160,7 +161,7 @@ class RouterWindowsTest {
     }
 
     @Test
-    void givesTheAccountOfALaneWhenItsWindowCloses() throws Exception {
+    void emitsTheSummaryOfALaneWhenItsWindowCloses() throws Exception {
         OperatorSubtaskState state;
         try (var harness = open(MINUTE)) {
             harness.send(block(1, new long[] {0, 59_999, 60_000}, row(), row(), row()));

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.shared;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -94,8 +95,8 @@ class LocalBundleTest {
         assertThatThrownBy(bundle::open)
                 .isInstanceOf(BundleException.class)
                 .hasMessage(
-                        "%s: is version %s by now; the job was built for version 000000000000."
-                                + " Keep each version in a directory of its own, or submit the job"
+                        "%s: now has version %s, but the job was built for version 000000000000."
+                                + " Keep each version in its own directory, or submit the job"
                                 + " again",
                         location(), version());
     }
@@ -108,7 +109,7 @@ class LocalBundleTest {
         Bundle other = NumberedBundle.write(directory.resolve("bundle"), 4, 2, 1);
         assertThatThrownBy(bundle::open)
                 .isInstanceOf(BundleException.class)
-                .hasMessageContaining("is version %s by now", other.spec().version());
+                .hasMessageContaining("now has version %s", other.spec().version());
         assertThat(new LocalBundle(location(), null).open().spec()).isEqualTo(other.spec());
     }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.capacity;
 
 import io.flinkmoe.api.Token;
@@ -20,36 +21,36 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** What a capacity costs in quality, and what it does to speed, for real flights. */
+/** Measures what a capacity costs in quality and speed, with real flights. */
 @Command(
         name = "capacity",
         description = {
-            "Measure what a capacity costs in quality, for real flights.",
+            "Measure what a capacity costs in quality, with real flights.",
             "",
-            "Scores the demo's flights, from memory to memory at parallelism 2, with capacity"
-                    + " factors from 0.5 to 2 and without a limit (dropless), each factor with both"
-                    + " policies for choices that find no room: residual and next-expert. Takes"
-                    + " about 3 minutes; nothing else should run meanwhile.",
+            "Scores the demo's flights from memory to memory at parallelism 2: with capacity"
+                    + " factors from 0.5 to 2, each with both overflow policies (residual and"
+                    + " next-expert), and without a limit (dropless). It takes about 3 minutes. Nothing"
+                    + " else should run meanwhile.",
             "",
-            "Speeds are medians of 3 rounds. Latencies are counted from when a flight is due, for"
-                    + " all settings at one pace: half of the slowest's speed. Admission is"
-                    + " prioritized, by windows of an hour of event time: with a capacity a flight"
-                    + " also waits until its window closes, here as long as an hour's flights take"
-                    + " to come by at that pace."
+            "Speeds are medians of 3 rounds. Latencies are measured from the time at which a flight"
+                    + " is due, for all settings at the same rate: half the speed of the slowest"
+                    + " setting. Admission is prioritized, with windows of one hour of event time. With"
+                    + " a capacity, a flight also waits until its window closes, here for the time in"
+                    + " which one hour's flights arrive at that rate."
         },
         footer = {
-            "  moe bench capacity                  the table to capacity.md, the plot beside it",
+            "  moe bench capacity                  write capacity.md and its plot",
             "  moe bench capacity --order position",
-            "  moe bench capacity --quick          under a minute, to see that it works"
+            "  moe bench capacity --quick          run a short test, in under a minute"
         })
 @Internal
 public final class BenchCapacityCommand implements Callable<Integer> {
 
-    /** About so many, in whole laps. */
-    private static final int TOKENS_OF_PASS = 500_000;
+    /** Approximate, because a pass consists of whole laps. */
+    private static final int TOKENS_PER_PASS = 500_000;
 
-    /** Some hours of the first day. */
-    private static final int LEAST_EVENTS = 1000;
+    /** The first hours of the first day. */
+    private static final int MIN_EVENTS = 1000;
 
     private static final int QUICK_EVENTS = 6000;
 
@@ -60,7 +61,7 @@ public final class BenchCapacityCommand implements Callable<Integer> {
             paramLabel = "FILE",
             defaultValue = "capacity.md",
             description =
-                    "Where the table goes, as Markdown; the plot goes beside it. Default:"
+                    "The Markdown file for the table; the plot is written beside it. Default:"
                             + " capacity.md.")
     private Path output;
 
@@ -68,8 +69,8 @@ public final class BenchCapacityCommand implements Callable<Integer> {
             names = "--events",
             paramLabel = "N",
             description =
-                    "Flights to score, from the first on, 1000 or more. Default: all; with --quick"
-                            + " 6000.")
+                    "The number of flights to score, from the first one: 1000 or more. Default:"
+                            + " all; with --quick: 6000.")
     private Integer events;
 
     @Option(
@@ -77,13 +78,15 @@ public final class BenchCapacityCommand implements Callable<Integer> {
             paramLabel = "ORDER",
             defaultValue = "gate-score",
             description =
-                    "Who comes first where room is short: ${COMPLETION-CANDIDATES}. Default:"
-                            + " gate-score.")
+                    "Which tokens are admitted first if the capacity is too small:"
+                            + " ${COMPLETION-CANDIDATES}. Default: gate-score.")
     private AdmissionOrder order;
 
     @Option(
             names = "--quick",
-            description = "Fewer flights, each once, and short passes: speeds are then rough.")
+            description =
+                    "Score fewer flights, each once, in short passes. The speeds are then"
+                            + " imprecise.")
     private boolean quick;
 
     @Override
@@ -104,20 +107,24 @@ public final class BenchCapacityCommand implements Callable<Integer> {
                         new Workload(
                                 folder.resolve("bundle"),
                                 tokens,
-                                quick ? 1 : 1 + TOKENS_OF_PASS / tokens.size(),
+                                quick ? 1 : 1 + TOKENS_PER_PASS / tokens.size(),
                                 order),
                         new Rounds(quick ? 1 : 3, Duration.ofSeconds(quick ? 1 : 5)),
-                        this::say)) {
+                        this::print)) {
             CapacityReport report =
                     new CapacityReport(
-                            bench.measure(), flights.late(), hours(tokens), order, bench.pace());
-            say("%n%s".formatted(report));
+                            bench.measure(),
+                            flights.late(),
+                            hours(tokens),
+                            order,
+                            bench.steadyRate());
+            print("%n%s".formatted(report));
             Files.writeString(output, report.markdown());
             Files.writeString(plot(), report.svg());
         } finally {
             FileUtils.deleteDirectoryQuietly(folder.toFile());
         }
-        say("The table is in %s, the plot in %s.".formatted(output, plot()));
+        print("The table is in %s, the plot in %s.".formatted(output, plot()));
         return 0;
     }
 
@@ -133,21 +140,20 @@ public final class BenchCapacityCommand implements Callable<Integer> {
     }
 
     private void checkArguments() {
-        if (events != null && events < LEAST_EVENTS) {
+        if (events != null && events < MIN_EVENTS) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "--events is %d; allowed: %d or more".formatted(events, LEAST_EVENTS));
+                    "--events is %d; allowed: %d or more".formatted(events, MIN_EVENTS));
         }
         Path parent = output.toAbsolutePath().getParent();
         if (Files.isDirectory(output) || !Files.isWritable(parent)) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "--output is '%s'; give a file in a directory that can be written to"
-                            .formatted(output));
+                    "--output is '%s'; allowed: a file in a writable directory".formatted(output));
         }
     }
 
-    private void say(String line) {
+    private void print(String line) {
         PrintWriter out = spec.commandLine().getOut();
         out.println(line);
         out.flush();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.capacity;
 
 import io.flinkmoe.MoeLayers;
@@ -17,16 +18,19 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
 /**
- * Runs the same tokens with different capacities, on one cluster in this process: all settings at
- * full speed, in turn, then all at one steady pace, half of the slowest's speed.
+ * Runs the same tokens with different capacities on one cluster in this process: first all settings
+ * at full speed, in turn, then all at one steady rate, half the speed of the slowest setting.
  */
 @Internal
 public final class CapacityBench implements AutoCloseable {
 
     private static final int PARALLELISM = 2;
-    private static final Duration PATIENCE = Duration.ofMinutes(5);
+    private static final Duration TIMEOUT = Duration.ofMinutes(5);
 
-    /** Milliseconds. Windows are short by the clock; with Flink's 200 they would all wait. */
+    /**
+     * In milliseconds. The windows are short in processing time, and Flink's default of 200 ms
+     * would delay them.
+     */
     private static final long WATERMARK_INTERVAL = 5;
 
     private static final double LOAD = 0.5;
@@ -36,7 +40,7 @@ public final class CapacityBench implements AutoCloseable {
     private final Workload workload;
     private final Rounds rounds;
     private final Consumer<String> progress;
-    private double pace;
+    private double steadyRate;
 
     private CapacityBench(
             BenchCluster cluster, Workload workload, Rounds rounds, Consumer<String> progress) {
@@ -49,8 +53,8 @@ public final class CapacityBench implements AutoCloseable {
     /**
      * Starts the cluster.
      *
-     * @param rounds those at full speed; its time is that of a pass at a steady pace
-     * @param progress told what is being measured, line by line
+     * @param rounds the rounds at full speed; their time is the duration of a pass at a steady rate
+     * @param progress receives a line for each measurement
      */
     public static CapacityBench start(Workload workload, Rounds rounds, Consumer<String> progress)
             throws Exception {
@@ -58,7 +62,7 @@ public final class CapacityBench implements AutoCloseable {
         return new CapacityBench(cluster, workload, rounds, progress);
     }
 
-    /** Measures all settings, in turn: speeds in rounds, of which the first is not counted. */
+    /** Measures all settings in turn. The first round of the speeds is not counted. */
     public List<CapacityResult> measure() throws Exception {
         List<CapacitySetting> settings = CapacitySetting.all();
         Map<CapacitySetting, Replay> last = new HashMap<>();
@@ -71,7 +75,7 @@ public final class CapacityBench implements AutoCloseable {
                 if (round > 0) {
                     rates.add(setting.toString(), replay.rate());
                 }
-                say(round, setting, replay);
+                report(round, setting, replay);
             }
         }
         double slowest =
@@ -79,12 +83,13 @@ public final class CapacityBench implements AutoCloseable {
                         .mapToDouble(setting -> rates.of(setting.toString()).median())
                         .min()
                         .orElseThrow();
-        pace = LOAD * slowest;
-        int steady = (int) Math.max(1, pace * rounds.time().toMillis() / 1000);
+        steadyRate = LOAD * slowest;
+        int steady = (int) Math.max(1, steadyRate * rounds.time().toMillis() / 1000);
         List<CapacityResult> results = new ArrayList<>();
         for (CapacitySetting setting : settings) {
-            double p99 = run(setting, steady, pace).latency(P99);
-            progress.accept("%s: p99 %.1f ms at %,.0f tokens/s".formatted(setting, p99, pace));
+            double p99 = run(setting, steady, steadyRate).latency(P99);
+            progress.accept(
+                    "%s: p99 %.1f ms at %,.0f tokens/s".formatted(setting, p99, steadyRate));
             Replay replay = last.get(setting);
             results.add(
                     new CapacityResult(
@@ -98,7 +103,7 @@ public final class CapacityBench implements AutoCloseable {
         return results;
     }
 
-    private void say(int round, CapacitySetting setting, Replay replay) {
+    private void report(int round, CapacitySetting setting, Replay replay) {
         progress.accept(
                 "%s: %s: %,.0f tokens/s, %.1f %% overflowed"
                         .formatted(
@@ -110,19 +115,14 @@ public final class CapacityBench implements AutoCloseable {
                                 100 * replay.share(Outcome.OVERFLOWED)));
     }
 
-    /** Tokens per second that latencies were measured at. */
-    public double pace() {
-        return pace;
+    /** The rate in tokens per second at which latencies were measured. */
+    public double steadyRate() {
+        return steadyRate;
     }
 
-    private Replay run(CapacitySetting setting, int tokensOfPass, double steadyPace)
-            throws Exception {
+    private Replay run(CapacitySetting setting, int count, double rate) throws Exception {
         Replay replay =
-                new Replay(
-                        workload.tokens(),
-                        CapacitySetting.WINDOW.toMillis(),
-                        tokensOfPass,
-                        steadyPace);
+                new Replay(workload.tokens(), CapacitySetting.WINDOW.toMillis(), count, rate);
         Replay.begin(replay);
         Configuration options = setting.options(workload.order());
         options.set(MoeOptions.BUNDLE, workload.bundle().toString());
@@ -134,8 +134,8 @@ public final class CapacityBench implements AutoCloseable {
                 .scored()
                 .sinkTo(new ReplaySink())
                 .uid("answers");
-        cluster.awaitEnd(cluster.submit(env), PATIENCE);
-        replay.requireWhole();
+        cluster.awaitEnd(cluster.submit(env), TIMEOUT);
+        replay.requireComplete();
         return replay;
     }
 

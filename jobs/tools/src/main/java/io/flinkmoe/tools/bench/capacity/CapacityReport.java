@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.capacity;
 
 import io.flinkmoe.capacity.AdmissionOrder;
@@ -11,7 +12,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 
-/** What capacities cost in quality: a table for the terminal and for Markdown, and a plot. */
+/**
+ * Reports what capacities cost in quality: a table for the terminal and for Markdown, and a plot.
+ */
 @Internal
 final class CapacityReport {
 
@@ -29,24 +32,24 @@ final class CapacityReport {
     private final boolean[] late;
     private final double hours;
     private final AdmissionOrder order;
-    private final double pace;
+    private final double steadyRate;
 
     /**
-     * @param late T truths: whether the flight was late
-     * @param hours of event time that the flights span
-     * @param pace tokens per second that latencies were measured at
+     * @param late T labels: whether the flight was late
+     * @param hours the hours of event time that the flights span
+     * @param steadyRate the tokens per second at which latencies were measured
      */
     CapacityReport(
             List<CapacityResult> results,
             boolean[] late,
             double hours,
             AdmissionOrder order,
-            double pace) {
+            double steadyRate) {
         this.results = results;
         this.late = late;
         this.hours = hours;
         this.order = order;
-        this.pace = pace;
+        this.steadyRate = steadyRate;
     }
 
     /** The table for a terminal. */
@@ -59,7 +62,7 @@ final class CapacityReport {
         return table.toString();
     }
 
-    /** The table with a caption that says how it came about. */
+    /** The table with a caption that explains how it was measured. */
     String markdown() {
         StringBuilder text = new StringBuilder();
         List<String> lines = new ArrayList<>();
@@ -75,27 +78,27 @@ final class CapacityReport {
     }
 
     private String caption() {
-        return ("%,d flights, 8 experts, top 2, windows of an hour of event time, prioritized"
-                        + " admission in order %s, parallelism 2, from memory to memory. Overflow"
-                        + " and rerouted are shares of all choices; tokens/s are at full speed."
-                        + " p99 is from when a flight was due to its answer, at %,.0f tokens/s:"
-                        + " with a capacity a flight also waits until its window closes, and an"
-                        + " hour of flights takes %.0f ms at that pace (live it would take the"
-                        + " hour).")
-                .formatted(late.length, order, pace, 1000 * late.length / (hours * pace));
+        return ("%,d flights, 8 experts, top 2, windows of one hour of event time, prioritized"
+                        + " admission in order %s, parallelism 2, from memory to memory. Overflow and"
+                        + " rerouted are shares of all choices. Tokens/s is the highest speed. p99 is"
+                        + " the latency from the time at which a flight is due, at %,.0f tokens/s. With"
+                        + " a capacity, a flight also waits until its window closes. The flights of one"
+                        + " hour take %.0f ms at that rate (in production they would take one hour).")
+                .formatted(
+                        late.length, order, steadyRate, 1000 * late.length / (hours * steadyRate));
     }
 
-    /** Quality against the capacity factor. */
+    /** A plot of quality against the capacity factor. */
     String svg() {
         List<Series> series = new ArrayList<>();
         for (OverflowPolicy policy : OverflowPolicy.values()) {
-            List<CapacityResult> those =
+            List<CapacityResult> ofPolicy =
                     results.stream().filter(r -> r.setting().overflow() == policy).toList();
             series.add(
                     Series.of(
                             policy.toString(),
-                            those.stream().mapToDouble(r -> r.setting().factor()).toArray(),
-                            those.stream().mapToDouble(this::auc).toArray()));
+                            ofPolicy.stream().mapToDouble(r -> r.setting().factor()).toArray(),
+                            ofPolicy.stream().mapToDouble(this::auc).toArray()));
         }
         double[] factors = series.get(0).x();
         double[] ends = {factors[0], factors[factors.length - 1]};

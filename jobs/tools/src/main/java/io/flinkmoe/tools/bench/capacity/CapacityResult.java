@@ -1,15 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.capacity;
 
 import org.apache.flink.annotation.Internal;
 
 /**
- * What a capacity costs and gives.
+ * The quality and the speed of a capacity setting.
  *
- * @param overflowed the share of all choices that no expert ran, from 0 to 1; rerouted likewise,
- *     those that a less probable expert ran
+ * @param overflowed the share of all choices that overflowed, from 0 to 1
+ * @param rerouted the share of all choices that were rerouted to another expert
  * @param rate tokens per second at full speed
- * @param p99 milliseconds that 99 of 100 tokens are under way at most, at a steady pace
- * @param scores T values, the first of each token's answer
+ * @param p99 the latency in milliseconds that 99 % of the tokens do not exceed, at a steady rate
+ * @param scores T values: the first value of each token's answer
  */
 @Internal
 public record CapacityResult(

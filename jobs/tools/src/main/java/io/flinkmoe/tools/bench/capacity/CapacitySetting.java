@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.capacity;
 
 import io.flinkmoe.capacity.Admission;
@@ -12,7 +13,7 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 
 /**
- * How much room experts have, and what becomes of a choice that finds none.
+ * A capacity and an overflow policy.
  *
  * @param factor the capacity factor; infinite: dropless, without windows
  * @param overflow null if dropless
@@ -22,7 +23,7 @@ public record CapacitySetting(double factor, OverflowPolicy overflow) {
 
     private static final double[] FACTORS = {0.5, 0.75, 1, 1.25, 1.5, 2};
 
-    /** An hour of event time, that room is counted in. */
+    /** The capacity window, in event time. */
     static final Duration WINDOW = Duration.ofHours(1);
 
     public static final CapacitySetting DROPLESS =
@@ -58,12 +59,12 @@ public record CapacitySetting(double factor, OverflowPolicy overflow) {
         return options;
     }
 
-    /** The factor as the table has it. */
+    /** The factor as shown in tables. */
     public String factorName() {
         return isDropless() ? "dropless" : String.valueOf(factor).replaceFirst("\\.0$", "");
     }
 
-    /** The policy as options write it. */
+    /** The policy as written in options. */
     public String overflowName() {
         return isDropless() ? "-" : overflow.toString();
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.capacity;
 
 import io.flinkmoe.api.ScoredToken;
@@ -13,20 +14,21 @@ import org.apache.flink.annotation.Internal;
 
 /**
  * One pass of known tokens through a job in this process, from {@link ReplaySource} to {@link
- * ReplaySink}: when each was due, when its answer arrived, and what the answers say. The tokens
- * come lap after lap, each lap later in event time, so that its windows hold the same.
+ * ReplaySink}. It records when each token was due, when its answer arrived, and the answers. The
+ * tokens are sent in laps. Each lap is later in event time, so that its windows contain the same
+ * tokens.
  */
 @Internal
 final class Replay {
 
-    /** Of the tokens, not counted: 1 in so many, while the job starts. */
-    private static final int START = 5;
+    /** The first 1/5 of the tokens is not counted, because the job is starting. */
+    private static final int UNCOUNTED_PART = 5;
 
     private static volatile Replay current;
 
     private final List<Token> tokens;
     private final long lapMillis;
-    private final double pace;
+    private final double steadyRate;
     private final long[] due;
     private final long[] arrived;
     private final float[] scores;
@@ -35,13 +37,13 @@ final class Replay {
 
     /**
      * @param tokens T tokens of a lap, ascending in time
-     * @param window milliseconds, that laps are whole multiples of
-     * @param count tokens of the pass
-     * @param pace tokens per second; 0 for full speed
+     * @param window the window in milliseconds; a lap is a multiple of it
+     * @param count the number of tokens in the pass
+     * @param steadyRate tokens per second; 0 for full speed
      */
-    Replay(List<Token> tokens, long window, int count, double pace) {
+    Replay(List<Token> tokens, long window, int count, double steadyRate) {
         this.tokens = tokens;
-        this.pace = pace;
+        this.steadyRate = steadyRate;
         long first = tokens.get(0).timestamp() / window;
         long last = tokens.get(tokens.size() - 1).timestamp() / window;
         lapMillis = (last - first + 1) * window;
@@ -50,7 +52,7 @@ final class Replay {
         scores = new float[tokens.size()];
     }
 
-    /** The pass that source and sink take part in, one at a time. */
+    /** Sets the pass that source and sink use. Only one pass can run at a time. */
     static void begin(Replay replay) {
         current = replay;
     }
@@ -63,12 +65,12 @@ final class Replay {
         return due.length;
     }
 
-    /** Tokens per second that the source gives; 0 for as many as are taken. */
-    double pace() {
-        return pace;
+    /** The tokens per second that the source emits; 0 for full speed. */
+    double steadyRate() {
+        return steadyRate;
     }
 
-    /** The token of a number, whose position it is. */
+    /** The token with a given number, which is also its position. */
     Token token(int number) {
         Token token = tokens.get(number % tokens.size());
         long timestamp = token.timestamp() + number / tokens.size() * lapMillis;
@@ -90,20 +92,20 @@ final class Replay {
     }
 
     /**
-     * Checks that the answers are whole.
+     * Checks that every token has an answer.
      *
-     * @throws IllegalStateException if one is missing, or a choice was late or failed
+     * @throws IllegalStateException if an answer is missing, or a choice was late or failed
      */
-    void requireWhole() {
+    void requireComplete() {
         long lost = outcomes.get(Outcome.LATE.ordinal()) + outcomes.get(Outcome.FAILED.ordinal());
         if (arrivals.get() != count() || lost > 0) {
             throw new IllegalStateException(
-                    "of %,d tokens %,d were answered, with %,d choices late or failed"
-                            .formatted(count(), arrivals.get(), lost));
+                    "%,d of %,d tokens have an answer; %,d choices were late or failed"
+                            .formatted(arrivals.get(), count(), lost));
         }
     }
 
-    /** T values: the first of each token's answer. */
+    /** T values: the first value of each token's answer. */
     float[] scores() {
         return scores.clone();
     }
@@ -117,17 +119,20 @@ final class Replay {
         return (double) outcomes.get(outcome.ordinal()) / sum;
     }
 
-    /** Tokens per second, as their answers arrived. */
+    /** The tokens per second at which answers arrived. */
     double rate() {
         long[] sorted = arrived.clone();
         Arrays.sort(sorted);
-        int from = count() / START;
+        int from = count() / UNCOUNTED_PART;
         return (count() - 1 - from) * 1e9 / (sorted[count() - 1] - sorted[from]);
     }
 
-    /** Milliseconds from due to answered that a share of the tokens takes at most. */
+    /**
+     * The latency in milliseconds that a share of the tokens does not exceed. It starts when a
+     * token is due.
+     */
     double latency(double share) {
-        int from = count() / START;
+        int from = count() / UNCOUNTED_PART;
         double[] nanos = new double[count() - from];
         for (int i = 0; i < nanos.length; i++) {
             nanos[i] = arrived[from + i] - due[from + i];

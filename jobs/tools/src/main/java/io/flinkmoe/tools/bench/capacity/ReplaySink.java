@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.capacity;
 
 import io.flinkmoe.api.ScoredToken;
@@ -6,7 +7,7 @@ import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.api.connector.sink2.SinkWriter;
 import org.apache.flink.api.connector.sink2.WriterInitContext;
 
-/** A sink that tells the current {@link Replay} what arrives. */
+/** A sink that records the answers in the current {@link Replay}. */
 @Internal
 final class ReplaySink implements Sink<ScoredToken> {
 

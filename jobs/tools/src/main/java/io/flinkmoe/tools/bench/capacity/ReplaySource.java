@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.capacity;
 
 import io.flinkmoe.api.Token;
@@ -10,7 +11,7 @@ import org.apache.flink.api.common.functions.RichMapFunction;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
-/** The tokens of the current {@link Replay}, in order, from one subtask. */
+/** Emits the tokens of the current {@link Replay} in order, from one subtask. */
 @Internal
 final class ReplaySource extends RichMapFunction<Long, Token> {
 
@@ -46,8 +47,8 @@ final class ReplaySource extends RichMapFunction<Long, Token> {
     public Token map(Long number) {
         int position = number.intValue();
         long due = System.nanoTime();
-        if (replay.pace() > 0) {
-            due = start + (long) (position * 1e9 / replay.pace());
+        if (replay.steadyRate() > 0) {
+            due = start + (long) (position * 1e9 / replay.steadyRate());
             for (long left; (left = due - System.nanoTime()) > 0; ) {
                 LockSupport.parkNanos(left);
             }

@@ -1,2 +1,5 @@
-/** What a capacity costs: the flights, scored with different capacities and admissions. */
+/**
+ * Measures what a capacity costs: scores the flights with different capacities and admission
+ * orders.
+ */
 package io.flinkmoe.tools.bench.capacity;

@@ -1,10 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
 import java.time.Duration;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 
-/** The fastest of several settings of a contender: found in the first, uncounted run. */
+/** The fastest of several settings of a contender. The first, uncounted run finds it. */
 @Internal
 public final class BestOf implements Contender {
 

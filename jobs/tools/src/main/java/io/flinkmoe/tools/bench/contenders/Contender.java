@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
 import java.time.Duration;
@@ -7,13 +8,13 @@ import org.apache.flink.annotation.Internal;
 @Internal
 public interface Contender extends AutoCloseable {
 
-    /** As tables and JSON name it. */
+    /** The name in tables and JSON. */
     String name();
 
     /**
-     * Runs for a while at full speed, after a warm-up of its own.
+     * Runs at full speed, after its own warm-up.
      *
-     * @param time how long is measured
+     * @param time the duration of the measurement
      * @return tokens per second
      */
     double rate(Duration time) throws Exception;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
 import io.flinkmoe.MoeLayers;
@@ -42,8 +43,8 @@ public final class Contenders {
     private Bundle bundle;
 
     /**
-     * @param folder where the shape's models are written, which does not exist
-     * @param options options of the layers that win over the benchmark's
+     * @param folder the folder for the shape's models; it must not exist
+     * @param options options of the layers that override the benchmark's
      */
     public Contenders(Shape shape, Path folder, BenchCluster cluster, Configuration options) {
         this.shape = shape;
@@ -52,7 +53,7 @@ public final class Contenders {
         this.options = options;
     }
 
-    /** Writes the models that a contender needs, and prepares it. */
+    /** Prepares a contender, and writes the models that it needs. */
     public Contender of(String name) throws IOException {
         return switch (name) {
             case LIMIT -> limit();
@@ -99,7 +100,7 @@ public final class Contenders {
         return new BestOf(FUSED, settings);
     }
 
-    /** The operators over a bundle of the shape, with more options. */
+    /** The operators with a bundle of the shape and more options. */
     FlinkContender flinkMoe(String name, int parallelism, Configuration settings)
             throws IOException {
         settings.set(MoeOptions.BUNDLE, bundle().directory().toString());
@@ -119,8 +120,8 @@ public final class Contenders {
     }
 
     private Configuration withCapacity() {
-        long tokensOfWindow = WINDOW.toMillis() * TokenSource.TOKENS_PER_MILLI;
-        double share = CAPACITY_FACTOR * shape.k() * tokensOfWindow / shape.numExperts();
+        long tokensPerWindow = WINDOW.toMillis() * TokenSource.TOKENS_PER_MILLI;
+        double share = CAPACITY_FACTOR * shape.k() * tokensPerWindow / shape.numExperts();
         Configuration settings = new Configuration();
         settings.set(MoeOptions.CAPACITY, CapacityPolicy.FIXED);
         settings.set(MoeOptions.CAPACITY_SIZE, (int) Math.ceil(share));
@@ -128,7 +129,7 @@ public final class Contenders {
         return settings;
     }
 
-    /** The shape's bundle, written when it is first asked for. */
+    /** The shape's bundle. The first call writes it. */
     public Bundle bundle() throws BundleException, IOException {
         if (bundle == null) {
             bundle = shape.writeBundle(folder);

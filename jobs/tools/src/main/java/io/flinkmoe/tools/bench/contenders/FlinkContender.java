@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
 import io.flinkmoe.api.ScoredToken;
@@ -8,11 +9,11 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
-/** A contender that is a Flink job: tokens from memory, scored, and counted. */
+/** A contender that runs as a Flink job: it scores tokens from memory and counts the results. */
 @Internal
 public final class FlinkContender implements Contender {
 
-    /** The part of the job that differs. */
+    /** The part of the job that differs between contenders. */
     interface Scoring {
         DataStream<ScoredToken> score(DataStream<Token> tokens) throws Exception;
     }
@@ -39,7 +40,7 @@ public final class FlinkContender implements Contender {
     @Override
     public double rate(Duration time) throws Exception {
         try (FlinkRun run = start(0, Duration.ZERO)) {
-            run.rate(time); // Each job has code compiled anew, for a second or two.
+            run.rate(time); // The JVM compiles code again for each job, for a second or two.
             return run.rate(time);
         }
     }
@@ -47,15 +48,17 @@ public final class FlinkContender implements Contender {
     /**
      * Starts the job.
      *
-     * @param pace tokens per second; 0 for full speed
-     * @param checkpoints how often to checkpoint; zero for never
+     * @param tokensPerSecond the input rate; 0 for full speed
+     * @param checkpoints the checkpoint interval; zero for no checkpoints
      */
-    public FlinkRun start(double pace, Duration checkpoints) throws Exception {
+    public FlinkRun start(double tokensPerSecond, Duration checkpoints) throws Exception {
         StreamExecutionEnvironment env = cluster.environment(parallelism);
         if (!checkpoints.isZero()) {
             env.enableCheckpointing(checkpoints.toMillis());
         }
-        scoring.score(TokenSource.of(env, width, pace)).sinkTo(new Arrivals()).uid("arrivals");
+        scoring.score(TokenSource.of(env, width, tokensPerSecond))
+                .sinkTo(new CountingSink())
+                .uid("counting-sink");
         return FlinkRun.start(cluster, env);
     }
 }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
 import io.flinkmoe.tools.flink.BenchCluster;
@@ -8,16 +9,19 @@ import org.apache.flink.api.common.JobID;
 import org.apache.flink.runtime.executiongraph.AccessExecutionGraph;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
-/** A job that writes to {@link Arrivals}, running until closed. */
+/** A running job that writes to {@link CountingSink}. It runs until it is closed. */
 @Internal
 public final class FlinkRun implements AutoCloseable {
 
     private static final long POLL_NANOS = 200_000;
     private static final long BURST_NANOS = 2_000_000;
-    private static final Duration PATIENCE = Duration.ofSeconds(60);
+    private static final Duration TIMEOUT = Duration.ofSeconds(60);
 
-    /** Where tokens come in blocks, few blocks would tell little. */
-    private static final long LEAST_TOKENS = 4096;
+    /**
+     * The minimum for a measurement: tokens arrive in blocks, and a few blocks would be too
+     * imprecise.
+     */
+    private static final long MIN_TOKENS = 4096;
 
     private final BenchCluster cluster;
     private final JobID job;
@@ -27,16 +31,16 @@ public final class FlinkRun implements AutoCloseable {
         this.job = job;
     }
 
-    /** Submits a job, and waits for what it writes first. */
+    /** Submits a job and waits for its first result. */
     public static FlinkRun start(BenchCluster cluster, StreamExecutionEnvironment env)
             throws Exception {
-        Arrivals.reset();
+        CountingSink.reset();
         FlinkRun run = new FlinkRun(cluster, cluster.submit(env));
         run.awaitArrival(0);
         return run;
     }
 
-    /** The job as it is now. */
+    /** The job's current execution graph. */
     public AccessExecutionGraph graph() throws Exception {
         return cluster.job(job);
     }
@@ -46,9 +50,9 @@ public final class FlinkRun implements AutoCloseable {
     }
 
     /**
-     * Measures how fast results arrive, from one arrival to another.
+     * Measures the rate of results between two arrivals.
      *
-     * @param time how long at least; up to three times as long if few tokens come
+     * @param time the minimum duration; up to three times as long if few tokens arrive
      * @return tokens per second
      */
     public double rate(Duration time) throws Exception {
@@ -56,7 +60,7 @@ public final class FlinkRun implements AutoCloseable {
         long end = System.nanoTime() + time.toNanos();
         long latest = System.nanoTime() + 3 * time.toNanos();
         while (System.nanoTime() < end
-                || System.nanoTime() < latest && Arrivals.count() - from.count < LEAST_TOKENS) {
+                || System.nanoTime() < latest && CountingSink.count() - from.count < MIN_TOKENS) {
             Thread.sleep(5);
         }
         Mark to = mark();
@@ -65,23 +69,23 @@ public final class FlinkRun implements AutoCloseable {
 
     private record Mark(long nanos, long count) {}
 
-    /** The moment of the next arrival; what comes with it in one block is counted in. */
+    /** The time of the next arrival. The count includes all results of the same block. */
     private Mark mark() throws Exception {
-        long nanos = awaitArrival(Arrivals.count());
+        long nanos = awaitArrival(CountingSink.count());
         LockSupport.parkNanos(BURST_NANOS);
-        return new Mark(nanos, Arrivals.count());
+        return new Mark(nanos, CountingSink.count());
     }
 
     private long awaitArrival(long before) throws Exception {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
-        for (long polls = 1; Arrivals.count() == before; polls++) {
+        long deadline = System.nanoTime() + TIMEOUT.toNanos();
+        for (long polls = 1; CountingSink.count() == before; polls++) {
             LockSupport.parkNanos(POLL_NANOS);
             if (polls % 5000 == 0) {
                 requireAlive();
             }
             if (System.nanoTime() > deadline) {
                 throw new IllegalStateException(
-                        "no result arrived within %d s".formatted(PATIENCE.toSeconds()));
+                        "no result arrived within %d s".formatted(TIMEOUT.toSeconds()));
             }
         }
         return System.nanoTime();

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
 import ai.onnxruntime.OrtException;
@@ -13,8 +14,8 @@ import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /**
- * One operator that gathers tokens and runs the whole layer on them in one model: nothing is
- * shuffled, and every subtask has every expert. A batch leaves when it is full, or after 5 ms.
+ * One operator that collects tokens and runs the whole layer on them as one model. Nothing is
+ * shuffled, and every subtask has all experts. A batch runs when it is full, or after 5 ms.
  */
 @Internal
 final class FusedOperator extends AbstractStreamOperator<ScoredToken>

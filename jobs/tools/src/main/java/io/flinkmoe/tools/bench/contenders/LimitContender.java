@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
 import io.flinkmoe.model.Bundle;
@@ -14,9 +15,9 @@ import java.util.concurrent.Future;
 import org.apache.flink.annotation.Internal;
 
 /**
- * The layer without Flink, in big batches from memory to memory: routing, a gather of rows per
- * expert, the experts with pinned outputs, the weighted sum. The work of two cores is shared by two
- * batches at a time, or by the two threads of each call.
+ * The layer without Flink, in large batches from memory to memory: routing, a gather of rows per
+ * expert, the experts with pinned outputs, and the weighted sum. Two cores run either two batches
+ * at a time, or one batch with two threads per call.
  */
 @Internal
 public final class LimitContender implements Contender {
@@ -31,8 +32,8 @@ public final class LimitContender implements Contender {
     private final List<LimitWorker> workers = new ArrayList<>();
 
     /**
-     * @param batchSize tokens of a batch
-     * @param threadsPerCall 1 or 2; the more, the fewer batches at a time
+     * @param batchSize tokens per batch
+     * @param threadsPerCall 1 or 2; with 2, only one batch runs at a time
      */
     public LimitContender(Bundle bundle, int batchSize, int threadsPerCall) throws BundleException {
         int batches = CORES / threadsPerCall;

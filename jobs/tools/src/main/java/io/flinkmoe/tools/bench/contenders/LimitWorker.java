@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
 import ai.onnxruntime.OrtException;
@@ -12,7 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 
-/** One thread's part of the limit, and what it works with. */
+/** One thread of {@link LimitContender}, with its buffers. */
 @Internal
 final class LimitWorker {
     private final List<OnnxModel> experts;
@@ -33,8 +34,8 @@ final class LimitWorker {
 
     /**
      * @param experts the models of the experts
-     * @param pool the vectors that batches are made of
-     * @param batchSize tokens of a batch
+     * @param pool the vectors of the batches
+     * @param batchSize tokens per batch
      */
     LimitWorker(BundleSessions sessions, List<OnnxModel> experts, float[][] pool, int batchSize)
             throws BundleException {
@@ -60,9 +61,10 @@ final class LimitWorker {
     }
 
     /**
-     * Runs batch after batch.
+     * Runs batches until the time is over.
      *
-     * @param start the moment that the time counts from
+     * @param start the start time, by {@link System#nanoTime}
+     * @param nanos the duration
      * @return tokens per second
      */
     double rate(long start, long nanos) throws OrtException {
@@ -77,10 +79,10 @@ final class LimitWorker {
     }
 
     /**
-     * The answers to a batch.
+     * Computes the answers to a batch.
      *
      * @param batch [batch size, d] float32, little endian
-     * @return [batch size, d], used again for the next batch
+     * @return [batch size, d], reused for the next batch
      */
     float[] forward(byte[] batch) throws OrtException {
         Routed routed = router.route(batch, batchSize);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
 import io.flinkmoe.api.Decision;
@@ -18,8 +19,8 @@ import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.functions.RichMapFunction;
 
 /**
- * What a user writes first: a map that runs the router and the chosen experts on each record, in
- * place. Sessions are shared by the process, buffers are direct and reused, outputs pinned.
+ * What a user would write first: a map function that runs the router and the selected experts for
+ * each record. The process shares sessions. Buffers are direct and reused, and outputs are pinned.
  */
 @Internal
 final class PerRecord extends RichMapFunction<Token, ScoredToken> {

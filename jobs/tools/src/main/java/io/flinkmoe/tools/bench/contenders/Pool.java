@@ -1,9 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
 import java.util.SplittableRandom;
 import org.apache.flink.annotation.Internal;
 
-/** Random vectors, made once, that sources give again and again: making them costs no time. */
+/**
+ * Random vectors that are created once and emitted repeatedly, so that creating them takes no time.
+ */
 @Internal
 public final class Pool {
 
@@ -13,7 +16,7 @@ public final class Pool {
     private Pool() {}
 
     /**
-     * @return 4096 vectors, or as many as fit 8 MiB, their values of variance 1
+     * @return 4096 vectors, or as many as fit 8 MiB; the variance of their values is 1
      */
     public static float[][] of(int width, int seed) {
         SplittableRandom random = new SplittableRandom(seed);

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
 import io.flinkmoe.model.Activation;
@@ -20,14 +21,14 @@ import java.util.SplittableRandom;
 import org.apache.flink.annotation.Internal;
 
 /**
- * A model of Mixtral's kind: a linear router, SwiGLU experts, weights of sum 1, the input as
- * residual. Its weights are random, but the same in every run.
+ * A model like Mixtral: a linear router, SwiGLU experts, combine weights with sum 1, and the input
+ * as residual. Its parameters are random, but the same in every run.
  *
  * @param d the width of a vector
- * @param h the inner width of an expert; 0 for experts that give back their input
+ * @param h the inner width of an expert; 0 for experts that return their input
  * @param numExperts N
- * @param k the experts that each token asks
- * @param layers how often the layer is repeated
+ * @param k the experts per token
+ * @param layers the number of layers, which are equal
  */
 @Internal
 public record Shape(String name, int d, int h, int numExperts, int k, int layers) {
@@ -80,8 +81,8 @@ public record Shape(String name, int d, int h, int numExperts, int k, int layers
     }
 
     /**
-     * Writes the layer as one ONNX model [batch, d] → [batch, d] around ONNX Runtime's own MoE
-     * node, with the weights of {@link #writeBundle}.
+     * Writes the layer as one ONNX model [batch, d] → [batch, d] with ONNX Runtime's own MoE node
+     * and the weights of {@link #writeBundle}.
      */
     void writeFused(Path file) throws IOException {
         new OnnxGraph("fused")
@@ -107,7 +108,7 @@ public record Shape(String name, int d, int h, int numExperts, int k, int layers
                 .writeTo(file);
     }
 
-    /** The rows of gate and up projection by turns, as the node wants them. */
+    /** The rows of gate and up projection, interleaved as the node requires. */
     private float[] gatesAndUps() {
         float[] all = new float[numExperts * 2 * h * d];
         for (int expert = 0; expert < numExperts; expert++) {
@@ -130,7 +131,7 @@ public record Shape(String name, int d, int h, int numExperts, int k, int layers
         return all;
     }
 
-    /** Floating-point operations per token, an addition and a multiplication counted as two. */
+    /** Floating-point operations per token, where an addition and a multiplication count as two. */
     long flopsPerToken() {
         return layers * (2L * d * numExperts + 6L * k * d * h);
     }
@@ -156,7 +157,7 @@ public record Shape(String name, int d, int h, int numExperts, int k, int layers
                 h);
     }
 
-    /** Weights that keep the size of what they are applied to. */
+    /** Weights that preserve the magnitude of their input. */
     private static float[] random(int seed, int count, int in) {
         SplittableRandom random = new SplittableRandom(seed);
         float[] weights = new float[count];

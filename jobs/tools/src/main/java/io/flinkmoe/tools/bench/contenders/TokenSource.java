@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
 import io.flinkmoe.api.Token;
@@ -11,9 +12,10 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.util.Collector;
 
 /**
- * An endless stream of tokens from memory, of 64 streams per subtask. Unpaced, it gives tokens as
- * fast as they are taken, their timestamps {@link #TOKENS_PER_MILLI} to the millisecond. Paced, a
- * token's timestamp is the microsecond that it was due at, by the clock of {@link System#nanoTime}.
+ * An endless source of tokens from memory, with 64 streams per subtask. Without a rate, it emits
+ * tokens as fast as they are consumed, and {@link #TOKENS_PER_MILLI} tokens have the same
+ * millisecond as timestamp. With a rate, the timestamp of a token is the microsecond at which it
+ * was due, by {@link System#nanoTime}.
  */
 @Internal
 final class TokenSource extends RichFlatMapFunction<Long, Token> {
@@ -40,7 +42,7 @@ final class TokenSource extends RichFlatMapFunction<Long, Token> {
     }
 
     /**
-     * @param rate tokens per second of all subtasks together; 0 for unpaced
+     * @param rate tokens per second of all subtasks together; 0 for no rate
      */
     static DataStream<Token> of(StreamExecutionEnvironment env, int width, double rate) {
         return env.fromSequence(0, Long.MAX_VALUE - 1)
@@ -75,7 +77,7 @@ final class TokenSource extends RichFlatMapFunction<Long, Token> {
         double nanosPerToken = parallelism * 1e9 / rate;
         long due = start + (long) (next * nanosPerToken);
         if (due > System.nanoTime()) {
-            // In short pauses, so that the timers of the task are not held up.
+            // The pauses are short, so that they do not delay the task's timers.
             LockSupport.parkNanos(Math.min(PAUSE_NANOS, due - System.nanoTime()));
         }
         for (; due <= System.nanoTime(); due = start + (long) (next * nanosPerToken)) {

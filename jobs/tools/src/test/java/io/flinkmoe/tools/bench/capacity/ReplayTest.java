@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.capacity;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -41,7 +42,7 @@ class ReplayTest {
         replay.arrived(answer(0, 0.1f, Outcome.EXECUTED, Outcome.REROUTED));
         replay.arrived(answer(1, 0.2f, Outcome.OVERFLOWED, Outcome.EXECUTED));
 
-        replay.requireWhole();
+        replay.requireComplete();
         assertThat(replay.scores()).containsExactly(0.1f, 0.2f, 0.3f);
         assertThat(replay.share(Outcome.EXECUTED)).isEqualTo(3 / 6.0, within(1e-9));
         assertThat(replay.share(Outcome.OVERFLOWED)).isEqualTo(2 / 6.0, within(1e-9));
@@ -56,11 +57,11 @@ class ReplayTest {
         late.arrived(answer(0, 0.1f, Outcome.LATE, Outcome.LATE));
 
         assertThatIllegalStateException()
-                .isThrownBy(incomplete::requireWhole)
-                .withMessageContaining("of 2 tokens 1 were answered");
+                .isThrownBy(incomplete::requireComplete)
+                .withMessageContaining("1 of 2 tokens have an answer");
         assertThatIllegalStateException()
-                .isThrownBy(late::requireWhole)
-                .withMessageContaining("2 choices late or failed");
+                .isThrownBy(late::requireComplete)
+                .withMessageContaining("2 choices were late or failed");
     }
 
     private static ScoredToken answer(long position, float score, Outcome... outcomes) {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -5,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-class SoakTallyTest {
+class SoakCountsTest {
 
-    private final SoakTally tally = new SoakTally();
+    private final SoakCounts tally = new SoakCounts();
 
     @BeforeEach
     void send() {
@@ -17,12 +18,12 @@ class SoakTallyTest {
     }
 
     @Test
-    void isEvenWhenEachIsScoredOnceInAnyOrder() {
+    void isCompleteWhenEachIsScoredOnceInAnyOrder() {
         tally.scored(1);
         tally.scored(0);
-        assertThat(tally.isEven()).isFalse();
+        assertThat(tally.isComplete()).isFalse();
         tally.scored(2);
-        assertThat(tally.isEven()).isTrue();
+        assertThat(tally.isComplete()).isTrue();
     }
 
     @Test
@@ -31,7 +32,7 @@ class SoakTallyTest {
         tally.scored(0);
         tally.scored(1);
 
-        assertThat(tally.isEven()).isFalse();
+        assertThat(tally.isComplete()).isFalse();
         assertThat(tally).hasToString("3 flights sent, 1 missing, 1 scored twice or never sent");
     }
 

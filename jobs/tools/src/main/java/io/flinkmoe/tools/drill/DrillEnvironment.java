@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.api.Token;
@@ -37,14 +38,19 @@ import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.config.TopicConfig;
 
-/** Where drills take place: the flights model, a Kafka broker, and a cluster of real processes. */
+/**
+ * The environment of a drill: the flights model, a Kafka broker, and a cluster of real processes.
+ */
 @Internal
-final class DrillSite implements AutoCloseable {
+final class DrillEnvironment implements AutoCloseable {
 
     static final int PARTITIONS = 4;
     static final String FLIGHTS = "flights";
 
-    /** Beside the folders of checkpoints lie those that they share. */
+    /**
+     * The names of checkpoint and savepoint folders. Their parent also has folders with shared
+     * files.
+     */
     private static final Pattern SNAPSHOT = Pattern.compile("chk-|savepoint-");
 
     private final Path folder;
@@ -53,7 +59,8 @@ final class DrillSite implements AutoCloseable {
     private final ClusterRest rest;
     private final JobWatch jobs;
 
-    private DrillSite(Path folder, KafkaBroker broker, LocalCluster cluster, ClusterRest rest) {
+    private DrillEnvironment(
+            Path folder, KafkaBroker broker, LocalCluster cluster, ClusterRest rest) {
         this.folder = folder;
         this.broker = broker;
         this.cluster = cluster;
@@ -62,11 +69,11 @@ final class DrillSite implements AutoCloseable {
     }
 
     /**
-     * Sets everything up.
+     * Sets up the environment.
      *
-     * @param folder where everything lies
+     * @param folder the folder for all files
      */
-    static DrillSite open(Path folder, Installation installation, ClusterSettings settings)
+    static DrillEnvironment open(Path folder, Installation installation, ClusterSettings settings)
             throws IOException {
         Path flights = installation.flights();
         CheckpointImporter.importBundle(
@@ -80,7 +87,7 @@ final class DrillSite implements AutoCloseable {
             cluster =
                     LocalCluster.startForThisProcess(
                             folder.resolve("cluster"), installation, settings);
-            return new DrillSite(folder, broker, cluster, cluster.rest());
+            return new DrillEnvironment(folder, broker, cluster, cluster.rest());
         } catch (IOException | RuntimeException e) {
             if (cluster != null) {
                 cluster.close();
@@ -102,7 +109,7 @@ final class DrillSite implements AutoCloseable {
         return rest;
     }
 
-    /** Waits for what jobs do. */
+    /** Waits for conditions of jobs. */
     JobWatch jobs() {
         return jobs;
     }
@@ -111,7 +118,7 @@ final class DrillSite implements AutoCloseable {
         return broker.bootstrapServers();
     }
 
-    /** Makes a topic whose records the broker stamps. */
+    /** Creates a topic whose timestamps the broker sets. */
     void createTopic(String name) throws IOException {
         broker.createTopic(
                 name,
@@ -120,10 +127,11 @@ final class DrillSite implements AutoCloseable {
     }
 
     /**
-     * Options of the job that every drill runs: an expert has room for seven tenths of its share of
-     * a window, and what overflows tries one next expert.
+     * The options of the job that every drill runs. The capacity factor is 0.7, and overflow is
+     * rerouted to at most one other expert.
      *
-     * @param source the topic to read; what comes out goes to {@code name}, a topic to be made
+     * @param source the topic to read
+     * @param name the topic for the results, which is created
      */
     Configuration options(String source, String name) throws IOException {
         createTopic(name);
@@ -155,10 +163,10 @@ final class DrillSite implements AutoCloseable {
         return options;
     }
 
-    /** Fits the options for a source that always has more to read. */
+    /** Adapts the options to a source that always has more records. */
     static void runAtFullSpeed(Configuration options) {
         options.set(KafkaOptions.PROPERTIES, Map.of("compression.type", "lz4"));
-        // Else a partition that is read faster fills the state with windows that cannot close.
+        // Otherwise a partition that is read faster fills the state with windows that cannot close.
         options.set(KafkaOptions.SOURCE_MAX_DRIFT, Duration.ofHours(6));
     }
 
@@ -166,10 +174,11 @@ final class DrillSite implements AutoCloseable {
         return name + "-dead-letters";
     }
 
-    /** Sends a stream to a topic, once it is started; see {@link DrillProducer}. */
-    DrillProducer producer(String topic, DrillStream stream, Pace pace, Consumer<Token> sending) {
+    /** Creates a producer that sends a stream to a topic after it is started. */
+    DrillProducer producer(
+            String topic, DrillStream stream, SendRate rate, Consumer<Token> beforeSend) {
         return new DrillProducer(
-                new DrillTopic(brokers(), topic, PARTITIONS), stream, pace, sending);
+                new DrillTopic(brokers(), topic, PARTITIONS), stream, rate, beforeSend);
     }
 
     /** Starts a job on the cluster, and waits until all its tasks run. */
@@ -179,11 +188,11 @@ final class DrillSite implements AutoCloseable {
                         cluster.jobOptions(ScoringJob.flinkOptions(options)));
         ScoringJob.build(env, options);
         JobID job = env.executeAsync(options.get(KafkaOptions.SINK_TOPIC)).getJobID();
-        jobs.await("its tasks run", job, () -> rest.allTasksRun(job));
+        jobs.await("all its tasks run", job, () -> rest.allTasksRun(job));
         return job;
     }
 
-    /** Runs a job over all that its source holds now. */
+    /** Runs a job on all records that its source contains now. */
     void run(Configuration options) throws Exception {
         options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.LATEST);
         StreamExecutionEnvironment env =
@@ -191,19 +200,20 @@ final class DrillSite implements AutoCloseable {
                         cluster.jobOptions(ScoringJob.flinkOptions(options)));
         ScoringJob.build(env, options);
         JobID job = env.executeAsync(options.get(KafkaOptions.SINK_TOPIC)).getJobID();
-        jobs.await("it ends", job, () -> rest.status(job) == JobStatus.FINISHED);
+        jobs.await("it has finished", job, () -> rest.status(job) == JobStatus.FINISHED);
     }
 
     /**
-     * Waits until a job has read its source to the present end, and a checkpoint says so: however
-     * long that takes, if it only reads on.
+     * Waits until a job has read its source to the current end, and a checkpoint has recorded this.
+     * There is no time limit as long as the job makes progress.
      */
     void awaitConsumed(JobID job, Configuration options) throws Exception {
         long end = DrillAnswers.end(brokers(), options.get(KafkaOptions.SOURCE_TOPIC));
         try (Admin admin = admin()) {
             for (long read = 0; read < end; read = consumed(admin, options)) {
                 long before = read;
-                jobs.await("it reads on", job, () -> consumed(admin, options) > before);
+                jobs.await(
+                        "it has read more records", job, () -> consumed(admin, options) > before);
             }
         }
     }
@@ -212,7 +222,7 @@ final class DrillSite implements AutoCloseable {
         return Admin.create(Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, (Object) brokers()));
     }
 
-    /** Records of its source that a job had read by its last checkpoint. */
+    /** The number of source records that a job had read at its last checkpoint. */
     static long consumed(Admin admin, Configuration options) throws IOException {
         try {
             return admin
@@ -224,14 +234,18 @@ final class DrillSite implements AutoCloseable {
                     .mapToLong(OffsetAndMetadata::offset)
                     .sum();
         } catch (ExecutionException e) {
-            throw new IOException("Kafka does not tell offsets: " + e.getCause(), e.getCause());
+            throw new IOException(
+                    "cannot read the offsets of the consumer group: " + e.getCause(), e.getCause());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new IOException("interrupted while Kafka was asked", e);
+            throw new IOException("interrupted while reading the offsets of the consumer group", e);
         }
     }
 
-    /** The folders of a job's checkpoints, or of all savepoints; each is made when one begins. */
+    /**
+     * The folders of a job's checkpoints, or of all savepoints. A folder is created when a
+     * checkpoint or savepoint begins.
+     */
     Set<Path> snapshots(JobID job, boolean savepoints) throws IOException {
         Configuration options = cluster.options();
         Path parent =

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
 import io.flinkmoe.api.ScoredToken;
@@ -10,43 +11,43 @@ import org.apache.flink.api.connector.sink2.SinkWriter;
 import org.apache.flink.api.connector.sink2.WriterInitContext;
 
 /**
- * A sink that counts what arrives in this process, and keeps how long it took. One job at a time
- * may write to it.
+ * A sink that counts results in this process and can record their latencies. Only one job can write
+ * to it at a time.
  */
 @Internal
-public final class Arrivals implements Sink<ScoredToken> {
+public final class CountingSink implements Sink<ScoredToken> {
 
     private static final long serialVersionUID = 1L;
 
     private static final AtomicLong COUNT = new AtomicLong();
     private static final Histogram LATENCIES = new ConcurrentHistogram(3);
-    private static volatile boolean keepsLatencies;
+    private static volatile boolean recordsLatencies;
 
     static long count() {
         return COUNT.get();
     }
 
-    /** Forgets all that has been counted. */
+    /** Resets the count and the latencies. */
     static void reset() {
         COUNT.set(0);
-        keepsLatencies = false;
+        recordsLatencies = false;
         LATENCIES.reset();
     }
 
-    /** Keeps, from now on, how many microseconds after its timestamp each token arrives. */
-    public static void keepLatencies() {
+    /** Starts to record how many microseconds after its timestamp each token arrives. */
+    public static void recordLatencies() {
         LATENCIES.reset();
-        keepsLatencies = true;
+        recordsLatencies = true;
     }
 
-    /** How many have been kept. */
-    public static long kept() {
+    /** The number of recorded latencies. */
+    public static long recorded() {
         return LATENCIES.getTotalCount();
     }
 
-    /** The latencies kept, in microseconds to three digits. */
+    /** Stops recording, and returns the latencies in microseconds with three significant digits. */
     public static Histogram latencies() {
-        keepsLatencies = false;
+        recordsLatencies = false;
         return LATENCIES.copy();
     }
 
@@ -60,7 +61,7 @@ public final class Arrivals implements Sink<ScoredToken> {
         @Override
         public void write(ScoredToken token, Context context) {
             COUNT.incrementAndGet();
-            if (keepsLatencies) {
+            if (recordsLatencies) {
                 LATENCIES.recordValue(Math.max(0, System.nanoTime() / 1000 - token.timestamp()));
             }
         }

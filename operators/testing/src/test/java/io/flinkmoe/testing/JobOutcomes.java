@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -17,44 +18,46 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.util.CloseableIterator;
 
 /**
- * The accounts of a job with capacity: what all its operators counted, held against what became of
- * its tokens.
+ * The results of a job with capacity: its tokens with their outcomes, and the window summaries of
+ * its operators, which must agree with them.
  *
- * @param scored what the job answered
- * @param diverted the late tokens that it sent away instead
- * @param summaries what its operators counted
+ * @param scored the scored tokens
+ * @param diverted the late tokens, if the job diverts them
+ * @param summaries the window summaries of all operators
  */
-public record Accounts(
+public record JobOutcomes(
         List<ScoredToken> scored, List<Token> diverted, List<WindowSummary> summaries) {
 
     /** Runs a job to its end. */
-    public static Accounts of(StreamExecutionEnvironment env, MoeResult result) throws Exception {
+    public static JobOutcomes of(StreamExecutionEnvironment env, MoeResult result)
+            throws Exception {
         return of(env, result, CloseableIterator.empty());
     }
 
     /** Runs a job that diverts late tokens to its end. */
-    public static Accounts ofDiverting(StreamExecutionEnvironment env, MoeResult result)
+    public static JobOutcomes ofDiverting(StreamExecutionEnvironment env, MoeResult result)
             throws Exception {
         return of(env, result, result.lateTokens().collectAsync());
     }
 
-    private static Accounts of(
+    private static JobOutcomes of(
             StreamExecutionEnvironment env, MoeResult result, CloseableIterator<Token> late)
             throws Exception {
-        Accounts accounts = new Accounts(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
+        JobOutcomes outcomes =
+                new JobOutcomes(new ArrayList<>(), new ArrayList<>(), new ArrayList<>());
         try (late;
                 CloseableIterator<ScoredToken> tokens = result.scored().collectAsync();
                 CloseableIterator<WindowSummary> windows =
                         result.windowSummaries().collectAsync()) {
             env.executeAsync();
-            tokens.forEachRemaining(accounts.scored::add);
-            late.forEachRemaining(accounts.diverted::add);
-            windows.forEachRemaining(accounts.summaries::add);
+            tokens.forEachRemaining(outcomes.scored::add);
+            late.forEachRemaining(outcomes.diverted::add);
+            windows.forEachRemaining(outcomes.summaries::add);
         }
-        return accounts;
+        return outcomes;
     }
 
-    /** Checks the laws of the accounts in every layer and window; gives the tokens. */
+    /** Checks the summaries of every layer and window against the tokens; returns the tokens. */
     public List<ScoredToken> checked(TumblingWindows windows) {
         int layers = scored.isEmpty() ? 0 : scored.get(0).layers().length;
         for (int layer = 0; layer < layers; layer++) {
@@ -63,14 +66,14 @@ public record Accounts(
         return scored;
     }
 
-    /** The choices that took room with each expert in each window, over all rounds of a layer. */
+    /** The choices that each expert admitted in each window, over all rounds of a layer. */
     public Map<String, Long> usedByExpert(int layer) {
         Map<String, Long> used = new HashMap<>();
         for (WindowSummary summary : summaries) {
             if (summary.layer() == layer && summary.source() == WindowSummary.Source.EXPERT) {
                 used.merge(
                         summary.windowStart() + "/" + summary.key(),
-                        summary.account().admitted(),
+                        summary.counts().admitted(),
                         Long::sum);
             }
         }
@@ -95,15 +98,15 @@ public record Accounts(
             if (summary.layer() != layer) {
                 continue;
             }
-            Map<Long, WindowCounts> accounts =
+            Map<Long, WindowCounts> totals =
                     switch (summary.source()) {
                         case ROUTER -> routers;
                         case COMBINE -> combines;
                         case EXPERT -> summary.round() == 0 ? firstRounds : laterRounds;
                     };
-            accounts.merge(summary.windowStart(), summary.account(), WindowCounts::plus);
+            totals.merge(summary.windowStart(), summary.counts(), WindowCounts::plus);
             if (summary.source() == WindowSummary.Source.EXPERT) {
-                assertThat(summary.account().isBalanced()).as("%s", summary).isTrue();
+                assertThat(summary.counts().isBalanced()).as("%s", summary).isTrue();
             }
         }
         assertThat(combines).isEqualTo(outcomes);
@@ -112,22 +115,22 @@ public record Accounts(
         }
         assertThat(routers).hasSameSizeAs(outcomes);
         outcomes.forEach(
-                (window, account) -> {
+                (window, counts) -> {
                     WindowCounts router = routers.get(window);
-                    assertThat(router.asked()).isEqualTo(account.asked());
-                    // What the router settled itself, no expert was asked.
+                    assertThat(router.asked()).isEqualTo(counts.asked());
+                    // Choices whose outcome the router determines reach no expert.
                     WindowCounts first = firstRounds.getOrDefault(window, WindowCounts.EMPTY);
                     assertThat(first.asked())
                             .isEqualTo(
-                                    account.asked()
+                                    counts.asked()
                                             - router.overflowed()
                                             - router.late()
                                             - router.failed());
-                    assertThat(first.executed()).isEqualTo(account.executed());
+                    assertThat(first.executed()).isEqualTo(counts.executed());
                     WindowCounts later = laterRounds.getOrDefault(window, WindowCounts.EMPTY);
-                    assertThat(later.executed()).isEqualTo(account.rerouted());
+                    assertThat(later.executed()).isEqualTo(counts.rerouted());
                     assertThat(first.failed() + later.failed() + router.failed())
-                            .isEqualTo(account.failed());
+                            .isEqualTo(counts.failed());
                 });
     }
 

@@ -1,13 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import java.util.BitSet;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Which flights of a {@link DrillStream} were sent and scored; a position is that of one flight.
+ * Counts the flights of a {@link DrillStream} that were sent and scored. A position identifies one
+ * flight.
  */
 @Internal
-final class SoakTally {
+final class SoakCounts {
 
     private final BitSet sent = new BitSet();
     private final BitSet scored = new BitSet();
@@ -17,7 +19,7 @@ final class SoakTally {
         sent.set(Math.toIntExact(position));
     }
 
-    /** Adds an answer, once all is sent. */
+    /** Records an answer, after all flights were sent. */
     void scored(long position) {
         int flight = Math.toIntExact(position);
         if (!sent.get(flight) || scored.get(flight)) {
@@ -32,8 +34,8 @@ final class SoakTally {
         return missing.cardinality();
     }
 
-    /** Whether each flight was scored once. */
-    boolean isEven() {
+    /** Whether each flight was scored exactly once. */
+    boolean isComplete() {
         return missing() == 0 && surplus == 0;
     }
 

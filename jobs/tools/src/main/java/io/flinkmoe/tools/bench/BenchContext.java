@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench;
 
 import io.flinkmoe.tools.bench.contenders.Contenders;
@@ -12,9 +13,11 @@ import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 
-/** What the parts of the benchmark share: the cluster, the models, how long to measure. */
+/**
+ * Shared by the parts of the benchmark: the cluster, the models and the duration of measurements.
+ */
 @Internal
-final class Stage implements AutoCloseable {
+final class BenchContext implements AutoCloseable {
 
     private final Path folder;
     private final Rounds rounds;
@@ -23,7 +26,7 @@ final class Stage implements AutoCloseable {
     private final BenchCluster cluster;
     private final Map<Shape, Contenders> contenders = new HashMap<>();
 
-    Stage(
+    BenchContext(
             Path folder,
             Rounds rounds,
             Configuration options,
@@ -45,29 +48,29 @@ final class Stage implements AutoCloseable {
         return folder;
     }
 
-    /** How many rounds are counted. */
+    /** The number of counted rounds. */
     int rounds() {
         return rounds.count();
     }
 
-    /** How long one measurement is. */
+    /** The duration of one measurement. */
     Duration time() {
         return rounds.time();
     }
 
-    /** Options that win over the benchmark's. */
+    /** Options that override the benchmark's. */
     Configuration options() {
         return options;
     }
 
-    /** The contenders of a shape, whose models are written once. */
+    /** The contenders of a shape. Its models are written only once. */
     Contenders contenders(Shape shape) {
         return contenders.computeIfAbsent(
                 shape, s -> new Contenders(s, folder.resolve(s.name()), cluster, options));
     }
 
-    /** Tells what is being measured. */
-    void say(String format, Object... arguments) {
+    /** Reports what is being measured. */
+    void report(String format, Object... arguments) {
         progress.accept(format.formatted(arguments));
     }
 

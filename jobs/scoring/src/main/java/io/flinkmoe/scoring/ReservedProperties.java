@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
 import java.util.ArrayList;
@@ -12,11 +13,11 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
 
 /**
- * The client properties that options of the job set. Given among the user's own they would be
- * overwritten without a word, so they are refused.
+ * The Kafka client properties that other options of the job set. They are not allowed among the
+ * user's properties, because the job would silently overwrite them.
  */
 @Internal
-final class OwnedProperties {
+final class ReservedProperties {
 
     private static final Map<String, ConfigOption<?>> OPTIONS =
             new TreeMap<>(
@@ -32,22 +33,24 @@ final class OwnedProperties {
                             ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
                             KafkaOptions.SINK_TRANSACTION_TIMEOUT));
 
-    private OwnedProperties() {}
+    private ReservedProperties() {}
 
-    /** What to set instead of each that is given. */
-    static List<String> given(ReadableConfig options) {
-        List<String> given = new ArrayList<>();
+    /**
+     * One error for each such property that the user has set. It names the option to use instead.
+     */
+    static List<String> errors(ReadableConfig options) {
+        List<String> errors = new ArrayList<>();
         OPTIONS.forEach(
                 (property, option) -> {
                     if (options.get(KafkaOptions.PROPERTIES).containsKey(property)) {
-                        given.add(
-                                "%s has %s, which is what %s sets"
+                        errors.add(
+                                "%s contains %s; use %s instead"
                                         .formatted(
                                                 KafkaOptions.PROPERTIES.key(),
                                                 property,
                                                 option.key()));
                     }
                 });
-        return given;
+        return errors;
     }
 }

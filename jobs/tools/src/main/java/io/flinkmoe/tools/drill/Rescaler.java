@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.tools.cluster.Checkpoint;
@@ -14,64 +15,66 @@ import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
 
 /**
- * Ends a job in the midst of its stream, and goes on at another parallelism: from a savepoint, or
- * from an unaligned checkpoint with what was on the way.
+ * Stops a job while it processes a stream, and continues it at another parallelism: from a
+ * savepoint, or from an unaligned checkpoint with in-flight data.
  */
 @Internal
-final class Rescales {
+final class Rescaler {
 
-    /** By then the windows are filling again. */
+    /** After these checkpoints, the windows contain tokens again. */
     private static final int CHECKPOINTS_BEFORE = 3;
 
-    private final DrillSite site;
+    private final DrillEnvironment environment;
     private final Configuration options;
     private final boolean unaligned;
     private final Consumer<String> out;
     private JobID job;
 
     /**
-     * @param job the job that runs now
+     * @param job the running job
      * @param options its options
-     * @param unaligned whether to go on from its last checkpoint instead of a savepoint
-     * @param out gets a line per change
+     * @param unaligned whether to continue from the last checkpoint instead of a savepoint
+     * @param out receives one line per change
      */
-    Rescales(
-            DrillSite site,
+    Rescaler(
+            DrillEnvironment environment,
             JobID job,
             Configuration options,
             boolean unaligned,
             Consumer<String> out) {
-        this.site = site;
+        this.environment = environment;
         this.job = job;
         this.options = new Configuration(options);
         this.unaligned = unaligned;
         this.out = out;
     }
 
-    /** The job that runs now. */
+    /** The running job. */
     JobID job() {
         return job;
     }
 
-    /** Goes on at another parallelism, once the job has completed some checkpoints. */
+    /** Continues at another parallelism after the job has completed some checkpoints. */
     void execute(int parallelism) throws Exception {
-        ClusterRest rest = site.rest();
+        ClusterRest rest = environment.rest();
         long stateSize =
-                site.jobs()
-                        .awaitAnswer(
+                environment
+                        .jobs()
+                        .awaitResult(
                                 "it has completed some checkpoints",
                                 job,
-                                this::stateSizeOnceUnderWay);
+                                this::stateSizeAfterCheckpoints);
         int before = options.get(CoreOptions.DEFAULT_PARALLELISM);
         long stoppedAt = System.currentTimeMillis();
         options.set(
                 StateRecoveryOptions.SAVEPOINT_PATH, unaligned ? cancel() : rest.stop(job, false));
         options.set(CoreOptions.DEFAULT_PARALLELISM, parallelism);
-        job = site.submit(options);
+        job = environment.submit(options);
         out.accept(
                 String.format(
                         Locale.ROOT,
-                        "from %d to %d by %s, %,d bytes of state, after %.1f s",
+                        "parallelism %d to %d with %s, %,d bytes of state, running again after %.1f"
+                                + " s",
                         before,
                         parallelism,
                         unaligned ? "unaligned checkpoint" : "savepoint",
@@ -79,22 +82,25 @@ final class Rescales {
                         (System.currentTimeMillis() - stoppedAt) / 1e3));
     }
 
-    /** The size of the newest checkpoint, or null if there are too few. */
-    private Long stateSizeOnceUnderWay() throws IOException {
-        List<Checkpoint> checkpoints = site.rest().checkpoints(job);
+    /** The state size of the newest checkpoint, or null if too few have completed. */
+    private Long stateSizeAfterCheckpoints() throws IOException {
+        List<Checkpoint> checkpoints = environment.rest().checkpoints(job);
         long completed = checkpoints.stream().filter(Checkpoint::isCompleted).count();
         return completed < CHECKPOINTS_BEFORE ? null : checkpoints.get(0).stateSize();
     }
 
     private String cancel() throws IOException, InterruptedException {
-        ClusterRest rest = site.rest();
+        ClusterRest rest = environment.rest();
         rest.cancel(job);
-        site.jobs().await("it is cancelled", job, () -> rest.status(job) == JobStatus.CANCELED);
-        return site.jobs()
-                .awaitAnswer(
-                        "its checkpoints are told",
+        environment
+                .jobs()
+                .await("it is cancelled", job, () -> rest.status(job) == JobStatus.CANCELED);
+        return environment
+                .jobs()
+                .awaitResult(
+                        "its checkpoints are reported",
                         job,
-                        () -> rest.ask("/jobs/" + job + "/checkpoints"))
+                        () -> rest.get("/jobs/" + job + "/checkpoints"))
                 .path("latest")
                 .path("completed")
                 .path("external_path")

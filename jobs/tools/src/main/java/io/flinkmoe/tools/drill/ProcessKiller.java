@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.tools.cluster.Checkpoint;
@@ -18,19 +19,19 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 
 /**
- * Kills processes under a running job with SIGKILL, starts them again, and times the recovery.
- * Whether a checkpoint is under way is seen from its folder: sooner than from the JobManager's
- * statistics, and also after its death.
+ * Kills processes under a running job with SIGKILL, restarts them, and measures the recovery time.
+ * The folder of a checkpoint shows that the checkpoint is in progress. It appears earlier than the
+ * JobManager's statistics, and can be read even if the JobManager was killed.
  */
 @Internal
-final class Kills {
+final class ProcessKiller {
 
-    private static final long LONGEST_PAUSE_MILLIS = 2_000;
-    private static final long LOOK_NANOS = 1_000_000_000;
+    private static final long MAX_PAUSE_MILLIS = 2_000;
+    private static final long SEARCH_NANOS = 1_000_000_000;
     private static final long POLL_NANOS = 200_000;
-    private static final int MOST_ATTEMPTS = 5;
+    private static final int MAX_ATTEMPTS = 5;
 
-    private final DrillSite site;
+    private final DrillEnvironment environment;
     private final JobID job;
     private final ClusterRest rest;
     private final Consumer<String> out;
@@ -38,27 +39,27 @@ final class Kills {
     private int count;
 
     /**
-     * @param out gets a line per kill
+     * @param out receives one line per kill
      */
-    Kills(DrillSite site, JobID job, Consumer<String> out) {
-        this.site = site;
+    ProcessKiller(DrillEnvironment environment, JobID job, Consumer<String> out) {
+        this.environment = environment;
         this.job = job;
         this.out = out;
-        rest = site.rest();
+        rest = environment.rest();
         lastKill = System.currentTimeMillis();
     }
 
     /**
-     * Kills, starts again, and waits until the job has committed what came after. A kill that was
-     * to hit a checkpoint or savepoint, and missed it, does not count, and is tried again.
+     * Kills and restarts processes, and waits until the job has completed a later checkpoint. A
+     * kill that misses its checkpoint or savepoint does not count and is repeated.
      *
-     * @throws IOException if the job does not recover, or the kill misses time and again
+     * @throws IOException if the job does not recover, or the kill misses repeatedly
      */
     void execute(Kill kill) throws IOException, InterruptedException {
-        for (int attempt = 1; !strike(kill); attempt++) {
-            if (attempt == MOST_ATTEMPTS) {
+        for (int attempt = 1; !killOnce(kill); attempt++) {
+            if (attempt == MAX_ATTEMPTS) {
                 throw new IOException(
-                        "%d kills of %s were to hit a %s, and came too late: it had completed"
+                        "%d kills of %s came too late: the %s had already completed"
                                 .formatted(
                                         attempt,
                                         String.join(" and ", kill.victims()),
@@ -67,34 +68,35 @@ final class Kills {
         }
     }
 
-    /** Kills once, and tells whether that was at the moment it should be. */
-    private boolean strike(Kill kill) throws IOException, InterruptedException {
-        site.jobs()
+    /** Kills once. Returns whether the kill hit the planned moment. */
+    private boolean killOnce(Kill kill) throws IOException, InterruptedException {
+        environment
+                .jobs()
                 .await(
-                        "a checkpoint has begun since the last kill",
+                        "a checkpoint has started since the last kill",
                         job,
                         () -> firstSinceKill(false) != null);
         Path during = awaitMoment(kill);
         long killedAt = System.currentTimeMillis();
         for (String victim : kill.victims()) {
             if (victim.equals(KillPlan.BROKER)) {
-                site.broker().kill();
+                environment.broker().kill();
             } else {
-                site.cluster().kill(victim);
+                environment.cluster().kill(victim);
             }
         }
         lastKill = System.currentTimeMillis();
         boolean hit = during == null || !completedBefore(during, killedAt);
         for (String victim : kill.victims()) {
             if (!victim.equals(KillPlan.BROKER)) {
-                site.cluster().restart(victim);
+                environment.cluster().restart(victim);
             }
         }
         if (kill.victims().contains(KillPlan.BROKER)) {
-            site.broker().restart();
+            environment.broker().restart();
         }
         Checkpoint after =
-                site.jobs().awaitAnswer("it has recovered", job, () -> firstSinceKill(true));
+                environment.jobs().awaitResult("it has recovered", job, () -> firstSinceKill(true));
         String moment = during == null ? "" : "%s a " + name(kill.moment());
         out.accept(
                 String.format(
@@ -103,7 +105,7 @@ final class Kills {
                         hit ? ++count : "-",
                         String.join(" and ", kill.victims()),
                         moment.formatted(hit ? "during" : "just after"),
-                        (after.began() + after.duration() - killedAt) / 1e3));
+                        (after.triggered() + after.duration() - killedAt) / 1e3));
         return hit;
     }
 
@@ -112,50 +114,54 @@ final class Kills {
     }
 
     /**
-     * Waits until the job is in the midst of what the kill is to hit.
+     * Waits for the planned moment of a kill.
      *
-     * @return the folder of that checkpoint or savepoint; null if any moment will do
+     * @return the folder of the checkpoint or savepoint in progress; null if the kill can happen at
+     *     any moment
      */
     private Path awaitMoment(Kill kill) throws IOException, InterruptedException {
         if (kill.moment() == Moment.ANY) {
-            Thread.sleep((long) (kill.delay() * LONGEST_PAUSE_MILLIS));
+            Thread.sleep((long) (kill.delay() * MAX_PAUSE_MILLIS));
             return null;
         }
         boolean savepoint = kill.moment() == Moment.SAVEPOINT;
         List<Checkpoint> checkpoints =
-                site.jobs()
-                        .awaitAnswer("its checkpoints are told", job, () -> rest.checkpoints(job));
+                environment
+                        .jobs()
+                        .awaitResult(
+                                "its checkpoints are reported", job, () -> rest.checkpoints(job));
         long usual =
                 checkpoints.stream()
                         .filter(Checkpoint::isCompleted)
                         .mapToLong(Checkpoint::duration)
                         .findFirst()
                         .orElse(0);
-        // Shorter with each try: it may be over sooner than usual.
+        // Halved with each attempt, because the checkpoint can be shorter than usual.
         long[] delayNanos = {(long) (kill.delay() * usual * 1e6)};
-        Path[] begun = new Path[1];
-        site.jobs()
+        Path[] started = new Path[1];
+        environment
+                .jobs()
                 .await(
-                        "it is seen in the midst of a " + name(kill.moment()),
+                        "it is in the middle of a " + name(kill.moment()),
                         job,
                         () -> {
-                            Set<Path> past = site.snapshots(job, savepoint);
+                            Set<Path> past = environment.snapshots(job, savepoint);
                             if (savepoint) {
-                                rest.beginSavepoint(job);
+                                rest.triggerSavepoint(job);
                             }
-                            begun[0] = nextSnapshot(past, savepoint);
+                            started[0] = nextSnapshot(past, savepoint);
                             LockSupport.parkNanos(delayNanos[0]);
                             delayNanos[0] /= 2;
-                            return begun[0] != null && !Files.exists(metadata(begun[0]));
+                            return started[0] != null && !Files.exists(metadata(started[0]));
                         });
-        return begun[0];
+        return started[0];
     }
 
-    /** Waits for the next checkpoint or savepoint to begin; null if none does soon. */
+    /** Waits for the next checkpoint or savepoint to begin. Returns null if none begins soon. */
     private Path nextSnapshot(Set<Path> past, boolean savepoint) throws IOException {
-        long until = System.nanoTime() + LOOK_NANOS;
+        long until = System.nanoTime() + SEARCH_NANOS;
         while (System.nanoTime() < until) {
-            for (Path folder : site.snapshots(job, savepoint)) {
+            for (Path folder : environment.snapshots(job, savepoint)) {
                 if (!past.contains(folder)) {
                     return folder;
                 }
@@ -165,7 +171,7 @@ final class Kills {
         return null;
     }
 
-    /** What a checkpoint or savepoint writes last: with it, it is complete. */
+    /** The file that a checkpoint or savepoint writes last, and which completes it. */
     private static Path metadata(Path snapshot) {
         return snapshot.resolve("_metadata");
     }
@@ -178,10 +184,10 @@ final class Kills {
         }
     }
 
-    /** The first checkpoint that began after the last kill, or null. */
+    /** The first checkpoint that was triggered after the last kill, or null. */
     private Checkpoint firstSinceKill(boolean completed) throws IOException {
         return rest.checkpoints(job).stream()
-                .filter(checkpoint -> checkpoint.began() >= lastKill)
+                .filter(checkpoint -> checkpoint.triggered() >= lastKill)
                 .filter(checkpoint -> !completed || checkpoint.isCompleted())
                 .min(Comparator.comparingLong(Checkpoint::id))
                 .orElse(null);
