@@ -40,9 +40,9 @@ public final class KafkaOptions {
                             "Kafka client properties for the consumer, the producers and the"
                                     + " admin client, such as security.protocol, sasl.* and ssl.*."
                                     + " Properties that another option sets, such as group.id, are"
-                                    + " refused. Their values are never logged. Put secrets into the file"
-                                    + " that --config names, because every user of the machine can see a"
-                                    + " command line.");
+                                    + " rejected. Their values are never logged. Put secrets into the"
+                                    + " file that --config names, because every user of the machine can"
+                                    + " see a command line.");
 
     public static final ConfigOption<RecordFormat> FORMAT =
             key("moe.format")
@@ -106,8 +106,9 @@ public final class KafkaOptions {
                     .durationType()
                     .defaultValue(Duration.ofSeconds(5))
                     .withDescription(
-                            "How far a token's timestamp may be behind the newest timestamp of"
-                                    + " its partition without the token being late for its window.");
+                            "How far timestamps within a partition may be out of order. A token"
+                                    + " is late if its window ended at least this long before the"
+                                    + " largest timestamp seen so far in its partition.");
 
     public static final ConfigOption<Duration> SOURCE_IDLE_TIMEOUT =
             key("moe.source.idle-timeout")
@@ -177,11 +178,11 @@ public final class KafkaOptions {
                     .noDefaultValue()
                     .withDescription(
                             "The topic that receives records that cannot be scored: the"
-                                    + " complete record, its topic, partition and offset, and the reason."
-                                    + " The message key is topic-partition-offset. The record is truncated"
-                                    + " if it exceeds the maximum message size. A token that the model"
-                                    + " cannot read is encoded again, without key, headers and"
-                                    + " timestamp.");
+                                    + " complete record, its topic, partition and offset, and the"
+                                    + " reason. The message key is topic-partition-offset. The record"
+                                    + " is truncated if it exceeds the maximum message size. A token"
+                                    + " that the model cannot run on is encoded again, without key,"
+                                    + " headers and timestamp.");
 
     public static final ConfigOption<String> DECISION_LOG_TOPIC =
             key("moe.decision-log.topic")

@@ -23,7 +23,8 @@ import org.apache.flink.util.OutputTag;
  * The counts of one window in one operator. Summaries of the same window, source and key add up:
  * choices that arrive after the window has closed, such as those of late tokens, follow in another
  * summary. Summed over all keys, {@code asked} is k·T for the routers and for the combines. For the
- * experts in round 0, it is smaller by the choices whose outcome the router determines.
+ * experts in round 0, it is smaller by the choices whose outcome the router determines. Choices of
+ * diverted late tokens are counted by the routers of the first layer only.
  *
  * @param layer the MoE layer, counted from 0
  * @param windowStart first timestamp of the window, milliseconds since the epoch

@@ -35,16 +35,16 @@ public final class MoeOptions {
                     .withDescription(
                             "The number of lanes. Each stream is hashed to one lane, and one"
                                     + " subtask processes all records of a lane. This is the maximum"
-                                    + " parallelism of router and combine. It is fixed for the life of the"
-                                    + " state.");
+                                    + " parallelism of router and combine. Cannot be changed when"
+                                    + " restoring from a checkpoint or savepoint.");
 
     public static final ConfigOption<Integer> BATCH_SIZE =
             key("moe.batch.size")
                     .intType()
                     .defaultValue(256)
                     .withDescription(
-                            "The number of tokens that a block holds. A block carries tokens of"
-                                    + " one lane.");
+                            "The largest number of tokens in a block. A block contains tokens"
+                                    + " of one lane.");
 
     public static final ConfigOption<Duration> BATCH_LINGER =
             key("moe.batch.linger")
@@ -56,16 +56,17 @@ public final class MoeOptions {
             key("moe.expert.batch.size")
                     .intType()
                     .defaultValue(256)
-                    .withDescription("The largest number of rows that an expert runs in one call.");
+                    .withDescription("The largest number of rows in one call of an expert.");
 
     public static final ConfigOption<Duration> EXPERT_BATCH_LINGER =
             key("moe.expert.batch.linger")
                     .durationType()
                     .defaultValue(Duration.ofMillis(2))
                     .withDescription(
-                            "The time that rows wait for their expert's call to fill while no"
-                                    + " more input is queued. Rows can wait longer while input is queued,"
-                                    + " because large calls are faster per row.");
+                            "The time that rows wait for their expert's call to fill. While"
+                                    + " more input is queued, a call that is not full is postponed by"
+                                    + " this time again, up to 8 times, because large calls are faster"
+                                    + " per row.");
 
     public static final ConfigOption<Boolean> EXPERT_BATCH_PADDING =
             key("moe.expert.batch.padding")
@@ -73,7 +74,8 @@ public final class MoeOptions {
                     .defaultValue(false)
                     .withDescription(
                             "Pads every call to moe.expert.batch.size rows. Use it on devices"
-                                    + " where the bits of a row's result depend on the size of the call.");
+                                    + " where the bits of a row's result depend on the size of the"
+                                    + " call.");
 
     public static final ConfigOption<Integer> EXPERT_PARALLELISM =
             key("moe.expert.parallelism")
@@ -88,9 +90,9 @@ public final class MoeOptions {
                     .enumType(OnError.class)
                     .defaultValue(OnError.FAIL)
                     .withDescription(
-                            "What happens when a model run throws. 'fail' fails the job."
-                                    + " 'residual' marks the rows that throw as FAILED; their tokens keep"
-                                    + " their residual.");
+                            "What happens when a call of an expert throws. 'fail': the job"
+                                    + " fails. 'residual': the rows of the call are executed one by"
+                                    + " one; the choices of rows that throw are FAILED and add nothing.");
 
     public static final ConfigOption<CapacityPolicy> CAPACITY =
             key("moe.capacity.policy")
@@ -98,8 +100,10 @@ public final class MoeOptions {
                     .defaultValue(CapacityPolicy.NONE)
                     .withDescription(
                             "How many choices of a window an expert executes. 'none': all of"
-                                    + " them. 'fixed': at most moe.capacity.size. 'factor': a share of the"
-                                    + " window's tokens, computed from moe.capacity.factor.");
+                                    + " them. 'fixed': at most moe.capacity.size. 'factor': a share of"
+                                    + " the window's tokens, computed from moe.capacity.factor. When"
+                                    + " restoring from a checkpoint or savepoint, a capacity can be"
+                                    + " added but not removed.");
 
     public static final ConfigOption<Integer> CAPACITY_SIZE =
             key("moe.capacity.size")
@@ -116,9 +120,10 @@ public final class MoeOptions {
                     .withDescription(
                             "When experts decide which choices they admit. 'first-come' decides"
                                     + " when a token arrives, so the order of arrival matters."
-                                    + " 'prioritized' decides when the window closes, by the content of"
-                                    + " the window alone, and keeps the window's tokens in state until"
-                                    + " then. Fixed for the life of the state.");
+                                    + " 'prioritized' decides when the window closes, by the contents"
+                                    + " of the window alone, and keeps the window's tokens in state"
+                                    + " until then. Cannot be changed when restoring from a checkpoint"
+                                    + " or savepoint.");
 
     public static final ConfigOption<AdmissionOrder> CAPACITY_ORDER =
             key("moe.capacity.order")
@@ -127,11 +132,13 @@ public final class MoeOptions {
                     .withDescription(
                             "The order of prioritized admission. 'position': all first choices,"
                                     + " then all second choices, each in the order of the tokens."
-                                    + " 'token-priority': the same, but tokens are sorted by the score of"
-                                    + " their first choice (batch-prioritized routing). 'gate-score': all"
-                                    + " choices by their score, whatever their rank. 'random': all choices"
-                                    + " by a random draw that is seeded by the token. Ties are decided by"
-                                    + " timestamp, stream and position. Fixed for the life of the state.");
+                                    + " 'token-priority': the same, but tokens are sorted by the score"
+                                    + " of their first choice (batch-prioritized routing)."
+                                    + " 'gate-score': all choices by their score, whatever their rank."
+                                    + " 'random': all choices by a random draw that is seeded by the"
+                                    + " token. Ties are decided by timestamp, stream and position."
+                                    + " Cannot be changed when restoring from a checkpoint or"
+                                    + " savepoint.");
 
     public static final ConfigOption<Double> CAPACITY_FACTOR =
             key("moe.capacity.factor")
@@ -206,11 +213,12 @@ public final class MoeOptions {
                             "The weights of the executed choices of a token. 'router': the"
                                     + " router's weights. 'survivors': the router's weights divided by"
                                     + " their sum over the executed choices (DeepSpeed top-k, NLLB,"
-                                    + " GShard); not allowed if the model scales its weights. 'window': a"
-                                    + " softmax over all choices of the expert in the window, divided by"
-                                    + " the number of experts that execute the token (expert choice of"
-                                    + " Mesh TensorFlow); requires prioritized admission in the order"
-                                    + " gate-score. Fixed for the life of the state.");
+                                    + " GShard); not allowed if the model scales its weights. 'window':"
+                                    + " a softmax over all choices of the expert in the window, divided"
+                                    + " by the number of experts that execute the token (expert choice"
+                                    + " of Mesh TensorFlow); requires prioritized admission in the"
+                                    + " order gate-score. Cannot be changed when restoring from a"
+                                    + " checkpoint or savepoint.");
 
     public static final ConfigOption<OverflowPolicy> OVERFLOW =
             key("moe.overflow.policy")
@@ -218,20 +226,23 @@ public final class MoeOptions {
                     .defaultValue(OverflowPolicy.RESIDUAL)
                     .withDescription(
                             "What happens to a choice that exceeds its expert's capacity."
-                                    + " 'residual': the expert adds nothing, and the token keeps its"
+                                    + " 'residual': the choice adds nothing, and the token keeps its"
                                     + " residual. 'next-expert': the choice is rerouted to the token's"
                                     + " next most probable expert when the window closes"
-                                    + " (No-Token-Left-Behind).");
+                                    + " (No-Token-Left-Behind). Cannot be changed when restoring from a"
+                                    + " checkpoint or savepoint.");
 
     public static final ConfigOption<Integer> OVERFLOW_ROUNDS =
             key("moe.overflow.rounds")
                     .intType()
                     .defaultValue(1)
                     .withDescription(
-                            "The number of times that an overflowed choice is rerouted under"
-                                    + " moe.overflow.policy: next-expert. In round r, choice j of k is"
-                                    + " rerouted to the expert of rank j + r * k. Each round adds one"
-                                    + " expert operator per layer. Fixed for the life of the state.");
+                            "The number of times that an overflowed choice is rerouted. Choice"
+                                    + " j (0 to k - 1) tries, in round r (1, 2, ...), the expert of"
+                                    + " rank j + r * k; ranks start at 0. Each round adds one expert"
+                                    + " operator per layer. Requires moe.overflow.policy: next-expert."
+                                    + " Cannot be changed when restoring from a checkpoint or"
+                                    + " savepoint.");
 
     public static final ConfigOption<Duration> CAPACITY_WINDOW_SIZE =
             key("moe.capacity.window.size")
@@ -239,10 +250,11 @@ public final class MoeOptions {
                     .defaultValue(Duration.ofMinutes(1))
                     .withDescription(
                             "The size of the tumbling event-time windows in which capacity is"
-                                    + " counted. Windows are aligned with the epoch. Requires a capacity."
-                                    + " Fixed for the life of the state.");
+                                    + " counted. Windows are aligned with the epoch. Requires a"
+                                    + " capacity. Cannot be changed when restoring from a checkpoint or"
+                                    + " savepoint.");
 
-    /** What happens when a model run of an expert throws. */
+    /** What happens when a call of an expert throws. */
     public enum OnError {
         FAIL,
         RESIDUAL
@@ -257,7 +269,7 @@ public final class MoeOptions {
 
     /** What happens to a choice that exceeds its expert's capacity. */
     public enum OverflowPolicy implements DescribedEnum {
-        RESIDUAL("residual", "the expert adds nothing and the token keeps its residual"),
+        RESIDUAL("residual", "the choice adds nothing and the token keeps its residual"),
         NEXT_EXPERT(
                 "next-expert", "the choice is rerouted to the token's next most probable expert");
 

@@ -29,7 +29,8 @@ public final class PlacementOptions {
                     .defaultValue("gpu")
                     .withDescription(
                             "The name of the task managers' external resource that provides"
-                                    + " GPUs. Subtask i of a task manager uses one of its GPUs, in turn.");
+                                    + " GPUs. Subtasks are assigned to the GPUs of their task manager"
+                                    + " round-robin, by subtask index.");
 
     public static final ConfigOption<MemorySize> DEVICE_MEMORY =
             key("moe.expert.device.memory")
@@ -44,8 +45,9 @@ public final class PlacementOptions {
                     .stringType()
                     .noDefaultValue()
                     .withDescription(
-                            "The slot sharing group of the experts. Set it to run them in other"
-                                    + " slots than routers and combines.");
+                            "The slot sharing group of the experts. Set it to run experts in"
+                                    + " separate slots from routers and combines. Default: the group of"
+                                    + " the other operators.");
 
     public static final ConfigOption<Double> SLOT_CPU_CORES =
             key("moe.expert.slot.cpu-cores")

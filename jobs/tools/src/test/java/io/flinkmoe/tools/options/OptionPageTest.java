@@ -26,10 +26,33 @@ class OptionPageTest {
     }
 
     @Test
+    void everyOptionIsInOneSection() {
+        assertThat(JobOptions.all())
+                .allSatisfy(
+                        option ->
+                                assertThat(OptionPage.Section.values())
+                                        .filteredOn(section -> section.covers(option))
+                                        .hasSize(1));
+        assertThat(OptionPage.markdown().lines().filter(line -> line.startsWith("| `moe.")))
+                .hasSameSizeAs(JobOptions.all());
+    }
+
+    @Test
     void defaultsAreWrittenAsAUserWould() {
         assertThat(OptionPage.markdown())
                 .contains("| `moe.batch.linger` | `5 ms` |")
                 .contains("| `moe.sink.delivery` | `exactly-once` |")
                 .contains("| `moe.bundle` |  |");
+    }
+
+    @Test
+    void allowedValuesAreWrittenAsAUserWould() {
+        assertThat(OptionPage.markdown())
+                .contains("| `moe.capacity.policy` | `none` | `none`, `fixed`, `factor` |")
+                .contains(
+                        "| `moe.sink.delivery` | `exactly-once` | `exactly-once`, `at-least-once` |")
+                .contains("| `moe.expert.batch.padding` | `false` | `true`, `false` |")
+                .contains("| `moe.batch.size` | `256` | a whole number |")
+                .contains("| `moe.schema` |  | a list |");
     }
 }

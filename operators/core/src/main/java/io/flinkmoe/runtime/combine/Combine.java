@@ -3,7 +3,6 @@ package io.flinkmoe.runtime.combine;
 
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.Capacity;
-import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.ResidualBlock;
@@ -229,24 +228,14 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
             emitted(batch).update(ready.emitted());
         }
         if (tokens != null) {
-            count(tokens);
+            Choices choices = tokens.layers()[layer];
+            counter.countBlock(tokens.timestamps(), choices.outcomes(), choices.k());
             metrics.emitted(
                     tokens,
-                    tokens.layers()[layer].outcomes(),
+                    choices.outcomes(),
                     getProcessingTimeService().getCurrentProcessingTime());
             output.collect(new StreamRecord<>(tokens));
         }
-    }
-
-    private void count(TokenBlock tokens) throws Exception {
-        Choices choices = tokens.layers()[layer];
-        for (int choice = 0; choice < choices.outcomes().length; choice++) {
-            counter.count(
-                    tokens.timestamps()[choice / choices.k()],
-                    Outcome.ofCode(choices.outcomes()[choice]),
-                    1);
-        }
-        counter.save();
     }
 
     /**

@@ -259,8 +259,10 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private void run(ExpertCalls expert) throws Exception {
         for (ExpertCalls.Result result : expert.run()) {
             expertOutput.emit(result);
-            setCurrentKey(expertKeys.keyOf(result.block().expert()));
-            admission.countFailed(result);
+            if (result.failed() > 0) {
+                setCurrentKey(expertKeys.keyOf(result.block().expert()));
+                admission.countFailed(result);
+            }
         }
     }
 

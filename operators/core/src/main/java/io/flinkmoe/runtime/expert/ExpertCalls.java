@@ -28,8 +28,9 @@ final class ExpertCalls {
      * @param outcomes EXECUTED or FAILED for each
      * @param vectors the outputs of the executed rows, in order; borrowed until the next call that
      *     uses the same buffers
+     * @param failed the number of FAILED rows
      */
-    record Result(DispatchBlock block, int[] rows, byte[] outcomes, Vectors vectors) {}
+    record Result(DispatchBlock block, int[] rows, byte[] outcomes, Vectors vectors, int failed) {}
 
     /** Some rows of a block, and the {@link System#nanoTime()} of their arrival. */
     private record Part(DispatchBlock block, int[] rows, long nanos) {}
@@ -171,6 +172,10 @@ final class ExpertCalls {
         metrics.executed.inc(executedRows.length);
         metrics.failed.inc(count - executedRows.length);
         return new Result(
-                part.block, part.rows, outcomes, Vectors.borrow(buffers.outputs, executedRows, d));
+                part.block,
+                part.rows,
+                outcomes,
+                Vectors.borrow(buffers.outputs, executedRows, d),
+                count - executedRows.length);
     }
 }

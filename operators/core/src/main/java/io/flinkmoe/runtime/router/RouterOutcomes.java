@@ -46,10 +46,9 @@ final class RouterOutcomes {
                     outcome = Outcome.OVERFLOWED.code();
                 }
                 choices.outcomes()[choice] = outcome;
-                count(tokens.timestamps()[row], outcome);
             }
         }
-        counter.save();
+        counter.countBlock(tokens.timestamps(), choices.outcomes(), k);
     }
 
     /** Counts the choices that diverted late tokens would have made. */
@@ -58,13 +57,5 @@ final class RouterOutcomes {
             counter.count(timestamp, Outcome.LATE, k);
         }
         counter.save();
-    }
-
-    private void count(long timestamp, byte outcome) throws Exception {
-        if (outcome == Choices.PENDING) {
-            counter.countAsked(timestamp, 1);
-        } else {
-            counter.count(timestamp, Outcome.ofCode(outcome), 1);
-        }
     }
 }

@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.shared;
 
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.WindowCounts;
+import io.flinkmoe.runtime.block.Choices;
 import org.apache.flink.annotation.Internal;
 
 /** Counts choices by outcome. The operator chooses {@link #NONE} or {@link WindowCounters}. */
@@ -16,7 +17,7 @@ public interface ChoiceCounter {
                 public void count(long timestamp, Outcome outcome, int choices) {}
 
                 @Override
-                public void countAsked(long timestamp, int choices) {}
+                public void countBlock(long[] timestamps, byte[] outcomes, int k) {}
 
                 @Override
                 public void save() {}
@@ -30,8 +31,15 @@ public interface ChoiceCounter {
     /** Counts choices of a token with this timestamp, and their outcome. */
     void count(long timestamp, Outcome outcome, int choices) throws Exception;
 
-    /** Counts choices of a token with this timestamp. Another operator counts their outcome. */
-    void countAsked(long timestamp, int choices) throws Exception;
+    /**
+     * Counts all choices of a block and writes the counts to the state.
+     *
+     * @param timestamps [T]
+     * @param outcomes [T, k], codes of {@link Outcome}, or {@link Choices#PENDING} if another
+     *     operator counts the outcome
+     * @param k choices per token
+     */
+    void countBlock(long[] timestamps, byte[] outcomes, int k) throws Exception;
 
     /** Writes the counts to the state. Call it before the current key changes. */
     void save() throws Exception;

@@ -4,6 +4,7 @@ package io.flinkmoe.runtime.shared;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.capacity.Windows;
+import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.serialization.WindowCountsSerializer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.MapState;
@@ -67,8 +68,15 @@ public final class WindowCounters implements ChoiceCounter {
     }
 
     @Override
-    public void countAsked(long timestamp, int choices) throws Exception {
-        current = at(timestamp).plusAsked(choices);
+    public void countBlock(long[] timestamps, byte[] outcomes, int k) throws Exception {
+        for (int choice = 0; choice < outcomes.length; choice++) {
+            long timestamp = timestamps[choice / k];
+            current =
+                    outcomes[choice] == Choices.PENDING
+                            ? at(timestamp).plusAsked(1)
+                            : at(timestamp).plus(Outcome.ofCode(outcomes[choice]), 1);
+        }
+        save();
     }
 
     /** Sets the timer at the end of a window, even if nothing is counted in it. */
