@@ -3,6 +3,7 @@ package io.flinkmoe;
 
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.config.Draws;
@@ -103,8 +104,8 @@ public final class MoeLayers {
     }
 
     private static Arrival check(Token token, int width) {
-        String reason = TokenCheck.reasonToReject(token, width);
-        return reason == null ? Arrival.of(token) : Arrival.of(DeadLetter.of(token, reason));
+        Rejection rejection = TokenCheck.reasonToReject(token, width);
+        return rejection == null ? Arrival.of(token) : Arrival.of(DeadLetter.of(token, rejection));
     }
 
     /**

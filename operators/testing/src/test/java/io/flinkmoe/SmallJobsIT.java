@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.RouterLogits;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
@@ -96,9 +97,7 @@ class SmallJobsIT {
                         "timestamp is 9223372036854775807; allowed: -2^61 to 2^61 ms");
         Set<Long> positions = new HashSet<>();
         for (DeadLetter letter : letters) {
-            assertThat(letter.topic()).isEmpty();
-            assertThat(letter.partition()).isEqualTo(-1);
-            assertThat(letter.offset()).isEqualTo(-1);
+            assertThat(letter.origin()).isEqualTo(new Origin("", -1, -1));
             positions.add(letter.token().position());
         }
         assertThat(positions).containsExactlyInAnyOrder(-1L, -2L, -3L, -4L, -5L);

@@ -69,6 +69,14 @@ public final class TokenDecoder {
      *     undefined
      */
     public void decode(byte[] message) throws MalformedRecordException {
+        try {
+            read(message);
+        } catch (MalformedRecordException e) {
+            throw Framing.explain(message, e);
+        }
+    }
+
+    private void read(byte[] message) throws MalformedRecordException {
         TokenLayout layout = header ? layout(SingleObject.readFingerprint(message)) : layouts[0];
         int start = header ? SingleObject.HEADER_BYTES : 0;
         in = DecoderFactory.get().binaryDecoder(message, start, message.length - start, in);
@@ -118,6 +126,7 @@ public final class TokenDecoder {
             }
         }
         throw new MalformedRecordException(
+                MalformedRecordException.Kind.UNKNOWN_SCHEMA,
                 "unknown schema fingerprint %016x; give its schema with moe.schema"
                         .formatted(fingerprint));
     }

@@ -83,19 +83,6 @@ class EncodersTest {
     }
 
     @Test
-    void writesDeadLettersAsAvroDoes() throws IOException {
-        byte[] record = {0x7B, 0x22, -1};
-        DeadLetter letter = new DeadLetter(ByteBuffer.wrap(record), "in", 3, 1L << 40, "why");
-
-        byte[] single = DeadLetterEncoder.singleObject().encode(record, "in", 3, 1L << 40, "why");
-        byte[] raw = DeadLetterEncoder.raw().encode(record, "in", 3, 1L << 40, "why");
-
-        assertThat(single).isEqualTo(Avro.singleObject(letter));
-        assertThat(raw).isEqualTo(Avro.raw(letter));
-        assertThat(Avro.read(raw, DeadLetter.class)).isEqualTo(letter);
-    }
-
-    @Test
     void encodersCanBeUsedAgain() {
         TokenEncoder encoder = TokenEncoder.singleObject();
         byte[] first = encoder.encode("a", 1, 2, new float[] {1f, 2f, 3f});

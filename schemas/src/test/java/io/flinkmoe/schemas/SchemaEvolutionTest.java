@@ -120,6 +120,52 @@ class SchemaEvolutionTest {
                 .isInstanceOf(MissingSchemaException.class);
     }
 
+    @Test
+    void deadLettersOfThisReleaseAreReadByALaterAndByAnEarlierOne() throws Exception {
+        Schema own = DeadLetter.getClassSchema();
+        Schema later = withOneMore(own, 3);
+        Schema earlier = without(own, "kind");
+        byte[] single = Avro.singleObject(tombstone());
+        byte[] raw = Avro.raw(tombstone());
+
+        for (Schema reader : List.of(later, earlier)) {
+            for (GenericRecord letter :
+                    List.of(readSingle(single, own, reader), readRaw(raw, own, reader))) {
+                assertThat(letter.get("key")).isEqualTo(ByteBuffer.wrap(new byte[] {5}));
+                assertThat(letter.get("value")).isNull();
+                assertThat(letter.get("timestamp")).isEqualTo(8L);
+                assertThat(letter.get("headers")).asString().contains("trace");
+                assertThat(letter.get("offset")).isEqualTo(42L);
+                assertThat(letter.hasField("more")).isEqualTo(reader == later);
+                assertThat(letter.hasField("kind")).isEqualTo(reader == later);
+            }
+        }
+    }
+
+    /** A missing value is null and an empty one is empty, also for a reader of this release. */
+    @Test
+    void missingAndEmptyValuesOfDeadLettersAreDifferent() throws Exception {
+        DeadLetter empty =
+                DeadLetter.newBuilder(tombstone()).setValue(ByteBuffer.allocate(0)).build();
+
+        assertThat(Avro.read(Avro.raw(tombstone()), DeadLetter.class)).isEqualTo(tombstone());
+        assertThat(Avro.read(Avro.raw(empty), DeadLetter.class)).isEqualTo(empty);
+        assertThat(Avro.raw(empty)).isNotEqualTo(Avro.raw(tombstone()));
+    }
+
+    private static DeadLetter tombstone() {
+        return DeadLetter.newBuilder()
+                .setKey(ByteBuffer.wrap(new byte[] {5}))
+                .setHeaders(List.of(new Header("trace", ByteBuffer.wrap(new byte[] {1}))))
+                .setTimestamp(Instant.ofEpochMilli(8))
+                .setTopic("in")
+                .setPartition(3)
+                .setOffset(42)
+                .setKind("no-value")
+                .setReason("the record has no value (a tombstone)")
+                .build();
+    }
+
     private static void assertToken(TokenDecoder decoder) {
         assertThat(decoder.stream()).isEqualTo("JFK");
         assertThat(decoder.position()).isEqualTo(7);

@@ -4,7 +4,9 @@ package io.flinkmoe.schemas;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.flinkmoe.schemas.MalformedRecordException.Kind;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -112,7 +114,13 @@ class TokenDecoderTest {
             delimiter = '|',
             value = {
                 "'' | not Avro single-object encoding: no bytes",
-                "7B2261223A317D | not Avro single-object encoding: starts with 7B 22",
+                "7B2261223A317D | not Avro single-object encoding: starts with 7B 22; looks like JSON"
+                        + " (an object), which is not supported",
+                "0000000007 | not Avro single-object encoding: starts with 00 00; looks like"
+                        + " Confluent's wire format (schema id 7), which is not supported",
+                "00FFFFFFFF0473 | not Avro single-object encoding: starts with 00 FF; looks like"
+                        + " Confluent's wire format (schema id 4294967295), which is not supported",
+                "00000007 | not Avro single-object encoding: starts with 00 00",
                 "41 | not Avro single-object encoding: starts with 41",
                 "C3 | ends in the middle of the header",
                 "C301 | ends in the middle of the header",
@@ -154,6 +162,62 @@ class TokenDecoderTest {
         assertThatThrownBy(() -> decoder.decode(HexFormat.of().parseHex(hex)))
                 .isExactlyInstanceOf(MalformedRecordException.class)
                 .hasMessage(reason);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "{} | object",
+                "`  {\"a\": 1}\n` | object",
+                "`\uFEFF{\"a\": 1}` | object",
+                "[1, 2] | array",
+                "`\t[]\r\n` | array"
+            })
+    void recognizesJson(String text, String what) {
+        byte[] message = text.getBytes(StandardCharsets.UTF_8);
+        for (TokenDecoder decoder : decoders()) {
+            assertThatThrownBy(() -> decoder.decode(message))
+                    .isInstanceOfSatisfying(
+                            MalformedRecordException.class,
+                            e -> assertThat(e.kind()).isEqualTo(Kind.JSON))
+                    .hasMessageEndingWith(
+                            "; looks like JSON (an %s), which is not supported".formatted(what));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"{", "[", "{]", "a {}", "hello", "1,2,3", "\uFEFF", " ", "\"{}\""})
+    void takesNoOtherTextForJson(String text) {
+        byte[] message = text.getBytes(StandardCharsets.UTF_8);
+        for (TokenDecoder decoder : decoders()) {
+            assertThatThrownBy(() -> decoder.decode(message))
+                    .isInstanceOfSatisfying(
+                            MalformedRecordException.class,
+                            e -> assertThat(e.kind()).isEqualTo(Kind.OTHER));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 7, 300, 70_000, 20_000_000, Integer.MAX_VALUE})
+    void recognizesConfluentsWireFormat(int id) {
+        byte[] token = TokenEncoder.raw().encode("LAS", 5, 6, vector(10, 7));
+        byte[] message = ByteBuffer.allocate(5 + token.length).putInt(1, id).put(5, token).array();
+        for (TokenDecoder decoder : decoders()) {
+            assertThatThrownBy(() -> decoder.decode(message))
+                    .isInstanceOfSatisfying(
+                            MalformedRecordException.class,
+                            e -> assertThat(e.kind()).isEqualTo(Kind.CONFLUENT))
+                    .hasMessageEndingWith(
+                            "; looks like Confluent's wire format (schema id %d), which is not supported"
+                                    .formatted(id));
+        }
+    }
+
+    private static List<TokenDecoder> decoders() {
+        return List.of(
+                TokenDecoder.singleObject(List.of()), TokenDecoder.raw(Token.getClassSchema()));
     }
 
     @ParameterizedTest

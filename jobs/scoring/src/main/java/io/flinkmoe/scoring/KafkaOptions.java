@@ -178,10 +178,11 @@ public final class KafkaOptions {
                     .noDefaultValue()
                     .withDescription(
                             "The topic that receives records that cannot be scored: the"
-                                    + " record's bytes, topic, partition and offset, and the reason."
-                                    + " The bytes are truncated if they exceed the maximum message"
-                                    + " size. A token that the model cannot run on is encoded again,"
-                                    + " and its topic, partition and offset are unknown.");
+                                    + " complete record, its topic, partition and offset, and the"
+                                    + " reason. The message key is topic-partition-offset. The record"
+                                    + " is truncated if it exceeds the maximum message size. A token"
+                                    + " that the model cannot run on is encoded again, without key,"
+                                    + " headers and timestamp.");
 
     public static final ConfigOption<String> DECISION_LOG_TOPIC =
             key("moe.decision-log.topic")

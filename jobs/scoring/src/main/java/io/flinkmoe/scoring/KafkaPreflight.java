@@ -5,17 +5,20 @@ import io.flinkmoe.scoring.KafkaOptions.Delivery;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaException;
@@ -56,20 +59,34 @@ public final class KafkaPreflight implements AutoCloseable {
     }
 
     /**
-     * Checks that the brokers respond, that the topics exist, and that the brokers allow the
-     * transaction timeout.
+     * The facts about the topics that a job needs.
      *
-     * @return the number of partitions of the source topic
+     * @param sourcePartitions the number of partitions of the source topic
+     * @param maxLetterBytes the maximum bytes of a message in the dead-letter topic, as far as the
+     *     brokers report it
+     */
+    public record Topics(int sourcePartitions, int maxLetterBytes) {}
+
+    /**
+     * Checks that the brokers respond, that the topics exist, that their configurations allow what
+     * the job writes, and that the brokers allow the transaction timeout.
+     *
+     * @param largest the bytes of the largest message that the job writes to each topic
+     * @param warnings receives what works but loses records, and what cannot be checked
      * @throws IOException if a check fails; the message names the error and the remedy. It is
      *     thrown after at most about 10 s.
      */
-    public static int check(ReadableConfig options) throws IOException {
+    public static Topics check(
+            ReadableConfig options,
+            Map<ConfigOption<String>, Long> largest,
+            Consumer<String> warnings)
+            throws IOException {
         try (KafkaPreflight preflight = new KafkaPreflight(options)) {
-            int partitions = preflight.checkTopics(KafkaOptions.topics(options));
+            Topics topics = preflight.checkOutputs(largest, warnings);
             if (options.get(KafkaOptions.SINK_DELIVERY) == Delivery.EXACTLY_ONCE) {
                 checkTransactionTimeout(options, preflight.maxTransactionTimeout());
             }
-            return partitions;
+            return topics;
         }
     }
 
@@ -90,16 +107,60 @@ public final class KafkaPreflight implements AutoCloseable {
         admin.close(Duration.ZERO);
     }
 
-    private int checkTopics(List<ConfigOption<String>> keys) throws IOException {
+    private Topics checkOutputs(Map<ConfigOption<String>, Long> largest, Consumer<String> warnings)
+            throws IOException {
+        List<ConfigOption<String>> keys = KafkaOptions.topics(options);
+        Map<ConfigOption<String>, TopicDescription> topics = checkTopics(keys);
+        Map<ConfigResource, KafkaFuture<Config>> configs =
+                admin.describeConfigs(keys.stream().map(this::resource).toList()).values();
+        TopicCheck check = new TopicCheck();
+        int maxLetterBytes = Integer.MAX_VALUE;
+        for (ConfigOption<String> key : keys) {
+            if (key == KafkaOptions.SOURCE_TOPIC) {
+                continue;
+            }
+            try {
+                Config config = get(configs.get(resource(key)));
+                int replicas =
+                        topics.get(key).partitions().stream()
+                                .mapToInt(partition -> partition.replicas().size())
+                                .min()
+                                .orElse(0);
+                long bytes = largest.getOrDefault(key, 0L);
+                check.check(key, options.get(key), config, replicas, bytes);
+                if (key == KafkaOptions.DEAD_LETTER_TOPIC) {
+                    maxLetterBytes = TopicCheck.maxMessageBytes(config);
+                }
+            } catch (ExecutionException e) {
+                check.unreadable(key, options.get(key), e.getCause().getMessage());
+            }
+        }
+        if (!check.refusals().isEmpty()) {
+            throw new IOException(
+                    "Kafka at %s: %s"
+                            .formatted(
+                                    options.get(KafkaOptions.BROKERS),
+                                    String.join("; ", check.refusals())));
+        }
+        check.warnings().forEach(warnings);
+        return new Topics(
+                topics.get(KafkaOptions.SOURCE_TOPIC).partitions().size(), maxLetterBytes);
+    }
+
+    private ConfigResource resource(ConfigOption<String> key) {
+        return new ConfigResource(ConfigResource.Type.TOPIC, options.get(key));
+    }
+
+    private Map<ConfigOption<String>, TopicDescription> checkTopics(List<ConfigOption<String>> keys)
+            throws IOException {
         Map<String, KafkaFuture<TopicDescription>> topics =
                 admin.describeTopics(keys.stream().map(options::get).toList()).topicNameValues();
+        Map<ConfigOption<String>, TopicDescription> found = new HashMap<>();
         List<String> errors = new ArrayList<>();
-        int partitions = 0;
         for (ConfigOption<String> key : keys) {
             String topic = options.get(key);
             try {
-                int found = get(topics.get(topic)).partitions().size();
-                partitions = key == KafkaOptions.SOURCE_TOPIC ? found : partitions;
+                found.put(key, get(topics.get(topic)));
             } catch (ExecutionException e) {
                 errors.add(
                         e.getCause() instanceof UnknownTopicOrPartitionException
@@ -114,7 +175,7 @@ public final class KafkaPreflight implements AutoCloseable {
                             .formatted(
                                     options.get(KafkaOptions.BROKERS), String.join(", ", errors)));
         }
-        return partitions;
+        return found;
     }
 
     /** The brokers' setting, or null if this client is not authorized to read it. */

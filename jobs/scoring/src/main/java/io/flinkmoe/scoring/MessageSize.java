@@ -5,7 +5,10 @@ import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
+import java.util.HashMap;
+import java.util.Map;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -38,15 +41,26 @@ final class MessageSize {
 
     /** The maximum bytes of the largest field of a message. */
     static int largestField(ReadableConfig options) {
-        return limit(options) - OVERHEAD;
+        return largestField(options, Integer.MAX_VALUE);
+    }
+
+    /**
+     * The maximum bytes of the largest field of a message to a topic.
+     *
+     * @param maxMessageBytes the topic's maximum message size
+     */
+    static int largestField(ReadableConfig options, int maxMessageBytes) {
+        return Math.min(limit(options), maxMessageBytes) - OVERHEAD;
     }
 
     /**
      * Checks that the records that the job writes fit a message.
      *
+     * @return the bytes of the largest message of each topic. Dead letters are truncated to their
+     *     topic's maximum message size, but not below a minimum
      * @throws IllegalConfigurationException if it does not
      */
-    static void require(ReadableConfig options, BundleSpec spec) {
+    static Map<ConfigOption<String>, Long> require(ReadableConfig options, BundleSpec spec) {
         int attempts = MoeSettings.of(options).attempts();
         long choices = 0;
         long ranks = 0;
@@ -55,13 +69,22 @@ final class MessageSize {
             choices += k;
             ranks += (long) k * attempts;
         }
-        require(options, "a scored token", bytes(spec.outputSize(), choices));
+        Map<ConfigOption<String>, Long> largest = new HashMap<>();
+        largest.put(KafkaOptions.DEAD_LETTER_TOPIC, (long) MINIMUM);
+        largest.put(
+                KafkaOptions.SINK_TOPIC,
+                require(options, "a scored token", bytes(spec.outputSize(), choices)));
         if (options.getOptional(KafkaOptions.LATE_TOPIC).isPresent()) {
-            require(options, "a late token", bytes(spec.inputSize(), 0));
+            largest.put(
+                    KafkaOptions.LATE_TOPIC,
+                    require(options, "a late token", bytes(spec.inputSize(), 0)));
         }
         if (options.getOptional(KafkaOptions.DECISION_LOG_TOPIC).isPresent()) {
-            require(options, "a decision", bytes(0, choices + ranks));
+            largest.put(
+                    KafkaOptions.DECISION_LOG_TOPIC,
+                    require(options, "a decision", bytes(0, choices + ranks)));
         }
+        return largest;
     }
 
     private static long bytes(int width, long entries) {
@@ -70,8 +93,9 @@ final class MessageSize {
 
     /**
      * @param bytes the size of the message without {@link #OVERHEAD}
+     * @return the size of the message
      */
-    static void require(ReadableConfig options, String what, long bytes) {
+    static long require(ReadableConfig options, String what, long bytes) {
         if (bytes > largestField(options)) {
             throw new IllegalConfigurationException(
                     ("%s: %s is %d, but %s of this model can have %d bytes; set it to"
@@ -84,6 +108,7 @@ final class MessageSize {
                                     bytes + OVERHEAD,
                                     TopicConfig.MAX_MESSAGE_BYTES_CONFIG));
         }
+        return bytes + OVERHEAD;
     }
 
     private static int limit(ReadableConfig options) {

@@ -15,8 +15,11 @@ import io.flinkmoe.kafka.TokenSerializer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Map;
+import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.PipelineOptions;
@@ -46,17 +49,28 @@ public final class ScoringJob {
     private ScoringJob() {}
 
     /**
+     * Builds the job as {@link #build(StreamExecutionEnvironment, Configuration, Consumer)} does,
+     * and logs the warnings.
+     */
+    public static MoeResult build(StreamExecutionEnvironment env, Configuration options)
+            throws IOException {
+        return build(env, options, LOG::warn);
+    }
+
+    /**
      * Checks the options, the bundle and Kafka, and builds the job in an environment. The caller
      * executes it.
      *
      * @param options the {@link KafkaOptions}, the {@link io.flinkmoe.config.MoeOptions} and the
      *     Flink options of the job
+     * @param warnings receives what works but loses records, and what cannot be checked
      * @return the streams between layers and sinks, for callers that also consume them
      * @throws IllegalConfigurationException if options are missing or inconsistent; the message
      *     lists all errors
      * @throws IOException if Kafka or the bundle cannot be used
      */
-    public static MoeResult build(StreamExecutionEnvironment env, Configuration options)
+    public static MoeResult build(
+            StreamExecutionEnvironment env, Configuration options, Consumer<String> warnings)
             throws IOException {
         KafkaOptionsCheck.check(options);
         configure(env, options);
@@ -72,8 +86,8 @@ public final class ScoringJob {
         MoeLayers layers = builder.build();
         TokenDeserializer deserializer = KafkaInput.deserializer(options, layers.inputWidth());
         Footprint footprint = layers.footprint();
-        MessageSize.require(options, footprint.spec());
-        int partitions = KafkaPreflight.check(options);
+        Map<ConfigOption<String>, Long> largest = MessageSize.require(options, footprint.spec());
+        KafkaPreflight.Topics topics = KafkaPreflight.check(options, largest, warnings);
         logFootprint(footprint);
 
         DataStream<Arrival> arrivals =
@@ -84,7 +98,10 @@ public final class ScoringJob {
                                 deserializer.getProducedType())
                         .uid(KafkaInput.SOURCE_UID)
                         // A subtask without a partition would not emit a watermark.
-                        .setParallelism(Math.min(Math.max(env.getParallelism(), 1), partitions))
+                        .setParallelism(
+                                Math.min(
+                                        Math.max(env.getParallelism(), 1),
+                                        topics.sourcePartitions()))
                         .setMaxParallelism(KafkaOutput.MAX_PARALLELISM);
         MoeResult result = layers.scoreArrivals(arrivals);
         RecordFormat format = options.get(KafkaOptions.FORMAT);
@@ -98,7 +115,7 @@ public final class ScoringJob {
                 new DeadLetterSerializer(
                         options.get(KafkaOptions.DEAD_LETTER_TOPIC),
                         format,
-                        MessageSize.largestField(options)),
+                        MessageSize.largestField(options, topics.maxLetterBytes())),
                 DEAD_LETTER_SINK_UID,
                 options);
         if (options.contains(KafkaOptions.DECISION_LOG_TOPIC)) {

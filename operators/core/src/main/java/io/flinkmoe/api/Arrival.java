@@ -22,12 +22,12 @@ import org.apache.flink.core.memory.DataOutputView;
  *
  * @param token a valid token, or null
  * @param deadLetter a rejected record, or null
- * @param partition the partition of the token, whose timestamps alone decide whether the token is
- *     late; {@link #NO_PARTITION} if the watermark decides
+ * @param origin the origin of the record. The timestamps of its partition alone decide whether the
+ *     token is late; if the partition is unknown, the watermark decides
  */
 @PublicEvolving
 @TypeInfo(Arrival.Factory.class)
-public record Arrival(Token token, DeadLetter deadLetter, int partition) {
+public record Arrival(Token token, DeadLetter deadLetter, Origin origin) {
 
     /** The type information of this record. */
     public static final TypeInformation<Arrival> TYPE =
@@ -41,7 +41,7 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
 
     /** Returns the arrival of a valid token without a partition. */
     public static Arrival of(Token token) {
-        return new Arrival(token, null, NO_PARTITION);
+        return of(token, Origin.UNKNOWN);
     }
 
     /**
@@ -51,12 +51,28 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
      *     together
      */
     public static Arrival of(Token token, int partition) {
-        return new Arrival(token, null, partition);
+        return of(token, new Origin("", partition, -1));
+    }
+
+    /**
+     * Returns the arrival of a valid token with its origin, which its dead letter names if the
+     * model cannot read it.
+     *
+     * @param origin its partition is unique among the partitions of all topics that are scored
+     *     together
+     */
+    public static Arrival of(Token token, Origin origin) {
+        return new Arrival(token, null, origin);
     }
 
     /** Returns the arrival of a rejected record. */
     public static Arrival of(DeadLetter deadLetter) {
-        return new Arrival(null, deadLetter, NO_PARTITION);
+        return new Arrival(null, deadLetter, deadLetter.origin());
+    }
+
+    /** The partition of the record; {@link #NO_PARTITION} if it is unknown. */
+    public int partition() {
+        return origin.partition();
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
@@ -79,7 +95,7 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
             out.writeBoolean(record.token != null);
             if (record.token != null) {
                 TOKENS.serialize(record.token, out);
-                out.writeInt(record.partition);
+                Origin.write(record.origin, out);
             } else {
                 DEAD_LETTERS.serialize(record.deadLetter, out);
             }
@@ -88,7 +104,7 @@ public record Arrival(Token token, DeadLetter deadLetter, int partition) {
         @Override
         public Arrival deserialize(DataInputView in) throws IOException {
             return in.readBoolean()
-                    ? of(TOKENS.deserialize(in), in.readInt())
+                    ? of(TOKENS.deserialize(in), Origin.read(in))
                     : of(DEAD_LETTERS.deserialize(in));
         }
 

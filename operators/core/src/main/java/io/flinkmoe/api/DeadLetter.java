@@ -3,12 +3,9 @@ package io.flinkmoe.api;
 
 import io.flinkmoe.serialization.ImmutableSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
-import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
 import java.lang.reflect.Type;
-import java.util.Arrays;
 import java.util.Map;
-import java.util.Objects;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInfo;
@@ -23,18 +20,15 @@ import org.apache.flink.util.OutputTag;
 /**
  * A rejected record, unchanged, with the reason.
  *
- * @param record the raw bytes of the record; null if only the token is known
+ * @param origin the topic, partition and offset of the record
+ * @param record the record; null if only the token is known
  * @param token the token, if the record did not arrive as bytes or its bytes are no longer known;
  *     else null
- * @param topic the Kafka topic of the record; empty if it did not come from Kafka
- * @param partition the Kafka partition of the record; -1 if it did not come from Kafka
- * @param offset the offset of the record in the partition; -1 if it did not come from Kafka
- * @param reason why the record was rejected
+ * @param rejection why the record was rejected
  */
 @PublicEvolving
 @TypeInfo(DeadLetter.Factory.class)
-public record DeadLetter(
-        byte[] record, Token token, String topic, int partition, long offset, String reason) {
+public record DeadLetter(Origin origin, RawRecord record, Token token, Rejection rejection) {
 
     /** The type information of this record. */
     public static final TypeInformation<DeadLetter> TYPE =
@@ -45,45 +39,24 @@ public record DeadLetter(
 
     private static final Token.Serializer TOKENS = new Token.Serializer();
 
-    /** A dead letter for a record from Kafka. */
-    public DeadLetter(byte[] record, String topic, int partition, long offset, String reason) {
-        this(record, null, topic, partition, offset, reason);
+    /** A dead letter for a record of a topic. */
+    public static DeadLetter of(Origin origin, RawRecord record, Rejection rejection) {
+        return new DeadLetter(origin, record, null, rejection);
     }
 
-    /**
-     * A dead letter for a token that did not come from Kafka, or whose Kafka record is no longer
-     * known.
-     */
-    public static DeadLetter of(Token token, String reason) {
-        return new DeadLetter(null, token, "", -1, -1, reason);
+    /** A dead letter for a token whose record is no longer known. */
+    public static DeadLetter of(Origin origin, Token token, Rejection rejection) {
+        return new DeadLetter(origin, null, token, rejection);
     }
 
-    @Override
-    public boolean equals(Object other) {
-        return other instanceof DeadLetter that
-                && Arrays.equals(record, that.record)
-                && Objects.equals(token, that.token)
-                && Objects.equals(topic, that.topic)
-                && partition == that.partition
-                && offset == that.offset
-                && Objects.equals(reason, that.reason);
+    /** A dead letter for a token that did not come from a topic. */
+    public static DeadLetter of(Token token, Rejection rejection) {
+        return of(Origin.UNKNOWN, token, rejection);
     }
 
-    @Override
-    public int hashCode() {
-        return Objects.hash(Arrays.hashCode(record), token, topic, partition, offset, reason);
-    }
-
-    @Override
-    public String toString() {
-        return "DeadLetter[record=%s, token=%s, topic=%s, partition=%s, offset=%s, reason=%s]"
-                .formatted(
-                        record == null ? "null" : record.length + " bytes",
-                        token,
-                        topic,
-                        partition,
-                        offset,
-                        reason);
+    /** Why the record was rejected, in words. */
+    public String reason() {
+        return rejection.reason();
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
@@ -102,27 +75,26 @@ public record DeadLetter(
         private static final long serialVersionUID = 1L;
 
         @Override
-        public void serialize(DeadLetter record, DataOutputView out) throws IOException {
-            Wire.writeBytes(record.record, out);
-            out.writeBoolean(record.token != null);
-            if (record.token != null) {
-                TOKENS.serialize(record.token, out);
+        public void serialize(DeadLetter letter, DataOutputView out) throws IOException {
+            Origin.write(letter.origin, out);
+            out.writeBoolean(letter.record != null);
+            if (letter.record != null) {
+                RawRecord.write(letter.record, out);
             }
-            Wire.writeString(record.topic, out);
-            out.writeInt(record.partition);
-            out.writeLong(record.offset);
-            Wire.writeString(record.reason, out);
+            out.writeBoolean(letter.token != null);
+            if (letter.token != null) {
+                TOKENS.serialize(letter.token, out);
+            }
+            Rejection.write(letter.rejection, out);
         }
 
         @Override
         public DeadLetter deserialize(DataInputView in) throws IOException {
             return new DeadLetter(
-                    Wire.readBytes(in),
+                    Origin.read(in),
+                    in.readBoolean() ? RawRecord.read(in) : null,
                     in.readBoolean() ? TOKENS.deserialize(in) : null,
-                    Wire.readString(in),
-                    in.readInt(),
-                    in.readLong(),
-                    Wire.readString(in));
+                    Rejection.read(in));
         }
 
         @Override

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
+import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.tensor.Floats;
 import org.apache.flink.annotation.PublicEvolving;
 
@@ -28,23 +29,30 @@ public final class TokenCheck {
      * @param width the model's input width
      * @return the reason, or null if the token is valid
      */
-    public static String reasonToReject(Token token, int width) {
+    public static Rejection reasonToReject(Token token, int width) {
         if (token.stream() == null) {
-            return "stream is null";
+            return new Rejection(Kind.STREAM, "stream is null");
         }
         if (token.stream().length() > MAX_STREAM_LENGTH) {
-            return "stream has %d characters; allowed: up to %d"
-                    .formatted(token.stream().length(), MAX_STREAM_LENGTH);
+            return reject(
+                    Kind.STREAM,
+                    "stream has %d characters; allowed: up to %d",
+                    token.stream().length(),
+                    MAX_STREAM_LENGTH);
         }
         if (Math.abs(token.timestamp()) > MAX_TIMESTAMP || token.timestamp() == Long.MIN_VALUE) {
-            return "timestamp is %d; allowed: -2^61 to 2^61 ms".formatted(token.timestamp());
+            return reject(
+                    Kind.TIMESTAMP,
+                    "timestamp is %d; allowed: -2^61 to 2^61 ms",
+                    token.timestamp());
         }
         float[] values = token.values();
         if (values == null) {
-            return "values is null";
+            return new Rejection(Kind.WIDTH, "values is null");
         }
         if (values.length != width) {
-            return "values has %d entries; the model takes %d".formatted(values.length, width);
+            return reject(
+                    Kind.WIDTH, "values has %d entries; the model takes %d", values.length, width);
         }
         if (Floats.allFinite(values, 0, width)) {
             return null;
@@ -53,6 +61,14 @@ public final class TokenCheck {
         while (Float.isFinite(values[bad])) {
             bad++;
         }
-        return "values[%d] is %s; only finite values are allowed".formatted(bad, values[bad]);
+        return reject(
+                Kind.NOT_FINITE,
+                "values[%d] is %s; only finite values are allowed",
+                bad,
+                values[bad]);
+    }
+
+    private static Rejection reject(Kind kind, String format, Object... arguments) {
+        return new Rejection(kind, format.formatted(arguments));
     }
 }

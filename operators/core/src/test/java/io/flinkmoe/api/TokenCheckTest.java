@@ -64,6 +64,7 @@ class TokenCheckTest {
     }
 
     private static String reason(Token token) {
-        return TokenCheck.reasonToReject(token, 2);
+        Rejection rejection = TokenCheck.reasonToReject(token, 2);
+        return rejection == null ? null : rejection.reason();
     }
 }

@@ -3,6 +3,10 @@ package io.flinkmoe.kafka;
 
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Origin;
+import io.flinkmoe.api.RawRecord;
+import io.flinkmoe.api.Rejection;
+import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.schemas.MalformedRecordException;
@@ -19,11 +23,12 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
 import org.apache.flink.util.Collector;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Header;
 
 /**
- * Reads tokens from Kafka. Each record becomes one {@link Arrival}: either a token with its
- * partition, or a dead letter with the record's bytes, its origin and the reason. An invalid record
- * never fails the job.
+ * Reads tokens from Kafka. Each record becomes one {@link Arrival}: either a token with its origin,
+ * or a dead letter with the complete record, its origin and the reason. An invalid record never
+ * fails the job.
  *
  * <p>A record becomes a dead letter if it has no value, if it is not a token in the given format,
  * if the model cannot process the token (see {@link TokenCheck}), or if the token's timestamp is
@@ -36,6 +41,13 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
 
     /** The default of {@link Builder#maxAhead}. */
     public static final Duration DEFAULT_MAX_AHEAD = Duration.ofHours(1);
+
+    /** Confluent's serializers can write the schema id into this header. */
+    private static final String CONFLUENT_HEADER = "__value_schema_id";
+
+    private static final String CONFLUENT_HEADER_REASON =
+            "; its header %s belongs to Confluent's wire format, which is not supported"
+                    .formatted(CONFLUENT_HEADER);
 
     private final RecordFormat format;
     private final List<String> schemas;
@@ -148,30 +160,51 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
 
     @Override
     public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<Arrival> out) {
+        Origin origin = new Origin(record.topic(), record.partition(), record.offset());
+        Rejection rejection = reasonToRejectBytes(record);
+        if (rejection == null) {
+            Token token =
+                    new Token(
+                            decoder.stream(),
+                            decoder.position(),
+                            decoder.timestamp(),
+                            decoder.values());
+            rejection = TokenCheck.reasonToReject(token, width);
+            if (rejection == null) {
+                rejection = reasonToRejectTimestamp(token.timestamp(), record);
+            }
+            if (rejection == null) {
+                out.collect(Arrival.of(token, origin));
+                return;
+            }
+        }
+        out.collect(Arrival.of(DeadLetter.of(origin, raw(record), rejection)));
+    }
+
+    /** Decodes the record's value, or says why that is not possible. */
+    private Rejection reasonToRejectBytes(ConsumerRecord<byte[], byte[]> record) {
         if (record.value() == null) {
-            out.collect(deadLetter(record, "the record has no value (a tombstone)"));
-            return;
+            return new Rejection(Kind.NO_VALUE, "the record has no value (a tombstone)");
+        }
+        if (record.value().length == 0) {
+            return new Rejection(Kind.EMPTY_VALUE, "the record's value is empty (0 bytes)");
         }
         try {
             decoder.decode(record.value());
+            return null;
         } catch (MalformedRecordException e) {
-            out.collect(deadLetter(record, e.getMessage()));
-            return;
+            boolean hasSchemaId = record.headers().lastHeader(CONFLUENT_HEADER) != null;
+            return switch (e.kind()) {
+                case CONFLUENT -> new Rejection(Kind.CONFLUENT, e.getMessage());
+                case JSON -> new Rejection(Kind.JSON, e.getMessage());
+                case UNKNOWN_SCHEMA -> new Rejection(Kind.UNKNOWN_SCHEMA, e.getMessage());
+                case OTHER ->
+                        hasSchemaId
+                                ? new Rejection(
+                                        Kind.CONFLUENT, e.getMessage() + CONFLUENT_HEADER_REASON)
+                                : new Rejection(Kind.MALFORMED, e.getMessage());
+            };
         }
-        Token token =
-                new Token(
-                        decoder.stream(),
-                        decoder.position(),
-                        decoder.timestamp(),
-                        decoder.values());
-        String reason = TokenCheck.reasonToReject(token, width);
-        if (reason == null) {
-            reason = reasonToRejectTimestamp(token.timestamp(), record);
-        }
-        out.collect(
-                reason == null
-                        ? Arrival.of(token, record.partition())
-                        : deadLetter(record, reason));
     }
 
     @Override
@@ -180,22 +213,27 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
     }
 
     /** A record without a timestamp has a negative one. */
-    private String reasonToRejectTimestamp(long timestamp, ConsumerRecord<byte[], byte[]> record) {
+    private Rejection reasonToRejectTimestamp(
+            long timestamp, ConsumerRecord<byte[], byte[]> record) {
         long written = record.timestamp();
         if (written < 0 || timestamp <= written || timestamp - written <= maxAhead) {
             return null;
         }
-        return "timestamp %s is more than max-ahead (%s) after the record's timestamp %s"
-                .formatted(
-                        Instant.ofEpochMilli(timestamp),
-                        Duration.ofMillis(maxAhead),
-                        Instant.ofEpochMilli(written));
+        return new Rejection(
+                Kind.AHEAD,
+                "timestamp %s is more than max-ahead (%s) after the record's timestamp %s"
+                        .formatted(
+                                Instant.ofEpochMilli(timestamp),
+                                Duration.ofMillis(maxAhead),
+                                Instant.ofEpochMilli(written)));
     }
 
-    private static Arrival deadLetter(ConsumerRecord<byte[], byte[]> record, String reason) {
-        byte[] raw = record.value() == null ? new byte[0] : record.value();
-        return Arrival.of(
-                new DeadLetter(raw, record.topic(), record.partition(), record.offset(), reason));
+    private static RawRecord raw(ConsumerRecord<byte[], byte[]> record) {
+        List<RawRecord.Header> headers = new ArrayList<>();
+        for (Header header : record.headers()) {
+            headers.add(new RawRecord.Header(header.key(), header.value()));
+        }
+        return new RawRecord(record.key(), record.value(), headers, record.timestamp());
     }
 
     private static Schema parse(String json) {

@@ -6,13 +6,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.Origin;
+import io.flinkmoe.api.RawRecord;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.schemas.Choice;
+import io.flinkmoe.schemas.Header;
 import io.flinkmoe.schemas.LayerDecision;
 import java.nio.ByteBuffer;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
@@ -38,7 +43,19 @@ class SerializersTest {
                                 new Outcome[] {Outcome.EXECUTED, Outcome.LATE})
                     });
 
-    private static final DeadLetter LETTER = new DeadLetter(new byte[] {1, 2}, "in", 3, 42, "why");
+    private static final Origin ORIGIN = new Origin("in", 3, 42);
+    private static final Rejection WHY = new Rejection(Rejection.Kind.MALFORMED, "why");
+    private static final DeadLetter LETTER =
+            DeadLetter.of(
+                    ORIGIN,
+                    new RawRecord(
+                            new byte[] {9},
+                            new byte[] {1, 2},
+                            List.of(
+                                    new RawRecord.Header("trace", new byte[] {7}),
+                                    new RawRecord.Header("trace", null)),
+                            99),
+                    WHY);
 
     @Test
     void writesScoredTokensUnderTheirStream() throws Exception {
@@ -65,17 +82,73 @@ class SerializersTest {
     }
 
     @Test
-    void writesDeadLettersWithoutAKey() throws Exception {
+    void writesDeadLettersUnderTheirOriginWithAllThatTheRecordHad() throws Exception {
         ProducerRecord<byte[], byte[]> record =
                 serialize(new DeadLetterSerializer("dead", RecordFormat.AVRO, 100), LETTER);
 
         assertThat(record.topic()).isEqualTo("dead");
-        assertThat(record.key()).isNull();
+        assertThat(record.key()).asString(UTF_8).isEqualTo("in-3-42");
         assertThat(record.timestamp()).isNull();
         assertThat(io.flinkmoe.schemas.DeadLetter.fromByteBuffer(ByteBuffer.wrap(record.value())))
                 .isEqualTo(
                         new io.flinkmoe.schemas.DeadLetter(
-                                ByteBuffer.wrap(new byte[] {1, 2}), "in", 3, 42L, "why"));
+                                ByteBuffer.wrap(new byte[] {9}),
+                                ByteBuffer.wrap(new byte[] {1, 2}),
+                                List.of(
+                                        new Header("trace", ByteBuffer.wrap(new byte[] {7})),
+                                        new Header("trace", null)),
+                                Instant.ofEpochMilli(99),
+                                "in",
+                                3,
+                                42L,
+                                "malformed",
+                                "why"));
+    }
+
+    @Test
+    void whatARecordLacksIsNullAndWhatIsEmptyIsEmpty() throws Exception {
+        io.flinkmoe.schemas.DeadLetter missing =
+                letter(DeadLetter.of(ORIGIN, new RawRecord(null, null, List.of(), -1), WHY));
+        io.flinkmoe.schemas.DeadLetter empty =
+                letter(
+                        DeadLetter.of(
+                                ORIGIN,
+                                new RawRecord(new byte[0], new byte[0], List.of(), 0),
+                                WHY));
+
+        assertThat(missing.getKey()).isNull();
+        assertThat(missing.getValue()).isNull();
+        assertThat(missing.getTimestamp()).isNull();
+        assertThat(empty.getKey()).isEqualTo(ByteBuffer.allocate(0));
+        assertThat(empty.getValue()).isEqualTo(ByteBuffer.allocate(0));
+        assertThat(empty.getTimestamp()).isEqualTo(Instant.EPOCH);
+    }
+
+    /** On a compacted topic a record without a key fails the job. */
+    @Test
+    void everyDeadLetterHasAKeyOfItsOwn() throws Exception {
+        Token token = new Token("s-1", 5, 6, new float[] {1});
+        RawRecord record = RawRecord.of(new byte[] {1});
+        List<DeadLetter> letters =
+                List.of(
+                        DeadLetter.of(ORIGIN, token, WHY),
+                        DeadLetter.of(new Origin("in", 3, 43), token, WHY),
+                        DeadLetter.of(token, WHY),
+                        DeadLetter.of(new Token("s-1", 6, 6, new float[0]), WHY),
+                        DeadLetter.of(new Token(null, 5, 6, null), WHY),
+                        DeadLetter.of(Origin.UNKNOWN, record, WHY),
+                        DeadLetter.of(Origin.UNKNOWN, RawRecord.of(null), WHY));
+
+        List<String> keys = new ArrayList<>();
+        for (DeadLetter letter : letters) {
+            keys.add(key(letter));
+            assertThat(key(letter)).as("the key of the same letter").isEqualTo(key(letter));
+        }
+
+        assertThat(keys).startsWith("in-3-42", "in-3-43", "s-1/5", "s-1/6", "/5");
+        assertThat(keys).doesNotHaveDuplicates();
+        assertThat(key(DeadLetter.of(new Token("s".repeat(5_000), 5, 6, null), WHY)))
+                .isEqualTo("s".repeat(1024) + "/5");
     }
 
     @ParameterizedTest
@@ -83,9 +156,7 @@ class SerializersTest {
     void aTokenOfWhichNoRecordIsLeftIsWrittenAnew(RecordFormat format) throws Exception {
         Token token = new Token("s", 5, 6, new float[] {1, 2});
         byte[] value =
-                serialize(
-                                new DeadLetterSerializer("dead", format, 100),
-                                DeadLetter.of(token, "cannot be read"))
+                serialize(new DeadLetterSerializer("dead", format, 100), DeadLetter.of(token, WHY))
                         .value();
 
         byte[] record = serialize(new TokenSerializer("in", format), token).value();
@@ -93,19 +164,57 @@ class SerializersTest {
     }
 
     @Test
-    void aRecordThatIsTooLargeForAMessageIsCut() throws Exception {
-        DeadLetter large = new DeadLetter(new byte[101], "in", 3, 42, "y".repeat(5_000));
-        byte[] value =
-                serialize(new DeadLetterSerializer("dead", RecordFormat.AVRO, 100), large).value();
+    void aTokenThatCannotBeWrittenHasNoValue() throws Exception {
+        assertThat(letter(DeadLetter.of(new Token(null, 5, 6, new float[1]), WHY)).getValue())
+                .isNull();
+        assertThat(letter(DeadLetter.of(new Token("s", 5, 6, null), WHY)).getValue()).isNull();
+    }
 
+    @Test
+    void aRecordThatIsTooLargeForAMessageIsCut() throws Exception {
         io.flinkmoe.schemas.DeadLetter read =
-                io.flinkmoe.schemas.DeadLetter.fromByteBuffer(ByteBuffer.wrap(value));
-        assertThat(read.getRecord().remaining()).isEqualTo(100);
+                letter(
+                        DeadLetter.of(
+                                ORIGIN,
+                                RawRecord.of(new byte[101]),
+                                new Rejection(Rejection.Kind.MALFORMED, "y".repeat(5_000))));
+
+        assertThat(read.getValue().remaining()).isEqualTo(100);
         assertThat(read.getOffset()).isEqualTo(42L);
         assertThat(read.getReason())
                 .startsWith("yyy")
-                .endsWith("y; truncated to the first 100 of 101 bytes because of max.request.size")
+                .endsWith(
+                        "y; truncated to fit into a message (max.request.size,"
+                                + " max.message.bytes): value to 100 of 101 bytes")
                 .hasSizeLessThan(2_200);
+    }
+
+    @Test
+    void keyAndHeadersThatAreTooLargeLeaveRoomForTheValue() throws Exception {
+        RawRecord.Header small = new RawRecord.Header("a", new byte[5]);
+        RawRecord.Header large = new RawRecord.Header("b", new byte[100]);
+        RawRecord record =
+                new RawRecord(new byte[200], new byte[300], List.of(small, large, small), 1);
+
+        io.flinkmoe.schemas.DeadLetter read = letter(DeadLetter.of(ORIGIN, record, WHY));
+
+        assertThat(read.getKey().remaining()).isEqualTo(25);
+        assertThat(read.getHeaders()).hasSize(1);
+        assertThat(read.getValue().remaining()).isEqualTo(57);
+        assertThat(read.getReason())
+                .endsWith(": key to 25 of 200 bytes, 1 of 3 headers, value to 57 of 300 bytes");
+    }
+
+    private static io.flinkmoe.schemas.DeadLetter letter(DeadLetter letter) throws Exception {
+        byte[] value =
+                serialize(new DeadLetterSerializer("dead", RecordFormat.AVRO, 100), letter).value();
+        return io.flinkmoe.schemas.DeadLetter.fromByteBuffer(ByteBuffer.wrap(value));
+    }
+
+    private static String key(DeadLetter letter) throws Exception {
+        byte[] key =
+                serialize(new DeadLetterSerializer("dead", RecordFormat.AVRO, 100), letter).key();
+        return new String(key, UTF_8);
     }
 
     @Test

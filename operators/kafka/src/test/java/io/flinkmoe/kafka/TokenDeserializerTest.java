@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Origin;
+import io.flinkmoe.api.RawRecord;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.schemas.TokenEncoder;
 import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,6 +27,7 @@ import org.apache.avro.message.BinaryMessageEncoder;
 import org.apache.flink.api.common.functions.util.ListCollector;
 import org.apache.flink.util.InstantiationUtil;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.Test;
@@ -34,6 +40,9 @@ class TokenDeserializerTest {
     private static final long WRITTEN = 1_000_000_000_000L;
     private static final long HOUR = Duration.ofHours(1).toMillis();
 
+    private static final Headers TRACE =
+            new RecordHeaders().add("trace", new byte[] {1}).add("trace", null);
+
     private final TokenDeserializer.Builder builder = TokenDeserializer.builder(2);
 
     @Test
@@ -45,6 +54,7 @@ class TokenDeserializerTest {
         assertThat(arrival.token().position()).isEqualTo(7);
         assertThat(arrival.token().timestamp()).isEqualTo(5);
         assertThat(arrival.token().values()).containsExactly(1f, 2f);
+        assertThat(arrival.origin()).isEqualTo(new Origin("in", 3, 42));
     }
 
     @Test
@@ -53,10 +63,8 @@ class TokenDeserializerTest {
 
         DeadLetter letter = deserialize(raw, WRITTEN).deadLetter();
 
-        assertThat(letter.record()).isEqualTo(raw);
-        assertThat(letter.topic()).isEqualTo("in");
-        assertThat(letter.partition()).isEqualTo(3);
-        assertThat(letter.offset()).isEqualTo(42);
+        assertThat(letter.record().value()).isEqualTo(raw);
+        assertThat(letter.origin()).isEqualTo(new Origin("in", 3, 42));
         assertThat(letter.reason()).isEqualTo("not Avro single-object encoding: starts with 7B 22");
     }
 
@@ -68,12 +76,101 @@ class TokenDeserializerTest {
                 .hasValue("values[1] is NaN; only finite values are allowed");
     }
 
-    @Test
-    void refusesTombstones() throws Exception {
-        Arrival arrival = deserialize(null, WRITTEN);
+    /** Without them nobody knows what was to be deleted, by whom, and when. */
+    @ParameterizedTest
+    @EnumSource
+    void tombstonesKeepKeyHeadersAndTimestamp(RecordFormat format) throws Exception {
+        builder.format(format);
+        DeadLetter letter = deserialize(new byte[] {5}, null, WRITTEN, TRACE).deadLetter();
 
-        assertThat(reason(arrival)).hasValue("the record has no value (a tombstone)");
-        assertThat(arrival.deadLetter().record()).isEmpty();
+        assertThat(letter.rejection())
+                .isEqualTo(
+                        new Rejection(
+                                Rejection.Kind.NO_VALUE, "the record has no value (a tombstone)"));
+        assertThat(letter.record())
+                .isEqualTo(
+                        new RawRecord(
+                                new byte[] {5},
+                                null,
+                                List.of(
+                                        new RawRecord.Header("trace", new byte[] {1}),
+                                        new RawRecord.Header("trace", null)),
+                                WRITTEN));
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void anEmptyValueIsNoTombstone(RecordFormat format) throws Exception {
+        builder.format(format);
+        DeadLetter letter = deserialize(null, new byte[0], WRITTEN, TRACE).deadLetter();
+
+        assertThat(letter.rejection())
+                .isEqualTo(
+                        new Rejection(
+                                Rejection.Kind.EMPTY_VALUE,
+                                "the record's value is empty (0 bytes)"));
+        assertThat(letter.record().value()).isEmpty();
+        assertThat(letter.record().key()).isNull();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void namesConfluentsWireFormat(RecordFormat format) throws Exception {
+        builder.format(format);
+        byte[] raw = TokenEncoder.raw().encode("s", 7, 5, new float[] {1f, 2f});
+        byte[] framed = ByteBuffer.allocate(raw.length + 5).put(4, (byte) 7).put(5, raw).array();
+
+        Rejection rejection = deserialize(framed, WRITTEN).deadLetter().rejection();
+
+        assertThat(rejection.kind()).isEqualTo(Rejection.Kind.CONFLUENT);
+        assertThat(rejection.reason())
+                .endsWith(
+                        "; looks like Confluent's wire format (schema id 7), which is not supported");
+    }
+
+    @Test
+    void namesConfluentsWireFormatByItsHeader() throws Exception {
+        byte[] raw = TokenEncoder.raw().encode("s", 7, 5, new float[] {1f, 2f});
+        Headers headers = new RecordHeaders().add("__value_schema_id", new byte[17]);
+
+        Rejection rejection = deserialize(null, raw, WRITTEN, headers).deadLetter().rejection();
+
+        assertThat(rejection.kind()).isEqualTo(Rejection.Kind.CONFLUENT);
+        assertThat(rejection.reason())
+                .isEqualTo(
+                        "not Avro single-object encoding: starts with 02 73; its header"
+                                + " __value_schema_id belongs to Confluent's wire format, which is"
+                                + " not supported");
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void namesJson(RecordFormat format) throws Exception {
+        builder.format(format);
+        byte[] json = "{\"stream\": \"s\"}".getBytes(UTF_8);
+
+        Rejection rejection = deserialize(json, WRITTEN).deadLetter().rejection();
+
+        assertThat(rejection.kind()).isEqualTo(Rejection.Kind.JSON);
+        assertThat(rejection.reason())
+                .endsWith("; looks like JSON (an object), which is not supported");
+    }
+
+    @Test
+    void tellsTheKindOfEveryReason() throws Exception {
+        assertThat(kind("hello".getBytes(UTF_8))).isEqualTo(Rejection.Kind.MALFORMED);
+        assertThat(kind(new byte[] {(byte) 0xC3, 1, 0, 0, 0, 0, 0, 0, 0, 0}))
+                .isEqualTo(Rejection.Kind.UNKNOWN_SCHEMA);
+        assertThat(kind(token(5, 1f))).isEqualTo(Rejection.Kind.WIDTH);
+        assertThat(kind(token(5, 1f, Float.NaN))).isEqualTo(Rejection.Kind.NOT_FINITE);
+        assertThat(kind(token(Long.MAX_VALUE, 1f, 2f))).isEqualTo(Rejection.Kind.TIMESTAMP);
+        assertThat(kind(token(WRITTEN + 2 * HOUR, 1f, 2f))).isEqualTo(Rejection.Kind.AHEAD);
+        assertThat(kind(TokenEncoder.singleObject().encode("s".repeat(1025), 7, 5, new float[2])))
+                .isEqualTo(Rejection.Kind.STREAM);
+    }
+
+    private Rejection.Kind kind(byte[] value) throws Exception {
+        return deserialize(value, WRITTEN).deadLetter().rejection().kind();
     }
 
     @Test
@@ -196,6 +293,11 @@ class TokenDeserializerTest {
 
     /** As a task does: from the serialized form. */
     private Arrival deserialize(byte[] value, long written) throws Exception {
+        return deserialize(null, value, written, new RecordHeaders());
+    }
+
+    private Arrival deserialize(byte[] key, byte[] value, long written, Headers headers)
+            throws Exception {
         TokenDeserializer deserializer = InstantiationUtil.clone(builder.build());
         deserializer.open(null);
         ConsumerRecord<byte[], byte[]> record =
@@ -207,9 +309,9 @@ class TokenDeserializerTest {
                         TimestampType.CREATE_TIME,
                         0,
                         0,
-                        null,
+                        key,
                         value,
-                        new RecordHeaders(),
+                        headers,
                         Optional.empty());
         List<Arrival> arrivals = new ArrayList<>();
         deserializer.deserialize(record, new ListCollector<>(arrivals));

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Origin;
+import io.flinkmoe.api.RawRecord;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -137,7 +140,11 @@ class TokenWatermarksTest {
     }
 
     private static Arrival deadLetter() {
-        return Arrival.of(new DeadLetter(new byte[0], "in", 0, 0, "why"));
+        return Arrival.of(
+                DeadLetter.of(
+                        new Origin("in", 0, 0),
+                        RawRecord.of(new byte[0]),
+                        new Rejection(Rejection.Kind.MALFORMED, "why")));
     }
 
     private WatermarkOutput output() {

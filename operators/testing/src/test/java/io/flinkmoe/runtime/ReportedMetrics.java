@@ -40,7 +40,7 @@ public final class ReportedMetrics {
         String scope = group.getLogicalScope(CharacterFilter.NO_OP_FILTER, '.');
         String value =
                 group.getAllVariables().entrySet().stream()
-                        .filter(variable -> variable.getKey().matches("<(expert|model)>"))
+                        .filter(variable -> variable.getKey().matches("<(expert|model|kind)>"))
                         .map(variable -> "." + variable.getValue())
                         .findAny()
                         .orElse("");

@@ -15,6 +15,9 @@ import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.DecisionRecord;
+import io.flinkmoe.api.Origin;
+import io.flinkmoe.api.RawRecord;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.RouterLogits;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
@@ -74,12 +77,25 @@ class SerializersTest {
                     new long[] {0, -1, Long.MAX_VALUE},
                     new long[] {Long.MIN_VALUE, 0, 1},
                     new boolean[] {false, true, false},
+                    new Origin[] {
+                        new Origin("in", 0, 1L << 40), new Origin("in", 1, 0), Origin.UNKNOWN
+                    },
                     BYTES,
                     new Choices[] {CHOICES, NO_CHOICES});
     private static final TokenBlock EMPTY_BLOCK =
             new TokenBlock(0, new String[0], new long[0], new long[0], new byte[0], new Choices[0]);
     private static final Token TOKEN = new Token(UNICODE, 7, -8, FLOATS);
-    private static final DeadLetter DEAD = new DeadLetter(BYTES, "tokens", 3, 1L << 40, UNICODE);
+    private static final DeadLetter DEAD =
+            DeadLetter.of(
+                    new Origin("tokens", 3, 1L << 40),
+                    new RawRecord(
+                            BYTES,
+                            BYTES,
+                            List.of(
+                                    new RawRecord.Header(UNICODE, BYTES),
+                                    new RawRecord.Header("", null)),
+                            5),
+                    new Rejection(Rejection.Kind.JSON, UNICODE));
     private static final WindowCounts ACCOUNT = new WindowCounts(1, 2, 3, 4, 5, Long.MAX_VALUE);
 
     private static final DispatchBlock DISPATCHED =
@@ -120,14 +136,23 @@ class SerializersTest {
                         Arrival.TYPE,
                         Arrival.of(TOKEN),
                         Arrival.of(TOKEN, 3),
+                        Arrival.of(TOKEN, new Origin("tokens", 3, 1L << 40)),
                         Arrival.of(DEAD),
                         Arrival.of(new Token(null, 0, 0, null))),
                 of(
                         DeadLetter.TYPE,
                         DEAD,
-                        new DeadLetter(null, null, -1, -1, null),
-                        DeadLetter.of(new Token(null, 5, 6, new float[] {Float.NaN}), "why"),
-                        new DeadLetter(new byte[0], "", 0, 0, LONG)),
+                        DeadLetter.of(
+                                Origin.UNKNOWN,
+                                new RawRecord(null, null, List.of(), -1),
+                                new Rejection(Rejection.Kind.OTHER, null)),
+                        DeadLetter.of(
+                                new Token(null, 5, 6, new float[] {Float.NaN}),
+                                new Rejection(Rejection.Kind.STREAM, "why")),
+                        DeadLetter.of(
+                                Origin.UNKNOWN,
+                                RawRecord.of(new byte[0]),
+                                new Rejection(Rejection.Kind.EMPTY_VALUE, LONG))),
                 of(
                         ScoredToken.TYPE,
                         new ScoredToken(
@@ -289,6 +314,9 @@ class SerializersTest {
                                                 || r instanceof ContributionBlock
                                                 || r instanceof Token
                                                 || r instanceof ScoredToken
+                                                || r instanceof Decision
+                                                || r instanceof DecisionRecord
+                                                || r instanceof DecisionRecord.Layer
                                                 || r instanceof RouterLogits);
         assertThat(test.serializer.isImmutableType()).isEqualTo(!mayChange);
         assertThat(test.serializer.duplicate()).isSameAs(test.serializer);

@@ -91,15 +91,20 @@ public final class ScoringMain implements Callable<Integer> {
                 StreamExecutionEnvironment.getExecutionEnvironment(
                         ScoringJob.flinkOptions(options));
         if (scoreOptions.isDryRun()) {
-            ScoringJob.build(env, options);
+            ScoringJob.build(env, options, this::warn);
             JobGraph graph = env.getStreamGraph().getJobGraph();
             Configuration effective = new Configuration((Configuration) env.getConfiguration());
             new DryRun(graph, options, effective, MoeLayers.builder(options).build().footprint())
                     .print(spec.commandLine().getOut());
         } else {
-            ScoringJob.build(env, ScoringJob.withAbsoluteBundle(options));
+            ScoringJob.build(env, ScoringJob.withAbsoluteBundle(options), this::warn);
             env.execute(ScoringJob.nameOf(env.getConfiguration(), options));
         }
         return 0;
+    }
+
+    private void warn(String warning) {
+        spec.commandLine().getErr().println("warning: " + warning);
+        spec.commandLine().getErr().flush();
     }
 }

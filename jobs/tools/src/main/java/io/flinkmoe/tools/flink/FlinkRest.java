@@ -13,6 +13,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.annotation.Internal;
@@ -80,15 +81,19 @@ public class FlinkRest {
             String metrics =
                     "/jobs/%s/vertices/%s/subtasks/metrics"
                             .formatted(job, vertices.path(i).path("id").asText());
+            Map<String, String> wanted = new LinkedHashMap<>();
             for (JsonNode metric : get(metrics)) {
                 String id = metric.path("id").asText();
-                for (String counter : counters) {
-                    if (id.endsWith("." + counter)) {
-                        String encoded = URLEncoder.encode(id, StandardCharsets.UTF_8);
-                        for (JsonNode sum : get(metrics + "?agg=sum&get=" + encoded)) {
-                            sums.get(counter).add(0, sum.path("sum").asLong());
-                        }
-                    }
+                counters.stream()
+                        .filter(counter -> id.endsWith("." + counter))
+                        .forEach(counter -> wanted.put(id, counter));
+            }
+            if (!wanted.isEmpty()) {
+                String ids =
+                        URLEncoder.encode(
+                                String.join(",", wanted.keySet()), StandardCharsets.UTF_8);
+                for (JsonNode sum : get(metrics + "?agg=sum&get=" + ids)) {
+                    sums.get(wanted.get(sum.path("id").asText())).add(0, sum.path("sum").asLong());
                 }
             }
         }

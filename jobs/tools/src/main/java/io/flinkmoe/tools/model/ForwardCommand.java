@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.model;
 
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.capacity.Outcome;
@@ -164,7 +165,7 @@ public final class ForwardCommand implements Callable<Integer> {
     private void checkRows(float[] x, int width) throws IOException {
         for (int row = 0; row < x.length / width; row++) {
             float[] values = Arrays.copyOfRange(x, row * width, (row + 1) * width);
-            String reason = TokenCheck.reasonToReject(new Token("x", row, row, values), width);
+            Rejection reason = TokenCheck.reasonToReject(new Token("x", row, row, values), width);
             if (reason != null) {
                 throw new IOException("%s: row %d of x: %s".formatted(input, row, reason));
             }

@@ -97,7 +97,7 @@ public final class ScoreCommand implements Callable<Integer> {
                     cluster == null
                             ? flink.environment()
                             : new StreamExecutionEnvironment(cluster.jobOptions(flinkOptions));
-            ScoringJob.build(env, options);
+            ScoringJob.build(env, options, this::warn);
             JobGraph graph = env.getStreamGraph().getJobGraph();
             Configuration effective = new Configuration((Configuration) env.getConfiguration());
             if (cluster != null) { // A job cannot change the slots of a running cluster.
@@ -114,7 +114,7 @@ public final class ScoreCommand implements Callable<Integer> {
         LocalCluster cluster = cluster();
         Configuration jobOptions = cluster.jobOptions(flinkOptions);
         StreamExecutionEnvironment env = new StreamExecutionEnvironment(jobOptions);
-        ScoringJob.build(env, ScoringJob.withAbsoluteBundle(options));
+        ScoringJob.build(env, ScoringJob.withAbsoluteBundle(options), this::warn);
         JobClient job = env.executeAsync(ScoringJob.nameOf(jobOptions, options));
         announce(options);
         PrintWriter out = spec.commandLine().getOut();
@@ -139,7 +139,7 @@ public final class ScoreCommand implements Callable<Integer> {
         CommandLine command = spec.commandLine();
         try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
             StreamExecutionEnvironment env = flink.environment();
-            ScoringJob.build(env, options);
+            ScoringJob.build(env, options, this::warn);
             announce(options);
             if (options.contains(RestOptions.PORT)) {
                 command.getOut()
@@ -159,6 +159,11 @@ public final class ScoreCommand implements Callable<Integer> {
     /** The options of command line and file, checked. */
     Configuration options() throws IOException {
         return scoreOptions.read();
+    }
+
+    private void warn(String warning) {
+        spec.commandLine().getErr().println("moe: warning: " + warning);
+        spec.commandLine().getErr().flush();
     }
 
     private void announce(Configuration options) {

@@ -33,7 +33,6 @@ final class SnippetCompiler {
                     "io.flinkmoe.kafka.*",
                     "io.flinkmoe.model.*",
                     "io.flinkmoe.reference.*",
-                    "io.flinkmoe.schemas.DeadLetterEncoder",
                     "io.flinkmoe.schemas.MalformedRecordException",
                     "io.flinkmoe.schemas.ScoredTokenEncoder",
                     "io.flinkmoe.schemas.TokenDecoder",

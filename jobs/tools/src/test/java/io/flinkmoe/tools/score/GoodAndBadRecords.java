@@ -102,7 +102,8 @@ final class GoodAndBadRecords {
                 "stream has 1025 characters; allowed: up to 1024",
                 encoder.encode("s".repeat(1025), 1, START, values));
         kinds.put(
-                "not Avro single-object encoding: starts with 7B 22",
+                "not Avro single-object encoding: starts with 7B 22; looks like JSON (an object),"
+                        + " which is not supported",
                 "{\"stream\": \"s\"}".getBytes(UTF_8));
         kinds.put("ends in the middle of `values`", Arrays.copyOf(good, good.length - 6));
         kinds.put(

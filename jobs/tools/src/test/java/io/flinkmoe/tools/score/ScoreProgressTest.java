@@ -4,6 +4,7 @@ package io.flinkmoe.tools.score;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.MoeLayers;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.huggingface.CheckpointImporter;
@@ -14,6 +15,7 @@ import java.io.StringWriter;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.functions.MapFunction;
@@ -33,24 +35,24 @@ class ScoreProgressTest {
 
     @Test
     void firstTokensAreToldAtOnceAndMoreEveryTenSeconds() {
-        progress.print(5, 0, 0, 1 * SECOND);
-        progress.print(100, 90, 1, 2 * SECOND);
-        progress.print(600, 590, 1, 7 * SECOND);
-        progress.print(1_110, 1_090, 2, 12 * SECOND);
+        print(5, 0, 0, 1);
+        print(100, 90, 1, 2);
+        print(600, 590, 1, 7);
+        print(1_110, 1_090, 2, 12);
 
         assertThat(out.toString().lines())
                 .containsExactly(
-                        "read 100   scored 90   rejected 1",
-                        "read 1,110   scored 1,090   rejected 2   100 tokens/s");
+                        "read 100   scored 90   rejected 1 (all: JSON)",
+                        "read 1,110   scored 1,090   rejected 2 (all: JSON)   100 tokens/s");
     }
 
     @Test
     void quietTimesAreNotToldAndNotInTheRate() {
-        progress.print(90, 90, 0, 1 * SECOND);
-        progress.print(90, 90, 0, 30 * SECOND);
-        progress.print(90, 90, 0, 100 * SECOND);
-        progress.print(390, 290, 0, 105 * SECOND);
-        progress.print(1_090, 1_090, 0, 110 * SECOND);
+        print(90, 90, 0, 1);
+        print(90, 90, 0, 30);
+        print(90, 90, 0, 100);
+        print(390, 290, 0, 105);
+        print(1_090, 1_090, 0, 110);
 
         assertThat(out.toString().lines().skip(1))
                 .containsExactly("read 1,090   scored 1,090   rejected 0   100 tokens/s");
@@ -58,11 +60,56 @@ class ScoreProgressTest {
 
     @Test
     void restartedTasksCountAnew() {
-        progress.print(90, 90, 0, 1 * SECOND);
-        progress.print(20, 10, 0, 3 * SECOND);
+        print(90, 90, 0, 1);
+        print(20, 10, 0, 3);
 
         assertThat(out.toString().lines().skip(1))
                 .containsExactly("read 20   scored 10   rejected 0");
+    }
+
+    @Test
+    void rejectedRecordsAreToldThoughNothingIsScored() {
+        print(0, 0, 0, 1);
+        print(1_000, 0, 1_000, 3);
+        print(2_000, 0, 2_000, 5);
+        print(9_000, 0, 9_000, 14);
+        print(9_000, 0, 9_000, 24);
+
+        assertThat(out.toString().lines())
+                .containsExactly(
+                        "read 1,000   scored 0   rejected 1,000 (all: JSON)",
+                        "read 9,000   scored 0   rejected 9,000 (all: JSON)   0 tokens/s");
+    }
+
+    @Test
+    void theFirstRejectedRecordsAreToldAtOnce() {
+        print(100, 100, 0, 1);
+        print(200, 150, 50, 3);
+
+        assertThat(out.toString().lines().skip(1))
+                .containsExactly("read 200   scored 150   rejected 50 (all: JSON)   25 tokens/s");
+    }
+
+    @Test
+    void theMostFrequentReasonIsNamed() {
+        progress.print(
+                9,
+                2,
+                Map.of(
+                        Rejection.Kind.JSON,
+                        2L,
+                        Rejection.Kind.CONFLUENT,
+                        4L,
+                        Rejection.Kind.MODEL,
+                        1L),
+                SECOND);
+
+        assertThat(out.toString().lines())
+                .containsExactly("read 9   scored 2   rejected 7 (most: Confluent's wire format)");
+    }
+
+    private void print(long read, long scored, long rejected, long second) {
+        progress.print(read, scored, Map.of(Rejection.Kind.JSON, rejected), second * SECOND);
     }
 
     @Test
@@ -96,7 +143,9 @@ class ScoreProgressTest {
         }
 
         assertThat(out.toString())
-                .matches("read [0-9,]+   scored [1-9][0-9,]*   rejected [1-9][0-9,]*\\R");
+                .matches(
+                        "read [0-9,]+   scored [1-9][0-9,]*   rejected [1-9][0-9,]*"
+                                + " \\(most: a timestamp out of range\\)\\R");
     }
 
     @Test
@@ -117,7 +166,10 @@ class ScoreProgressTest {
         assertThat(watch.isAlive()).isFalse();
     }
 
-    /** A token a millisecond; every tenth has too many values. */
+    /**
+     * A token a millisecond; every tenth has too many values, and those of the second subtask are
+     * dated beyond event time.
+     */
     private static final class Tokens implements MapFunction<Long, Token> {
 
         private static final long serialVersionUID = 1L;

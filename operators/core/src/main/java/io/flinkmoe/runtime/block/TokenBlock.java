@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.block;
 
+import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.serialization.ImmutableSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
@@ -25,6 +26,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param positions [T]
  * @param timestamps [T], event time, milliseconds since the epoch
  * @param late [T], whether the token is late; empty if no token is
+ * @param origins [T], the origins of the tokens; empty if none is known
  * @param vectors [T, width] float32, little endian
  * @param layers the choices of these tokens in the previous layers
  */
@@ -35,6 +37,7 @@ public record TokenBlock(
         long[] positions,
         long[] timestamps,
         boolean[] late,
+        Origin[] origins,
         byte[] vectors,
         Choices[] layers) {
 
@@ -45,9 +48,12 @@ public record TokenBlock(
     /** The {@code late} of a block without late tokens. */
     public static final boolean[] NONE_LATE = {};
 
+    /** The {@code origins} of a block without known origins. */
+    public static final Origin[] NO_ORIGINS = {};
+
     private static final Choices.Serializer CHOICES = new Choices.Serializer();
 
-    /** Creates a block without late tokens. */
+    /** Creates a block of tokens of unknown origin without late tokens. */
     public TokenBlock(
             int lane,
             String[] streams,
@@ -55,7 +61,7 @@ public record TokenBlock(
             long[] timestamps,
             byte[] vectors,
             Choices[] layers) {
-        this(lane, streams, positions, timestamps, NONE_LATE, vectors, layers);
+        this(lane, streams, positions, timestamps, NONE_LATE, NO_ORIGINS, vectors, layers);
     }
 
     /** T, the number of tokens. */
@@ -65,22 +71,28 @@ public record TokenBlock(
 
     /** Returns the same tokens with other vectors. */
     public TokenBlock withVectors(byte[] others) {
-        return new TokenBlock(lane, streams, positions, timestamps, late, others, layers);
+        return new TokenBlock(lane, streams, positions, timestamps, late, origins, others, layers);
     }
 
     /** Returns the same tokens with the choices of other layers. */
     public TokenBlock withLayers(Choices[] others) {
-        return new TokenBlock(lane, streams, positions, timestamps, late, vectors, others);
+        return new TokenBlock(lane, streams, positions, timestamps, late, origins, vectors, others);
     }
 
     /** Returns the same tokens with other late marks. */
     public TokenBlock withLate(boolean[] flags) {
-        return new TokenBlock(lane, streams, positions, timestamps, flags, vectors, layers);
+        return new TokenBlock(
+                lane, streams, positions, timestamps, flags, origins, vectors, layers);
     }
 
     /** Whether a token is late. */
     public boolean isLate(int row) {
         return late.length > 0 && late[row];
+    }
+
+    /** The origin of a token. */
+    public Origin origin(int row) {
+        return origins.length > 0 ? origins[row] : Origin.UNKNOWN;
     }
 
     /** The number of late tokens. */
@@ -136,12 +148,16 @@ public record TokenBlock(
         long[] selectedPositions = new long[rows.length];
         long[] selectedTimestamps = new long[rows.length];
         boolean[] selectedLate = late.length == 0 ? NONE_LATE : new boolean[rows.length];
+        Origin[] selectedOrigins = origins.length == 0 ? NO_ORIGINS : new Origin[rows.length];
         for (int i = 0; i < rows.length; i++) {
             selectedStreams[i] = streams[rows[i]];
             selectedPositions[i] = positions[rows[i]];
             selectedTimestamps[i] = timestamps[rows[i]];
             if (late.length > 0) {
                 selectedLate[i] = late[rows[i]];
+            }
+            if (origins.length > 0) {
+                selectedOrigins[i] = origins[rows[i]];
             }
         }
         Choices[] selectedLayers = new Choices[layers.length];
@@ -154,6 +170,7 @@ public record TokenBlock(
                 selectedPositions,
                 selectedTimestamps,
                 selectedLate,
+                selectedOrigins,
                 selectedVectors,
                 selectedLayers);
     }
@@ -186,6 +203,7 @@ public record TokenBlock(
             Wire.writeLongs(record.positions, out);
             Wire.writeLongs(record.timestamps, out);
             Wire.writeBooleans(record.late, out);
+            Origins.write(record.origins, out);
             Wire.writeBytes(record.vectors, out);
             out.writeInt(record.layers.length);
             for (Choices choices : record.layers) {
@@ -200,12 +218,14 @@ public record TokenBlock(
             long[] positions = Wire.readLongs(in);
             long[] timestamps = Wire.readLongs(in);
             boolean[] late = Wire.readBooleans(in);
+            Origin[] origins = Origins.read(in);
             byte[] vectors = Wire.readBytes(in);
             Choices[] layers = new Choices[in.readInt()];
             for (int layer = 0; layer < layers.length; layer++) {
                 layers[layer] = CHOICES.deserialize(in);
             }
-            return new TokenBlock(lane, streams, positions, timestamps, late, vectors, layers);
+            return new TokenBlock(
+                    lane, streams, positions, timestamps, late, origins, vectors, layers);
         }
 
         @Override

@@ -4,6 +4,7 @@ package io.flinkmoe.runtime.head;
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.DecisionRecord;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
@@ -109,13 +110,13 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
                         tokens.positions()[row],
                         tokens.timestamps()[row],
                         new float[0]);
+        String reason =
+                "the head's output for position %d of stream %s (its input values are no longer known) is not finite"
+                        .formatted(token.position(), token.stream());
+        Rejection rejection = new Rejection(Rejection.Kind.OUTPUT_NOT_FINITE, reason);
         output.collect(
                 DeadLetter.OUTPUT,
-                new StreamRecord<>(
-                        DeadLetter.of(
-                                token,
-                                "the head's output for position %d of stream %s (its input values are no longer known) is not finite"
-                                        .formatted(token.position(), token.stream()))));
+                new StreamRecord<>(DeadLetter.of(tokens.origin(row), token, rejection)));
     }
 
     private void logDecisions(TokenBlock tokens, int row) {

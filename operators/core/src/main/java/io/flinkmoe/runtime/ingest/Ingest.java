@@ -83,7 +83,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     public void processElement(StreamRecord<Arrival> element) {
         Arrival arrival = element.getValue();
         if (arrival.token() == null) {
-            metrics.deadLetters.inc();
+            metrics.countDeadLetter(arrival.deadLetter());
             output.collect(DeadLetter.OUTPUT, new StreamRecord<>(arrival.deadLetter()));
             return;
         }
@@ -91,7 +91,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
         if (pending[lane] == null) {
             pending[lane] = new TokenBlockBuilder(lane, settings.blockRows(), width);
         }
-        pending[lane].add(arrival.token(), isLate(arrival));
+        pending[lane].add(arrival.token(), arrival.origin(), isLate(arrival));
         pendingTokens++;
         if (pending[lane].isFull()) {
             flush(lane);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.ingest;
 
+import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
@@ -24,9 +25,11 @@ final class TokenBlockBuilder {
     private long[] positions;
     private long[] timestamps;
     private boolean[] late;
+    private Origin[] origins;
     private byte[] vectors;
     private int rows;
     private boolean anyLate;
+    private boolean anyOrigin;
 
     /**
      * @param maxRows the number of tokens in a full block
@@ -42,9 +45,10 @@ final class TokenBlockBuilder {
     /**
      * Adds a token.
      *
+     * @param origin the origin of its record
      * @param isLate whether the token's window is closed
      */
-    void add(Token token, boolean isLate) {
+    void add(Token token, Origin origin, boolean isLate) {
         if (rows == streams.length) {
             grow(Math.min(maxRows, 2 * rows));
         }
@@ -53,6 +57,8 @@ final class TokenBlockBuilder {
         timestamps[rows] = token.timestamp();
         late[rows] = isLate;
         anyLate |= isLate;
+        origins[rows] = origin;
+        anyOrigin |= origin != Origin.UNKNOWN;
         Floats.put(token.values(), 0, vectors, rows * width, width);
         rows++;
     }
@@ -69,8 +75,18 @@ final class TokenBlockBuilder {
     TokenBlock build() {
         TokenBlock block;
         boolean[] flags = anyLate ? Arrays.copyOf(late, rows) : TokenBlock.NONE_LATE;
+        Origin[] places = anyOrigin ? Arrays.copyOf(origins, rows) : TokenBlock.NO_ORIGINS;
         if (isFull()) {
-            block = new TokenBlock(lane, streams, positions, timestamps, flags, vectors, NO_LAYERS);
+            block =
+                    new TokenBlock(
+                            lane,
+                            streams,
+                            positions,
+                            timestamps,
+                            flags,
+                            places,
+                            vectors,
+                            NO_LAYERS);
             allocate(maxRows); // A lane that has filled one block is likely to fill the next.
         } else {
             block =
@@ -80,6 +96,7 @@ final class TokenBlockBuilder {
                             Arrays.copyOf(positions, rows),
                             Arrays.copyOf(timestamps, rows),
                             flags,
+                            places,
                             Arrays.copyOf(vectors, rows * width * Float.BYTES),
                             NO_LAYERS);
             if (streams.length > FIRST_ROWS && rows < streams.length / 4) {
@@ -88,6 +105,7 @@ final class TokenBlockBuilder {
         }
         rows = 0;
         anyLate = false;
+        anyOrigin = false;
         return block;
     }
 
@@ -96,6 +114,7 @@ final class TokenBlockBuilder {
         positions = new long[size];
         timestamps = new long[size];
         late = new boolean[size];
+        origins = new Origin[size];
         vectors = new byte[size * width * Float.BYTES];
     }
 
@@ -104,6 +123,7 @@ final class TokenBlockBuilder {
         positions = Arrays.copyOf(positions, size);
         timestamps = Arrays.copyOf(timestamps, size);
         late = Arrays.copyOf(late, size);
+        origins = Arrays.copyOf(origins, size);
         vectors = Arrays.copyOf(vectors, size * width * Float.BYTES);
     }
 }

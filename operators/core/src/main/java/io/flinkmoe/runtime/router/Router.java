@@ -200,7 +200,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             routed = router.route(tokens.vectors(), tokens.rows(), draws);
         } catch (OrtException e) {
             if (tokens.rows() == 1) {
-                unreadable.add(tokens.only(), e);
+                unreadable.add(tokens.only(), tokens.origin(0), e);
             } else {
                 int half = (tokens.rows() + 1) / 2;
                 for (TokenBlock part : tokens.slices(half, router.inputWidth())) {

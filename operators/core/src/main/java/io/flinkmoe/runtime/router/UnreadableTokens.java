@@ -3,6 +3,8 @@ package io.flinkmoe.runtime.router;
 
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Origin;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.runtime.block.TokenBlock;
 import java.util.ArrayList;
@@ -50,22 +52,28 @@ final class UnreadableTokens {
     }
 
     /** Records a token that could not be read. */
-    void add(Token token, OrtException cause) {
+    void add(Token token, Origin origin, OrtException cause) {
         String where = "position %d of stream %s".formatted(token.position(), token.stream());
         if (layer == 0) {
-            unreadable.add(
-                    DeadLetter.of(
-                            token,
-                            "the model cannot read %s: %s".formatted(where, cause.getMessage())));
+            add(
+                    token,
+                    origin,
+                    Rejection.Kind.MODEL,
+                    "the model cannot read %s: %s".formatted(where, cause.getMessage()));
             return;
         }
         // Only a hidden vector is known here, which must not be mistaken for the token's values.
         Token known = new Token(token.stream(), token.position(), token.timestamp(), new float[0]);
-        unreadable.add(
-                DeadLetter.of(
-                        known,
-                        "layer %d cannot read %s (its input values are no longer known): %s"
-                                .formatted(layer, where, cause.getMessage())));
+        add(
+                known,
+                origin,
+                Rejection.Kind.MODEL,
+                "layer %d cannot read %s (its input values are no longer known): %s"
+                        .formatted(layer, where, cause.getMessage()));
+    }
+
+    private void add(Token token, Origin origin, Rejection.Kind kind, String reason) {
+        unreadable.add(DeadLetter.of(origin, token, new Rejection(kind, reason)));
     }
 
     /**
@@ -77,11 +85,12 @@ final class UnreadableTokens {
         markReadable(); // The models ran.
         for (TokenBlock alone : tokens.slices(1, width)) {
             Token token = alone.only();
-            unreadable.add(
-                    DeadLetter.of(
-                            token,
-                            "the encoder's output for position %d of stream %s is not finite"
-                                    .formatted(token.position(), token.stream())));
+            add(
+                    token,
+                    alone.origin(0),
+                    Rejection.Kind.OUTPUT_NOT_FINITE,
+                    "the encoder's output for position %d of stream %s is not finite"
+                            .formatted(token.position(), token.stream()));
         }
     }
 

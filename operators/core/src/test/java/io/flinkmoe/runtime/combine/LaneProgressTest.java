@@ -153,6 +153,7 @@ class LaneProgressTest {
                                     new long[rows],
                                     batch.rows.stream().mapToLong(r -> r.timestamp).toArray(),
                                     late(batch.rows),
+                                    TokenBlock.NO_ORIGINS,
                                     new byte[0],
                                     new Choices[0]),
                             new Choices(K, new int[rows * K], new float[rows * K], outcomes));

@@ -3,9 +3,11 @@ package io.flinkmoe.runtime.ingest;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.tensor.Floats;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -24,7 +26,8 @@ class TokenBlockBuilderTest {
             }
             for (int row = 0; row < rows; row++) {
                 float[] values = {next + row, -1};
-                builder.add(new Token("s" + (next + row), next + row, 0, values), false);
+                Token token = new Token("s" + (next + row), next + row, 0, values);
+                builder.add(token, origin(next + row), false);
             }
             assertThat(builder.isFull()).isEqualTo(rows == capacity);
 
@@ -39,8 +42,26 @@ class TokenBlockBuilderTest {
                 assertThat(block.streams()[row]).isEqualTo("s" + (next + row));
                 assertThat(block.positions()[row]).isEqualTo(next + row);
                 assertThat(vectors[row * WIDTH]).isEqualTo(next + row);
+                assertThat(block.origin(row)).isEqualTo(origin(next + row));
             }
             next += rows;
         }
+    }
+
+    @Test
+    void aBlockWithoutOriginsHasNoArrayOfThem() {
+        TokenBlockBuilder builder = new TokenBlockBuilder(0, 2, WIDTH);
+        Token token = new Token("s", 0, 0, new float[WIDTH]);
+        builder.add(token, new Origin("t", 0, 7), false);
+        assertThat(builder.build().origins()).hasSize(1);
+
+        builder.add(token, Origin.UNKNOWN, false);
+
+        assertThat(builder.build().origins()).isEmpty();
+    }
+
+    /** Every fifth token comes from elsewhere. */
+    private static Origin origin(long position) {
+        return position % 5 == 0 ? Origin.UNKNOWN : new Origin("t" + position % 2, 3, position);
     }
 }

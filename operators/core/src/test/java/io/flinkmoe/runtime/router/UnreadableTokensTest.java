@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Origin;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import org.apache.flink.util.FlinkException;
 import org.junit.jupiter.api.Test;
@@ -14,6 +16,8 @@ class UnreadableTokensTest {
 
     private static final OrtException CAUSE = new OrtException("no such category");
     private static final Token TOKEN = new Token("s", 7, 8, new float[] {9});
+
+    private static final Origin ORIGIN = new Origin("tokens", 3, 42);
 
     private boolean zerosAreRead;
 
@@ -31,11 +35,13 @@ class UnreadableTokensTest {
     @Test
     void areGivenOnceWithWhatTheyWere() throws Exception {
         UnreadableTokens tokens = tokens(0);
-        tokens.add(TOKEN, CAUSE);
+        tokens.add(TOKEN, ORIGIN, CAUSE);
 
         DeadLetter letter = tokens.take().get(0);
 
         assertThat(letter.token()).isSameAs(TOKEN);
+        assertThat(letter.origin()).isEqualTo(ORIGIN);
+        assertThat(letter.rejection().kind()).isEqualTo(Rejection.Kind.MODEL);
         assertThat(letter.reason())
                 .isEqualTo("the model cannot read position 7 of stream s: no such category");
         assertThat(tokens.take()).isEmpty();
@@ -45,7 +51,7 @@ class UnreadableTokensTest {
     @Test
     void ofALaterLayerHaveNoHiddenVectorForValues() throws Exception {
         UnreadableTokens tokens = tokens(2);
-        tokens.add(TOKEN, CAUSE);
+        tokens.add(TOKEN, ORIGIN, CAUSE);
 
         DeadLetter letter = tokens.take().get(0);
 
@@ -53,6 +59,7 @@ class UnreadableTokensTest {
         assertThat(letter.token().position()).isEqualTo(7);
         assertThat(letter.token().timestamp()).isEqualTo(8);
         assertThat(letter.token().values()).isEmpty();
+        assertThat(letter.origin()).isEqualTo(ORIGIN);
         assertThat(letter.reason())
                 .isEqualTo(
                         "layer 2 cannot read position 7 of stream s (its input values are no longer known): no such category");
@@ -84,7 +91,7 @@ class UnreadableTokensTest {
 
     private static void reject(UnreadableTokens tokens, int count) throws FlinkException {
         for (int i = 0; i < count; i++) {
-            tokens.add(TOKEN, CAUSE);
+            tokens.add(TOKEN, ORIGIN, CAUSE);
             assertThat(tokens.take()).hasSize(1);
         }
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.runtime.ReportedMetrics;
@@ -40,12 +41,19 @@ class IngestMetricsTest {
             }
             Token bad = new Token("s", 4, 0, new float[1]);
             harness.processElement(
-                    new StreamRecord<>(Arrival.of(DeadLetter.of(bad, "is too narrow"))));
+                    new StreamRecord<>(
+                            Arrival.of(
+                                    DeadLetter.of(
+                                            bad,
+                                            new Rejection(
+                                                    Rejection.Kind.WIDTH, "is too narrow")))));
             harness.prepareSnapshotPreBarrier(1);
         }
 
         assertThat(metrics.counter("moe.ingest.numTokensIn")).isEqualTo(4);
         assertThat(metrics.counter("moe.ingest.numTokensDeadLettered")).isEqualTo(1);
+        assertThat(metrics.counter("moe.ingest.kind.width.numTokensDeadLettered")).isEqualTo(1);
+        assertThat(metrics.counter("moe.ingest.kind.json.numTokensDeadLettered")).isZero();
         assertThat(metrics.histogram("moe.ingest.batchSize").getStatistics().getValues())
                 .containsExactly(3, 1);
     }

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Origin;
+import io.flinkmoe.api.RawRecord;
+import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Dropless;
@@ -182,13 +185,29 @@ class IngestTest {
 
     @Test
     void passesDeadLettersToTheirOwnOutput() throws Exception {
-        DeadLetter dead = new DeadLetter(new byte[] {7}, "tokens", 1, 42, "no");
+        DeadLetter dead =
+                DeadLetter.of(
+                        new Origin("tokens", 1, 42),
+                        RawRecord.of(new byte[] {7}),
+                        new Rejection(Rejection.Kind.MALFORMED, "no"));
         try (var harness = open(new Dropless())) {
             harness.processElement(new StreamRecord<>(Arrival.of(dead)));
             assertThat(harness.getOutput()).isEmpty();
             assertThat(harness.getSideOutput(DeadLetter.OUTPUT))
                     .extracting(StreamRecord::getValue)
                     .containsExactly(dead);
+        }
+    }
+
+    @Test
+    void blocksKeepWhereTheirTokensCameFrom() throws Exception {
+        Origin origin = new Origin("tokens", 1, 42);
+        try (var harness = open(new Dropless())) {
+            Token token = new Token("s", 0, 0, new float[2]);
+            harness.processElement(new StreamRecord<>(Arrival.of(token, origin)));
+            harness.prepareSnapshotPreBarrier(1);
+
+            assertThat(harness.extractOutputValues().get(0).origins()).containsExactly(origin);
         }
     }
 

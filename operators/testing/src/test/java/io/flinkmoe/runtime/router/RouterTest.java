@@ -13,12 +13,14 @@ import static org.assertj.core.api.Assertions.tuple;
 import static org.assertj.core.api.InstanceOfAssertFactories.STRING;
 
 import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.api.Origin;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.testing.Backend;
 import io.flinkmoe.testing.NumberedBundle;
@@ -167,7 +169,13 @@ class RouterTest {
         Bundle strict = NumberedBundle.writeWithStrictEncoder(own.resolve("strict"), N, 2);
         try (var harness = open(strict)) {
             float[] unknown = {N, 0, 0, 0};
-            harness.send(block(0, new long[] {1, 2, 3}, row(1), unknown, row(2)));
+            Origin origin = new Origin("tokens", 3, 42);
+            harness.send(
+                    withOrigins(
+                            block(0, new long[] {1, 2, 3}, row(1), unknown, row(2)),
+                            Origin.UNKNOWN,
+                            origin,
+                            Origin.UNKNOWN));
             assertThat(harness.residuals())
                     .extracting(ResidualBlock::batch, block -> block.tokens().timestamps()[0])
                     .containsExactly(tuple(0L, 1L), tuple(1L, 3L));
@@ -175,7 +183,20 @@ class RouterTest {
             DeadLetter letter = harness.getSideOutput(DeadLetter.OUTPUT).peek().getValue();
             assertThat(letter.reason()).contains("position 1 of stream s");
             assertThat(letter.token().values()).isEqualTo(unknown);
+            assertThat(letter.origin()).isEqualTo(origin);
         }
+    }
+
+    private static TokenBlock withOrigins(TokenBlock block, Origin... origins) {
+        return new TokenBlock(
+                block.lane(),
+                block.streams(),
+                block.positions(),
+                block.timestamps(),
+                block.late(),
+                origins,
+                block.vectors(),
+                block.layers());
     }
 
     @Test
