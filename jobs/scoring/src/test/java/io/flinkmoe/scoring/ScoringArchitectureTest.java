@@ -12,6 +12,7 @@ import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import org.apache.flink.annotation.Experimental;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.PublicEvolving;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -69,6 +70,8 @@ class ScoringArchitectureTest {
                 .beAnnotatedWith(Internal.class)
                 .orShould()
                 .beAnnotatedWith(Experimental.class)
+                .orShould()
+                .beAnnotatedWith(PublicEvolving.class)
                 .check(CLASSES);
     }
 }
