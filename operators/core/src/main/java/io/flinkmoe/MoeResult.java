@@ -9,7 +9,7 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.config.JobSettings;
 import io.flinkmoe.runtime.Topology;
-import io.flinkmoe.runtime.router.Router;
+import io.flinkmoe.runtime.router.LateTokens;
 import java.util.List;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.streaming.api.datastream.DataStream;
@@ -64,7 +64,7 @@ public final class MoeResult {
      */
     public DataStream<Token> lateTokens() {
         require(job.divertLateTokens(), "late tokens", "divertLateTokens");
-        return streams.routers().get(0).getSideOutput(Router.LATE_TOKENS);
+        return streams.routers().get(0).getSideOutput(LateTokens.OUTPUT);
     }
 
     /**

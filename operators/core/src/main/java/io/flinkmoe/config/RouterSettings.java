@@ -9,7 +9,7 @@ import org.apache.flink.annotation.Internal;
  * The settings of a router.
  *
  * @param capacity how many choices of a window an expert admits; if dropless, no token is late
- * @param divertLate whether late tokens go to {@code Router#LATE_TOKENS} instead of being scored
+ * @param divertLate whether late tokens go to {@code LateTokens#OUTPUT} instead of being scored
  * @param draws the source of random draws for router noise and random admission
  * @param keepScores whether blocks carry the scores of the choices, for the decision log
  * @param emitLogits whether the router emits {@link io.flinkmoe.api.RouterLogits}

@@ -14,11 +14,7 @@ import java.util.List;
 import java.util.Map;
 import org.apache.flink.annotation.PublicEvolving;
 
-/**
- * An open safetensors file. Only the header and the requested tensors are read.
- *
- * <p>This class is thread-safe.
- */
+/** An open safetensors file; reads the header and requested tensors only. Thread-safe. */
 @PublicEvolving
 public final class SafetensorsFile implements AutoCloseable {
     private static final int MAX_HEADER_BYTES = 100_000_000;

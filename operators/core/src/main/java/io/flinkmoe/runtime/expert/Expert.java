@@ -195,7 +195,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                 expertOutput.emit(block, group, Outcome.OVERFLOWED);
             } else {
                 ofExpert.passedOn.inc(group.length);
-                sendToNextRound(block.reroute(next, group));
+                output.collect(NEXT_ROUND, new StreamRecord<>(block.reroute(next, group)));
             }
         }
     }
@@ -229,12 +229,8 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         }
         run(calls[expert]);
         for (ExpertInput input : close.nextRound()) {
-            sendToNextRound(input);
+            output.collect(NEXT_ROUND, new StreamRecord<>(input));
         }
-    }
-
-    private void sendToNextRound(ExpertInput input) {
-        output.collect(NEXT_ROUND, new StreamRecord<>(input));
     }
 
     /** Runs the waiting calls, the fullest first, unless queued input may fill them. */

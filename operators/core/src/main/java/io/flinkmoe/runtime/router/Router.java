@@ -3,7 +3,6 @@ package io.flinkmoe.runtime.router;
 
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.api.DeadLetter;
-import io.flinkmoe.api.Token;
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.AdmissionScore;
 import io.flinkmoe.capacity.Capacity;
@@ -19,7 +18,6 @@ import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.ExpertInput;
 import io.flinkmoe.runtime.block.ResidualBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
-import io.flinkmoe.runtime.block.WindowTokens;
 import io.flinkmoe.runtime.shared.ChoiceCounter;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
@@ -63,9 +61,6 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     public static final OutputTag<ResidualBlock> RESIDUALS =
             new OutputTag<>("residuals", ResidualBlock.TYPE);
 
-    /** The side output for late tokens, if they are diverted. */
-    public static final OutputTag<Token> LATE_TOKENS = new OutputTag<>("late-tokens", Token.TYPE);
-
     private static final ValueStateDescriptor<Long> NEXT_BATCH =
             new ValueStateDescriptor<>("next-batch", LongSerializer.INSTANCE);
 
@@ -86,6 +81,8 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private transient LatenessFilter lateness;
     private transient ChoiceCounter counter;
     private transient RouterOutcomes outcomes;
+    private transient LateTokens lateTokens;
+    private transient WindowTokensOutput windowTokens;
     private transient SummaryOutput summaries;
     private transient HealthWindows health;
     private transient RouterMetrics metrics;
@@ -140,8 +137,13 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             counter = ChoiceCounter.NONE;
         }
         outcomes = new RouterOutcomes(counter, k);
+        lateTokens =
+                settings.divertLate()
+                        ? new LateTokens.Divert(output, outcomes, router.inputWidth())
+                        : LateTokens.KEEP;
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.ROUTER, 0);
         int n = router.routing().numExperts();
+        windowTokens = new WindowTokensOutput(output, n, k);
         health = new HealthWindows(capacity.windows(), n, k);
         metrics = new RouterMetrics(getMetricGroup(), health, n);
         logits = new LogitsOutput(output, layer, n);
@@ -152,7 +154,9 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         long windowStart = capacity.windows().startOf(lastTimestamp);
         int lane = laneKeys.indexOf(key);
         WindowCounts counts = counter.remove(windowStart);
-        reportTokens(lane, windowStart, counts);
+        if (capacity.dependsOnTokens()) {
+            windowTokens.emit(lane, windowStart, counts);
+        }
         summaries.emit(windowStart, lane, counts, lastTimestamp);
     }
 
@@ -163,29 +167,12 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             metrics.tokensIn.inc(tokens.rows());
             TokenBlock marked = lateness.markLate(tokens);
             metrics.tokensLate.inc(marked.numLate());
-            if (settings.divertLate()) {
-                marked = divertLate(marked);
-            }
-            if (marked.rows() > 0) {
-                routeReadable(marked);
+            TokenBlock scored = lateTokens.filter(marked);
+            if (scored.rows() > 0) {
+                routeReadable(scored);
                 reject(unreadable.take());
             }
         }
-    }
-
-    /** Emits the late tokens to the side output and returns the others. */
-    private TokenBlock divertLate(TokenBlock tokens) throws Exception {
-        int[] late = tokens.rowsThatAreLate(true);
-        if (late.length == 0) {
-            return tokens;
-        }
-        TokenBlock diverted = tokens.select(late, router.inputWidth());
-        outcomes.countDiverted(diverted);
-        for (TokenBlock token : diverted.slices(1, router.inputWidth())) {
-            output.collect(LATE_TOKENS, new StreamRecord<>(token.only(), token.timestamps()[0]));
-        }
-        return tokens.select(tokens.rowsThatAreLate(false), router.inputWidth())
-                .withLate(TokenBlock.NONE_LATE);
     }
 
     /**
@@ -286,20 +273,6 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         }
         if (settings.emitLogits()) {
             logits.emit(tokens, routed.logits());
-        }
-    }
-
-    /**
-     * Reports to every expert how many tokens a lane had in a window, if the capacity depends on
-     * it.
-     */
-    private void reportTokens(int lane, long windowStart, WindowCounts counts) {
-        if (!capacity.dependsOnTokens()) {
-            return;
-        }
-        int tokens = (int) ((counts.asked() - counts.late()) / k);
-        for (int expert = 0; tokens > 0 && expert < router.routing().numExperts(); expert++) {
-            output.collect(new StreamRecord<>(new WindowTokens(expert, lane, windowStart, tokens)));
         }
     }
 

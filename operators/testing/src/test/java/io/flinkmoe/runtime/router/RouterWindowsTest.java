@@ -123,7 +123,7 @@ class RouterWindowsTest {
             harness.send(block(0, new long[] {59_999, 60_000}, row(), row()));
             harness.send(block(0, new long[] {3}, row()));
             assertThat(harness.residuals()).singleElement().matches(r -> r.tokens().rows() == 1);
-            assertThat(harness.getSideOutput(Router.LATE_TOKENS))
+            assertThat(harness.getSideOutput(LateTokens.OUTPUT))
                     .extracting(record -> record.getValue().timestamp())
                     .containsExactly(59_999L, 3L);
             harness.processWatermark(119_999);
