@@ -143,7 +143,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                         : LateTokens.KEEP;
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.ROUTER, 0);
         int n = router.routing().numExperts();
-        windowTokens = new WindowTokensOutput(output, n, k);
+        windowTokens = new WindowTokensOutput(output, capacity.dependsOnTokens() ? n : 0, k);
         health = new HealthWindows(capacity.windows(), n, k);
         metrics = new RouterMetrics(getMetricGroup(), health, n);
         logits = new LogitsOutput(output, layer, n);
@@ -154,9 +154,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         long windowStart = capacity.windows().startOf(lastTimestamp);
         int lane = laneKeys.indexOf(key);
         WindowCounts counts = counter.remove(windowStart);
-        if (capacity.dependsOnTokens()) {
-            windowTokens.emit(lane, windowStart, counts);
-        }
+        windowTokens.emit(lane, windowStart, counts);
         summaries.emit(windowStart, lane, counts, lastTimestamp);
     }
 

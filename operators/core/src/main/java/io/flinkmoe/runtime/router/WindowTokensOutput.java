@@ -11,7 +11,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 /**
  * Reports to every expert how many tokens a lane had in a window, for capacities that depend on it.
  *
- * @param numExperts N
+ * @param numExperts N; 0 if the capacity does not depend on the number of tokens
  * @param k choices per token
  */
 @Internal
