@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.onnx;
 
+import io.flinkmoe.capacity.AdmissionScore;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
@@ -12,6 +15,7 @@ import org.apache.flink.annotation.Internal;
 public final class Routed {
 
     private static final float[] NO_SCALES = {};
+    private static final float[] NO_SCORES = {};
 
     private final int numExperts;
     final int ranks;
@@ -77,11 +81,57 @@ public final class Routed {
     public float[] scores(int tokens) {
         float[] all =
                 Scores.of(scoringFunc, Arrays.copyOf(logits, tokens * numExperts), numExperts);
+        return ofChosen(tokens, (token, expert) -> all[token * numExperts + expert]);
+    }
+
+    /**
+     * The scores of the chosen experts [T, K] that an admission compares when a window closes; 0
+     * for a rank without an expert.
+     *
+     * @param kind which scores; for {@link AdmissionScore#NONE} the result is empty
+     * @param draws the draws of the tokens, needed for random admission only
+     * @throws IllegalArgumentException if random admission has no draws
+     */
+    public float[] admissionScores(AdmissionScore kind, int tokens, NoiseSource draws) {
+        return switch (kind) {
+            case NONE -> NO_SCORES;
+            case GATE_SCORE -> scores(tokens);
+            case ROUTER_LOGIT -> ofChosen(tokens, this::logit);
+            case RANDOM_DRAW -> {
+                if (draws == null) {
+                    throw new IllegalArgumentException("random admission needs draws");
+                }
+                yield ofChosen(tokens, draws::priority);
+            }
+        };
+    }
+
+    /** The score of a token with an expert. */
+    private interface Score {
+        float of(int token, int expert);
+    }
+
+    private float[] ofChosen(int tokens, Score score) {
         float[] chosen = new float[tokens * ranks];
         for (int i = 0; i < chosen.length; i++) {
-            chosen[i] = experts[i] < 0 ? 0 : all[i / ranks * numExperts + experts[i]];
+            chosen[i] = experts[i] < 0 ? 0 : score.of(i / ranks, experts[i]);
         }
         return chosen;
+    }
+
+    /**
+     * The outcome of a choice of a token that is on time.
+     *
+     * @param choice token · k + rank
+     * @param topK k
+     * @param otherwise the code of a choice that the router leaves to an expert
+     * @return FAILED, OVERFLOWED or {@code otherwise}
+     */
+    public byte outcome(int choice, int topK, byte otherwise) {
+        if (!isRoutable(choice / topK)) {
+            return Outcome.FAILED.code();
+        }
+        return isSkipped(choice) ? Outcome.OVERFLOWED.code() : otherwise;
     }
 
     /** Whether random_second noise dropped choice {@code token * k + rank}; its weight is 0. */

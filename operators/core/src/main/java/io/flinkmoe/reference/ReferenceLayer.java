@@ -104,39 +104,14 @@ final class ReferenceLayer {
             System.arraycopy(routed.logits(), 0, result.logits(), from * n, rows * n);
             System.arraycopy(routed.experts(), 0, ranked.experts(), from * ranks, rows * ranks);
             System.arraycopy(routed.weights(), 0, ranked.weights(), from * ranks, rows * ranks);
-            float[] scores = scores(routed, rows, draws);
-            System.arraycopy(scores, 0, ranked.scores(), from * ranks, rows * ranks);
+            float[] scores = routed.admissionScores(capacity.score(), rows, draws);
+            System.arraycopy(scores, 0, ranked.scores(), from * ranks, scores.length);
             for (int row = 0; row < rows; row++) {
                 rejected[from + row] |= routed.fault(row) == RoutingFault.ENCODING;
             }
             settle(routed, rows, from, rejected, ranked, result);
         }
         return ranked;
-    }
-
-    /** What the admission compares of the choices of a block, [T, K]. */
-    private float[] scores(Routed routed, int rows, NoiseSource draws) {
-        float[] scores = new float[rows * routed.ranks()];
-        switch (capacity.score()) {
-            case NONE -> {}
-            case GATE_SCORE -> scores = routed.scores(rows);
-            case ROUTER_LOGIT -> {
-                for (int i = 0; i < scores.length; i++) {
-                    int expert = routed.experts()[i];
-                    scores[i] = expert < 0 ? 0 : routed.logit(i / routed.ranks(), expert);
-                }
-            }
-            case RANDOM_DRAW -> {
-                if (draws == null) {
-                    throw new IllegalArgumentException("random admission needs draws");
-                }
-                for (int i = 0; i < scores.length; i++) {
-                    int expert = routed.experts()[i];
-                    scores[i] = expert < 0 ? 0 : draws.priority(i / routed.ranks(), expert);
-                }
-            }
-        }
-        return scores;
     }
 
     /** Settles the choices of a block that no expert is to see. */
@@ -156,11 +131,10 @@ final class ReferenceLayer {
                 Arrays.fill(ranked.weights(), first, first + ranks, 0);
             }
             for (int choice = row * k; choice < row * k + k; choice++) {
-                Outcome outcome =
-                        !routable
-                                ? Outcome.FAILED
-                                : routed.isSkipped(choice) ? Outcome.OVERFLOWED : Outcome.EXECUTED;
-                result.outcomes()[from * k + choice] = outcome.code();
+                result.outcomes()[from * k + choice] =
+                        rejected[from + row]
+                                ? Outcome.FAILED.code()
+                                : routed.outcome(choice, k, Outcome.EXECUTED.code());
             }
         }
     }

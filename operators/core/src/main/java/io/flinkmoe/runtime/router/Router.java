@@ -113,16 +113,12 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         sessions = new BundleSessions(bundle.open(getRuntimeContext()));
         router = new LayerRouter(sessions, layer, maxRows, capacity);
         k = router.routing().numExpertsPerTok();
+        int n = router.routing().numExperts();
         FixedSettings.of(capacity)
                 .with(MoeOptions.LANES.key(), laneKeys.count())
                 .with("num_experts_per_tok of layer " + layer, k)
                 .keep(getOperatorStateBackend());
-        dispatcher =
-                new Dispatcher(
-                        router.routing().numExperts(),
-                        k,
-                        sessions.spec().hiddenSize(),
-                        capacity.attempts());
+        dispatcher = new Dispatcher(n, k, sessions.spec().hiddenSize(), capacity.attempts());
         byte[] zeros = new byte[router.inputWidth() * Float.BYTES];
         unreadable =
                 new UnreadableTokens(
@@ -142,7 +138,6 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                         ? new LateTokens.Divert(output, outcomes, router.inputWidth())
                         : LateTokens.KEEP;
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.ROUTER, 0);
-        int n = router.routing().numExperts();
         windowTokens = new WindowTokensOutput(output, capacity.dependsOnTokens() ? n : 0, k);
         health = new HealthWindows(capacity.windows(), n, k);
         metrics = new RouterMetrics(getMetricGroup(), health, n);
@@ -264,7 +259,9 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                                 tokens.withVectors(routed.residual()),
                                 choices,
                                 routed.scales(rows))));
-        float[] admissionScores = AdmissionScores.of(capacity, routed, rows, draws, scores);
+        boolean keepsThem = scores.length > 0 && capacity.score() == AdmissionScore.GATE_SCORE;
+        float[] admissionScores =
+                keepsThem ? scores : routed.admissionScores(capacity.score(), rows, draws);
         for (DispatchBlock block :
                 dispatcher.split(number, tokens, routed.hidden(), choices, admissionScores)) {
             output.collect(new StreamRecord<>(block));

@@ -37,15 +37,10 @@ final class RouterOutcomes {
                 choices.weights()[row * ranks + rank] = 0;
             }
             for (int choice = row * k; choice < row * k + k; choice++) {
-                byte outcome = Choices.PENDING;
-                if (tokens.isLate(row)) {
-                    outcome = Outcome.LATE.code();
-                } else if (!routable) {
-                    outcome = Outcome.FAILED.code();
-                } else if (routed.isSkipped(choice)) {
-                    outcome = Outcome.OVERFLOWED.code();
-                }
-                choices.outcomes()[choice] = outcome;
+                choices.outcomes()[choice] =
+                        tokens.isLate(row)
+                                ? Outcome.LATE.code()
+                                : routed.outcome(choice, k, Choices.PENDING);
             }
         }
         counter.countBlock(tokens.timestamps(), choices.outcomes(), k);
