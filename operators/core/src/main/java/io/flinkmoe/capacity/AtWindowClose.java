@@ -24,18 +24,17 @@ public record AtWindowClose(
         implements Capacity {
 
     public AtWindowClose {
-        if (weightRule.usesWindowShares()
-                && (order != AdmissionOrder.GATE_SCORE || overflowRounds > 0)) {
-            throw needsWindow(Admission.PRIORITIZED, order, overflowRounds);
-        }
+        checkWeightRule(weightRule, Admission.PRIORITIZED, order, overflowRounds);
         checkRounds(overflowRounds);
     }
 
-    static IllegalArgumentException needsWindow(
-            Admission admission, AdmissionOrder order, int overflowRounds) {
-        return new IllegalArgumentException(
-                "weights are window with %s admission, order %s and %d overflow rounds; allowed: prioritized, gate-score, 0"
-                        .formatted(admission, order, overflowRounds));
+    static void checkWeightRule(
+            WeightRule rule, Admission admission, AdmissionOrder order, int overflowRounds) {
+        if (!rule.allows(admission, order, overflowRounds)) {
+            throw new IllegalArgumentException(
+                    "weights are window with %s admission, order %s and %d overflow rounds; allowed: prioritized, gate-score, 0"
+                            .formatted(admission, order, overflowRounds));
+        }
     }
 
     static void checkRounds(int overflowRounds) {

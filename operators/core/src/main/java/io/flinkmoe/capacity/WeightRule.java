@@ -42,6 +42,19 @@ public enum WeightRule {
         void apply(float[] weights, boolean[] executed, int first, int end, double scale);
     }
 
+    /**
+     * Whether the rule can be computed: a window's softmax needs all choices of the window,
+     * admitted once, by their scores.
+     *
+     * @param overflowRounds how often a choice tries a next expert
+     */
+    public boolean allows(Admission admission, AdmissionOrder order, int overflowRounds) {
+        return !usesWindowShares()
+                || admission == Admission.PRIORITIZED
+                        && order == AdmissionOrder.GATE_SCORE
+                        && overflowRounds <= 0;
+    }
+
     WeightRule(Rule rule) {
         this.rule = rule;
     }

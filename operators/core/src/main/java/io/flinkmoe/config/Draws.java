@@ -11,6 +11,9 @@ import org.apache.flink.annotation.Experimental;
 @FunctionalInterface
 public interface Draws extends Serializable {
 
+    /** No draws: layers run without noise, and no admission is random. */
+    Draws NONE = (streams, positions, layer) -> null;
+
     /** Draws that depend only on stream, position and layer, so a replay draws the same values. */
     Draws SEEDED = SeededNoise::of;
 

@@ -104,9 +104,7 @@ public record MoeSettings(
                 value(options, MoeOptions.OVERFLOW) == MoeOptions.OverflowPolicy.RESIDUAL
                         ? 0
                         : inRange(options, MoeOptions.OVERFLOW_ROUNDS, 1, Byte.MAX_VALUE);
-        if (weightRule == WeightRule.WINDOW) {
-            checkWindowWeights(admission, order, rounds);
-        }
+        checkWeightRule(weightRule, admission, order, rounds);
         TumblingWindows windows = new TumblingWindows(size.toMillis());
         CapacityFormula formula =
                 policy == MoeOptions.CapacityPolicy.FIXED ? fixed(options) : byFactor(options);
@@ -115,10 +113,9 @@ public record MoeSettings(
                 : new AtWindowClose(windows, formula, order, weightRule, rounds);
     }
 
-    private static void checkWindowWeights(Admission admission, AdmissionOrder order, int rounds) {
-        if (admission != Admission.PRIORITIZED
-                || order != AdmissionOrder.GATE_SCORE
-                || rounds > 0) {
+    private static void checkWeightRule(
+            WeightRule rule, Admission admission, AdmissionOrder order, int rounds) {
+        if (!rule.allows(admission, order, rounds)) {
             throw new IllegalConfigurationException(
                     "%s is window, but %s is %s, %s is %s, and there are %d rounds of next-expert overflow; allowed with it: prioritized, gate-score and residual overflow"
                             .formatted(

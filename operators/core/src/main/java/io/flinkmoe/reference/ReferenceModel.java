@@ -5,6 +5,7 @@ import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Dropless;
 import io.flinkmoe.capacity.TokenMetadata;
+import io.flinkmoe.config.Draws;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
@@ -63,7 +64,7 @@ public final class ReferenceModel implements AutoCloseable {
      * @param tokens T
      */
     public Result forward(float[] x, int tokens) throws OrtException {
-        return forward(x, TokenMetadata.ofRows(tokens), LayerNoise.NONE);
+        return forward(x, TokenMetadata.ofRows(tokens), Draws.NONE);
     }
 
     /**
@@ -74,11 +75,11 @@ public final class ReferenceModel implements AutoCloseable {
      * @param tokens T of them
      */
     public Result forward(float[] x, TokenMetadata tokens) throws OrtException {
-        return forward(x, tokens, LayerNoise.SEEDED);
+        return forward(x, tokens, Draws.SEEDED);
     }
 
     /** The same with draws of the caller's own. */
-    public Result forward(float[] x, TokenMetadata tokens, LayerNoise noise) throws OrtException {
+    public Result forward(float[] x, TokenMetadata tokens, Draws noise) throws OrtException {
         return forward(x, tokens, noise, layer -> {});
     }
 
@@ -96,7 +97,7 @@ public final class ReferenceModel implements AutoCloseable {
         return forward(x, TokenMetadata.ofRows(tokens), (streams, positions, layer) -> noise, rule);
     }
 
-    private Result forward(float[] x, TokenMetadata metadata, LayerNoise noise, ChoiceRule rule)
+    private Result forward(float[] x, TokenMetadata metadata, Draws noise, ChoiceRule rule)
             throws OrtException {
         int tokens = metadata.tokens();
         if (x.length != tokens * spec.inputSize()) {

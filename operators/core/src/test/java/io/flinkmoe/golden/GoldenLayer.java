@@ -3,11 +3,11 @@ package io.flinkmoe.golden;
 
 import io.flinkmoe.capacity.NextExpert;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.config.Draws;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.reference.BalancedAssignment;
 import io.flinkmoe.reference.ChoiceRule;
 import io.flinkmoe.reference.ExpertChoice;
-import io.flinkmoe.reference.LayerNoise;
 import io.flinkmoe.reference.LayerResult;
 import io.flinkmoe.reference.OptimalAssignment;
 import io.flinkmoe.reference.ReferenceModel;
@@ -84,7 +84,7 @@ final class GoldenLayer {
     private void runWithCapacity() throws Exception {
         GoldenBundle layer = new GoldenBundle(golden);
         Bundle written = layer.write(directory.resolve("bundle"), routing);
-        LayerNoise draws = (streams, positions, index) -> RecordedNoise.of(golden);
+        Draws draws = (streams, positions, index) -> RecordedNoise.of(golden);
         try (ReferenceModel model = ReferenceModel.open(written, capacity.capacity())) {
             windows.addAll(model.forward(layer.tokens(), capacity.metadata(), draws).layers());
         }

@@ -131,11 +131,6 @@ public record Shape(String name, int d, int h, int numExperts, int k, int layers
         return all;
     }
 
-    /** Floating-point operations per token, where an addition and a multiplication count as two. */
-    long flopsPerToken() {
-        return layers * (2L * d * numExperts + 6L * k * d * h);
-    }
-
     private float[] router() {
         return random(ROUTER_SEED, numExperts * d, d);
     }
