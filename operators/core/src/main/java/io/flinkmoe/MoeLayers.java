@@ -69,6 +69,11 @@ public final class MoeLayers {
         return spec.inputSize();
     }
 
+    /** Whether there are windows, so that tokens can be late. Only layers with a capacity have. */
+    public boolean hasWindows() {
+        return settings.windows().areBounded();
+    }
+
     /** The version of the bundle. Every scored token carries it. */
     public String modelVersion() {
         return spec.version();

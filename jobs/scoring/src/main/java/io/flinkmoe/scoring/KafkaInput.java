@@ -4,6 +4,7 @@ package io.flinkmoe.scoring;
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.kafka.TokenDeserializer;
 import io.flinkmoe.kafka.TokenWatermarks;
+import io.flinkmoe.kafka.source.TokenSource;
 import io.flinkmoe.scoring.KafkaOptions.Stop;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -14,11 +15,7 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
-import org.apache.flink.connector.kafka.source.KafkaSource;
-import org.apache.flink.connector.kafka.source.KafkaSourceBuilder;
-import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
-import org.apache.kafka.clients.consumer.OffsetResetStrategy;
 
 /** Creates the source of the job's tokens, and its watermarks. */
 @Internal
@@ -32,14 +29,20 @@ final class KafkaInput {
     /**
      * Creates the deserializer of the source's records.
      *
+     * @param hasWindows whether timestamps matter
      * @throws IllegalConfigurationException if a schema file cannot be read or does not contain a
      *     schema of tokens
      */
-    static TokenDeserializer deserializer(ReadableConfig options, int inputWidth) {
+    static TokenDeserializer deserializer(
+            ReadableConfig options, int inputWidth, boolean hasWindows) {
         TokenDeserializer.Builder builder =
                 TokenDeserializer.builder(inputWidth)
                         .format(options.get(KafkaOptions.FORMAT))
-                        .maxAhead(options.get(KafkaOptions.SOURCE_MAX_AHEAD));
+                        .maxAhead(options.get(KafkaOptions.SOURCE_MAX_AHEAD))
+                        .maxBehind(options.get(KafkaOptions.SOURCE_MAX_BEHIND));
+        if (!hasWindows) {
+            builder.acceptAllTimestamps();
+        }
         for (String file : options.get(KafkaOptions.SCHEMAS)) {
             try {
                 builder.writerSchema(Files.readString(Path.of(file)));
@@ -57,29 +60,25 @@ final class KafkaInput {
     }
 
     /** Creates the source of a job's tokens. */
-    static KafkaSource<Arrival> source(ReadableConfig options, TokenDeserializer deserializer) {
-        Properties properties = KafkaOptions.clientProperties(options);
-        properties.putIfAbsent(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
-        KafkaSourceBuilder<Arrival> builder =
-                KafkaSource.<Arrival>builder()
-                        .setProperties(properties)
-                        .setGroupId(options.get(KafkaOptions.SOURCE_GROUP_ID))
-                        .setTopics(options.get(KafkaOptions.SOURCE_TOPIC))
-                        .setStartingOffsets(start(options))
-                        .setDeserializer(deserializer);
+    static TokenSource source(ReadableConfig options, TokenDeserializer deserializer) {
+        TokenSource.Builder builder =
+                TokenSource.builder(
+                                options.get(KafkaOptions.SOURCE_TOPIC),
+                                consumerProperties(options),
+                                deserializer)
+                        .startAt(options.get(KafkaOptions.SOURCE_START))
+                        .missingOffsets(options.get(KafkaOptions.SOURCE_MISSING_OFFSETS))
+                        .idleTimeout(options.get(KafkaOptions.SOURCE_IDLE_TIMEOUT));
         if (options.get(KafkaOptions.SOURCE_STOP) == Stop.LATEST) {
-            builder.setBounded(OffsetsInitializer.latest());
+            builder.stopAtLatest();
         }
         return builder.build();
     }
 
-    @SuppressWarnings("deprecation") // OffsetResetStrategy: the connector accepts no other type.
-    private static OffsetsInitializer start(ReadableConfig options) {
-        return switch (options.get(KafkaOptions.SOURCE_START)) {
-            case EARLIEST -> OffsetsInitializer.earliest();
-            case LATEST -> OffsetsInitializer.latest();
-            case COMMITTED -> OffsetsInitializer.committedOffsets(OffsetResetStrategy.EARLIEST);
-        };
+    private static Properties consumerProperties(ReadableConfig options) {
+        Properties properties = KafkaOptions.clientProperties(options);
+        properties.put(ConsumerConfig.GROUP_ID_CONFIG, options.get(KafkaOptions.SOURCE_GROUP_ID));
+        return properties;
     }
 
     /** Configures event time, idleness and alignment of the partitions. */

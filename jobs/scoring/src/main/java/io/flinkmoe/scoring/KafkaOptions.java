@@ -5,6 +5,8 @@ import static org.apache.flink.configuration.ConfigOptions.key;
 
 import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.kafka.TokenDeserializer;
+import io.flinkmoe.kafka.source.MissingOffsets;
+import io.flinkmoe.kafka.source.StartPosition;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
@@ -82,15 +84,34 @@ public final class KafkaOptions {
                             "The consumer group whose offsets are committed at every"
                                     + " checkpoint. Each job needs a group of its own.");
 
-    public static final ConfigOption<Start> SOURCE_START =
+    public static final ConfigOption<StartPosition> SOURCE_START =
             key("moe.source.start")
-                    .enumType(Start.class)
-                    .defaultValue(Start.COMMITTED)
+                    .enumType(StartPosition.class)
+                    .defaultValue(StartPosition.COMMITTED)
                     .withDescription(
                             "Where a job starts that is not restored from a checkpoint or"
                                     + " savepoint. 'earliest' or 'latest': at that offset. 'committed': at"
                                     + " the committed offset of the consumer group, or at the earliest"
                                     + " offset of partitions that have none.");
+
+    public static final ConfigOption<MissingOffsets> SOURCE_MISSING_OFFSETS =
+            key("moe.source.missing-offsets")
+                    .enumType(MissingOffsets.class)
+                    .defaultValue(MissingOffsets.FAIL)
+                    .withDescription(
+                            "What happens if the topic no longer has the offset at which the job"
+                                    + " has to go on, because retention has removed the records or"
+                                    + " because the topic was created anew. 'fail': the job fails,"
+                                    + " without restarts. 'earliest' or 'latest': it goes on at that"
+                                    + " offset.");
+
+    public static final ConfigOption<Boolean> TAKE_OVER =
+            key("moe.take-over")
+                    .booleanType()
+                    .defaultValue(false)
+                    .withDescription(
+                            "If another job uses the consumer group, wait until it has ended,"
+                                    + " instead of failing.");
 
     public static final ConfigOption<Stop> SOURCE_STOP =
             key("moe.source.stop")
@@ -134,8 +155,22 @@ public final class KafkaOptions {
                     .defaultValue(TokenDeserializer.DEFAULT_MAX_AHEAD)
                     .withDescription(
                             "The longest time that a token's timestamp may be after the"
-                                    + " timestamp of its Kafka record. Tokens beyond it are rejected,"
-                                    + " because a wrong clock would make all other tokens late.");
+                                    + " timestamp of its Kafka record and, if producers set the"
+                                    + " timestamps of the topic's records, after the clock of the"
+                                    + " machine that reads it. Tokens beyond it are rejected, because"
+                                    + " a wrong clock would make all other tokens late. Without a"
+                                    + " capacity no token is late and all timestamps are accepted.");
+
+    public static final ConfigOption<Duration> SOURCE_MAX_BEHIND =
+            key("moe.source.max-behind")
+                    .durationType()
+                    .defaultValue(TokenDeserializer.DEFAULT_MAX_BEHIND)
+                    .withDescription(
+                            "The longest time that a token's timestamp may be before the"
+                                    + " timestamp of its Kafka record. A token beyond it is late and"
+                                    + " has no effect on the watermark. The default, ten years, finds"
+                                    + " timestamps of 0, and seconds taken for milliseconds. Requires"
+                                    + " a capacity.");
 
     public static final ConfigOption<String> SINK_TOPIC =
             key("moe.sink.topic")
@@ -160,6 +195,7 @@ public final class KafkaOptions {
                     .withDescription(
                             "The prefix of the job's transactional ids. It must be unique in"
                                     + " the Kafka cluster and stay the same whenever this job starts."
+                                    + " The job reuses a few ids for each sink subtask."
                                     + " Default: <moe.source.group-id>-<moe.sink.topic>.");
 
     public static final ConfigOption<Duration> SINK_TRANSACTION_TIMEOUT =
@@ -217,18 +253,6 @@ public final class KafkaOptions {
         properties.putAll(options.get(PROPERTIES));
         properties.put(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, options.get(BROKERS));
         return properties;
-    }
-
-    /** Where a job starts to read if it is not restored from a checkpoint or savepoint. */
-    public enum Start {
-        EARLIEST,
-        LATEST,
-        COMMITTED;
-
-        @Override
-        public String toString() {
-            return optionValue(this);
-        }
     }
 
     /** When the job ends. */

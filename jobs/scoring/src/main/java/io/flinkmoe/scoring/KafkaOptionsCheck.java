@@ -52,7 +52,8 @@ final class KafkaOptionsCheck {
                         KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS,
                         KafkaOptions.SOURCE_IDLE_TIMEOUT,
                         KafkaOptions.SOURCE_MAX_DRIFT,
-                        KafkaOptions.SOURCE_MAX_AHEAD)) {
+                        KafkaOptions.SOURCE_MAX_AHEAD,
+                        KafkaOptions.SOURCE_MAX_BEHIND)) {
             if (options.get(duration).isNegative()) {
                 errors.add(
                         "%s is %s, but cannot be negative"

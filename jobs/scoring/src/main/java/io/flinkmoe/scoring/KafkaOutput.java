@@ -8,6 +8,7 @@ import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.connector.base.DeliveryGuarantee;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.connector.kafka.sink.KafkaSink;
+import org.apache.flink.connector.kafka.sink.TransactionNamingStrategy;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -51,6 +52,8 @@ final class KafkaOutput {
                                         ? DeliveryGuarantee.EXACTLY_ONCE
                                         : DeliveryGuarantee.AT_LEAST_ONCE)
                         .setTransactionalIdPrefix(transactionalIdPrefix(options) + "-" + uid)
+                        // Brokers keep every id for days, so ids are reused.
+                        .setTransactionNamingStrategy(TransactionNamingStrategy.POOLING)
                         .build();
         // The sink has the parallelism of its input, so that both are chained.
         stream.sinkTo(sink)

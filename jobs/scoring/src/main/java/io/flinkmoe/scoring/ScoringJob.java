@@ -84,7 +84,8 @@ public final class ScoringJob {
             builder.divertLateTokens();
         }
         MoeLayers layers = builder.build();
-        TokenDeserializer deserializer = KafkaInput.deserializer(options, layers.inputWidth());
+        TokenDeserializer deserializer =
+                KafkaInput.deserializer(options, layers.inputWidth(), layers.hasWindows());
         Footprint footprint = layers.footprint();
         Map<ConfigOption<String>, Long> largest = MessageSize.require(options, footprint.spec());
         KafkaPreflight.Topics topics = KafkaPreflight.check(options, largest, warnings);

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.kafka.RecordFormat;
+import io.flinkmoe.kafka.source.StartPosition;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -38,7 +39,7 @@ class KafkaOptionsTest {
 
         assertThat(options.get(KafkaOptions.SINK_DELIVERY))
                 .isEqualTo(KafkaOptions.Delivery.AT_LEAST_ONCE);
-        assertThat(options.get(KafkaOptions.SOURCE_START)).isEqualTo(KafkaOptions.Start.LATEST);
+        assertThat(options.get(KafkaOptions.SOURCE_START)).isEqualTo(StartPosition.LATEST);
         assertThat(options.get(KafkaOptions.FORMAT)).isEqualTo(RecordFormat.RAW);
         assertThat(options.get(KafkaOptions.SCHEMAS)).containsExactly("a.avsc");
         assertThat(KafkaOptions.clientProperties(options))
@@ -158,7 +159,7 @@ class KafkaOptionsTest {
         for (String file : List.of(missing, broken, other)) {
             Configuration options = complete();
             options.set(KafkaOptions.SCHEMAS, List.of(file));
-            assertThatThrownBy(() -> KafkaInput.deserializer(options, 2))
+            assertThatThrownBy(() -> KafkaInput.deserializer(options, 2, true))
                     .isInstanceOf(IllegalConfigurationException.class)
                     .hasMessageStartingWith("moe.schema: cannot use " + file);
         }

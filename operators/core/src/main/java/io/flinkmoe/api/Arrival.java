@@ -24,10 +24,13 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param deadLetter a rejected record, or null
  * @param origin the origin of the record. The timestamps of its partition alone decide whether the
  *     token is late; if the partition is unknown, the watermark decides
+ * @param isBehind whether the token's timestamp is so much older than its record that it is taken
+ *     for an error, such as 0 in a field that was not set. With a capacity the token is late, and
+ *     its timestamp has no effect on watermarks
  */
 @PublicEvolving
 @TypeInfo(Arrival.Factory.class)
-public record Arrival(Token token, DeadLetter deadLetter, Origin origin) {
+public record Arrival(Token token, DeadLetter deadLetter, Origin origin, boolean isBehind) {
 
     /** The type information of this record. */
     public static final TypeInformation<Arrival> TYPE =
@@ -62,12 +65,17 @@ public record Arrival(Token token, DeadLetter deadLetter, Origin origin) {
      *     together
      */
     public static Arrival of(Token token, Origin origin) {
-        return new Arrival(token, null, origin);
+        return new Arrival(token, null, origin, false);
+    }
+
+    /** Returns the arrival of a valid token whose timestamp is much older than its record. */
+    public static Arrival behind(Token token, Origin origin) {
+        return new Arrival(token, null, origin, true);
     }
 
     /** Returns the arrival of a rejected record. */
     public static Arrival of(DeadLetter deadLetter) {
-        return new Arrival(null, deadLetter, deadLetter.origin());
+        return new Arrival(null, deadLetter, deadLetter.origin(), false);
     }
 
     /** The partition of the record; {@link #NO_PARTITION} if it is unknown. */
@@ -96,6 +104,7 @@ public record Arrival(Token token, DeadLetter deadLetter, Origin origin) {
             if (record.token != null) {
                 TOKENS.serialize(record.token, out);
                 Origin.write(record.origin, out);
+                out.writeBoolean(record.isBehind);
             } else {
                 DEAD_LETTERS.serialize(record.deadLetter, out);
             }
@@ -104,7 +113,7 @@ public record Arrival(Token token, DeadLetter deadLetter, Origin origin) {
         @Override
         public Arrival deserialize(DataInputView in) throws IOException {
             return in.readBoolean()
-                    ? of(TOKENS.deserialize(in), Origin.read(in))
+                    ? new Arrival(TOKENS.deserialize(in), null, Origin.read(in), in.readBoolean())
                     : of(DEAD_LETTERS.deserialize(in));
         }
 

@@ -36,8 +36,10 @@ public record Rejection(Kind kind, String reason) {
         STREAM("no stream, or one that is too long"),
         /** A timestamp outside the range of event time. */
         TIMESTAMP("a timestamp out of range"),
-        /** A timestamp too far in the future. */
-        AHEAD("a timestamp too far ahead"),
+        /** A timestamp too far after that of the record. */
+        AHEAD("a timestamp too far ahead of the record"),
+        /** A timestamp too far after the clock of the machine that reads the record. */
+        AHEAD_OF_CLOCK("a timestamp too far ahead of this machine's clock"),
         /** No values, or another number of them than the model takes. */
         WIDTH("a wrong number of values"),
         /** A value that is NaN or infinite. */

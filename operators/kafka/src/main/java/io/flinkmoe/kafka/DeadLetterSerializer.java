@@ -22,7 +22,6 @@ import org.apache.avro.message.RawMessageEncoder;
 import org.apache.avro.specific.SpecificData;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.serialization.SerializationSchema;
-import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
@@ -36,7 +35,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
  * a hash of the dead letter if there is no token.
  */
 @PublicEvolving
-public final class DeadLetterSerializer implements KafkaRecordSerializationSchema<DeadLetter> {
+public final class DeadLetterSerializer extends TopicSerializer<DeadLetter> {
 
     private static final long serialVersionUID = 1L;
 
@@ -45,8 +44,6 @@ public final class DeadLetterSerializer implements KafkaRecordSerializationSchem
 
     private static final int DEFAULT_MAX_RECORD_BYTES = (1 << 20) - (16 << 10);
 
-    private final String topic;
-    private final RecordFormat format;
     private final int maxRecordBytes;
 
     private transient MessageEncoder<io.flinkmoe.schemas.DeadLetter> encoder;
@@ -70,8 +67,7 @@ public final class DeadLetterSerializer implements KafkaRecordSerializationSchem
      *     max.message.bytes}, minus 16 KiB for the other fields
      */
     public DeadLetterSerializer(String topic, RecordFormat format, int maxRecordBytes) {
-        this.topic = topic;
-        this.format = format;
+        super(topic, format);
         this.maxRecordBytes = maxRecordBytes;
     }
 

@@ -19,18 +19,14 @@ import org.apache.avro.message.RawMessageEncoder;
 import org.apache.avro.specific.SpecificData;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.serialization.SerializationSchema;
-import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /** Writes the decision log to a topic. The key is the stream, as for scored tokens. */
 @PublicEvolving
-public final class DecisionSerializer implements KafkaRecordSerializationSchema<DecisionRecord> {
+public final class DecisionSerializer extends TopicSerializer<DecisionRecord> {
 
     private static final long serialVersionUID = 1L;
     private static final ChoiceOutcome[] OUTCOMES = ChoiceOutcome.values();
-
-    private final String topic;
-    private final RecordFormat format;
 
     private transient MessageEncoder<TokenDecision> encoder;
 
@@ -39,8 +35,7 @@ public final class DecisionSerializer implements KafkaRecordSerializationSchema<
      * @param format the format of its records
      */
     public DecisionSerializer(String topic, RecordFormat format) {
-        this.topic = topic;
-        this.format = format;
+        super(topic, format);
     }
 
     @Override

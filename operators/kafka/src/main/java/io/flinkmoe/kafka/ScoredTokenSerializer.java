@@ -7,7 +7,6 @@ import io.flinkmoe.schemas.ScoredTokenEncoder;
 import java.nio.charset.StandardCharsets;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.serialization.SerializationSchema;
-import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
@@ -16,12 +15,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
  * the token.
  */
 @PublicEvolving
-public final class ScoredTokenSerializer implements KafkaRecordSerializationSchema<ScoredToken> {
+public final class ScoredTokenSerializer extends TopicSerializer<ScoredToken> {
 
     private static final long serialVersionUID = 1L;
-
-    private final String topic;
-    private final RecordFormat format;
 
     private transient ScoredTokenEncoder encoder;
 
@@ -30,8 +26,7 @@ public final class ScoredTokenSerializer implements KafkaRecordSerializationSche
      * @param format the format of its records
      */
     public ScoredTokenSerializer(String topic, RecordFormat format) {
-        this.topic = topic;
-        this.format = format;
+        super(topic, format);
     }
 
     @Override

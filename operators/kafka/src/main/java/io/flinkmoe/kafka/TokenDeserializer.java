@@ -11,13 +11,14 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.schemas.MalformedRecordException;
 import io.flinkmoe.schemas.TokenDecoder;
+import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
 import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.annotation.VisibleForTesting;
 import org.apache.flink.api.common.serialization.DeserializationSchema;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
@@ -32,7 +33,7 @@ import org.apache.kafka.common.header.Header;
  *
  * <p>A record becomes a dead letter if it has no value, if it is not a token in the given format,
  * if the model cannot process the token (see {@link TokenCheck}), or if the token's timestamp is
- * after the record's timestamp by more than {@link Builder#maxAhead}.
+ * too far in the future (see {@link Builder#maxAhead}).
  */
 @PublicEvolving
 public final class TokenDeserializer implements KafkaRecordDeserializationSchema<Arrival> {
@@ -41,6 +42,9 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
 
     /** The default of {@link Builder#maxAhead}. */
     public static final Duration DEFAULT_MAX_AHEAD = Duration.ofHours(1);
+
+    /** The default of {@link Builder#maxBehind}. */
+    public static final Duration DEFAULT_MAX_BEHIND = Duration.ofDays(3_650);
 
     /** Confluent's serializers can write the schema id into this header. */
     private static final String CONFLUENT_HEADER = "__value_schema_id";
@@ -52,15 +56,22 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
     private final RecordFormat format;
     private final List<String> schemas;
     private final int width;
-    private final long maxAhead;
+    private final boolean checkTimestamps;
+    private final Duration maxAhead;
+    private final Duration maxBehind;
+    private final Clock clock;
 
     private transient TokenDecoder decoder;
+    private transient TimestampCheck timestamps;
 
     private TokenDeserializer(Builder builder) {
         this.format = builder.format;
         this.schemas = List.copyOf(builder.schemas);
         this.width = builder.width;
-        this.maxAhead = builder.maxAhead.toMillis();
+        this.checkTimestamps = builder.checkTimestamps;
+        this.maxAhead = builder.maxAhead;
+        this.maxBehind = builder.maxBehind;
+        this.clock = builder.clock;
     }
 
     /**
@@ -79,7 +90,10 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         private final int width;
         private final List<String> schemas = new ArrayList<>();
         private RecordFormat format = RecordFormat.AVRO;
+        private boolean checkTimestamps = true;
         private Duration maxAhead = DEFAULT_MAX_AHEAD;
+        private Duration maxBehind = DEFAULT_MAX_BEHIND;
+        private Clock clock = Clock.systemUTC();
 
         private Builder(int width) {
             this.width = width;
@@ -112,20 +126,57 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         }
 
         /**
-         * Sets how far a token's timestamp may be after the timestamp of its record. Tokens beyond
-         * that are rejected, because a wrong clock would advance the watermark so far that all
-         * other tokens are late. Records without a timestamp are not checked.
+         * Sets how far a token's timestamp may be in the future. Tokens beyond that are rejected,
+         * because a wrong clock would advance the watermark so far that all other tokens are late.
+         *
+         * <p>The timestamp is compared with the timestamp of its record. If the producer has set
+         * that (Kafka's {@code message.timestamp.type=CreateTime}), it is also compared with this
+         * machine's clock, because the clock of the producer can be wrong.
          *
          * @param allowed zero or more
          * @throws IllegalArgumentException if it is negative
          */
         public Builder maxAhead(Duration allowed) {
+            this.maxAhead = notNegative("maxAhead", allowed);
+            return this;
+        }
+
+        /**
+         * Sets how far a token's timestamp may be before the timestamp of its record. A token
+         * beyond that is {@link Arrival#isBehind behind}. The default is ten years, which finds
+         * timestamps of 0 and seconds taken for milliseconds, but accepts old data that is written
+         * to the topic today.
+         *
+         * @param allowed zero or more
+         * @throws IllegalArgumentException if it is negative
+         */
+        public Builder maxBehind(Duration allowed) {
+            this.maxBehind = notNegative("maxBehind", allowed);
+            return this;
+        }
+
+        /**
+         * Accepts every timestamp that event time can have. Use it for layers without a capacity:
+         * they have no windows, so a wrong timestamp does no harm.
+         */
+        public Builder acceptAllTimestamps() {
+            this.checkTimestamps = false;
+            return this;
+        }
+
+        /** Replaces this machine's clock. */
+        @VisibleForTesting
+        Builder clock(Clock machine) {
+            this.clock = machine;
+            return this;
+        }
+
+        private static Duration notNegative(String name, Duration allowed) {
             if (allowed.isNegative()) {
                 throw new IllegalArgumentException(
-                        "maxAhead is %s, but cannot be negative".formatted(allowed));
+                        "%s is %s, but cannot be negative".formatted(name, allowed));
             }
-            this.maxAhead = allowed;
-            return this;
+            return allowed;
         }
 
         /**
@@ -146,6 +197,7 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
 
     @Override
     public void open(DeserializationSchema.InitializationContext context) {
+        timestamps = new TimestampCheck(maxAhead, maxBehind, clock);
         List<Schema> writers = schemas.stream().map(TokenDeserializer::parse).toList();
         if (format == RecordFormat.AVRO) {
             decoder = TokenDecoder.singleObject(writers);
@@ -170,11 +222,14 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
                             decoder.timestamp(),
                             decoder.values());
             rejection = TokenCheck.reasonToReject(token, width);
-            if (rejection == null) {
-                rejection = reasonToRejectTimestamp(token.timestamp(), record);
+            if (rejection == null && checkTimestamps) {
+                rejection = timestamps.reasonToReject(token.timestamp(), record);
             }
             if (rejection == null) {
-                out.collect(Arrival.of(token, origin));
+                out.collect(
+                        checkTimestamps && timestamps.isBehind(token.timestamp(), record)
+                                ? Arrival.behind(token, origin)
+                                : Arrival.of(token, origin));
                 return;
             }
         }
@@ -210,22 +265,6 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
     @Override
     public TypeInformation<Arrival> getProducedType() {
         return Arrival.TYPE;
-    }
-
-    /** A record without a timestamp has a negative one. */
-    private Rejection reasonToRejectTimestamp(
-            long timestamp, ConsumerRecord<byte[], byte[]> record) {
-        long written = record.timestamp();
-        if (written < 0 || timestamp <= written || timestamp - written <= maxAhead) {
-            return null;
-        }
-        return new Rejection(
-                Kind.AHEAD,
-                "timestamp %s is more than max-ahead (%s) after the record's timestamp %s"
-                        .formatted(
-                                Instant.ofEpochMilli(timestamp),
-                                Duration.ofMillis(maxAhead),
-                                Instant.ofEpochMilli(written)));
     }
 
     private static RawRecord raw(ConsumerRecord<byte[], byte[]> record) {

@@ -6,7 +6,6 @@ import io.flinkmoe.schemas.TokenEncoder;
 import java.nio.charset.StandardCharsets;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.serialization.SerializationSchema;
-import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
@@ -14,12 +13,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
  * of a stream are in one partition, in order.
  */
 @PublicEvolving
-public final class TokenSerializer implements KafkaRecordSerializationSchema<Token> {
+public final class TokenSerializer extends TopicSerializer<Token> {
 
     private static final long serialVersionUID = 1L;
-
-    private final String topic;
-    private final RecordFormat format;
 
     private transient TokenEncoder encoder;
 
@@ -28,8 +24,7 @@ public final class TokenSerializer implements KafkaRecordSerializationSchema<Tok
      * @param format the format of its records
      */
     public TokenSerializer(String topic, RecordFormat format) {
-        this.topic = topic;
-        this.format = format;
+        super(topic, format);
     }
 
     @Override

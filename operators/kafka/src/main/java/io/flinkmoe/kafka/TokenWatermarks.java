@@ -12,8 +12,10 @@ import org.apache.flink.api.common.eventtime.WatermarkOutput;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 
 /**
- * Generates watermarks from tokens only. Dead letters neither advance the watermark nor keep a
- * partition active, so a partition that contains only invalid records does not delay windows.
+ * Generates watermarks from tokens only. Dead letters, and tokens that are far behind their records
+ * ({@link Arrival#isBehind}), neither advance the watermark nor keep a partition active, so a
+ * partition that contains only such records does not delay windows. A partition that begins with
+ * tokens far behind their records is idle at once, until it has another token.
  *
  * <p>The event time is the token's own timestamp, not the timestamp of its Kafka record. Set the
  * same out-of-orderness in {@code MoeLayers}. Whether a token is late then does not depend on the
@@ -65,19 +67,46 @@ public final class TokenWatermarks implements WatermarkStrategy<Arrival> {
     @Override
     public WatermarkGenerator<Arrival> createWatermarkGenerator(
             WatermarkGeneratorSupplier.Context context) {
-        WatermarkGenerator<Arrival> generator = strategy.createWatermarkGenerator(context);
-        return new WatermarkGenerator<>() {
-            @Override
-            public void onEvent(Arrival arrival, long timestamp, WatermarkOutput output) {
-                if (arrival.token() != null) {
-                    generator.onEvent(arrival, timestamp, output);
-                }
-            }
+        return new Generator(strategy.createWatermarkGenerator(context));
+    }
 
-            @Override
-            public void onPeriodicEmit(WatermarkOutput output) {
+    /** The generator of one partition. */
+    private static final class Generator implements WatermarkGenerator<Arrival> {
+
+        /**
+         * So many tokens at the start of a partition must be far behind their records before the
+         * partition counts as idle. Fewer can be a few errors among correct tokens.
+         */
+        private static final int MIN_BEHIND = 10;
+
+        private final WatermarkGenerator<Arrival> generator;
+        private boolean hasEventTime;
+        private int behind;
+
+        Generator(WatermarkGenerator<Arrival> generator) {
+            this.generator = generator;
+        }
+
+        @Override
+        public void onEvent(Arrival arrival, long timestamp, WatermarkOutput output) {
+            if (arrival.token() == null) {
+                return;
+            }
+            if (arrival.isBehind()) {
+                behind = Math.min(behind + 1, MIN_BEHIND);
+                return;
+            }
+            hasEventTime = true;
+            generator.onEvent(arrival, timestamp, output);
+        }
+
+        @Override
+        public void onPeriodicEmit(WatermarkOutput output) {
+            if (!hasEventTime && behind == MIN_BEHIND) {
+                output.markIdle();
+            } else {
                 generator.onPeriodicEmit(output);
             }
-        };
+        }
     }
 }

@@ -4,11 +4,10 @@
  *
  * <pre>{@code
  * TokenDeserializer deserializer = TokenDeserializer.builder(layers.inputWidth()).build();
- * KafkaSource<Arrival> source = KafkaSource.<Arrival>builder()
- *         .setBootstrapServers("localhost:9092")
- *         .setTopics("tokens")
- *         .setDeserializer(deserializer)
- *         .build();
+ * Properties properties = new Properties();
+ * properties.put("bootstrap.servers", "localhost:9092");
+ * properties.put("group.id", "fraud");
+ * TokenSource source = TokenSource.builder("tokens", properties, deserializer).build();
  * DataStream<Arrival> arrivals = env.fromSource(
  *         source,
  *         TokenWatermarks.forBoundedOutOfOrderness(Duration.ofSeconds(5))

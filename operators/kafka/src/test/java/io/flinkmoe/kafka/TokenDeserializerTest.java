@@ -13,7 +13,10 @@ import io.flinkmoe.api.Rejection;
 import io.flinkmoe.schemas.TokenEncoder;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
+import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -32,18 +35,25 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class TokenDeserializerTest {
 
     private static final long WRITTEN = 1_000_000_000_000L;
-    private static final long HOUR = Duration.ofHours(1).toMillis();
+    private static final long HOUR = 3_600_000;
 
     private static final Headers TRACE =
             new RecordHeaders().add("trace", new byte[] {1}).add("trace", null);
 
-    private final TokenDeserializer.Builder builder = TokenDeserializer.builder(2);
+    /** An hour after the records were written. */
+    private static final Clock CLOCK =
+            Clock.fixed(Instant.ofEpochMilli(WRITTEN + HOUR), ZoneOffset.UTC);
+
+    private TimestampType timestampType = TimestampType.CREATE_TIME;
+
+    private final TokenDeserializer.Builder builder = TokenDeserializer.builder(2).clock(CLOCK);
 
     @Test
     void givesTokens() throws Exception {
@@ -180,14 +190,65 @@ class TokenDeserializerTest {
                 .hasValue(
                         "timestamp 2001-09-09T02:46:40.001Z is more than max-ahead (PT1H)"
                                 + " after the record's timestamp 2001-09-09T01:46:40Z");
-        assertThat(reason(deserialize(token(0, 1f, 2f), WRITTEN))).isEmpty();
+    }
+
+    /** The clock of the producer was wrong, so its record has the same wrong time. */
+    @ParameterizedTest
+    @ValueSource(longs = {WRITTEN + 2 * HOUR + 1, ConsumerRecord.NO_TIMESTAMP})
+    void refusesTimestampsTooFarBeyondThisMachinesClock(long written) throws Exception {
+        assertThat(reason(deserialize(token(WRITTEN + 2 * HOUR, 1f, 2f), written))).isEmpty();
+        assertThat(reason(deserialize(token(WRITTEN + 2 * HOUR + 1, 1f, 2f), written)))
+                .hasValue(
+                        "timestamp 2001-09-09T03:46:40.001Z is more than max-ahead (PT1H)"
+                                + " after this machine's clock 2001-09-09T02:46:40Z");
     }
 
     @Test
-    void judgesNoTimestampsWhereTheBrokerKeepsNone() throws Exception {
-        Arrival arrival = deserialize(token(WRITTEN, 1f, 2f), ConsumerRecord.NO_TIMESTAMP);
+    void trustsTheClockOfABrokerThatSetsTheTimestamps() throws Exception {
+        timestampType = TimestampType.LOG_APPEND_TIME;
+        long future = WRITTEN + 100 * HOUR;
+
+        assertThat(reason(deserialize(token(future, 1f, 2f), future))).isEmpty();
+        assertThat(reason(deserialize(token(future, 1f, 2f), WRITTEN))).isPresent();
+    }
+
+    @Test
+    void acceptsAllTimestampsWithoutWindows() throws Exception {
+        builder.acceptAllTimestamps();
+
+        Arrival future = deserialize(token(WRITTEN + 1000 * HOUR, 1f, 2f), WRITTEN);
+        Arrival zero = deserialize(token(0, 1f, 2f), WRITTEN);
+
+        assertThat(reason(future)).isEmpty();
+        assertThat(reason(zero)).isEmpty();
+        assertThat(zero.isBehind()).isFalse();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"0, true", "1000000000, true", "684640000000, false", "684639999999, true"})
+    void marksTokensThatAreTenYearsBehindTheirRecords(long timestamp, boolean isBehind)
+            throws Exception {
+        Arrival arrival = deserialize(token(timestamp, 1f, 2f), WRITTEN);
 
         assertThat(reason(arrival)).isEmpty();
+        assertThat(arrival.isBehind()).isEqualTo(isBehind);
+        assertThat(arrival.origin()).isEqualTo(new Origin("in", 3, 42));
+    }
+
+    @Test
+    void comparesNothingWithARecordWithoutATime() throws Exception {
+        Arrival arrival = deserialize(token(0, 1f, 2f), ConsumerRecord.NO_TIMESTAMP);
+
+        assertThat(reason(arrival)).isEmpty();
+        assertThat(arrival.isBehind()).isFalse();
+    }
+
+    @Test
+    void isNotDeceivedByExtremeTimestamps() throws Exception {
+        builder.maxAhead(Duration.ofMillis(Long.MAX_VALUE)).maxBehind(Duration.ofDays(1));
+
+        assertThat(reason(deserialize(token(1L << 60, 1f, 2f), 0))).isEmpty();
+        assertThat(deserialize(token(-(1L << 60), 1f, 2f), Long.MAX_VALUE).isBehind()).isTrue();
     }
 
     @Test
@@ -306,7 +367,7 @@ class TokenDeserializerTest {
                         3,
                         42,
                         written,
-                        TimestampType.CREATE_TIME,
+                        timestampType,
                         0,
                         0,
                         key,

@@ -88,6 +88,43 @@ class TokenWatermarksTest {
     }
 
     @Test
+    void areIdleAtOnceIfAllTokensAreBehind() {
+        WatermarkGenerator<Arrival> watermarks = generator(STRATEGY);
+
+        for (int i = 0; i < 9; i++) {
+            read(watermarks, behind(), 77);
+        }
+        watermarks.onPeriodicEmit(output());
+        assertThat(given).doesNotContain(IDLE); // They can be a few errors among correct tokens.
+        read(watermarks, behind(), 77);
+        watermarks.onPeriodicEmit(output());
+        assertThat(given).endsWith(IDLE);
+
+        read(watermarks, token(80), 80);
+        read(watermarks, behind(), 81);
+        watermarks.onPeriodicEmit(output());
+        assertThat(given).endsWith("69");
+    }
+
+    @Test
+    void areNeitherMovedNorKeptActiveByATokenThatIsBehind() {
+        WatermarkGenerator<Arrival> watermarks =
+                generator(STRATEGY.withIdleness(Duration.ofSeconds(30)));
+        read(watermarks, token(77), 77);
+        for (int i = 0; i < 20; i++) {
+            read(watermarks, behind(), 77);
+        }
+        watermarks.onPeriodicEmit(output());
+        assertThat(given).containsExactly("66");
+
+        watermarks.onPeriodicEmit(output()); // The first that finds nothing new: time starts.
+        clock.advanceTime(Duration.ofSeconds(31));
+        read(watermarks, behind(), 78);
+        watermarks.onPeriodicEmit(output());
+        assertThat(given).endsWith(IDLE);
+    }
+
+    @Test
     void areNeverIdleWithoutATimeout() {
         WatermarkGenerator<Arrival> watermarks = generator(STRATEGY);
 
@@ -137,6 +174,10 @@ class TokenWatermarksTest {
 
     private static Arrival token(long timestamp) {
         return Arrival.of(new Token("s", 1, timestamp, new float[0]), 0);
+    }
+
+    private static Arrival behind() {
+        return Arrival.behind(new Token("s", 1, 0, new float[0]), new Origin("in", 0, 0));
     }
 
     private static Arrival deadLetter() {

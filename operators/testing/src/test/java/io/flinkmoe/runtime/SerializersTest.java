@@ -137,6 +137,7 @@ class SerializersTest {
                         Arrival.of(TOKEN),
                         Arrival.of(TOKEN, 3),
                         Arrival.of(TOKEN, new Origin("tokens", 3, 1L << 40)),
+                        Arrival.behind(TOKEN, new Origin("tokens", 3, 4)),
                         Arrival.of(DEAD),
                         Arrival.of(new Token(null, 0, 0, null))),
                 of(

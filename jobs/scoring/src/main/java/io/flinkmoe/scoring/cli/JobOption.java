@@ -74,11 +74,15 @@ public record JobOption(ConfigOption<?> option, Class<?> type) {
     OptionSpec spec() {
         String value = defaultText();
         String text = description() + (value.isEmpty() ? "" : " Default: " + value);
-        return OptionSpec.builder(flag())
-                .type(String.class)
-                .paramLabel(label())
-                .description(text.replace("%", "%%"))
-                .build();
+        OptionSpec.Builder spec =
+                OptionSpec.builder(flag())
+                        .type(String.class)
+                        .paramLabel(label())
+                        .description(text.replace("%", "%%"));
+        if (type == Boolean.class) {
+            spec.arity("0..1").fallbackValue("true");
+        }
+        return spec.build();
     }
 
     private String label() {
@@ -90,6 +94,8 @@ public record JobOption(ConfigOption<?> option, Class<?> type) {
             return "SIZE";
         } else if (Number.class.isAssignableFrom(type)) {
             return "N";
+        } else if (type == Boolean.class) {
+            return "true|false";
         }
         return type == Map.class ? "KEY:VALUE,..." : type == List.class ? "A;B;..." : "TEXT";
     }

@@ -2,6 +2,7 @@
 package io.flinkmoe.scoring.cli;
 
 import io.flinkmoe.MoeLayers;
+import io.flinkmoe.scoring.GroupCheck;
 import io.flinkmoe.scoring.ScoringJob;
 import java.util.Arrays;
 import java.util.concurrent.Callable;
@@ -92,12 +93,14 @@ public final class ScoringMain implements Callable<Integer> {
                         ScoringJob.flinkOptions(options));
         if (scoreOptions.isDryRun()) {
             ScoringJob.build(env, options, this::warn);
+            GroupCheck.warn(options, this::warn);
             JobGraph graph = env.getStreamGraph().getJobGraph();
             Configuration effective = new Configuration((Configuration) env.getConfiguration());
             new DryRun(graph, options, effective, MoeLayers.builder(options).build().footprint())
                     .print(spec.commandLine().getOut());
         } else {
             ScoringJob.build(env, ScoringJob.withAbsoluteBundle(options), this::warn);
+            GroupCheck.awaitFree(options, env.getConfiguration(), this::warn);
             env.execute(ScoringJob.nameOf(env.getConfiguration(), options));
         }
         return 0;

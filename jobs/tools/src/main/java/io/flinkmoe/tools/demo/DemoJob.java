@@ -3,6 +3,7 @@ package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.scoring.KafkaOptions;
+import io.flinkmoe.tools.flights.Flights;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.apache.flink.annotation.Internal;
@@ -35,6 +36,7 @@ final class DemoJob {
         options.set(KafkaOptions.BROKERS, brokers);
         options.set(KafkaOptions.SOURCE_TOPIC, TOPIC);
         options.set(KafkaOptions.SOURCE_GROUP_ID, GROUP_ID);
+        options.set(KafkaOptions.SOURCE_MAX_BEHIND, Flights.AGE);
         options.set(KafkaOptions.SINK_TOPIC, SCORED_TOPIC);
         options.set(KafkaOptions.DEAD_LETTER_TOPIC, DEAD_LETTER_TOPIC);
         options.set(CoreOptions.TMP_DIRS, folder.resolve("flink").toString());

@@ -10,6 +10,7 @@ import io.flinkmoe.scoring.ScoringJob;
 import io.flinkmoe.tools.cluster.ClusterRest;
 import io.flinkmoe.tools.cluster.ClusterSettings;
 import io.flinkmoe.tools.cluster.LocalCluster;
+import io.flinkmoe.tools.flights.Flights;
 import io.flinkmoe.tools.kafka.KafkaBroker;
 import io.flinkmoe.tools.machine.Installation;
 import java.io.IOException;
@@ -149,6 +150,7 @@ final class DrillEnvironment implements AutoCloseable {
         options.set(KafkaOptions.SOURCE_GROUP_ID, name);
         options.set(KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS, DrillStream.MAX_OUT_OF_ORDERNESS);
         options.set(KafkaOptions.SOURCE_IDLE_TIMEOUT, Duration.ZERO);
+        options.set(KafkaOptions.SOURCE_MAX_BEHIND, Flights.AGE);
         options.set(KafkaOptions.SINK_TOPIC, name);
         options.set(KafkaOptions.DEAD_LETTER_TOPIC, deadLetters(name));
         options.set(CoreOptions.DEFAULT_PARALLELISM, 2);

@@ -8,6 +8,7 @@ import java.io.InputStreamReader;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.time.LocalDate;
 import java.time.LocalDateTime;
 import java.time.ZoneOffset;
@@ -25,6 +26,12 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 public final class Flights {
+
+    /**
+     * How far the flights may be behind their records ({@code moe.source.max-behind}). They are
+     * older than the default allows.
+     */
+    public static final Duration AGE = Duration.ofDays(36_500);
 
     /** A flight with at least this delay is late. */
     private static final int LATE_MINUTES = 15;

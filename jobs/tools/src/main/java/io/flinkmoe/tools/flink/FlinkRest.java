@@ -99,4 +99,28 @@ public class FlinkRest {
         }
         return sums;
     }
+
+    /**
+     * The values of a metric that an operator reports in the JobManager: one for each vertex that
+     * has it.
+     *
+     * @param name the end of the metric's name
+     * @throws IOException if no JobManager responds, or if a request fails
+     */
+    public List<String> jobManagerMetric(JobID job, String name) throws IOException {
+        List<String> values = new ArrayList<>();
+        for (JsonNode vertex : get("/jobs/" + job).path("vertices")) {
+            String metrics =
+                    "/jobs/%s/vertices/%s/jm-operator-metrics"
+                            .formatted(job, vertex.path("id").asText());
+            for (JsonNode metric : get(metrics)) {
+                String id = metric.path("id").asText();
+                if (id.endsWith("." + name)) {
+                    String query = "?get=" + URLEncoder.encode(id, StandardCharsets.UTF_8);
+                    get(metrics + query).forEach(value -> values.add(value.path("value").asText()));
+                }
+            }
+        }
+        return values;
+    }
 }

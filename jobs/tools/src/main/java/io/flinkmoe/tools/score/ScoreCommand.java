@@ -5,6 +5,7 @@ import static org.apache.flink.configuration.TaskManagerOptions.NUM_TASK_SLOTS;
 
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.scoring.GroupCheck;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
 import io.flinkmoe.scoring.cli.DryRun;
@@ -98,6 +99,7 @@ public final class ScoreCommand implements Callable<Integer> {
                             ? flink.environment()
                             : new StreamExecutionEnvironment(cluster.jobOptions(flinkOptions));
             ScoringJob.build(env, options, this::warn);
+            GroupCheck.warn(options, this::warn);
             JobGraph graph = env.getStreamGraph().getJobGraph();
             Configuration effective = new Configuration((Configuration) env.getConfiguration());
             if (cluster != null) { // A job cannot change the slots of a running cluster.
@@ -115,6 +117,7 @@ public final class ScoreCommand implements Callable<Integer> {
         Configuration jobOptions = cluster.jobOptions(flinkOptions);
         StreamExecutionEnvironment env = new StreamExecutionEnvironment(jobOptions);
         ScoringJob.build(env, ScoringJob.withAbsoluteBundle(options), this::warn);
+        GroupCheck.awaitFree(options, env.getConfiguration(), this::warn);
         JobClient job = env.executeAsync(ScoringJob.nameOf(jobOptions, options));
         announce(options);
         PrintWriter out = spec.commandLine().getOut();
@@ -140,6 +143,7 @@ public final class ScoreCommand implements Callable<Integer> {
         try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
             StreamExecutionEnvironment env = flink.environment();
             ScoringJob.build(env, options, this::warn);
+            GroupCheck.awaitFree(options, env.getConfiguration(), this::warn);
             announce(options);
             if (options.contains(RestOptions.PORT)) {
                 command.getOut()

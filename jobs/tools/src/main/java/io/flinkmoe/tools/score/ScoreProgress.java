@@ -2,6 +2,7 @@
 package io.flinkmoe.tools.score;
 
 import io.flinkmoe.api.Rejection;
+import io.flinkmoe.kafka.source.SourceWatches;
 import io.flinkmoe.runtime.combine.CombineMetrics;
 import io.flinkmoe.runtime.head.HeadMetrics;
 import io.flinkmoe.runtime.ingest.IngestMetrics;
@@ -14,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
@@ -23,13 +25,15 @@ import org.apache.flink.api.common.JobID;
 
 /**
  * Prints the progress of an embedded job: one line when the first tokens are scored or the first
- * records are rejected, and then one every ten seconds if there were more of either.
+ * records are rejected, and then one every ten seconds if there were more of either. Also prints
+ * why the source waits, once a minute at most for the same reason.
  */
 @Internal
 final class ScoreProgress extends Thread {
 
     private static final long POLL_MILLIS = 2_000;
     private static final long LINE_NANOS = 10_000_000_000L;
+    private static final long STATUS_NANOS = 60_000_000_000L;
 
     private static final String READ = "moe.ingest." + IngestMetrics.Name.NUM_TOKENS_IN;
     private static final String SCORED = "moe.combine." + CombineMetrics.Name.NUM_TOKENS_OUT;
@@ -46,6 +50,7 @@ final class ScoreProgress extends Thread {
     private long scoredBefore;
     private long rejectedBefore;
     private long printedAt;
+    private final Map<String, Long> statusPrintedAt = new HashMap<>();
 
     ScoreProgress(EmbeddedFlink flink, JobID job, PrintWriter out) {
         super("score-progress");
@@ -84,6 +89,9 @@ final class ScoreProgress extends Thread {
             counters.add(rejectedByIngest(kind));
         }
         Map<String, List<Long>> counts = rest.counters(job, counters);
+        for (String status : rest.jobManagerMetric(job, SourceWatches.STATUS)) {
+            printStatus(status, System.nanoTime());
+        }
         Map<Rejection.Kind, Long> rejected = new EnumMap<>(Rejection.Kind.class);
         for (Rejection.Kind kind : Rejection.Kind.values()) {
             rejected.put(kind, sum(counts.get(rejectedByIngest(kind))));
@@ -142,6 +150,25 @@ final class ScoreProgress extends Thread {
         scoredBefore = scored;
         rejectedBefore = allRejected;
         printedAt = now;
+    }
+
+    /**
+     * Prints the sentences of a status, except those printed within the last minute.
+     *
+     * @param status one sentence a line
+     * @param now by {@link System#nanoTime()}
+     */
+    void printStatus(String status, long now) {
+        for (String sentence : status.lines().toList()) {
+            // Without numbers, because some change all the time.
+            String kind = sentence.replaceAll("\\d+", "#");
+            Long before = statusPrintedAt.get(kind);
+            if (before == null || now - before >= STATUS_NANOS) {
+                statusPrintedAt.put(kind, now);
+                out.println(sentence);
+                out.flush();
+            }
+        }
     }
 
     private static String mostFrequent(Map<Rejection.Kind, Long> rejected, long all) {

@@ -4,6 +4,7 @@ package io.flinkmoe.tools.score;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.kafka.source.StartPosition;
 import io.flinkmoe.schemas.DeadLetter;
 import io.flinkmoe.schemas.Header;
 import io.flinkmoe.schemas.TokenEncoder;
@@ -224,7 +225,7 @@ class DeadLettersIT {
         Configuration options = new Configuration();
         options.set(KafkaOptions.BROKERS, broker.bootstrapServers());
         options.set(KafkaOptions.SOURCE_TOPIC, name + "-in");
-        options.set(KafkaOptions.SOURCE_START, KafkaOptions.Start.EARLIEST);
+        options.set(KafkaOptions.SOURCE_START, StartPosition.EARLIEST);
         options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.LATEST);
         options.set(KafkaOptions.SINK_TOPIC, name + "-out");
         options.set(KafkaOptions.DEAD_LETTER_TOPIC, name + "-dead");

@@ -68,6 +68,20 @@ class ScoreProgressTest {
     }
 
     @Test
+    void theSameReasonToWaitIsToldOnceAMinute() {
+        progress.printStatus("t-1 waits: 51 records wait.", SECOND);
+        progress.printStatus("t-1 waits: 60 records wait.\nt-1 holds back.", 3 * SECOND);
+        progress.printStatus("", 30 * SECOND);
+        progress.printStatus("t-1 waits: 70 records wait.", 61 * SECOND);
+
+        assertThat(out.toString().lines())
+                .containsExactly(
+                        "t-1 waits: 51 records wait.",
+                        "t-1 holds back.",
+                        "t-1 waits: 70 records wait.");
+    }
+
+    @Test
     void rejectedRecordsAreToldThoughNothingIsScored() {
         print(0, 0, 0, 1);
         print(1_000, 0, 1_000, 3);

@@ -14,16 +14,20 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.TransactionDescription;
@@ -119,6 +123,71 @@ class TransactionsIT {
                 .containsOnly(420_000L);
     }
 
+    /** Ten checkpoints a second, each with a transaction per sink. */
+    @Test
+    void reusesAFewIdsHoweverLongItRuns() throws Exception {
+        Configuration options = options("pooled");
+        options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.NEVER);
+        options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(100));
+        Set<String> before = transactions();
+        JobClient job = start(options);
+        try (KafkaProducer<byte[], byte[]> producer =
+                TestTopics.producer(broker.bootstrapServers())) {
+            for (int i = 0; i < 40; i++) {
+                send(producer, options, i, i + 1);
+                producer.flush();
+                TimeUnit.MILLISECONDS.sleep(100);
+            }
+        }
+        await(options, 40);
+        job.cancel().get();
+
+        Set<String> found = transactions();
+        found.removeAll(before);
+        assertThat(found).hasSizeLessThanOrEqualTo(2 * 3);
+    }
+
+    /** The ids of the savepoint's transactions have been used again since. */
+    @Test
+    void restoresAnOlderSavepoint() throws Exception {
+        Configuration options = options("older");
+        options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.NEVER);
+        options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(100));
+        try (KafkaProducer<byte[], byte[]> producer =
+                TestTopics.producer(broker.bootstrapServers())) {
+            JobClient job = start(options);
+            send(producer, options, 0, 10);
+            await(options, 10);
+            String savepoint =
+                    job.triggerSavepoint(
+                                    dir.resolve("savepoints").toUri().toString(),
+                                    SavepointFormatType.CANONICAL)
+                            .get();
+            for (int i = 10; i < 20; i++) {
+                send(producer, options, i, i + 1);
+                await(options, i + 1);
+            }
+            job.cancel().get();
+
+            options.set(StateRecoveryOptions.SAVEPOINT_PATH, savepoint);
+            job = start(options);
+            send(producer, options, 20, 30);
+            await(options, 40); // Those since the savepoint are there twice.
+            job.cancel().get();
+        }
+
+        List<Long> positions = new ArrayList<>();
+        for (ConsumerRecord<byte[], byte[]> record : read(options)) {
+            positions.add(
+                    ScoredToken.fromByteBuffer(ByteBuffer.wrap(record.value())).getPosition());
+        }
+        assertThat(positions)
+                .containsExactlyElementsOf(
+                        LongStream.concat(LongStream.range(0, 20), LongStream.range(10, 30))
+                                .boxed()
+                                .toList());
+    }
+
     /** No checkpoint ends before the test does, so that no transaction would be committed. */
     @Test
     void writesAtOnceAndWithoutTransactionsIfOnceIsNotAskedFor() throws Exception {
@@ -128,20 +197,29 @@ class TransactionsIT {
         options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofHours(1));
         Set<String> before = transactions();
         send(options);
-        StreamExecutionEnvironment env = TestJob.environment(1);
-        ScoringJob.build(env, options);
 
-        JobClient job = env.executeAsync();
+        JobClient job = start(options);
         try {
-            long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
-            while (read(options).size() < 10) {
-                assertThat(System.nanoTime()).as("time to wait").isLessThan(deadline);
-            }
+            await(options, 10);
         } finally {
             job.cancel().get();
         }
 
         assertThat(transactions()).isEqualTo(before);
+    }
+
+    private static JobClient start(Configuration options) throws Exception {
+        StreamExecutionEnvironment env = TestJob.environment(1);
+        ScoringJob.build(env, options);
+        return env.executeAsync();
+    }
+
+    /** Waits until so many answers can be read. */
+    private static void await(Configuration options, int answers) {
+        long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
+        while (read(options).size() < answers) {
+            assertThat(System.nanoTime()).as("time to wait").isLessThan(deadline);
+        }
     }
 
     /** All transactions that are new begin with one of these names, and with each begin some. */

@@ -91,7 +91,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
         if (pending[lane] == null) {
             pending[lane] = new TokenBlockBuilder(lane, settings.blockRows(), width);
         }
-        pending[lane].add(arrival.token(), arrival.origin(), isLate(arrival));
+        pending[lane].add(arrival.token(), arrival.origin(), lateness.isLate(arrival));
         pendingTokens++;
         if (pending[lane].isFull()) {
             flush(lane);
@@ -99,11 +99,6 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
         } else {
             linger.start();
         }
-    }
-
-    private boolean isLate(Arrival arrival) {
-        return arrival.partition() != Arrival.NO_PARTITION
-                && lateness.isLate(arrival.partition(), arrival.token().timestamp());
     }
 
     @Override

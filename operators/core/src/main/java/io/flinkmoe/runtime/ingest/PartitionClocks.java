@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.ingest;
 
+import io.flinkmoe.api.Arrival;
 import io.flinkmoe.capacity.Windows;
 import java.util.HashMap;
 import java.util.Map;
@@ -15,8 +16,9 @@ import org.apache.flink.runtime.state.StateInitializationContext;
  * The highest timestamp that each partition of the source has reached, so that the content of a
  * partition alone decides which of its tokens are late: a token is late if its window ended before
  * the highest timestamp of the tokens before it in its partition, minus the maximum
- * out-of-orderness. Watermarks cannot decide this: Flink does not restore them, and how far they
- * are ahead of a token depends on timing.
+ * out-of-orderness. A token that is far behind its record is late, too, and does not count.
+ * Watermarks cannot decide this: Flink does not restore them, and how far they are ahead of a token
+ * depends on timing.
  *
  * <p>Kept in union list state and merged by maximum, because another subtask may read a partition
  * after a restart.
@@ -47,8 +49,15 @@ final class PartitionClocks implements PartitionLateness {
     }
 
     @Override
-    public boolean isLate(int partition, long timestamp) {
-        long clock = advance(partition, timestamp);
+    public boolean isLate(Arrival arrival) {
+        if (arrival.isBehind()) {
+            return true;
+        }
+        if (arrival.partition() == Arrival.NO_PARTITION) {
+            return false; // The watermark decides.
+        }
+        long timestamp = arrival.token().timestamp();
+        long clock = advance(arrival.partition(), timestamp);
         return windows.isClosed(timestamp, clock - maxOutOfOrderness - 1);
     }
 

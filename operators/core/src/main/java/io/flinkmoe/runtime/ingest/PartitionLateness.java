@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.ingest;
 
+import io.flinkmoe.api.Arrival;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -14,7 +15,7 @@ interface PartitionLateness {
     PartitionLateness NEVER =
             new PartitionLateness() {
                 @Override
-                public boolean isLate(int partition, long timestamp) {
+                public boolean isLate(Arrival arrival) {
                     return false;
                 }
 
@@ -23,7 +24,7 @@ interface PartitionLateness {
             };
 
     /** Returns whether the next token of a partition is late. */
-    boolean isLate(int partition, long timestamp);
+    boolean isLate(Arrival arrival);
 
     /** Writes the state. Call it from {@code snapshotState}. */
     void snapshot() throws Exception;

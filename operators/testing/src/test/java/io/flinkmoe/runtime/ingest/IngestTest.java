@@ -242,6 +242,21 @@ class IngestTest {
         }
     }
 
+    @Test
+    void aTokenThatIsBehindItsRecordIsLateAndMovesNoClock() throws Exception {
+        Arrival behind = Arrival.behind(new Token("s", 1, 0, new float[2]), new Origin("in", 0, 0));
+        try (var harness = open(FirstCome.of(new TumblingWindows(10), 1))) {
+            harness.processElement(new StreamRecord<>(behind));
+            send(harness, 0, 90);
+            harness.processElement(new StreamRecord<>(behind));
+            assertThat(late(harness)).containsExactly(true, false, true);
+        }
+        try (var harness = open(new Dropless())) {
+            harness.processElement(new StreamRecord<>(behind));
+            assertThat(late(harness)).containsExactly(false);
+        }
+    }
+
     private static void send(
             OneInputStreamOperatorTestHarness<Arrival, TokenBlock> harness,
             int partition,

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.tools.score;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.flinkmoe.kafka.source.GroupOwners;
+import io.flinkmoe.schemas.TokenEncoder;
+import io.flinkmoe.scoring.GroupCheck;
+import io.flinkmoe.scoring.KafkaOptions;
+import io.flinkmoe.scoring.ScoringJob;
+import io.flinkmoe.tools.flights.FlightsBundle;
+import io.flinkmoe.tools.flink.EmbeddedFlink;
+import io.flinkmoe.tools.kafka.KafkaBroker;
+import io.flinkmoe.tools.kafka.TestTopics;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.util.ExceptionUtils;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What the source watches while it runs: other jobs, open transactions, slow partitions. */
+class SourceWatchIT {
+
+    private static final Duration PATIENCE = Duration.ofMinutes(1);
+
+    @TempDir private static Path dir;
+    private static KafkaBroker broker;
+    private static Path bundle;
+
+    @BeforeAll
+    static void start() throws IOException {
+        broker = KafkaBroker.start(dir.resolve("kafka"));
+        bundle = FlightsBundle.create(dir);
+    }
+
+    @AfterAll
+    static void stop() {
+        if (broker != null) {
+            broker.close();
+        }
+    }
+
+    @Test
+    void aSecondStartSeesTheFirstJobAndWaitsForItsEndIfAsked() throws Exception {
+        Configuration options = options("second", 1);
+        JobClient first = start(options);
+        awaitOwner("second");
+        List<String> messages = new ArrayList<>();
+
+        assertThatThrownBy(() -> GroupCheck.awaitFree(options, new Configuration(), messages::add))
+                .isInstanceOf(IOException.class)
+                .hasMessageMatching(
+                        "the job %s on .+ uses the consumer group second; stop it first, .*--take-over .*"
+                                .formatted(first.getJobID()));
+        assertThat(messages)
+                .singleElement()
+                .asString()
+                .startsWith("the job " + first.getJobID())
+                .endsWith(" uses the consumer group second; waits 12 s, in case it has died");
+
+        options.set(KafkaOptions.TAKE_OVER, true);
+        CompletableFuture<Void> takeOver =
+                CompletableFuture.runAsync(
+                        () -> {
+                            try {
+                                GroupCheck.awaitFree(options, new Configuration(), message -> {});
+                            } catch (IOException e) {
+                                throw new IllegalStateException(e);
+                            }
+                        });
+        TimeUnit.SECONDS.sleep(1);
+        assertThat(takeOver).isNotDone();
+        first.cancel().get();
+        // It leaves the group, so nobody has to wait until its session ends.
+        takeOver.get(5, TimeUnit.SECONDS);
+    }
+
+    /** Two starts at the same moment both find the group free. Only one job goes on. */
+    @Test
+    void aSecondJobEndsTheFirst() throws Exception {
+        Configuration options = options("twins", 1);
+        JobClient first = start(options);
+        awaitOwner("twins");
+
+        JobClient second = start(options);
+
+        assertThatThrownBy(() -> first.getJobExecutionResult().get(1, TimeUnit.MINUTES))
+                .satisfies(
+                        failure ->
+                                assertThat(ExceptionUtils.stringifyException(failure))
+                                        .containsPattern(
+                                                "the job %s on .+ has started with the same consumer group twins"
+                                                        .formatted(second.getJobID())));
+        assertThat(second.getJobStatus().get().isTerminalState()).isFalse();
+        second.cancel().get();
+    }
+
+    @Test
+    void progressNamesAnOpenTransaction() throws Exception {
+        Configuration options = options("open", 2);
+        Map<String, Object> transactional = Map.of("transactional.id", "dead-producer");
+        StringWriter out = new StringWriter();
+        try (KafkaProducer<byte[], byte[]> dead =
+                        TestTopics.producer(broker.bootstrapServers(), transactional);
+                KafkaProducer<byte[], byte[]> alive =
+                        TestTopics.producer(broker.bootstrapServers());
+                EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
+            dead.initTransactions();
+            dead.beginTransaction();
+            send(dead, "open-in", 1, 0, System.currentTimeMillis(), 1);
+            dead.flush();
+            send(alive, "open-in", 1, 1, System.currentTimeMillis(), 50);
+            alive.flush();
+
+            startWithProgress(flink, options, out);
+
+            await(() -> out.toString().contains("waits for"));
+        }
+        assertThat(out.toString())
+                .containsPattern(
+                        "The partition open-in-1 waits for an open transaction of the producer"
+                                + " 'dead-producer', since 20[0-9-]+T[0-9:]+Z: 51 records wait\\.");
+    }
+
+    /** The tokens of one partition have a timestamp of a year ago. */
+    @Test
+    void progressNamesAPartitionThatHoldsBackTheOthers() throws Exception {
+        Configuration options = options("slow", 3);
+        options.setString("moe.capacity.policy", "fixed");
+        options.setString("moe.capacity.size", "1000");
+        StringWriter out = new StringWriter();
+        try (KafkaProducer<byte[], byte[]> producer =
+                        TestTopics.producer(broker.bootstrapServers());
+                EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
+            long now = System.currentTimeMillis();
+            startWithProgress(flink, options, out);
+
+            int[] position = {0};
+            await(
+                    () -> {
+                        long old = now - Duration.ofDays(365).toMillis();
+                        send(producer, "slow-in", 0, position[0], now, 1);
+                        send(producer, "slow-in", 1, position[0], old, 1);
+                        send(producer, "slow-in", 2, position[0], now, 1);
+                        position[0]++;
+                        return out.toString().contains("holds back");
+                    });
+        }
+        assertThat(out.toString())
+                .containsPattern(
+                        "The partition slow-in-1 holds back the event time of all others: it is at"
+                                + " 20[0-9-]+T[0-9:.]+Z, and the next slowest is at");
+    }
+
+    private static void startWithProgress(
+            EmbeddedFlink flink, Configuration options, StringWriter out) throws Exception {
+        StreamExecutionEnvironment env = flink.environment();
+        ScoringJob.build(env, options);
+        JobClient job = env.executeAsync();
+        new ScoreProgress(flink, job.getJobID(), new PrintWriter(out, true)).start();
+    }
+
+    private static JobClient start(Configuration options) throws Exception {
+        StreamExecutionEnvironment env = TestJob.environment(1);
+        ScoringJob.build(env, options);
+        return env.executeAsync();
+    }
+
+    private static Configuration options(String name, int partitions) throws IOException {
+        Configuration options = TestJob.options(broker, bundle, name, partitions);
+        options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.NEVER);
+        options.set(KafkaOptions.SOURCE_GROUP_ID, name);
+        options.setString("parallelism.default", "1");
+        return options;
+    }
+
+    /** Waits until a job has joined the group of the owner, and said who it is. */
+    private static void awaitOwner(String group) throws Exception {
+        try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
+            await(
+                    () -> {
+                        try {
+                            return GroupOwners.find(admin, group)
+                                    .filter(owner -> !owner.job().isEmpty())
+                                    .isPresent();
+                        } catch (ExecutionException | InterruptedException e) {
+                            throw new IllegalStateException(e);
+                        }
+                    });
+        }
+    }
+
+    private static void await(BooleanSupplier condition) throws InterruptedException {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(System.nanoTime()).as("time to wait").isLessThan(deadline);
+            TimeUnit.MILLISECONDS.sleep(100);
+        }
+    }
+
+    private static void send(
+            KafkaProducer<byte[], byte[]> producer,
+            String topic,
+            int partition,
+            int first,
+            long timestamp,
+            int count) {
+        TokenEncoder encoder = TokenEncoder.singleObject();
+        for (int i = first; i < first + count; i++) {
+            byte[] value =
+                    encoder.encode(
+                            "s" + partition, i, timestamp, FlightsBundle.features(new Random(i)));
+            producer.send(new ProducerRecord<>(topic, partition, "s".getBytes(UTF_8), value));
+        }
+    }
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.kafka.source;
+
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.time.Duration;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Properties;
+import java.util.concurrent.ExecutionException;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.runtime.execution.SuppressRestartsException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.CloseOptions;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.FencedInstanceIdException;
+import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Shows that a job uses a consumer group, as the only member of a second group.
+ *
+ * <p>The source assigns partitions itself, so its own group has no members, and two jobs could read
+ * with it side by side. Every job joins the second group with the same static member id, and
+ * commits its own id. Kafka then removes the older member, which so learns of the newer job. Before
+ * that, {@link GroupOwners} lets a start see that the group is in use.
+ */
+@Internal
+final class GroupOwner implements SourceWatch {
+
+    private static final Logger LOG = LoggerFactory.getLogger(GroupOwner.class);
+
+    private static final String MEMBER = "owner";
+    private static final Duration POLL = Duration.ofMillis(100);
+
+    /** The looks, one a second, in which a job that was removed asks for its successor. */
+    private static final int QUESTIONS = 30;
+
+    private final String group;
+    private final GroupOwners.Owner self;
+    private final Properties properties;
+    private final KafkaConsumer<byte[], byte[]> consumer;
+    private boolean active = true;
+    private boolean committed;
+    private int questions;
+
+    /**
+     * Joins the second group. It takes some calls of {@link #look}.
+     *
+     * @param properties the properties of the consumer
+     * @param job the id of the Flink job
+     */
+    GroupOwner(String topic, Properties properties, String job) {
+        this.group = properties.getProperty(ConsumerConfig.GROUP_ID_CONFIG);
+        this.self = new GroupOwners.Owner(job, hostName());
+        this.properties = new Properties();
+        this.properties.putAll(properties);
+        Properties owner = new Properties();
+        owner.putAll(properties);
+        owner.put(ConsumerConfig.GROUP_ID_CONFIG, GroupOwners.groupOf(group));
+        owner.put(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG, MEMBER);
+        owner.put(ConsumerConfig.GROUP_PROTOCOL_CONFIG, "classic");
+        owner.put(ConsumerConfig.CLIENT_ID_CONFIG, "flink-moe-owner-" + job);
+        owner.put(
+                ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG,
+                (int) GroupOwners.SESSION_TIMEOUT.toMillis());
+        owner.put(
+                ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG,
+                (int) GroupOwners.SESSION_TIMEOUT.toMillis() / 4);
+        owner.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+        owner.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "latest");
+        consumer =
+                new KafkaConsumer<>(
+                        owner, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+        consumer.subscribe(List.of(topic), new PauseAll());
+    }
+
+    /**
+     * Keeps the membership.
+     *
+     * @throws SuppressRestartsException if another job has taken the group
+     */
+    @Override
+    public synchronized List<String> look() {
+        if (questions > 0) {
+            questions--;
+            failIfReplaced();
+            return List.of();
+        }
+        if (!active) {
+            return List.of();
+        }
+        try {
+            consumer.poll(POLL);
+            if (!committed && !consumer.assignment().isEmpty()) {
+                TopicPartition any = consumer.assignment().iterator().next();
+                consumer.commitSync(Map.of(any, new OffsetAndMetadata(0, self.toString())));
+                committed = true;
+            }
+        } catch (FencedInstanceIdException e) {
+            active = false;
+            questions = QUESTIONS;
+        } catch (WakeupException | RetriableException e) {
+            LOG.debug("The consumer group cannot be reached now, or the source is closing", e);
+        } catch (KafkaException e) {
+            active = false;
+            LOG.warn(
+                    "Cannot join the consumer group {}, so a second job with the group {} would not"
+                            + " be noticed: {}",
+                    GroupOwners.groupOf(group),
+                    group,
+                    e.getMessage());
+        }
+        return List.of();
+    }
+
+    /** A second JobManager of the same job is a matter of Flink's leader election. */
+    private void failIfReplaced() {
+        try (Admin admin = Admin.create(properties)) {
+            Optional<GroupOwners.Owner> owner = GroupOwners.find(admin, group);
+            if (owner.isPresent()
+                    && !owner.get().job().isEmpty()
+                    && !owner.get().job().equals(self.job())) {
+                throw new SuppressRestartsException(
+                        new IllegalStateException(
+                                "the job %s has started with the same consumer group %s and takes its place"
+                                        .formatted(owner.get(), group)));
+            }
+        } catch (ExecutionException e) {
+            LOG.warn("Cannot find the job that has taken the consumer group {}", group, e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static String hostName() {
+        try {
+            return InetAddress.getLocalHost().getHostName();
+        } catch (UnknownHostException e) {
+            return "an unknown host";
+        }
+    }
+
+    /** Leaves the group, so that the next job can start at once. */
+    @Override
+    public void close() {
+        consumer.wakeup();
+        synchronized (this) {
+            consumer.close(
+                    CloseOptions.timeout(Duration.ofSeconds(2))
+                            .withGroupMembershipOperation(
+                                    active
+                                            ? CloseOptions.GroupMembershipOperation.LEAVE_GROUP
+                                            : CloseOptions.GroupMembershipOperation
+                                                    .REMAIN_IN_GROUP));
+            active = false;
+        }
+    }
+
+    /** The consumer is a member only. The source's readers read the records. */
+    private final class PauseAll implements ConsumerRebalanceListener {
+        @Override
+        public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
+            consumer.pause(partitions);
+        }
+
+        @Override
+        public void onPartitionsRevoked(Collection<TopicPartition> partitions) {}
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.kafka.source;
+
+import java.time.Duration;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.function.LongSupplier;
+import org.apache.flink.annotation.Internal;
+
+/**
+ * Finds a partition whose event time is far behind that of all others for long. It holds back the
+ * watermark, so windows stay open and their tokens stay in state.
+ */
+@Internal
+final class HeldBackPartitions implements SourceWatch {
+
+    /** Differences up to this one are normal. */
+    static final Duration MIN_LAG = Duration.ofMinutes(1);
+
+    /** A partition is named after it has held back the others for this time. */
+    static final Duration PATIENCE = Duration.ofSeconds(20);
+
+    private final String topic;
+    private final long idleNanos;
+    private final LongSupplier clock;
+    private final Map<Integer, Newest> partitions = new HashMap<>();
+    private int slowest = -1;
+    private long slowestSince;
+    private long lag;
+
+    /** The newest timestamp of a partition, and when it was reported. */
+    private record Newest(long timestamp, long at) {}
+
+    /**
+     * @param idleTimeout the time after which a partition without tokens holds back nothing; zero
+     *     if it always does
+     * @param clock the time in nanoseconds
+     */
+    HeldBackPartitions(String topic, Duration idleTimeout, LongSupplier clock) {
+        this.topic = topic;
+        this.idleNanos = idleTimeout.isZero() ? Long.MAX_VALUE : idleTimeout.toNanos();
+        this.clock = clock;
+    }
+
+    /** Takes a report of a reader. */
+    synchronized void update(PartitionTimes times) {
+        long now = clock.getAsLong();
+        times.newest()
+                .forEach(
+                        (partition, timestamp) ->
+                                partitions.merge(
+                                        partition,
+                                        new Newest(timestamp, now),
+                                        (old, reported) ->
+                                                new Newest(
+                                                        Math.max(old.timestamp, timestamp), now)));
+    }
+
+    @Override
+    public synchronized List<String> look() {
+        long now = clock.getAsLong();
+        int first = -1;
+        int second = -1;
+        for (Map.Entry<Integer, Newest> entry : partitions.entrySet()) {
+            if (now - entry.getValue().at > idleNanos) {
+                continue;
+            }
+            int partition = entry.getKey();
+            if (first < 0 || timestamp(partition) < timestamp(first)) {
+                second = first;
+                first = partition;
+            } else if (second < 0 || timestamp(partition) < timestamp(second)) {
+                second = partition;
+            }
+        }
+        lag = second < 0 ? 0 : lag(timestamp(first), timestamp(second));
+        if (lag <= MIN_LAG.toMillis()) {
+            slowest = -1;
+            return List.of();
+        }
+        if (first != slowest) {
+            slowest = first;
+            slowestSince = now;
+        }
+        if (now - slowestSince < PATIENCE.toNanos()) {
+            return List.of();
+        }
+        return List.of(
+                ("The partition %s-%d holds back the event time of all others: %s, and the next"
+                                + " slowest is at %s. Windows stay open until it catches up.")
+                        .formatted(
+                                topic,
+                                first,
+                                timestamp(first) == EventTimes.NONE
+                                        ? "it has had no tokens since the start"
+                                        : "it is at " + Instant.ofEpochMilli(timestamp(first)),
+                                Instant.ofEpochMilli(timestamp(second))));
+    }
+
+    private static long lag(long first, long second) {
+        if (second == EventTimes.NONE) {
+            return 0; // The source has just started.
+        }
+        return first == EventTimes.NONE ? Long.MAX_VALUE : second - first;
+    }
+
+    /** How far the slowest partition is behind the next slowest, in milliseconds. */
+    synchronized long lagMillis() {
+        return lag;
+    }
+
+    private long timestamp(int partition) {
+        return partitions.get(partition).timestamp;
+    }
+
+    @Override
+    public void close() {}
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.kafka.source;
+
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.connector.kafka.source.split.KafkaPartitionSplit;
+import org.apache.kafka.common.TopicPartition;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Compares the offsets at which splits start with those that the topic has. Offsets of a state can
+ * be gone, because retention has removed the records or because the topic was created anew. Kafka's
+ * consumer would jump to other records and say nothing.
+ *
+ * <p>Marks such as "earliest" become offsets, so that a checkpoint contains them: restored from a
+ * mark, a job would not notice what was removed while it was down.
+ */
+@Internal
+final class SplitOffsets implements Serializable {
+
+    private static final long serialVersionUID = 1L;
+    private static final Logger LOG = LoggerFactory.getLogger(SplitOffsets.class);
+
+    private final Properties properties;
+    private final MissingOffsets missing;
+
+    /**
+     * @param properties the properties of the consumer
+     */
+    SplitOffsets(Properties properties, MissingOffsets missing) {
+        this.properties = properties;
+        this.missing = missing;
+    }
+
+    /**
+     * Returns the splits with the offsets to start at.
+     *
+     * @throws MissingOffsetsException if the topic does not have the offsets of all splits, and no
+     *     other position is allowed
+     */
+    List<KafkaPartitionSplit> resolve(List<KafkaPartitionSplit> splits) {
+        if (splits.isEmpty()) {
+            return splits;
+        }
+        List<KafkaPartitionSplit> resolved = new ArrayList<>(splits.size());
+        List<String> gaps = new ArrayList<>();
+        try (TopicOffsets topic = new TopicOffsets(properties, partitions(splits))) {
+            Map<Long, Map<TopicPartition, Long>> marks = topic.marks(starts(splits));
+            for (KafkaPartitionSplit split : splits) {
+                TopicPartition partition = split.getTopicPartition();
+                long start = split.getStartingOffset();
+                if (marks.containsKey(start)) {
+                    start = marks.get(start).get(partition);
+                }
+                if (!topic.has(partition, start)) {
+                    gaps.add(topic.gap(partition, start));
+                    start =
+                            missing == MissingOffsets.LATEST
+                                    ? topic.end(partition)
+                                    : topic.earliest(partition);
+                }
+                long stop =
+                        split.getStoppingOffset().orElse(KafkaPartitionSplit.NO_STOPPING_OFFSET);
+                resolved.add(new KafkaPartitionSplit(partition, start, stop));
+            }
+        }
+        if (!gaps.isEmpty()) {
+            if (missing == MissingOffsets.FAIL) {
+                throw failure(gaps);
+            }
+            LOG.warn("Goes on at the {} offsets instead of missing ones: {}", missing, gaps);
+        }
+        return resolved;
+    }
+
+    /**
+     * The failure of a running consumer that retention has overtaken.
+     *
+     * @param positions the offsets that it could not read
+     */
+    MissingOffsetsException overtaken(Map<TopicPartition, Long> positions) {
+        List<String> gaps = new ArrayList<>();
+        try (TopicOffsets topic = new TopicOffsets(properties, positions.keySet())) {
+            positions.forEach((partition, position) -> gaps.add(topic.gap(partition, position)));
+        }
+        return failure(gaps);
+    }
+
+    private static MissingOffsetsException failure(List<String> gaps) {
+        return new MissingOffsetsException(
+                "the topic no longer has the records that this job has to read next: "
+                        + String.join("; ", gaps)
+                        + ". Restore a state whose offsets exist, or set moe.source.missing-offsets"
+                        + " to earliest or latest to go on without these records");
+    }
+
+    private static Set<TopicPartition> partitions(List<KafkaPartitionSplit> splits) {
+        return splits.stream()
+                .map(KafkaPartitionSplit::getTopicPartition)
+                .collect(Collectors.toSet());
+    }
+
+    private static Set<Long> starts(List<KafkaPartitionSplit> splits) {
+        return splits.stream()
+                .map(KafkaPartitionSplit::getStartingOffset)
+                .collect(Collectors.toSet());
+    }
+}
