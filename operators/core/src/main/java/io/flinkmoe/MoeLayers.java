@@ -14,6 +14,7 @@ import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.runtime.BlockRows;
 import io.flinkmoe.runtime.JobChecks;
 import io.flinkmoe.runtime.Topology;
 import io.flinkmoe.runtime.shared.LocalBundle;
@@ -85,7 +86,7 @@ public final class MoeLayers {
      * @throws IOException if the bundle no longer exists
      */
     public Footprint footprint() throws IOException {
-        return Footprint.of(bundle.open(), settings, Topology.blockRows(spec, settings));
+        return Footprint.of(bundle.open(), settings, BlockRows.largest(spec, settings));
     }
 
     /**

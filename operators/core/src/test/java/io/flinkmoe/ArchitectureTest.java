@@ -54,16 +54,18 @@ class ArchitectureTest {
                     "reference",
                     "runtime.block",
                     "runtime.shared",
+                    "runtime.layer",
                     "runtime.ingest",
                     "runtime.router",
                     "runtime.expert",
                     "runtime.combine",
                     "runtime.head",
+                    "runtime.replicated",
                     "runtime",
                     "");
 
     private static final List<String> OPERATORS =
-            List.of("ingest", "router", "expert", "combine", "head");
+            List.of("ingest", "router", "expert", "combine", "head", "replicated");
 
     @Test
     void theListHasEveryPackage() {

@@ -7,6 +7,7 @@ import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.PlacementOptions;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.testing.Flights;
 import io.flinkmoe.testing.ShuffledPartitions;
@@ -19,12 +20,20 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
+@ParameterizedClass
+@EnumSource(names = {"PARTITIONED", "REPLICATED"})
 class MoeLayersIT {
+
+    @Parameter private PlacementOptions.Placement placement;
 
     @TempDir private static Path directory;
 
@@ -51,10 +60,21 @@ class MoeLayersIT {
     @MethodSource("topologies")
     void givesTheBitsOfTheReferenceHoweverTheTokensArrive(int parallelism, int blockSize)
             throws Exception {
+        check(parallelism, parallelism, blockSize);
+    }
+
+    /** Replicated layers are then behind an exchange by lane. */
+    @Test
+    void givesTheBitsOfTheReferenceIfTheSourceHasFewerSubtasks() throws Exception {
+        check(1, 4, 16);
+    }
+
+    private void check(int sourceParallelism, int parallelism, int blockSize) throws Exception {
         Configuration options = new Configuration();
         options.set(MoeOptions.BUNDLE, directory.resolve("bundle").toString());
         options.set(MoeOptions.BATCH_SIZE, blockSize);
         options.set(MoeOptions.EXPERT_BATCH_SIZE, blockSize);
+        options.set(PlacementOptions.PLACEMENT, placement);
         options.set(PipelineOptions.GENERIC_TYPES, false);
         options.set(PipelineOptions.AUTO_GENERATE_UIDS, false);
         StreamExecutionEnvironment env =
@@ -63,7 +83,7 @@ class MoeLayersIT {
         MoeResult result =
                 MoeLayers.builder(options)
                         .build()
-                        .score(ShuffledPartitions.of(env, tokens, parallelism, blockSize));
+                        .score(ShuffledPartitions.of(env, tokens, sourceParallelism, blockSize));
         List<ScoredToken> scored = result.scored().executeAndCollect(tokens.size() + 1);
 
         assertThat(scored).hasSize(tokens.size());

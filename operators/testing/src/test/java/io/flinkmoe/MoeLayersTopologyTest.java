@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.api.Token;
 import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.PlacementOptions;
 import io.flinkmoe.testing.NumberedBundle;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -122,6 +123,42 @@ class MoeLayersTopologyTest {
         checkSpread(graph, "moe-router-0", 3, 129);
         checkSpread(graph, "moe-expert-0", 2, 130);
         checkSpread(graph, "moe-combine-0", 3, 129);
+    }
+
+    @Test
+    void chainsReplicatedLayersToSourceAndSink() throws Exception {
+        options.set(PlacementOptions.PLACEMENT, PlacementOptions.Placement.REPLICATED);
+        StreamExecutionEnvironment env = env(1);
+        MoeLayers.builder(options)
+                .build()
+                .score(tokens(env))
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out");
+        StreamGraph graph = env.getStreamGraph();
+
+        assertThat(uids(graph))
+                .containsExactlyInAnyOrder(
+                        "in", "moe-check", "moe-ingest", "moe-layers", "moe-head", "out");
+        assertThat(graph.getJobGraph().getNumberOfVertices()).as("tasks").isEqualTo(1);
+    }
+
+    @Test
+    void spreadsReplicatedLayersByLaneIfTheSourceHasFewerSubtasks() throws Exception {
+        options.set(PlacementOptions.PLACEMENT, PlacementOptions.Placement.REPLICATED);
+        StreamExecutionEnvironment env = env(8);
+        MoeLayers.builder(options)
+                .build()
+                .score(tokens(env))
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out");
+        StreamGraph graph = env.getStreamGraph();
+
+        checkSpread(graph, "moe-ingest", 1, 1 << 15);
+        checkSpread(graph, "moe-layers", 8, 128);
+        checkSpread(graph, "moe-head", 8, 128);
+        assertThat(graph.getJobGraph().getNumberOfVertices()).as("tasks").isEqualTo(2);
     }
 
     /** They share an expert's session, of which each process has its own. */

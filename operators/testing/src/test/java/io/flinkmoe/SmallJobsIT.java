@@ -11,6 +11,7 @@ import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.PlacementOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.reference.LayerResult;
 import io.flinkmoe.reference.ReferenceModel;
@@ -31,8 +32,13 @@ import org.apache.flink.util.CloseableIterator;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** Jobs over a bundle of two layers, whose logits are the token itself. */
+@ParameterizedClass
+@EnumSource(names = {"PARTITIONED", "REPLICATED"})
 class SmallJobsIT {
 
     private static final int N = 5;
@@ -40,6 +46,8 @@ class SmallJobsIT {
     private static final int LAYERS = 2;
     private static final int TOKENS = 1_000;
     private static final int PARALLELISM = 2;
+
+    @Parameter private PlacementOptions.Placement placement;
 
     @TempDir private Path directory;
 
@@ -52,6 +60,7 @@ class SmallJobsIT {
         Bundle bundle = NumberedBundle.write(directory.resolve("bundle"), N, K, LAYERS);
         options.set(MoeOptions.BUNDLE, bundle.directory().toString());
         options.set(MoeOptions.BATCH_SIZE, 16);
+        options.set(PlacementOptions.PLACEMENT, placement);
         options.set(PipelineOptions.GENERIC_TYPES, false);
         options.set(PipelineOptions.AUTO_GENERATE_UIDS, false);
         try (ReferenceModel model = ReferenceModel.open(bundle)) {

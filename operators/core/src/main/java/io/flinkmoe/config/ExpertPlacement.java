@@ -15,14 +15,18 @@ import org.apache.flink.configuration.ReadableConfig;
 /**
  * Where experts run: the validated {@link PlacementOptions}.
  *
+ * @param kind which subtasks run an expert
  * @param device the device that runs the experts
  * @param slots the slot sharing group of the experts; null: that of the other operators
  */
 @Internal
-public record ExpertPlacement(ExpertDevice device, SlotSharingGroup slots) implements Serializable {
+public record ExpertPlacement(
+        PlacementOptions.Placement kind, ExpertDevice device, SlotSharingGroup slots)
+        implements Serializable {
 
-    /** On the CPU, in the slots of the other operators. */
-    public static final ExpertPlacement DEFAULT = new ExpertPlacement(ExpertDevice.CPU, null);
+    /** Each expert in one subtask, on the CPU, in the slots of the other operators. */
+    public static final ExpertPlacement DEFAULT =
+            new ExpertPlacement(PlacementOptions.Placement.PARTITIONED, ExpertDevice.CPU, null);
 
     private static final List<ConfigOption<?>> SLOT_SIZES =
             List.of(
@@ -46,6 +50,7 @@ public record ExpertPlacement(ExpertDevice device, SlotSharingGroup slots) imple
                             .formatted(PlacementOptions.DEVICE_MEMORY.key()));
         }
         return new ExpertPlacement(
+                value(options, PlacementOptions.PLACEMENT),
                 new ExpertDevice(
                         value(options, PlacementOptions.DEVICE),
                         resource,

@@ -17,6 +17,7 @@ import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.capacity.Windows;
 import java.io.Serializable;
 import java.time.Duration;
+import java.util.Optional;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
@@ -57,6 +58,21 @@ public record MoeSettings(
      *     value and what is allowed
      */
     public static MoeSettings of(ReadableConfig options) {
+        MoeSettings settings = read(options);
+        if (settings.placement.kind() == PlacementOptions.Placement.REPLICATED) {
+            settings.reasonNotToReplicate()
+                    .ifPresent(
+                            reason -> {
+                                throw new IllegalConfigurationException(
+                                        "%s is replicated, but %s; allowed then: partitioned, auto"
+                                                .formatted(
+                                                        PlacementOptions.PLACEMENT.key(), reason));
+                            });
+        }
+        return settings;
+    }
+
+    private static MoeSettings read(ReadableConfig options) {
         return new MoeSettings(
                 inRange(options, MoeOptions.LANES, 1, MAX_KEY_GROUPS),
                 inRange(options, MoeOptions.BATCH_SIZE, 1, MAX_BATCH),
@@ -71,6 +87,40 @@ public record MoeSettings(
                 value(options, MoeOptions.EXPERT_ON_ERROR),
                 capacity(options),
                 ExpertPlacement.of(options));
+    }
+
+    /** Whether every subtask runs all experts. */
+    public boolean isReplicated() {
+        return switch (placement.kind()) {
+            case PARTITIONED -> false;
+            case REPLICATED -> true;
+            case AUTO -> reasonNotToReplicate().isEmpty();
+        };
+    }
+
+    /** Why all experts cannot run in every subtask; empty if they can. */
+    public Optional<String> reasonNotToReplicate() {
+        String reason = null;
+        if (windows().areBounded()) {
+            reason =
+                    "%s is set, and an expert counts its capacity in one subtask"
+                            .formatted(MoeOptions.CAPACITY.key());
+        } else if (expertParallelism > 0) {
+            reason =
+                    "%s is %d, and the experts run in the subtasks of all other parts"
+                            .formatted(MoeOptions.EXPERT_PARALLELISM.key(), expertParallelism);
+        } else if (placement.slots() != null) {
+            reason =
+                    "%s is %s, and the experts run in the slots of all other parts"
+                            .formatted(
+                                    PlacementOptions.SLOT_SHARING_GROUP.key(),
+                                    placement.slots().getName());
+        } else if (placement.device().kind() == PlacementOptions.Device.CUDA) {
+            reason =
+                    "%s is cuda, and every subtask would need the experts in GPU memory"
+                            .formatted(PlacementOptions.DEVICE.key());
+        }
+        return Optional.ofNullable(reason);
     }
 
     /** The windows in which capacity is counted. */

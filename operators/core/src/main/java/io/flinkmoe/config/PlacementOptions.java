@@ -7,11 +7,24 @@ import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.MemorySize;
 
-/** The options for where experts run: the device and the slots. */
+/** The options for where experts run: the placement, the device and the slots. */
 @PublicEvolving
 public final class PlacementOptions {
 
     private PlacementOptions() {}
+
+    public static final ConfigOption<Placement> PLACEMENT =
+            key("moe.expert.placement")
+                    .enumType(Placement.class)
+                    .defaultValue(Placement.PARTITIONED)
+                    .withDescription(
+                            "Which subtasks run an expert. 'partitioned': one; the experts are"
+                                    + " spread over the subtasks. 'replicated': all; router, experts"
+                                    + " and combine of all layers run in one operator, without an"
+                                    + " exchange between them. 'auto': replicated, unless another"
+                                    + " option rules it out or the model is large. Results have the"
+                                    + " same bits. 'replicated' excludes a capacity,"
+                                    + " moe.expert.parallelism, a slot sharing group and GPUs.");
 
     public static final ConfigOption<Device> DEVICE =
             key("moe.expert.device")
@@ -83,6 +96,13 @@ public final class PlacementOptions {
                             "The amount of the external resource moe.expert.device.resource in"
                                     + " a slot of the experts' slot sharing group: 1 is one GPU, 0.5 is"
                                     + " half of one. Requires moe.expert.slot.cpu-cores.");
+
+    /** Which subtasks run an expert. */
+    public enum Placement {
+        PARTITIONED,
+        REPLICATED,
+        AUTO
+    }
 
     /** The device that runs the experts. */
     public enum Device {

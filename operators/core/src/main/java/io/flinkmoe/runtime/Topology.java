@@ -9,7 +9,6 @@ import io.flinkmoe.config.JobSettings;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.model.BundleSpec;
-import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.ExpertInput;
 import io.flinkmoe.runtime.block.ExpertInputSerializer;
@@ -18,6 +17,7 @@ import io.flinkmoe.runtime.combine.Combine;
 import io.flinkmoe.runtime.expert.Expert;
 import io.flinkmoe.runtime.head.Head;
 import io.flinkmoe.runtime.ingest.Ingest;
+import io.flinkmoe.runtime.replicated.ReplicatedLayers;
 import io.flinkmoe.runtime.router.Router;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.LocalBundle;
@@ -36,15 +36,6 @@ import org.apache.flink.streaming.api.transformations.PartitionTransformation;
 /** Adds the operators of all layers to a job, with their keys, parallelism and uids. */
 @Internal
 public final class Topology {
-
-    /**
-     * The approximate maximum size of a block. Flink spills records beyond 5 MiB to disk on the
-     * receiving side.
-     */
-    private static final int MAX_BLOCK_BYTES = 1 << 20;
-
-    /** The bytes of a choice in a block: expert, weight, score, outcome, attempt. */
-    private static final int CHOICE_BYTES = 14;
 
     /**
      * The maximum parallelism of operators without keys: Flink's upper bound. Their state does not
@@ -90,12 +81,17 @@ public final class Topology {
         this.settings = settings;
         this.job = job;
         this.laneKeys = new EvenKeys(settings.lanes());
-        this.blockRows = blockRows(spec, settings);
+        this.blockRows = BlockRows.ofExchange(spec, settings);
     }
 
     /** Adds the operators to a job. */
     public Streams of(DataStream<Arrival> arrivals) {
-        SingleOutputStreamOperator<TokenBlock> ingest = ingest(arrivals);
+        return settings.isReplicated() ? replicated(arrivals) : partitioned(arrivals);
+    }
+
+    private Streams partitioned(DataStream<Arrival> arrivals) {
+        SingleOutputStreamOperator<TokenBlock> ingest =
+                ingest(arrivals, settings.lanes(), blockRows);
         SingleOutputStreamOperator<TokenBlock> tokens = ingest;
         for (int layer = 0; layer < spec.layers().size(); layer++) {
             SingleOutputStreamOperator<ExpertInput> router = router(tokens, layer);
@@ -104,20 +100,60 @@ public final class Topology {
             counting.add(router);
             counting.add(tokens);
         }
-        SingleOutputStreamOperator<ScoredToken> head = head(tokens);
+        SingleOutputStreamOperator<ScoredToken> head =
+                head(tokens, blockRows).setMaxParallelism(laneKeys.maxParallelism());
         List<SingleOutputStreamOperator<?>> rejecting = new ArrayList<>(routers);
         rejecting.add(ingest);
         rejecting.add(head);
         return new Streams(head, rejecting, routers, counting);
     }
 
-    private SingleOutputStreamOperator<TokenBlock> ingest(DataStream<Arrival> arrivals) {
+    /**
+     * Adds all layers as one operator. It is chained to ingest and head, unless the source has
+     * fewer subtasks than the job: then an exchange by lane spreads the work.
+     */
+    private Streams replicated(DataStream<Arrival> arrivals) {
+        int parallelism = arrivals.getExecutionEnvironment().getParallelism();
+        boolean chained = arrivals.getParallelism() >= parallelism;
+        int rows = chained ? BlockRows.replicated(spec, settings) : blockRows;
+        SingleOutputStreamOperator<TokenBlock> ingest =
+                ingest(arrivals, chained ? 1 : settings.lanes(), rows);
+        ReplicatedLayers operator =
+                new ReplicatedLayers(bundle, rows, routerSettings(), expertSettings());
+        String name = job.name() + "-layers";
+        SingleOutputStreamOperator<TokenBlock> layers;
+        if (chained) {
+            layers =
+                    identified(ingest.transform(name, TokenBlock.TYPE, operator))
+                            .setParallelism(ingest.getParallelism())
+                            .setMaxParallelism(ANY_PARALLELISM);
+        } else {
+            EvenKeys keys = laneKeys;
+            layers =
+                    spread(
+                            keys,
+                            0,
+                            aligned(ingest.keyBy(block -> keys.keyOf(block.lane()), Types.INT))
+                                    .transform(name, TokenBlock.TYPE, operator));
+        }
+        SingleOutputStreamOperator<ScoredToken> head =
+                head(layers, rows)
+                        .setMaxParallelism(layers.getTransformation().getMaxParallelism());
+        return new Streams(head, List.of(layers, ingest, head), List.of(layers), List.of(layers));
+    }
+
+    /**
+     * @param lanes the number of lanes that streams are hashed to
+     * @param rows the maximum number of tokens in a block
+     */
+    private SingleOutputStreamOperator<TokenBlock> ingest(
+            DataStream<Arrival> arrivals, int lanes, int rows) {
         Ingest ingest =
                 new Ingest(
                         spec.inputSize(),
                         new IngestSettings(
-                                settings.lanes(),
-                                blockRows,
+                                lanes,
+                                rows,
                                 settings.batchLinger(),
                                 settings.windows(),
                                 job.maxOutOfOrderness()));
@@ -128,14 +164,7 @@ public final class Topology {
 
     private SingleOutputStreamOperator<ExpertInput> router(
             DataStream<TokenBlock> tokens, int layer) {
-        RouterSettings routerSettings =
-                new RouterSettings(
-                        settings.capacity(),
-                        job.divertLateTokens(),
-                        job.draws(),
-                        job.decisionLog(),
-                        job.routerLogits());
-        Router router = new Router(bundle, layer, blockRows, laneKeys, routerSettings);
+        Router router = new Router(bundle, layer, blockRows, laneKeys, routerSettings());
         EvenKeys keys = laneKeys;
         return spread(
                 keys,
@@ -145,6 +174,23 @@ public final class Topology {
                                 job.name() + "-router-" + layer,
                                 ExpertInputSerializer.TYPE,
                                 router));
+    }
+
+    private RouterSettings routerSettings() {
+        return new RouterSettings(
+                settings.capacity(),
+                job.divertLateTokens(),
+                job.draws(),
+                job.decisionLog(),
+                job.routerLogits());
+    }
+
+    private ExpertSettings expertSettings() {
+        return new ExpertSettings(
+                settings.expertBatching(),
+                settings.capacity(),
+                settings.onError(),
+                settings.placement().device());
     }
 
     /** Adds the rounds of admission in sequence. Each sends its results to the combine. */
@@ -164,17 +210,7 @@ public final class Topology {
     private SingleOutputStreamOperator<ContributionBlock> expert(
             DataStream<ExpertInput> inputs, int layer, int round) {
         EvenKeys keys = new EvenKeys(spec.layers().get(layer).routing().numExperts());
-        Expert expert =
-                new Expert(
-                        bundle,
-                        layer,
-                        round,
-                        keys,
-                        new ExpertSettings(
-                                settings.expertBatching(),
-                                settings.capacity(),
-                                settings.onError(),
-                                settings.placement().device()));
+        Expert expert = new Expert(bundle, layer, round, keys, expertSettings());
         String firstRound = job.name() + "-expert-" + layer;
         SingleOutputStreamOperator<ContributionBlock> operator =
                 spread(
@@ -214,28 +250,10 @@ public final class Topology {
     }
 
     private SingleOutputStreamOperator<ScoredToken> head(
-            SingleOutputStreamOperator<TokenBlock> tokens) {
-        Head head = new Head(bundle, blockRows, settings.windows(), job.decisionLog());
+            SingleOutputStreamOperator<TokenBlock> tokens, int rows) {
+        Head head = new Head(bundle, rows, settings.windows(), job.decisionLog());
         return identified(tokens.transform(job.name() + "-head", ScoredToken.TYPE, head))
-                .setParallelism(tokens.getParallelism())
-                .setMaxParallelism(laneKeys.maxParallelism());
-    }
-
-    /**
-     * Returns the maximum number of tokens in a block: the batch size, or fewer if the widest
-     * vectors of the tokens (inputs, hidden vectors, logits or outputs) or their choices in all
-     * layers would exceed 1 MiB.
-     */
-    public static int blockRows(BundleSpec spec, MoeSettings settings) {
-        int widest = Math.max(spec.inputSize(), Math.max(spec.hiddenSize(), spec.outputSize()));
-        long choices = 0;
-        for (LayerSpec layer : spec.layers()) {
-            widest = Math.max(widest, layer.routing().numExperts());
-            choices +=
-                    (long) layer.routing().numExpertsPerTok() * settings.attempts() * CHOICE_BYTES;
-        }
-        long most = Math.max(1, MAX_BLOCK_BYTES / Math.max(widest * (long) Float.BYTES, choices));
-        return (int) Math.min(settings.batchSize(), most);
+                .setParallelism(tokens.getParallelism());
     }
 
     /**

@@ -221,6 +221,43 @@ class MoeSettingsTest {
                 .hasMessageContaining(value);
     }
 
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            value = {
+                "moe.capacity.policy: fixed, moe.capacity.size: 5; moe.capacity.policy is set, and an"
+                        + " expert counts its capacity in one subtask",
+                "moe.expert.parallelism: 3; moe.expert.parallelism is 3, and the experts run in the"
+                        + " subtasks of all other parts",
+                "moe.expert.slot-sharing-group: gpus; moe.expert.slot-sharing-group is gpus, and the"
+                        + " experts run in the slots of all other parts",
+                "moe.expert.device: cuda; moe.expert.device is cuda, and every subtask would need the"
+                        + " experts in GPU memory"
+            })
+    void refusesToReplicateWithTheReason(String others, String reason) {
+        Configuration options = new Configuration();
+        for (String option : others.split(", ")) {
+            options.setString(option.split(": ")[0], option.split(": ")[1]);
+        }
+        options.setString("moe.expert.placement", "replicated");
+        assertThatThrownBy(() -> MoeSettings.of(options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.expert.placement is replicated, but %s; allowed then: partitioned, auto"
+                                .formatted(reason));
+
+        options.setString("moe.expert.placement", "auto");
+        assertThat(MoeSettings.of(options).isReplicated()).isFalse();
+    }
+
+    @Test
+    void replicatesByItselfIfNothingRulesItOut() {
+        Configuration options = new Configuration();
+        assertThat(MoeSettings.of(options).isReplicated()).isFalse();
+        options.setString("moe.expert.placement", "auto");
+        assertThat(MoeSettings.of(options).isReplicated()).isTrue();
+    }
+
     @Test
     void asksForTheTokensOfAFixedCapacity() {
         assertThatThrownBy(() -> settings("moe.capacity.policy", "fixed"))

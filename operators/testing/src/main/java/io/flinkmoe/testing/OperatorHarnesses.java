@@ -15,6 +15,7 @@ import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.runtime.BlockRows;
 import io.flinkmoe.runtime.Topology;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.combine.Combine;
@@ -251,7 +252,7 @@ public final class OperatorHarnesses {
     }
 
     private int blockRows() {
-        return Topology.blockRows(spec, settings);
+        return BlockRows.ofExchange(spec, settings);
     }
 
     private MockEnvironment environment(int maxParallelism) {

@@ -7,6 +7,8 @@ import io.flinkmoe.MoeLayers;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.PlacementOptions;
+import io.flinkmoe.config.PlacementOptions.Placement;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
@@ -62,6 +64,16 @@ class GoldenLayersIT {
     @ParameterizedTest(name = "{0}")
     @MethodSource("droplessCases")
     void answersAsThePublishedCodeInAStream(GoldenCase golden) throws Exception {
+        check(golden, Placement.PARTITIONED);
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("droplessCases")
+    void answersAsThePublishedCodeInOneOperator(GoldenCase golden) throws Exception {
+        check(golden, Placement.REPLICATED);
+    }
+
+    private void check(GoldenCase golden, Placement placement) throws Exception {
         RoutingConfig routing = GoldenRouting.of(golden);
         GoldenBundle layer =
                 golden.hasTensor("noise.normal")
@@ -76,7 +88,7 @@ class GoldenLayersIT {
         float[] out = new float[tokens * golden.integer("d_model")];
         int[] executed = new int[n];
 
-        List<ScoredToken> scored = score(bundle, layer.tokens(), tokens);
+        List<ScoredToken> scored = score(bundle, placement, layer.tokens(), tokens);
 
         assertThat(scored).hasSize(tokens);
         for (ScoredToken token : scored) {
@@ -95,10 +107,12 @@ class GoldenLayersIT {
         golden.assertOut(out);
     }
 
-    private static List<ScoredToken> score(Bundle bundle, float[] x, int tokens) throws Exception {
+    private static List<ScoredToken> score(
+            Bundle bundle, Placement placement, float[] x, int tokens) throws Exception {
         Configuration options = new Configuration();
         options.set(MoeOptions.BUNDLE, bundle.directory().toString());
         options.set(MoeOptions.BATCH_SIZE, 5);
+        options.set(PlacementOptions.PLACEMENT, placement);
         options.set(PipelineOptions.GENERIC_TYPES, false);
         StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
         env.configure(options);

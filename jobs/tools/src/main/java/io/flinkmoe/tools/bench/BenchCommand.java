@@ -31,12 +31,15 @@ import picocli.CommandLine.Spec;
             "Measure flink-moe on this machine and compare it with alternatives.",
             "",
             "All contenders run the same MoE layer on 2 cores, one after another, in this process:",
-            "  limit               the layer without Flink, in large batches",
-            "  per-record          a Flink map function that scores each record alone",
-            "  fused               one Flink operator with ONNX Runtime's MoE node",
-            "  flink-moe           the operators at parallelism 2",
-            "  flink-moe-p1        the operators at parallelism 1",
-            "  flink-moe-capacity  parallelism 2, capacity 1.25 times an expert's share",
+            "  limit                  the layer without Flink, in large batches",
+            "  floor                  flink-moe-replicated with experts that return their input",
+            "  per-record             a Flink map function that scores each record alone",
+            "  fused                  one Flink operator with ONNX Runtime's MoE node",
+            "  flink-moe              the operators at parallelism 2",
+            "  flink-moe-p1           the operators at parallelism 1",
+            "  flink-moe-replicated   parallelism 2, all experts in each subtask",
+            "  flink-moe-capacity     parallelism 2, capacity 1.25 times an expert's share",
+            "  flink-moe-prioritized  the same, admitted at the close of each window",
             "",
             "For flink-moe it also measures the speed from Kafka to Kafka with exactly-once"
                     + " delivery, the latency below full speed, the cost of checkpoints and of hops"
@@ -105,8 +108,9 @@ public final class BenchCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "NAME",
             description =
-                    "The contenders to compare: limit, per-record, fused, flink-moe-p1, flink-moe,"
-                            + " flink-moe-capacity. Default: all.")
+                    "The contenders to compare: limit, floor, per-record, fused, flink-moe-p1,"
+                            + " flink-moe, flink-moe-replicated, flink-moe-capacity,"
+                            + " flink-moe-prioritized. Default: all.")
     private List<String> contenders = Contenders.NAMES;
 
     @Option(

@@ -3,10 +3,10 @@ package io.flinkmoe.tools.score;
 
 import io.flinkmoe.api.Rejection;
 import io.flinkmoe.kafka.source.SourceWatches;
-import io.flinkmoe.runtime.combine.CombineMetrics;
 import io.flinkmoe.runtime.head.HeadMetrics;
 import io.flinkmoe.runtime.ingest.IngestMetrics;
-import io.flinkmoe.runtime.router.RouterMetrics;
+import io.flinkmoe.runtime.layer.CombineMetrics;
+import io.flinkmoe.runtime.layer.RouterMetrics;
 import io.flinkmoe.tools.flink.EmbeddedFlink;
 import io.flinkmoe.tools.flink.FlinkRest;
 import java.io.IOException;

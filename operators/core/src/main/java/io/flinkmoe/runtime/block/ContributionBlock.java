@@ -38,8 +38,11 @@ public record ContributionBlock(
     public static final TypeInformation<ContributionBlock> TYPE =
             new RecordTypeInfo<>(ContributionBlock.class, new Serializer());
 
+    /** The {@code weights} of results whose weights the router determines. */
+    public static final float[] NO_WEIGHTS = {};
+
     /** Returns the same results with owned vectors. */
-    ContributionBlock owned() {
+    public ContributionBlock owned() {
         return vectors.isBorrowed()
                 ? new ContributionBlock(
                         lane, batch, attempt, choices, outcomes, weights, vectors.owned())

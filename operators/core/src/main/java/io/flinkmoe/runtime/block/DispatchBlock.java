@@ -122,6 +122,23 @@ public record DispatchBlock(
                 selected.vectors);
     }
 
+    /**
+     * Returns the results of some rows for the combine.
+     *
+     * @param rows the rows, ascending
+     * @param outcomes the outcome of each of them
+     * @param weights the weights of the executed ones, or none
+     * @param outputs the outputs of the executed ones
+     */
+    public ContributionBlock contribution(
+            int[] rows, byte[] outcomes, float[] weights, Vectors outputs) {
+        int[] ofRows = new int[rows.length];
+        for (int i = 0; i < rows.length; i++) {
+            ofRows[i] = choices[rows[i]];
+        }
+        return new ContributionBlock(lane, batch, attempt, ofRows, outcomes, weights, outputs);
+    }
+
     /** The serializer of this record. */
     public static final class Serializer extends RecordSerializer<DispatchBlock> {
         private static final long serialVersionUID = 1L;

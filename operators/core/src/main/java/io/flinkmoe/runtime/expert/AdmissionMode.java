@@ -6,6 +6,7 @@ import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.ExpertInput;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
+import io.flinkmoe.runtime.layer.ExpertCalls;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 

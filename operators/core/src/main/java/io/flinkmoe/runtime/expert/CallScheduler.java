@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
+import io.flinkmoe.runtime.layer.ExpertCalls;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 

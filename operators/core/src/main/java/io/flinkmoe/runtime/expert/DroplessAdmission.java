@@ -5,6 +5,7 @@ import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
+import io.flinkmoe.runtime.layer.ExpertCalls;
 import org.apache.flink.annotation.Internal;
 
 /** Admits every row. Without a capacity there are no windows and nothing to count. */

@@ -5,6 +5,7 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.Vectors;
+import io.flinkmoe.runtime.layer.ExpertCalls;
 import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.operators.Output;
@@ -13,8 +14,6 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 /** Emits the results of an expert operator to the combine. */
 @Internal
 final class ExpertOutput {
-
-    private static final float[] NO_WEIGHTS = {};
 
     private final Output<StreamRecord<ContributionBlock>> output;
     private final boolean sendsWeights;
@@ -29,15 +28,21 @@ final class ExpertOutput {
 
     /** Emits the result of a call. */
     void emit(ExpertCalls.Result result) {
-        float[] weights = sendsWeights ? weights(result) : NO_WEIGHTS;
-        emit(result.block(), result.rows(), result.outcomes(), weights, result.vectors());
+        float[] weights = sendsWeights ? weights(result) : ContributionBlock.NO_WEIGHTS;
+        output.collect(new StreamRecord<>(result.contribution(weights)));
     }
 
     /** Emits the outcome of rows that are not executed. */
     void emit(DispatchBlock block, int[] rows, Outcome outcome) {
+        if (rows.length == 0) {
+            return;
+        }
         byte[] outcomes = new byte[rows.length];
         Arrays.fill(outcomes, outcome.code());
-        emit(block, rows, outcomes, NO_WEIGHTS, Vectors.NONE);
+        output.collect(
+                new StreamRecord<>(
+                        block.contribution(
+                                rows, outcomes, ContributionBlock.NO_WEIGHTS, Vectors.NONE)));
     }
 
     /** Returns the weights of the executed rows. Their scores are their shares of the window. */
@@ -50,26 +55,5 @@ final class ExpertOutput {
             }
         }
         return Arrays.copyOf(weights, executed);
-    }
-
-    private void emit(
-            DispatchBlock block, int[] rows, byte[] outcomes, float[] weights, Vectors vectors) {
-        if (rows.length == 0) {
-            return;
-        }
-        int[] choices = new int[rows.length];
-        for (int i = 0; i < rows.length; i++) {
-            choices[i] = block.choices()[rows[i]];
-        }
-        output.collect(
-                new StreamRecord<>(
-                        new ContributionBlock(
-                                block.lane(),
-                                block.batch(),
-                                block.attempt(),
-                                choices,
-                                outcomes,
-                                weights,
-                                vectors)));
     }
 }

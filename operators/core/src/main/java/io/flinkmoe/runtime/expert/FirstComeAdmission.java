@@ -6,6 +6,7 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
+import io.flinkmoe.runtime.layer.RowList;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
 import java.util.List;

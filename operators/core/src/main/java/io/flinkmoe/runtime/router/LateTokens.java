@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.api.Token;
 import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.layer.RouterOutcomes;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.operators.Output;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;

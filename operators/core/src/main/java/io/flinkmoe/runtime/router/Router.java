@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.router;
 
-import ai.onnxruntime.OrtException;
-import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.AdmissionScore;
 import io.flinkmoe.capacity.Capacity;
@@ -10,7 +8,6 @@ import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.onnx.BundleSessions;
-import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.runtime.block.Choices;
@@ -18,6 +15,8 @@ import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.ExpertInput;
 import io.flinkmoe.runtime.block.ResidualBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.layer.BlockRouter;
+import io.flinkmoe.runtime.layer.Dispatcher;
 import io.flinkmoe.runtime.shared.ChoiceCounter;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
@@ -26,8 +25,6 @@ import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
 import io.flinkmoe.runtime.shared.WindowTimers;
-import java.util.Arrays;
-import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
@@ -72,21 +69,15 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     private final Capacity capacity;
 
     private transient BundleSessions sessions;
-    private transient LayerRouter router;
-    private transient int k;
+    private transient BlockRouter router;
     private transient Dispatcher dispatcher;
-    private transient UnreadableTokens unreadable;
     private transient ValueState<Long> nextBatch;
     private transient WatermarkState watermark;
     private transient LatenessFilter lateness;
     private transient ChoiceCounter counter;
-    private transient RouterOutcomes outcomes;
     private transient LateTokens lateTokens;
     private transient WindowTokensOutput windowTokens;
     private transient SummaryOutput summaries;
-    private transient HealthWindows health;
-    private transient RouterMetrics metrics;
-    private transient LogitsOutput logits;
 
     /**
      * @param layer the MoE layer, counted from 0
@@ -111,19 +102,6 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     public void open() throws Exception {
         super.open();
         sessions = new BundleSessions(bundle.open(getRuntimeContext()));
-        router = new LayerRouter(sessions, layer, maxRows, capacity);
-        k = router.routing().numExpertsPerTok();
-        int n = router.routing().numExperts();
-        FixedSettings.of(capacity)
-                .with(MoeOptions.LANES.key(), laneKeys.count())
-                .with("num_experts_per_tok of layer " + layer, k)
-                .keep(getOperatorStateBackend());
-        dispatcher = new Dispatcher(n, k, sessions.spec().hiddenSize(), capacity.attempts());
-        byte[] zeros = new byte[router.inputWidth() * Float.BYTES];
-        unreadable =
-                new UnreadableTokens(
-                        layer, sessions.spec().version(), () -> router.route(zeros, 1));
-        nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         watermark = new WatermarkState(this, laneKeys);
         if (capacity.windows().areBounded()) {
             lateness = new LatenessFilter.ByWatermark(capacity.windows(), watermark);
@@ -132,16 +110,27 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
             lateness = LatenessFilter.NEVER_LATE;
             counter = ChoiceCounter.NONE;
         }
-        outcomes = new RouterOutcomes(counter, k);
+        router =
+                new BlockRouter(
+                        sessions,
+                        layer,
+                        maxRows,
+                        settings,
+                        new BlockRouter.Host(output, getMetricGroup(), counter));
+        int k = router.k();
+        int n = router.numExperts();
+        FixedSettings.of(capacity)
+                .with(MoeOptions.LANES.key(), laneKeys.count())
+                .with("num_experts_per_tok of layer " + layer, k)
+                .keep(getOperatorStateBackend());
+        dispatcher = new Dispatcher(n, k, sessions.spec().hiddenSize(), capacity.attempts());
+        nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         lateTokens =
                 settings.divertLate()
-                        ? new LateTokens.Divert(output, outcomes, router.inputWidth())
+                        ? new LateTokens.Divert(output, router.outcomes(), router.inputWidth())
                         : LateTokens.KEEP;
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.ROUTER, 0);
         windowTokens = new WindowTokensOutput(output, capacity.dependsOnTokens() ? n : 0, k);
-        health = new HealthWindows(capacity.windows(), n, k);
-        metrics = new RouterMetrics(getMetricGroup(), health, n);
-        logits = new LogitsOutput(output, layer, n);
     }
 
     @Override
@@ -157,97 +146,20 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     public void processElement(StreamRecord<TokenBlock> element) throws Exception {
         // A block from a checkpoint can be larger than the batch size that is configured now.
         for (TokenBlock tokens : element.getValue().slices(maxRows, router.inputWidth())) {
-            metrics.tokensIn.inc(tokens.rows());
+            router.metrics().tokensIn.inc(tokens.rows());
             TokenBlock marked = lateness.markLate(tokens);
-            metrics.tokensLate.inc(marked.numLate());
+            router.metrics().tokensLate.inc(marked.numLate());
             TokenBlock scored = lateTokens.filter(marked);
             if (scored.rows() > 0) {
-                routeReadable(scored);
-                reject(unreadable.take());
+                router.route(scored, this::send);
             }
         }
     }
 
-    /**
-     * Routes a block. If a model throws, for example an encoder at an unknown category, the block
-     * is halved until each token that causes an exception is alone; these tokens are unreadable.
-     */
-    private void routeReadable(TokenBlock tokens) throws Exception {
-        NoiseSource draws = draws(tokens);
-        long start = System.nanoTime();
-        Routed routed;
-        try {
-            routed = router.route(tokens.vectors(), tokens.rows(), draws);
-        } catch (OrtException e) {
-            if (tokens.rows() == 1) {
-                unreadable.add(tokens.only(), tokens.origin(0), e);
-            } else {
-                int half = (tokens.rows() + 1) / 2;
-                for (TokenBlock part : tokens.slices(half, router.inputWidth())) {
-                    routeReadable(part);
-                }
-            }
-            return;
-        }
-        unreadable.markReadable();
-        metrics.routingTime.update((System.nanoTime() - start) / 1000);
-        if (!routed.hasFaults() || !rejectUnencoded(tokens, routed)) {
-            route(tokens, routed, draws);
-        }
-    }
-
-    /**
-     * If encodings are not finite, rejects these tokens and routes the others again.
-     *
-     * @return whether there are such tokens
-     */
-    private boolean rejectUnencoded(TokenBlock tokens, Routed routed) throws Exception {
-        int width = router.inputWidth();
-        int[] unencoded = routed.rowsThatAreEncoded(tokens.rows(), false);
-        if (unencoded.length == 0) {
-            return false;
-        }
-        unreadable.addNotFinite(tokens.select(unencoded, width), width);
-        metrics.nonFiniteEncodings.inc(unencoded.length);
-        int[] others = routed.rowsThatAreEncoded(tokens.rows(), true);
-        if (others.length > 0) {
-            routeReadable(tokens.select(others, width));
-        }
-        return true;
-    }
-
-    private void reject(List<DeadLetter> deadLetters) {
-        for (DeadLetter deadLetter : deadLetters) {
-            metrics.deadLetters.inc();
-            output.collect(DeadLetter.OUTPUT, new StreamRecord<>(deadLetter));
-        }
-    }
-
-    /** Returns the draws for noise and random admission; null if there is neither. */
-    private NoiseSource draws(TokenBlock tokens) {
-        boolean random = capacity.score() == AdmissionScore.RANDOM_DRAW;
-        return random || router.routing().noise() != null
-                ? settings.draws().of(tokens.streams(), tokens.positions(), layer)
-                : null;
-    }
-
-    private void route(TokenBlock tokens, Routed routed, NoiseSource draws) throws Exception {
+    /** Sends the choices of some tokens to their experts, and the residual to the combine. */
+    private void send(TokenBlock tokens, Routed routed, Choices choices, NoiseSource draws)
+            throws Exception {
         int rows = tokens.rows();
-        float[] scores = settings.keepScores() ? routed.scores(rows) : Choices.NO_SCORES;
-        Choices choices =
-                new Choices(
-                        k,
-                        Arrays.copyOf(routed.experts(), rows * routed.ranks()),
-                        Arrays.copyOf(routed.weights(), rows * routed.ranks()),
-                        scores,
-                        new byte[rows * k],
-                        new byte[rows * k]);
-        outcomes.set(tokens, routed, choices);
-        health.add(tokens, routed, choices);
-        metrics.countFaults(routed, rows);
-        metrics.tokensRouted.inc(rows);
-        metrics.batchSize.update(rows);
-
         Long batch = nextBatch.value();
         long number = batch == null ? 0 : batch;
         nextBatch.update(number + 1);
@@ -259,22 +171,22 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                                 tokens.withVectors(routed.residual()),
                                 choices,
                                 routed.scales(rows))));
-        boolean keepsThem = scores.length > 0 && capacity.score() == AdmissionScore.GATE_SCORE;
+        boolean keepsThem =
+                choices.scores().length > 0 && capacity.score() == AdmissionScore.GATE_SCORE;
         float[] admissionScores =
-                keepsThem ? scores : routed.admissionScores(capacity.score(), rows, draws);
+                keepsThem
+                        ? choices.scores()
+                        : routed.admissionScores(capacity.score(), rows, draws);
         for (DispatchBlock block :
                 dispatcher.split(number, tokens, routed.hidden(), choices, admissionScores)) {
             output.collect(new StreamRecord<>(block));
-        }
-        if (settings.emitLogits()) {
-            logits.emit(tokens, routed.logits());
         }
     }
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
         watermark.advance(mark.getTimestamp());
-        health.advance(mark.getTimestamp());
+        router.advance(mark.getTimestamp());
         super.processWatermark(mark);
     }
 

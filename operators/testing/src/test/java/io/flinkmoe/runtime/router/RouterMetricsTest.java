@@ -13,6 +13,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.runtime.ReportedMetrics;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.layer.HealthWindows;
 import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.testing.NumberedBundle;
 import io.flinkmoe.testing.OperatorHarnesses;

@@ -3,8 +3,10 @@ package io.flinkmoe.tools.bench.contenders;
 
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.capacity.Admission;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeOptions.CapacityPolicy;
+import io.flinkmoe.config.PlacementOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.tools.flink.BenchCluster;
@@ -25,10 +27,22 @@ public final class Contenders {
     public static final String FUSED = "fused";
     public static final String FLINK_MOE = "flink-moe";
     public static final String FLINK_MOE_P1 = "flink-moe-p1";
+    public static final String FLINK_MOE_REPLICATED = "flink-moe-replicated";
     public static final String FLINK_MOE_CAPACITY = "flink-moe-capacity";
+    public static final String FLINK_MOE_PRIORITIZED = "flink-moe-prioritized";
+    public static final String FLOOR = "floor";
 
     public static final List<String> NAMES =
-            List.of(LIMIT, PER_RECORD, FUSED, FLINK_MOE_P1, FLINK_MOE, FLINK_MOE_CAPACITY);
+            List.of(
+                    LIMIT,
+                    FLOOR,
+                    PER_RECORD,
+                    FUSED,
+                    FLINK_MOE_P1,
+                    FLINK_MOE,
+                    FLINK_MOE_REPLICATED,
+                    FLINK_MOE_CAPACITY,
+                    FLINK_MOE_PRIORITIZED);
 
     public static final int PARALLELISM = 2;
 
@@ -41,6 +55,7 @@ public final class Contenders {
     private final BenchCluster cluster;
     private final Configuration options;
     private Bundle bundle;
+    private Contenders floor;
 
     /**
      * @param folder the folder for the shape's models; it must not exist
@@ -67,7 +82,12 @@ public final class Contenders {
             case FUSED -> fused();
             case FLINK_MOE_P1 -> flinkMoe(name, 1, dropless());
             case FLINK_MOE -> flinkMoe(name, PARALLELISM, dropless());
-            case FLINK_MOE_CAPACITY -> flinkMoe(name, PARALLELISM, withCapacity());
+            case FLINK_MOE_REPLICATED -> flinkMoe(name, PARALLELISM, replicated());
+            case FLINK_MOE_CAPACITY ->
+                    flinkMoe(name, PARALLELISM, withCapacity(Admission.FIRST_COME));
+            case FLINK_MOE_PRIORITIZED ->
+                    flinkMoe(name, PARALLELISM, withCapacity(Admission.PRIORITIZED));
+            case FLOOR -> floor().flinkMoe(name, PARALLELISM, replicated());
             default -> throw new IllegalArgumentException(name);
         };
     }
@@ -119,13 +139,29 @@ public final class Contenders {
         return new Configuration();
     }
 
-    private Configuration withCapacity() {
+    /** The contenders of the same shape with experts that return their input. */
+    private Contenders floor() {
+        if (floor == null) {
+            Path models = folder.resolveSibling(folder.getFileName() + "-floor");
+            floor = new Contenders(shape.withIdentityExperts(), models, cluster, options);
+        }
+        return floor;
+    }
+
+    private static Configuration replicated() {
+        Configuration settings = new Configuration();
+        settings.set(PlacementOptions.PLACEMENT, PlacementOptions.Placement.REPLICATED);
+        return settings;
+    }
+
+    private Configuration withCapacity(Admission admission) {
         long tokensPerWindow = WINDOW.toMillis() * TokenSource.TOKENS_PER_MILLI;
         double share = CAPACITY_FACTOR * shape.k() * tokensPerWindow / shape.numExperts();
         Configuration settings = new Configuration();
         settings.set(MoeOptions.CAPACITY, CapacityPolicy.FIXED);
         settings.set(MoeOptions.CAPACITY_SIZE, (int) Math.ceil(share));
         settings.set(MoeOptions.CAPACITY_WINDOW_SIZE, WINDOW);
+        settings.set(MoeOptions.CAPACITY_ADMISSION, admission);
         return settings;
     }
 

@@ -47,6 +47,11 @@ public record Shape(String name, int d, int h, int numExperts, int k, int layers
         this(name, d, h, numExperts, k, 1);
     }
 
+    /** The same shape with experts that return their input. */
+    Shape withIdentityExperts() {
+        return new Shape(name, d, 0, numExperts, k, layers);
+    }
+
     /** Writes the model as a bundle. */
     Bundle writeBundle(Path directory) throws IOException {
         try (BundleWriter writer = new BundleWriter(directory)) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.combine;
+package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.WeightRule;
@@ -25,7 +25,7 @@ import org.apache.flink.annotation.Internal;
  * memory is reused.
  */
 @Internal
-final class GateWeightedSum {
+public final class GateWeightedSum {
 
     private final int d;
     private final WeightRule weightRule;
@@ -41,7 +41,7 @@ final class GateWeightedSum {
     /**
      * @param d the width of a vector
      */
-    GateWeightedSum(int d, WeightRule weightRule) {
+    public GateWeightedSum(int d, WeightRule weightRule) {
         this.d = d;
         this.weightRule = weightRule;
         this.sum = new float[d];
@@ -55,7 +55,8 @@ final class GateWeightedSum {
      * @param rows the rows of the tokens, ascending; all their choices must have results
      * @return the tokens with their y and the outcomes of their choices
      */
-    TokenBlock of(ResidualBlock residual, Iterable<ContributionBlock> contributions, int[] rows) {
+    public TokenBlock of(
+            ResidualBlock residual, Iterable<ContributionBlock> contributions, int[] rows) {
         TokenBlock tokens = residual.tokens();
         Choices choices = withOutcomes(residual.choices(), contributions);
         int k = choices.k();
@@ -83,7 +84,7 @@ final class GateWeightedSum {
     }
 
     /** The number of tokens of the last call whose sum is not finite. */
-    int nonFiniteSums() {
+    public int nonFiniteSums() {
         return nonFiniteSums;
     }
 

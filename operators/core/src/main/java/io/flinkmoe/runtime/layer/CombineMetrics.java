@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.combine;
+package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.runtime.block.TokenBlock;
@@ -58,14 +58,14 @@ public final class CombineMetrics {
         }
     }
 
-    final Counter tokensOut;
-    final Counter nonFiniteSums;
-    final Counter waiting = new SimpleCounter();
-    final Histogram latency;
+    public final Counter tokensOut;
+    public final Counter nonFiniteSums;
+    public final Counter waiting = new SimpleCounter();
+    public final Histogram latency;
     private final Counter[] outcomes = new Counter[Outcome.values().length];
     private final int[] counts = new int[outcomes.length];
 
-    CombineMetrics(MetricGroup operator) {
+    public CombineMetrics(MetricGroup operator) {
         MetricGroup group = MoeMetrics.group(operator, "combine");
         tokensOut = group.counter(Name.NUM_TOKENS_OUT.text);
         for (Outcome outcome : Outcome.values()) {
@@ -88,7 +88,7 @@ public final class CombineMetrics {
     }
 
     /** Counts tokens that are emitted at {@code now}, and the outcomes of their choices. */
-    void emitted(TokenBlock tokens, byte[] outcomesOfChoices, long now) {
+    public void emitted(TokenBlock tokens, byte[] outcomesOfChoices, long now) {
         tokensOut.inc(tokens.rows());
         waiting.dec(tokens.rows());
         for (byte outcome : outcomesOfChoices) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.router;
+package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.onnx.Routed;

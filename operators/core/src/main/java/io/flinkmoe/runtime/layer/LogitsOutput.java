@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.router;
+package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.api.RouterLogits;
 import io.flinkmoe.runtime.block.TokenBlock;

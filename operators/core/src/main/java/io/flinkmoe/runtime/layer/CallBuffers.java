@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.expert;
+package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.config.ExpertBatching;
 import io.flinkmoe.onnx.DirectRows;
@@ -11,7 +11,7 @@ import org.apache.flink.annotation.Internal;
  * them.
  */
 @Internal
-final class CallBuffers {
+public final class CallBuffers {
 
     final DirectRows input;
     final DirectRows results;
@@ -21,7 +21,7 @@ final class CallBuffers {
     /**
      * @param d the width of a row
      */
-    CallBuffers(ExpertBatching batching, int d) {
+    public CallBuffers(ExpertBatching batching, int d) {
         input = new DirectRows(batching.size(), d);
         results = new DirectRows(batching.size(), d);
         outputs = new byte[batching.size() * d * Float.BYTES];

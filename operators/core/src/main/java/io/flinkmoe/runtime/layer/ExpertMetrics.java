@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.expert;
+package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.runtime.shared.MoeMetrics;
 import java.util.function.IntSupplier;
@@ -60,28 +60,28 @@ public final class ExpertMetrics {
         }
     }
 
-    final Counter tokensIn;
-    final Counter executed;
-    final Counter overflowed;
-    final Counter passedOn;
-    final Counter late;
-    final Counter failed;
-    final Counter nonFiniteOutputs;
-    final Histogram batchSize;
-    final Histogram inferenceTime;
-    final Histogram queueTime;
+    public final Counter tokensIn;
+    public final Counter executed;
+    public final Counter overflowed;
+    public final Counter passedOn;
+    public final Counter late;
+    public final Counter failed;
+    public final Counter nonFiniteOutputs;
+    public final Histogram batchSize;
+    public final Histogram inferenceTime;
+    public final Histogram queueTime;
 
     /**
      * Tokens in state that wait for the close of their window, without those from restored state.
      */
-    final Counter held = new SimpleCounter();
+    public final Counter held = new SimpleCounter();
 
     private final MetricGroup group;
 
     /**
      * @param round the round of admission; rows executed after round 0 count as rerouted
      */
-    ExpertMetrics(MetricGroup operator, int expert, int round) {
+    public ExpertMetrics(MetricGroup operator, int expert, int round) {
         group =
                 operator.addGroup(MoeMetrics.GROUP)
                         .addGroup(MoeMetrics.EXPERT, String.valueOf(expert));
@@ -104,13 +104,13 @@ public final class ExpertMetrics {
      *
      * @param forCall the number of tokens that wait for a call
      */
-    void waiting(IntSupplier forCall) {
+    public void waiting(IntSupplier forCall) {
         Gauge<Long> gauge = () -> held.getCount() + forCall.getAsInt();
         group.gauge(Name.TOKENS_WAITING.text, gauge);
     }
 
     /** Subtracts tokens that were removed from the state. */
-    void released(int tokens) {
+    public void released(int tokens) {
         held.dec(Math.min(tokens, held.getCount()));
     }
 }

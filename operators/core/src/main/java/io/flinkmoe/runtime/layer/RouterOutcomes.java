@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.router;
+package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.onnx.Routed;
@@ -14,7 +14,7 @@ import org.apache.flink.annotation.Internal;
  * All other choices are PENDING: an expert determines their outcome.
  */
 @Internal
-final class RouterOutcomes {
+public final class RouterOutcomes {
 
     private final ChoiceCounter counter;
     private final int k;
@@ -47,7 +47,7 @@ final class RouterOutcomes {
     }
 
     /** Counts the choices that diverted late tokens would have made. */
-    void countDiverted(TokenBlock late) throws Exception {
+    public void countDiverted(TokenBlock late) throws Exception {
         for (long timestamp : late.timestamps()) {
             counter.count(timestamp, Outcome.LATE, k);
         }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.expert;
+package io.flinkmoe.runtime.layer;
 
 import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 
 /** Rows of a block, in the order in which they are added. */
 @Internal
-final class RowList {
+public final class RowList {
 
     private final int[] rows;
     private int size;
@@ -14,15 +14,15 @@ final class RowList {
     /**
      * @param maxRows the largest number of rows that will be added
      */
-    RowList(int maxRows) {
+    public RowList(int maxRows) {
         this.rows = new int[maxRows];
     }
 
-    void add(int row) {
+    public void add(int row) {
         rows[size++] = row;
     }
 
-    int[] toArray() {
+    public int[] toArray() {
         return Arrays.copyOf(rows, size);
     }
 }

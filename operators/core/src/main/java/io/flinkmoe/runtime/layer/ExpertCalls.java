@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.expert;
+package io.flinkmoe.runtime.layer;
 
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.tensor.Floats;
@@ -19,7 +20,7 @@ import org.apache.flink.util.FlinkException;
  * size of the buffers. Its result is split by block again.
  */
 @Internal
-final class ExpertCalls {
+public final class ExpertCalls {
 
     /**
      * The result of a call for some rows of one block.
@@ -30,7 +31,18 @@ final class ExpertCalls {
      *     uses the same buffers
      * @param failed the number of FAILED rows
      */
-    record Result(DispatchBlock block, int[] rows, byte[] outcomes, Vectors vectors, int failed) {}
+    public record Result(
+            DispatchBlock block, int[] rows, byte[] outcomes, Vectors vectors, int failed) {
+
+        /**
+         * The result for the combine.
+         *
+         * @param weights the weights of the executed rows, if the expert determines them
+         */
+        public ContributionBlock contribution(float[] weights) {
+            return block.contribution(rows, outcomes, weights, vectors);
+        }
+    }
 
     /** Some rows of a block, and the {@link System#nanoTime()} of their arrival. */
     private record Part(DispatchBlock block, int[] rows, long nanos) {}
@@ -48,7 +60,7 @@ final class ExpertCalls {
      * @param buffers may be shared by experts that run in one thread
      * @param failures what happens when a call throws
      */
-    ExpertCalls(
+    public ExpertCalls(
             OnnxModel model, CallBuffers buffers, CallFailures failures, ExpertMetrics metrics) {
         this.model = model;
         this.buffers = buffers;
@@ -57,11 +69,11 @@ final class ExpertCalls {
     }
 
     /** The number of rows that wait for a call. */
-    int waiting() {
+    public int waiting() {
         return waiting;
     }
 
-    boolean isFull() {
+    public boolean isFull() {
         return waiting == buffers.maxRows();
     }
 
@@ -72,7 +84,7 @@ final class ExpertCalls {
      * @param from the index in {@code rows} of the first row to add
      * @return the index of the first row that does not fit; {@code rows.length} if all fit
      */
-    int add(DispatchBlock block, int[] rows, int from) {
+    public int add(DispatchBlock block, int[] rows, int from) {
         int to = Math.min(rows.length, from + buffers.maxRows() - waiting);
         if (to > from) {
             parts.add(new Part(block, Arrays.copyOfRange(rows, from, to), System.nanoTime()));
@@ -87,7 +99,7 @@ final class ExpertCalls {
      * @return one result per block, in order of arrival
      * @throws FlinkException if the call throws and {@link CallFailures} fails the job
      */
-    List<Result> run() throws FlinkException {
+    public List<Result> run() throws FlinkException {
         if (waiting == 0) {
             return List.of();
         }

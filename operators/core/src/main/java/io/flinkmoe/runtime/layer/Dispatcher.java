@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.router;
+package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.capacity.Attempt;
 import io.flinkmoe.runtime.block.Choices;
@@ -17,7 +17,7 @@ import org.apache.flink.annotation.Internal;
  * rows in the order of the batch. Not thread-safe.
  */
 @Internal
-final class Dispatcher {
+public final class Dispatcher {
 
     private final int k;
     private final int d;
@@ -31,7 +31,7 @@ final class Dispatcher {
      * @param d the width of a vector
      * @param attempts the maximum number of experts that a choice tries
      */
-    Dispatcher(int numExperts, int k, int d, int attempts) {
+    public Dispatcher(int numExperts, int k, int d, int attempts) {
         this.k = k;
         this.d = d;
         this.attempts = attempts;
@@ -46,7 +46,7 @@ final class Dispatcher {
      * @param choices the choices of the batch; those that are PENDING are dispatched
      * @param scores [T, K], the scores that order admission; empty if rows are admitted on arrival
      */
-    List<DispatchBlock> split(
+    public List<DispatchBlock> split(
             long batch, TokenBlock tokens, byte[] hidden, Choices choices, float[] scores) {
         DispatchBlock[] blocks = allocate(batch, tokens.lane(), hidden, choices, scores.length > 0);
         Arrays.fill(rowsOfExpert, 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.expert;
+package io.flinkmoe.runtime.layer;
 
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.config.MoeOptions;
@@ -11,7 +11,7 @@ import org.slf4j.LoggerFactory;
 
 /** What happens when an expert's call throws: {@link FailJob} or {@link KeepResidual}. */
 @Internal
-interface CallFailures {
+public interface CallFailures {
 
     /**
      * Handles a failed call. If this method returns, the rows are executed one by one, and those

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.router;
+package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.onnx.RoutingFault;
@@ -78,13 +78,13 @@ public final class RouterMetrics {
         }
     }
 
-    final Counter tokensIn;
-    final Counter tokensRouted;
-    final Counter tokensLate;
-    final Counter deadLetters;
-    final Histogram batchSize;
-    final Histogram routingTime;
-    final Counter nonFiniteEncodings;
+    public final Counter tokensIn;
+    public final Counter tokensRouted;
+    public final Counter tokensLate;
+    public final Counter deadLetters;
+    public final Histogram batchSize;
+    public final Histogram routingTime;
+    public final Counter nonFiniteEncodings;
     private final Map<RoutingFault, Counter> faults = new EnumMap<>(RoutingFault.class);
 
     RouterMetrics(MetricGroup operator, HealthWindows health, int numExperts) {

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.runtime;
+
+import io.flinkmoe.config.MoeSettings;
+import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.LayerSpec;
+import org.apache.flink.annotation.Internal;
+
+/** How many tokens a block has at most. */
+@Internal
+public final class BlockRows {
+
+    /**
+     * The approximate maximum size of a block. Flink spills records beyond 5 MiB to disk on the
+     * receiving side.
+     */
+    private static final int MAX_BLOCK_BYTES = 1 << 20;
+
+    /** The approximate maximum size of the vectors that pass replicated layers together. */
+    private static final int MAX_GROUP_BYTES = 4 << 20;
+
+    /** The bytes of a choice in a block: expert, weight, score, outcome, attempt. */
+    private static final int CHOICE_BYTES = 14;
+
+    private BlockRows() {}
+
+    /** Returns the rows of the largest block of a job with these settings. */
+    public static int largest(BundleSpec spec, MoeSettings settings) {
+        int ofExchange = ofExchange(spec, settings);
+        return settings.isReplicated()
+                ? Math.max(ofExchange, replicated(spec, settings))
+                : ofExchange;
+    }
+
+    /**
+     * Returns the maximum number of tokens in a block: the batch size, or fewer if the widest
+     * vectors of the tokens (inputs, hidden vectors, logits or outputs) or their choices in all
+     * layers would exceed 1 MiB.
+     */
+    public static int ofExchange(BundleSpec spec, MoeSettings settings) {
+        int widest = Math.max(spec.inputSize(), Math.max(spec.hiddenSize(), spec.outputSize()));
+        long choices = 0;
+        for (LayerSpec layer : spec.layers()) {
+            widest = Math.max(widest, layer.routing().numExperts());
+            choices +=
+                    (long) layer.routing().numExpertsPerTok() * settings.attempts() * CHOICE_BYTES;
+        }
+        long most = Math.max(1, MAX_BLOCK_BYTES / Math.max(widest * (long) Float.BYTES, choices));
+        return (int) Math.min(settings.batchSize(), most);
+    }
+
+    /**
+     * Returns how many tokens pass replicated layers together: as many as fill the calls of all
+     * experts, if the tokens are spread evenly, but at most 4 MiB of vectors. No block of them is
+     * sent over a network.
+     */
+    static int replicated(BundleSpec spec, MoeSettings settings) {
+        long rows = settings.batchSize();
+        for (LayerSpec layer : spec.layers()) {
+            int n = layer.routing().numExperts();
+            int k = layer.routing().numExpertsPerTok();
+            rows = Math.max(rows, (long) settings.expertBatching().size() * n / k);
+        }
+        long widest = Math.max(spec.inputSize(), spec.hiddenSize()) * (long) Float.BYTES;
+        return (int) Math.max(1, Math.min(rows, MAX_GROUP_BYTES / widest));
+    }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.runtime.layer;
+
+import ai.onnxruntime.OrtException;
+import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.capacity.AdmissionScore;
+import io.flinkmoe.config.RouterSettings;
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.LayerRouter;
+import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.routing.NoiseSource;
+import io.flinkmoe.runtime.block.Choices;
+import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.shared.ChoiceCounter;
+import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.streaming.api.operators.Output;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+
+/**
+ * Scores the tokens of blocks against the N experts and chooses the k most probable of each. Tokens
+ * that a model cannot read become dead letters; router logits go to their side output. What happens
+ * with the choices is up to the receiver. Not thread-safe.
+ */
+@Internal
+public final class BlockRouter {
+
+    /** Receives the routed tokens of a block, in order; in several parts if some are rejected. */
+    @FunctionalInterface
+    public interface Receiver {
+        /**
+         * @param routed the results of the models; the next call reuses them
+         * @param choices the choices [T, k], PENDING if an expert determines the outcome
+         * @param draws the random numbers of these tokens; null if there are none
+         */
+        void accept(TokenBlock tokens, Routed routed, Choices choices, NoiseSource draws)
+                throws Exception;
+    }
+
+    /**
+     * The operator that runs a router.
+     *
+     * @param output receives dead letters and router logits in side outputs
+     * @param metrics the group for the metrics
+     * @param counter counts the choices of windows
+     */
+    public record Host(Output<?> output, MetricGroup metrics, ChoiceCounter counter) {}
+
+    private final LayerRouter router;
+    private final int layer;
+    private final int k;
+    private final RouterSettings settings;
+    private final Output<?> output;
+    private final UnreadableTokens unreadable;
+    private final RouterOutcomes outcomes;
+    private final HealthWindows health;
+    private final RouterMetrics metrics;
+    private final LogitsOutput logits;
+
+    /**
+     * @param layer the MoE layer, counted from 0
+     * @param maxRows the maximum number of tokens in a block
+     */
+    public BlockRouter(
+            BundleSessions sessions, int layer, int maxRows, RouterSettings settings, Host host)
+            throws BundleException {
+        this.router = new LayerRouter(sessions, layer, maxRows, settings.capacity());
+        this.layer = layer;
+        this.k = router.routing().numExpertsPerTok();
+        this.settings = settings;
+        this.output = host.output;
+        int n = router.routing().numExperts();
+        byte[] zeros = new byte[router.inputWidth() * Float.BYTES];
+        unreadable =
+                new UnreadableTokens(
+                        layer, sessions.spec().version(), () -> router.route(zeros, 1));
+        outcomes = new RouterOutcomes(host.counter, k);
+        health = new HealthWindows(settings.capacity().windows(), n, k);
+        metrics = new RouterMetrics(host.metrics, health, n);
+        logits = new LogitsOutput(output, layer, n);
+    }
+
+    /** N, the number of experts. */
+    public int numExperts() {
+        return router.routing().numExperts();
+    }
+
+    /** Choices per token. */
+    public int k() {
+        return k;
+    }
+
+    /** The width of the vectors that {@link #route} takes. */
+    public int inputWidth() {
+        return router.inputWidth();
+    }
+
+    /** Counts the choices. */
+    public RouterOutcomes outcomes() {
+        return outcomes;
+    }
+
+    /** The metrics of the router. */
+    public RouterMetrics metrics() {
+        return metrics;
+    }
+
+    /** Routes a block of at most {@code maxRows} tokens. */
+    public void route(TokenBlock tokens, Receiver receiver) throws Exception {
+        routeReadable(tokens, receiver);
+        for (DeadLetter deadLetter : unreadable.take()) {
+            metrics.deadLetters.inc();
+            output.collect(DeadLetter.OUTPUT, new StreamRecord<>(deadLetter));
+        }
+    }
+
+    /** Closes the windows of the routing health that end at or before a watermark. */
+    public void advance(long watermark) {
+        health.advance(watermark);
+    }
+
+    /**
+     * Routes a block. If a model throws, for example an encoder at an unknown category, the block
+     * is halved until each token that causes an exception is alone; these tokens are unreadable.
+     */
+    private void routeReadable(TokenBlock tokens, Receiver receiver) throws Exception {
+        NoiseSource draws = draws(tokens);
+        long start = System.nanoTime();
+        Routed routed;
+        try {
+            routed = router.route(tokens.vectors(), tokens.rows(), draws);
+        } catch (OrtException e) {
+            if (tokens.rows() == 1) {
+                unreadable.add(tokens.only(), tokens.origin(0), e);
+            } else {
+                int half = (tokens.rows() + 1) / 2;
+                for (TokenBlock part : tokens.slices(half, router.inputWidth())) {
+                    routeReadable(part, receiver);
+                }
+            }
+            return;
+        }
+        unreadable.markReadable();
+        metrics.routingTime.update((System.nanoTime() - start) / 1000);
+        if (!routed.hasFaults() || !rejectUnencoded(tokens, routed, receiver)) {
+            choose(tokens, routed, draws, receiver);
+        }
+    }
+
+    /**
+     * If encodings are not finite, rejects these tokens and routes the others again.
+     *
+     * @return whether there are such tokens
+     */
+    private boolean rejectUnencoded(TokenBlock tokens, Routed routed, Receiver receiver)
+            throws Exception {
+        int width = router.inputWidth();
+        int[] unencoded = routed.rowsThatAreEncoded(tokens.rows(), false);
+        if (unencoded.length == 0) {
+            return false;
+        }
+        unreadable.addNotFinite(tokens.select(unencoded, width), width);
+        metrics.nonFiniteEncodings.inc(unencoded.length);
+        int[] others = routed.rowsThatAreEncoded(tokens.rows(), true);
+        if (others.length > 0) {
+            routeReadable(tokens.select(others, width), receiver);
+        }
+        return true;
+    }
+
+    /** Returns the draws for noise and random admission; null if there is neither. */
+    private NoiseSource draws(TokenBlock tokens) {
+        boolean random = settings.capacity().score() == AdmissionScore.RANDOM_DRAW;
+        return random || router.routing().noise() != null
+                ? settings.draws().of(tokens.streams(), tokens.positions(), layer)
+                : null;
+    }
+
+    private void choose(TokenBlock tokens, Routed routed, NoiseSource draws, Receiver receiver)
+            throws Exception {
+        int rows = tokens.rows();
+        Choices choices =
+                new Choices(
+                        k,
+                        Arrays.copyOf(routed.experts(), rows * routed.ranks()),
+                        Arrays.copyOf(routed.weights(), rows * routed.ranks()),
+                        settings.keepScores() ? routed.scores(rows) : Choices.NO_SCORES,
+                        new byte[rows * k],
+                        new byte[rows * k]);
+        outcomes.set(tokens, routed, choices);
+        health.add(tokens, routed, choices);
+        metrics.countFaults(routed, rows);
+        metrics.tokensRouted.inc(rows);
+        metrics.batchSize.update(rows);
+        receiver.accept(tokens, routed, choices, draws);
+        if (settings.emitLogits()) {
+            logits.emit(tokens, routed.logits());
+        }
+    }
+}
