@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import io.flinkmoe.tensor.ForeignFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -95,10 +96,10 @@ public final class Bundle {
     private static void checkChecksum(Path file, String expected) throws IOException {
         String found = Sha256.of(file);
         if (!found.equals(expected)) {
-            throw new BundleException(
-                    file,
+            String reason =
                     "its SHA-256 is %s; expected %s according to model.json; copy or import the bundle again"
-                            .formatted(found, expected));
+                            .formatted(found, expected);
+            throw new BundleException(file, ForeignFile.kindOf(file).orElse(reason));
         }
     }
 

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.model.Activation;
+import io.flinkmoe.tensor.FloatBlocks;
+import io.flinkmoe.tensor.MatrixSlice;
 import io.flinkmoe.tensor.SafetensorsException;
 import io.flinkmoe.tensor.SafetensorsWriter;
 import java.io.IOException;
@@ -172,12 +174,19 @@ class CheckpointTest {
 
     @Test
     void namesAMissingShard() throws Exception {
-        writeIndex("{\"a\": \"gone.safetensors\"}");
+        writeTensor("here.safetensors", "c");
+        writeIndex(
+                "{\"a\": \"gone.safetensors\", \"b\": \"lost.safetensors\","
+                        + " \"c\": \"here.safetensors\"}");
 
         try (Checkpoint checkpoint = Checkpoint.open(dir)) {
             assertThatThrownBy(() -> checkpoint.floats("a"))
-                    .isInstanceOf(SafetensorsException.class)
-                    .hasMessageEndingWith("gone.safetensors: there is no such file");
+                    .isInstanceOf(CheckpointException.class)
+                    .hasMessageStartingWith(dir.resolve("gone.safetensors").toString())
+                    .hasMessageEndingWith(
+                            "there is no such file, but model.safetensors.index.json says that it"
+                                    + " holds tensor a; missing are gone.safetensors,"
+                                    + " lost.safetensors: complete the download");
         }
     }
 
@@ -267,10 +276,13 @@ class CheckpointTest {
             assertThatThrownBy(() -> checkpoint.floats("w", shape))
                     .isInstanceOf(SafetensorsException.class)
                     .hasMessage(message + "finite values");
-            assertThatThrownBy(() -> checkpoint.part("w", 1, 2, shape))
+            FloatBlocks half = checkpoint.slice("w", MatrixSlice.of(60_000, 3, 20_000), shape);
+            assertThatThrownBy(() -> half.forEachBlock((block, count) -> {}))
                     .isInstanceOf(SafetensorsException.class)
                     .hasMessage(message + "finite values");
-            assertThat(checkpoint.part("w", 0, 2, shape)).hasSize(3 * 20_000);
+            checkpoint
+                    .slice("w", MatrixSlice.of(0, 3, 20_000), shape)
+                    .forEachBlock((block, count) -> assertThat(count).isPositive());
             if (bad == Float.NEGATIVE_INFINITY) {
                 assertThat(checkpoint.routerFloats("w", shape)).contains(bad);
             } else {
