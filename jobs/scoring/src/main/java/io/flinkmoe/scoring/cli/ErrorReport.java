@@ -60,8 +60,7 @@ public final class ErrorReport {
                                     e.getMessage(), Runtime.getRuntime().maxMemory() / (1 << 20)),
                     e);
         } catch (StackOverflowError | LinkageError e) {
-            throw new ExecutionException(
-                    arguments.commandSpec().commandLine(), e.toString(), e);
+            throw new ExecutionException(arguments.commandSpec().commandLine(), e.toString(), e);
         }
     }
 
