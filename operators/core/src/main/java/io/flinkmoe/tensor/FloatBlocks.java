@@ -2,13 +2,13 @@
 package io.flinkmoe.tensor;
 
 import java.io.IOException;
-import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * A sequence of floats that is produced block by block each time it is asked for, so that it need
  * not fit into memory.
  */
-@Internal
+@PublicEvolving
 public interface FloatBlocks {
 
     /** Receives the blocks in order. */

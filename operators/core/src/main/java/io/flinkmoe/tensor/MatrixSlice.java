@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tensor;
 
-import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * A matrix inside a tensor: {@code rows} runs of {@code columns} neighbouring elements.
@@ -12,7 +12,7 @@ import org.apache.flink.annotation.Internal;
  * @param stride the elements from the beginning of one run to the beginning of the next
  * @param transposed whether the matrix is read column by column: the result is [columns, rows]
  */
-@Internal
+@PublicEvolving
 public record MatrixSlice(long first, int rows, int columns, long stride, boolean transposed) {
 
     public MatrixSlice {

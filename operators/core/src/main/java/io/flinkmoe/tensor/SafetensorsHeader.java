@@ -136,7 +136,7 @@ final class SafetensorsHeader {
             throw new SafetensorsException(
                     file,
                     name,
-                    "data_offsets is %s; allowed: 0 ≤ begin ≤ end ≤ %d, the size of the data in the file"
+                    "data_offsets is %s; allowed: 0 ≤ begin ≤ end ≤ %d, the size of the data in the file; if the file was downloaded, the download is incomplete"
                             .formatted(Arrays.toString(offsets), dataSize));
         }
         return new Span(name, dataStart + offsets[0], offsets[1] - offsets[0]);
