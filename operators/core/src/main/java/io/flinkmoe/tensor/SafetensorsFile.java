@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Set;
@@ -21,10 +22,14 @@ public final class SafetensorsFile implements AutoCloseable {
 
     private final ChannelReader file;
     private final SafetensorsHeader.Contents contents;
+    private final Set<String> names;
 
     private SafetensorsFile(ChannelReader file, SafetensorsHeader.Contents contents) {
         this.file = file;
         this.contents = contents;
+        Set<String> all = new LinkedHashSet<>(contents.tensors().keySet());
+        all.addAll(contents.unknownTypes().keySet());
+        this.names = Collections.unmodifiableSet(all);
     }
 
     /**
@@ -88,8 +93,6 @@ public final class SafetensorsFile implements AutoCloseable {
 
     /** The names of all tensors, also of those whose type {@link DType} does not have. */
     public Set<String> names() {
-        Set<String> names = new LinkedHashSet<>(contents.tensors().keySet());
-        names.addAll(contents.unknownTypes().keySet());
         return names;
     }
 

@@ -18,7 +18,8 @@ import org.apache.flink.annotation.Internal;
 final class TensorNames {
     private static final Pattern WRAPPERS =
             Pattern.compile(
-                    "(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\\.");
+                    "(?<![^.])(_orig_mod|_fsdp_wrapped_module|_fpw_module|_checkpoint_wrapped_module"
+                            + "|_forward_module|module)\\.");
 
     private final TreeMap<String, String> storedNames = new TreeMap<>();
     private final Map<String, String> second = new HashMap<>();

@@ -166,7 +166,8 @@ class WrappedCheckpointTest {
     @MethodSource("oneOfEachSystem")
     void everyFamilyAsCompilersAndDistributedTrainingNameIt(GoldenCase golden) throws Exception {
         BundleSpec plain = importBundle(GoldenCheckpoints.of(golden));
-        for (String wrapper : new String[] {"_orig_mod.", "_fsdp_wrapped_module._orig_mod."}) {
+        for (String wrapper :
+                new String[] {"_orig_mod.", "module._fsdp_wrapped_module._orig_mod."}) {
             PublishedCheckpoint outside = GoldenCheckpoints.of(golden);
             outside.rename(name -> wrapper + name);
             assertSame(importBundle(outside), plain);
