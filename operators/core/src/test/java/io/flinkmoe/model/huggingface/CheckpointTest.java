@@ -173,24 +173,6 @@ class CheckpointTest {
     }
 
     @Test
-    void namesAMissingShard() throws Exception {
-        writeTensor("here.safetensors", "c");
-        writeIndex(
-                "{\"a\": \"gone.safetensors\", \"b\": \"lost.safetensors\","
-                        + " \"c\": \"here.safetensors\"}");
-
-        try (Checkpoint checkpoint = Checkpoint.open(dir)) {
-            assertThatThrownBy(() -> checkpoint.floats("a"))
-                    .isInstanceOf(CheckpointException.class)
-                    .hasMessageStartingWith(dir.resolve("gone.safetensors").toString())
-                    .hasMessageEndingWith(
-                            "there is no such file, but model.safetensors.index.json says that it"
-                                    + " holds tensor a; missing are gone.safetensors,"
-                                    + " lost.safetensors: complete the download");
-        }
-    }
-
-    @Test
     void refusesJsonThatIsNone() throws Exception {
         Files.writeString(dir.resolve("config.json"), "{\n\n,}");
         assertRefused(dir, "config.json: not valid JSON at line 3");
