@@ -57,7 +57,8 @@ final class OptionPage {
                 "moe.sink",
                 "moe.dead-letter",
                 "moe.decision-log",
-                "moe.late");
+                "moe.late",
+                "moe.take-over");
 
         private final String title;
         private final List<String> prefixes;
