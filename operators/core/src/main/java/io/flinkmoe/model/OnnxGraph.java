@@ -21,6 +21,9 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 public final class OnnxGraph {
+    /** Marks the files that flink-moe makes. */
+    static final String PRODUCER = "flink-moe";
+
     private static final int IR_VERSION = 8;
     private static final int OPSET = 17;
     // The types of tensors, then the types of attributes.
@@ -168,7 +171,7 @@ public final class OnnxGraph {
         ProtoWriter model =
                 new ProtoWriter()
                         .varint(1, IR_VERSION)
-                        .string(2, "flink-moe")
+                        .string(2, PRODUCER)
                         .message(7, graph)
                         .message(8, new ProtoWriter().string(1, "").varint(2, OPSET));
         if (needsMicrosoft) {

@@ -72,8 +72,7 @@ public final class ImportCommand implements Callable<Integer> {
     public Integer call() throws Exception {
         Bundle bundle =
                 CheckpointImporter.importBundle(checkpoint, chosenLayers(), encoder, head, output);
-        spec.commandLine().getOut().print(new BundleReport(bundle));
-        spec.commandLine().getOut().flush();
+        OpenedBundle.printImported(bundle, spec.commandLine().getOut());
         return 0;
     }
 
