@@ -11,9 +11,11 @@ import io.flinkmoe.config.Footprint;
 import io.flinkmoe.config.JobSettings;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeSettings;
+import io.flinkmoe.config.PlacementOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.onnx.ModelCheck;
 import io.flinkmoe.runtime.JobChecks;
 import io.flinkmoe.runtime.Topology;
 import io.flinkmoe.runtime.shared.LocalBundle;
@@ -86,6 +88,21 @@ public final class MoeLayers {
      */
     public Footprint footprint() throws IOException {
         return Footprint.of(bundle.open(), settings, Topology.blockRows(spec, settings));
+    }
+
+    /**
+     * Opens every distinct model of the bundle with ONNX Runtime, one at a time. {@link
+     * Builder#build()} opens only what is not recorded in the bundle and is small.
+     *
+     * @throws BundleException if a model cannot be opened; the message has ONNX Runtime's words
+     */
+    @Internal
+    public void openModels() throws BundleException {
+        ModelCheck.openAll(bundle.open(), runsOnGpu(settings));
+    }
+
+    private static boolean runsOnGpu(MoeSettings settings) {
+        return settings.placement().device().kind() == PlacementOptions.Device.CUDA;
     }
 
     /**
@@ -200,7 +217,8 @@ public final class MoeLayers {
         /**
          * Reads and checks the bundle and all options.
          *
-         * @throws BundleException if the bundle cannot be read or is invalid
+         * @throws BundleException if the bundle cannot be read or is invalid, or ONNX Runtime
+         *     cannot open a model of it
          * @throws IllegalConfigurationException if an option is invalid; the message names the key,
          *     the value and what is allowed
          */
@@ -217,6 +235,7 @@ public final class MoeLayers {
             MoeSettings settings = MoeSettings.of(options);
             JobChecks.checkCalls(settings, spec);
             JobChecks.checkCapacity(settings.capacity(), spec);
+            ModelCheck.openUnrecorded(bundle, runsOnGpu(settings));
             return new MoeLayers(
                     new LocalBundle(location, spec.version()),
                     spec,

@@ -22,6 +22,10 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 public final class OnnxGraph implements FileContent {
+
+    /** Marks the files that flink-moe makes. */
+    static final String PRODUCER = "flink-moe";
+
     private static final int IR_VERSION = 8;
     private static final int OPSET = 17;
     // The types of tensors, then the types of attributes.
@@ -193,7 +197,7 @@ public final class OnnxGraph implements FileContent {
         ProtoWriter model =
                 new ProtoWriter()
                         .varint(1, IR_VERSION)
-                        .string(2, "flink-moe")
+                        .string(2, PRODUCER)
                         .message(7, graph)
                         .message(8, new ProtoWriter().string(1, "").varint(2, OPSET));
         if (needsMicrosoft) {

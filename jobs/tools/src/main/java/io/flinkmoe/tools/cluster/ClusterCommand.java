@@ -86,9 +86,18 @@ public final class ClusterCommand implements Runnable {
                             paramLabel = "SIZE",
                             defaultValue = "512m",
                             description = "The Java heap of each task manager. Default: 512m.")
-                    MemorySize heap)
+                    MemorySize heap,
+            @Option(
+                            names = "--network",
+                            paramLabel = "SIZE",
+                            defaultValue = "256m",
+                            description =
+                                    "The network memory of each task manager. A dry run of the job"
+                                            + " says how much it needs. Default: 256m.")
+                    MemorySize network)
             throws IOException {
-        ClusterSettings settings = new ClusterSettings(jobManagers, taskManagers, slots, heap);
+        ClusterSettings settings =
+                new ClusterSettings(jobManagers, taskManagers, slots, heap, network);
         print("Starting a cluster of %d task managers with %d slots each", taskManagers, slots);
         LocalCluster cluster = LocalCluster.start(folder(), Installation.here(), settings);
         show(cluster);

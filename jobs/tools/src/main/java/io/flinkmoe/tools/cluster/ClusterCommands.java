@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
+import io.flinkmoe.tools.machine.ChildJvm;
+import io.flinkmoe.tools.text.PropertiesText;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -79,7 +81,7 @@ final class ClusterCommands {
                 admin.enableServer=false
                 """
                         .formatted(
-                                folder.resolve("zookeeper").toString().replace("\\", "\\\\"),
+                                PropertiesText.escape(folder.resolve("zookeeper").toString()),
                                 zooKeeperPort));
     }
 
@@ -136,8 +138,7 @@ final class ClusterCommands {
     }
 
     List<String> java(Path log, List<String> jvm, Class<?> mainClass, List<String> arguments) {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        List<String> command = ChildJvm.command();
         // Flink needs access to JDK internals, as this JVM was started with.
         for (String argument : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
             if (argument.startsWith("--add-opens") || argument.startsWith("--add-exports")) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
+import io.flinkmoe.scoring.cli.NetworkBuffers;
 import io.flinkmoe.tools.machine.FreePorts;
 import io.flinkmoe.tools.machine.Installation;
 import java.io.BufferedReader;
@@ -17,8 +18,12 @@ import org.apache.flink.configuration.ConfigurationUtils;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.DeploymentOptions;
 import org.apache.flink.configuration.GlobalConfiguration;
+import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.RestOptions;
+import org.apache.flink.configuration.TaskManagerOptions;
+import org.apache.flink.runtime.clusterframework.TaskExecutorProcessUtils;
+import org.apache.flink.runtime.jobgraph.JobGraph;
 import org.apache.flink.util.FileUtils;
 
 /**
@@ -183,6 +188,26 @@ public final class LocalCluster implements AutoCloseable {
         all.set(DeploymentOptions.ATTACHED, false);
         all.set(PipelineOptions.JARS, List.of(installation.jobJar().toUri().toString()));
         return all;
+    }
+
+    /**
+     * Checks that the task managers have network memory for a job.
+     *
+     * @throws IllegalConfigurationException if they have less; the message says what to set
+     */
+    public void checkNetworkMemory(JobGraph graph) {
+        try {
+            NetworkBuffers.check(
+                    graph,
+                    TaskExecutorProcessUtils.processSpecFromConfig(options).getNetworkMemSize(),
+                    options.get(TaskManagerOptions.NUM_TASK_SLOTS),
+                    options);
+        } catch (IllegalConfigurationException e) {
+            throw new IllegalConfigurationException(
+                    "%s. Stop this cluster, and start it with more: deploy/bin/cluster start --network SIZE"
+                            .formatted(e.getMessage()),
+                    e);
+        }
     }
 
     /** A client for this cluster. */

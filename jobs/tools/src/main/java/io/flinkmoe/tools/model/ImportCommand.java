@@ -88,8 +88,7 @@ public final class ImportCommand implements Callable<Integer> {
                         head,
                         output,
                         (written, total) -> show(progress, written, total));
-        spec.commandLine().getOut().print(new BundleReport(bundle));
-        spec.commandLine().getOut().flush();
+        OpenedBundle.printImported(bundle, spec.commandLine().getOut());
         return 0;
     }
 

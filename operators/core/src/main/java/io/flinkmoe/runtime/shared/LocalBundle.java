@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.shared;
 
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.Serializable;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.attribute.FileTime;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -15,6 +17,7 @@ import java.util.Map;
 import java.util.Set;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.functions.RuntimeContext;
+import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.core.fs.FileStatus;
 import org.apache.flink.core.fs.FileSystem;
 import org.apache.flink.core.fs.Path;
@@ -124,12 +127,24 @@ public record LocalBundle(String location, String version) implements Serializab
         try {
             Path path = new Path(location);
             if (path.toUri().getScheme() == null || path.toUri().getScheme().equals("file")) {
-                return java.nio.file.Path.of(path.getPath());
+                return localPath(path);
             }
             return copy(path);
         } catch (IOException | IllegalArgumentException e) {
             throw new BundleException(
                     java.nio.file.Path.of(location), "cannot be read: " + e.getMessage(), e);
+        }
+    }
+
+    /** In a locale without UTF-8, Java cannot open files whose names are not ASCII. */
+    private static java.nio.file.Path localPath(Path path) {
+        try {
+            return java.nio.file.Path.of(path.getPath());
+        } catch (InvalidPathException e) {
+            throw new IllegalConfigurationException(
+                    "%s is '%s', but this process cannot use the name: %s. Start it in a UTF-8 locale, for example with LC_ALL=C.UTF-8 in its environment"
+                            .formatted(MoeOptions.BUNDLE.key(), path, e.getReason()),
+                    e);
         }
     }
 
