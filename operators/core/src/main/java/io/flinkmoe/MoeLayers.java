@@ -19,7 +19,6 @@ import io.flinkmoe.onnx.ModelCheck;
 import io.flinkmoe.runtime.JobChecks;
 import io.flinkmoe.runtime.Topology;
 import io.flinkmoe.runtime.shared.LocalBundle;
-import java.io.IOException;
 import java.time.Duration;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
@@ -49,12 +48,15 @@ public final class MoeLayers {
     private final BundleSpec spec;
     private final MoeSettings settings;
     private final JobSettings job;
+    private final Footprint footprint;
 
-    private MoeLayers(LocalBundle bundle, BundleSpec spec, MoeSettings settings, JobSettings job) {
+    private MoeLayers(
+            LocalBundle bundle, MoeSettings settings, JobSettings job, Footprint footprint) {
         this.bundle = bundle;
-        this.spec = spec;
+        this.spec = footprint.spec();
         this.settings = settings;
         this.job = job;
+        this.footprint = footprint;
     }
 
     /**
@@ -81,13 +83,9 @@ public final class MoeLayers {
         return spec.version();
     }
 
-    /**
-     * Estimates the memory and state that the layers need.
-     *
-     * @throws IOException if the bundle no longer exists
-     */
-    public Footprint footprint() throws IOException {
-        return Footprint.of(bundle.open(), settings, Topology.blockRows(spec, settings));
+    /** An estimate of the memory and state that the layers need. */
+    public Footprint footprint() {
+        return footprint;
     }
 
     /**
@@ -98,7 +96,9 @@ public final class MoeLayers {
      */
     @Internal
     public void openModels() throws BundleException {
-        ModelCheck.openAll(bundle.open(), runsOnGpu(settings));
+        try (LocalBundle.Lease lease = bundle.lease()) {
+            ModelCheck.openAll(lease.bundle(), runsOnGpu(settings));
+        }
     }
 
     private static boolean runsOnGpu(MoeSettings settings) {
@@ -230,7 +230,12 @@ public final class MoeLayers {
                                             new IllegalConfigurationException(
                                                     "%s is not set; give the directory of a model bundle"
                                                             .formatted(MoeOptions.BUNDLE.key())));
-            Bundle bundle = new LocalBundle(location, null).open();
+            try (LocalBundle.Lease lease = new LocalBundle(location, null).lease()) {
+                return build(location, lease.bundle());
+            }
+        }
+
+        private MoeLayers build(String location, Bundle bundle) throws BundleException {
             BundleSpec spec = bundle.spec();
             MoeSettings settings = MoeSettings.of(options);
             JobChecks.checkCalls(settings, spec);
@@ -238,7 +243,6 @@ public final class MoeLayers {
             ModelCheck.openUnrecorded(bundle, runsOnGpu(settings));
             return new MoeLayers(
                     new LocalBundle(location, spec.version()),
-                    spec,
                     settings,
                     new JobSettings(
                             name,
@@ -246,7 +250,8 @@ public final class MoeLayers {
                             routerLogits,
                             divertLateTokens,
                             maxOutOfOrderness,
-                            draws));
+                            draws),
+                    Footprint.of(bundle, settings, Topology.blockRows(spec, settings)));
         }
     }
 }

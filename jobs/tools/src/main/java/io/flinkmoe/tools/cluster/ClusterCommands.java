@@ -53,6 +53,14 @@ final class ClusterCommands {
             appender.file.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %c{1} [%t] %m%n
             """;
 
+    /**
+     * ZooKeeper deletes empty container nodes when it checks them, by default once per minute. A
+     * JobManager whose session ended, because it was paused, would not find its election's node
+     * then, and would never lead again. This is the longest interval that ZooKeeper allows, 24
+     * days.
+     */
+    private static final int CONTAINER_CHECK_MILLIS = Integer.MAX_VALUE;
+
     private final Path folder;
     private final Configuration options;
     private final String classPath;
@@ -70,9 +78,9 @@ final class ClusterCommands {
 
     /** Writes the configuration of logging and ZooKeeper. */
     static void writeFiles(Path folder, int zooKeeperPort) throws IOException {
-        Files.writeString(folder.resolve("conf/log4j.properties"), LOGGING);
+        Files.writeString(OwnerOnly.createFile(folder.resolve("conf/log4j.properties")), LOGGING);
         Files.writeString(
-                folder.resolve("conf/zoo.cfg"),
+                OwnerOnly.createFile(folder.resolve("conf/zoo.cfg")),
                 """
                 tickTime=500
                 dataDir=%s
@@ -89,7 +97,10 @@ final class ClusterCommands {
         String config = folder.resolve("conf/zoo.cfg").toString();
         return java(
                 log,
-                List.of("-Xmx64m", "-XX:+UseSerialGC"),
+                List.of(
+                        "-Xmx64m",
+                        "-XX:+UseSerialGC",
+                        "-Dznode.container.checkIntervalMs=" + CONTAINER_CHECK_MILLIS),
                 FlinkZooKeeperQuorumPeer.class,
                 List.of("--zkConfigFile", config, "--peerId", "1"));
     }
@@ -127,7 +138,9 @@ final class ClusterCommands {
     /** Flink's own command line. */
     ProcessBuilder flink(Path log, List<String> arguments) {
         ProcessBuilder builder =
-                new ProcessBuilder(java(log, List.of("-Xmx512m"), CliFrontend.class, arguments));
+                new ProcessBuilder(
+                        OwnerOnly.command(
+                                java(log, List.of("-Xmx512m"), CliFrontend.class, arguments)));
         builder.environment().putAll(ENVIRONMENT);
         builder.environment().put("FLINK_CONF_DIR", folder.resolve("conf").toString());
         return builder.redirectErrorStream(true);

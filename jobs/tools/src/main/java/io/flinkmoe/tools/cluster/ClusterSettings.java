@@ -88,6 +88,7 @@ public record ClusterSettings(
         options.set(RestOptions.CACHE_CHECKPOINT_STATISTICS_TIMEOUT, Duration.ofMillis(10));
         options.set(WebOptions.REFRESH_INTERVAL, Duration.ofMillis(200));
         options.set(RestOptions.PORT, webPort);
+        options.set(WebOptions.SUBMIT_ENABLE, false); // Jars would run with this user's rights.
         options.set(TaskManagerOptions.HOST, HOST);
         options.set(TaskManagerOptions.BIND_HOST, HOST);
         options.set(TaskManagerOptions.NUM_TASK_SLOTS, slots);
@@ -109,6 +110,9 @@ public record ClusterSettings(
         options.set(HighAvailabilityOptions.ZOOKEEPER_SESSION_TIMEOUT, Duration.ofSeconds(5));
         options.set(HighAvailabilityOptions.ZOOKEEPER_CONNECTION_TIMEOUT, Duration.ofSeconds(5));
         options.set(HighAvailabilityOptions.ZOOKEEPER_TOLERATE_SUSPENDED_CONNECTIONS, true);
+        // Processes end when they give up; the time between attempts doubles. These are minutes.
+        options.set(HighAvailabilityOptions.ZOOKEEPER_RETRY_WAIT, Duration.ofSeconds(1));
+        options.set(HighAvailabilityOptions.ZOOKEEPER_MAX_RETRY_ATTEMPTS, 10);
         options.set(HeartbeatManagerOptions.HEARTBEAT_INTERVAL, Duration.ofSeconds(2));
         options.set(HeartbeatManagerOptions.HEARTBEAT_TIMEOUT, Duration.ofSeconds(20));
 

@@ -10,6 +10,7 @@ import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.Device;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.routing.NoiseSource;
@@ -110,7 +111,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     @Override
     public void open() throws Exception {
         super.open();
-        sessions = new BundleSessions(bundle.open(getRuntimeContext()));
+        sessions = bundle.sessions(getRuntimeContext(), Device.CPU);
         router = new LayerRouter(sessions, layer, maxRows, capacity);
         k = router.routing().numExpertsPerTok();
         int n = router.routing().numExperts();
