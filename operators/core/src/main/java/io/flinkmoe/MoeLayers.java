@@ -11,14 +11,15 @@ import io.flinkmoe.config.Footprint;
 import io.flinkmoe.config.JobSettings;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeSettings;
+import io.flinkmoe.config.PlacementOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.onnx.ModelCheck;
 import io.flinkmoe.runtime.BlockRows;
 import io.flinkmoe.runtime.JobChecks;
 import io.flinkmoe.runtime.Topology;
 import io.flinkmoe.runtime.shared.LocalBundle;
-import java.io.IOException;
 import java.time.Duration;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
@@ -48,12 +49,15 @@ public final class MoeLayers {
     private final BundleSpec spec;
     private final MoeSettings settings;
     private final JobSettings job;
+    private final Footprint footprint;
 
-    private MoeLayers(LocalBundle bundle, BundleSpec spec, MoeSettings settings, JobSettings job) {
+    private MoeLayers(
+            LocalBundle bundle, MoeSettings settings, JobSettings job, Footprint footprint) {
         this.bundle = bundle;
-        this.spec = spec;
+        this.spec = footprint.spec();
         this.settings = settings;
         this.job = job;
+        this.footprint = footprint;
     }
 
     /**
@@ -80,13 +84,26 @@ public final class MoeLayers {
         return spec.version();
     }
 
+    /** An estimate of the memory and state that the layers need. */
+    public Footprint footprint() {
+        return footprint;
+    }
+
     /**
-     * Estimates the memory and state that the layers need.
+     * Opens every distinct model of the bundle with ONNX Runtime, one at a time. {@link
+     * Builder#build()} opens only what is not recorded in the bundle and is small.
      *
-     * @throws IOException if the bundle no longer exists
+     * @throws BundleException if a model cannot be opened; the message has ONNX Runtime's words
      */
-    public Footprint footprint() throws IOException {
-        return Footprint.of(bundle.open(), settings, BlockRows.largest(spec, settings));
+    @Internal
+    public void openModels() throws BundleException {
+        try (LocalBundle.Lease lease = bundle.lease()) {
+            ModelCheck.openAll(lease.bundle(), runsOnGpu(settings));
+        }
+    }
+
+    private static boolean runsOnGpu(MoeSettings settings) {
+        return settings.placement().device().kind() == PlacementOptions.Device.CUDA;
     }
 
     /**
@@ -201,7 +218,8 @@ public final class MoeLayers {
         /**
          * Reads and checks the bundle and all options.
          *
-         * @throws BundleException if the bundle cannot be read or is invalid
+         * @throws BundleException if the bundle cannot be read or is invalid, or ONNX Runtime
+         *     cannot open a model of it
          * @throws IllegalConfigurationException if an option is invalid; the message names the key,
          *     the value and what is allowed
          */
@@ -213,14 +231,19 @@ public final class MoeLayers {
                                             new IllegalConfigurationException(
                                                     "%s is not set; give the directory of a model bundle"
                                                             .formatted(MoeOptions.BUNDLE.key())));
-            Bundle bundle = new LocalBundle(location, null).open();
+            try (LocalBundle.Lease lease = new LocalBundle(location, null).lease()) {
+                return build(location, lease.bundle());
+            }
+        }
+
+        private MoeLayers build(String location, Bundle bundle) throws BundleException {
             BundleSpec spec = bundle.spec();
             MoeSettings settings = MoeSettings.of(options);
             JobChecks.checkCalls(settings, spec);
             JobChecks.checkCapacity(settings.capacity(), spec);
+            ModelCheck.openUnrecorded(bundle, runsOnGpu(settings));
             return new MoeLayers(
                     new LocalBundle(location, spec.version()),
-                    spec,
                     settings,
                     new JobSettings(
                             name,
@@ -228,7 +251,8 @@ public final class MoeLayers {
                             routerLogits,
                             divertLateTokens,
                             maxOutOfOrderness,
-                            draws));
+                            draws),
+                    Footprint.of(bundle, settings, BlockRows.largest(spec, settings)));
         }
     }
 }

@@ -93,6 +93,7 @@ class JobJarIT {
                         "io/flinkmoe/capacity",
                         "io/flinkmoe/config",
                         "io/flinkmoe/kafka",
+                        "io/flinkmoe/kafka/source",
                         "io/flinkmoe/model",
                         "io/flinkmoe/onnx",
                         "io/flinkmoe/routing",

@@ -28,7 +28,7 @@ class ScoringArchitectureTest {
     /** The wire records, the formats, and of the library what users see and what sizes a job. */
     private static final String[] ALLOWED = {
         "io.flinkmoe.scoring..",
-        "io.flinkmoe.kafka",
+        "io.flinkmoe.kafka..",
         "io.flinkmoe.schemas",
         "io.flinkmoe",
         "io.flinkmoe.api",

@@ -2,10 +2,12 @@
 package io.flinkmoe.config;
 
 import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import org.apache.flink.annotation.Experimental;
 
 /**
@@ -35,14 +37,14 @@ public record Footprint(
      * Estimates the footprint of a bundle with these settings.
      *
      * @param blockRows the maximum number of tokens in a block
-     * @throws IOException if a file of the bundle no longer exists
+     * @throws BundleException if a file of the bundle no longer exists
      */
     public static Footprint of(Bundle bundle, MoeSettings settings, int blockRows)
-            throws IOException {
+            throws BundleException {
         BundleSpec spec = bundle.spec();
         long sessionBytes = 0;
         for (String file : spec.files()) {
-            sessionBytes += Files.size(bundle.file(file)) + SESSION_OVERHEAD;
+            sessionBytes += size(bundle.file(file)) + SESSION_OVERHEAD;
         }
         long d = spec.hiddenSize();
         long floats = 0;
@@ -63,6 +65,14 @@ public record Footprint(
                 sessionBytes,
                 floats * Float.BYTES,
                 holdsRows ? windowFloats * Float.BYTES : 0);
+    }
+
+    private static long size(Path file) throws BundleException {
+        try {
+            return Files.size(file);
+        } catch (IOException e) {
+            throw new BundleException(file, "its size cannot be read: " + e.getMessage(), e);
+        }
     }
 
     /** Returns the state of an open window with {@code tokens} tokens. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import io.flinkmoe.tensor.ForeignFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -95,54 +96,30 @@ public final class Bundle {
     private static void checkChecksum(Path file, String expected) throws IOException {
         String found = Sha256.of(file);
         if (!found.equals(expected)) {
-            throw new BundleException(
-                    file,
+            String reason =
                     "its SHA-256 is %s; expected %s according to model.json; copy or import the bundle again"
-                            .formatted(found, expected));
+                            .formatted(found, expected);
+            throw new BundleException(file, ForeignFile.kindOf(file).orElse(reason));
         }
     }
 
     private void checkWidths() throws IOException {
-        int d = spec.hiddenSize();
-        if (spec.encoder() != null) {
-            checkWidths(spec.encoder(), "input_size", spec.inputSize(), "hidden_size", d);
+        for (ModelUse use : ModelUse.of(spec)) {
+            Path file = file(use.file());
+            OnnxShapes shapes = OnnxShapes.read(file);
+            checkWidth(
+                    file,
+                    "input " + shapes.input(),
+                    shapes.inputWidth(),
+                    use.inputField(),
+                    use.inputWidth());
+            checkWidth(
+                    file,
+                    "output " + shapes.output(),
+                    shapes.outputWidth(),
+                    use.outputField(),
+                    use.outputWidth());
         }
-        for (LayerSpec layer : spec.layers()) {
-            if (layer.norm() != null) {
-                checkWidths(layer.norm(), "hidden_size", d, "hidden_size", d);
-            }
-            int n = layer.routing().numExperts();
-            boolean readsToken = layer.routerInput() == LayerSpec.RouterInput.TOKEN;
-            checkWidths(
-                    layer.router(),
-                    readsToken ? "input_size" : "hidden_size",
-                    readsToken ? spec.inputSize() : d,
-                    "num_experts",
-                    n);
-            if (layer.routerNoise() != null) {
-                checkWidths(layer.routerNoise(), "hidden_size", d, "num_experts", n);
-            }
-            if (layer.expertScale() != null) {
-                checkWidths(layer.expertScale(), "hidden_size", d, "one factor per token", 1);
-            }
-            for (String expert : layer.experts()) {
-                checkWidths(expert, "hidden_size", d, "hidden_size", d);
-            }
-            for (String expert : layer.sharedExperts()) {
-                checkWidths(expert, "hidden_size", d, "hidden_size", d);
-            }
-        }
-        if (spec.head() != null) {
-            checkWidths(spec.head(), "hidden_size", d, "output_size", spec.outputSize());
-        }
-    }
-
-    private void checkWidths(String relative, String inField, int in, String outField, int out)
-            throws IOException {
-        Path file = file(relative);
-        OnnxShapes shapes = OnnxShapes.read(file);
-        checkWidth(file, "input " + shapes.input(), shapes.inputWidth(), inField, in);
-        checkWidth(file, "output " + shapes.output(), shapes.outputWidth(), outField, out);
     }
 
     private static void checkWidth(Path file, String tensor, int found, String field, int expected)

@@ -1,58 +1,91 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import java.io.FilterOutputStream;
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.MessageDigest;
 import java.util.Collections;
-import java.util.Comparator;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.UUID;
 import java.util.function.BiFunction;
-import java.util.stream.Stream;
+import java.util.function.LongConsumer;
 import org.apache.flink.annotation.Internal;
 
 /**
  * Writes a bundle: first its files, then model.json. The files are written to a temporary directory
- * next to the target, which is renamed to the target when the bundle is complete. So no reader ever
- * sees an incomplete bundle.
+ * and appear in the target when the bundle is complete, model.json last. So no reader ever sees an
+ * incomplete bundle.
  */
 @Internal
 public final class BundleWriter implements AutoCloseable {
     private final Path target;
-    private final Path staging;
+    private final StagingDirectory staging;
+    private final LongConsumer written;
     private final Map<String, String> checksums = new TreeMap<>();
 
     /**
      * @param target the directory of the bundle, which must be empty or not exist
      */
     public BundleWriter(Path target) throws IOException {
+        this(target, bytes -> {});
+    }
+
+    /**
+     * The same with a listener.
+     *
+     * @param written is called with the number of bytes of each block that is written
+     */
+    public BundleWriter(Path target, LongConsumer written) throws IOException {
         this.target = target.toAbsolutePath().normalize();
-        requireEmptyTarget();
-        Path parent = Files.createDirectories(this.target.getParent());
-        this.staging =
-                Files.createDirectory(
-                        parent.resolve("." + this.target.getFileName() + "-" + UUID.randomUUID()));
+        this.staging = new StagingDirectory(this.target);
+        this.written = written;
+    }
+
+    /**
+     * Checks that the file system has room.
+     *
+     * @param bytes the size of the files that will be added
+     * @throws BundleException if they do not fit
+     */
+    public void requireSpace(long bytes) throws IOException {
+        long usable = staging.usableSpace();
+        if (usable < bytes) {
+            throw new BundleException(
+                    target,
+                    "the bundle needs %,d MB, but %,d MB are free on the file system; free some space, choose another directory or import fewer layers"
+                            .formatted((bytes + 999_999) / 1_000_000, usable / 1_000_000));
+        }
     }
 
     /** Adds a file with the given content. */
     public void add(String relative, byte[] content) throws IOException {
-        Files.write(newFile(relative), content);
-        checksums.put(relative, Sha256.of(content));
+        add(relative, FileContent.of(content));
+    }
+
+    /** Adds a file with the given content, which is written block by block. */
+    public void add(String relative, FileContent content) throws IOException {
+        MessageDigest digest = Sha256.digest();
+        try (OutputStream out = new Digested(newFile(relative), digest, written)) {
+            content.writeTo(out);
+        }
+        checksums.put(relative, Sha256.hex(digest));
     }
 
     /** Adds a copy of a file. */
     public void copy(String relative, Path source) throws IOException {
-        Path file = newFile(relative);
-        Files.copy(source, file);
-        checksums.put(relative, Sha256.of(file));
+        MessageDigest digest = Sha256.digest();
+        try (OutputStream out = new Digested(newFile(relative), digest, written)) {
+            Files.copy(source, out);
+        }
+        checksums.put(relative, Sha256.hex(digest));
     }
 
     /**
-     * Writes model.json, checks the whole bundle, and renames it to the target.
+     * Writes model.json, checks it and the widths of all files, and moves everything to the target.
      *
      * @param spec makes the content of model.json from a version and the checksums of the files. It
      *     is called twice, because the version is a hash of the checksums and of the layers it
@@ -66,51 +99,75 @@ public final class BundleWriter implements AutoCloseable {
         String version =
                 Sha256.of((all + layers).getBytes(StandardCharsets.UTF_8)).substring(0, 12);
         ModelJson.write(spec.apply(version, all), staging.resolve(Bundle.MODEL_JSON));
-        BundleSpec checked = Bundle.read(staging).spec();
-        requireEmptyTarget();
-        Files.deleteIfExists(target);
-        Files.move(staging, target);
+        BundleSpec checked = Bundle.read(staging.resolve("")).spec();
+        staging.publish(Bundle.MODEL_JSON);
         return new Bundle(target, checked);
     }
 
-    /** Removes the temporary directory, unless {@link #finish} has renamed it to the target. */
+    /** Removes the temporary directory, unless {@link #finish} has moved it to the target. */
     @Override
     public void close() throws IOException {
-        if (!Files.exists(staging)) {
-            return;
-        }
-        try (Stream<Path> tree = Files.walk(staging)) {
-            for (Path path : tree.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
-            }
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
-        }
+        staging.close();
     }
 
-    private Path newFile(String relative) throws IOException {
+    private OutputStream newFile(String relative) throws IOException {
         Check.path("file", relative);
         if (relative.equals(Bundle.MODEL_JSON) || checksums.containsKey(relative)) {
             throw new IllegalArgumentException(
                     "file %s is already in the bundle; use another path".formatted(relative));
         }
-        Path file = staging.resolve(relative);
-        Files.createDirectories(file.getParent());
-        return file;
+        return staging.create(relative);
     }
 
-    private void requireEmptyTarget() throws IOException {
-        if (!Files.exists(target)) {
-            return;
+    /** Passes the bytes on to a digest and counts them. */
+    private static final class Digested extends FilterOutputStream {
+        private final MessageDigest digest;
+        private final LongConsumer written;
+        private final byte[] buffer = new byte[1 << 13];
+        private int buffered;
+
+        Digested(OutputStream out, MessageDigest digest, LongConsumer written) {
+            super(out);
+            this.digest = digest;
+            this.written = written;
         }
-        if (!Files.isDirectory(target)) {
-            throw new BundleException(target, "it is a file; expected a directory for the bundle");
+
+        @Override
+        public void write(int b) throws IOException {
+            write(new byte[] {(byte) b}, 0, 1);
         }
-        try (Stream<Path> entries = Files.list(target)) {
-            if (entries.findAny().isPresent()) {
-                throw new BundleException(
-                        target, "the directory is not empty; remove it or choose another one");
+
+        @Override
+        public void write(byte[] bytes, int from, int count) throws IOException {
+            if (count > buffer.length - buffered) {
+                flushBuffer();
             }
+            if (count > buffer.length) {
+                emit(bytes, from, count);
+            } else {
+                System.arraycopy(bytes, from, buffer, buffered, count);
+                buffered += count;
+            }
+        }
+
+        @Override
+        public void close() throws IOException {
+            try {
+                flushBuffer();
+            } finally {
+                super.close();
+            }
+        }
+
+        private void flushBuffer() throws IOException {
+            emit(buffer, 0, buffered);
+            buffered = 0;
+        }
+
+        private void emit(byte[] bytes, int from, int count) throws IOException {
+            out.write(bytes, from, count);
+            digest.update(bytes, from, count);
+            written.accept(count);
         }
     }
 }

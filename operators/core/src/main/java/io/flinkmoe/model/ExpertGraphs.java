@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import io.flinkmoe.tensor.FloatBlocks;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -27,7 +28,25 @@ public final class ExpertGraphs {
      * @param w2 the down projection [d, h]
      */
     public static byte[] gated(Activation act, float[] w1, float[] w3, float[] w2, int d, int h) {
-        return gatedNodes(expert("gated", d), "output", act, w1, w3, w2, d, h).toBytes();
+        return gated(act, Gated.of(w1, w3, w2), d, h).toBytes();
+    }
+
+    /** The same with weights that are read when the file is written. */
+    public static OnnxGraph gated(Activation act, Gated weights, int d, int h) {
+        return gatedNodes(expert("gated", d), "output", act, weights, d, h);
+    }
+
+    /**
+     * The weights of a gated expert.
+     *
+     * @param w1 the gate projection [h, d], which is activated
+     * @param w3 the up projection [h, d]
+     * @param w2 the down projection [d, h]
+     */
+    public record Gated(FloatBlocks w1, FloatBlocks w3, FloatBlocks w2) {
+        static Gated of(float[] w1, float[] w3, float[] w2) {
+            return new Gated(FloatBlocks.of(w1), FloatBlocks.of(w3), FloatBlocks.of(w2));
+        }
     }
 
     /**
@@ -76,14 +95,33 @@ public final class ExpertGraphs {
             float outputScale,
             int d,
             int h) {
+        Plain weights = Plain.of(wi, bi, wo, bo);
+        return plain(act, weights, outputScale, d, h).toBytes();
+    }
+
+    /** The same with weights that are read when the file is written. */
+    public static OnnxGraph plain(Activation act, Plain weights, float outputScale, int d, int h) {
         OnnxGraph graph = expert("plain", d);
         if (outputScale == 1) {
-            return plainNodes(graph, "output", "hidden", act, wi, bi, wo, bo, d, h).toBytes();
+            return plainNodes(graph, "output", "hidden", act, weights, d, h);
         }
-        return plainNodes(graph, "mlp", "hidden", act, wi, bi, wo, bo, d, h)
+        return plainNodes(graph, "mlp", "hidden", act, weights, d, h)
                 .weights("scale", new float[] {outputScale})
-                .node("Mul", "output", List.of("mlp", "scale"))
-                .toBytes();
+                .node("Mul", "output", List.of("mlp", "scale"));
+    }
+
+    /**
+     * The weights of a plain expert.
+     *
+     * @param wi the first layer [h, d]
+     * @param bi its bias [h], or null for none
+     * @param wo the second layer [d, h]
+     * @param bo its bias [d], or null for none
+     */
+    public record Plain(FloatBlocks wi, float[] bi, FloatBlocks wo, float[] bo) {
+        static Plain of(float[] wi, float[] bi, float[] wo, float[] bo) {
+            return new Plain(FloatBlocks.of(wi), bi, FloatBlocks.of(wo), bo);
+        }
     }
 
     /**
@@ -138,7 +176,8 @@ public final class ExpertGraphs {
                                 "ln",
                                 List.of("hidden", "ln.weight", "ln.bias"),
                                 Map.of("epsilon", eps));
-        return plainNodes(graph, "output", "ln", Activation.RELU, wi, bi, wo, bo, d, h).toBytes();
+        Plain weights = Plain.of(wi, bi, wo, bo);
+        return plainNodes(graph, "output", "ln", Activation.RELU, weights, d, h).toBytes();
     }
 
     /**
@@ -148,13 +187,17 @@ public final class ExpertGraphs {
      */
     public static byte[] sharedWithGate(
             float[] gate, float[] w1, float[] w3, float[] w2, int d, int h) {
+        return sharedWithGate(gate, Gated.of(w1, w3, w2), d, h).toBytes();
+    }
+
+    /** The same with weights that are read when the file is written. */
+    public static OnnxGraph sharedWithGate(float[] gate, Gated weights, int d, int h) {
         OnnxGraph graph =
                 expert("shared_with_gate", d)
                         .linear("gate", "hidden", gate, null, d, 1)
                         .node("Sigmoid", "share", List.of("gate"));
-        return gatedNodes(graph, "mlp", Activation.SILU, w1, w3, w2, d, h)
-                .node("Mul", "output", List.of("mlp", "share"))
-                .toBytes();
+        return gatedNodes(graph, "mlp", Activation.SILU, weights, d, h)
+                .node("Mul", "output", List.of("mlp", "share"));
     }
 
     /**
@@ -192,7 +235,7 @@ public final class ExpertGraphs {
             int h) {
         OnnxGraph graph = expert("residual_mlp", d);
         RouterGraphs.mixNodes(graph, "share", 1, coefWeight, coefBias, d);
-        return plainNodes(graph, "mlp", "hidden", act, wi, bi, wo, bo, d, h)
+        return plainNodes(graph, "mlp", "hidden", act, Plain.of(wi, bi, wo, bo), d, h)
                 .node("Mul", "output", List.of("mlp", "share"))
                 .toBytes();
     }
@@ -226,18 +269,12 @@ public final class ExpertGraphs {
     }
 
     private static OnnxGraph gatedNodes(
-            OnnxGraph graph,
-            String output,
-            Activation act,
-            float[] w1,
-            float[] w3,
-            float[] w2,
-            int d,
-            int h) {
-        graph.linear("w1", "hidden", w1, null, d, h).linear("w3", "hidden", w3, null, d, h);
+            OnnxGraph graph, String output, Activation act, Gated weights, int d, int h) {
+        graph.linear("w1", "hidden", weights.w1, null, d, h);
+        graph.linear("w3", "hidden", weights.w3, null, d, h);
         return act.addTo(graph, "act", "w1")
                 .node("Mul", "inner", List.of("act", "w3"))
-                .linear(output, "inner", w2, null, h, d);
+                .linear(output, "inner", weights.w2, null, h, d);
     }
 
     private static OnnxGraph plainNodes(
@@ -245,13 +282,10 @@ public final class ExpertGraphs {
             String output,
             String input,
             Activation act,
-            float[] wi,
-            float[] bi,
-            float[] wo,
-            float[] bo,
+            Plain weights,
             int d,
             int h) {
-        graph.linear("wi", input, wi, bi, d, h);
-        return act.addTo(graph, "act", "wi").linear(output, "act", wo, bo, h, d);
+        graph.linear("wi", input, weights.wi, weights.bi, d, h);
+        return act.addTo(graph, "act", "wi").linear(output, "act", weights.wo, weights.bo, h, d);
     }
 }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonLocation;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.flinkmoe.tensor.ForeignFile;
 import java.io.CharConversionException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -41,11 +42,10 @@ public final class JsonFile {
         try {
             json = mapper.readTree(Files.readAllBytes(file));
         } catch (JsonProcessingException e) {
-            throw exceptions.create(
-                    file,
+            String reason =
                     "not valid JSON%s: %s"
-                            .formatted(atLine(e.getLocation()), e.getOriginalMessage()),
-                    e);
+                            .formatted(atLine(e.getLocation()), e.getOriginalMessage());
+            throw exceptions.create(file, ForeignFile.kindOf(file).orElse(reason), e);
         } catch (CharConversionException e) { // The first bytes look like UTF-32.
             throw exceptions.create(file, "not valid JSON: " + e.getMessage(), e);
         }

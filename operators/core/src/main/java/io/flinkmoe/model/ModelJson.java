@@ -3,6 +3,7 @@ package io.flinkmoe.model;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
@@ -10,11 +11,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
-import com.fasterxml.jackson.databind.cfg.EnumFeature;
+import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -45,8 +48,8 @@ final class ModelJson {
                     .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
                     .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
                     .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
-                    .enable(EnumFeature.WRITE_ENUMS_TO_LOWERCASE)
                     .enable(SerializationFeature.INDENT_OUTPUT)
+                    .addModule(new SimpleModule().addSerializer(new LowerCase()))
                     .build();
 
     /** The Hugging Face names that are not the snake case of ours. */
@@ -56,6 +59,24 @@ final class ModelJson {
 
         @JsonProperty("e_score_correction_bias")
         List<Float> scoreCorrectionBias();
+    }
+
+    /**
+     * Writes enum constants in lower case. Jackson's own feature uses the default locale, and a
+     * Turkish one would write {@code ınput}.
+     */
+    private static final class LowerCase extends StdSerializer<Enum<?>> {
+        private static final long serialVersionUID = 1L;
+
+        LowerCase() {
+            super(Enum.class, false);
+        }
+
+        @Override
+        public void serialize(Enum<?> constant, JsonGenerator json, SerializerProvider provider)
+                throws IOException {
+            json.writeString(constant.name().toLowerCase(Locale.ROOT));
+        }
     }
 
     private ModelJson() {}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import io.flinkmoe.tensor.FloatBlocks;
 import io.flinkmoe.tensor.Floats;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
@@ -20,7 +21,11 @@ import org.apache.flink.annotation.Internal;
  * library gets into users' jobs. The numbers below are the field numbers of {@code onnx.proto}.
  */
 @Internal
-public final class OnnxGraph {
+public final class OnnxGraph implements FileContent {
+
+    /** Marks the files that flink-moe makes. */
+    static final String PRODUCER = "flink-moe";
+
     private static final int IR_VERSION = 8;
     private static final int OPSET = 17;
     // The types of tensors, then the types of attributes.
@@ -60,18 +65,21 @@ public final class OnnxGraph {
      * @param shape the dimensions; none for a scalar
      */
     public OnnxGraph weights(String name, float[] data, int... shape) {
-        ByteBuffer raw = constant(name, FLOAT, Float.BYTES, data.length, shape);
-        raw.asFloatBuffer().put(data);
-        return this;
+        return weights(name, FloatBlocks.of(data), shape);
+    }
+
+    /** The same for weights that are read when the model is written. */
+    public OnnxGraph weights(String name, FloatBlocks data, int... shape) {
+        return constant(name, FLOAT, data.count(), new FloatBytes(data), shape);
     }
 
     /** Adds constant weights that are stored as float16, row-major. */
     public OnnxGraph halfWeights(String name, float[] data, int... shape) {
-        ByteBuffer raw = constant(name, FLOAT16, Short.BYTES, data.length, shape);
+        ByteBuffer raw = littleEndian(Short.BYTES, data.length);
         for (float value : data) {
             raw.putShort(Floats.toHalf(value));
         }
-        return this;
+        return constant(name, FLOAT16, data.length, FileContent.of(raw.array()), shape);
     }
 
     /** Adds a conversion to float16, for nodes whose weights are float16. */
@@ -90,9 +98,9 @@ public final class OnnxGraph {
      * @param shape the dimensions; none for a scalar
      */
     public OnnxGraph integers(String name, long[] data, int... shape) {
-        ByteBuffer raw = constant(name, INT64, Long.BYTES, data.length, shape);
+        ByteBuffer raw = littleEndian(Long.BYTES, data.length);
         raw.asLongBuffer().put(data);
-        return this;
+        return constant(name, INT64, data.length, FileContent.of(raw.array()), shape);
     }
 
     /**
@@ -104,6 +112,12 @@ public final class OnnxGraph {
      */
     public OnnxGraph linear(
             String output, String input, float[] weight, float[] bias, int in, int out) {
+        return linear(output, input, FloatBlocks.of(weight), bias, in, out);
+    }
+
+    /** The same with a weight that is read when the model is written. */
+    public OnnxGraph linear(
+            String output, String input, FloatBlocks weight, float[] bias, int in, int out) {
         List<String> inputs = new ArrayList<>(List.of(input, output + ".weight"));
         weights(output + ".weight", weight, out, in);
         if (bias != null) {
@@ -157,10 +171,25 @@ public final class OnnxGraph {
         return model().toBytes();
     }
 
-    /** Writes the model to a file without copying it in memory. */
+    /**
+     * The size of the file.
+     *
+     * @throws IllegalArgumentException if it is larger than an ONNX file may be
+     */
+    @Override
+    public long size() {
+        return model().size();
+    }
+
+    @Override
+    public void writeTo(OutputStream out) throws IOException {
+        model().writeTo(out);
+    }
+
+    /** Writes the model to a file; an existing file is replaced. */
     public void writeTo(Path file) throws IOException {
         try (OutputStream out = new BufferedOutputStream(Files.newOutputStream(file))) {
-            model().writeTo(out);
+            writeTo(out);
         }
     }
 
@@ -168,7 +197,7 @@ public final class OnnxGraph {
         ProtoWriter model =
                 new ProtoWriter()
                         .varint(1, IR_VERSION)
-                        .string(2, "flink-moe")
+                        .string(2, PRODUCER)
                         .message(7, graph)
                         .message(8, new ProtoWriter().string(1, "").varint(2, OPSET));
         if (needsMicrosoft) {
@@ -177,8 +206,7 @@ public final class OnnxGraph {
         return model;
     }
 
-    /** Adds a constant tensor. The caller writes its content to the returned buffer. */
-    private ByteBuffer constant(String name, int type, int bytes, int values, int... shape) {
+    private OnnxGraph constant(String name, int type, long values, FileContent raw, int... shape) {
         long elements = 1;
         ProtoWriter tensor = new ProtoWriter();
         for (int dim : shape) {
@@ -190,9 +218,13 @@ public final class OnnxGraph {
                     "weights %s has %d values; expected %d according to its shape"
                             .formatted(name, values, elements));
         }
-        byte[] raw = new byte[Math.multiplyExact(bytes, values)];
         graph.message(5, tensor.varint(2, type).string(8, name).bytes(9, raw));
-        return ByteBuffer.wrap(raw).order(ByteOrder.LITTLE_ENDIAN);
+        return this;
+    }
+
+    private static ByteBuffer littleEndian(int bytes, int values) {
+        return ByteBuffer.allocate(Math.multiplyExact(bytes, values))
+                .order(ByteOrder.LITTLE_ENDIAN);
     }
 
     private static ProtoWriter valueInfo(String name, int width) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import io.flinkmoe.tensor.ForeignFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -47,12 +48,13 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
             ByteBuffer bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
             if (ExternalData.isIn(new ProtoReader(bytes))) {
                 throw new BundleException(
-                        file, "its weights are in a separate file; save the model as one file");
+                        file,
+                        "its weights are in a separate file (ONNX external data), but a bundle has one file per model; save it with onnx.save_model(onnx.load(FILE), OUT, save_as_external_data=False)");
             }
             return readModel(file, new ProtoReader(bytes));
         } catch (ProtoReader.MalformedException e) {
-            throw new BundleException(
-                    file, "it is not an ONNX model, or it is damaged: " + e.getMessage(), e);
+            String reason = "it is not an ONNX model, or it is damaged: " + e.getMessage();
+            throw new BundleException(file, ForeignFile.kindOf(file).orElse(reason), e);
         }
     }
 

@@ -66,6 +66,18 @@ final class ProtoReader {
         return StandardCharsets.UTF_8.decode(bytes).toString();
     }
 
+    /** The encoded value of the field, whatever its type. */
+    ByteBuffer encoded() throws MalformedException {
+        int from = message.position();
+        skip();
+        return message.slice(from, message.position() - from);
+    }
+
+    /** The wire type of the field: 0 varint, 1 fixed 64 bits, 2 bytes, 5 fixed 32 bits. */
+    int wireType() {
+        return wireType;
+    }
+
     void skip() throws MalformedException {
         switch (wireType) {
             case 0 -> rawVarint();

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 
-/** Builds one protobuf message. Its parts are copied only once, when the bytes are requested. */
+/** Builds one protobuf message. Its parts are copied only when the message is written. */
 @Internal
-final class ProtoWriter {
-    private final List<byte[]> chunks = new ArrayList<>();
+final class ProtoWriter implements FileContent {
+    private final List<FileContent> parts = new ArrayList<>();
     private long size;
 
     ProtoWriter varint(int field, long value) {
@@ -28,9 +30,16 @@ final class ProtoWriter {
                 });
     }
 
-    ProtoWriter bytes(int field, byte[] value) {
+    ProtoWriter bytes(int field, FileContent value) {
         tag(field, 2);
-        return append(varint(value.length)).append(value);
+        append(varint(value.size()));
+        parts.add(value);
+        size += value.size();
+        return this;
+    }
+
+    ProtoWriter bytes(int field, byte[] value) {
+        return bytes(field, FileContent.of(value));
     }
 
     ProtoWriter string(int field, String value) {
@@ -40,35 +49,46 @@ final class ProtoWriter {
     ProtoWriter message(int field, ProtoWriter value) {
         tag(field, 2);
         append(varint(value.size));
-        chunks.addAll(value.chunks);
+        parts.addAll(value.parts);
         size += value.size;
         return this;
     }
 
     /**
-     * The bytes of the message.
+     * The number of bytes of the message.
      *
      * @throws IllegalArgumentException if the message is larger than 2 GiB, the limit of protobuf
      */
-    byte[] toBytes() {
+    @Override
+    public long size() {
         if (size > Integer.MAX_VALUE - 8) {
             throw new IllegalArgumentException(
                     "the model has %d bytes; an ONNX file must be smaller than 2 GiB"
                             .formatted(size));
         }
-        byte[] all = new byte[(int) size];
-        int at = 0;
-        for (byte[] chunk : chunks) {
-            System.arraycopy(chunk, 0, all, at, chunk.length);
-            at += chunk.length;
-        }
-        return all;
+        return size;
     }
 
-    /** Writes the message without copying it. */
-    void writeTo(OutputStream out) throws IOException {
-        for (byte[] chunk : chunks) {
-            out.write(chunk);
+    /**
+     * The bytes of the message, at once.
+     *
+     * @throws IllegalArgumentException as {@link #size()} does
+     */
+    byte[] toBytes() {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) size());
+        try {
+            writeTo(bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return bytes.toByteArray();
+    }
+
+    @Override
+    public void writeTo(OutputStream out) throws IOException {
+        size();
+        for (FileContent part : parts) {
+            part.writeTo(out);
         }
     }
 
@@ -76,9 +96,9 @@ final class ProtoWriter {
         append(varint((long) field << 3 | wireType));
     }
 
-    private ProtoWriter append(byte[] chunk) {
-        chunks.add(chunk);
-        size += chunk.length;
+    private ProtoWriter append(byte[] part) {
+        parts.add(FileContent.of(part));
+        size += part.length;
         return this;
     }
 

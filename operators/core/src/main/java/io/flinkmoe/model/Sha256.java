@@ -24,6 +24,11 @@ final class Sha256 {
                 digest.update(chunk, 0, n);
             }
         }
+        return hex(digest);
+    }
+
+    /** The checksum of what a digest has received. */
+    static String hex(MessageDigest digest) {
         return HexFormat.of().formatHex(digest.digest());
     }
 
@@ -31,7 +36,7 @@ final class Sha256 {
         return HexFormat.of().formatHex(digest().digest(bytes));
     }
 
-    private static MessageDigest digest() {
+    static MessageDigest digest() {
         try {
             return MessageDigest.getInstance("SHA-256");
         } catch (NoSuchAlgorithmException e) {

@@ -19,6 +19,7 @@ public final class BundleSessions implements AutoCloseable {
     private final Bundle bundle;
     private final BundleSpec spec;
     private final Device expertDevice;
+    private final Runnable onFailure;
     private final List<SessionCache.Lease> leases = new ArrayList<>();
 
     /** All models run on the CPU. */
@@ -30,8 +31,16 @@ public final class BundleSessions implements AutoCloseable {
      * @param expertDevice the device of the experts; all other models run on the CPU
      */
     public BundleSessions(Bundle bundle, Device expertDevice) {
+        this(bundle, expertDevice, () -> {});
+    }
+
+    /**
+     * @param onFailure runs when a model cannot be opened
+     */
+    public BundleSessions(Bundle bundle, Device expertDevice, Runnable onFailure) {
         this.bundle = bundle;
         this.expertDevice = expertDevice;
+        this.onFailure = onFailure;
         this.spec = bundle.spec();
     }
 
@@ -109,15 +118,20 @@ public final class BundleSessions implements AutoCloseable {
 
     private OnnxModel lease(String file, int inputWidth, int outputWidth, Device device)
             throws BundleException {
-        SessionCache.Lease lease =
-                SessionCache.shared()
-                        .acquire(
-                                bundle.file(file),
-                                spec.checksums().get(file),
-                                inputWidth,
-                                outputWidth,
-                                device);
-        leases.add(lease);
-        return lease.model();
+        try {
+            SessionCache.Lease lease =
+                    SessionCache.shared()
+                            .acquire(
+                                    bundle.file(file),
+                                    spec.checksums().get(file),
+                                    inputWidth,
+                                    outputWidth,
+                                    device);
+            leases.add(lease);
+            return lease.model();
+        } catch (Throwable t) {
+            onFailure.run();
+            throw t;
+        }
     }
 }

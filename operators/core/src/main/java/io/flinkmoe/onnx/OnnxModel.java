@@ -10,7 +10,11 @@ import ai.onnxruntime.OrtLoggingLevel;
 import ai.onnxruntime.OrtSession;
 import ai.onnxruntime.TensorInfo;
 import io.flinkmoe.model.BundleException;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Map;
 import org.apache.flink.annotation.Internal;
@@ -59,13 +63,18 @@ public final class OnnxModel implements AutoCloseable {
      * was seen to crash the JVM if it cannot report. A JVM cannot set its own environment.
      */
     private static void requireTelemetryChoice() {
-        if (System.getenv("ORT_DISABLE_TELEMETRY") == null) {
+        if (!mayRun()) {
             throw new IllegalStateException(
                     "ORT_DISABLE_TELEMETRY is not set. Set it to 1 in the environment of every JVM that"
                             + " runs models (task managers, tests, launchers) before the JVM starts:"
                             + " otherwise ONNX Runtime reports its usage to its vendor. Set it to 0 to"
                             + " allow the reports.");
         }
+    }
+
+    /** Whether this JVM may use ONNX Runtime: {@code ORT_DISABLE_TELEMETRY} is set. */
+    static boolean mayRun() {
+        return System.getenv("ORT_DISABLE_TELEMETRY") != null;
     }
 
     /**
@@ -111,14 +120,35 @@ public final class OnnxModel implements AutoCloseable {
             // Without this, a file whose name ends in .ort is read as another format.
             options.addConfigEntry("session.load_model_format", "ONNX");
             device.addTo(options, file);
-            session = environment().createSession(file.toString(), options);
+            session = open(file, options);
             return new OnnxModel(file, session);
-        } catch (OrtException e) {
+        } catch (OrtException | IOException e) {
             closeQuietly(session, e);
-            throw new BundleException(file, "ONNX Runtime cannot open it: " + e.getMessage(), e);
-        } catch (BundleException | RuntimeException e) {
+            if (e instanceof BundleException known) {
+                throw known;
+            }
+            throw new BundleException(
+                    file, "ONNX Runtime cannot open it: " + e.getMessage().strip(), e);
+        } catch (RuntimeException e) {
             closeQuietly(session, e);
             throw e;
+        }
+    }
+
+    /**
+     * ONNX Runtime's Java API passes a path in Java's modified UTF-8, which differs from UTF-8 in
+     * characters of four bytes, such as emoji. The content of such a file is passed instead, from a
+     * mapping.
+     */
+    private static OrtSession open(Path file, OrtSession.SessionOptions options)
+            throws OrtException, IOException {
+        String path = file.toString();
+        if (path.chars().noneMatch(c -> Character.isSurrogate((char) c))) {
+            return environment().createSession(path, options);
+        }
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            ByteBuffer content = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
+            return environment().createSession(content, options);
         }
     }
 

@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -41,6 +42,23 @@ final class SafetensorsHeader {
     private record Entry(
             String dtype, long[] shape, @JsonProperty("data_offsets") long[] dataOffsets) {}
 
+    /**
+     * What a header lists.
+     *
+     * @param tensors the tensors by name, in the order of their data in the file
+     * @param unknownTypes the types of the tensors that {@link DType} does not have, by the names
+     *     of the tensors: such a file can be read as long as nobody needs them
+     */
+    record Contents(Map<String, TensorInfo> tensors, Map<String, String> unknownTypes) {
+        Contents {
+            tensors = Collections.unmodifiableMap(tensors);
+            unknownTypes = Collections.unmodifiableMap(unknownTypes);
+        }
+    }
+
+    /** Where the data of a tensor lies. */
+    private record Span(String name, long position, long size) {}
+
     private final Path file;
     private final long dataStart;
     private final long dataSize;
@@ -55,9 +73,10 @@ final class SafetensorsHeader {
         this.dataSize = dataSize;
     }
 
-    /** The tensors by name, in the order of their data in the file. */
-    Map<String, TensorInfo> parse(byte[] json) throws IOException {
+    Contents parse(byte[] json) throws IOException {
         List<TensorInfo> tensors = new ArrayList<>();
+        List<Span> spans = new ArrayList<>();
+        Map<String, String> unknownTypes = new LinkedHashMap<>();
         String name = null;
         try (JsonParser parser = ENTRY.createParser(json)) {
             if (parser.nextToken() != JsonToken.START_OBJECT) {
@@ -69,7 +88,13 @@ final class SafetensorsHeader {
                 if (name.equals("__metadata__")) {
                     parser.skipChildren();
                 } else {
-                    tensors.add(tensor(name, ENTRY.readValue(parser)));
+                    Entry entry = ENTRY.readValue(parser);
+                    spans.add(span(name, entry));
+                    if (isKnown(entry.dtype)) {
+                        tensors.add(tensor(name, entry));
+                    } else {
+                        unknownTypes.put(name, entry.dtype);
+                    }
                 }
             }
             if (parser.nextToken() != null) {
@@ -83,21 +108,22 @@ final class SafetensorsHeader {
         } catch (CharConversionException e) { // The first bytes look like UTF-32.
             throw new SafetensorsException(file, "the header cannot be read: " + e.getMessage());
         }
+        spans.sort(Comparator.comparingLong(Span::position).thenComparingLong(Span::size));
+        requireFilled(spans);
         tensors.sort(
                 Comparator.comparingLong(TensorInfo::position)
                         .thenComparingLong(TensorInfo::byteSize));
-        requireFilled(tensors);
         Map<String, TensorInfo> byName = new LinkedHashMap<>();
         tensors.forEach(t -> byName.put(t.name(), t));
-        return byName;
+        return new Contents(byName, unknownTypes);
     }
 
-    private TensorInfo tensor(String name, Entry entry) throws SafetensorsException {
+    /** Where the data is, which is checked whatever the type. */
+    private Span span(String name, Entry entry) throws SafetensorsException {
         if (entry == null || entry.dtype == null || entry.shape == null) {
             throw new SafetensorsException(
                     file, name, "dtype or shape is missing in the header; expected both");
         }
-        DType dtype = dtype(name, entry.dtype);
         long[] offsets = entry.dataOffsets;
         if (offsets == null || offsets.length != 2) {
             throw new SafetensorsException(
@@ -110,9 +136,15 @@ final class SafetensorsHeader {
             throw new SafetensorsException(
                     file,
                     name,
-                    "data_offsets is %s; allowed: 0 ≤ begin ≤ end ≤ %d, the size of the data in the file"
+                    "data_offsets is %s; allowed: 0 ≤ begin ≤ end ≤ %d, the size of the data in the file; if the file was downloaded, the download is incomplete"
                             .formatted(Arrays.toString(offsets), dataSize));
         }
+        return new Span(name, dataStart + offsets[0], offsets[1] - offsets[0]);
+    }
+
+    private TensorInfo tensor(String name, Entry entry) throws SafetensorsException {
+        DType dtype = DType.valueOf(entry.dtype);
+        long[] offsets = entry.dataOffsets;
         long found = offsets[1] - offsets[0];
         long expected = byteSize(name, entry.shape, dtype);
         if (found != expected) {
@@ -131,16 +163,8 @@ final class SafetensorsHeader {
         return new TensorInfo(name, dtype, shape, dataStart + offsets[0], found);
     }
 
-    private DType dtype(String name, String text) throws SafetensorsException {
-        try {
-            return DType.valueOf(text);
-        } catch (IllegalArgumentException e) {
-            throw new SafetensorsException(
-                    file,
-                    name,
-                    "dtype is %s; expected one of %s"
-                            .formatted(text, Arrays.toString(DType.values())));
-        }
+    private static boolean isKnown(String dtype) {
+        return Arrays.stream(DType.values()).anyMatch(type -> type.name().equals(dtype));
     }
 
     private long byteSize(String name, long[] shape, DType dtype) throws SafetensorsException {
@@ -173,10 +197,10 @@ final class SafetensorsHeader {
         return bytes;
     }
 
-    private void requireFilled(List<TensorInfo> sorted) throws SafetensorsException {
+    private void requireFilled(List<Span> sorted) throws SafetensorsException {
         long end = dataStart;
         String before = null;
-        for (TensorInfo t : sorted) {
+        for (Span t : sorted) {
             if (t.position() < end) {
                 throw new SafetensorsException(
                         file,
@@ -185,7 +209,7 @@ final class SafetensorsHeader {
                                 .formatted(before));
             }
             requireNoGap(end, t.position());
-            end = t.position() + t.byteSize();
+            end = t.position() + t.size();
             before = t.name();
         }
         requireNoGap(end, dataStart + dataSize);

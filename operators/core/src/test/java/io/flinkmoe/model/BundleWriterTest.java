@@ -45,6 +45,30 @@ class BundleWriterTest {
     }
 
     @Test
+    void saysWhenThereIsTooLittleSpace() throws Exception {
+        try (BundleWriter writer = new BundleWriter(dir.resolve("a"))) {
+            writer.requireSpace(1);
+            assertThatThrownBy(() -> writer.requireSpace(9_000_000_000_000_000_001L))
+                    .isInstanceOf(BundleException.class)
+                    .hasMessageStartingWith(
+                            dir.resolve("a") + ": the bundle needs 9,000,000,000,001 MB, but ")
+                    .hasMessageContaining(" MB are free on the file system; ");
+        }
+    }
+
+    @Test
+    void countsTheBytesThatItWrites() throws Exception {
+        long[] sum = new long[1];
+        try (BundleWriter writer = new BundleWriter(dir.resolve("a"), bytes -> sum[0] += bytes)) {
+            Files.write(dir.resolve("source"), new byte[100_000]);
+            writer.copy("x", dir.resolve("source"));
+            writer.add("y", new byte[7]);
+        }
+
+        assertThat(sum[0]).isEqualTo(100_007);
+    }
+
+    @Test
     void leavesNothingBehindUnlessItFinishes() throws Exception {
         try (BundleWriter writer = new BundleWriter(dir.resolve("deep/a"))) {
             writer.add("layers/0/router.onnx", new byte[3]);

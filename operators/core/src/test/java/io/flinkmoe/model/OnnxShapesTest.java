@@ -77,7 +77,9 @@ class OnnxShapesTest {
 
         assertRefused(
                 wrap(graph().message(5, weights).toBytes()),
-                "its weights are in a separate file; save the model as one file");
+                "its weights are in a separate file (ONNX external data), but a bundle has one file per"
+                        + " model; save it with onnx.save_model(onnx.load(FILE), OUT,"
+                        + " save_as_external_data=False)");
     }
 
     /** Where an ONNX file can keep a tensor besides its weights. */
@@ -109,7 +111,9 @@ class OnnxShapesTest {
         for (ProtoWriter tensor : elsewhere) {
             assertRefused(
                     modelWith(place, tensor),
-                    "its weights are in a separate file; save the model as one file");
+                    "its weights are in a separate file (ONNX external data), but a bundle has one file per"
+                            + " model; save it with onnx.save_model(onnx.load(FILE), OUT,"
+                            + " save_as_external_data=False)");
         }
         assertThat(catchThrowable(() -> read(modelWith(place, new ProtoWriter().varint(14, 0)))))
                 .as("a tensor whose data are in the file")

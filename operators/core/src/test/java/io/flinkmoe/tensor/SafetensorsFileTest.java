@@ -173,7 +173,8 @@ class SafetensorsFileTest {
                 "F32 | [2.5] | 0 | 8 | the header entry of tensor x cannot be read",
                 "F32 | [null] | 0 | 8 | the header entry of tensor x cannot be read",
                 "F32 | null | 0 | 8 | dtype or shape is missing in the header",
-                "F7 | [2] | 0 | 8 | dtype is F7; expected one of [F64, F32",
+                "F7 | [2] | 0 | 12 | data_offsets is [0, 12]; allowed: 0 ≤ begin ≤ end ≤ 8",
+                "F7 | [1] | 4 | 8 | bytes 88 to 92 belong to no tensor",
                 "F32 | [1] | 0 | 4 | bytes 92 to 96 belong to no tensor",
                 "F32 | [1] | 4 | 8 | bytes 88 to 92 belong to no tensor",
             })

@@ -91,12 +91,12 @@ public final class OperatorHarnesses {
      * @throws BundleException if the bundle cannot be read or is invalid
      */
     public static OperatorHarnesses of(ReadableConfig options) throws BundleException {
-        LocalBundle any = new LocalBundle(options.get(MoeOptions.BUNDLE), null);
-        BundleSpec spec = any.open().spec();
-        return new OperatorHarnesses(
-                new LocalBundle(options.get(MoeOptions.BUNDLE), spec.version()),
-                spec,
-                MoeSettings.of(options));
+        String location = options.get(MoeOptions.BUNDLE);
+        try (LocalBundle.Lease lease = new LocalBundle(location, null).lease()) {
+            BundleSpec spec = lease.bundle().spec();
+            return new OperatorHarnesses(
+                    new LocalBundle(location, spec.version()), spec, MoeSettings.of(options));
+        }
     }
 
     /** Replaces the capacity of the options. */

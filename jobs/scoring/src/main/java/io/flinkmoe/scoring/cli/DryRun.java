@@ -14,6 +14,7 @@ import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ConfigurationUtils;
+import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.runtime.OperatorIDPair;
 import org.apache.flink.runtime.jobgraph.JobEdge;
@@ -200,6 +201,17 @@ public final class DryRun {
                                 TaskManagerOptions.TASK_OFF_HEAP_MEMORY.key(),
                                 slots,
                                 slots == 1 ? "slot" : "slots"));
+        MemorySize segment = flinkOptions.get(TaskManagerOptions.MEMORY_SEGMENT_SIZE);
+        NetworkBuffers buffers = NetworkBuffers.of(graph, slots, flinkOptions);
+        table.row(
+                "network memory",
+                size(buffers.neededMemory(segment).getBytes()),
+                "minimum of %s for %d %s; %s at full speed"
+                        .formatted(
+                                TaskManagerOptions.NETWORK_MEMORY_MIN.key(),
+                                slots,
+                                slots == 1 ? "slot" : "slots",
+                                size(buffers.usedMemory(segment).getBytes())));
         if (footprint.windowBytesPerToken() > 0) {
             table.row(
                     "state",

@@ -9,7 +9,9 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.util.ExceptionUtils;
 import picocli.CommandLine;
+import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.IExecutionStrategy;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -41,7 +43,25 @@ public final class ErrorReport {
         ErrorReport report = new ErrorReport(verbose);
         program.setParameterExceptionHandler((exception, arguments) -> invalidUsage(exception));
         program.setExecutionExceptionHandler(report::report);
+        IExecutionStrategy strategy = program.getExecutionStrategy();
+        program.setExecutionStrategy(arguments -> execute(strategy, arguments));
         return report;
+    }
+
+    /** Runs a command; an error of the JVM, such as too little memory, is reported like others. */
+    private static int execute(IExecutionStrategy strategy, ParseResult arguments) {
+        try {
+            return strategy.execute(arguments);
+        } catch (OutOfMemoryError e) {
+            throw new ExecutionException(
+                    arguments.commandSpec().commandLine(),
+                    "out of memory: %s; the heap has at most %,d MiB: set JVM_ARGS=-Xmx... to more"
+                            .formatted(
+                                    e.getMessage(), Runtime.getRuntime().maxMemory() / (1 << 20)),
+                    e);
+        } catch (StackOverflowError | LinkageError e) {
+            throw new ExecutionException(arguments.commandSpec().commandLine(), e.toString(), e);
+        }
     }
 
     /**

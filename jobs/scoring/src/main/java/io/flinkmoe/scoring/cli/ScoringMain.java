@@ -8,6 +8,10 @@ import java.util.Arrays;
 import java.util.concurrent.Callable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.MemorySize;
+import org.apache.flink.configuration.TaskManagerOptions;
+import org.apache.flink.runtime.clusterframework.TaskExecutorProcessUtils;
 import org.apache.flink.runtime.jobgraph.JobGraph;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import picocli.CommandLine;
@@ -96,7 +100,10 @@ public final class ScoringMain implements Callable<Integer> {
             GroupCheck.warn(options, this::warn);
             JobGraph graph = env.getStreamGraph().getJobGraph();
             Configuration effective = new Configuration((Configuration) env.getConfiguration());
-            new DryRun(graph, options, effective, MoeLayers.builder(options).build().footprint())
+            checkNetworkMemory(graph, effective);
+            MoeLayers layers = MoeLayers.builder(options).build();
+            layers.openModels();
+            new DryRun(graph, options, effective, layers.footprint())
                     .print(spec.commandLine().getOut());
         } else {
             ScoringJob.build(env, ScoringJob.withAbsoluteBundle(options), this::warn);
@@ -104,6 +111,25 @@ public final class ScoringMain implements Callable<Integer> {
             env.execute(ScoringJob.nameOf(env.getConfiguration(), options));
         }
         return 0;
+    }
+
+    private void checkNetworkMemory(JobGraph graph, Configuration flinkOptions) {
+        MemorySize available;
+        try {
+            available =
+                    TaskExecutorProcessUtils.processSpecFromConfig(flinkOptions)
+                            .getNetworkMemSize();
+        } catch (IllegalConfigurationException e) {
+            warn(
+                    "the network memory of the task managers is not checked, because Flink's"
+                            + " configuration does not state their memory");
+            return;
+        }
+        NetworkBuffers.check(
+                graph,
+                available,
+                flinkOptions.get(TaskManagerOptions.NUM_TASK_SLOTS),
+                flinkOptions);
     }
 
     private void warn(String warning) {

@@ -34,6 +34,7 @@ import picocli.CommandLine.Spec;
             "  moe score --config job.yaml --cluster  run the scoring job on the cluster",
             "  moe cluster flink list                 run Flink's own command line",
             "  moe cluster status",
+            "  moe cluster resume                     start what has ended, after a crash",
             "  moe cluster stop"
         })
 @Internal
@@ -53,7 +54,7 @@ public final class ClusterCommand implements Runnable {
     @Override
     public void run() {
         throw new ParameterException(
-                spec.commandLine(), "a command is missing: start, stop, status or flink");
+                spec.commandLine(), "a command is missing: start, stop, status, resume or flink");
     }
 
     @Command(
@@ -86,9 +87,18 @@ public final class ClusterCommand implements Runnable {
                             paramLabel = "SIZE",
                             defaultValue = "512m",
                             description = "The Java heap of each task manager. Default: 512m.")
-                    MemorySize heap)
+                    MemorySize heap,
+            @Option(
+                            names = "--network",
+                            paramLabel = "SIZE",
+                            defaultValue = "256m",
+                            description =
+                                    "The network memory of each task manager. A dry run of the job"
+                                            + " says how much it needs. Default: 256m.")
+                    MemorySize network)
             throws IOException {
-        ClusterSettings settings = new ClusterSettings(jobManagers, taskManagers, slots, heap);
+        ClusterSettings settings =
+                new ClusterSettings(jobManagers, taskManagers, slots, heap, network);
         print("Starting a cluster of %d task managers with %d slots each", taskManagers, slots);
         LocalCluster cluster = LocalCluster.start(folder(), Installation.here(), settings);
         show(cluster);
@@ -100,7 +110,7 @@ public final class ClusterCommand implements Runnable {
             description = "Stop the cluster and its jobs. Checkpoints and savepoints remain.",
             footer = {"  moe cluster stop"})
     int stop() throws IOException {
-        LocalCluster.find(folder(), Installation.here()).stop();
+        LocalCluster.findStarted(folder(), Installation.here()).stop();
         print("The cluster has stopped.");
         return 0;
     }
@@ -108,13 +118,31 @@ public final class ClusterCommand implements Runnable {
     @Command(
             name = "status",
             description =
-                    "Show the cluster's processes. The command fails if one of them does not run.",
+                    "Show the cluster's processes. The command fails if one of them has ended, if no"
+                            + " JobManager leads, or if a task manager is not registered, and says"
+                            + " how to go on.",
             footer = {"  moe cluster status"})
     int status() throws IOException {
-        LocalCluster cluster = LocalCluster.find(folder(), Installation.here());
+        LocalCluster cluster = LocalCluster.findStarted(folder(), Installation.here());
         show(cluster);
-        boolean complete = cluster.members().stream().allMatch(member -> member.pid() >= 0);
-        return complete ? 0 : ExitCode.SOFTWARE;
+        String command = "deploy/bin/cluster" + (dir == null ? "" : " --dir " + dir);
+        List<String> problems = new ClusterHealth(cluster, command).problems();
+        problems.forEach(problem -> print("%n%s", problem));
+        return problems.isEmpty() ? 0 : ExitCode.SOFTWARE;
+    }
+
+    @Command(
+            name = "resume",
+            description =
+                    "Start the processes that have ended, and wait until the cluster is ready. Jobs"
+                            + " continue from their last checkpoint.",
+            footer = {"  moe cluster resume"})
+    int resume() throws IOException {
+        LocalCluster cluster = LocalCluster.findStarted(folder(), Installation.here());
+        List<String> started = cluster.resume();
+        print(started.isEmpty() ? "All processes run." : "Started " + String.join(", ", started));
+        show(cluster);
+        return 0;
     }
 
     @Command(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
+import io.flinkmoe.tools.machine.ChildJvm;
+import io.flinkmoe.tools.text.PropertiesText;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -51,6 +53,14 @@ final class ClusterCommands {
             appender.file.layout.pattern = %d{yyyy-MM-dd HH:mm:ss,SSS} %-5p %c{1} [%t] %m%n
             """;
 
+    /**
+     * ZooKeeper deletes empty container nodes when it checks them, by default once per minute. A
+     * JobManager whose session ended, because it was paused, would not find its election's node
+     * then, and would never lead again. This is the longest interval that ZooKeeper allows, 24
+     * days.
+     */
+    private static final int CONTAINER_CHECK_MILLIS = Integer.MAX_VALUE;
+
     private final Path folder;
     private final Configuration options;
     private final String classPath;
@@ -68,9 +78,9 @@ final class ClusterCommands {
 
     /** Writes the configuration of logging and ZooKeeper. */
     static void writeFiles(Path folder, int zooKeeperPort) throws IOException {
-        Files.writeString(folder.resolve("conf/log4j.properties"), LOGGING);
+        Files.writeString(OwnerOnly.createFile(folder.resolve("conf/log4j.properties")), LOGGING);
         Files.writeString(
-                folder.resolve("conf/zoo.cfg"),
+                OwnerOnly.createFile(folder.resolve("conf/zoo.cfg")),
                 """
                 tickTime=500
                 dataDir=%s
@@ -79,7 +89,7 @@ final class ClusterCommands {
                 admin.enableServer=false
                 """
                         .formatted(
-                                folder.resolve("zookeeper").toString().replace("\\", "\\\\"),
+                                PropertiesText.escape(folder.resolve("zookeeper").toString()),
                                 zooKeeperPort));
     }
 
@@ -87,7 +97,10 @@ final class ClusterCommands {
         String config = folder.resolve("conf/zoo.cfg").toString();
         return java(
                 log,
-                List.of("-Xmx64m", "-XX:+UseSerialGC"),
+                List.of(
+                        "-Xmx64m",
+                        "-XX:+UseSerialGC",
+                        "-Dznode.container.checkIntervalMs=" + CONTAINER_CHECK_MILLIS),
                 FlinkZooKeeperQuorumPeer.class,
                 List.of("--zkConfigFile", config, "--peerId", "1"));
     }
@@ -125,7 +138,9 @@ final class ClusterCommands {
     /** Flink's own command line. */
     ProcessBuilder flink(Path log, List<String> arguments) {
         ProcessBuilder builder =
-                new ProcessBuilder(java(log, List.of("-Xmx512m"), CliFrontend.class, arguments));
+                new ProcessBuilder(
+                        OwnerOnly.command(
+                                java(log, List.of("-Xmx512m"), CliFrontend.class, arguments)));
         builder.environment().putAll(ENVIRONMENT);
         builder.environment().put("FLINK_CONF_DIR", folder.resolve("conf").toString());
         return builder.redirectErrorStream(true);
@@ -136,8 +151,7 @@ final class ClusterCommands {
     }
 
     List<String> java(Path log, List<String> jvm, Class<?> mainClass, List<String> arguments) {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        List<String> command = ChildJvm.command();
         // Flink needs access to JDK internals, as this JVM was started with.
         for (String argument : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
             if (argument.startsWith("--add-opens") || argument.startsWith("--add-exports")) {

@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -53,17 +54,19 @@ final class ClusterProcess {
 
     /** Starts the process. It outlives this JVM and the terminal. */
     void start(List<String> command, Map<String, String> environment) throws IOException {
-        Files.createDirectories(log.getParent());
-        Files.createDirectories(pidFile.getParent());
-        Path out = log.resolveSibling(name + ".out");
-        ProcessBuilder builder = new ProcessBuilder("nohup");
-        builder.command().addAll(command);
+        OwnerOnly.createFolder(log.getParent());
+        OwnerOnly.createFolder(pidFile.getParent());
+        Path out = OwnerOnly.createFile(log.resolveSibling(name + ".out"));
+        List<String> detached = new ArrayList<>(List.of("nohup"));
+        detached.addAll(command);
+        ProcessBuilder builder = new ProcessBuilder(OwnerOnly.command(detached));
         builder.environment().putAll(environment);
         builder.redirectInput(Path.of("/dev/null").toFile());
         builder.redirectErrorStream(true);
         builder.redirectOutput(ProcessBuilder.Redirect.appendTo(out.toFile()));
         ProcessHandle process = builder.start().toHandle();
-        Files.writeString(pidFile, process.pid() + " " + startMillis(process) + "\n");
+        Files.writeString(
+                OwnerOnly.createFile(pidFile), process.pid() + " " + startMillis(process) + "\n");
     }
 
     /** The process, if it runs. */

@@ -16,8 +16,12 @@ import org.apache.flink.configuration.Configuration;
 @Internal
 final class ClusterProcesses {
 
+    private static final long START_TIMEOUT_NANOS = 90_000_000_000L;
+    private static final long POLL_MILLIS = 200;
+
     static final String ZOOKEEPER = "zookeeper";
     static final String JOB_MANAGER = "jobmanager-";
+    static final String FIRST_JOB_MANAGER = JOB_MANAGER + 1;
     static final String TASK_MANAGER = "taskmanager-";
 
     private final Path folder;
@@ -33,6 +37,11 @@ final class ClusterProcesses {
         this.folder = folder;
         this.installation = installation;
         this.options = options;
+    }
+
+    /** Whether a cluster was started in this folder and not stopped, even if it has ended. */
+    static boolean anyStarted(Path folder) throws IOException {
+        return !processesIn(folder).isEmpty();
     }
 
     /** Whether a process of a cluster in this folder runs. */
@@ -73,7 +82,7 @@ final class ClusterProcesses {
         if (name.equals(ZOOKEEPER)) {
             command = commands.zooKeeper(process.log());
         } else if (name.startsWith(JOB_MANAGER)) {
-            command = commands.jobManager(process.log(), name.equals(JOB_MANAGER + 1));
+            command = commands.jobManager(process.log(), name.equals(FIRST_JOB_MANAGER));
         } else {
             command = commands.taskManager(process.log());
         }
@@ -82,11 +91,39 @@ final class ClusterProcesses {
     }
 
     /**
-     * @param deadline by {@link System#nanoTime()}
-     * @throws IOException if a process has ended or the deadline is over; the message contains the
-     *     end of the log
+     * Waits until the JobManager has registered the task managers.
+     *
+     * @throws IOException if a process ends, or after 90 s; the message contains the end of a log
      */
-    void requireAlive(long deadline) throws IOException {
+    void awaitReady(ClusterRest rest, int taskManagers) throws IOException {
+        long deadline = System.nanoTime() + START_TIMEOUT_NANOS;
+        do {
+            pause();
+            requireAlive(deadline);
+        } while (!isReady(rest, taskManagers));
+    }
+
+    private static boolean isReady(ClusterRest rest, int taskManagers) {
+        try {
+            return rest.taskManagers() >= taskManagers; // One that was killed stays for a while.
+        } catch (IOException e) {
+            return false;
+        }
+    }
+
+    private static void pause() throws IOException {
+        try {
+            Thread.sleep(POLL_MILLIS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while the cluster was starting", e);
+        }
+    }
+
+    /**
+     * @param deadline by {@link System#nanoTime()}
+     */
+    private void requireAlive(long deadline) throws IOException {
         for (ClusterProcess process : processesIn(folder)) {
             if (!process.isAlive() || System.nanoTime() > deadline) {
                 throw new IOException(

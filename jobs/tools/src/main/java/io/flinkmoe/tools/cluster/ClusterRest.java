@@ -18,6 +18,7 @@ import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.client.deployment.StandaloneClusterId;
 import org.apache.flink.client.program.rest.RestClusterClient;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.HighAvailabilityOptions;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.core.execution.SavepointFormatType;
 
@@ -29,6 +30,7 @@ public final class ClusterRest extends FlinkRest implements AutoCloseable {
     private static final Duration SAVEPOINT_TIMEOUT = Duration.ofMinutes(2);
 
     private final RestClusterClient<StandaloneClusterId> client;
+    private final String storage;
 
     /**
      * @param options the cluster's options
@@ -41,6 +43,7 @@ public final class ClusterRest extends FlinkRest implements AutoCloseable {
                                 .formatted(
                                         options.get(RestOptions.ADDRESS),
                                         options.get(RestOptions.PORT))));
+        storage = options.get(HighAvailabilityOptions.HA_STORAGE_PATH);
         Configuration failFast = new Configuration(options);
         failFast.set(RestOptions.RETRY_MAX_ATTEMPTS, 0);
         failFast.set(RestOptions.AWAIT_LEADER_TIMEOUT, TIMEOUT);
@@ -51,9 +54,25 @@ public final class ClusterRest extends FlinkRest implements AutoCloseable {
         }
     }
 
-    /** The number of task managers that are registered at the JobManager. */
+    /**
+     * The number of task managers that are registered at the JobManager.
+     *
+     * @throws IOException if no JobManager leads, or if one of another cluster has taken the port
+     */
     public int taskManagers() throws IOException {
+        requireThisCluster();
         return get("/overview").path("taskmanagers").asInt();
+    }
+
+    private void requireThisCluster() throws IOException {
+        String key = HighAvailabilityOptions.HA_STORAGE_PATH.key();
+        for (JsonNode option : get("/jobmanager/config")) {
+            if (option.path("key").asText().equals(key)
+                    && option.path("value").asText().equals(storage)) {
+                return;
+            }
+        }
+        throw new IOException("another Flink cluster responds at the port of this one");
     }
 
     public JobStatus status(JobID job) throws IOException {

@@ -25,14 +25,23 @@ import org.apache.flink.configuration.WebOptions;
  * @param taskManagers the number of task managers
  * @param slots the slots per task manager
  * @param heap the Java heap of each task manager
+ * @param network the network memory of each task manager
  */
 @Internal
-public record ClusterSettings(int jobManagers, int taskManagers, int slots, MemorySize heap) {
+public record ClusterSettings(
+        int jobManagers, int taskManagers, int slots, MemorySize heap, MemorySize network) {
 
     /** The part of a task manager's heap that Flink itself uses. */
     private static final MemorySize FRAMEWORK_HEAP = MemorySize.ofMebiBytes(128);
 
+    private static final MemorySize SMALLEST_NETWORK = MemorySize.ofMebiBytes(16);
+
     private static final String HOST = "127.0.0.1";
+
+    /** A cluster with the default network memory. */
+    public ClusterSettings(int jobManagers, int taskManagers, int slots, MemorySize heap) {
+        this(jobManagers, taskManagers, slots, heap, BlockBuffers.NETWORK);
+    }
 
     /**
      * @throws IllegalConfigurationException if a value is too small
@@ -45,6 +54,11 @@ public record ClusterSettings(int jobManagers, int taskManagers, int slots, Memo
             throw new IllegalConfigurationException(
                     "a task manager's heap is %s; allowed: %s or more"
                             .formatted(heap, FRAMEWORK_HEAP.multiply(2)));
+        }
+        if (network.compareTo(SMALLEST_NETWORK) < 0) {
+            throw new IllegalConfigurationException(
+                    "a task manager's network memory is %s; allowed: %s or more"
+                            .formatted(network, SMALLEST_NETWORK));
         }
     }
 
@@ -74,6 +88,7 @@ public record ClusterSettings(int jobManagers, int taskManagers, int slots, Memo
         options.set(RestOptions.CACHE_CHECKPOINT_STATISTICS_TIMEOUT, Duration.ofMillis(10));
         options.set(WebOptions.REFRESH_INTERVAL, Duration.ofMillis(200));
         options.set(RestOptions.PORT, webPort);
+        options.set(WebOptions.SUBMIT_ENABLE, false); // Jars would run with this user's rights.
         options.set(TaskManagerOptions.HOST, HOST);
         options.set(TaskManagerOptions.BIND_HOST, HOST);
         options.set(TaskManagerOptions.NUM_TASK_SLOTS, slots);
@@ -84,6 +99,8 @@ public record ClusterSettings(int jobManagers, int taskManagers, int slots, Memo
         // For the direct buffers of model runs. The JVM does not count ONNX Runtime's own memory.
         options.set(TaskManagerOptions.TASK_OFF_HEAP_MEMORY, MemorySize.ofMebiBytes(256));
         options.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MemorySize.ofMebiBytes(128));
+        options.set(TaskManagerOptions.NETWORK_MEMORY_MIN, network);
+        options.set(TaskManagerOptions.NETWORK_MEMORY_MAX, network);
         BlockBuffers.setDefaults(options);
 
         options.set(HighAvailabilityOptions.HA_MODE, "zookeeper");
@@ -93,6 +110,9 @@ public record ClusterSettings(int jobManagers, int taskManagers, int slots, Memo
         options.set(HighAvailabilityOptions.ZOOKEEPER_SESSION_TIMEOUT, Duration.ofSeconds(5));
         options.set(HighAvailabilityOptions.ZOOKEEPER_CONNECTION_TIMEOUT, Duration.ofSeconds(5));
         options.set(HighAvailabilityOptions.ZOOKEEPER_TOLERATE_SUSPENDED_CONNECTIONS, true);
+        // Processes end when they give up; the time between attempts doubles. These are minutes.
+        options.set(HighAvailabilityOptions.ZOOKEEPER_RETRY_WAIT, Duration.ofSeconds(1));
+        options.set(HighAvailabilityOptions.ZOOKEEPER_MAX_RETRY_ATTEMPTS, 10);
         options.set(HeartbeatManagerOptions.HEARTBEAT_INTERVAL, Duration.ofSeconds(2));
         options.set(HeartbeatManagerOptions.HEARTBEAT_TIMEOUT, Duration.ofSeconds(20));
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
+import io.flinkmoe.scoring.cli.NetworkBuffers;
 import io.flinkmoe.tools.machine.FreePorts;
 import io.flinkmoe.tools.machine.Installation;
 import java.io.BufferedReader;
@@ -17,8 +18,12 @@ import org.apache.flink.configuration.ConfigurationUtils;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.DeploymentOptions;
 import org.apache.flink.configuration.GlobalConfiguration;
+import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.RestOptions;
+import org.apache.flink.configuration.TaskManagerOptions;
+import org.apache.flink.runtime.clusterframework.TaskExecutorProcessUtils;
+import org.apache.flink.runtime.jobgraph.JobGraph;
 import org.apache.flink.util.FileUtils;
 
 /**
@@ -30,8 +35,6 @@ import org.apache.flink.util.FileUtils;
 public final class LocalCluster implements AutoCloseable {
 
     private static final int WEB_PORT = 8081;
-    private static final long START_TIMEOUT_NANOS = 90_000_000_000L;
-    private static final long POLL_MILLIS = 200;
 
     private final Path folder;
     private final Installation installation;
@@ -86,25 +89,41 @@ public final class LocalCluster implements AutoCloseable {
                 List.of("pids", "conf", "log", "ha", ClusterProcesses.ZOOKEEPER, "tmp")) {
             FileUtils.deleteDirectory(home.resolve(past).toFile());
         }
-        Files.createDirectories(home.resolve("conf"));
-        Files.createDirectories(home.resolve("tmp"));
+        OwnerOnly.createFolder(home.resolve("conf"));
+        OwnerOnly.createFolder(home.resolve("tmp"));
         int zooKeeperPort = FreePorts.find(1)[0];
         ClusterCommands.writeFiles(home, zooKeeperPort);
         Configuration options = settings.flinkOptions(home, zooKeeperPort, webPort);
         Files.write(
-                home.resolve("conf/config.yaml"),
+                OwnerOnly.createFile(home.resolve("conf/config.yaml")),
                 ConfigurationUtils.convertConfigToWritableLines(options, true));
         return new LocalCluster(home, installation, options);
     }
 
     /**
-     * Finds the cluster of a folder.
+     * Finds the running cluster of a folder.
      *
      * @throws IOException if no process of a cluster runs there
      */
     public static LocalCluster find(Path folder, Installation installation) throws IOException {
+        LocalCluster cluster = findStarted(folder, installation);
+        if (!ClusterProcesses.anyRuns(cluster.folder)) {
+            throw new IOException(
+                    "All processes of the cluster in %1$s ended. To start them again and continue their jobs from the last checkpoint: deploy/bin/cluster --dir %1$s resume"
+                            .formatted(cluster.folder));
+        }
+        return cluster;
+    }
+
+    /**
+     * Finds the cluster of a folder, even if all its processes have ended.
+     *
+     * @throws IOException if no cluster was started there, or if it was stopped
+     */
+    public static LocalCluster findStarted(Path folder, Installation installation)
+            throws IOException {
         Path home = folder.toAbsolutePath().normalize();
-        if (!ClusterProcesses.anyRuns(home)) {
+        if (!ClusterProcesses.anyStarted(home)) {
             throw new IOException(
                     "No cluster runs in %s. Start one: deploy/bin/cluster start".formatted(home));
         }
@@ -116,6 +135,14 @@ public final class LocalCluster implements AutoCloseable {
     /** All processes that were started, whether they run or not. */
     public List<ClusterMember> members() throws IOException {
         return processes.members();
+    }
+
+    /** The names of the processes that have ended. */
+    public List<String> dead() throws IOException {
+        return members().stream()
+                .filter(member -> member.pid() < 0)
+                .map(ClusterMember::name)
+                .toList();
     }
 
     public List<String> taskManagers() throws IOException {
@@ -185,6 +212,26 @@ public final class LocalCluster implements AutoCloseable {
         return all;
     }
 
+    /**
+     * Checks that the task managers have network memory for a job.
+     *
+     * @throws IllegalConfigurationException if they have less; the message says what to set
+     */
+    public void checkNetworkMemory(JobGraph graph) {
+        try {
+            NetworkBuffers.check(
+                    graph,
+                    TaskExecutorProcessUtils.processSpecFromConfig(options).getNetworkMemSize(),
+                    options.get(TaskManagerOptions.NUM_TASK_SLOTS),
+                    options);
+        } catch (IllegalConfigurationException e) {
+            throw new IllegalConfigurationException(
+                    "%s. Stop this cluster, and start it with more: deploy/bin/cluster start --network SIZE"
+                            .formatted(e.getMessage()),
+                    e);
+        }
+    }
+
     /** A client for this cluster. */
     public ClusterRest rest() throws IOException {
         return new ClusterRest(options);
@@ -198,6 +245,23 @@ public final class LocalCluster implements AutoCloseable {
     /** Restarts a process that was killed. */
     public void restart(String name) throws IOException {
         processes.launch(name);
+    }
+
+    /**
+     * Starts the processes that have ended, and waits until the cluster is ready. Jobs continue
+     * from their last checkpoint.
+     *
+     * @return the names of the processes
+     * @throws IOException if the cluster is not ready within 90 s; the message contains the end of
+     *     a log
+     */
+    public List<String> resume() throws IOException {
+        List<String> dead = dead();
+        for (String name : dead) {
+            processes.launch(name);
+        }
+        awaitReady(taskManagers().size());
+        return dead;
     }
 
     /** Makes sure that all processes are killed when this JVM ends, even if it is killed. */
@@ -232,30 +296,12 @@ public final class LocalCluster implements AutoCloseable {
         for (int i = 1; i <= settings.taskManagers(); i++) {
             processes.launch(ClusterProcesses.TASK_MANAGER + i);
         }
-        long deadline = System.nanoTime() + START_TIMEOUT_NANOS;
+        awaitReady(settings.taskManagers());
+    }
+
+    private void awaitReady(int taskManagers) throws IOException {
         try (ClusterRest rest = rest()) {
-            do {
-                pause();
-                processes.requireAlive(
-                        deadline); // Otherwise the responses could come from another cluster.
-            } while (!isUp(rest, settings));
-        }
-    }
-
-    private static boolean isUp(ClusterRest rest, ClusterSettings settings) {
-        try {
-            return rest.taskManagers() == settings.taskManagers();
-        } catch (IOException e) {
-            return false;
-        }
-    }
-
-    private static void pause() throws IOException {
-        try {
-            Thread.sleep(POLL_MILLIS);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IOException("interrupted while the cluster was starting", e);
+            processes.awaitReady(rest, taskManagers);
         }
     }
 }

@@ -15,8 +15,10 @@ import org.apache.flink.configuration.TaskManagerOptions;
 @Internal
 public final class BlockBuffers {
 
-    private static final MemorySize SEGMENT = MemorySize.ofMebiBytes(1).divide(4);
-    private static final MemorySize NETWORK = MemorySize.ofMebiBytes(256);
+    static final MemorySize SEGMENT = MemorySize.ofMebiBytes(1).divide(4);
+
+    /** The network memory of a task manager of a job with a few layers. */
+    public static final MemorySize NETWORK = MemorySize.ofMebiBytes(256);
 
     private BlockBuffers() {}
 
@@ -27,7 +29,7 @@ public final class BlockBuffers {
         setDefault(options, TaskManagerOptions.NETWORK_MEMORY_MAX, NETWORK);
     }
 
-    private static void setDefault(
+    static void setDefault(
             Configuration options, ConfigOption<MemorySize> option, MemorySize value) {
         if (!options.contains(option)) {
             options.set(option, value);

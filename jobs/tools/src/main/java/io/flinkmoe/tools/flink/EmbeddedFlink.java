@@ -27,6 +27,7 @@ import org.apache.flink.runtime.executiongraph.AccessExecutionGraph;
 import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.streaming.api.graph.StreamGraph;
 import org.apache.flink.util.ExceptionUtils;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -44,6 +45,7 @@ public final class EmbeddedFlink implements AutoCloseable {
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
     private final Configuration options;
+    private final LocalNetwork network;
     private volatile MiniCluster cluster;
 
     /**
@@ -51,6 +53,7 @@ public final class EmbeddedFlink implements AutoCloseable {
      */
     public EmbeddedFlink(Configuration options) {
         this.options = withDefaults(options);
+        this.network = new LocalNetwork(new Configuration(options));
     }
 
     private static Configuration withDefaults(Configuration given) {
@@ -61,7 +64,6 @@ public final class EmbeddedFlink implements AutoCloseable {
         setDefault(options, TaskManagerOptions.BIND_HOST, "localhost");
         setDefault(options, WebOptions.SUBMIT_ENABLE, false);
         setDefault(options, MetricOptions.METRIC_FETCHER_UPDATE_INTERVAL, Duration.ofSeconds(1));
-        BlockBuffers.setDefaults(options);
         setDefault(
                 options,
                 CoreOptions.DEFAULT_PARALLELISM,
@@ -77,10 +79,12 @@ public final class EmbeddedFlink implements AutoCloseable {
         }
     }
 
-    /** Creates an environment. Executing its job starts the cluster. */
+    /**
+     * Creates an environment. Executing its job starts the cluster, whose network memory is sized
+     * for the job.
+     */
     public StreamExecutionEnvironment environment() {
-        return new StreamExecutionEnvironment(
-                new Executors(), options, EmbeddedFlink.class.getClassLoader());
+        return new Environment();
     }
 
     /**
@@ -132,6 +136,22 @@ public final class EmbeddedFlink implements AutoCloseable {
     private MiniCluster newCluster(MiniClusterConfiguration configuration) {
         cluster = new MiniCluster(configuration);
         return cluster;
+    }
+
+    /** An environment whose cluster fits its job. */
+    @SuppressWarnings("try") // Flink's environment may be interrupted when it is closed.
+    private final class Environment extends StreamExecutionEnvironment {
+
+        Environment() {
+            super(new Executors(), options, EmbeddedFlink.class.getClassLoader());
+        }
+
+        /** Flink asks for the graph, and starts the cluster afterwards. */
+        @Override
+        public StreamGraph getStreamGraph(boolean clearTransformations) {
+            network.fit(super.getStreamGraph(false).getJobGraph(), configuration);
+            return super.getStreamGraph(clearTransformations);
+        }
     }
 
     /** Flink's local executor, with a cluster that this class closes. */

@@ -3,6 +3,7 @@ package io.flinkmoe.tools.fuzz;
 
 import io.flinkmoe.tools.fuzz.FuzzProgress.Counter;
 import io.flinkmoe.tools.fuzz.FuzzReport.Defect;
+import io.flinkmoe.tools.machine.ChildJvm;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -94,9 +95,9 @@ public final class FuzzProcess {
     }
 
     private Process start(long from) throws IOException {
-        ProcessBuilder builder =
-                new ProcessBuilder(
-                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        List<String> command = ChildJvm.command();
+        command.addAll(
+                List.of(
                         "-Xmx256m",
                         "-XX:MaxDirectMemorySize=64m",
                         "-XX:+UseSerialGC",
@@ -110,7 +111,8 @@ public final class FuzzProcess {
                         String.valueOf(inputs.seed()),
                         String.valueOf(from),
                         String.valueOf(inputs.end()),
-                        dir.toString());
+                        dir.toString()));
+        ProcessBuilder builder = new ProcessBuilder(command);
         builder.environment().put("ORT_DISABLE_TELEMETRY", "1");
         return builder.redirectErrorStream(true)
                 .redirectOutput(ProcessBuilder.Redirect.appendTo(dir.resolve(LOG).toFile()))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.kafka;
 
+import io.flinkmoe.tools.text.PropertiesText;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -101,6 +102,9 @@ final class BrokerFiles {
         log.cleaner.dedupe.buffer.size=4194304
         """
                 .formatted(
-                        port, controllerPort, data.toString().replace("\\", "\\\\"), moreListeners);
+                        port,
+                        controllerPort,
+                        PropertiesText.escape(data.toString()),
+                        moreListeners);
     }
 }

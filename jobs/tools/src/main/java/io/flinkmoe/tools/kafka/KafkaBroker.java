@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.kafka;
 
+import io.flinkmoe.tools.machine.ChildJvm;
 import io.flinkmoe.tools.machine.FreePorts;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -87,17 +88,19 @@ public final class KafkaBroker implements AutoCloseable {
     }
 
     private void launch() throws IOException {
+        List<String> command = ChildJvm.command();
+        command.addAll(
+                List.of(
+                        "-Xmx384m",
+                        "-XX:+UseSerialGC",
+                        "-Djava.io.tmpdir=" + dir,
+                        "-Dlog4j2.configurationFile=" + BrokerFiles.logging(dir).toUri(),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        BrokerMain.class.getName(),
+                        BrokerFiles.properties(dir).toString()));
         process =
-                new ProcessBuilder(
-                                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                                "-Xmx384m",
-                                "-XX:+UseSerialGC",
-                                "-Djava.io.tmpdir=" + dir,
-                                "-Dlog4j2.configurationFile=" + BrokerFiles.logging(dir).toUri(),
-                                "-cp",
-                                System.getProperty("java.class.path"),
-                                BrokerMain.class.getName(),
-                                BrokerFiles.properties(dir).toString())
+                new ProcessBuilder(command)
                         .redirectErrorStream(true)
                         .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
                         .start();

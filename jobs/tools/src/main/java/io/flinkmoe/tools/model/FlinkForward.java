@@ -20,6 +20,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
@@ -37,6 +40,9 @@ import org.apache.flink.util.CloseableIterator;
 final class FlinkForward {
 
     private static final int STREAMS = 16;
+
+    /** How long a failed job may take to report its failure. */
+    private static final int FAILURE_SECONDS = 10;
 
     private final Bundle bundle;
     private final BundleSpec spec;
@@ -92,11 +98,28 @@ final class FlinkForward {
             CompletableFuture<Integer> lettersRead =
                     CompletableFuture.supplyAsync(
                             () -> forEach(letters, letter -> record(letter, result)));
-            answered = forEach(scores, token -> record(token, result)) + lettersRead.get();
-            logitsRead.get();
+            try {
+                answered = forEach(scores, token -> record(token, result)) + lettersRead.get();
+                logitsRead.get();
+            } catch (RuntimeException | ExecutionException e) {
+                throw reason(job, e);
+            }
             job.getJobExecutionResult().get();
         }
         return answered;
+    }
+
+    /** Why answers cannot be read: the failure of the job, if it has failed. */
+    private static Exception reason(JobClient job, Exception unreadable)
+            throws InterruptedException {
+        try {
+            job.getJobExecutionResult().get(FAILURE_SECONDS, TimeUnit.SECONDS);
+            return unreadable;
+        } catch (ExecutionException failure) {
+            return failure;
+        } catch (TimeoutException e) {
+            return unreadable; // The job runs.
+        }
     }
 
     private DataStream<Token> tokens(StreamExecutionEnvironment env, float[] x) {

@@ -3,6 +3,7 @@ package io.flinkmoe.tools.model;
 
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.huggingface.CheckpointImporter;
+import io.flinkmoe.tools.text.Progress;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -20,7 +21,12 @@ import picocli.CommandLine.Spec;
 /** Converts a Hugging Face checkpoint to a bundle. */
 @Command(
         name = "import",
-        description = "Convert a Hugging Face checkpoint to a model bundle.",
+        description = {
+            "Convert a Hugging Face checkpoint to a model bundle.",
+            "Only the MoE layers are imported: router, experts and the norm before them. Attention,"
+                    + " dense layers and embeddings are not, so a bundle of several layers of a"
+                    + " language model is not the language model."
+        },
         footer = {
             "  moe import --checkpoint mixtral --output model",
             "  moe import --checkpoint qwen3-moe --layers 0,2-5 --output model",
@@ -29,6 +35,9 @@ import picocli.CommandLine.Spec;
         })
 @Internal
 public final class ImportCommand implements Callable<Integer> {
+
+    /** Smaller imports take less than a second or two. */
+    private static final long SHOW_PROGRESS_BYTES = 100_000_000;
 
     private static final Pattern RANGE = Pattern.compile("(\\d{1,4})(?:-(\\d{1,4}))?");
 
@@ -65,16 +74,34 @@ public final class ImportCommand implements Callable<Integer> {
             names = "--output",
             required = true,
             paramLabel = "BUNDLE",
-            description = "The folder for the bundle; it must not exist yet.")
+            description = "The folder for the bundle; it must be empty or not exist.")
     private Path output;
 
     @Override
     public Integer call() throws Exception {
+        Progress progress = new Progress(spec.commandLine().getErr(), System.console() != null);
         Bundle bundle =
-                CheckpointImporter.importBundle(checkpoint, chosenLayers(), encoder, head, output);
-        spec.commandLine().getOut().print(new BundleReport(bundle));
-        spec.commandLine().getOut().flush();
+                CheckpointImporter.importBundle(
+                        checkpoint,
+                        chosenLayers(),
+                        encoder,
+                        head,
+                        output,
+                        (written, total) -> show(progress, written, total));
+        OpenedBundle.printImported(bundle, spec.commandLine().getOut());
         return 0;
+    }
+
+    private static void show(Progress progress, long written, long total) {
+        if (total < SHOW_PROGRESS_BYTES) {
+            return;
+        }
+        String line = "wrote %,d of %,d MB".formatted(written / 1_000_000, total / 1_000_000);
+        if (written < total) {
+            progress.show(line);
+        } else {
+            progress.done(line + "; checking the bundle");
+        }
     }
 
     /** The layers that the option lists, or null for all. */

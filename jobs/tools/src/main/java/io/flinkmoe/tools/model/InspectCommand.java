@@ -13,7 +13,14 @@ import picocli.CommandLine.Spec;
 /** Checks a bundle, and shows its contents. */
 @Command(
         name = "inspect",
-        description = "Check a model bundle, and show its contents.",
+        description = {
+            "Check a model bundle, and show its contents.",
+            "",
+            "The command verifies the checksums and opens the models with ONNX Runtime: every"
+                    + " distinct file, but only one file of each graph that moe import generated."
+                    + " It records them in the bundle's opened.json, so that jobs start without"
+                    + " opening them again."
+        },
         footer = "  moe inspect model")
 @Internal
 public final class InspectCommand implements Callable<Integer> {
@@ -27,8 +34,7 @@ public final class InspectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        spec.commandLine().getOut().print(new BundleReport(Bundle.read(bundle)));
-        spec.commandLine().getOut().flush();
+        OpenedBundle.print(Bundle.read(bundle), spec.commandLine().getOut());
         return 0;
     }
 }

@@ -45,6 +45,7 @@ final class OptionPage {
         OVERFLOW("Overflow", "moe.overflow"),
         DEVICES(
                 "Devices and slots",
+                "moe.expert.placement",
                 "moe.expert.device",
                 "moe.expert.slot",
                 "moe.expert.slot-sharing-group"),
@@ -57,7 +58,8 @@ final class OptionPage {
                 "moe.sink",
                 "moe.dead-letter",
                 "moe.decision-log",
-                "moe.late");
+                "moe.late",
+                "moe.take-over");
 
         private final String title;
         private final List<String> prefixes;

@@ -107,7 +107,12 @@ public final class ScoreCommand implements Callable<Integer> {
             } else if (!effective.contains(NUM_TASK_SLOTS)) { // The default of the MiniCluster.
                 effective.set(NUM_TASK_SLOTS, graph.getMaximumParallelism());
             }
-            new DryRun(graph, options, effective, MoeLayers.builder(options).build().footprint())
+            if (cluster != null) {
+                cluster.checkNetworkMemory(graph);
+            }
+            MoeLayers layers = MoeLayers.builder(options).build();
+            layers.openModels();
+            new DryRun(graph, options, effective, layers.footprint())
                     .print(spec.commandLine().getOut());
         }
     }
@@ -117,6 +122,7 @@ public final class ScoreCommand implements Callable<Integer> {
         Configuration jobOptions = cluster.jobOptions(flinkOptions);
         StreamExecutionEnvironment env = new StreamExecutionEnvironment(jobOptions);
         ScoringJob.build(env, ScoringJob.withAbsoluteBundle(options), this::warn);
+        cluster.checkNetworkMemory(env.getStreamGraph(false).getJobGraph());
         GroupCheck.awaitFree(options, env.getConfiguration(), this::warn);
         JobClient job = env.executeAsync(ScoringJob.nameOf(jobOptions, options));
         announce(options);

@@ -23,6 +23,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.apache.flink.api.common.JobID;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -79,6 +80,8 @@ class ClusterIT {
         assertThat(score.exitCode()).as(score.err()).isZero();
         Matcher job = Pattern.compile("The job is ([0-9a-f]{32}), at").matcher(score.out());
         assertThat(job.find()).as(score.out()).isTrue();
+        assertThat(find("-name", "submittedExecutionPlan*")).as("jobs").isNotEmpty();
+        assertThat(find("-perm", "/077")).as("what others can read or write").isEmpty();
         produce("live");
 
         DemoResults results = read("live");
@@ -88,8 +91,16 @@ class ClusterIT {
         try (ClusterRest rest = cluster.rest()) {
             assertThat(rest.get("/jobs/" + job.group(1)).path("name").asText())
                     .isEqualTo("moe score live");
+            assertThat(rest.get("/config").path("features").path("web-submit").asBoolean(true))
+                    .isFalse();
             rest.cancel(JobID.fromHexString(job.group(1)));
         }
+    }
+
+    /** Files of the cluster, found by the system's own command: some vanish meanwhile. */
+    private static List<String> find(String test, String value) throws IOException {
+        Process find = new ProcessBuilder("find", "" + folder, test, value).start();
+        return new String(find.getInputStream().readAllBytes(), UTF_8).lines().toList();
     }
 
     @Test
@@ -135,10 +146,10 @@ class ClusterIT {
 
             assertThat(status.exitCode()).isEqualTo(1);
             assertThat(status.out()).containsPattern(victim + " +dead");
-            Program again = Program.run("cluster", "status", "--dir", folder);
-            assertThat(again.exitCode()).as(again.out()).isZero();
             // The killed one stays on the list until its heartbeat is missed.
             awaitTwoTaskManagers(rest, before);
+            Program again = Program.run("cluster", "status", "--dir", folder);
+            assertThat(again.exitCode()).as(again.out()).isZero();
         }
     }
 
@@ -210,7 +221,7 @@ class ClusterIT {
     }
 
     private static Object[] concat(List<?>... parts) {
-        return java.util.stream.Stream.of(parts).flatMap(List::stream).toArray();
+        return Stream.of(parts).flatMap(List::stream).toArray();
     }
 
     private static void createTopics(String name) throws IOException {

@@ -9,6 +9,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.MemorySize;
+import org.apache.flink.configuration.WebOptions;
 import org.apache.flink.runtime.clusterframework.TaskExecutorProcessSpec;
 import org.apache.flink.runtime.clusterframework.TaskExecutorProcessUtils;
 import org.junit.jupiter.api.Test;
@@ -37,6 +38,13 @@ class ClusterSettingsTest {
                 .containsEntry("jobmanager.bind-host", "127.0.0.1")
                 .containsEntry("taskmanager.bind-host", "127.0.0.1")
                 .containsEntry("rest.bind-address", "127.0.0.1");
+    }
+
+    @Test
+    void theWebUiTakesNoJars() {
+        Configuration options = new ClusterSettings(1, 1, 1, HEAP).flinkOptions(folder, 2181, 8081);
+
+        assertThat(options.get(WebOptions.SUBMIT_ENABLE)).isFalse();
     }
 
     @Test

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
@@ -117,7 +118,7 @@ class DemoPageTest {
     @Test
     void outcomesAreCountedPerWindowAndPerExpert() {
         for (Outcome outcome : Outcome.values()) {
-            String name = outcome.name().toLowerCase();
+            String name = outcome.name().toLowerCase(Locale.ROOT);
             double[][] of = counts[outcome.ordinal()];
             if (sum(of) == 0) {
                 assertThat(page.values("outcomes", name)).isEmpty();

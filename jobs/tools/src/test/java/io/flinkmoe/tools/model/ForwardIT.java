@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.within;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.tensor.SafetensorsFile;
 import io.flinkmoe.tensor.SafetensorsWriter;
+import io.flinkmoe.testing.FixedExperts;
+import io.flinkmoe.testing.TinyBundle;
 import io.flinkmoe.tools.Home;
 import io.flinkmoe.tools.Moe;
 import io.flinkmoe.tools.Program;
@@ -22,6 +24,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ForwardIT {
 
@@ -77,6 +81,54 @@ class ForwardIT {
         Path flink = forward("b.safetensors", "--engine", "flink", "--parallelism", 2);
 
         assertThat(flink).hasSameBinaryContentAs(reference);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"12,4", "6,8"})
+    void modelOfManyLayersRunsAtAnyParallelism(int layers, int parallelism) throws Exception {
+        String name = "layers-" + layers;
+        TinyBundle.builder().layers(layers).writeTo(folder.resolve(name));
+        float[] x = new float[100 * 4];
+        for (int i = 0; i < x.length; i++) {
+            x[i] = i % 7 - 3;
+        }
+        Path input = folder.resolve(name + ".safetensors");
+        new SafetensorsWriter().add("x", new long[] {100, 4}, x).writeTo(input);
+
+        Program program =
+                Program.run(
+                        "forward",
+                        "--bundle",
+                        folder.resolve(name),
+                        "--input",
+                        input,
+                        "--output",
+                        folder.resolve(name + "-out"),
+                        "--engine=flink",
+                        "--parallelism=" + parallelism);
+
+        assertThat(program.exitCode()).as(program.err()).isZero();
+    }
+
+    @Test
+    void failureOfTheJobIsReportedWithItsCause() throws Exception {
+        TinyBundle.builder().experts(FixedExperts.failing()).writeTo(folder.resolve("failing"));
+        Path input = folder.resolve("failing.safetensors");
+        new SafetensorsWriter().add("x", new long[] {3, 4}, new float[12]).writeTo(input);
+
+        Program program =
+                Program.run(
+                        "forward",
+                        "--bundle",
+                        folder.resolve("failing"),
+                        "--input",
+                        input,
+                        "--output",
+                        folder.resolve("failing-out"),
+                        "--engine=flink");
+
+        assertThat(program.exitCode()).isEqualTo(1);
+        assertThat(program.err()).contains("ORT_").doesNotContain("Failed to fetch next result");
     }
 
     @Test

@@ -4,6 +4,8 @@ package io.flinkmoe.tools.score;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.model.huggingface.CheckpointImporter;
+import io.flinkmoe.testing.FixedExperts;
+import io.flinkmoe.testing.TinyBundle;
 import io.flinkmoe.tools.Home;
 import io.flinkmoe.tools.Program;
 import io.flinkmoe.tools.kafka.KafkaBroker;
@@ -89,6 +91,7 @@ class DryRunIT {
                 .containsPattern("execution.checkpointing.interval +10 s")
                 .containsPattern("models +[0-9.]+ MB  in a process that opens all 11")
                 .containsPattern("off-heap memory .* for 4 slots")
+                .containsPattern("network memory .* MB  minimum of [a-z.]+ for 4 slots; [0-9.]+ MB")
                 .doesNotContain("tokens of each open window")
                 .doesNotContain("opensesame")
                 .endsWith("All checks passed. Nothing was started.\n");
@@ -114,5 +117,38 @@ class DryRunIT {
                 .doesNotContain("passed");
         assertThat(dryRun("--bundle=" + dir).err()).contains("model.json");
         assertThat(dryRun("-D", "execution.runtime-mode=BATCH").err()).contains("BATCH");
+    }
+
+    @Test
+    void refusesTooLittleNetworkMemoryAndSaysWhatToSet() {
+        Program program = dryRun("-Dtaskmanager.memory.network.max=4mb");
+
+        assertThat(program.exitCode()).isNotZero();
+        assertThat(program.err())
+                .contains("is 4mb, which is 16 buffers of 256 kb")
+                .containsPattern("set taskmanager.memory.network.min and [a-z.]+ to [0-9]+mb");
+        assertThat(program.out()).doesNotContain("passed");
+    }
+
+    @Test
+    void refusesAModelThatOnnxRuntimeCannotOpen() {
+        Path unopenable = dir.resolve("unopenable");
+        TinyBundle.builder()
+                .inputSize(10)
+                .outputSize(1)
+                .expert(
+                        1,
+                        (expert, width) -> {
+                            byte[] onnx = FixedExperts.numbered().onnx(1, width);
+                            onnx[1] = 99; // The version of the format.
+                            return onnx;
+                        })
+                .writeTo(unopenable);
+
+        Program program = dryRun("--bundle=" + unopenable);
+
+        assertThat(program.exitCode()).isEqualTo(1);
+        assertThat(program.err()).contains("Unsupported model IR version: 99");
+        assertThat(program.out()).doesNotContain("passed");
     }
 }

@@ -1,38 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model.huggingface;
 
-import com.fasterxml.jackson.databind.JsonNode;
+import io.flinkmoe.tensor.FloatBlocks;
 import io.flinkmoe.tensor.FloatCheck;
+import io.flinkmoe.tensor.MatrixSlice;
 import io.flinkmoe.tensor.SafetensorsException;
 import io.flinkmoe.tensor.SafetensorsFile;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.Comparator;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
+import java.util.Optional;
+import java.util.Set;
 import org.apache.flink.annotation.Internal;
 
 /**
- * A checkpoint directory as the Hugging Face libraries save it: config.json, and the tensors in
- * model.safetensors or in the shards that model.safetensors.index.json lists.
+ * A checkpoint directory as the Hugging Face libraries save it: config.json, and tensors in
+ * safetensors files. Tensors are asked for by their plain names ({@link TensorNames}); messages
+ * have the names in the files.
  */
 @Internal
 final class Checkpoint implements AutoCloseable {
-    private static final String SINGLE = "model.safetensors";
-    private static final String INDEX = "model.safetensors.index.json";
-
     private final Path directory;
     private final CheckpointConfig config;
-    private final TreeMap<String, String> fileOfTensor = new TreeMap<>();
-    private final Map<String, SafetensorsFile> open = new HashMap<>();
+    private final CheckpointFiles files;
+    private final TensorNames names;
+    private final Quantization quantization;
 
-    private Checkpoint(Path directory, CheckpointConfig config) {
+    private Checkpoint(Path directory, CheckpointConfig config, CheckpointFiles files) {
         this.directory = directory;
         this.config = config;
+        this.files = files;
+        this.names = new TensorNames(files.tensors());
+        this.quantization = new Quantization(names, config);
     }
 
     /**
@@ -45,44 +46,21 @@ final class Checkpoint implements AutoCloseable {
             throw new CheckpointException(
                     directory, "there is no such directory; pass the one that holds config.json");
         }
-        Checkpoint checkpoint =
-                new Checkpoint(directory, CheckpointConfig.read(directory.resolve("config.json")));
+        CheckpointFiles files = new CheckpointFiles(directory);
         try {
-            checkpoint.findTensors();
-        } catch (IOException | RuntimeException e) {
-            checkpoint.close();
-            throw e;
-        }
-        return checkpoint;
-    }
-
-    private void findTensors() throws IOException {
-        if (Files.exists(directory.resolve(SINGLE))) {
-            file(SINGLE).tensors().keySet().forEach(name -> fileOfTensor.put(name, SINGLE));
-            return;
-        }
-        Path index = directory.resolve(INDEX);
-        if (!Files.exists(index)) {
-            throw new CheckpointException(
-                    directory,
-                    "the directory contains neither %s nor %s; expected one of them"
-                            .formatted(SINGLE, INDEX));
-        }
-        JsonNode weightMap = CheckpointConfig.readJson(index).path("weight_map");
-        if (!weightMap.isObject()) {
-            throw new CheckpointException(
-                    index,
-                    "weight_map is missing or not an object; expected an object from tensor names to file names");
-        }
-        for (Map.Entry<String, JsonNode> e : weightMap.properties()) {
-            String shard = e.getValue().asText();
-            if (!e.getValue().isTextual() || !shard.matches("[\\w-][\\w.-]*")) {
+            Path config = directory.resolve("config.json");
+            if (!Files.exists(config, LinkOption.NOFOLLOW_LINKS)) {
                 throw new CheckpointException(
-                        index,
-                        "weight_map maps tensor %s to %s; expected the name of a file in the same directory"
-                                .formatted(e.getKey(), e.getValue()));
+                        config,
+                        "there is no such file; a checkpoint directory must contain one"
+                                + files.hint());
             }
-            fileOfTensor.put(e.getKey(), shard);
+            CheckpointConfig read = CheckpointConfig.read(config);
+            files.find();
+            return new Checkpoint(directory, read, files);
+        } catch (IOException | RuntimeException e) {
+            files.close();
+            throw e;
         }
     }
 
@@ -91,13 +69,31 @@ final class Checkpoint implements AutoCloseable {
     }
 
     boolean contains(String tensor) {
-        return fileOfTensor.containsKey(tensor);
+        return names.contains(tensor);
     }
 
-    /** Whether the name of any tensor begins with the prefix. */
-    boolean containsPrefix(String prefix) {
-        String next = fileOfTensor.ceilingKey(prefix);
-        return next != null && next.startsWith(prefix);
+    /**
+     * The root of a stack of layers.
+     *
+     * @throws CheckpointException if there are several such stacks
+     */
+    String root(LayerStack stack) throws CheckpointException {
+        Set<String> roots = stack.roots(names.all());
+        if (roots.size() > 1) {
+            throw new CheckpointException(
+                    directory,
+                    "it contains several models, whose layers are under %s; keep the tensors of one of them"
+                            .formatted(
+                                    roots.stream()
+                                            .map(root -> "'" + root + stack.layer() + "'")
+                                            .toList()));
+        }
+        return roots.stream().findFirst().orElse(stack.root());
+    }
+
+    /** The shape of a tensor that holds floats. */
+    long[] shape(String tensor) throws IOException {
+        return file(tensor).shape(names.stored(tensor));
     }
 
     /**
@@ -107,84 +103,93 @@ final class Checkpoint implements AutoCloseable {
      * @throws SafetensorsException if a value is not finite
      */
     float[] floats(String tensor, long... expectedShape) throws IOException {
-        return withShape(tensor, expectedShape).floats(tensor, FloatCheck.FINITE);
+        return withShape(tensor, expectedShape).floats(names.stored(tensor), FloatCheck.FINITE);
     }
 
     /** The weight of a router as floats, row-major: −∞ is allowed, which masks experts. */
     float[] routerFloats(String tensor, long... expectedShape) throws IOException {
-        return withShape(tensor, expectedShape).floats(tensor, FloatCheck.FINITE_OR_MASKED);
+        return withShape(tensor, expectedShape)
+                .floats(names.stored(tensor), FloatCheck.FINITE_OR_MASKED);
     }
 
     /**
-     * One of several parts of equal size that a tensor stacks along its first dimension, as floats,
-     * row-major. Only that part is read.
+     * A matrix, which is read while it is written elsewhere. The checkpoint must still be open
+     * then.
      *
-     * @param parts a divisor of the first dimension
-     * @param expectedShape the shape of the whole tensor
      * @throws CheckpointException if there is no such tensor, or it has another shape
-     * @throws SafetensorsException if a value of the part is not finite
      */
-    float[] part(String tensor, int part, int parts, long... expectedShape) throws IOException {
-        return withShape(tensor, expectedShape).floats(tensor, part, parts, FloatCheck.FINITE);
+    FloatBlocks matrix(String tensor, int rows, int columns) throws IOException {
+        return slice(tensor, MatrixSlice.of(0, rows, columns), rows, columns);
     }
 
-    /** The file that holds a tensor; checks the shape of the tensor. */
+    /**
+     * A matrix inside a larger tensor. Only its elements are read.
+     *
+     * @param expectedShape the shape of the whole tensor
+     */
+    FloatBlocks slice(String tensor, MatrixSlice slice, long... expectedShape) throws IOException {
+        return withShape(tensor, expectedShape)
+                .blocks(names.stored(tensor), slice, FloatCheck.FINITE);
+    }
+
+    /** An error about the shape of a tensor. */
+    CheckpointException wrongShape(String tensor, String expected) throws IOException {
+        return new CheckpointException(
+                files.pathOf(names.stored(tensor)),
+                "tensor %s has shape %s; expected %s according to config.json"
+                        .formatted(names.stored(tensor), Arrays.toString(shape(tensor)), expected));
+    }
+
     private SafetensorsFile withShape(String tensor, long... expectedShape) throws IOException {
-        String name = fileOfTensor.get(tensor);
-        if (name == null) {
-            throw new CheckpointException(
-                    directory,
-                    "there is no tensor %s among the %d of the checkpoint; the most similar names are %s"
-                            .formatted(tensor, fileOfTensor.size(), mostSimilar(tensor)));
-        }
-        SafetensorsFile file = file(name);
-        long[] shape = file.shape(tensor);
-        if (!Arrays.equals(shape, expectedShape)) {
-            throw new CheckpointException(
-                    directory.resolve(name),
-                    "tensor %s has shape %s; expected %s according to config.json"
-                            .formatted(
-                                    tensor,
-                                    Arrays.toString(shape),
-                                    Arrays.toString(expectedShape)));
+        SafetensorsFile file = file(tensor);
+        if (!Arrays.equals(file.shape(names.stored(tensor)), expectedShape)) {
+            throw wrongShape(tensor, Arrays.toString(expectedShape));
         }
         return file;
+    }
+
+    /** The file that holds a tensor, which must not be packed. */
+    private SafetensorsFile file(String tensor) throws IOException {
+        String stored = names.stored(tensor);
+        if (stored == null) {
+            throw missing(tensor);
+        }
+        if (names.second(tensor) != null) {
+            throw new CheckpointException(
+                    directory,
+                    "%s and %s are the same tensor; keep one of them"
+                            .formatted(stored, names.second(tensor)));
+        }
+        SafetensorsFile file = files.fileOf(stored);
+        if (!file.names().contains(stored)) {
+            throw new CheckpointException(
+                    files.pathOf(stored),
+                    "it does not contain tensor %s, but the index says so; download both again"
+                            .formatted(stored));
+        }
+        Optional<String> packed = quantization.of(tensor, file.typeName(stored));
+        if (packed.isPresent()) {
+            throw new CheckpointException(files.pathOf(stored), packed.get());
+        }
+        return file;
+    }
+
+    private CheckpointException missing(String tensor) {
+        String reason =
+                quantization
+                        .of(tensor, null)
+                        .orElseGet(
+                                () ->
+                                        "there is no tensor %s among the %d of the checkpoint; the most similar names are %s"
+                                                .formatted(
+                                                        tensor,
+                                                        names.all().size(),
+                                                        names.mostSimilar(tensor)));
+        return new CheckpointException(directory, reason);
     }
 
     @Override
     public void close() throws IOException {
-        for (SafetensorsFile file : open.values()) {
-            file.close();
-        }
-        open.clear();
-    }
-
-    private SafetensorsFile file(String name) throws IOException {
-        SafetensorsFile file = open.get(name);
-        if (file == null) {
-            file = SafetensorsFile.open(directory.resolve(name));
-            open.put(name, file);
-        }
-        return file;
-    }
-
-    /** The three names with the longest prefix and suffix in common with the given one. */
-    private List<String> mostSimilar(String tensor) {
-        Comparator<String> bySimilarity = Comparator.comparingInt(name -> similarity(name, tensor));
-        return fileOfTensor.keySet().stream().sorted(bySimilarity.reversed()).limit(3).toList();
-    }
-
-    private static int similarity(String a, String b) {
-        int shorter = Math.min(a.length(), b.length());
-        int begin = 0;
-        while (begin < shorter && a.charAt(begin) == b.charAt(begin)) {
-            begin++;
-        }
-        int end = 0;
-        while (end < shorter - begin
-                && a.charAt(a.length() - 1 - end) == b.charAt(b.length() - 1 - end)) {
-            end++;
-        }
-        return begin + end;
+        files.close();
     }
 }

@@ -7,20 +7,21 @@ import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.model.OnnxShapes;
-import io.flinkmoe.model.ResidualKind;
-import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
+import java.util.function.LongConsumer;
+import java.util.stream.IntStream;
 import org.apache.flink.annotation.PublicEvolving;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
  * Makes a bundle from a checkpoint: the router, the experts and the norm of each MoE layer become
- * ONNX files.
+ * ONNX files. Attention and dense layers are not imported, so a bundle of several layers is not the
+ * language model.
  */
 @PublicEvolving
 public final class CheckpointImporter {
@@ -48,28 +49,56 @@ public final class CheckpointImporter {
         return importBundle(checkpointDirectory, null, encoder, head, output);
     }
 
+    /** The same for selected layers, without a report of the progress. */
+    public static Bundle importBundle(
+            Path checkpointDirectory, List<Integer> selected, Path encoder, Path head, Path output)
+            throws IOException {
+        return importBundle(
+                checkpointDirectory, selected, encoder, head, output, (written, total) -> {});
+    }
+
     /**
      * Writes a bundle of selected MoE layers. Only the tensors of these layers have to be there.
+     * First it checks that they are, and that there is enough space. Then it reads the matrices
+     * while it writes them, so the memory that it needs does not depend on their size.
      *
      * @param selected the layers, in the order that they get in the bundle; null for all. 0 is the
      *     first MoE layer of the checkpoint; dense layers are not counted
      * @throws IllegalArgumentException if a layer does not exist, or none is selected
      */
     public static Bundle importBundle(
-            Path checkpointDirectory, List<Integer> selected, Path encoder, Path head, Path output)
+            Path checkpointDirectory,
+            List<Integer> selected,
+            Path encoder,
+            Path head,
+            Path output,
+            ImportProgress progress)
             throws IOException {
+        Counter counter = new Counter(progress);
         try (Checkpoint checkpoint = Checkpoint.open(checkpointDirectory);
-                BundleWriter writer = new BundleWriter(output)) {
-            requireUnquantized(checkpoint.config());
+                BundleWriter writer = new BundleWriter(output, counter)) {
             CheckpointLayout layout = ModelTypes.layoutOf(checkpoint);
-            List<String> names = select(selected, layout);
+            List<LayerFiles> files = layerFiles(layout, select(selected, layout));
             int d = layout.hiddenSize;
-            int inputSize = encoder == null ? d : copyEncoder(encoder, d, writer);
-            int outputSize = head == null ? d : copyHead(head, d, writer);
+            int inputSize = encoder == null ? d : encoderInput(encoder, d);
+            int outputSize = head == null ? d : headOutput(head, d);
+            long size = 0;
+            for (LayerFiles layer : files) {
+                size += layer.size();
+            }
+            size += sizeOf(encoder) + sizeOf(head);
+            writer.requireSpace(size);
+            counter.start(size);
+            if (encoder != null) {
+                writer.copy(ENCODER, encoder);
+            }
+            if (head != null) {
+                writer.copy(HEAD, head);
+            }
             List<LayerSpec> layers = new ArrayList<>();
-            for (String name : names) {
-                layers.add(writeLayer(layout, name, layers.size(), writer));
-                LOG.info("Imported layer {} of {}: {}", layers.size(), names.size(), name);
+            for (LayerFiles layer : files) {
+                layers.add(layer.write(writer));
+                LOG.info("Imported layer {} of {}: {}", layers.size(), files.size(), layer.layer());
             }
             return writer.finish(
                     (version, checksums) ->
@@ -87,13 +116,36 @@ public final class CheckpointImporter {
         }
     }
 
-    /** The tensors of a quantized checkpoint come with scales, which no layout reads. */
-    private static void requireUnquantized(CheckpointConfig config) throws CheckpointException {
-        if (config.has("quantization_config")) {
-            throw config.invalid(
-                    "quantization_config",
-                    "no quantization; convert the checkpoint to bfloat16 first");
+    /** Adds up the bytes that are written. */
+    private static final class Counter implements LongConsumer {
+        private final ImportProgress progress;
+        private long written;
+        private long total;
+
+        Counter(ImportProgress progress) {
+            this.progress = progress;
         }
+
+        void start(long bytes) {
+            total = bytes;
+            progress.report(0, total);
+        }
+
+        @Override
+        public void accept(long bytes) {
+            written += bytes;
+            progress.report(written, total);
+        }
+    }
+
+    private static List<LayerFiles> layerFiles(CheckpointLayout layout, List<String> names) {
+        return IntStream.range(0, names.size())
+                .mapToObj(index -> new LayerFiles(layout, names.get(index), index))
+                .toList();
+    }
+
+    private static long sizeOf(Path file) throws IOException {
+        return file == null ? 0 : Files.size(file);
     }
 
     private static List<String> select(List<Integer> selected, CheckpointLayout layout)
@@ -123,57 +175,19 @@ public final class CheckpointImporter {
         return names;
     }
 
-    private static LayerSpec writeLayer(
-            CheckpointLayout layout, String name, int index, BundleWriter writer)
-            throws IOException {
-        RoutingConfig routing = routing(layout, name);
-        String folder = "layers/%d/".formatted(index);
-        Optional<byte[]> norm = layout.norm(name);
-        String normFile = norm.isPresent() ? folder + "norm.onnx" : null;
-        if (norm.isPresent()) {
-            writer.add(normFile, norm.get());
-        }
-        String router = folder + "router.onnx";
-        writer.add(router, layout.router(name));
-        List<String> experts = new ArrayList<>();
-        for (int e = 0; e < routing.numExperts(); e++) {
-            experts.add("%sexperts/%d.onnx".formatted(folder, e));
-            writer.add(experts.get(e), layout.expert(name, e));
-        }
-        List<String> sharedExperts = new ArrayList<>();
-        for (byte[] shared : layout.sharedExperts(name)) {
-            String file = "%sshared/%d.onnx".formatted(folder, sharedExperts.size());
-            writer.add(file, shared);
-            sharedExperts.add(file);
-        }
-        return new LayerSpec(routing, normFile, router, ResidualKind.INPUT, experts, sharedExperts);
-    }
-
-    private static RoutingConfig routing(CheckpointLayout layout, String name) throws IOException {
-        try {
-            return layout.routing(name);
-        } catch (IllegalArgumentException e) {
-            throw layout.config.invalid(
-                    "the routing of layer %s is invalid: %s".formatted(name, e.getMessage()));
-        }
-    }
-
-    /** Copies the encoder and returns its input width. */
-    private static int copyEncoder(Path encoder, int d, BundleWriter writer) throws IOException {
+    /** Checks the encoder and returns its input width. */
+    private static int encoderInput(Path encoder, int d) throws IOException {
         OnnxShapes shapes = OnnxShapes.read(encoder);
         int inputSize = requireFixed(encoder, "input", shapes.inputWidth());
         requireHiddenSize(encoder, "output", shapes.outputWidth(), d);
-        writer.copy(ENCODER, encoder);
         return inputSize;
     }
 
-    /** Copies the head and returns its output width. */
-    private static int copyHead(Path head, int d, BundleWriter writer) throws IOException {
+    /** Checks the head and returns its output width. */
+    private static int headOutput(Path head, int d) throws IOException {
         OnnxShapes shapes = OnnxShapes.read(head);
         requireHiddenSize(head, "input", shapes.inputWidth(), d);
-        int outputSize = requireFixed(head, "output", shapes.outputWidth());
-        writer.copy(HEAD, head);
-        return outputSize;
+        return requireFixed(head, "output", shapes.outputWidth());
     }
 
     private static int requireFixed(Path file, String kind, int width) throws BundleException {

@@ -3,6 +3,7 @@ package io.flinkmoe.model.huggingface;
 
 import io.flinkmoe.model.Activation;
 import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.FileContent;
 import io.flinkmoe.model.NormGraphs;
 import io.flinkmoe.model.RouterGraphs;
 import io.flinkmoe.routing.RoutingConfig;
@@ -19,9 +20,10 @@ import org.apache.flink.annotation.Internal;
  * job.
  *
  * <p>This class reads what all families have; a subclass states what differs. A layer is named by
- * the prefix of its tensors, such as {@code model.layers.3}. Methods that return bytes return an
- * ONNX file. All methods throw {@link CheckpointException} if a tensor is missing, if its shape is
- * not the one that config.json implies, or if config.json asks for something unsupported.
+ * the prefix of its tensors, such as {@code model.layers.3}. Methods that return content return an
+ * ONNX file, whose matrices are read when it is written. All methods throw {@link
+ * CheckpointException} if a tensor is missing, if its shape is not the one that config.json
+ * implies, or if config.json asks for something unsupported.
  */
 @Internal
 abstract class CheckpointLayout {
@@ -40,25 +42,25 @@ abstract class CheckpointLayout {
     /** N. */
     final int numExperts;
 
-    private final String numExpertsKey;
+    private final List<String> numExpertsKeys;
 
     /**
      * @param activation the activation of the experts
      * @param hiddenSizeKey the key of d in config.json
-     * @param numExpertsKey the key of N in config.json
+     * @param numExpertsKeys the keys that N can have in config.json, the published one first
      */
     CheckpointLayout(
             Checkpoint checkpoint,
             Activation activation,
             String hiddenSizeKey,
-            String numExpertsKey)
+            String... numExpertsKeys)
             throws CheckpointException {
         this.checkpoint = checkpoint;
         this.config = checkpoint.config();
         this.activation = activation;
         this.hiddenSize = config.positiveInt(hiddenSizeKey);
-        this.numExperts = config.positiveInt(numExpertsKey);
-        this.numExpertsKey = numExpertsKey;
+        this.numExpertsKeys = List.of(numExpertsKeys);
+        this.numExperts = config.positiveIntOf(this.numExpertsKeys);
     }
 
     /** The MoE layers in order; those of an encoder precede those of a decoder. */
@@ -67,20 +69,26 @@ abstract class CheckpointLayout {
     abstract RoutingConfig routing(String layer) throws IOException;
 
     /** The norm before router and experts; empty if the checkpoint does not have it. */
-    abstract Optional<byte[]> norm(String layer) throws IOException;
+    abstract Optional<FileContent> norm(String layer) throws IOException;
 
-    abstract byte[] router(String layer) throws IOException;
+    abstract FileContent router(String layer) throws IOException;
 
-    abstract byte[] expert(String layer, int expert) throws IOException;
+    abstract FileContent expert(String layer, int expert) throws IOException;
 
     /** The experts that every token visits. */
-    List<byte[]> sharedExperts(String layer) throws IOException {
+    List<FileContent> sharedExperts(String layer) throws IOException {
         return List.of();
     }
 
-    /** The MoE layers of a model that has only a decoder. */
-    final List<String> decoderLayers(IntPredicate isMoe) throws CheckpointException {
-        return layers("model.layers.%d", config.positiveInt("num_hidden_layers"), isMoe);
+    /**
+     * The MoE layers of a model that has only a decoder.
+     *
+     * @param routers the endings that the name of a router can have after that of its layer
+     */
+    final List<String> decoderLayers(IntPredicate isMoe, String... routers)
+            throws CheckpointException {
+        LayerStack stack = new LayerStack("model.", "layers.%d", List.of(routers));
+        return layers(stack, config.positiveInt("num_hidden_layers"), isMoe);
     }
 
     /**
@@ -88,21 +96,26 @@ abstract class CheckpointLayout {
      *
      * @param count the number of all layers
      */
-    final List<String> layers(String prefix, int count, IntPredicate isMoe)
+    final List<String> layers(LayerStack stack, int count, IntPredicate isMoe)
             throws CheckpointException {
+        String root = checkpoint.root(stack);
         if (count > MAX_LAYERS) {
             throw config.invalid(
                     "the model has %d layers '%s'; expected at most %d"
-                            .formatted(count, prefix, MAX_LAYERS));
+                            .formatted(count, stack.layer(), MAX_LAYERS));
         }
-        return IntStream.range(0, count).filter(isMoe).mapToObj(prefix::formatted).toList();
+        return IntStream.range(0, count)
+                .filter(isMoe)
+                .mapToObj(layer -> root + stack.layer().formatted(layer))
+                .toList();
     }
 
     /** k, the value of a key, at most N. */
     final int numExpertsPerTok(String key) throws CheckpointException {
         int k = config.positiveInt(key);
         if (k > numExperts) {
-            throw config.invalid(key, "1 to %s, which is %d".formatted(numExpertsKey, numExperts));
+            String n = numExpertsKeys.stream().filter(config::has).findFirst().orElseThrow();
+            throw config.invalid(key, "1 to %s, which is %d".formatted(n, numExperts));
         }
         return k;
     }
@@ -113,42 +126,37 @@ abstract class CheckpointLayout {
      * @param weight the tensor [d]
      * @param epsKey the key of the epsilon in config.json
      */
-    final Optional<byte[]> rmsNorm(String weight, String epsKey, float defaultEps)
+    final Optional<FileContent> rmsNorm(String weight, String epsKey, float defaultEps)
             throws IOException {
         if (!checkpoint.contains(weight)) {
             return Optional.empty();
         }
         float eps = config.positiveFloat(epsKey, defaultEps);
         return Optional.of(
-                ExpertGraphs.rmsNorm(checkpoint.floats(weight, hiddenSize), hiddenSize, eps));
+                FileContent.of(
+                        ExpertGraphs.rmsNorm(
+                                checkpoint.floats(weight, hiddenSize), hiddenSize, eps)));
     }
 
     /**
      * A LayerNorm whose tensors, each [d], are {@code name.weight} and perhaps {@code name.bias}.
      */
-    final Optional<byte[]> layerNorm(String name, boolean hasBias) throws IOException {
+    final Optional<FileContent> layerNorm(String name, boolean hasBias) throws IOException {
         if (!checkpoint.contains(name + ".weight")) {
             return Optional.empty();
         }
         float[] weight = checkpoint.floats(name + ".weight", hiddenSize);
         float[] bias = hasBias ? checkpoint.floats(name + ".bias", hiddenSize) : null;
-        return Optional.of(NormGraphs.layerNorm(weight, bias, hiddenSize, LAYER_NORM_EPS));
+        return Optional.of(
+                FileContent.of(NormGraphs.layerNorm(weight, bias, hiddenSize, LAYER_NORM_EPS)));
     }
 
     /** A linear router without bias, whose weight is a tensor [N, d]. */
-    final byte[] linearRouter(String weight) throws IOException {
-        return RouterGraphs.linear(
-                checkpoint.routerFloats(weight, numExperts, hiddenSize), numExperts, hiddenSize);
-    }
-
-    /** A gated expert whose tensors have the projections' names: gate_proj, up_proj, down_proj. */
-    final byte[] gatedExpert(String name, int h) throws IOException {
-        return ExpertGraphs.gated(
-                activation,
-                checkpoint.floats(name + ".gate_proj.weight", h, hiddenSize),
-                checkpoint.floats(name + ".up_proj.weight", h, hiddenSize),
-                checkpoint.floats(name + ".down_proj.weight", hiddenSize, h),
-                hiddenSize,
-                h);
+    final FileContent linearRouter(String weight) throws IOException {
+        return FileContent.of(
+                RouterGraphs.linear(
+                        checkpoint.routerFloats(weight, numExperts, hiddenSize),
+                        numExperts,
+                        hiddenSize));
     }
 }

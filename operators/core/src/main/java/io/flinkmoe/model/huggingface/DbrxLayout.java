@@ -2,7 +2,11 @@
 package io.flinkmoe.model.huggingface;
 
 import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.ExpertGraphs.Gated;
+import io.flinkmoe.model.FileContent;
 import io.flinkmoe.routing.RoutingConfig;
+import io.flinkmoe.tensor.FloatBlocks;
+import io.flinkmoe.tensor.MatrixSlice;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
@@ -15,6 +19,7 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 final class DbrxLayout extends CheckpointLayout {
+    private static final String ROUTER = ".ffn.router.layer.weight";
     private static final String NORM_ORDER = "ffn_config.moe_normalize_expert_weights";
 
     DbrxLayout(Checkpoint checkpoint) throws CheckpointException {
@@ -27,7 +32,8 @@ final class DbrxLayout extends CheckpointLayout {
 
     @Override
     List<String> layers() throws CheckpointException {
-        return layers("transformer.blocks.%d", config.positiveInt("n_layers"), layer -> true);
+        LayerStack stack = new LayerStack("transformer.", "blocks.%d", List.of(ROUTER));
+        return layers(stack, config.positiveInt("n_layers"), layer -> true);
     }
 
     /** The weights are divided by their p-norm: p is 1 by default; null and 0 mean no division. */
@@ -43,41 +49,30 @@ final class DbrxLayout extends CheckpointLayout {
     }
 
     @Override
-    Optional<byte[]> norm(String layer) throws IOException {
+    Optional<FileContent> norm(String layer) throws IOException {
         return layerNorm(layer + ".norm_attn_norm.norm_2", false);
     }
 
     @Override
-    byte[] router(String layer) throws IOException {
-        return linearRouter(layer + ".ffn.router.layer.weight");
+    FileContent router(String layer) throws IOException {
+        return linearRouter(layer + ROUTER);
     }
 
     @Override
-    byte[] expert(String layer, int expert) throws IOException {
+    FileContent expert(String layer, int expert) throws IOException {
         String name = layer + ".ffn.experts.mlp.";
         int h = config.positiveInt("ffn_config.ffn_hidden_size");
-        return ExpertGraphs.gated(
-                activation,
-                stacked(name + "w1", expert, h),
-                stacked(name + "v1", expert, h),
-                transposed(stacked(name + "w2", expert, h), h),
-                hiddenSize,
-                h);
+        MatrixSlice matrix = MatrixSlice.of((long) expert * h * hiddenSize, h, hiddenSize);
+        Gated weights =
+                new Gated(
+                        stacked(name + "w1", matrix, h),
+                        stacked(name + "v1", matrix, h),
+                        stacked(name + "w2", matrix.transpose(), h));
+        return ExpertGraphs.gated(activation, weights, hiddenSize, h);
     }
 
-    /** One expert's [h, d] of a stacked tensor. */
-    private float[] stacked(String tensor, int expert, int h) throws IOException {
-        return checkpoint.part(tensor, expert, numExperts, (long) numExperts * h, hiddenSize);
-    }
-
-    /** [h, d] to [d, h]. */
-    private float[] transposed(float[] matrix, int h) {
-        float[] transposed = new float[matrix.length];
-        for (int row = 0; row < h; row++) {
-            for (int column = 0; column < hiddenSize; column++) {
-                transposed[column * h + row] = matrix[row * hiddenSize + column];
-            }
-        }
-        return transposed;
+    /** One expert's matrix of a stacked tensor. */
+    private FloatBlocks stacked(String tensor, MatrixSlice matrix, int h) throws IOException {
+        return checkpoint.slice(tensor, matrix, (long) numExperts * h, hiddenSize);
     }
 }

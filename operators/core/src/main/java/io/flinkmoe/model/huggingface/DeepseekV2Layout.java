@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model.huggingface;
 
+import io.flinkmoe.routing.GroupLimit;
 import io.flinkmoe.routing.GroupLimit.GroupMask;
 import io.flinkmoe.routing.GroupLimit.GroupScore;
 import io.flinkmoe.routing.RoutingConfig;
@@ -13,6 +14,8 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 final class DeepseekV2Layout extends DeepseekLayout {
+    private static final GroupLimit NO_GROUPS =
+            new GroupLimit(1, 1, GroupScore.MAX, GroupMask.ZERO);
 
     DeepseekV2Layout(Checkpoint checkpoint) throws CheckpointException {
         super(checkpoint);
@@ -25,8 +28,7 @@ final class DeepseekV2Layout extends DeepseekLayout {
         RoutingConfig routing = RoutingConfig.softmax(numExperts, k);
         switch (config.text("topk_method", "greedy")) {
             case "greedy" -> {}
-            case "group_limited_greedy" ->
-                    routing = limited(routing, GroupScore.MAX, GroupMask.ZERO);
+            case "group_limited_greedy" -> routing = limited(routing, NO_GROUPS);
             default ->
                     throw config.invalid("topk_method", "\"greedy\" or \"group_limited_greedy\"");
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model.huggingface;
 
+import io.flinkmoe.routing.GroupLimit;
 import io.flinkmoe.routing.GroupLimit.GroupMask;
 import io.flinkmoe.routing.GroupLimit.GroupScore;
 import io.flinkmoe.routing.RoutingConfig;
@@ -17,6 +18,8 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 final class DeepseekV3Layout extends DeepseekLayout {
+    private static final GroupLimit PUBLISHED =
+            new GroupLimit(8, 4, GroupScore.TOP2_SUM, GroupMask.NEG_INF);
 
     DeepseekV3Layout(Checkpoint checkpoint) throws CheckpointException {
         super(checkpoint);
@@ -28,7 +31,7 @@ final class DeepseekV3Layout extends DeepseekLayout {
         config.requireText("topk_method", "noaux_tc");
         int k = numExpertsPerTok("num_experts_per_tok");
         RoutingConfig routing = RoutingConfig.sigmoid(numExperts, k);
-        return limited(routing, GroupScore.TOP2_SUM, GroupMask.NEG_INF)
+        return limited(routing, PUBLISHED)
                 .biased(scoreCorrectionBias(layer))
                 .normalized(normalizes(k, true))
                 .scaledBy(routedScalingFactor(2.5));

@@ -2,9 +2,10 @@
 package io.flinkmoe.model.huggingface;
 
 import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.ExpertGraphs.Gated;
+import io.flinkmoe.model.FileContent;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.apache.flink.annotation.Internal;
@@ -21,6 +22,9 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 final class JetMoeLayout extends CheckpointLayout {
+    private static final String ROUTER = ".mlp.router.layer.weight";
+
+    private final GatedExperts experts;
 
     JetMoeLayout(Checkpoint checkpoint) throws CheckpointException {
         super(
@@ -28,6 +32,7 @@ final class JetMoeLayout extends CheckpointLayout {
                 checkpoint.config().activation("activation_function", "silu"),
                 "hidden_size",
                 isOriginal(checkpoint.config()) ? "moe_num_experts" : "num_local_experts");
+        experts = new GatedExperts(checkpoint, GatedExperts.Names.PROJECTIONS, hiddenSize);
         if (!config.flag("glu", true)) {
             throw config.invalid("glu", "true; experts without a gate are not supported");
         }
@@ -39,7 +44,7 @@ final class JetMoeLayout extends CheckpointLayout {
 
     @Override
     List<String> layers() throws CheckpointException {
-        return decoderLayers(layer -> true);
+        return decoderLayers(layer -> true, ROUTER);
     }
 
     /** A softmax over the k largest logits, as in Mixtral. */
@@ -50,38 +55,35 @@ final class JetMoeLayout extends CheckpointLayout {
     }
 
     @Override
-    Optional<byte[]> norm(String layer) throws IOException {
+    Optional<FileContent> norm(String layer) throws IOException {
         return rmsNorm(layer + ".post_attention_layernorm.weight", "rms_norm_eps", 1e-6f);
     }
 
     @Override
-    byte[] router(String layer) throws IOException {
-        return linearRouter(layer + ".mlp.router.layer.weight");
+    FileContent router(String layer) throws IOException {
+        return linearRouter(layer + ROUTER);
     }
 
     @Override
-    byte[] expert(String layer, int expert) throws IOException {
-        int d = hiddenSize;
+    FileContent expert(String layer, int expert) throws IOException {
         int h = config.positiveInt(isOriginal(config) ? "ffn_hidden_size" : "intermediate_size");
-        float[] input = part(layer + ".mlp.input_linear.weight", expert, 2 * h, d);
-        float[] output = part(layer + ".mlp.output_linear.weight", expert, d, h);
-        return ExpertGraphs.gated(
-                activation,
-                Arrays.copyOf(input, h * d),
-                Arrays.copyOfRange(input, h * d, 2 * h * d),
-                output,
-                d,
-                h);
-    }
-
-    private float[] part(String tensor, int expert, int rows, int columns) throws IOException {
-        return checkpoint.part(tensor, expert, numExperts, numExperts, rows, columns);
+        Gated weights =
+                experts.fused(
+                        layer + ".mlp.input_linear.weight",
+                        layer + ".mlp.output_linear.weight",
+                        expert,
+                        numExperts,
+                        h);
+        return ExpertGraphs.gated(activation, weights, hiddenSize, h);
     }
 
     @Override
-    List<byte[]> sharedExperts(String layer) throws IOException {
+    List<FileContent> sharedExperts(String layer) throws IOException {
         return config.flag("bias", true)
-                ? List.of(ExpertGraphs.constant(checkpoint.floats(layer + ".mlp.bias", hiddenSize)))
+                ? List.of(
+                        FileContent.of(
+                                ExpertGraphs.constant(
+                                        checkpoint.floats(layer + ".mlp.bias", hiddenSize))))
                 : List.of();
     }
 }

@@ -2,6 +2,7 @@
 package io.flinkmoe.model.huggingface;
 
 import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.FileContent;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.List;
@@ -10,22 +11,29 @@ import org.apache.flink.annotation.Internal;
 
 /**
  * Mixtral (transformers' {@code models/mixtral}). Every layer is an MoE layer. An expert's w1 is
- * the gate projection, w3 the up projection, w2 the down projection.
+ * the gate projection, w3 the up projection, w2 the down projection. Router and experts are in
+ * {@code block_sparse_moe} or, as newer versions of transformers name it, in {@code mlp}.
  */
 @Internal
 final class MixtralLayout extends CheckpointLayout {
+    private static final String PUBLISHED_ROUTER = ".block_sparse_moe.gate.weight";
+    private static final String NEWER_ROUTER = ".mlp.gate.weight";
+
+    private final GatedExperts experts;
 
     MixtralLayout(Checkpoint checkpoint) throws CheckpointException {
         super(
                 checkpoint,
                 checkpoint.config().activation("hidden_act", "silu"),
                 "hidden_size",
-                "num_local_experts");
+                "num_local_experts",
+                "num_experts");
+        experts = new GatedExperts(checkpoint, GatedExperts.Names.NUMBERS, hiddenSize);
     }
 
     @Override
     List<String> layers() throws CheckpointException {
-        return decoderLayers(layer -> true);
+        return decoderLayers(layer -> true, PUBLISHED_ROUTER, NEWER_ROUTER);
     }
 
     @Override
@@ -34,25 +42,24 @@ final class MixtralLayout extends CheckpointLayout {
     }
 
     @Override
-    Optional<byte[]> norm(String layer) throws IOException {
+    Optional<FileContent> norm(String layer) throws IOException {
         return rmsNorm(layer + ".post_attention_layernorm.weight", "rms_norm_eps", 1e-5f);
     }
 
     @Override
-    byte[] router(String layer) throws IOException {
-        return linearRouter(layer + ".block_sparse_moe.gate.weight");
+    FileContent router(String layer) throws IOException {
+        return linearRouter(layer + (isNewer(layer) ? NEWER_ROUTER : PUBLISHED_ROUTER));
     }
 
     @Override
-    byte[] expert(String layer, int expert) throws IOException {
-        String name = "%s.block_sparse_moe.experts.%d".formatted(layer, expert);
+    FileContent expert(String layer, int expert) throws IOException {
+        String name = layer + (isNewer(layer) ? ".mlp" : ".block_sparse_moe") + ".experts";
         int h = config.positiveInt("intermediate_size");
         return ExpertGraphs.gated(
-                activation,
-                checkpoint.floats(name + ".w1.weight", h, hiddenSize),
-                checkpoint.floats(name + ".w3.weight", h, hiddenSize),
-                checkpoint.floats(name + ".w2.weight", hiddenSize, h),
-                hiddenSize,
-                h);
+                activation, experts.expert(name, expert, numExperts, h), hiddenSize, h);
+    }
+
+    private boolean isNewer(String layer) {
+        return checkpoint.contains(layer + NEWER_ROUTER);
     }
 }

@@ -39,7 +39,7 @@ final class ModelTypes {
      *     needs
      */
     static CheckpointLayout layoutOf(Checkpoint checkpoint) throws CheckpointException {
-        LayoutReader reader = LAYOUTS.get(checkpoint.config().text("model_type", ""));
+        LayoutReader reader = LAYOUTS.get(checkpoint.config().modelType());
         if (reader == null) {
             throw checkpoint
                     .config()

@@ -2,6 +2,8 @@
 package io.flinkmoe.model.huggingface;
 
 import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.ExpertGraphs.Plain;
+import io.flinkmoe.model.FileContent;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.List;
@@ -12,11 +14,12 @@ import org.apache.flink.annotation.Internal;
 /**
  * NLLB-MoE (transformers' {@code models/nllb_moe}). In encoder and decoder, layer i is an MoE layer
  * if sparse_step divides i + 1. Experts are two matrices with biases; their outputs are multiplied
- * by 1 - moe_token_dropout at inference. Tensor names begin with {@code model.} in a checkpoint of
- * the whole translation model, not in one of the bare model.
+ * by 1 - moe_token_dropout at inference.
  */
 @Internal
 final class NllbLayout extends CheckpointLayout {
+    private static final String ROUTER = ".ffn.router.classifier.weight";
+
     private final float outputScale;
 
     NllbLayout(Checkpoint checkpoint) throws CheckpointException {
@@ -42,7 +45,7 @@ final class NllbLayout extends CheckpointLayout {
     private List<String> layersOf(String side) throws CheckpointException {
         int step = config.count(side + "_sparse_step", 4);
         return layers(
-                (checkpoint.containsPrefix("model.") ? "model." : "") + side + ".layers.%d",
+                new LayerStack("model.", side + ".layers.%d", List.of(ROUTER)),
                 config.positiveInt(side + "_layers"),
                 layer -> step > 0 && (layer + 1) % step == 0);
     }
@@ -53,26 +56,27 @@ final class NllbLayout extends CheckpointLayout {
     }
 
     @Override
-    Optional<byte[]> norm(String layer) throws IOException {
+    Optional<FileContent> norm(String layer) throws IOException {
         return layerNorm(layer + ".ff_layer_norm", true);
     }
 
     @Override
-    byte[] router(String layer) throws IOException {
-        return linearRouter(layer + ".ffn.router.classifier.weight");
+    FileContent router(String layer) throws IOException {
+        return linearRouter(layer + ROUTER);
     }
 
     @Override
-    byte[] expert(String layer, int expert) throws IOException {
+    FileContent expert(String layer, int expert) throws IOException {
         String name = "%s.ffn.experts.expert_%d".formatted(layer, expert);
-        boolean inEncoder = layer.contains("encoder.");
+        boolean inEncoder = layer.contains("encoder.layers.");
         int h = config.positiveInt(inEncoder ? "encoder_ffn_dim" : "decoder_ffn_dim");
         return ExpertGraphs.plain(
                 activation,
-                checkpoint.floats(name + ".fc1.weight", h, hiddenSize),
-                checkpoint.floats(name + ".fc1.bias", h),
-                checkpoint.floats(name + ".fc2.weight", hiddenSize, h),
-                checkpoint.floats(name + ".fc2.bias", hiddenSize),
+                new Plain(
+                        checkpoint.matrix(name + ".fc1.weight", h, hiddenSize),
+                        checkpoint.floats(name + ".fc1.bias", h),
+                        checkpoint.matrix(name + ".fc2.weight", hiddenSize, h),
+                        checkpoint.floats(name + ".fc2.bias", hiddenSize)),
                 outputScale,
                 hiddenSize,
                 h);

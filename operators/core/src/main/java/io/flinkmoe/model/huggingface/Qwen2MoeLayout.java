@@ -3,6 +3,7 @@ package io.flinkmoe.model.huggingface;
 
 import io.flinkmoe.model.Activation;
 import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.FileContent;
 import java.io.IOException;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -25,15 +26,13 @@ final class Qwen2MoeLayout extends QwenMoeLayout {
     }
 
     @Override
-    List<byte[]> sharedExperts(String layer) throws IOException {
+    List<FileContent> sharedExperts(String layer) throws IOException {
         String name = layer + ".mlp.shared_expert";
         int h = sharedIntermediateSize;
         return List.of(
                 ExpertGraphs.sharedWithGate(
                         checkpoint.floats(name + "_gate.weight", 1, hiddenSize),
-                        checkpoint.floats(name + ".gate_proj.weight", h, hiddenSize),
-                        checkpoint.floats(name + ".up_proj.weight", h, hiddenSize),
-                        checkpoint.floats(name + ".down_proj.weight", hiddenSize, h),
+                        experts.single(name, h),
                         hiddenSize,
                         h));
     }

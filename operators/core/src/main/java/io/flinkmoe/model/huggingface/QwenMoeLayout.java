@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model.huggingface;
 
+import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.FileContent;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.List;
@@ -15,6 +17,9 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 class QwenMoeLayout extends CheckpointLayout {
+    private static final String ROUTER = ".mlp.gate.weight";
+
+    final GatedExperts experts;
     private final String intermediateSizeKey;
     private final float defaultEps;
 
@@ -28,7 +33,9 @@ class QwenMoeLayout extends CheckpointLayout {
                 checkpoint,
                 checkpoint.config().activation("hidden_act", "silu"),
                 "hidden_size",
-                "num_experts");
+                "num_experts",
+                "num_local_experts");
+        experts = new GatedExperts(checkpoint, GatedExperts.Names.PROJECTIONS, hiddenSize);
         this.intermediateSizeKey = intermediateSizeKey;
         this.defaultEps = defaultEps;
     }
@@ -45,7 +52,7 @@ class QwenMoeLayout extends CheckpointLayout {
     final List<String> layers() throws CheckpointException {
         int step = config.positiveInt("decoder_sparse_step", 1);
         Set<Integer> dense = Set.copyOf(config.integers("mlp_only_layers"));
-        return decoderLayers(layer -> (layer + 1) % step == 0 && !dense.contains(layer));
+        return decoderLayers(layer -> (layer + 1) % step == 0 && !dense.contains(layer), ROUTER);
     }
 
     @Override
@@ -55,19 +62,22 @@ class QwenMoeLayout extends CheckpointLayout {
     }
 
     @Override
-    final Optional<byte[]> norm(String layer) throws IOException {
+    final Optional<FileContent> norm(String layer) throws IOException {
         return rmsNorm(layer + ".post_attention_layernorm.weight", "rms_norm_eps", defaultEps);
     }
 
     @Override
-    final byte[] router(String layer) throws IOException {
-        return linearRouter(layer + ".mlp.gate.weight");
+    final FileContent router(String layer) throws IOException {
+        return linearRouter(layer + ROUTER);
     }
 
     @Override
-    final byte[] expert(String layer, int expert) throws IOException {
-        return gatedExpert(
-                "%s.mlp.experts.%d".formatted(layer, expert),
-                config.positiveInt(intermediateSizeKey));
+    final FileContent expert(String layer, int expert) throws IOException {
+        int h = config.positiveInt(intermediateSizeKey);
+        return ExpertGraphs.gated(
+                activation,
+                experts.expert(layer + ".mlp.experts", expert, numExperts, h),
+                hiddenSize,
+                h);
     }
 }

@@ -2,6 +2,8 @@
 package io.flinkmoe.model.huggingface;
 
 import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.ExpertGraphs.Plain;
+import io.flinkmoe.model.FileContent;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.List;
@@ -16,6 +18,7 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 final class SwitchLayout extends CheckpointLayout {
+    private static final String ROUTER = ".mlp.router.classifier.weight";
 
     SwitchLayout(Checkpoint checkpoint) throws CheckpointException {
         super(
@@ -46,7 +49,7 @@ final class SwitchLayout extends CheckpointLayout {
         int defaultStep = sparseLayers == 0 ? 0 : count / sparseLayers;
         int step = config.count(side + "_sparse_step", defaultStep);
         return layers(
-                side + ".block.%d.layer." + sublayer,
+                new LayerStack("", side + ".block.%d.layer." + sublayer, List.of(ROUTER)),
                 count,
                 block -> step == 1 || step > 0 && block % step == 1);
     }
@@ -57,25 +60,27 @@ final class SwitchLayout extends CheckpointLayout {
     }
 
     @Override
-    Optional<byte[]> norm(String layer) throws IOException {
+    Optional<FileContent> norm(String layer) throws IOException {
         return rmsNorm(layer + ".layer_norm.weight", "layer_norm_epsilon", 1e-6f);
     }
 
     @Override
-    byte[] router(String layer) throws IOException {
-        return linearRouter(layer + ".mlp.router.classifier.weight");
+    FileContent router(String layer) throws IOException {
+        return linearRouter(layer + ROUTER);
     }
 
     @Override
-    byte[] expert(String layer, int expert) throws IOException {
+    FileContent expert(String layer, int expert) throws IOException {
         String name = "%s.mlp.experts.expert_%d".formatted(layer, expert);
         int h = config.positiveInt("d_ff");
         return ExpertGraphs.plain(
                 activation,
-                checkpoint.floats(name + ".wi.weight", h, hiddenSize),
-                null,
-                checkpoint.floats(name + ".wo.weight", hiddenSize, h),
-                null,
+                new Plain(
+                        checkpoint.matrix(name + ".wi.weight", h, hiddenSize),
+                        null,
+                        checkpoint.matrix(name + ".wo.weight", hiddenSize, h),
+                        null),
+                1,
                 hiddenSize,
                 h);
     }

@@ -101,10 +101,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     public void open() throws Exception {
         super.open();
         watermark = new WatermarkState(this, expertKeys);
-        sessions =
-                new BundleSessions(
-                        bundle.open(getRuntimeContext()),
-                        settings.device().of(getRuntimeContext()));
+        sessions = bundle.sessions(getRuntimeContext(), settings.device().of(getRuntimeContext()));
         BundleSpec spec = sessions.spec();
         int k = spec.layers().get(layer).routing().numExpertsPerTok();
         Capacity capacity = settings.capacity();

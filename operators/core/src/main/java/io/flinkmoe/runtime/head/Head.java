@@ -10,6 +10,7 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.Device;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.LocalBundle;
@@ -59,7 +60,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
     @Override
     public void open() throws Exception {
         super.open();
-        sessions = new BundleSessions(bundle.open(getRuntimeContext()));
+        sessions = bundle.sessions(getRuntimeContext(), Device.CPU);
         version = sessions.spec().version();
         metrics = new HeadMetrics(getMetricGroup());
         width = sessions.spec().outputSize();

@@ -4,6 +4,7 @@ package io.flinkmoe.runtime.replicated;
 import io.flinkmoe.config.ExpertSettings;
 import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.Device;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.layer.BlockRouter;
 import io.flinkmoe.runtime.shared.ChoiceCounter;
@@ -57,7 +58,7 @@ public final class ReplicatedLayers extends AbstractStreamOperator<TokenBlock>
     @Override
     public void open() throws Exception {
         super.open();
-        sessions = new BundleSessions(bundle.open(getRuntimeContext()));
+        sessions = bundle.sessions(getRuntimeContext(), Device.CPU);
         MoeMetrics.registerModel(getMetricGroup(), sessions.spec().version());
         layers = new LocalLayer[sessions.spec().layers().size()];
         for (int layer = 0; layer < layers.length; layer++) {

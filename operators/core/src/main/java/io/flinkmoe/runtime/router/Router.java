@@ -8,6 +8,7 @@ import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.Device;
 import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.runtime.block.Choices;
@@ -101,7 +102,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     @Override
     public void open() throws Exception {
         super.open();
-        sessions = new BundleSessions(bundle.open(getRuntimeContext()));
+        sessions = bundle.sessions(getRuntimeContext(), Device.CPU);
         watermark = new WatermarkState(this, laneKeys);
         if (capacity.windows().areBounded()) {
             lateness = new LatenessFilter.ByWatermark(capacity.windows(), watermark);

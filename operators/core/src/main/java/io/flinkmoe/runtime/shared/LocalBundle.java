@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.shared;
 
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
+import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.Device;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.Serializable;
-import java.nio.file.Files;
-import java.nio.file.attribute.FileTime;
+import java.nio.file.InvalidPathException;
 import java.util.HashMap;
-import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.functions.RuntimeContext;
-import org.apache.flink.core.fs.FileStatus;
-import org.apache.flink.core.fs.FileSystem;
+import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.core.fs.Path;
-import org.apache.flink.util.FileUtils;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A reference to a bundle that any process of the cluster can open. A remote bundle is copied to
- * local disk once per process. Every bundle is read and checked once per process.
+ * local disk once per process. Every bundle is read and checked once per process, and again after
+ * its files have changed or one of its models could not be opened. A copy that fails a check is
+ * deleted.
  *
  * @param location a path, or a URI of any file system that Flink supports
  * @param version the version that the job was built for; null accepts any version
@@ -30,13 +30,25 @@ import org.apache.flink.util.FileUtils;
 @Internal
 public record LocalBundle(String location, String version) implements Serializable {
 
-    private static final Map<String, Opened> OPENED = new HashMap<>();
+    private static final Logger LOG = LoggerFactory.getLogger(LocalBundle.class);
 
-    /** The local copies of remote bundles, with the class loaders of the jobs that use them. */
-    private static final Map<java.nio.file.Path, Set<ClassLoader>> COPIES = new HashMap<>();
+    /**
+     * The bundles that this process has checked, by location and version. Subtasks start together;
+     * one copies and checks the bundle for all.
+     */
+    private static final Map<String, CheckedBundle> CHECKED = new HashMap<>();
 
-    /** A bundle that was read, and the modification time of its model.json. */
-    private record Opened(Bundle bundle, FileTime written) {}
+    /**
+     * Reads and checks the bundle for a job that is being built. A copy is deleted when the lease
+     * is closed.
+     *
+     * @throws BundleException if it cannot be read, or now has another version
+     */
+    public Lease lease() throws BundleException {
+        synchronized (CHECKED) {
+            return new Lease(isRemote() ? fetch() : checked());
+        }
+    }
 
     /**
      * Opens the bundle for an operator. A local copy is deleted when the last job that uses it has
@@ -45,119 +57,146 @@ public record LocalBundle(String location, String version) implements Serializab
      * @throws BundleException if it cannot be read, or now has another version
      */
     public Bundle open(RuntimeContext context) throws BundleException {
-        synchronized (OPENED) {
-            Bundle bundle = openOnce();
-            Set<ClassLoader> users = COPIES.get(bundle.directory());
-            if (users != null) {
-                ClassLoader job = context.getUserCodeClassLoader();
-                users.add(job);
-                context.registerUserCodeClassLoaderReleaseHookIfAbsent(
-                        "flink-moe-bundles", () -> release(job));
-            }
-            return bundle;
+        synchronized (CHECKED) {
+            CheckedBundle checked = checked();
+            ClassLoader job = context.getUserCodeClassLoader();
+            checked.users().add(job);
+            context.registerUserCodeClassLoaderReleaseHookIfAbsent(
+                    "flink-moe-bundles", () -> release(job));
+            return checked.bundle();
         }
     }
 
-    private static void release(ClassLoader job) {
-        synchronized (OPENED) {
-            for (Map.Entry<java.nio.file.Path, Set<ClassLoader>> copy :
-                    List.copyOf(COPIES.entrySet())) {
-                if (copy.getValue().remove(job) && copy.getValue().isEmpty()) {
-                    delete(copy.getKey());
+    /**
+     * Opens the bundle for an operator that runs its models.
+     *
+     * @param expertDevice the device of the experts
+     * @throws BundleException if it cannot be read, or now has another version
+     */
+    public BundleSessions sessions(RuntimeContext context, Device expertDevice)
+            throws BundleException {
+        Bundle bundle = open(context);
+        return new BundleSessions(bundle, expertDevice, () -> doubt(bundle));
+    }
+
+    private static void doubt(Bundle bundle) {
+        synchronized (CHECKED) {
+            for (CheckedBundle checked : CHECKED.values()) {
+                if (checked.bundle() == bundle) {
+                    checked.doubt();
                 }
             }
         }
     }
 
-    private static void delete(java.nio.file.Path copy) {
-        COPIES.remove(copy);
-        OPENED.values().removeIf(opened -> opened.bundle.directory().equals(copy));
-        FileUtils.deleteDirectoryQuietly(copy.toFile());
-    }
-
-    /**
-     * Opens the bundle.
-     *
-     * @throws BundleException if it cannot be read, or now has another version
-     */
-    public Bundle open() throws BundleException {
-        synchronized (OPENED) { // Subtasks start together; one copies and reads it for all.
-            return openOnce();
+    private static void release(ClassLoader job) {
+        synchronized (CHECKED) {
+            CHECKED.values()
+                    .removeIf(
+                            checked ->
+                                    checked.users().remove(job)
+                                            && checked.users().isEmpty()
+                                            && checked.files().discard());
         }
     }
 
-    private Bundle openOnce() throws BundleException {
-        Opened opened = OPENED.get(location + '#' + version);
-        if (opened == null || !opened.written.equals(written(opened.bundle))) {
-            Bundle bundle = read();
-            opened = new Opened(bundle, written(bundle));
-            OPENED.put(location + '#' + bundle.spec().version(), opened);
+    private CheckedBundle checked() throws BundleException {
+        CheckedBundle known = CHECKED.get(location + '#' + version);
+        if (known != null && known.isTrusted()) {
+            return known;
         }
-        return opened.bundle;
+        CheckedBundle checked = known == null ? fetch() : checkAgain(known);
+        CheckedBundle other =
+                CHECKED.put(location + '#' + checked.bundle().spec().version(), checked);
+        if (other != null && other != known) { // It was opened without a version.
+            checked.users().addAll(other.users());
+            other.files().discard();
+        }
+        return checked;
     }
 
-    /**
-     * The modification time of model.json. If it has changed, another bundle is in the same place.
-     */
-    private static FileTime written(Bundle bundle) {
+    /** Checks the files again. A copy that is damaged is replaced. */
+    private CheckedBundle checkAgain(CheckedBundle known) throws BundleException {
+        CheckedBundle checked;
         try {
-            return Files.getLastModifiedTime(bundle.file("model.json"));
-        } catch (IOException e) {
-            return FileTime.fromMillis(
-                    Long.MIN_VALUE); // The file is gone; the next read reports it.
+            checked = check(known.files());
+        } catch (BundleException e) {
+            CHECKED.values().remove(known);
+            if (!known.files().discard()) {
+                throw e;
+            }
+            LOG.warn("The copy of {} on local disk is damaged and was deleted", location, e);
+            checked = fetch();
+        }
+        checked.users().addAll(known.users());
+        return checked;
+    }
+
+    private CheckedBundle fetch() throws BundleException {
+        BundleFiles files = files();
+        try {
+            return check(files);
+        } catch (Throwable t) {
+            files.discard();
+            throw t;
         }
     }
 
-    private Bundle read() throws BundleException {
-        Bundle bundle = Bundle.read(localDirectory());
+    private CheckedBundle check(BundleFiles files) throws BundleException {
+        Bundle bundle = files.read();
         String found = bundle.spec().version();
         if (version != null && !version.equals(found)) {
             throw new BundleException(
-                    bundle.directory(),
+                    java.nio.file.Path.of(location),
                     "now has version %s, but the job was built for version %s. Keep each version in its own directory, or submit the job again"
                             .formatted(found, version));
         }
-        return bundle;
+        return new CheckedBundle(bundle, files);
     }
 
-    private java.nio.file.Path localDirectory() throws BundleException {
+    private BundleFiles files() throws BundleException {
         try {
             Path path = new Path(location);
-            if (path.toUri().getScheme() == null || path.toUri().getScheme().equals("file")) {
-                return java.nio.file.Path.of(path.getPath());
-            }
-            return copy(path);
+            return isRemote() ? BundleCopy.of(path) : new BundleFiles.InPlace(localPath(path));
         } catch (IOException | IllegalArgumentException e) {
             throw new BundleException(
                     java.nio.file.Path.of(location), "cannot be read: " + e.getMessage(), e);
         }
     }
 
-    private static java.nio.file.Path copy(Path path) throws IOException {
-        java.nio.file.Path copy = Files.createTempDirectory("flink-moe-bundle-");
+    /** In a locale without UTF-8, Java cannot open files whose names are not ASCII. */
+    private static java.nio.file.Path localPath(Path path) {
         try {
-            copy(path.getFileSystem(), path, copy);
-            COPIES.put(copy, new HashSet<>());
-            return copy;
-        } catch (IOException e) {
-            FileUtils.deleteDirectoryQuietly(copy.toFile());
-            throw e;
+            return java.nio.file.Path.of(path.getPath());
+        } catch (InvalidPathException e) {
+            throw new IllegalConfigurationException(
+                    "%s is '%s', but this process cannot use the name: %s. Start it in a UTF-8 locale, for example with LC_ALL=C.UTF-8 in its environment"
+                            .formatted(MoeOptions.BUNDLE.key(), path, e.getReason()),
+                    e);
         }
     }
 
-    private static void copy(FileSystem fileSystem, Path from, java.nio.file.Path into)
-            throws IOException {
-        into.toFile().deleteOnExit();
-        for (FileStatus file : fileSystem.listStatus(from)) {
-            java.nio.file.Path target = into.resolve(file.getPath().getName());
-            if (file.isDir()) {
-                copy(fileSystem, file.getPath(), Files.createDirectory(target));
-            } else {
-                try (InputStream in = fileSystem.open(file.getPath())) {
-                    Files.copy(in, target);
-                }
-                target.toFile().deleteOnExit();
-            }
+    private boolean isRemote() {
+        String scheme = new Path(location).toUri().getScheme();
+        return scheme != null && !scheme.equals("file");
+    }
+
+    /** A bundle that is read while a job is built. Closing it deletes a copy. */
+    public static final class Lease implements AutoCloseable {
+
+        private final CheckedBundle checked;
+
+        private Lease(CheckedBundle checked) {
+            this.checked = checked;
+        }
+
+        public Bundle bundle() {
+            return checked.bundle();
+        }
+
+        @Override
+        public void close() {
+            checked.files().discard();
         }
     }
 }

@@ -24,8 +24,11 @@ final class PublishedCheckpoint {
 
     private record Tensor(long[] shape, float[] data) {}
 
+    private record Opaque(String type, int bytes) {}
+
     final ObjectNode config = MAPPER.createObjectNode();
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
+    private final Map<String, Opaque> opaque = new LinkedHashMap<>();
 
     PublishedCheckpoint(String modelType) {
         config.put("model_type", modelType);
@@ -50,6 +53,71 @@ final class PublishedCheckpoint {
         float[] data = tensors.get(name).data;
         data[data.length - 1] = value;
         return this;
+    }
+
+    /** Adds a tensor [1] of a type that this class cannot write otherwise. */
+    PublishedCheckpoint addOpaque(String name, String type, int bytes) {
+        opaque.put(name, new Opaque(type, bytes));
+        return this;
+    }
+
+    /**
+     * Replaces the tensors of the experts by two, as newer versions of the published code do.
+     *
+     * @param matrices the names of gate, up and down projection
+     */
+    PublishedCheckpoint fuse(String experts, List<String> matrices, boolean transposed) {
+        List<Tensor> gates = takeExperts(experts, matrices.get(0));
+        List<Tensor> ups = takeExperts(experts, matrices.get(1));
+        List<Tensor> downs = takeExperts(experts, matrices.get(2));
+        int n = gates.size();
+        int h = (int) gates.get(0).shape[0];
+        int d = (int) gates.get(0).shape[1];
+        float[] gateUp = new float[n * 2 * h * d];
+        float[] down = new float[n * d * h];
+        for (int e = 0; e < n; e++) {
+            for (int row = 0; row < h; row++) {
+                for (int column = 0; column < d; column++) {
+                    int gateAt = transposed ? column * 2 * h + row : row * d + column;
+                    int upAt = transposed ? gateAt + h : gateAt + h * d;
+                    int downAt = transposed ? row * d + column : column * h + row;
+                    int at = row * d + column;
+                    gateUp[e * 2 * h * d + gateAt] = gates.get(e).data[at];
+                    gateUp[e * 2 * h * d + upAt] = ups.get(e).data[at];
+                    down[e * h * d + downAt] = downs.get(e).data[column * h + row];
+                }
+            }
+        }
+        long[] gateUpShape = transposed ? new long[] {n, d, 2 * h} : new long[] {n, 2 * h, d};
+        long[] downShape = transposed ? new long[] {n, h, d} : new long[] {n, d, h};
+        return add(experts + ".gate_up_proj", gateUp, gateUpShape)
+                .add(experts + ".down_proj", down, downShape);
+    }
+
+    /** Swaps the last two dimensions of a tensor [n, rows, columns]. */
+    void transpose(String name) {
+        Tensor tensor = tensors.get(name);
+        int n = (int) tensor.shape[0];
+        int rows = (int) tensor.shape[1];
+        int columns = (int) tensor.shape[2];
+        float[] data = new float[tensor.data.length];
+        for (int i = 0; i < data.length; i++) {
+            int column = i % columns;
+            int row = i / columns % rows;
+            data[i - column - row * columns + column * rows + row] = tensor.data[i];
+        }
+        add(name, data, n, columns, rows);
+    }
+
+    private List<Tensor> takeExperts(String experts, String matrix) {
+        List<Tensor> taken = new ArrayList<>();
+        for (int e = 0; ; e++) {
+            Tensor tensor = tensors.remove("%s.%d.%s.weight".formatted(experts, e, matrix));
+            if (tensor == null) {
+                return taken;
+            }
+            taken.add(tensor);
+        }
     }
 
     void rename(UnaryOperator<String> renaming) {
@@ -117,6 +185,14 @@ final class PublishedCheckpoint {
             end += (long) tensor.data.length * type.bytes();
             entry.set("data_offsets", MAPPER.valueToTree(new long[] {begin, end}));
         }
+        for (Map.Entry<String, Opaque> e : opaque.entrySet()) {
+            ObjectNode entry = header.putObject(e.getKey());
+            entry.put("dtype", e.getValue().type);
+            entry.set("shape", MAPPER.valueToTree(new long[] {1}));
+            entry.set(
+                    "data_offsets",
+                    MAPPER.valueToTree(new long[] {end, end += e.getValue().bytes}));
+        }
         byte[] json = header.toString().getBytes(StandardCharsets.UTF_8);
         try (OutputStream out = Files.newOutputStream(file)) {
             out.write(littleEndian(8).putLong(json.length).array());
@@ -132,6 +208,9 @@ final class PublishedCheckpoint {
                     }
                 }
                 out.write(bytes.array());
+            }
+            for (Opaque tensor : opaque.values()) {
+                out.write(new byte[tensor.bytes]);
             }
         }
     }

@@ -7,11 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.testing.NumberedBundle;
-import java.lang.reflect.Proxy;
-import java.net.URL;
-import java.net.URLClassLoader;
 import java.nio.file.Path;
-import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.util.FileUtils;
 import org.apache.flink.util.InstantiationUtil;
 import org.junit.jupiter.api.BeforeEach;
@@ -30,14 +26,14 @@ class LocalBundleTest {
 
     @Test
     void opensAPath() throws Exception {
-        Bundle bundle = new LocalBundle(location(), null).open();
+        Bundle bundle = open(new LocalBundle(location(), null));
         assertThat(bundle.directory()).isEqualTo(written.directory());
         assertThat(bundle.spec()).isEqualTo(written.spec());
     }
 
     @Test
     void opensAFileUri() throws Exception {
-        Bundle bundle = new LocalBundle("file://" + location(), version()).open();
+        Bundle bundle = open(new LocalBundle("file://" + location(), version()));
         assertThat(bundle.directory()).isEqualTo(written.directory());
         assertThat(bundle.spec()).isEqualTo(written.spec());
     }
@@ -45,8 +41,8 @@ class LocalBundleTest {
     @Test
     void copiesARemoteOneUntilTheLastJobThatUsesItLeavesTheProcess() throws Exception {
         LocalBundle location = new LocalBundle("remote://" + location(), version());
-        Job first = new Job();
-        Job second = new Job();
+        JobInProcess first = new JobInProcess();
+        JobInProcess second = new JobInProcess();
 
         Bundle bundle = location.open(first.context());
         assertThat(bundle.directory()).isNotEqualTo(written.directory());
@@ -54,31 +50,12 @@ class LocalBundleTest {
         assertThat(bundle.spec()).isEqualTo(written.spec());
         assertThat(location.open(second.context())).isSameAs(bundle);
 
-        first.leave.run();
+        first.leave();
         assertThat(location.open(second.context())).isSameAs(bundle);
-        second.leave.run();
+        second.leave();
         assertThat(bundle.directory()).doesNotExist();
-        assertThat(location.open().directory()).isNotEqualTo(bundle.directory()).exists();
-    }
-
-    /** A job, as far as a bundle asks: its class loader, and a hook for when that is released. */
-    private static final class Job {
-        private final ClassLoader loader = new URLClassLoader(new URL[0]);
-        private Runnable leave;
-
-        RuntimeContext context() {
-            return (RuntimeContext)
-                    Proxy.newProxyInstance(
-                            RuntimeContext.class.getClassLoader(),
-                            new Class<?>[] {RuntimeContext.class},
-                            (proxy, method, arguments) -> {
-                                if (method.getName().equals("getUserCodeClassLoader")) {
-                                    return loader;
-                                }
-                                leave = (Runnable) arguments[1];
-                                return null;
-                            });
-        }
+        assertThat(location.open(first.context()).directory()).exists();
+        first.leave();
     }
 
     @Test
@@ -86,13 +63,13 @@ class LocalBundleTest {
         LocalBundle bundle = new LocalBundle(location(), version());
         LocalBundle shipped = InstantiationUtil.clone(bundle);
         assertThat(shipped).isEqualTo(bundle);
-        assertThat(shipped.open()).isSameAs(bundle.open());
+        assertThat(open(shipped)).isSameAs(open(bundle));
     }
 
     @Test
     void refusesAVersionThatTheJobWasNotBuiltFor() {
         LocalBundle bundle = new LocalBundle(location(), "000000000000");
-        assertThatThrownBy(bundle::open)
+        assertThatThrownBy(() -> open(bundle))
                 .isInstanceOf(BundleException.class)
                 .hasMessage(
                         "%s: now has version %s, but the job was built for version 000000000000."
@@ -104,21 +81,21 @@ class LocalBundleTest {
     @Test
     void refusesABundleThatWasReplacedAfterItWasOpened() throws Exception {
         LocalBundle bundle = new LocalBundle(location(), version());
-        bundle.open();
+        open(bundle);
         FileUtils.deleteDirectory(written.directory().toFile());
         Bundle other = NumberedBundle.write(directory.resolve("bundle"), 4, 2, 1);
-        assertThatThrownBy(bundle::open)
+        assertThatThrownBy(() -> open(bundle))
                 .isInstanceOf(BundleException.class)
                 .hasMessageContaining("now has version %s", other.spec().version());
-        assertThat(new LocalBundle(location(), null).open().spec()).isEqualTo(other.spec());
+        assertThat(open(new LocalBundle(location(), null)).spec()).isEqualTo(other.spec());
     }
 
     @Test
     void refusesABundleThatWasRemovedAfterItWasOpened() throws Exception {
         LocalBundle bundle = new LocalBundle(location(), version());
-        bundle.open();
+        open(bundle);
         FileUtils.deleteDirectory(written.directory().toFile());
-        assertThatThrownBy(bundle::open)
+        assertThatThrownBy(() -> open(bundle))
                 .isInstanceOf(BundleException.class)
                 .hasMessageContaining("there is no such directory");
     }
@@ -126,17 +103,21 @@ class LocalBundleTest {
     @Test
     void refusesADirectoryThatIsMissing() {
         LocalBundle bundle = new LocalBundle(location() + "-missing", null);
-        assertThatThrownBy(bundle::open)
+        assertThatThrownBy(() -> open(bundle))
                 .isInstanceOf(BundleException.class)
                 .hasMessageStartingWith(location() + "-missing: there is no such directory");
     }
 
     @Test
     void refusesAFileSystemThatFlinkDoesNotKnow() {
-        assertThatThrownBy(() -> new LocalBundle("nowhere://host/bundle", null).open())
+        assertThatThrownBy(() -> open(new LocalBundle("nowhere://host/bundle", null)))
                 .isInstanceOf(BundleException.class)
                 .hasMessageContaining("cannot be read")
                 .hasMessageContaining("'nowhere'");
+    }
+
+    private static Bundle open(LocalBundle bundle) throws BundleException {
+        return bundle.open(new JobInProcess().context());
     }
 
     private String location() {

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.model.huggingface;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.reference.ReferenceModel;
+import io.flinkmoe.tensor.SafetensorsFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Imports checkpoints that published code saved, and compares with what that code answered. */
+class PublishedAnswersTest {
+    private static final Path CHECKPOINTS = Path.of("src", "test", "resources", "checkpoints");
+
+    @TempDir Path dir;
+
+    static List<String> checkpoints() throws IOException {
+        try (Stream<Path> folders = Files.list(CHECKPOINTS)) {
+            return folders.filter(Files::isDirectory)
+                    .map(folder -> folder.getFileName().toString())
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("checkpoints")
+    void theBundleAnswersAsThePublishedCode(String name) throws Exception {
+        Path checkpoint = CHECKPOINTS.resolve(name);
+        JsonNode runs =
+                new ObjectMapper().readTree(checkpoint.resolve("case.json").toFile()).get("runs");
+        assertThat(runs).isNotEmpty();
+        try (SafetensorsFile expected =
+                SafetensorsFile.open(checkpoint.resolve("expected.safetensors"))) {
+            for (int run = 0; run < runs.size(); run++) {
+                List<Integer> layers = new ArrayList<>();
+                runs.get(run).forEach(layer -> layers.add(layer.intValue()));
+                float[] x = expected.floats("runs.%d.x".formatted(run));
+                int tokens = (int) expected.shape("runs.%d.x".formatted(run))[0];
+
+                Bundle bundle =
+                        CheckpointImporter.importBundle(
+                                checkpoint, layers, null, null, dir.resolve("run" + run));
+
+                try (ReferenceModel model = ReferenceModel.open(bundle)) {
+                    assertClose(
+                            model.forward(x, tokens).out(),
+                            expected.floats("runs.%d.out".formatted(run)));
+                }
+            }
+        }
+    }
+
+    private static void assertClose(float[] found, float[] expected) {
+        assertThat(found).hasSameSizeAs(expected);
+        float largest = 1;
+        for (float value : expected) {
+            largest = Math.max(largest, Math.abs(value));
+        }
+        for (int i = 0; i < found.length; i++) {
+            assertThat(Math.abs(found[i] - expected[i]))
+                    .as("value %d", i)
+                    .isLessThanOrEqualTo(2e-5f * largest);
+        }
+    }
+}
