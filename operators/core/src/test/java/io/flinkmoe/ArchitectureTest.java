@@ -45,6 +45,7 @@ class ArchitectureTest {
                     "routing",
                     "routing.health",
                     "capacity",
+                    "model.graph",
                     "model",
                     "model.huggingface",
                     "onnx",

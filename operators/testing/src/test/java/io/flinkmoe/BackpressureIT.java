@@ -7,7 +7,7 @@ import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
-import io.flinkmoe.model.OnnxGraph;
+import io.flinkmoe.model.graph.OnnxGraph;
 import io.flinkmoe.testing.NumberedBundle;
 import java.nio.file.Path;
 import java.time.Duration;

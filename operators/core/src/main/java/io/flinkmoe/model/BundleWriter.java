@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import io.flinkmoe.model.graph.FileContent;
 import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;

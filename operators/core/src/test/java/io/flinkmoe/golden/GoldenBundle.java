@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.golden;
 
-import io.flinkmoe.model.Activation;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
-import io.flinkmoe.model.ExpertGraphs;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.model.LayerSpec.RouterInput;
-import io.flinkmoe.model.OnnxGraph;
 import io.flinkmoe.model.ResidualKind;
-import io.flinkmoe.model.RouterGraphs;
+import io.flinkmoe.model.graph.Activation;
+import io.flinkmoe.model.graph.ExpertGraphs;
+import io.flinkmoe.model.graph.OnnxGraph;
+import io.flinkmoe.model.graph.RouterGraphs;
 import io.flinkmoe.routing.RouterNoise;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;

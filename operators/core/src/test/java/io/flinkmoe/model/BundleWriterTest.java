@@ -4,6 +4,7 @@ package io.flinkmoe.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.flinkmoe.model.graph.RouterGraphs;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -9,6 +9,9 @@ import static io.flinkmoe.model.Loops.widen;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.flinkmoe.model.graph.Activation;
+import io.flinkmoe.model.graph.ExpertGraphs;
+import io.flinkmoe.model.graph.RouterGraphs;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Random;

@@ -3,6 +3,7 @@ package io.flinkmoe.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.model.graph.Activation;
 import java.util.Arrays;
 import java.util.Random;
 import java.util.function.DoubleUnaryOperator;

@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import io.flinkmoe.model.graph.Activation;
+import io.flinkmoe.model.graph.ExpertGraphs;
+import io.flinkmoe.model.graph.ProtoWriter;
+import io.flinkmoe.model.graph.RouterGraphs;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;

@@ -9,6 +9,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import ai.onnxruntime.OrtException;
+import io.flinkmoe.model.graph.Activation;
+import io.flinkmoe.model.graph.RouterGraphs;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;

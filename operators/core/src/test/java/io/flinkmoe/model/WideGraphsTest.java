@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import io.flinkmoe.model.graph.Activation;
+import io.flinkmoe.model.graph.ExpertGraphs;
+import io.flinkmoe.model.graph.RouterGraphs;
 import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;

@@ -3,9 +3,9 @@ package io.flinkmoe.onnx;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.flinkmoe.model.Activation;
-import io.flinkmoe.model.ExpertGraphs;
-import io.flinkmoe.model.OnnxGraph;
+import io.flinkmoe.model.graph.Activation;
+import io.flinkmoe.model.graph.ExpertGraphs;
+import io.flinkmoe.model.graph.OnnxGraph;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;

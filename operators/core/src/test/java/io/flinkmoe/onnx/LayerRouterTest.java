@@ -4,14 +4,14 @@ package io.flinkmoe.onnx;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.flinkmoe.model.Activation;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
-import io.flinkmoe.model.ExpertGraphs;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.model.ResidualKind;
-import io.flinkmoe.model.RouterGraphs;
+import io.flinkmoe.model.graph.Activation;
+import io.flinkmoe.model.graph.ExpertGraphs;
+import io.flinkmoe.model.graph.RouterGraphs;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.TopKRouter;
 import io.flinkmoe.tensor.Floats;

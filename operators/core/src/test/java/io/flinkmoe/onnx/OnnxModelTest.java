@@ -4,11 +4,11 @@ package io.flinkmoe.onnx;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.flinkmoe.model.Activation;
 import io.flinkmoe.model.BundleException;
-import io.flinkmoe.model.ExpertGraphs;
-import io.flinkmoe.model.OnnxGraph;
-import io.flinkmoe.model.RouterGraphs;
+import io.flinkmoe.model.graph.Activation;
+import io.flinkmoe.model.graph.ExpertGraphs;
+import io.flinkmoe.model.graph.OnnxGraph;
+import io.flinkmoe.model.graph.RouterGraphs;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;

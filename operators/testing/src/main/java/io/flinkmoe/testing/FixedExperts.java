@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
-import io.flinkmoe.model.ExpertGraphs;
-import io.flinkmoe.model.OnnxGraph;
+import io.flinkmoe.model.graph.ExpertGraphs;
+import io.flinkmoe.model.graph.OnnxGraph;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;

@@ -2,7 +2,7 @@
 package io.flinkmoe.testing;
 
 import io.flinkmoe.model.Bundle;
-import io.flinkmoe.model.OnnxGraph;
+import io.flinkmoe.model.graph.OnnxGraph;
 import io.flinkmoe.routing.RoutingConfig;
 import java.nio.file.Path;
 import java.util.List;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
-import io.flinkmoe.model.OnnxGraph;
+import io.flinkmoe.model.graph.OnnxGraph;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.fuzz;
 
-import io.flinkmoe.model.Activation;
-import io.flinkmoe.model.ExpertGraphs;
-import io.flinkmoe.model.OnnxGraph;
-import io.flinkmoe.model.RouterGraphs;
+import io.flinkmoe.model.graph.Activation;
+import io.flinkmoe.model.graph.ExpertGraphs;
+import io.flinkmoe.model.graph.OnnxGraph;
+import io.flinkmoe.model.graph.RouterGraphs;
 import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.tensor.SafetensorsWriter;
 import java.io.IOException;

@@ -2,7 +2,7 @@
 package io.flinkmoe.tools.gpu;
 
 import ai.onnxruntime.OrtException;
-import io.flinkmoe.model.OnnxGraph;
+import io.flinkmoe.model.graph.OnnxGraph;
 import io.flinkmoe.onnx.Device;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;

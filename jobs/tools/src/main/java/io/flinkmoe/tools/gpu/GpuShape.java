@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.gpu;
 
-import io.flinkmoe.model.Activation;
-import io.flinkmoe.model.ExpertGraphs;
+import io.flinkmoe.model.graph.Activation;
+import io.flinkmoe.model.graph.ExpertGraphs;
 import java.util.SplittableRandom;
 import org.apache.flink.annotation.Internal;
 

@@ -3,7 +3,7 @@ package io.flinkmoe.tools.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.flinkmoe.model.OnnxGraph;
+import io.flinkmoe.model.graph.OnnxGraph;
 import io.flinkmoe.tensor.SafetensorsFile;
 import io.flinkmoe.tensor.SafetensorsWriter;
 import io.flinkmoe.tools.Program;

@@ -3,8 +3,8 @@ package io.flinkmoe.model.huggingface;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.flinkmoe.model.Activation;
 import io.flinkmoe.model.JsonFile;
+import io.flinkmoe.model.graph.Activation;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model.huggingface;
 
-import io.flinkmoe.model.Activation;
-import io.flinkmoe.model.ExpertGraphs;
-import io.flinkmoe.model.FileContent;
-import io.flinkmoe.model.NormGraphs;
-import io.flinkmoe.model.RouterGraphs;
+import io.flinkmoe.model.graph.Activation;
+import io.flinkmoe.model.graph.ExpertGraphs;
+import io.flinkmoe.model.graph.FileContent;
+import io.flinkmoe.model.graph.NormGraphs;
+import io.flinkmoe.model.graph.RouterGraphs;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.List;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model.huggingface;
 
-import io.flinkmoe.model.ExpertGraphs;
-import io.flinkmoe.model.FileContent;
+import io.flinkmoe.model.graph.ExpertGraphs;
+import io.flinkmoe.model.graph.FileContent;
 import io.flinkmoe.routing.GroupLimit;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;

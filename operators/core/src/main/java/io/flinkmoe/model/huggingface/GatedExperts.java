@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model.huggingface;
 
-import io.flinkmoe.model.ExpertGraphs.Gated;
+import io.flinkmoe.model.graph.ExpertGraphs.Gated;
 import io.flinkmoe.tensor.MatrixSlice;
 import java.io.IOException;
 import java.util.Arrays;

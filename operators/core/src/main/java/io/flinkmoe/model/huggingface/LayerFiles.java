@@ -2,9 +2,9 @@
 package io.flinkmoe.model.huggingface;
 
 import io.flinkmoe.model.BundleWriter;
-import io.flinkmoe.model.FileContent;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.model.ResidualKind;
+import io.flinkmoe.model.graph.FileContent;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.ArrayList;

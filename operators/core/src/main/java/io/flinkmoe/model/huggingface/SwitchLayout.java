@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model.huggingface;
 
-import io.flinkmoe.model.ExpertGraphs;
-import io.flinkmoe.model.ExpertGraphs.Plain;
-import io.flinkmoe.model.FileContent;
+import io.flinkmoe.model.graph.ExpertGraphs;
+import io.flinkmoe.model.graph.ExpertGraphs.Plain;
+import io.flinkmoe.model.graph.FileContent;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.List;

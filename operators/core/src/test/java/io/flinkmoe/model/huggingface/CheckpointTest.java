@@ -4,7 +4,7 @@ package io.flinkmoe.model.huggingface;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.flinkmoe.model.Activation;
+import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.tensor.FloatBlocks;
 import io.flinkmoe.tensor.MatrixSlice;
 import io.flinkmoe.tensor.SafetensorsException;

@@ -6,13 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.flinkmoe.model.Activation;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
-import io.flinkmoe.model.ExpertGraphs;
 import io.flinkmoe.model.LayerSpec;
-import io.flinkmoe.model.RouterGraphs;
+import io.flinkmoe.model.graph.Activation;
+import io.flinkmoe.model.graph.ExpertGraphs;
+import io.flinkmoe.model.graph.RouterGraphs;
 import io.flinkmoe.tensor.SafetensorsWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
-import io.flinkmoe.model.Activation;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
-import io.flinkmoe.model.ExpertGraphs;
 import io.flinkmoe.model.LayerSpec;
-import io.flinkmoe.model.OnnxGraph;
 import io.flinkmoe.model.ResidualKind;
-import io.flinkmoe.model.RouterGraphs;
+import io.flinkmoe.model.graph.Activation;
+import io.flinkmoe.model.graph.ExpertGraphs;
+import io.flinkmoe.model.graph.OnnxGraph;
+import io.flinkmoe.model.graph.RouterGraphs;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.nio.file.Path;

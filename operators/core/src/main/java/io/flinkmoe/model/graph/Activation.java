@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.model;
+package io.flinkmoe.model.graph;
 
 import java.util.List;
 import org.apache.flink.annotation.Internal;

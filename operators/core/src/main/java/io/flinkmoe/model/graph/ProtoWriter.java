@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.model;
+package io.flinkmoe.model.graph;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -12,16 +12,16 @@ import org.apache.flink.annotation.Internal;
 
 /** Builds one protobuf message. Its parts are copied only when the message is written. */
 @Internal
-final class ProtoWriter implements FileContent {
+public final class ProtoWriter implements FileContent {
     private final List<FileContent> parts = new ArrayList<>();
     private long size;
 
-    ProtoWriter varint(int field, long value) {
+    public ProtoWriter varint(int field, long value) {
         tag(field, 0);
         return append(varint(value));
     }
 
-    ProtoWriter float32(int field, float value) {
+    public ProtoWriter float32(int field, float value) {
         tag(field, 5);
         int bits = Float.floatToIntBits(value);
         return append(
@@ -30,7 +30,7 @@ final class ProtoWriter implements FileContent {
                 });
     }
 
-    ProtoWriter bytes(int field, FileContent value) {
+    public ProtoWriter bytes(int field, FileContent value) {
         tag(field, 2);
         append(varint(value.size()));
         parts.add(value);
@@ -38,15 +38,15 @@ final class ProtoWriter implements FileContent {
         return this;
     }
 
-    ProtoWriter bytes(int field, byte[] value) {
+    public ProtoWriter bytes(int field, byte[] value) {
         return bytes(field, FileContent.of(value));
     }
 
-    ProtoWriter string(int field, String value) {
+    public ProtoWriter string(int field, String value) {
         return bytes(field, value.getBytes(StandardCharsets.UTF_8));
     }
 
-    ProtoWriter message(int field, ProtoWriter value) {
+    public ProtoWriter message(int field, ProtoWriter value) {
         tag(field, 2);
         append(varint(value.size));
         parts.addAll(value.parts);
@@ -74,7 +74,7 @@ final class ProtoWriter implements FileContent {
      *
      * @throws IllegalArgumentException as {@link #size()} does
      */
-    byte[] toBytes() {
+    public byte[] toBytes() {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream((int) size());
         try {
             writeTo(bytes);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.model;
+package io.flinkmoe.model.graph;
 
 import io.flinkmoe.tensor.FloatBlocks;
 import java.io.IOException;

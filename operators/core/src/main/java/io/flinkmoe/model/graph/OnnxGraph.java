@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.model;
+package io.flinkmoe.model.graph;
 
 import io.flinkmoe.tensor.FloatBlocks;
 import io.flinkmoe.tensor.Floats;
@@ -24,7 +24,7 @@ import org.apache.flink.annotation.Internal;
 public final class OnnxGraph implements FileContent {
 
     /** Marks the files that flink-moe makes. */
-    static final String PRODUCER = "flink-moe";
+    public static final String PRODUCER = "flink-moe";
 
     private static final int IR_VERSION = 8;
     private static final int OPSET = 17;
