@@ -104,6 +104,8 @@ class JobJarIT {
                         "io/flinkmoe/runtime/expert",
                         "io/flinkmoe/runtime/head",
                         "io/flinkmoe/runtime/ingest",
+                        "io/flinkmoe/runtime/layer",
+                        "io/flinkmoe/runtime/replicated",
                         "io/flinkmoe/runtime/router",
                         "io/flinkmoe/runtime/shared",
                         "io/flinkmoe/schemas",

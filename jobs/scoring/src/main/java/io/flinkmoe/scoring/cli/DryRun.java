@@ -2,6 +2,7 @@
 package io.flinkmoe.scoring.cli;
 
 import io.flinkmoe.config.Footprint;
+import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import java.io.PrintWriter;
@@ -11,6 +12,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ConfigurationUtils;
@@ -112,6 +114,10 @@ public final class DryRun {
         for (int layer = 0; layer < footprint.spec().layers().size(); layer++) {
             LayerSpec layerSpec = footprint.spec().layers().get(layer);
             EvenKeys keys = new EvenKeys(layerSpec.routing().numExperts());
+            if (MoeSettings.of(options).isReplicated()) {
+                table.row(layer, "all", ranges(IntStream.range(0, keys.count()).boxed().toList()));
+                continue;
+            }
             int parallelism = parallelismOfExperts(layer);
             List<List<Integer>> experts = new ArrayList<>();
             for (int subtask = 0; subtask < parallelism; subtask++) {

@@ -97,6 +97,16 @@ class DryRunIT {
                 .endsWith("All checks passed. Nothing was started.\n");
     }
 
+    /** The file sets the parallelism of the experts. */
+    @Test
+    void saysWhyExpertsCannotBeReplicated() {
+        Program program = dryRun("--expert.placement=replicated");
+
+        assertThat(program.exitCode()).isEqualTo(2);
+        assertThat(program.err())
+                .contains("moe.expert.placement is replicated, but moe.expert.parallelism is 3");
+    }
+
     @Test
     void estimatesTheStateOfPrioritizedAdmission() {
         Program program =

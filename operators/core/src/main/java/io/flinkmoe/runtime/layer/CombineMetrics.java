@@ -12,8 +12,8 @@ import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.metrics.SimpleCounter;
 
 /**
- * The metrics of a {@link Combine}, in the group {@code moe.combine}. The outcomes are the final
- * ones of each token's k choices, over all experts and rounds.
+ * The metrics of a combine, in the group {@code moe.combine}. The outcomes are the final ones of
+ * each token's k choices, over all experts and rounds.
  */
 @Internal
 public final class CombineMetrics {

@@ -11,9 +11,9 @@ import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.metrics.SimpleCounter;
 
 /**
- * The metrics of one expert of an {@link Expert} operator, in the group {@code moe.expert.<e>},
- * with the variable {@code expert}. A token that chooses two experts counts for both. Every
- * received token is finally counted as executed, rerouted, overflowed, passed on, late or failed.
+ * The metrics of one expert, in the group {@code moe.expert.<e>}, with the variable {@code expert}.
+ * A token that chooses two experts counts for both. Every received token is finally counted as
+ * executed, rerouted, overflowed, passed on, late or failed.
  */
 @Internal
 public final class ExpertMetrics {

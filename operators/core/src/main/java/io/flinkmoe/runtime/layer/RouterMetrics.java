@@ -15,7 +15,7 @@ import org.apache.flink.metrics.Histogram;
 import org.apache.flink.metrics.MetricGroup;
 
 /**
- * The metrics of a {@link Router}, in the group {@code moe.router}, for example {@code
+ * The metrics of a router, in the group {@code moe.router}, for example {@code
  * <operator>.moe.router.numTokensIn}. The gauges show the last complete window of {@link
  * HealthWindows}, for the tokens of one subtask; before there is one they are NaN. The share of an
  * expert is in the group {@code moe.router.expert.<e>}, with the variable {@code expert}.

@@ -62,7 +62,7 @@ public final class ReplicatedLayers extends AbstractStreamOperator<TokenBlock>
         MoeMetrics.registerModel(getMetricGroup(), sessions.spec().version());
         layers = new LocalLayer[sessions.spec().layers().size()];
         for (int layer = 0; layer < layers.length; layer++) {
-            MetricGroup group = getMetricGroup().addGroup(LAYER, String.valueOf(layer));
+            MetricGroup group = metrics(layer);
             BlockRouter router =
                     new BlockRouter(
                             sessions,
@@ -72,6 +72,13 @@ public final class ReplicatedLayers extends AbstractStreamOperator<TokenBlock>
                             new BlockRouter.Host(output, group, ChoiceCounter.NONE));
             layers[layer] = new LocalLayer(sessions, router, layer, expertSettings, group);
         }
+    }
+
+    /** A model with one layer has the metric names of separate operators. */
+    private MetricGroup metrics(int layer) {
+        return layers.length == 1
+                ? getMetricGroup()
+                : getMetricGroup().addGroup(LAYER, String.valueOf(layer));
     }
 
     @Override
