@@ -47,7 +47,8 @@ import picocli.CommandLine.Spec;
 @Internal
 public final class DrillCommand implements Callable<Integer> {
 
-    private static final List<Integer> PARALLELISMS = List.of(1, 3, 8, 2);
+    /** The slots of the cluster if the job is rescaled. */
+    private static final int SLOTS = 8;
 
     private static final String DRILLED = "drilled";
     private static final String UNDISTURBED = "undisturbed";
@@ -85,10 +86,14 @@ public final class DrillCommand implements Callable<Integer> {
 
     @Option(
             names = "--rescale",
+            paramLabel = "P",
+            split = ",",
+            arity = "0..1",
+            fallbackValue = "1,3,8,2",
             description =
                     "Do not kill processes. Stop the job with a savepoint instead, and continue at"
-                            + " parallelism 1, 3, 8 and 2.")
-    private boolean rescale;
+                            + " these parallelisms, up to 8. Default: 1,3,8,2.")
+    private List<Integer> rescale = List.of();
 
     @Option(
             names = "--unaligned",
@@ -103,6 +108,12 @@ public final class DrillCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         check(kills >= 0, "--kills is %d; allowed: 0 or more", kills);
+        for (int parallelism : rescale) {
+            check(
+                    parallelism >= 1 && parallelism <= SLOTS,
+                    "--rescale has %d; allowed: 1 to 8",
+                    parallelism);
+        }
         check(rate >= 1, "--rate is %d; allowed: 1 or more", rate);
         Installation installation = Installation.here();
         Path folder =
@@ -125,9 +136,11 @@ public final class DrillCommand implements Callable<Integer> {
         print("Starting a Kafka broker, ZooKeeper, a JobManager and two task managers");
         // For kills, each task manager has one slot, so that every kill affects the job.
         ClusterSettings settings =
-                new ClusterSettings(1, 2, rescale ? 4 : 1, MemorySize.parse("512m"));
+                new ClusterSettings(
+                        1, 2, rescale.isEmpty() ? 1 : SLOTS / 2, MemorySize.parse("512m"));
         try (DrillEnvironment environment = DrillEnvironment.open(folder, installation, settings)) {
-            int exitCode = kills > 0 || rescale ? drillAndCompare(environment, flights) : 0;
+            int exitCode =
+                    kills > 0 || !rescale.isEmpty() ? drillAndCompare(environment, flights) : 0;
             if (exitCode == 0 && cost) {
                 new DrillCost(environment, flights, line -> print("%s", line)).measure();
             }
@@ -158,9 +171,9 @@ public final class DrillCommand implements Callable<Integer> {
         producer.start();
         print("");
         job =
-                rescale
-                        ? rescale(environment, job, options, producer)
-                        : kill(environment, job, producer);
+                rescale.isEmpty()
+                        ? kill(environment, job, producer)
+                        : rescale(environment, job, options, producer);
         producer.finish();
         producer.await();
         environment.awaitConsumed(job, options);
@@ -189,7 +202,7 @@ public final class DrillCommand implements Callable<Integer> {
             DrillEnvironment environment, JobID job, Configuration options, DrillProducer producer)
             throws Exception {
         Rescaler rescaler = new Rescaler(environment, job, options, unaligned, this::print);
-        for (int parallelism : PARALLELISMS) {
+        for (int parallelism : rescale) {
             rescaler.execute(parallelism);
             producer.check();
         }
