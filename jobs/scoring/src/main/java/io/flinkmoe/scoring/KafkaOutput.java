@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.scoring.KafkaOptions.Delivery;
 import java.util.Properties;
 import org.apache.flink.annotation.Internal;
@@ -39,6 +40,9 @@ final class KafkaOutput {
             ReadableConfig options) {
         Properties properties = KafkaOptions.clientProperties(options);
         properties.putIfAbsent(ProducerConfig.BATCH_SIZE_CONFIG, PRODUCER_BATCH_BYTES);
+        properties.putIfAbsent(
+                ProducerConfig.LINGER_MS_CONFIG,
+                String.valueOf(options.get(MoeOptions.LATENCY).producerLinger().toMillis()));
         properties.put(
                 ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
                 String.valueOf(options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT).toMillis()));

@@ -46,11 +46,26 @@ public final class MoeOptions {
                             "The largest number of tokens in a block. A block contains tokens"
                                     + " of one lane.");
 
+    public static final ConfigOption<LatencyProfile> LATENCY =
+            key("moe.latency")
+                    .enumType(LatencyProfile.class)
+                    .defaultValue(LatencyProfile.BALANCED)
+                    .withDescription(
+                            "How long data may wait for more of it: 'low' for answers within"
+                                    + " milliseconds, 'throughput' for the highest rate, or"
+                                    + " 'balanced'. Sets the defaults of moe.batch.linger (1, 5 or 20"
+                                    + " ms), moe.expert.batch.linger (0, 2 or 10 ms),"
+                                    + " execution.buffer-timeout.interval (1, 20 or 100 ms) and, in"
+                                    + " the scoring job, linger.ms of the Kafka producers (0, 5 or"
+                                    + " 20).");
+
     public static final ConfigOption<Duration> BATCH_LINGER =
             key("moe.batch.linger")
                     .durationType()
-                    .defaultValue(Duration.ofMillis(5))
-                    .withDescription("The longest time that a token waits for its block to fill.");
+                    .noDefaultValue()
+                    .withDescription(
+                            "The longest time that a token waits for its block to fill."
+                                    + " Default: set by moe.latency.");
 
     public static final ConfigOption<Integer> EXPERT_BATCH_SIZE =
             key("moe.expert.batch.size")
@@ -61,12 +76,12 @@ public final class MoeOptions {
     public static final ConfigOption<Duration> EXPERT_BATCH_LINGER =
             key("moe.expert.batch.linger")
                     .durationType()
-                    .defaultValue(Duration.ofMillis(2))
+                    .noDefaultValue()
                     .withDescription(
                             "The time that rows wait for their expert's call to fill. While"
                                     + " more input is queued, a call that is not full is postponed by"
                                     + " this time again, up to 8 times, because large calls are faster"
-                                    + " per row.");
+                                    + " per row. Default: set by moe.latency.");
 
     public static final ConfigOption<Boolean> EXPERT_BATCH_PADDING =
             key("moe.expert.batch.padding")

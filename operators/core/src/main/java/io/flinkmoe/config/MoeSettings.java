@@ -19,6 +19,7 @@ import java.io.Serializable;
 import java.time.Duration;
 import java.util.Optional;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
 
@@ -33,6 +34,7 @@ import org.apache.flink.configuration.ReadableConfig;
  * @param onError what happens when a call of an expert throws
  * @param capacity how many choices of a window an expert admits
  * @param placement where experts run
+ * @param latency how long data may wait for more of it, where no other option says so
  */
 @Internal
 public record MoeSettings(
@@ -43,7 +45,8 @@ public record MoeSettings(
         int expertParallelism,
         MoeOptions.OnError onError,
         Capacity capacity,
-        ExpertPlacement placement)
+        ExpertPlacement placement,
+        LatencyProfile latency)
         implements Serializable {
 
     /** The maximum number of key groups in Flink, and therefore of lanes and experts. */
@@ -73,20 +76,30 @@ public record MoeSettings(
     }
 
     private static MoeSettings read(ReadableConfig options) {
+        LatencyProfile latency = value(options, MoeOptions.LATENCY);
         return new MoeSettings(
                 inRange(options, MoeOptions.LANES, 1, MAX_KEY_GROUPS),
                 inRange(options, MoeOptions.BATCH_SIZE, 1, MAX_BATCH),
-                inRange(options, MoeOptions.BATCH_LINGER, 0),
+                linger(options, MoeOptions.BATCH_LINGER, latency.batchLinger()),
                 new ExpertBatching(
                         inRange(options, MoeOptions.EXPERT_BATCH_SIZE, 1, MAX_BATCH),
-                        inRange(options, MoeOptions.EXPERT_BATCH_LINGER, 0),
+                        linger(
+                                options,
+                                MoeOptions.EXPERT_BATCH_LINGER,
+                                latency.expertBatchLinger()),
                         value(options, MoeOptions.EXPERT_BATCH_PADDING)),
                 value(options, MoeOptions.EXPERT_PARALLELISM) == null
                         ? 0
                         : inRange(options, MoeOptions.EXPERT_PARALLELISM, 1, MAX_KEY_GROUPS),
                 value(options, MoeOptions.EXPERT_ON_ERROR),
                 capacity(options),
-                ExpertPlacement.of(options));
+                ExpertPlacement.of(options),
+                latency);
+    }
+
+    private static Duration linger(
+            ReadableConfig options, ConfigOption<Duration> option, Duration ofProfile) {
+        return value(options, option) == null ? ofProfile : inRange(options, option, 0);
     }
 
     /** Whether every subtask runs all experts. */

@@ -43,12 +43,6 @@ public final class Topology {
      */
     public static final int ANY_PARALLELISM = KeyGroupRangeAssignment.UPPER_BOUND_MAX_PARALLELISM;
 
-    /**
-     * The time after which a partly filled buffer is sent. With Flink's default of 100 ms, a token
-     * would spend most of its latency in buffers. Blocks are large enough to be sent on their own.
-     */
-    private static final long BUFFER_TIMEOUT_MILLIS = 20;
-
     private final LocalBundle bundle;
     private final BundleSpec spec;
     private final MoeSettings settings;
@@ -274,7 +268,7 @@ public final class Topology {
      * Sets the parallelism of an operator: the requested one (0: the job's), but at most the number
      * of its lanes or experts.
      */
-    private static <T> SingleOutputStreamOperator<T> spread(
+    private <T> SingleOutputStreamOperator<T> spread(
             EvenKeys keys, int parallelism, SingleOutputStreamOperator<T> operator) {
         int requested = parallelism > 0 ? parallelism : operator.getParallelism();
         return identified(operator)
@@ -282,12 +276,14 @@ public final class Topology {
                 .setMaxParallelism(keys.maxParallelism());
     }
 
-    /** Sets the uid of an operator to its name, and its buffer timeout unless the job sets one. */
-    private static <T> SingleOutputStreamOperator<T> identified(
-            SingleOutputStreamOperator<T> operator) {
+    /**
+     * Sets the uid of an operator to its name, and its buffer timeout unless the job sets one. With
+     * Flink's default of 100 ms, a token would spend most of its latency in buffers.
+     */
+    private <T> SingleOutputStreamOperator<T> identified(SingleOutputStreamOperator<T> operator) {
         ReadableConfig options = operator.getExecutionEnvironment().getConfiguration();
         if (options.getOptional(ExecutionOptions.BUFFER_TIMEOUT).isEmpty()) {
-            operator.setBufferTimeout(BUFFER_TIMEOUT_MILLIS);
+            operator.setBufferTimeout(settings.latency().bufferTimeout().toMillis());
         }
         return operator.uid(operator.getName());
     }

@@ -36,7 +36,8 @@ class MoeSettingsTest {
                                 0,
                                 MoeOptions.OnError.FAIL,
                                 new Dropless(),
-                                ExpertPlacement.DEFAULT));
+                                ExpertPlacement.DEFAULT,
+                                LatencyProfile.BALANCED));
         assertThat(settings.windows()).isEqualTo(new GlobalWindow());
     }
 
@@ -248,6 +249,19 @@ class MoeSettingsTest {
 
         options.setString("moe.expert.placement", "auto");
         assertThat(MoeSettings.of(options).isReplicated()).isFalse();
+    }
+
+    @Test
+    void setsAllWaitingTimesTogetherUnlessOneIsGiven() {
+        MoeSettings low = settings("moe.latency", "low");
+        assertThat(low.batchLinger()).isEqualTo(Duration.ofMillis(1));
+        assertThat(low.expertBatching().linger()).isZero();
+        assertThat(low.latency().bufferTimeout()).isEqualTo(Duration.ofMillis(1));
+
+        MoeSettings mixed = settings("moe.latency", "THROUGHPUT", "moe.batch.linger", "3 ms");
+        assertThat(mixed.batchLinger()).isEqualTo(Duration.ofMillis(3));
+        assertThat(mixed.expertBatching().linger()).isEqualTo(Duration.ofMillis(10));
+        assertThat(mixed.latency().producerLinger()).isEqualTo(Duration.ofMillis(20));
     }
 
     @Test

@@ -13,7 +13,7 @@ import io.flinkmoe.tools.demo.FlightProducer;
 import io.flinkmoe.tools.demo.ResultReader;
 import io.flinkmoe.tools.flights.ExpectedFlights;
 import io.flinkmoe.tools.flights.Flights;
-import io.flinkmoe.tools.flink.EmbeddedFlink;
+import io.flinkmoe.tools.flink.BlockBuffers;
 import io.flinkmoe.tools.kafka.KafkaBroker;
 import io.flinkmoe.tools.machine.FreePorts;
 import java.io.IOException;
@@ -35,7 +35,6 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.GlobalConfiguration;
 import org.apache.flink.configuration.MemorySize;
-import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.configuration.TaskManagerOptions;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -106,20 +105,19 @@ class ContainerIT {
     }
 
     @Test
-    void theConfigurationHasTheBuffersOfTheEmbeddedCluster() throws Exception {
+    void theConfigurationHasTheBuffersOfTheLocalCluster() throws Exception {
         Configuration image =
                 GlobalConfiguration.loadConfiguration(
                         Home.ROOT.resolve("deploy/container/conf").toString());
 
-        try (EmbeddedFlink flink = new EmbeddedFlink(new Configuration())) {
-            ReadableConfig embedded = flink.environment().getConfiguration();
-            for (ConfigOption<MemorySize> option :
-                    List.of(
-                            TaskManagerOptions.MEMORY_SEGMENT_SIZE,
-                            TaskManagerOptions.NETWORK_MEMORY_MIN,
-                            TaskManagerOptions.NETWORK_MEMORY_MAX)) {
-                assertThat(image.get(option)).isEqualTo(embedded.get(option));
-            }
+        Configuration local = new Configuration();
+        BlockBuffers.setDefaults(local);
+        for (ConfigOption<MemorySize> option :
+                List.of(
+                        TaskManagerOptions.MEMORY_SEGMENT_SIZE,
+                        TaskManagerOptions.NETWORK_MEMORY_MIN,
+                        TaskManagerOptions.NETWORK_MEMORY_MAX)) {
+            assertThat(image.get(option)).isEqualTo(local.get(option));
         }
     }
 

@@ -40,7 +40,7 @@ class OptionPageTest {
     @Test
     void defaultsAreWrittenAsAUserWould() {
         assertThat(OptionPage.markdown())
-                .contains("| `moe.batch.linger` | `5 ms` |")
+                .contains("| `moe.source.max-out-of-orderness` | `5 s` |")
                 .contains("| `moe.sink.delivery` | `exactly-once` |")
                 .contains("| `moe.bundle` |  |");
     }

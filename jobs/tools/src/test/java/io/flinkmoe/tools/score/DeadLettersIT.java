@@ -10,6 +10,7 @@ import io.flinkmoe.schemas.Header;
 import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.tools.Moe;
+import io.flinkmoe.tools.flights.Flights;
 import io.flinkmoe.tools.flights.FlightsBundle;
 import io.flinkmoe.tools.kafka.KafkaBroker;
 import io.flinkmoe.tools.kafka.TestTopics;
@@ -73,6 +74,7 @@ class DeadLettersIT {
         options.setString("moe.capacity.policy", "fixed");
         options.setString("moe.capacity.size", "1000");
         options.setString("moe.capacity.window.size", "1 min");
+        options.set(KafkaOptions.SOURCE_MAX_BEHIND, Flights.AGE); // The timestamps are of 1970.
         byte[] unreadable = unreadable();
         send("compact-in", "hello".getBytes(UTF_8), null, token(1, 10_000_000), unreadable);
         send("compact-in", token(2, 0)); // Late.

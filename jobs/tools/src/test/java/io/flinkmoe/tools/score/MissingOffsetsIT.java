@@ -10,7 +10,6 @@ import io.flinkmoe.kafka.source.StartPosition;
 import io.flinkmoe.schemas.ScoredToken;
 import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.scoring.KafkaOptions;
-import io.flinkmoe.scoring.ScoringJob;
 import io.flinkmoe.tools.flights.FlightsBundle;
 import io.flinkmoe.tools.kafka.KafkaBroker;
 import io.flinkmoe.tools.kafka.TestTopics;
@@ -28,7 +27,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.core.execution.JobClient;
-import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.apache.flink.util.ExceptionUtils;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.RecordsToDelete;
@@ -39,6 +38,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -46,6 +46,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Records that are gone from the topic before the job has read them. */
 class MissingOffsetsIT {
+
+    @RegisterExtension private static final MiniClusterExtension CLUSTER = TestJob.cluster();
 
     @TempDir private static Path dir;
     private static KafkaBroker broker;
@@ -77,7 +79,7 @@ class MissingOffsetsIT {
         options.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
         options.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 1_000);
 
-        assertThatThrownBy(() -> TestJob.run(options, 1))
+        assertThatThrownBy(() -> TestJob.start(options).getJobExecutionResult().get())
                 .satisfies(
                         failure ->
                                 assertThat(ExceptionUtils.stringifyException(failure))
@@ -94,7 +96,7 @@ class MissingOffsetsIT {
         options.set(KafkaOptions.SOURCE_MISSING_OFFSETS, policy);
         restoreBeforeTheCut(options);
 
-        JobClient job = start(options);
+        JobClient job = TestJob.start(options);
         awaitScored(options, 15 + 21 - (int) first);
         send(options, 21, 25);
         awaitScored(options, 15 + 25 - (int) first);
@@ -117,7 +119,7 @@ class MissingOffsetsIT {
         recreate("anew-in");
         send(options, 0, 3);
 
-        assertThatThrownBy(() -> TestJob.run(options, 1))
+        assertThatThrownBy(() -> TestJob.start(options).getJobExecutionResult().get())
                 .satisfies(
                         failure ->
                                 assertThat(ExceptionUtils.stringifyException(failure))
@@ -130,7 +132,7 @@ class MissingOffsetsIT {
     void ofARunningJobFailIt() throws Exception {
         Configuration options = options("overtaken");
         send(options, 0, 5);
-        JobClient job = start(options);
+        JobClient job = TestJob.start(options);
         awaitScored(options, 5);
         Map<String, Object> transactional = Map.of("transactional.id", "open");
         try (KafkaProducer<byte[], byte[]> producer =
@@ -159,7 +161,7 @@ class MissingOffsetsIT {
         stopWithSavepoint(options, 0);
         send(options, 4, 9);
 
-        JobClient job = start(options);
+        JobClient job = TestJob.start(options);
         awaitScored(options, 5);
         job.cancel().get();
 
@@ -179,18 +181,12 @@ class MissingOffsetsIT {
 
     /** Stops a job after it has scored tokens, and sets its options to go on from there. */
     private static void stopWithSavepoint(Configuration options, int scored) throws Exception {
-        JobClient job = start(options);
+        JobClient job = TestJob.start(options);
         awaitScored(options, scored);
         String savepoint =
                 job.stopWithSavepoint(true, dir.resolve("savepoints").toUri().toString(), NATIVE)
                         .get(1, TimeUnit.MINUTES);
         options.set(StateRecoveryOptions.SAVEPOINT_PATH, savepoint);
-    }
-
-    private static JobClient start(Configuration options) throws Exception {
-        StreamExecutionEnvironment env = TestJob.environment(1);
-        ScoringJob.build(env, options);
-        return env.executeAsync();
     }
 
     private static void awaitScored(Configuration options, int count) throws Exception {

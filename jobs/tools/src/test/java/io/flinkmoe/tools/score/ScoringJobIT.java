@@ -20,6 +20,7 @@ import io.flinkmoe.schemas.ScoredToken;
 import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
+import io.flinkmoe.tools.flights.Flights;
 import io.flinkmoe.tools.flights.FlightsBundle;
 import io.flinkmoe.tools.kafka.KafkaBroker;
 import io.flinkmoe.tools.kafka.TestTopics;
@@ -94,6 +95,10 @@ class ScoringJobIT {
         Configuration options = options("mixed", 3);
         options.set(KafkaOptions.SCHEMAS, List.of(schema.toString()));
         options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.NEVER);
+        // Only with windows does a timestamp of the future do harm. This window takes all.
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.set(MoeOptions.CAPACITY_SIZE, Integer.MAX_VALUE);
+        options.set(KafkaOptions.SOURCE_MAX_BEHIND, Flights.AGE);
         List<GoodAndBadRecords.Input> inputs = GoodAndBadRecords.shuffled("mixed-in");
         StreamExecutionEnvironment env = TestJob.environment(2);
         ScoringJob.build(env, options)

@@ -30,6 +30,7 @@ import java.util.function.BooleanSupplier;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.apache.flink.util.ExceptionUtils;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -37,12 +38,15 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What the source watches while it runs: other jobs, open transactions, slow partitions. */
 class SourceWatchIT {
 
     private static final Duration PATIENCE = Duration.ofMinutes(1);
+
+    @RegisterExtension private static final MiniClusterExtension CLUSTER = TestJob.cluster();
 
     @TempDir private static Path dir;
     private static KafkaBroker broker;
@@ -64,7 +68,7 @@ class SourceWatchIT {
     @Test
     void aSecondStartSeesTheFirstJobAndWaitsForItsEndIfAsked() throws Exception {
         Configuration options = options("second", 1);
-        JobClient first = start(options);
+        JobClient first = TestJob.start(options);
         awaitOwner("second");
         List<String> messages = new ArrayList<>();
 
@@ -100,10 +104,10 @@ class SourceWatchIT {
     @Test
     void aSecondJobEndsTheFirst() throws Exception {
         Configuration options = options("twins", 1);
-        JobClient first = start(options);
+        JobClient first = TestJob.start(options);
         awaitOwner("twins");
 
-        JobClient second = start(options);
+        JobClient second = TestJob.start(options);
 
         assertThatThrownBy(() -> first.getJobExecutionResult().get(1, TimeUnit.MINUTES))
                 .satisfies(
@@ -179,12 +183,6 @@ class SourceWatchIT {
         ScoringJob.build(env, options);
         JobClient job = env.executeAsync();
         new ScoreProgress(flink, job.getJobID(), new PrintWriter(out, true)).start();
-    }
-
-    private static JobClient start(Configuration options) throws Exception {
-        StreamExecutionEnvironment env = TestJob.environment(1);
-        ScoringJob.build(env, options);
-        return env.executeAsync();
     }
 
     private static Configuration options(String name, int partitions) throws IOException {

@@ -11,7 +11,10 @@ import java.time.Duration;
 import java.util.Map;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.runtime.testutils.MiniClusterResourceConfiguration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.test.junit5.MiniClusterExtension;
 
 /** A scoring job in this process, between topics of its own. */
 final class TestJob {
@@ -39,7 +42,27 @@ final class TestJob {
         return StreamExecutionEnvironment.createLocalEnvironment(parallelism, new Configuration());
     }
 
-    /** Runs a job to its end. */
+    /**
+     * A cluster for all jobs of a test class. Every cluster loads classes of its own, which the JVM
+     * does not soon unload.
+     */
+    static MiniClusterExtension cluster() {
+        return new MiniClusterExtension(
+                new MiniClusterResourceConfiguration.Builder()
+                        .setNumberTaskManagers(1)
+                        .setNumberSlotsPerTaskManager(4)
+                        .build());
+    }
+
+    /** Starts a job on the cluster of the test class, at parallelism 1. */
+    static JobClient start(Configuration options) throws Exception {
+        StreamExecutionEnvironment env = StreamExecutionEnvironment.getExecutionEnvironment();
+        env.setParallelism(1);
+        ScoringJob.build(env, options);
+        return env.executeAsync();
+    }
+
+    /** Runs a job to its end, in a cluster of its own. */
     static void run(Configuration options, int parallelism) throws Exception {
         StreamExecutionEnvironment env = environment(parallelism);
         ScoringJob.build(env, options);

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flinkmoe.schemas.ScoredToken;
 import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.scoring.KafkaOptions;
-import io.flinkmoe.scoring.ScoringJob;
 import io.flinkmoe.tools.flights.FlightsBundle;
 import io.flinkmoe.tools.kafka.KafkaBroker;
 import io.flinkmoe.tools.kafka.TestTopics;
@@ -28,7 +27,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.core.execution.SavepointFormatType;
-import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
+import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.TransactionDescription;
 import org.apache.kafka.clients.admin.TransactionListing;
@@ -38,12 +37,15 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Kafka's transactions, those that the job reads and those that it writes. */
 class TransactionsIT {
+
+    @RegisterExtension private static final MiniClusterExtension CLUSTER = TestJob.cluster();
 
     @TempDir private static Path dir;
     private static KafkaBroker broker;
@@ -83,7 +85,7 @@ class TransactionsIT {
             producer.commitTransaction();
         }
 
-        TestJob.run(options, 1);
+        TestJob.start(options).getJobExecutionResult().get();
 
         Set<Long> positions = new TreeSet<>();
         for (ConsumerRecord<byte[], byte[]> record : read(options)) {
@@ -101,7 +103,7 @@ class TransactionsIT {
         Set<String> before = transactions();
         send(options);
 
-        TestJob.run(options, 1);
+        TestJob.start(options).getJobExecutionResult().get();
 
         assertNew(before, "group-default-out-scored-token-sink-", "group-default-out-dead-letter-");
         assertThat(read(options)).hasSize(10);
@@ -115,7 +117,7 @@ class TransactionsIT {
         Set<String> before = transactions();
         send(options);
 
-        TestJob.run(options, 1);
+        TestJob.start(options).getJobExecutionResult().get();
 
         Set<String> found = assertNew(before, "mine-scored-token-sink-", "mine-dead-letter-sink-");
         assertThat(admin.describeTransactions(found).all().get().values())
@@ -130,7 +132,7 @@ class TransactionsIT {
         options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.NEVER);
         options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(100));
         Set<String> before = transactions();
-        JobClient job = start(options);
+        JobClient job = TestJob.start(options);
         try (KafkaProducer<byte[], byte[]> producer =
                 TestTopics.producer(broker.bootstrapServers())) {
             for (int i = 0; i < 40; i++) {
@@ -155,7 +157,7 @@ class TransactionsIT {
         options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofMillis(100));
         try (KafkaProducer<byte[], byte[]> producer =
                 TestTopics.producer(broker.bootstrapServers())) {
-            JobClient job = start(options);
+            JobClient job = TestJob.start(options);
             send(producer, options, 0, 10);
             await(options, 10);
             String savepoint =
@@ -170,7 +172,7 @@ class TransactionsIT {
             job.cancel().get();
 
             options.set(StateRecoveryOptions.SAVEPOINT_PATH, savepoint);
-            job = start(options);
+            job = TestJob.start(options);
             send(producer, options, 20, 30);
             await(options, 40); // Those since the savepoint are there twice.
             job.cancel().get();
@@ -198,7 +200,7 @@ class TransactionsIT {
         Set<String> before = transactions();
         send(options);
 
-        JobClient job = start(options);
+        JobClient job = TestJob.start(options);
         try {
             await(options, 10);
         } finally {
@@ -206,12 +208,6 @@ class TransactionsIT {
         }
 
         assertThat(transactions()).isEqualTo(before);
-    }
-
-    private static JobClient start(Configuration options) throws Exception {
-        StreamExecutionEnvironment env = TestJob.environment(1);
-        ScoringJob.build(env, options);
-        return env.executeAsync();
     }
 
     /** Waits until so many answers can be read. */
