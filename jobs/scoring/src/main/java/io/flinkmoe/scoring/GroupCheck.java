@@ -48,8 +48,9 @@ public final class GroupCheck {
         boolean said = false;
         try (Admin admin = Admin.create(KafkaOptions.clientProperties(options))) {
             while (true) {
-                Optional<GroupOwners.Owner> owner = GroupOwners.find(admin, group);
-                if (owner.isEmpty() || owner.get().job().equals(self)) {
+                Optional<GroupOwners.Owner> owner =
+                        GroupOwners.find(admin, group, options.get(KafkaOptions.SOURCE_TOPIC));
+                if (owner.isEmpty() || !self.isEmpty() && owner.get().job().equals(self)) {
                     return;
                 }
                 boolean isPatient = System.nanoTime() - start < PATIENCE.toNanos();
@@ -72,10 +73,7 @@ public final class GroupCheck {
             }
         } catch (ExecutionException e) {
             if (!(e.getCause() instanceof AuthorizationException)) {
-                throw new IOException(
-                        "cannot find out who uses the consumer group %s: %s"
-                                .formatted(group, e.getCause().getMessage()),
-                        e.getCause());
+                throw new IOException(unknown(group, e.getCause()), e.getCause());
             }
             messages.accept(unauthorized(group));
         } catch (InterruptedException e) {
@@ -88,9 +86,13 @@ public final class GroupCheck {
     public static void warn(ReadableConfig options, Consumer<String> warnings) throws IOException {
         String group = options.get(KafkaOptions.SOURCE_GROUP_ID);
         try (Admin admin = Admin.create(KafkaOptions.clientProperties(options))) {
-            GroupOwners.find(admin, group).ifPresent(owner -> warnings.accept(inUse(group, owner)));
+            GroupOwners.find(admin, group, options.get(KafkaOptions.SOURCE_TOPIC))
+                    .ifPresent(owner -> warnings.accept(inUse(group, owner)));
         } catch (ExecutionException e) {
-            warnings.accept(unauthorized(group));
+            warnings.accept(
+                    e.getCause() instanceof AuthorizationException
+                            ? unauthorized(group)
+                            : unknown(group, e.getCause()));
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
@@ -108,6 +110,11 @@ public final class GroupCheck {
 
     private static String describe(GroupOwners.Owner owner) {
         return owner.job().isEmpty() ? "a job that has just started" : "the job " + owner;
+    }
+
+    private static String unknown(String group, Throwable cause) {
+        return "cannot find out who uses the consumer group %s: %s"
+                .formatted(group, cause.getMessage());
     }
 
     private static String unauthorized(String group) {

@@ -21,10 +21,11 @@ public final class PlacementOptions {
                             "Which subtasks run an expert. 'partitioned': one; the experts are"
                                     + " spread over the subtasks. 'replicated': all; router, experts"
                                     + " and combine of all layers run in one operator, without an"
-                                    + " exchange between them. 'auto': replicated, unless another"
-                                    + " option rules it out or the model is large. Results have the"
-                                    + " same bits. 'replicated' excludes a capacity,"
-                                    + " moe.expert.parallelism, a slot sharing group and GPUs.");
+                                    + " exchange between them; each process holds all experts."
+                                    + " 'auto': replicated, unless another option rules it out."
+                                    + " Results have the same bits. 'replicated' excludes a capacity,"
+                                    + " moe.expert.parallelism, a slot sharing group and GPUs. State"
+                                    + " cannot be restored with another placement.");
 
     public static final ConfigOption<Device> DEVICE =
             key("moe.expert.device")

@@ -38,6 +38,12 @@ public final class BlockRows {
      * layers would exceed 1 MiB.
      */
     public static int ofExchange(BundleSpec spec, MoeSettings settings) {
+        long most = Math.max(1, MAX_BLOCK_BYTES / widestBytes(spec, settings));
+        return (int) Math.min(settings.batchSize(), most);
+    }
+
+    /** The bytes of a token's widest vector, or of its choices if they take more. */
+    private static long widestBytes(BundleSpec spec, MoeSettings settings) {
         int widest = Math.max(spec.inputSize(), Math.max(spec.hiddenSize(), spec.outputSize()));
         long choices = 0;
         for (LayerSpec layer : spec.layers()) {
@@ -45,14 +51,13 @@ public final class BlockRows {
             choices +=
                     (long) layer.routing().numExpertsPerTok() * settings.attempts() * CHOICE_BYTES;
         }
-        long most = Math.max(1, MAX_BLOCK_BYTES / Math.max(widest * (long) Float.BYTES, choices));
-        return (int) Math.min(settings.batchSize(), most);
+        return Math.max(widest * (long) Float.BYTES, choices);
     }
 
     /**
      * Returns how many tokens pass replicated layers together: as many as fill the calls of all
-     * experts, if the tokens are spread evenly, but at most 4 MiB of vectors. No block of them is
-     * sent over a network.
+     * experts, if the tokens are spread evenly, but at most 4 MiB of the widest vectors. No block
+     * of them is sent over a network.
      */
     static int replicated(BundleSpec spec, MoeSettings settings) {
         long rows = settings.batchSize();
@@ -61,7 +66,6 @@ public final class BlockRows {
             int k = layer.routing().numExpertsPerTok();
             rows = Math.max(rows, (long) settings.expertBatching().size() * n / k);
         }
-        long widest = Math.max(spec.inputSize(), spec.hiddenSize()) * (long) Float.BYTES;
-        return (int) Math.max(1, Math.min(rows, MAX_GROUP_BYTES / widest));
+        return (int) Math.max(1, Math.min(rows, MAX_GROUP_BYTES / widestBytes(spec, settings)));
     }
 }

@@ -160,11 +160,10 @@ final class ScoreProgress extends Thread {
      */
     void printStatus(String status, long now) {
         for (String sentence : status.lines().toList()) {
-            // Without numbers, because some change all the time.
-            String kind = sentence.replaceAll("\\d+", "#");
-            Long before = statusPrintedAt.get(kind);
+            String subject = SourceWatches.subject(sentence);
+            Long before = statusPrintedAt.get(subject);
             if (before == null || now - before >= STATUS_NANOS) {
-                statusPrintedAt.put(kind, now);
+                statusPrintedAt.put(subject, now);
                 out.println(sentence);
                 out.flush();
             }

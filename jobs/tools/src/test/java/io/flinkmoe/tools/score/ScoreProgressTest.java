@@ -72,14 +72,14 @@ class ScoreProgressTest {
     @Test
     void theSameReasonToWaitIsToldOnceAMinute() {
         progress.printStatus("t-1 waits: 51 records wait.", SECOND);
-        progress.printStatus("t-1 waits: 60 records wait.\nt-1 holds back.", 3 * SECOND);
+        progress.printStatus("t-1 waits: 60 records wait.\nt-2 waits: 3 records wait.", 3 * SECOND);
         progress.printStatus("", 30 * SECOND);
         progress.printStatus("t-1 waits: 70 records wait.", 61 * SECOND);
 
         assertThat(out.toString().lines())
                 .containsExactly(
                         "t-1 waits: 51 records wait.",
-                        "t-1 holds back.",
+                        "t-2 waits: 3 records wait.",
                         "t-1 waits: 70 records wait.");
     }
 

@@ -199,7 +199,7 @@ class SourceWatchIT {
             await(
                     () -> {
                         try {
-                            return GroupOwners.find(admin, group)
+                            return GroupOwners.find(admin, group, group + "-in")
                                     .filter(owner -> !owner.job().isEmpty())
                                     .isPresent();
                         } catch (ExecutionException | InterruptedException e) {

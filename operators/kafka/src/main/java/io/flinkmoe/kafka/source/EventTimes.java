@@ -25,6 +25,9 @@ final class EventTimes implements KafkaRecordDeserializationSchema<Arrival> {
     /** The newest timestamp of a partition that has had no tokens yet. */
     static final long NONE = Long.MIN_VALUE;
 
+    /** The same for one whose tokens are all far behind their records. It holds back nothing. */
+    static final long BEHIND = Long.MIN_VALUE + 1;
+
     private final KafkaRecordDeserializationSchema<Arrival> schema;
 
     private transient Noting noting;
@@ -69,8 +72,10 @@ final class EventTimes implements KafkaRecordDeserializationSchema<Arrival> {
 
         @Override
         public void collect(Arrival arrival) {
-            if (arrival.token() != null && !arrival.isBehind()) {
-                note(arrival.partition(), arrival.token().timestamp());
+            if (arrival.token() != null) {
+                note(
+                        arrival.partition(),
+                        arrival.isBehind() ? BEHIND : arrival.token().timestamp());
             }
             out.collect(arrival);
         }

@@ -20,9 +20,10 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.FencedInstanceIdException;
-import org.apache.kafka.common.errors.RetriableException;
-import org.apache.kafka.common.errors.WakeupException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -46,6 +47,7 @@ final class GroupOwner implements SourceWatch {
     /** The looks, one a second, in which a job that was removed asks for its successor. */
     private static final int QUESTIONS = 30;
 
+    private final String topic;
     private final String group;
     private final GroupOwners.Owner self;
     private final Properties properties;
@@ -61,6 +63,7 @@ final class GroupOwner implements SourceWatch {
      * @param job the id of the Flink job
      */
     GroupOwner(String topic, Properties properties, String job) {
+        this.topic = topic;
         this.group = properties.getProperty(ConsumerConfig.GROUP_ID_CONFIG);
         this.self = new GroupOwners.Owner(job, hostName());
         this.properties = new Properties();
@@ -103,16 +106,16 @@ final class GroupOwner implements SourceWatch {
         try {
             consumer.poll(POLL);
             if (!committed && !consumer.assignment().isEmpty()) {
-                TopicPartition any = consumer.assignment().iterator().next();
-                consumer.commitSync(Map.of(any, new OffsetAndMetadata(0, self.toString())));
+                consumer.commitSync(
+                        Map.of(
+                                GroupOwners.partitionOf(topic),
+                                new OffsetAndMetadata(0, self.toString())));
                 committed = true;
             }
         } catch (FencedInstanceIdException e) {
             active = false;
             questions = QUESTIONS;
-        } catch (WakeupException | RetriableException e) {
-            LOG.debug("The consumer group cannot be reached now, or the source is closing", e);
-        } catch (KafkaException e) {
+        } catch (AuthorizationException | AuthenticationException | ConfigException e) {
             active = false;
             LOG.warn(
                     "Cannot join the consumer group {}, so a second job with the group {} would not"
@@ -120,6 +123,8 @@ final class GroupOwner implements SourceWatch {
                     GroupOwners.groupOf(group),
                     group,
                     e.getMessage());
+        } catch (KafkaException e) {
+            LOG.debug("The consumer group cannot be reached now, or the source is closing", e);
         }
         return List.of();
     }
@@ -127,7 +132,7 @@ final class GroupOwner implements SourceWatch {
     /** A second JobManager of the same job is a matter of Flink's leader election. */
     private void failIfReplaced() {
         try (Admin admin = Admin.create(properties)) {
-            Optional<GroupOwners.Owner> owner = GroupOwners.find(admin, group);
+            Optional<GroupOwners.Owner> owner = GroupOwners.find(admin, group, topic);
             if (owner.isPresent()
                     && !owner.get().job().isEmpty()
                     && !owner.get().job().equals(self.job())) {
@@ -136,7 +141,7 @@ final class GroupOwner implements SourceWatch {
                                 "the job %s has started with the same consumer group %s and takes its place"
                                         .formatted(owner.get(), group)));
             }
-        } catch (ExecutionException e) {
+        } catch (ExecutionException | KafkaException e) {
             LOG.warn("Cannot find the job that has taken the consumer group {}", group, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -172,6 +177,7 @@ final class GroupOwner implements SourceWatch {
         @Override
         public void onPartitionsAssigned(Collection<TopicPartition> partitions) {
             consumer.pause(partitions);
+            committed = false; // Another job may have had the group meanwhile.
         }
 
         @Override

@@ -2,13 +2,14 @@
 package io.flinkmoe.kafka.source;
 
 import java.time.Duration;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import org.apache.flink.annotation.Internal;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 
 /**
@@ -49,12 +50,18 @@ public final class GroupOwners {
         return group + ".owner";
     }
 
+    /** The partition for which a job commits its name. */
+    static TopicPartition partitionOf(String topic) {
+        return new TopicPartition(topic, 0);
+    }
+
     /**
      * Finds the job that uses a group; empty if there is none.
      *
+     * @param topic the topic that it reads
      * @throws ExecutionException if the brokers do not say it
      */
-    public static Optional<Owner> find(Admin admin, String group)
+    public static Optional<Owner> find(Admin admin, String group, String topic)
             throws ExecutionException, InterruptedException {
         String owners = groupOf(group);
         try {
@@ -66,17 +73,13 @@ public final class GroupOwners {
             if (description.members().isEmpty()) {
                 return Optional.empty();
             }
-            return Optional.of(
-                    admin
-                            .listConsumerGroupOffsets(owners)
+            OffsetAndMetadata committed =
+                    admin.listConsumerGroupOffsets(owners)
                             .partitionsToOffsetAndMetadata()
                             .get()
-                            .values()
-                            .stream()
-                            .filter(Objects::nonNull)
-                            .map(offset -> Owner.parse(offset.metadata()))
-                            .findAny()
-                            .orElse(new Owner("", "")));
+                            .get(partitionOf(topic));
+            return Optional.of(
+                    committed == null ? new Owner("", "") : Owner.parse(committed.metadata()));
         } catch (ExecutionException e) {
             if (e.getCause() instanceof GroupIdNotFoundException) {
                 return Optional.empty();

@@ -50,31 +50,14 @@ final class HeldBackPartitions implements SourceWatch {
         times.newest()
                 .forEach(
                         (partition, timestamp) ->
-                                partitions.merge(
-                                        partition,
-                                        new Newest(timestamp, now),
-                                        (old, reported) ->
-                                                new Newest(
-                                                        Math.max(old.timestamp, timestamp), now)));
+                                partitions.put(partition, new Newest(timestamp, now)));
     }
 
     @Override
     public synchronized List<String> look() {
         long now = clock.getAsLong();
-        int first = -1;
-        int second = -1;
-        for (Map.Entry<Integer, Newest> entry : partitions.entrySet()) {
-            if (now - entry.getValue().at > idleNanos) {
-                continue;
-            }
-            int partition = entry.getKey();
-            if (first < 0 || timestamp(partition) < timestamp(first)) {
-                second = first;
-                first = partition;
-            } else if (second < 0 || timestamp(partition) < timestamp(second)) {
-                second = partition;
-            }
-        }
+        int first = slowest(now);
+        int second = first < 0 ? -1 : nextSlowest(first);
         lag = second < 0 ? 0 : lag(timestamp(first), timestamp(second));
         if (lag <= MIN_LAG.toMillis()) {
             slowest = -1;
@@ -99,6 +82,35 @@ final class HeldBackPartitions implements SourceWatch {
                                 Instant.ofEpochMilli(timestamp(second))));
     }
 
+    /** The slowest partition that is not idle; -1 if there is none. */
+    private int slowest(long now) {
+        int found = -1;
+        for (Map.Entry<Integer, Newest> entry : partitions.entrySet()) {
+            Newest newest = entry.getValue();
+            boolean counts = newest.timestamp != EventTimes.BEHIND && now - newest.at <= idleNanos;
+            if (counts && (found < 0 || newest.timestamp < timestamp(found))) {
+                found = entry.getKey();
+            }
+        }
+        return found;
+    }
+
+    /** The next slowest; it may seem idle, because a partition that is ahead can be paused. */
+    private int nextSlowest(int first) {
+        int found = -1;
+        for (Map.Entry<Integer, Newest> entry : partitions.entrySet()) {
+            long timestamp = entry.getValue().timestamp;
+            boolean counts =
+                    entry.getKey() != first
+                            && timestamp != EventTimes.BEHIND
+                            && timestamp >= timestamp(first);
+            if (counts && (found < 0 || timestamp < timestamp(found))) {
+                found = entry.getKey();
+            }
+        }
+        return found;
+    }
+
     private static long lag(long first, long second) {
         if (second == EventTimes.NONE) {
             return 0; // The source has just started.
@@ -106,9 +118,12 @@ final class HeldBackPartitions implements SourceWatch {
         return first == EventTimes.NONE ? Long.MAX_VALUE : second - first;
     }
 
-    /** How far the slowest partition is behind the next slowest, in milliseconds. */
+    /**
+     * How far the slowest partition is behind the next slowest, in milliseconds; -1 if it has had
+     * no tokens.
+     */
     synchronized long lagMillis() {
-        return lag;
+        return lag == Long.MAX_VALUE ? -1 : lag;
     }
 
     private long timestamp(int partition) {

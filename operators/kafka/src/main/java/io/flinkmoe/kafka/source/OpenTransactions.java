@@ -89,6 +89,7 @@ final class OpenTransactions implements SourceWatch {
         } catch (ExecutionException | TimeoutException e) {
             LOG.debug("Cannot look for open transactions", e);
             found = List.of();
+            waiting = 0;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

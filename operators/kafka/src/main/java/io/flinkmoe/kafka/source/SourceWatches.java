@@ -50,6 +50,11 @@ public final class SourceWatches implements SourceWatch {
         return sentences;
     }
 
+    /** What a sentence is about: its beginning, without what changes all the time. */
+    public static String subject(String sentence) {
+        return sentence.split(", since|: ", 2)[0];
+    }
+
     /** Takes a report of a reader. */
     void update(PartitionTimes times) {
         heldBack.update(times);
@@ -57,7 +62,10 @@ public final class SourceWatches implements SourceWatch {
 
     @Override
     public void close() {
-        owner.close();
-        transactions.close();
+        try {
+            owner.close();
+        } finally {
+            transactions.close();
+        }
     }
 }

@@ -5,7 +5,9 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.connector.source.SourceEvent;
 import org.apache.flink.api.connector.source.SplitEnumerator;
@@ -25,22 +27,25 @@ final class TokenEnumerator implements SplitEnumerator<KafkaPartitionSplit, Kafk
 
     private final SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> enumerator;
     private final SplitEnumeratorContext<KafkaPartitionSplit> context;
-    private final SourceWatches watches;
+    private final Supplier<SourceWatches> opener;
+    private Optional<SourceWatches> watches = Optional.empty();
     private Set<String> said = Set.of();
 
     TokenEnumerator(
             SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> enumerator,
             SplitEnumeratorContext<KafkaPartitionSplit> context,
-            SourceWatches watches) {
+            Supplier<SourceWatches> opener) {
         this.enumerator = enumerator;
         this.context = context;
-        this.watches = watches;
+        this.opener = opener;
     }
 
     @Override
     public void start() {
         enumerator.start();
-        context.callAsync(watches::look, this::say, 0, PERIOD.toMillis());
+        SourceWatches opened = opener.get(); // Flink closes only what it has started.
+        watches = Optional.of(opened);
+        context.callAsync(opened::look, this::say, 0, PERIOD.toMillis());
     }
 
     private void say(List<String> sentences, Throwable failure) {
@@ -51,9 +56,8 @@ final class TokenEnumerator implements SplitEnumerator<KafkaPartitionSplit, Kafk
         }
         Set<String> now = new HashSet<>();
         for (String sentence : sentences) {
-            // Without numbers, because some change all the time.
-            String kind = sentence.replaceAll("\\d+", "#");
-            if (now.add(kind) && !said.contains(kind)) {
+            String subject = SourceWatches.subject(sentence);
+            if (now.add(subject) && !said.contains(subject)) {
                 LOG.warn(sentence);
             }
         }
@@ -63,7 +67,7 @@ final class TokenEnumerator implements SplitEnumerator<KafkaPartitionSplit, Kafk
     @Override
     public void handleSourceEvent(int subtask, SourceEvent event) {
         if (event instanceof PartitionTimes times) {
-            watches.update(times);
+            watches.ifPresent(opened -> opened.update(times));
         } else {
             enumerator.handleSourceEvent(subtask, event);
         }
@@ -102,7 +106,7 @@ final class TokenEnumerator implements SplitEnumerator<KafkaPartitionSplit, Kafk
     @Override
     public void close() throws IOException {
         try {
-            watches.close();
+            watches.ifPresent(SourceWatches::close);
         } finally {
             enumerator.close();
         }

@@ -35,21 +35,25 @@ final class TokenReader implements SourceReader<Arrival, KafkaPartitionSplit> {
     private final SourceReader<Arrival, KafkaPartitionSplit> reader;
     private final SplitOffsets offsets;
     private final EventTimes times;
+    private final boolean reports;
     private final SourceReaderContext context;
     private int calls;
     private long reportedAt = System.nanoTime();
 
     /**
      * @param times notes the timestamps of the records of this reader
+     * @param reports whether to report them; not if partitions end
      */
     TokenReader(
             SourceReader<Arrival, KafkaPartitionSplit> reader,
             SplitOffsets offsets,
             EventTimes times,
+            boolean reports,
             SourceReaderContext context) {
         this.reader = reader;
         this.offsets = offsets;
         this.times = times;
+        this.reports = reports;
         this.context = context;
     }
 
@@ -85,7 +89,7 @@ final class TokenReader implements SourceReader<Arrival, KafkaPartitionSplit> {
 
     private void report() {
         long now = System.nanoTime();
-        if (now - reportedAt < REPORT_NANOS) {
+        if (!reports || now - reportedAt < REPORT_NANOS) {
             return;
         }
         reportedAt = now;

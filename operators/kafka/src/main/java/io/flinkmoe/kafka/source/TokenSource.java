@@ -165,7 +165,8 @@ public final class TokenSource
     @Override
     public SourceReader<Arrival, KafkaPartitionSplit> createReader(SourceReaderContext context)
             throws Exception {
-        return new TokenReader(source.createReader(context), offsets, times, context);
+        boolean reports = getBoundedness() == Boundedness.CONTINUOUS_UNBOUNDED;
+        return new TokenReader(source.createReader(context), offsets, times, reports, context);
     }
 
     @Override
@@ -185,13 +186,15 @@ public final class TokenSource
             SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> enumerator,
             SplitEnumeratorContext<KafkaPartitionSplit> context) {
         String job = context.metricGroup().getAllVariables().getOrDefault("<job_id>", "unknown");
-        SourceWatches watches =
-                new SourceWatches(
-                        new GroupOwner(topic, properties, job),
-                        new OpenTransactions(topic, properties, System::currentTimeMillis),
-                        new HeldBackPartitions(topic, idleTimeout, System::nanoTime),
-                        context.metricGroup());
-        return new TokenEnumerator(enumerator, context, watches);
+        return new TokenEnumerator(
+                enumerator,
+                context,
+                () ->
+                        new SourceWatches(
+                                new GroupOwner(topic, properties, job),
+                                new OpenTransactions(topic, properties, System::currentTimeMillis),
+                                new HeldBackPartitions(topic, idleTimeout, System::nanoTime),
+                                context.metricGroup()));
     }
 
     @Override

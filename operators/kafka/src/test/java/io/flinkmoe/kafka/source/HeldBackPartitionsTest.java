@@ -80,6 +80,17 @@ class HeldBackPartitionsTest {
                 .contains("tokens-0 holds back", "it has had no tokens since the start");
     }
 
+    @Test
+    void namesTheSlowOneThoughTheOthersArePausedAndNotOneThatIsFarBehindItsRecords() {
+        HeldBackPartitions watch = watch(Duration.ofSeconds(10));
+        watch.update(new PartitionTimes(Map.of(0, NOW, 1, NOW - YEAR, 2, EventTimes.BEHIND)));
+        watch.look();
+        pass(Duration.ofSeconds(21));
+        watch.update(new PartitionTimes(Map.of(1, NOW - YEAR + 1)));
+
+        assertThat(watch.look()).singleElement().asString().contains("tokens-1 holds back");
+    }
+
     private Iterable<String> afterLong(HeldBackPartitions watch) {
         watch.look();
         pass(Duration.ofMinutes(1));
