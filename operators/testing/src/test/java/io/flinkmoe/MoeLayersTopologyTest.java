@@ -47,13 +47,7 @@ class MoeLayersTopologyTest {
     void givesEveryOperatorAUidAndAMaxParallelismOfItsOwn() throws Exception {
         StreamExecutionEnvironment env = env(8);
         env.setMaxParallelism(777);
-        MoeLayers.builder(options)
-                .build()
-                .score(tokens(env))
-                .scored()
-                .sinkTo(new DiscardingSink<>())
-                .uid("out");
-        StreamGraph graph = env.getStreamGraph();
+        StreamGraph graph = graph(env);
 
         assertThat(uids(graph))
                 .containsExactlyInAnyOrder(
@@ -87,13 +81,7 @@ class MoeLayersTopologyTest {
         options.setString("moe.expert.slot.cpu-cores", "2");
         options.setString("moe.expert.slot.heap", "64 mb");
         StreamExecutionEnvironment env = env(2);
-        MoeLayers.builder(options)
-                .build()
-                .score(tokens(env))
-                .scored()
-                .sinkTo(new DiscardingSink<>())
-                .uid("out");
-        StreamGraph graph = env.getStreamGraph();
+        StreamGraph graph = graph(env);
         for (StreamNode node : graph.getStreamNodes()) {
             boolean expert = node.getOperatorName().startsWith("moe-expert");
             assertThat(node.getSlotSharingGroup())
@@ -112,13 +100,7 @@ class MoeLayersTopologyTest {
         options.set(MoeOptions.LANES, 3);
         options.set(MoeOptions.EXPERT_PARALLELISM, 2);
         StreamExecutionEnvironment env = env(4);
-        MoeLayers.builder(options)
-                .build()
-                .score(tokens(env))
-                .scored()
-                .sinkTo(new DiscardingSink<>())
-                .uid("out");
-        StreamGraph graph = env.getStreamGraph();
+        StreamGraph graph = graph(env);
 
         checkSpread(graph, "moe-router-0", 3, 129);
         checkSpread(graph, "moe-expert-0", 2, 130);
@@ -129,13 +111,7 @@ class MoeLayersTopologyTest {
     void chainsReplicatedLayersToSourceAndSink() throws Exception {
         options.set(PlacementOptions.PLACEMENT, PlacementOptions.Placement.REPLICATED);
         StreamExecutionEnvironment env = env(1);
-        MoeLayers.builder(options)
-                .build()
-                .score(tokens(env))
-                .scored()
-                .sinkTo(new DiscardingSink<>())
-                .uid("out");
-        StreamGraph graph = env.getStreamGraph();
+        StreamGraph graph = graph(env);
 
         assertThat(uids(graph))
                 .containsExactlyInAnyOrder(
@@ -147,13 +123,7 @@ class MoeLayersTopologyTest {
     void spreadsReplicatedLayersByLaneIfTheSourceHasFewerSubtasks() throws Exception {
         options.set(PlacementOptions.PLACEMENT, PlacementOptions.Placement.REPLICATED);
         StreamExecutionEnvironment env = env(8);
-        MoeLayers.builder(options)
-                .build()
-                .score(tokens(env))
-                .scored()
-                .sinkTo(new DiscardingSink<>())
-                .uid("out");
-        StreamGraph graph = env.getStreamGraph();
+        StreamGraph graph = graph(env);
 
         checkSpread(graph, "moe-ingest", 1, 1 << 15);
         checkSpread(graph, "moe-layers", 8, 128);
@@ -272,5 +242,16 @@ class MoeLayersTopologyTest {
         graph.getStreamNodes().forEach(node -> nodes.put(node.getTransformationUID(), node));
         assertThat(nodes).containsKey(uid);
         return nodes.get(uid);
+    }
+
+    /** The graph of a job that scores tokens and discards the answers. */
+    private StreamGraph graph(StreamExecutionEnvironment env) throws Exception {
+        MoeLayers.builder(options)
+                .build()
+                .score(tokens(env))
+                .scored()
+                .sinkTo(new DiscardingSink<>())
+                .uid("out");
+        return env.getStreamGraph();
     }
 }

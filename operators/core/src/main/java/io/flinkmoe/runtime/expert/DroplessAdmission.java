@@ -6,6 +6,7 @@ import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
 import io.flinkmoe.runtime.layer.ExpertCalls;
+import io.flinkmoe.runtime.layer.RowList;
 import org.apache.flink.annotation.Internal;
 
 /** Admits every row. Without a capacity there are no windows and nothing to count. */
@@ -16,11 +17,7 @@ final class DroplessAdmission implements AdmissionMode {
 
     @Override
     public RowDecisions arrive(DispatchBlock block) {
-        int[] rows = new int[block.rows()];
-        for (int row = 0; row < rows.length; row++) {
-            rows[row] = row;
-        }
-        return new RowDecisions(block, rows, NONE, NONE);
+        return new RowDecisions(block, RowList.all(block.rows()), NONE, NONE);
     }
 
     @Override

@@ -22,6 +22,15 @@ public final class RowList {
         rows[size++] = row;
     }
 
+    /** Returns the rows from 0 to {@code count} - 1. */
+    public static int[] all(int count) {
+        int[] rows = new int[count];
+        for (int row = 0; row < count; row++) {
+            rows[row] = row;
+        }
+        return rows;
+    }
+
     public int[] toArray() {
         return Arrays.copyOf(rows, size);
     }

@@ -19,6 +19,7 @@ import io.flinkmoe.runtime.layer.Dispatcher;
 import io.flinkmoe.runtime.layer.ExpertCalls;
 import io.flinkmoe.runtime.layer.ExpertMetrics;
 import io.flinkmoe.runtime.layer.GateWeightedSum;
+import io.flinkmoe.runtime.layer.RowList;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -110,10 +111,12 @@ final class LocalLayer {
                         choices,
                         routed.scales(tokens.rows()));
         metrics.waiting.inc(tokens.rows());
-        TokenBlock combined = sum.of(residual, contributions, rows(tokens.rows()));
+        TokenBlock combined = sum.of(residual, contributions, RowList.all(tokens.rows()));
         metrics.nonFiniteSums.inc(sum.nonFiniteSums());
         metrics.emitted(
-                combined, combined.layers()[combined.layers().length - 1].outcomes(), now());
+                combined,
+                combined.layers()[combined.layers().length - 1].outcomes(),
+                System.currentTimeMillis());
         return combined;
     }
 
@@ -121,7 +124,7 @@ final class LocalLayer {
             throws FlinkException {
         ExpertCalls calls = experts[block.expert()];
         expertMetrics[block.expert()].tokensIn.inc(block.rows());
-        int[] rows = rows(block.rows());
+        int[] rows = RowList.all(block.rows());
         for (int from = 0; from < rows.length; ) {
             from = calls.add(block, rows, from);
             for (ExpertCalls.Result result : calls.run()) {
@@ -134,17 +137,5 @@ final class LocalLayer {
     /** Closes the windows of the routing health that end at or before a watermark. */
     void advance(long watermark) {
         router.advance(watermark);
-    }
-
-    private static long now() {
-        return System.currentTimeMillis();
-    }
-
-    private static int[] rows(int count) {
-        int[] rows = new int[count];
-        for (int row = 0; row < count; row++) {
-            rows[row] = row;
-        }
-        return rows;
     }
 }
