@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.config.MoeOptions;
@@ -65,7 +65,7 @@ class CapacityIT {
         "2, 0, PRIORITIZED, 0"
     })
     void noExpertRunsMoreThanItsCapacityAndEveryChoiceIsAccountedFor(
-            int parallelism, int capacity, Admission admission, int rounds) throws Exception {
+            int parallelism, int capacity, AdmissionMode admission, int rounds) throws Exception {
         Configuration options = new Configuration();
         options.set(MoeOptions.BUNDLE, directory.resolve("bundle").toString());
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.config.MoeOptions;
@@ -45,7 +45,7 @@ class LateTokensIT {
         options.set(MoeOptions.BUNDLE, directory.resolve("bundle").toString());
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, 10);
-        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
         options.set(MoeOptions.CAPACITY_WINDOW_SIZE, Duration.ofMillis(50));
         options.set(PipelineOptions.GENERIC_TYPES, false);
         env = StreamExecutionEnvironment.createLocalEnvironment(2, options);

@@ -7,7 +7,7 @@ import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
@@ -130,7 +130,7 @@ class NotFiniteIT {
         options.set(MoeOptions.CAPACITY_MULTIPLE_OF, 1);
         options.set(MoeOptions.CAPACITY_AT_MOST_WINDOW, false);
         options.set(MoeOptions.CAPACITY_WINDOW_SIZE, Duration.ofMillis(WINDOW_MILLIS));
-        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
         options.set(MoeOptions.CAPACITY_ORDER, AdmissionOrder.TOKEN_PRIORITY);
         options.set(MoeOptions.CAPACITY_WEIGHTS, WeightRule.SURVIVORS);
         options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
@@ -199,7 +199,7 @@ class PrioritizedCapacityIT {
         options.set(MoeOptions.BATCH_SIZE, 1 + random.nextInt(20));
         options.set(MoeOptions.EXPERT_BATCH_SIZE, 1 + random.nextInt(16));
         options.set(MoeOptions.CAPACITY_WINDOW_SIZE, Duration.ofMillis(WINDOW_MILLIS));
-        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
         options.set(MoeOptions.CAPACITY_ORDER, order);
         options.set(
                 MoeOptions.CAPACITY_WEIGHTS,

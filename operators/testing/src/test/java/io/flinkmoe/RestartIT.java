@@ -7,7 +7,7 @@ import io.flinkmoe.api.RouterLogits;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.api.WindowSummary;
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
@@ -245,7 +245,7 @@ class RestartIT {
         options.set(MoeOptions.EXPERT_BATCH_SIZE, 8);
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FACTOR);
         options.set(MoeOptions.CAPACITY_FACTOR, 0.8);
-        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
         options.set(MoeOptions.CAPACITY_ORDER, AdmissionOrder.TOKEN_PRIORITY);
         options.set(MoeOptions.CAPACITY_WINDOW_SIZE, WINDOW);
         options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.CapacityFormula;
@@ -100,7 +100,7 @@ class ScaledWeightsIT {
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, 9);
         options.set(MoeOptions.CAPACITY_WINDOW_SIZE, Duration.ofMillis(WINDOW_MILLIS));
-        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
         options.set(MoeOptions.CAPACITY_ORDER, AdmissionOrder.GATE_SCORE);
         options.set(MoeOptions.CAPACITY_WEIGHTS, rule);
         options.set(PipelineOptions.GENERIC_TYPES, false);

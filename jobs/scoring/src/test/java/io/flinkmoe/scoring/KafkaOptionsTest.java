@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.kafka.source.StartPosition;
@@ -114,7 +114,7 @@ class KafkaOptionsTest {
         Configuration options = complete();
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, 1);
-        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
 
         assertRefused(options, "execution.checkpointing.dir is not set");
     }

@@ -23,14 +23,15 @@ import org.apache.flink.util.OutputTag;
  * The counts of one window in one operator. Summaries of the same window, source and key add up:
  * choices that arrive after the window has closed, such as those of late tokens, follow in another
  * summary. Summed over all keys, {@code asked} is k·T for the routers and for the combines. For the
- * experts in round 0, it is smaller by the choices whose outcome the router determines. Choices of
+ * admission in round 0, it is smaller by the choices whose outcome the router determines. Over all
+ * rounds, what the admission of an expert admits is what the expert executed or failed. Choices of
  * diverted late tokens are counted by the routers of the first layer only.
  *
  * @param layer the MoE layer, counted from 0
  * @param windowStart first timestamp of the window, milliseconds since the epoch
  * @param source the operator that counted
- * @param round the round of admission for {@link Source#EXPERT}, from 0; else 0
- * @param key the expert for {@link Source#EXPERT}, else the lane
+ * @param round the round of admission for {@link Source#ADMISSION}, from 0; else 0
+ * @param key the expert for {@link Source#ADMISSION} and {@link Source#EXPERT}, else the lane
  * @param counts the number of choices by outcome
  */
 @PublicEvolving
@@ -50,8 +51,14 @@ public record WindowSummary(
          */
         ROUTER,
         /**
-         * The choices that reached an expert, with their outcomes; by expert and round. A choice
-         * that exceeds the capacity is OVERFLOWED here, even if the next round admits it.
+         * The choices that asked for an expert, and what its admission decided; by expert and
+         * round.
+         */
+        ADMISSION,
+        /**
+         * The choices that an expert was given, by their final outcome: executed, rerouted or
+         * failed; by expert. The combines count them, so that an expert has a summary from each
+         * lane.
          */
         EXPERT,
         /**

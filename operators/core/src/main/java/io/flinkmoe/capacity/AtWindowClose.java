@@ -24,12 +24,12 @@ public record AtWindowClose(
         implements Capacity {
 
     public AtWindowClose {
-        checkWeightRule(weightRule, Admission.PRIORITIZED, order, overflowRounds);
+        checkWeightRule(weightRule, AdmissionMode.PRIORITIZED, order, overflowRounds);
         checkRounds(overflowRounds);
     }
 
     static void checkWeightRule(
-            WeightRule rule, Admission admission, AdmissionOrder order, int overflowRounds) {
+            WeightRule rule, AdmissionMode admission, AdmissionOrder order, int overflowRounds) {
         if (!rule.allows(admission, order, overflowRounds)) {
             throw new IllegalArgumentException(
                     "weights are window with %s admission, order %s and %d overflow rounds; allowed: prioritized, gate-score, 0"

@@ -28,6 +28,12 @@ public record Candidate(
         long batch,
         int choice) {
 
+    /** The same with another score. */
+    public Candidate withScore(float other) {
+        return new Candidate(
+                index, rank, topScore, other, timestamp, stream, position, batch, choice);
+    }
+
     /** The order of the tokens: timestamp, stream, position; then batch and choice. */
     int compareToken(Candidate other) {
         int order = Long.compare(timestamp, other.timestamp);

@@ -28,7 +28,7 @@ public record FirstCome(
                     "capacity factor is %s with first-come admission; allowed: 0, since the tokens of a window are not known before it closes"
                             .formatted(formula.factor()));
         }
-        AtWindowClose.checkWeightRule(weightRule, Admission.FIRST_COME, order, overflowRounds);
+        AtWindowClose.checkWeightRule(weightRule, AdmissionMode.FIRST_COME, order, overflowRounds);
         AtWindowClose.checkRounds(overflowRounds);
     }
 

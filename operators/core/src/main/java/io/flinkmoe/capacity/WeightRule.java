@@ -48,9 +48,9 @@ public enum WeightRule {
      *
      * @param overflowRounds how often a choice tries a next expert
      */
-    public boolean allows(Admission admission, AdmissionOrder order, int overflowRounds) {
+    public boolean allows(AdmissionMode admission, AdmissionOrder order, int overflowRounds) {
         return !usesWindowShares()
-                || admission == Admission.PRIORITIZED
+                || admission == AdmissionMode.PRIORITIZED
                         && order == AdmissionOrder.GATE_SCORE
                         && overflowRounds <= 0;
     }

@@ -5,19 +5,37 @@ import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * The choices of one window by outcome (a token of a top-k layer makes k choices). The counts of
- * several subtasks add up. For an expert, {@code asked = executed + overflowed + late + failed};
- * over a layer, {@code k·T = executed + rerouted + overflowed + late + failed}.
+ * several subtasks add up. What is counted depends on the operator:
+ *
+ * <pre>
+ *   router     asked = overflowed + late + failed + those that it sends to the experts' admission
+ *   admission  asked = admitted + passedOn + overflowed + late
+ *   expert     asked = executed + rerouted + failed
+ *   combine    asked = executed + rerouted + overflowed + late + failed = k·T
+ * </pre>
+ *
+ * @param admitted choices that the admission of an expert admits
+ * @param passedOn choices that the admission of an expert passes on to their next expert
  */
 @PublicEvolving
 public record WindowCounts(
-        long asked, long executed, long rerouted, long overflowed, long late, long failed) {
+        long asked,
+        long admitted,
+        long passedOn,
+        long executed,
+        long rerouted,
+        long overflowed,
+        long late,
+        long failed) {
 
-    public static final WindowCounts EMPTY = new WindowCounts(0, 0, 0, 0, 0, 0);
+    public static final WindowCounts EMPTY = new WindowCounts(0, 0, 0, 0, 0, 0, 0, 0);
 
     /** Adds {@code count} choices that ended in {@code outcome}. */
     public WindowCounts plus(Outcome outcome, long count) {
         return new WindowCounts(
                 asked + count,
+                admitted,
+                passedOn,
                 executed + (outcome == Outcome.EXECUTED ? count : 0),
                 rerouted + (outcome == Outcome.REROUTED ? count : 0),
                 overflowed + (outcome == Outcome.OVERFLOWED ? count : 0),
@@ -25,15 +43,27 @@ public record WindowCounts(
                 failed + (outcome == Outcome.FAILED ? count : 0));
     }
 
+    /** Adds {@code count} choices that are admitted. */
+    public WindowCounts plusAdmitted(long count) {
+        return plus(new WindowCounts(count, count, 0, 0, 0, 0, 0, 0));
+    }
+
+    /** Adds {@code count} choices that are passed on. */
+    public WindowCounts plusPassedOn(long count) {
+        return plus(new WindowCounts(count, 0, count, 0, 0, 0, 0, 0));
+    }
+
     /** Adds {@code count} choices whose outcome is counted elsewhere. */
     public WindowCounts plusAsked(long count) {
-        return new WindowCounts(asked + count, executed, rerouted, overflowed, late, failed);
+        return plus(new WindowCounts(count, 0, 0, 0, 0, 0, 0, 0));
     }
 
     /** The sum of both counts. */
     public WindowCounts plus(WindowCounts other) {
         return new WindowCounts(
                 asked + other.asked,
+                admitted + other.admitted,
+                passedOn + other.passedOn,
                 executed + other.executed,
                 rerouted + other.rerouted,
                 overflowed + other.overflowed,
@@ -41,13 +71,8 @@ public record WindowCounts(
                 failed + other.failed);
     }
 
-    /** Choices that take capacity in the window. */
-    public long admitted() {
-        return executed + failed;
-    }
-
     /** Whether every choice has its outcome. */
     public boolean isBalanced() {
-        return asked == executed + rerouted + overflowed + late + failed;
+        return asked == admitted + passedOn + executed + rerouted + overflowed + late + failed;
     }
 }

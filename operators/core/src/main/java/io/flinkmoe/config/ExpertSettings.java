@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.config;
 
-import io.flinkmoe.capacity.Capacity;
 import java.io.Serializable;
 import org.apache.flink.annotation.Internal;
 
@@ -9,11 +8,10 @@ import org.apache.flink.annotation.Internal;
  * How the experts of a layer run.
  *
  * @param batching how rows are batched into calls
- * @param capacity how many choices of a window an expert admits
  * @param onError what happens when a call throws
  * @param device the device that runs the experts
  */
 @Internal
 public record ExpertSettings(
-        ExpertBatching batching, Capacity capacity, MoeOptions.OnError onError, ExpertDevice device)
+        ExpertBatching batching, MoeOptions.OnError onError, ExpertDevice device)
         implements Serializable {}

@@ -3,7 +3,7 @@ package io.flinkmoe.config;
 
 import static org.apache.flink.configuration.ConfigOptions.key;
 
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.WeightRule;
@@ -128,10 +128,10 @@ public final class MoeOptions {
                             "The largest number of choices that an expert executes per window."
                                     + " Requires moe.capacity.policy: fixed.");
 
-    public static final ConfigOption<Admission> CAPACITY_ADMISSION =
+    public static final ConfigOption<AdmissionMode> CAPACITY_ADMISSION =
             key("moe.capacity.admission")
-                    .enumType(Admission.class)
-                    .defaultValue(Admission.FIRST_COME)
+                    .enumType(AdmissionMode.class)
+                    .defaultValue(AdmissionMode.FIRST_COME)
                     .withDescription(
                             "When experts decide which choices they admit. 'first-come' decides"
                                     + " when a token arrives, so the order of arrival matters."

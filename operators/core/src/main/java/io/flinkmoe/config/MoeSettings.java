@@ -5,7 +5,7 @@ import static io.flinkmoe.config.OptionValues.illegal;
 import static io.flinkmoe.config.OptionValues.inRange;
 import static io.flinkmoe.config.OptionValues.value;
 
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.AtWindowClose;
 import io.flinkmoe.capacity.Capacity;
@@ -151,8 +151,8 @@ public record MoeSettings(
         if (policy == MoeOptions.CapacityPolicy.NONE) {
             return new Dropless();
         }
-        Admission admission = value(options, MoeOptions.CAPACITY_ADMISSION);
-        if (policy == MoeOptions.CapacityPolicy.FACTOR && admission != Admission.PRIORITIZED) {
+        AdmissionMode admission = value(options, MoeOptions.CAPACITY_ADMISSION);
+        if (policy == MoeOptions.CapacityPolicy.FACTOR && admission != AdmissionMode.PRIORITIZED) {
             throw new IllegalConfigurationException(
                     "%s is factor, but %s is %s; allowed with it: prioritized, because the number of tokens in a window is not known before it closes"
                             .formatted(
@@ -171,13 +171,13 @@ public record MoeSettings(
         TumblingWindows windows = new TumblingWindows(size.toMillis());
         CapacityFormula formula =
                 policy == MoeOptions.CapacityPolicy.FIXED ? fixed(options) : byFactor(options);
-        return admission == Admission.FIRST_COME
+        return admission == AdmissionMode.FIRST_COME
                 ? new FirstCome(windows, formula, order, weightRule, rounds)
                 : new AtWindowClose(windows, formula, order, weightRule, rounds);
     }
 
     private static void checkWeightRule(
-            WeightRule rule, Admission admission, AdmissionOrder order, int rounds) {
+            WeightRule rule, AdmissionMode admission, AdmissionOrder order, int rounds) {
         if (!rule.allows(admission, order, rounds)) {
             throw new IllegalConfigurationException(
                     "%s is window, but %s is %s, %s is %s, and there are %d rounds of next-expert overflow; allowed with it: prioritized, gate-score and residual overflow"

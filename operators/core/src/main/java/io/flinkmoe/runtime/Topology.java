@@ -9,11 +9,15 @@ import io.flinkmoe.config.JobSettings;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.runtime.admission.Admission;
+import io.flinkmoe.runtime.block.AdmissionInput;
 import io.flinkmoe.runtime.block.ContributionBlock;
-import io.flinkmoe.runtime.block.ExpertInput;
-import io.flinkmoe.runtime.block.ExpertInputSerializer;
+import io.flinkmoe.runtime.block.DecisionBlock;
+import io.flinkmoe.runtime.block.ExpertRows;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.combine.Combine;
+import io.flinkmoe.runtime.dispatch.Dispatch;
 import io.flinkmoe.runtime.expert.Expert;
 import io.flinkmoe.runtime.head.Head;
 import io.flinkmoe.runtime.ingest.Ingest;
@@ -25,13 +29,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.configuration.ExecutionOptions;
-import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.streaming.api.datastream.DataStream;
-import org.apache.flink.streaming.api.datastream.KeyedStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
-import org.apache.flink.streaming.api.transformations.PartitionTransformation;
 
 /** Adds the operators of all layers to a job, with their keys, parallelism and uids. */
 @Internal
@@ -47,6 +47,7 @@ public final class Topology {
     private final BundleSpec spec;
     private final MoeSettings settings;
     private final JobSettings job;
+    private final Operators operators;
     private final EvenKeys laneKeys;
     private final int blockRows;
     private final List<SingleOutputStreamOperator<?>> routers = new ArrayList<>();
@@ -74,6 +75,7 @@ public final class Topology {
         this.spec = spec;
         this.settings = settings;
         this.job = job;
+        this.operators = new Operators(settings.latency());
         this.laneKeys = new EvenKeys(settings.lanes());
         this.blockRows = BlockRows.ofExchange(spec, settings);
     }
@@ -88,8 +90,11 @@ public final class Topology {
                 ingest(arrivals, settings.lanes(), blockRows);
         SingleOutputStreamOperator<TokenBlock> tokens = ingest;
         for (int layer = 0; layer < spec.layers().size(); layer++) {
-            SingleOutputStreamOperator<ExpertInput> router = router(tokens, layer);
-            tokens = combine(router, experts(router, layer), layer);
+            SingleOutputStreamOperator<RoutedBlock> router = router(tokens, layer);
+            tokens =
+                    settings.capacity().windows().areBounded()
+                            ? admitted(router, layer)
+                            : executed(router, router.getSideOutput(Router.ROWS), layer);
             routers.add(router);
             counting.add(router);
             counting.add(tokens);
@@ -118,16 +123,19 @@ public final class Topology {
         SingleOutputStreamOperator<TokenBlock> layers;
         if (chained) {
             layers =
-                    identified(ingest.transform(name, TokenBlock.TYPE, operator))
+                    operators
+                            .identified(ingest.transform(name, TokenBlock.TYPE, operator))
                             .setParallelism(ingest.getParallelism())
                             .setMaxParallelism(ANY_PARALLELISM);
         } else {
             EvenKeys keys = laneKeys;
             layers =
-                    spread(
+                    operators.spread(
                             keys,
                             0,
-                            aligned(ingest.keyBy(block -> keys.keyOf(block.lane()), Types.INT))
+                            Operators.aligned(
+                                            ingest.keyBy(
+                                                    block -> keys.keyOf(block.lane()), Types.INT))
                                     .transform(name, TokenBlock.TYPE, operator));
         }
         SingleOutputStreamOperator<ScoredToken> head =
@@ -151,23 +159,21 @@ public final class Topology {
                                 settings.batchLinger(),
                                 settings.windows(),
                                 job.maxOutOfOrderness()));
-        return identified(arrivals.transform(job.name() + "-ingest", TokenBlock.TYPE, ingest))
+        return operators
+                .identified(arrivals.transform(job.name() + "-ingest", TokenBlock.TYPE, ingest))
                 .setParallelism(arrivals.getParallelism())
                 .setMaxParallelism(ANY_PARALLELISM);
     }
 
-    private SingleOutputStreamOperator<ExpertInput> router(
+    private SingleOutputStreamOperator<RoutedBlock> router(
             DataStream<TokenBlock> tokens, int layer) {
         Router router = new Router(bundle, layer, blockRows, laneKeys, routerSettings());
         EvenKeys keys = laneKeys;
-        return spread(
+        return operators.spread(
                 keys,
                 0,
-                aligned(tokens.keyBy(block -> keys.keyOf(block.lane()), Types.INT))
-                        .transform(
-                                job.name() + "-router-" + layer,
-                                ExpertInputSerializer.TYPE,
-                                router));
+                Operators.aligned(tokens.keyBy(block -> keys.keyOf(block.lane()), Types.INT))
+                        .transform(job.name() + "-router-" + layer, RoutedBlock.TYPE, router));
     }
 
     private RouterSettings routerSettings() {
@@ -181,64 +187,106 @@ public final class Topology {
 
     private ExpertSettings expertSettings() {
         return new ExpertSettings(
-                settings.expertBatching(),
-                settings.capacity(),
-                settings.onError(),
-                settings.placement().device());
+                settings.expertBatching(), settings.onError(), settings.placement().device());
     }
 
-    /** Adds the rounds of admission in sequence. Each sends its results to the combine. */
-    private DataStream<ContributionBlock> experts(
-            SingleOutputStreamOperator<ExpertInput> router, int layer) {
-        DataStream<ExpertInput> input = router;
-        DataStream<ContributionBlock> contributions = null;
+    /** Adds admission, in as many rounds as there are, dispatch, experts and combine. */
+    private SingleOutputStreamOperator<TokenBlock> admitted(
+            SingleOutputStreamOperator<RoutedBlock> router, int layer) {
+        DataStream<AdmissionInput> candidates = router.getSideOutput(Router.CANDIDATES);
+        DataStream<DecisionBlock> decisions = null;
         for (int round = 0; round < settings.attempts(); round++) {
-            SingleOutputStreamOperator<ContributionBlock> expert = expert(input, layer, round);
-            contributions = round == 0 ? expert : contributions.union(expert);
-            input = expert.getSideOutput(Expert.NEXT_ROUND);
-            counting.add(expert);
+            SingleOutputStreamOperator<DecisionBlock> admission =
+                    admission(candidates, layer, round);
+            decisions = round == 0 ? admission : decisions.union(admission);
+            candidates = admission.getSideOutput(Admission.NEXT_ROUND);
+            counting.add(admission);
         }
-        return contributions;
+        EvenKeys keys = laneKeys;
+        Dispatch dispatch = new Dispatch(layer, spec.hiddenSize(), numExperts(layer), keys);
+        SingleOutputStreamOperator<RoutedBlock> dispatched =
+                operators.spread(
+                        keys,
+                        0,
+                        Operators.aligned(
+                                        router.keyBy(
+                                                block -> keys.keyOf(block.tokens().lane()),
+                                                Types.INT))
+                                .connect(
+                                        decisions.keyBy(
+                                                block -> keys.keyOf(block.lane()), Types.INT))
+                                .transform(
+                                        job.name() + "-dispatch-" + layer,
+                                        RoutedBlock.TYPE,
+                                        dispatch));
+        return executed(dispatched, dispatched.getSideOutput(Dispatch.ROWS), layer);
+    }
+
+    private SingleOutputStreamOperator<DecisionBlock> admission(
+            DataStream<AdmissionInput> candidates, int layer, int round) {
+        EvenKeys keys = new EvenKeys(numExperts(layer));
+        int k = spec.layers().get(layer).routing().numExpertsPerTok();
+        Admission admission = new Admission(layer, round, k, keys, settings.capacity());
+        String firstRound = job.name() + "-admission-" + layer;
+        return inExpertSlots(
+                operators.spread(
+                        keys,
+                        settings.expertParallelism(),
+                        Operators.aligned(
+                                        candidates.keyBy(
+                                                input -> keys.keyOf(input.expert()), Types.INT))
+                                .transform(
+                                        round == 0 ? firstRound : firstRound + "-round-" + round,
+                                        DecisionBlock.TYPE,
+                                        admission)));
+    }
+
+    /** Adds the experts and the combine. */
+    private SingleOutputStreamOperator<TokenBlock> executed(
+            DataStream<RoutedBlock> residuals, DataStream<ExpertRows> rows, int layer) {
+        return combine(residuals, expert(rows, layer), layer);
     }
 
     private SingleOutputStreamOperator<ContributionBlock> expert(
-            DataStream<ExpertInput> inputs, int layer, int round) {
-        EvenKeys keys = new EvenKeys(spec.layers().get(layer).routing().numExperts());
-        Expert expert = new Expert(bundle, layer, round, keys, expertSettings());
-        String firstRound = job.name() + "-expert-" + layer;
-        SingleOutputStreamOperator<ContributionBlock> operator =
-                spread(
+            DataStream<ExpertRows> rows, int layer) {
+        EvenKeys keys = new EvenKeys(numExperts(layer));
+        Expert expert = new Expert(bundle, layer, keys, expertSettings());
+        return inExpertSlots(
+                operators.spread(
                         keys,
                         settings.expertParallelism(),
-                        aligned(inputs.keyBy(input -> keys.keyOf(input.expert()), Types.INT))
+                        rows.keyBy(block -> keys.keyOf(block.expert()), Types.INT)
                                 .transform(
-                                        round == 0 ? firstRound : firstRound + "-round-" + round,
+                                        job.name() + "-expert-" + layer,
                                         ContributionBlock.TYPE,
-                                        expert));
+                                        expert)));
+    }
+
+    private int numExperts(int layer) {
+        return spec.layers().get(layer).routing().numExperts();
+    }
+
+    private <T> SingleOutputStreamOperator<T> inExpertSlots(
+            SingleOutputStreamOperator<T> operator) {
         if (settings.placement().slots() != null) {
             operator.slotSharingGroup(settings.placement().slots());
-        }
-        if (settings.capacity().overflowRounds() > 0) {
-            // All rounds of an expert share its session, so they must run in one process.
-            operator.getTransformation().setCoLocationGroupKey(firstRound);
         }
         return operator;
     }
 
     private SingleOutputStreamOperator<TokenBlock> combine(
-            SingleOutputStreamOperator<ExpertInput> router,
+            DataStream<RoutedBlock> residuals,
             DataStream<ContributionBlock> contributions,
             int layer) {
         EvenKeys keys = laneKeys;
-        Combine combine = new Combine(layer, spec.hiddenSize(), keys, settings.capacity());
-        return spread(
+        Combine combine =
+                new Combine(layer, spec.hiddenSize(), numExperts(layer), keys, settings.capacity());
+        return operators.spread(
                 keys,
                 0,
-                aligned(
-                                router.getSideOutput(Router.RESIDUALS)
-                                        .keyBy(
-                                                block -> keys.keyOf(block.tokens().lane()),
-                                                Types.INT))
+                Operators.aligned(
+                                residuals.keyBy(
+                                        block -> keys.keyOf(block.tokens().lane()), Types.INT))
                         .connect(contributions.keyBy(block -> keys.keyOf(block.lane()), Types.INT))
                         .transform(job.name() + "-combine-" + layer, TokenBlock.TYPE, combine));
     }
@@ -246,45 +294,8 @@ public final class Topology {
     private SingleOutputStreamOperator<ScoredToken> head(
             SingleOutputStreamOperator<TokenBlock> tokens, int rows) {
         Head head = new Head(bundle, rows, settings.windows(), job.decisionLog());
-        return identified(tokens.transform(job.name() + "-head", ScoredToken.TYPE, head))
+        return operators
+                .identified(tokens.transform(job.name() + "-head", ScoredToken.TYPE, head))
                 .setParallelism(tokens.getParallelism());
-    }
-
-    /**
-     * Excludes an exchange from unaligned checkpoints. Otherwise a watermark that is in flight when
-     * the checkpoint is taken could, after rescaling, reach a subtask that still has earlier rows
-     * in flight, and windows would close before these rows arrive. Therefore no exchange whose
-     * watermark closes windows may have in-flight data in a checkpoint. The exchange from the
-     * experts to the combine may.
-     */
-    private static <T> KeyedStream<T, Integer> aligned(KeyedStream<T, Integer> stream) {
-        ((PartitionTransformation<T>) stream.getTransformation())
-                .getPartitioner()
-                .disableUnalignedCheckpoints();
-        return stream;
-    }
-
-    /**
-     * Sets the parallelism of an operator: the requested one (0: the job's), but at most the number
-     * of its lanes or experts.
-     */
-    private <T> SingleOutputStreamOperator<T> spread(
-            EvenKeys keys, int parallelism, SingleOutputStreamOperator<T> operator) {
-        int requested = parallelism > 0 ? parallelism : operator.getParallelism();
-        return identified(operator)
-                .setParallelism(Math.min(requested, keys.count()))
-                .setMaxParallelism(keys.maxParallelism());
-    }
-
-    /**
-     * Sets the uid of an operator to its name, and its buffer timeout unless the job sets one. With
-     * Flink's default of 100 ms, a token would spend most of its latency in buffers.
-     */
-    private <T> SingleOutputStreamOperator<T> identified(SingleOutputStreamOperator<T> operator) {
-        ReadableConfig options = operator.getExecutionEnvironment().getConfiguration();
-        if (options.getOptional(ExecutionOptions.BUFFER_TIMEOUT).isEmpty()) {
-            operator.setBufferTimeout(settings.latency().bufferTimeout().toMillis());
-        }
-        return operator.uid(operator.getName());
     }
 }

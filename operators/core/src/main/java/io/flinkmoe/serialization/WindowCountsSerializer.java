@@ -20,6 +20,8 @@ public final class WindowCountsSerializer extends ImmutableSerializer<WindowCoun
     @Override
     public void serialize(WindowCounts counts, DataOutputView out) throws IOException {
         out.writeLong(counts.asked());
+        out.writeLong(counts.admitted());
+        out.writeLong(counts.passedOn());
         out.writeLong(counts.executed());
         out.writeLong(counts.rerouted());
         out.writeLong(counts.overflowed());
@@ -30,6 +32,8 @@ public final class WindowCountsSerializer extends ImmutableSerializer<WindowCoun
     @Override
     public WindowCounts deserialize(DataInputView in) throws IOException {
         return new WindowCounts(
+                in.readLong(),
+                in.readLong(),
                 in.readLong(),
                 in.readLong(),
                 in.readLong(),

@@ -3,10 +3,9 @@ package io.flinkmoe.testing;
 
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.runtime.block.ContributionBlock;
-import io.flinkmoe.runtime.block.ExpertInput;
+import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.expert.Expert;
 import io.flinkmoe.runtime.shared.EvenKeys;
-import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.apache.flink.annotation.Experimental;
@@ -18,17 +17,17 @@ import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 /** The test harness of the experts of a layer. {@link OperatorHarnesses} creates it. */
 @Experimental
 public final class ExpertHarness
-        extends KeyedOneInputStreamOperatorTestHarness<Integer, ExpertInput, ContributionBlock> {
+        extends KeyedOneInputStreamOperatorTestHarness<Integer, ExpertRows, ContributionBlock> {
 
     ExpertHarness(Expert expert, EvenKeys experts, MockEnvironment environment) throws Exception {
-        super(expert, input -> experts.keyOf(input.expert()), Types.INT, environment);
+        super(expert, block -> experts.keyOf(block.expert()), Types.INT, environment);
         setup(new ContributionBlock.Serializer()); // The harness keeps copies of the output.
     }
 
-    /** Sends blocks and window reports to the experts. */
-    public void send(ExpertInput... inputs) throws Exception {
-        for (ExpertInput input : inputs) {
-            processElement(new StreamRecord<>(input));
+    /** Sends rows to the experts. */
+    public void send(ExpertRows... blocks) throws Exception {
+        for (ExpertRows block : blocks) {
+            processElement(new StreamRecord<>(block));
         }
     }
 
@@ -49,11 +48,6 @@ public final class ExpertHarness
             }
         }
         return outcomes;
-    }
-
-    /** Returns the records for the next round of admission. */
-    public List<ExpertInput> nextRound() {
-        return Harnesses.values(this, Expert.NEXT_ROUND);
     }
 
     /** Counts the entries of any state backend. */

@@ -50,14 +50,11 @@ public record ExpertLoads(Map<Key, Long> choices) {
         choices = new TreeMap<>(choices);
     }
 
-    /**
-     * Sums the admitted choices of window summaries over all rounds of admission: the executed and
-     * the failed ones.
-     */
+    /** Sums the admitted choices of window summaries over all rounds of admission. */
     public static ExpertLoads ofSummaries(Collection<WindowSummary> summaries) {
         Map<Key, Long> choices = new TreeMap<>();
         for (WindowSummary summary : summaries) {
-            if (summary.source() == WindowSummary.Source.EXPERT
+            if (summary.source() == WindowSummary.Source.ADMISSION
                     && summary.counts().admitted() > 0) {
                 choices.merge(
                         new Key(summary.layer(), summary.windowStart(), summary.key()),

@@ -24,6 +24,11 @@ final class Harnesses {
         return records == null ? List.of() : records.stream().map(StreamRecord::getValue).toList();
     }
 
+    /** Runs the timers that are due, such as those of slices. */
+    static void runTimers(AbstractStreamOperatorTestHarness<?> harness) throws Exception {
+        harness.setProcessingTime(Math.max(0, harness.getProcessingTime()));
+    }
+
     static int keyedStateEntries(AbstractStreamOperatorTestHarness<?> harness) {
         return ((TestableKeyedStateBackend<?>) harness.getOperator().getKeyedStateBackend())
                 .numKeyValueStateEntries();

@@ -15,10 +15,13 @@ import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.runtime.BlockRows;
 import io.flinkmoe.runtime.Topology;
+import io.flinkmoe.runtime.admission.Admission;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.combine.Combine;
+import io.flinkmoe.runtime.dispatch.Dispatch;
 import io.flinkmoe.runtime.expert.Expert;
 import io.flinkmoe.runtime.head.Head;
 import io.flinkmoe.runtime.ingest.Ingest;
@@ -46,7 +49,7 @@ import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
  * OperatorHarnesses harnesses = OperatorHarnesses.of(TinyBundle.builder().writeTo(folder).options());
  * try (RouterHarness router = harnesses.router(0)) {
  *     router.send(block);
- *     assertThat(router.dispatched()).hasSize(2);
+ *     assertThat(router.rows()).hasSize(2);
  * }
  * }</pre>
  *
@@ -199,27 +202,45 @@ public final class OperatorHarnesses {
                 lanes.maxParallelism());
     }
 
-    /** Opens the experts of a layer, for the first round of admission. */
-    public ExpertHarness expert(int layer) throws Exception {
-        return expert(layer, 0);
+    /** Opens the first round of admission to the experts of a layer. */
+    public AdmissionHarness admission(int layer) throws Exception {
+        return admission(layer, 0);
     }
 
     /**
-     * Opens the experts of a layer.
+     * Opens a round of admission to the experts of a layer. The capacity must have windows.
      *
      * @param round the round of admission, from 0; later rounds admit rerouted choices
      */
-    public ExpertHarness expert(int layer, int round) throws Exception {
-        EvenKeys experts = new EvenKeys(spec.layers().get(layer).routing().numExperts());
+    public AdmissionHarness admission(int layer, int round) throws Exception {
+        RoutingConfig routing = spec.layers().get(layer).routing();
+        EvenKeys experts = new EvenKeys(routing.numExperts());
+        Admission admission =
+                new Admission(layer, round, routing.numExpertsPerTok(), experts, capacity);
+        return open(
+                new AdmissionHarness(admission, experts, environment(experts.maxParallelism())),
+                experts.maxParallelism());
+    }
+
+    /** Opens the dispatch of a layer. */
+    public DispatchHarness dispatch(int layer) throws Exception {
+        EvenKeys lanes = lanes();
+        Dispatch dispatch = new Dispatch(layer, spec.hiddenSize(), numExperts(layer), lanes);
+        return open(
+                new DispatchHarness(dispatch, lanes, environment(lanes.maxParallelism())),
+                lanes.maxParallelism());
+    }
+
+    /** Opens the experts of a layer. */
+    public ExpertHarness expert(int layer) throws Exception {
+        EvenKeys experts = new EvenKeys(numExperts(layer));
         Expert expert =
                 new Expert(
                         bundle,
                         layer,
-                        round,
                         experts,
                         new ExpertSettings(
                                 settings.expertBatching(),
-                                capacity,
                                 settings.onError(),
                                 settings.placement().device()));
         return open(
@@ -230,10 +251,14 @@ public final class OperatorHarnesses {
     /** Opens the combine of a layer. */
     public CombineHarness combine(int layer) throws Exception {
         EvenKeys lanes = lanes();
-        Combine combine = new Combine(layer, spec.hiddenSize(), lanes, capacity);
+        Combine combine = new Combine(layer, spec.hiddenSize(), numExperts(layer), lanes, capacity);
         return open(
                 new CombineHarness(combine, lanes, environment(lanes.maxParallelism())),
                 lanes.maxParallelism());
+    }
+
+    private int numExperts(int layer) {
+        return spec.layers().get(layer).routing().numExperts();
     }
 
     /** Opens the head. */

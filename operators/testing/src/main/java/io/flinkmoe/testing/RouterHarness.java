@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
-import io.flinkmoe.runtime.block.DispatchBlock;
-import io.flinkmoe.runtime.block.ExpertInput;
-import io.flinkmoe.runtime.block.ExpertInputSerializer;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.AdmissionInput;
+import io.flinkmoe.runtime.block.CandidateBlock;
+import io.flinkmoe.runtime.block.ExpertRows;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.router.Router;
 import io.flinkmoe.runtime.shared.EvenKeys;
@@ -18,11 +18,11 @@ import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 /** The test harness of a router. {@link OperatorHarnesses} creates it. */
 @Experimental
 public final class RouterHarness
-        extends KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, ExpertInput> {
+        extends KeyedOneInputStreamOperatorTestHarness<Integer, TokenBlock, RoutedBlock> {
 
     RouterHarness(Router router, EvenKeys lanes, MockEnvironment environment) throws Exception {
         super(router, block -> lanes.keyOf(block.lane()), Types.INT, environment);
-        setup(new ExpertInputSerializer());
+        setup(new RoutedBlock.Serializer());
     }
 
     /** Sends blocks to the router. */
@@ -32,17 +32,27 @@ public final class RouterHarness
         }
     }
 
-    /** Returns the blocks for the experts, without window reports. */
-    public List<DispatchBlock> dispatched() {
-        return extractOutputValues().stream()
-                .filter(DispatchBlock.class::isInstance)
-                .map(DispatchBlock.class::cast)
+    /** Returns the routed blocks, for the combine or the dispatch. */
+    public List<RoutedBlock> routed() {
+        return extractOutputValues();
+    }
+
+    /** Returns the rows for the experts; none with a capacity. */
+    public List<ExpertRows> rows() {
+        return Harnesses.values(this, Router.ROWS);
+    }
+
+    /** Returns the candidates for the admission, without window reports. */
+    public List<CandidateBlock> candidates() {
+        return toAdmission().stream()
+                .filter(CandidateBlock.class::isInstance)
+                .map(CandidateBlock.class::cast)
                 .toList();
     }
 
-    /** Returns the blocks for the combine. */
-    public List<ResidualBlock> residuals() {
-        return Harnesses.values(this, Router.RESIDUALS);
+    /** Returns all records for the admission; none without a capacity. */
+    public List<AdmissionInput> toAdmission() {
+        return Harnesses.values(this, Router.CANDIDATES);
     }
 
     @Override

@@ -20,8 +20,8 @@ public final class WindowSummaryAssert extends AbstractAssert<WindowSummaryAsser
      */
     public WindowSummaryAssert neverExceeds(int capacity) {
         isNotNull();
-        if (actual.source() != WindowSummary.Source.EXPERT) {
-            throw failure("%s: expected the summary of an expert", where());
+        if (actual.source() != WindowSummary.Source.ADMISSION) {
+            throw failure("%s: expected the summary of an admission", where());
         }
         if (counts().admitted() > capacity) {
             throw failure(
@@ -34,6 +34,16 @@ public final class WindowSummaryAssert extends AbstractAssert<WindowSummaryAsser
     /** Passes if exactly this number of choices overflowed. */
     public WindowSummaryAssert hasOverflowed(long choices) {
         return has("overflowed", choices, counts().overflowed());
+    }
+
+    /** Passes if exactly this number of choices was admitted. */
+    public WindowSummaryAssert hasAdmitted(long choices) {
+        return has("admitted", choices, counts().admitted());
+    }
+
+    /** Passes if exactly this number of choices was passed on to the next expert. */
+    public WindowSummaryAssert hasPassedOn(long choices) {
+        return has("passed on", choices, counts().passedOn());
     }
 
     /** Passes if exactly this number of choices was executed, without rerouted ones. */
@@ -75,13 +85,16 @@ public final class WindowSummaryAssert extends AbstractAssert<WindowSummaryAsser
 
     private String where() {
         return switch (actual.source()) {
-            case EXPERT ->
+            case ADMISSION ->
                     "layer %d, window %d, expert %d, round %d"
                             .formatted(
                                     actual.layer(),
                                     actual.windowStart(),
                                     actual.key(),
                                     actual.round());
+            case EXPERT ->
+                    "layer %d, window %d, expert %d"
+                            .formatted(actual.layer(), actual.windowStart(), actual.key());
             case ROUTER, COMBINE ->
                     "layer %d, window %d, %s of lane %d"
                             .formatted(

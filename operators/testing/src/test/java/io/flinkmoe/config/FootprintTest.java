@@ -3,7 +3,7 @@ package io.flinkmoe.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.testing.NumberedBundle;
 import java.io.IOException;
@@ -68,7 +68,7 @@ class FootprintTest {
         options.set(MoeOptions.CAPACITY_SIZE, 7);
         assertThat(footprint().windowBytes(1000)).isZero();
 
-        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
         assertThat(footprint().windowBytes(1000)).isEqualTo(LAYERS * (K + 1) * 1000 * D * 4);
     }
 }

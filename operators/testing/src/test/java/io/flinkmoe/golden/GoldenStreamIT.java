@@ -8,7 +8,7 @@ import io.flinkmoe.MoeLayers;
 import io.flinkmoe.MoeResult;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TumblingWindows;
@@ -102,7 +102,7 @@ class GoldenStreamIT {
         options.set(MoeOptions.BATCH_SIZE, 5);
         options.set(MoeOptions.EXPERT_BATCH_SIZE, 3);
         options.set(MoeOptions.CAPACITY_WINDOW_SIZE, Duration.ofMillis(rule.rowsOfGroup()));
-        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
         options.set(MoeOptions.CAPACITY_ORDER, rule.order());
         if (formula.isFixed()) {
             options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);

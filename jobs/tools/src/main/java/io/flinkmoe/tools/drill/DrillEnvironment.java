@@ -2,7 +2,7 @@
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.api.Token;
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.scoring.KafkaOptions;
@@ -141,7 +141,7 @@ final class DrillEnvironment implements AutoCloseable {
         options.set(MoeOptions.BUNDLE, folder.resolve("bundle").toString());
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FACTOR);
         options.set(MoeOptions.CAPACITY_FACTOR, 0.7);
-        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
         options.set(MoeOptions.CAPACITY_WINDOW_SIZE, DrillStream.WINDOW);
         options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
         options.set(MoeOptions.OVERFLOW_ROUNDS, 1);

@@ -3,7 +3,7 @@ package io.flinkmoe.tools.explain;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.schemas.Choice;
 import io.flinkmoe.schemas.LayerRanking;
@@ -69,7 +69,7 @@ class DecisionLogIT {
         options.set(MoeOptions.BUNDLE, FlightsBundle.create(dir).toString());
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, 10);
-        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
         options.set(MoeOptions.CAPACITY_WINDOW_SIZE, Duration.ofMinutes(1));
         options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
         options.set(

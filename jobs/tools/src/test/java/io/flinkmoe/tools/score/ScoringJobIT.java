@@ -12,7 +12,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.InstanceOfAssertFactories.type;
 
 import io.flinkmoe.MoeResult;
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.schemas.DeadLetter;
@@ -199,7 +199,7 @@ class ScoringJobIT {
         options.set(KafkaOptions.SOURCE_IDLE_TIMEOUT, Duration.ofMillis(200));
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, 5);
-        options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+        options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
         options.set(
                 CheckpointingOptions.CHECKPOINTS_DIRECTORY,
                 dir.resolve("drained").toUri().toString());

@@ -17,35 +17,22 @@ import org.apache.flink.core.memory.DataOutputView;
  *
  * @param lane the batch's lane
  * @param batch the lane's batch number
- * @param attempt the round of admission of the expert, from 0; also the attempt of the choices
  * @param choices [R], the choices of the batch: token row * k + rank
- * @param outcomes [R], codes of {@link io.flinkmoe.capacity.Outcome}
- * @param weights [E], the factors of the outputs of the E executed rows, in order, if the expert
- *     determines them ({@link io.flinkmoe.capacity.WeightRule#WINDOW}); else empty
+ * @param outcomes [R], EXECUTED or FAILED: codes of {@link io.flinkmoe.capacity.Outcome}
  * @param vectors [E, d], the outputs of the E executed rows, in order
  */
 @Internal
 public record ContributionBlock(
-        int lane,
-        long batch,
-        int attempt,
-        int[] choices,
-        byte[] outcomes,
-        float[] weights,
-        Vectors vectors) {
+        int lane, long batch, int[] choices, byte[] outcomes, Vectors vectors) {
 
     /** The type information of this record. */
     public static final TypeInformation<ContributionBlock> TYPE =
             new RecordTypeInfo<>(ContributionBlock.class, new Serializer());
 
-    /** The {@code weights} of results whose weights the router determines. */
-    public static final float[] NO_WEIGHTS = {};
-
     /** Returns the same results with owned vectors. */
     public ContributionBlock owned() {
         return vectors.isBorrowed()
-                ? new ContributionBlock(
-                        lane, batch, attempt, choices, outcomes, weights, vectors.owned())
+                ? new ContributionBlock(lane, batch, choices, outcomes, vectors.owned())
                 : this;
     }
 
@@ -62,10 +49,8 @@ public record ContributionBlock(
         public void serialize(ContributionBlock record, DataOutputView out) throws IOException {
             out.writeInt(record.lane);
             out.writeLong(record.batch);
-            out.writeInt(record.attempt);
             Wire.writeInts(record.choices, out);
             Wire.writeBytes(record.outcomes, out);
-            Wire.writeFloats(record.weights, out);
             record.vectors.write(out);
         }
 
@@ -74,10 +59,8 @@ public record ContributionBlock(
             return new ContributionBlock(
                     in.readInt(),
                     in.readLong(),
-                    in.readInt(),
                     Wire.readInts(in),
                     Wire.readBytes(in),
-                    Wire.readFloats(in),
                     Vectors.read(in));
         }
 

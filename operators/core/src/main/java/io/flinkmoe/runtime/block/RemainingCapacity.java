@@ -20,7 +20,7 @@ import org.apache.flink.core.memory.DataOutputView;
  */
 @Internal
 public record RemainingCapacity(int expert, long windowStart, int remaining)
-        implements ExpertInput {
+        implements AdmissionInput {
 
     /** The serializer of this record. */
     public static final class Serializer extends ImmutableSerializer<RemainingCapacity> {

@@ -5,6 +5,7 @@ import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.serialization.Wire;
 import io.flinkmoe.tensor.Floats;
 import java.io.IOException;
+import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
@@ -57,6 +58,11 @@ public final class Vectors {
         return new Vectors(matrix, rows, width);
     }
 
+    /** Whether there are no vectors. */
+    public boolean isEmpty() {
+        return matrix.length == 0;
+    }
+
     boolean isBorrowed() {
         return rows != null;
     }
@@ -88,34 +94,31 @@ public final class Vectors {
     }
 
     /**
-     * Copies some vectors to consecutive rows.
+     * Copies consecutive vectors to rows of a buffer.
      *
-     * @param vectors at least one, ascending
+     * @param row the first of the rows
+     * @param from the first vector
+     * @param count the number of vectors
      */
-    public void copyTo(DirectRows into, int row, int[] vectors) {
-        int count = vectors.length;
-        boolean consecutive = !isBorrowed() && vectors[count - 1] - vectors[0] == count - 1;
-        if (consecutive) {
-            into.put(matrix, vectors[0], row, count);
-        } else {
-            for (int i = 0; i < count; i++) {
-                into.put(matrix, at(vectors[i]), row + i, 1);
-            }
+    public void copyTo(DirectRows into, int row, int from, int count) {
+        if (!isBorrowed()) {
+            into.put(matrix, from, row, count);
+            return;
+        }
+        for (int i = 0; i < count; i++) {
+            into.put(matrix, rows[from + i], row + i, 1);
         }
     }
 
     /**
-     * Returns some vectors as owned vectors.
+     * Returns the vectors from {@code from} to before {@code to} as owned vectors.
      *
      * @param count R
      */
-    Vectors select(int[] vectors, int count) {
-        int d = isBorrowed() ? width : matrix.length / count / Float.BYTES;
-        byte[] bytes = new byte[vectors.length * d * Float.BYTES];
-        for (int i = 0; i < vectors.length; i++) {
-            Floats.copyRow(matrix, at(vectors[i]), bytes, i, d);
-        }
-        return of(bytes);
+    Vectors slice(int from, int to, int count) {
+        byte[] all = toBytes();
+        int rowBytes = all.length / count;
+        return of(Arrays.copyOfRange(all, from * rowBytes, to * rowBytes));
     }
 
     private int at(int vector) {

@@ -21,7 +21,7 @@ import org.apache.flink.core.memory.DataOutputView;
  */
 @Internal
 public record WindowTokens(int expert, int lane, long windowStart, int tokens)
-        implements ExpertInput {
+        implements AdmissionInput {
 
     /** The serializer of this record. */
     public static final class Serializer extends ImmutableSerializer<WindowTokens> {

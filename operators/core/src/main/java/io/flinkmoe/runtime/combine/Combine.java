@@ -3,30 +3,27 @@ package io.flinkmoe.runtime.combine;
 
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.layer.CombineMetrics;
 import io.flinkmoe.runtime.layer.GateWeightedSum;
 import io.flinkmoe.runtime.shared.ChoiceCounter;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
+import io.flinkmoe.runtime.shared.LaneProgress;
+import io.flinkmoe.runtime.shared.OpenWindows;
 import io.flinkmoe.runtime.shared.SummaryOutput;
-import io.flinkmoe.runtime.shared.WindowCounters;
-import io.flinkmoe.runtime.shared.WindowTimers;
+import io.flinkmoe.runtime.shared.WaitingTokens;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.api.common.state.ListState;
-import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
-import org.apache.flink.api.common.typeutils.base.array.BooleanPrimitiveArraySerializer;
 import org.apache.flink.api.java.tuple.Tuple2;
-import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
@@ -44,29 +41,24 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  */
 @Internal
 public final class Combine extends AbstractStreamOperator<TokenBlock>
-        implements TwoInputStreamOperator<ResidualBlock, ContributionBlock, TokenBlock>,
-                WindowTimers {
+        implements TwoInputStreamOperator<RoutedBlock, ContributionBlock, TokenBlock> {
 
     private static final long serialVersionUID = 1L;
 
-    private static final ValueStateDescriptor<ResidualBlock> RESIDUALS =
-            new ValueStateDescriptor<>("residuals", new ResidualBlock.Serializer());
-    private static final ListStateDescriptor<ContributionBlock> CONTRIBUTIONS =
-            new ListStateDescriptor<>("contributions", new ContributionBlock.Serializer());
     private static final ValueStateDescriptor<Long> NEXT_BATCH =
             new ValueStateDescriptor<>("next-batch-to-emit", LongSerializer.INSTANCE);
-    private static final ValueStateDescriptor<boolean[]> EMITTED =
-            new ValueStateDescriptor<>("emitted", BooleanPrimitiveArraySerializer.INSTANCE);
-
     private final int layer;
     private final int d;
+    private final int numExperts;
     private final EvenKeys laneKeys;
     private final Capacity capacity;
 
     private transient Map<Integer, LaneProgress> lanes;
     private transient ValueState<Long> nextBatch;
+    private transient WaitingBatches batches;
     private transient GateWeightedSum sum;
     private transient ChoiceCounter counter;
+    private transient ExpertOutcomes experts;
     private transient SummaryOutput summaries;
     private transient CombineMetrics metrics;
     private transient long inputWatermark;
@@ -75,12 +67,14 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     /**
      * @param layer the MoE layer, counted from 0
      * @param d the width of a vector
+     * @param numExperts N
      * @param laneKeys the keys of the lanes
      * @param capacity how many choices of a window an expert admits
      */
-    public Combine(int layer, int d, EvenKeys laneKeys, Capacity capacity) {
+    public Combine(int layer, int d, int numExperts, EvenKeys laneKeys, Capacity capacity) {
         this.layer = layer;
         this.d = d;
+        this.numExperts = numExperts;
         this.laneKeys = laneKeys;
         this.capacity = capacity;
     }
@@ -88,7 +82,10 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     @Override
     public void open() throws Exception {
         super.open();
-        FixedSettings.of(capacity).with("hidden_size", d).keep(getOperatorStateBackend());
+        FixedSettings.of(capacity)
+                .with(MoeOptions.LANES.key(), laneKeys.count())
+                .with("hidden_size", d)
+                .keep(getOperatorStateBackend());
         sum = new GateWeightedSum(d, capacity.weightRule());
         metrics = new CombineMetrics(getMetricGroup());
         lanes = new HashMap<>();
@@ -96,74 +93,51 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.COMBINE, 0);
-        counter =
+        counter = ChoiceCounter.of(this, laneKeys, capacity.windows());
+        experts =
                 capacity.windows().areBounded()
-                        ? new WindowCounters(this, capacity.windows())
-                        : ChoiceCounter.NONE;
-        restoreIndex();
+                        ? new ExpertOutcomes.InState(
+                                getRuntimeContext(),
+                                capacity.windows(),
+                                numExperts,
+                                new SummaryOutput(output, layer, WindowSummary.Source.EXPERT, 0))
+                        : ExpertOutcomes.NONE;
+        batches = new WaitingBatches(this);
+        restore();
     }
 
-    @Override
-    public void closeWindow(int key, long lastTimestamp) throws Exception {
-        long windowStart = capacity.windows().startOf(lastTimestamp);
-        summaries.emit(
-                windowStart, laneKeys.indexOf(key), counter.remove(windowStart), lastTimestamp);
-    }
-
-    private void restoreIndex() throws Exception {
-        for (Tuple2<Integer, Long> entry : waiting(RESIDUALS.getName())) {
-            setCurrentKey(entry.f0);
-            ResidualBlock block = residuals(entry.f1).value();
-            metrics.waiting.inc(block.tokens().rows() - countTrue(emitted(entry.f1).value()));
-            progress(block.tokens().lane()).addResiduals(block, emitted(entry.f1).value());
-        }
-        for (Tuple2<Integer, Long> entry : waiting(EMITTED.getName())) {
-            setCurrentKey(entry.f0);
-            if (residuals(entry.f1).value() == null) {
-                progress(laneKeys.indexOf(entry.f0)).addEmitted(entry.f1);
-            }
-        }
-        for (Tuple2<Integer, Long> entry : waiting(CONTRIBUTIONS.getName())) {
-            setCurrentKey(entry.f0);
-            for (ContributionBlock block : results(entry.f1)) {
-                progress(block.lane()).addResults(block.batch(), block.choices());
-            }
+    /** Closes the windows that a watermark ends. */
+    private void closeWindows(long watermark) throws Exception {
+        OpenWindows.Window window;
+        while ((window = counter.windows().firstClosed(lane -> watermark)) != null) {
+            setCurrentKey(laneKeys.keyOf(window.index()));
+            long last = capacity.windows().lastOf(window.start());
+            summaries.emit(window.start(), window.index(), counter.remove(window.start()), last);
+            experts.close(window.start(), last);
         }
     }
 
-    private static int countTrue(boolean[] flags) {
-        int count = 0;
-        for (int i = 0; flags != null && i < flags.length; i++) {
-            count += flags[i] ? 1 : 0;
-        }
-        return count;
-    }
-
-    /** Returns the keys and batches that have an entry in a state. */
-    private List<Tuple2<Integer, Long>> waiting(String state) throws Exception {
-        residuals(0);
-        contributions(0);
-        emitted(0); // A state must be registered with the backend before its keys are listed.
-        KeyedStateBackend<Integer> backend = getKeyedStateBackend();
-        try (var entries = backend.<Long>getKeysAndNamespaces(state)) {
-            return entries.toList();
+    private void restore() throws Exception {
+        for (Tuple2<Integer, Long> batch : batches.all()) {
+            setCurrentKey(batch.f0);
+            metrics.waiting.inc(batches.restore(batch.f1, progress(laneKeys.indexOf(batch.f0))));
         }
     }
 
     @Override
-    public void processElement1(StreamRecord<ResidualBlock> element) throws Exception {
-        ResidualBlock block = element.getValue();
-        residuals(block.batch()).update(block);
+    public void processElement1(StreamRecord<RoutedBlock> element) throws Exception {
+        RoutedBlock block = element.getValue();
+        batches.add(block);
         metrics.waiting.inc(block.tokens().rows());
         LaneProgress progress = progress(block.tokens().lane());
-        progress.addResiduals(block, null);
+        progress.addTokens(block.batch(), WaitingTokens.of(block), null);
         emitFirst(progress);
     }
 
     @Override
     public void processElement2(StreamRecord<ContributionBlock> element) throws Exception {
         ContributionBlock block = element.getValue();
-        contributions(block.batch()).add(block);
+        batches.add(block);
         LaneProgress progress = progress(block.lane());
         progress.addResults(block.batch(), block.choices());
         emitFirst(progress);
@@ -174,8 +148,11 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         inputWatermark = mark.getTimestamp();
         for (Map.Entry<Integer, LaneProgress> lane : lanes.entrySet()) {
             setCurrentKey(laneKeys.keyOf(lane.getKey()));
-            for (LaneProgress.ReadyRows ready : lane.getValue().pollAll()) {
-                emit(lane.getValue(), ready);
+            LaneProgress progress = lane.getValue();
+            progress.scan();
+            LaneProgress.ReadyRows ready;
+            while ((ready = progress.pollScanned()) != null) {
+                emit(progress, ready);
             }
         }
         forwardWatermark();
@@ -213,26 +190,17 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         long batch = ready.batch();
         TokenBlock tokens = null;
         if (ready.rows().length > 0) {
-            tokens = sum.of(residuals(batch).value(), results(batch), ready.rows());
+            tokens = sum.of(batches.residuals(batch), batches.results(batch), ready.rows());
             metrics.nonFiniteSums.inc(sum.nonFiniteSums());
         }
-        boolean allEmitted = true;
-        for (boolean emitted : ready.emitted()) {
-            allEmitted &= emitted;
-        }
-        if (ready.first() || allEmitted) {
-            residuals(batch).clear();
-            contributions(batch).clear();
-        }
+        batches.remove(ready);
         if (ready.first()) {
-            emitted(batch).clear();
             nextBatch.update(progress.next());
-        } else {
-            emitted(batch).update(ready.emitted());
         }
         if (tokens != null) {
             Choices choices = tokens.layers()[layer];
             counter.countBlock(tokens.timestamps(), choices.outcomes(), choices.k());
+            experts.count(tokens.timestamps(), choices);
             metrics.emitted(
                     tokens,
                     choices.outcomes(),
@@ -254,6 +222,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         }
         if (limit > outputWatermark) {
             outputWatermark = limit;
+            closeWindows(limit);
             super.processWatermark(new Watermark(limit));
         }
     }
@@ -267,22 +236,5 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
             lanes.put(lane, progress);
         }
         return progress;
-    }
-
-    private ValueState<ResidualBlock> residuals(long batch) throws Exception {
-        return getPartitionedState(batch, LongSerializer.INSTANCE, RESIDUALS);
-    }
-
-    private Iterable<ContributionBlock> results(long batch) throws Exception {
-        Iterable<ContributionBlock> results = contributions(batch).get();
-        return results == null ? List.of() : results;
-    }
-
-    private ListState<ContributionBlock> contributions(long batch) throws Exception {
-        return getPartitionedState(batch, LongSerializer.INSTANCE, CONTRIBUTIONS);
-    }
-
-    private ValueState<boolean[]> emitted(long batch) throws Exception {
-        return getPartitionedState(batch, LongSerializer.INSTANCE, EMITTED);
     }
 }

@@ -54,7 +54,17 @@ final class CallScheduler {
         deferrals = 0;
     }
 
-    private int fullest() {
+    /** The rows that wait for the calls of all experts. */
+    long waiting() {
+        long rows = 0;
+        for (ExpertCalls expert : experts) {
+            rows += expert.waiting();
+        }
+        return rows;
+    }
+
+    /** The index of the expert with the fullest call, or {@link #NONE}. */
+    int fullest() {
         int fullest = NONE;
         int most = 0;
         for (int i = 0; i < experts.size(); i++) {

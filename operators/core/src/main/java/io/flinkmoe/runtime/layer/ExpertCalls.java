@@ -6,7 +6,7 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.runtime.block.ContributionBlock;
-import io.flinkmoe.runtime.block.DispatchBlock;
+import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.tensor.Floats;
 import java.util.ArrayList;
@@ -22,30 +22,8 @@ import org.apache.flink.util.FlinkException;
 @Internal
 public final class ExpertCalls {
 
-    /**
-     * The result of a call for some rows of one block.
-     *
-     * @param rows the rows of the block, ascending
-     * @param outcomes EXECUTED or FAILED for each
-     * @param vectors the outputs of the executed rows, in order; borrowed until the next call that
-     *     uses the same buffers
-     * @param failed the number of FAILED rows
-     */
-    public record Result(
-            DispatchBlock block, int[] rows, byte[] outcomes, Vectors vectors, int failed) {
-
-        /**
-         * The result for the combine.
-         *
-         * @param weights the weights of the executed rows, if the expert determines them
-         */
-        public ContributionBlock contribution(float[] weights) {
-            return block.contribution(rows, outcomes, weights, vectors);
-        }
-    }
-
     /** Some rows of a block, and the {@link System#nanoTime()} of their arrival. */
-    private record Part(DispatchBlock block, int[] rows, long nanos) {}
+    private record Part(ExpertRows block, int from, int count, long nanos) {}
 
     private final OnnxModel model;
     private final CallBuffers buffers;
@@ -80,26 +58,35 @@ public final class ExpertCalls {
     /**
      * Adds as many rows as fit into the call.
      *
-     * @param rows rows of the block, ascending
-     * @param from the index in {@code rows} of the first row to add
-     * @return the index of the first row that does not fit; {@code rows.length} if all fit
+     * @param from the first row of the block to add
+     * @return the first row that does not fit; the number of rows if all fit
      */
-    public int add(DispatchBlock block, int[] rows, int from) {
-        int to = Math.min(rows.length, from + buffers.maxRows() - waiting);
-        if (to > from) {
-            parts.add(new Part(block, Arrays.copyOfRange(rows, from, to), System.nanoTime()));
-            waiting += to - from;
+    public int add(ExpertRows block, int from) {
+        int count = Math.min(block.rows() - from, buffers.maxRows() - waiting);
+        if (count > 0) {
+            parts.add(new Part(block, from, count, System.nanoTime()));
+            waiting += count;
         }
-        return to;
+        return from + count;
+    }
+
+    /** Returns the waiting rows, in order of arrival. */
+    public List<ExpertRows> waitingRows() {
+        List<ExpertRows> rows = new ArrayList<>(parts.size());
+        for (Part part : parts) {
+            rows.add(part.block.slice(part.from, part.from + part.count));
+        }
+        return rows;
     }
 
     /**
      * Runs the waiting rows, if any, in one call.
      *
-     * @return one result per block, in order of arrival
+     * @return one result per block, in order of arrival; their vectors are borrowed until the next
+     *     call that uses the same buffers
      * @throws FlinkException if the call throws and {@link CallFailures} fails the job
      */
-    public List<Result> run() throws FlinkException {
+    public List<ContributionBlock> run() throws FlinkException {
         if (waiting == 0) {
             return List.of();
         }
@@ -108,19 +95,19 @@ public final class ExpertCalls {
         metrics.batchSize.update(waiting);
         int at = 0;
         for (Part part : parts) {
-            part.block.vectors().copyTo(buffers.input, at, part.rows);
-            at += part.rows.length;
+            part.block.vectors().copyTo(buffers.input, at, part.from, part.count);
+            at += part.count;
         }
         failedRows = 0;
         thrownRows = 0;
         call();
         metrics.inferenceTime.update((System.nanoTime() - start) / 1000);
         buffers.results.get(0, buffers.outputs, 0, waiting);
-        List<Result> results = new ArrayList<>(parts.size());
+        List<ContributionBlock> results = new ArrayList<>(parts.size());
         at = 0;
         for (Part part : parts) {
             results.add(result(part, at));
-            at += part.rows.length;
+            at += part.count;
         }
         metrics.failed.inc(failedRows);
         metrics.nonFiniteOutputs.inc(failedRows - thrownRows);
@@ -174,12 +161,11 @@ public final class ExpertCalls {
         }
     }
 
-    private Result result(Part part, int at) {
+    private ContributionBlock result(Part part, int at) {
         int d = buffers.input.width();
-        int count = part.rows.length;
-        byte[] outcomes = new byte[count];
-        RowList executed = new RowList(count);
-        for (int i = 0; i < count; i++) {
+        byte[] outcomes = new byte[part.count];
+        RowList executed = new RowList(part.count);
+        for (int i = 0; i < part.count; i++) {
             if (Floats.allFinite(buffers.outputs, (at + i) * d, d)) {
                 outcomes[i] = Outcome.EXECUTED.code();
                 executed.add(at + i);
@@ -189,12 +175,8 @@ public final class ExpertCalls {
         }
         int[] executedRows = executed.toArray();
         metrics.executed.inc(executedRows.length);
-        failedRows += count - executedRows.length;
-        return new Result(
-                part.block,
-                part.rows,
-                outcomes,
-                Vectors.borrow(buffers.outputs, executedRows, d),
-                count - executedRows.length);
+        failedRows += part.count - executedRows.length;
+        Vectors outputs = Vectors.borrow(buffers.outputs, executedRows, d);
+        return part.block.contribution(part.from, outcomes, outputs);
     }
 }

@@ -5,7 +5,7 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
@@ -56,7 +56,7 @@ public final class GateWeightedSum {
      * @return the tokens with their y and the outcomes of their choices
      */
     public TokenBlock of(
-            ResidualBlock residual, Iterable<ContributionBlock> contributions, int[] rows) {
+            RoutedBlock residual, Iterable<ContributionBlock> contributions, int[] rows) {
         TokenBlock tokens = residual.tokens();
         Choices choices = withOutcomes(residual.choices(), contributions);
         int k = choices.k();
@@ -112,11 +112,7 @@ public final class GateWeightedSum {
         boolean[] executed = new boolean[count];
         for (int choice = 0; choice < count; choice++) {
             executed[choice] = choices.isExecuted(choice);
-            boolean fromExpert = executed[choice] && weightRule.usesWindowShares();
-            weights[choice] =
-                    fromExpert
-                            ? blocks[choice].weights()[outputs[choice]]
-                            : choices.weights()[choices.finalAt(choice)];
+            weights[choice] = choices.weights()[choices.finalAt(choice)];
         }
         if (weightRule.replacesRouterWeights()) {
             weightRule.apply(weights, executed, choices.k(), scales);
@@ -130,7 +126,6 @@ public final class GateWeightedSum {
     /** Returns the choices with their outcomes, and records where the output of each is. */
     private Choices withOutcomes(Choices routed, Iterable<ContributionBlock> contributions) {
         byte[] outcomes = routed.outcomes().clone();
-        byte[] attempts = routed.attempts().clone();
         if (outputs.length < outcomes.length) {
             outputs = new int[outcomes.length];
             blocks = new ContributionBlock[outcomes.length];
@@ -139,12 +134,11 @@ public final class GateWeightedSum {
             int outputsSoFar = 0;
             for (int i = 0; i < block.choices().length; i++) {
                 int choice = block.choices()[i];
-                attempts[choice] = (byte) block.attempt();
                 outcomes[choice] = block.outcomes()[i];
                 if (outcomes[choice] == Outcome.EXECUTED.code()) {
                     blocks[choice] = block;
                     outputs[choice] = outputsSoFar++;
-                    if (block.attempt() > 0) {
+                    if (routed.attempts()[choice] > 0) {
                         outcomes[choice] = Outcome.REROUTED.code();
                     }
                 }
@@ -153,6 +147,11 @@ public final class GateWeightedSum {
         float[] weights =
                 weightRule.replacesRouterWeights() ? routed.weights().clone() : routed.weights();
         return new Choices(
-                routed.k(), routed.experts(), weights, routed.scores(), outcomes, attempts);
+                routed.k(),
+                routed.experts(),
+                weights,
+                routed.scores(),
+                outcomes,
+                routed.attempts());
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.replicated;
 
+import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.config.ExpertSettings;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
@@ -8,18 +9,19 @@ import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
-import io.flinkmoe.runtime.block.DispatchBlock;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.ExpertRows;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.runtime.layer.BlockRouter;
 import io.flinkmoe.runtime.layer.CallBuffers;
 import io.flinkmoe.runtime.layer.CallFailures;
 import io.flinkmoe.runtime.layer.CombineMetrics;
-import io.flinkmoe.runtime.layer.Dispatcher;
 import io.flinkmoe.runtime.layer.ExpertCalls;
 import io.flinkmoe.runtime.layer.ExpertMetrics;
 import io.flinkmoe.runtime.layer.GateWeightedSum;
 import io.flinkmoe.runtime.layer.RowList;
+import io.flinkmoe.runtime.layer.RowsByExpert;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -41,7 +43,7 @@ final class LocalLayer {
     }
 
     private final BlockRouter router;
-    private final Dispatcher dispatcher;
+    private final RowsByExpert rowsByExpert;
     private final ExpertCalls[] experts;
     private final ExpertMetrics[] expertMetrics;
     private final GateWeightedSum sum;
@@ -62,8 +64,8 @@ final class LocalLayer {
         BundleSpec spec = sessions.spec();
         int d = spec.hiddenSize();
         this.router = router;
-        this.dispatcher = new Dispatcher(router.numExperts(), router.k(), d, 1);
-        this.sum = new GateWeightedSum(d, settings.capacity().weightRule());
+        this.rowsByExpert = new RowsByExpert(router.numExperts(), d);
+        this.sum = new GateWeightedSum(d, WeightRule.ROUTER);
         this.metrics = new CombineMetrics(group);
         CallBuffers buffers = new CallBuffers(settings.batching(), d);
         CallFailures failures = CallFailures.of(settings.onError(), layer, spec.version());
@@ -73,7 +75,7 @@ final class LocalLayer {
             if (Thread.currentThread().isInterrupted()) {
                 throw new CancelTaskException("cancelled while experts were opened");
             }
-            expertMetrics[expert] = new ExpertMetrics(group, expert, 0);
+            expertMetrics[expert] = new ExpertMetrics(group, expert);
             experts[expert] =
                     new ExpertCalls(
                             sessions.expert(layer, expert),
@@ -100,18 +102,20 @@ final class LocalLayer {
     private TokenBlock combine(TokenBlock tokens, Routed routed, Choices choices)
             throws FlinkException {
         List<ContributionBlock> contributions = new ArrayList<>();
-        for (DispatchBlock block :
-                dispatcher.split(0, tokens, routed.hidden(), choices, Choices.NO_SCORES)) {
+        int[] all = RowList.all(tokens.rows());
+        for (ExpertRows block :
+                rowsByExpert.split(tokens.lane(), 0, choices, routed.hidden(), all)) {
             execute(block, contributions);
         }
-        ResidualBlock residual =
-                new ResidualBlock(
+        RoutedBlock residual =
+                new RoutedBlock(
                         0,
                         tokens.withVectors(routed.residual()),
                         choices,
-                        routed.scales(tokens.rows()));
+                        routed.scales(tokens.rows()),
+                        Vectors.NONE);
         metrics.waiting.inc(tokens.rows());
-        TokenBlock combined = sum.of(residual, contributions, RowList.all(tokens.rows()));
+        TokenBlock combined = sum.of(residual, contributions, all);
         metrics.nonFiniteSums.inc(sum.nonFiniteSums());
         metrics.emitted(
                 combined,
@@ -120,16 +124,15 @@ final class LocalLayer {
         return combined;
     }
 
-    private void execute(DispatchBlock block, List<ContributionBlock> contributions)
+    private void execute(ExpertRows block, List<ContributionBlock> contributions)
             throws FlinkException {
         ExpertCalls calls = experts[block.expert()];
         expertMetrics[block.expert()].tokensIn.inc(block.rows());
-        int[] rows = RowList.all(block.rows());
-        for (int from = 0; from < rows.length; ) {
-            from = calls.add(block, rows, from);
-            for (ExpertCalls.Result result : calls.run()) {
+        for (int from = 0; from < block.rows(); ) {
+            from = calls.add(block, from);
+            for (ContributionBlock result : calls.run()) {
                 // The buffers of the call are used again by the next one.
-                contributions.add(result.contribution(ContributionBlock.NO_WEIGHTS).owned());
+                contributions.add(result.owned());
             }
         }
     }

@@ -2,7 +2,6 @@
 package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.api.WindowSummary;
-import io.flinkmoe.capacity.AdmissionScore;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.config.MoeOptions;
@@ -11,21 +10,21 @@ import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Device;
 import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.routing.NoiseSource;
+import io.flinkmoe.runtime.block.AdmissionInput;
+import io.flinkmoe.runtime.block.AdmissionInputSerializer;
 import io.flinkmoe.runtime.block.Choices;
-import io.flinkmoe.runtime.block.DispatchBlock;
-import io.flinkmoe.runtime.block.ExpertInput;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.ExpertRows;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.layer.BlockRouter;
-import io.flinkmoe.runtime.layer.Dispatcher;
+import io.flinkmoe.runtime.layer.RowsByExpert;
 import io.flinkmoe.runtime.shared.ChoiceCounter;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.LocalBundle;
+import io.flinkmoe.runtime.shared.OpenWindows;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WatermarkState;
-import io.flinkmoe.runtime.shared.WindowCounters;
-import io.flinkmoe.runtime.shared.WindowTimers;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
@@ -39,25 +38,28 @@ import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.util.OutputTag;
 
 /**
- * Scores every token of a block against the N experts and sends it to the k most probable: one
- * {@link DispatchBlock} per chosen expert, and one {@link ResidualBlock} to the combine. Keyed by
- * lane. When a window closes whose capacity depends on its tokens, the router reports to every
- * expert how many tokens the lane had.
+ * Scores every token of a block against the N experts and chooses the k most probable. Keyed by
+ * lane. Without a capacity, it sends one {@link ExpertRows} to each chosen expert, and the
+ * residuals to the combine. With one, it sends one {@code CandidateBlock} to the admission of each
+ * chosen expert, and the vectors to the dispatch.
  *
  * <p>A block is routed when it arrives, so no token waits here for a barrier or a watermark. State
  * per lane: the next batch number (numbers never repeat), the watermark, and the counts of the open
  * windows. The router drops the watermark status. So no operator of a layer is ever idle, and an
- * expert never closes a window before all routers have.
+ * admission never closes a window before all routers have.
  */
 @Internal
-public final class Router extends AbstractStreamOperator<ExpertInput>
-        implements OneInputStreamOperator<TokenBlock, ExpertInput>, WindowTimers {
+public final class Router extends AbstractStreamOperator<RoutedBlock>
+        implements OneInputStreamOperator<TokenBlock, RoutedBlock> {
 
     private static final long serialVersionUID = 1L;
 
-    /** The side output to the combine, which bypasses the experts. */
-    public static final OutputTag<ResidualBlock> RESIDUALS =
-            new OutputTag<>("residuals", ResidualBlock.TYPE);
+    /** The side output to the experts, without a capacity. */
+    public static final OutputTag<ExpertRows> ROWS = new OutputTag<>("rows", ExpertRows.TYPE);
+
+    /** The side output to the admission of the experts, with a capacity. */
+    public static final OutputTag<AdmissionInput> CANDIDATES =
+            new OutputTag<>("candidates", AdmissionInputSerializer.TYPE);
 
     private static final ValueStateDescriptor<Long> NEXT_BATCH =
             new ValueStateDescriptor<>("next-batch", LongSerializer.INSTANCE);
@@ -71,13 +73,12 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
 
     private transient BundleSessions sessions;
     private transient BlockRouter router;
-    private transient Dispatcher dispatcher;
+    private transient RoutedOutput routedOutput;
     private transient ValueState<Long> nextBatch;
     private transient WatermarkState watermark;
     private transient LatenessFilter lateness;
     private transient ChoiceCounter counter;
     private transient LateTokens lateTokens;
-    private transient WindowTokensOutput windowTokens;
     private transient SummaryOutput summaries;
 
     /**
@@ -104,13 +105,11 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         super.open();
         sessions = bundle.sessions(getRuntimeContext(), Device.CPU);
         watermark = new WatermarkState(this, laneKeys);
-        if (capacity.windows().areBounded()) {
-            lateness = new LatenessFilter.ByWatermark(capacity.windows(), watermark);
-            counter = new WindowCounters(this, capacity.windows());
-        } else {
-            lateness = LatenessFilter.NEVER_LATE;
-            counter = ChoiceCounter.NONE;
-        }
+        lateness =
+                capacity.windows().areBounded()
+                        ? new LatenessFilter.ByWatermark(capacity.windows(), watermark)
+                        : LatenessFilter.NEVER_LATE;
+        counter = ChoiceCounter.of(this, laneKeys, capacity.windows());
         router =
                 new BlockRouter(
                         sessions,
@@ -124,23 +123,16 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
                 .with(MoeOptions.LANES.key(), laneKeys.count())
                 .with("num_experts_per_tok of layer " + layer, k)
                 .keep(getOperatorStateBackend());
-        dispatcher = new Dispatcher(n, k, sessions.spec().hiddenSize(), capacity.attempts());
+        routedOutput =
+                capacity.windows().areBounded()
+                        ? new ToAdmission(output, capacity, n, k)
+                        : new ToExperts(output, new RowsByExpert(n, sessions.spec().hiddenSize()));
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         lateTokens =
                 settings.divertLate()
                         ? new LateTokens.Divert(output, router.outcomes(), router.inputWidth())
                         : LateTokens.KEEP;
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.ROUTER, 0);
-        windowTokens = new WindowTokensOutput(output, capacity.dependsOnTokens() ? n : 0, k);
-    }
-
-    @Override
-    public void closeWindow(int key, long lastTimestamp) throws Exception {
-        long windowStart = capacity.windows().startOf(lastTimestamp);
-        int lane = laneKeys.indexOf(key);
-        WindowCounts counts = counter.remove(windowStart);
-        windowTokens.emit(lane, windowStart, counts);
-        summaries.emit(windowStart, lane, counts, lastTimestamp);
     }
 
     @Override
@@ -157,30 +149,24 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
         }
     }
 
-    /** Sends the choices of some tokens to their experts, and the residual to the combine. */
+    /** Sends some tokens and their choices under a batch number of their own. */
     private void send(TokenBlock tokens, Routed routed, Choices choices, NoiseSource draws)
             throws Exception {
-        int rows = tokens.rows();
         Long batch = nextBatch.value();
         long number = batch == null ? 0 : batch;
         nextBatch.update(number + 1);
-        output.collect(
-                RESIDUALS,
-                new StreamRecord<>(
-                        new ResidualBlock(
-                                number,
-                                tokens.withVectors(routed.residual()),
-                                choices,
-                                routed.scales(rows))));
-        boolean keepsThem =
-                choices.scores().length > 0 && capacity.score() == AdmissionScore.GATE_SCORE;
-        float[] admissionScores =
-                keepsThem
-                        ? choices.scores()
-                        : routed.admissionScores(capacity.score(), rows, draws);
-        for (DispatchBlock block :
-                dispatcher.split(number, tokens, routed.hidden(), choices, admissionScores)) {
-            output.collect(new StreamRecord<>(block));
+        routedOutput.send(number, tokens, routed, choices, draws);
+    }
+
+    /** Closes the windows that a watermark ends. */
+    private void closeWindows() throws Exception {
+        OpenWindows.Window window;
+        while ((window = counter.windows().firstClosed(watermark::of)) != null) {
+            int lane = window.index();
+            setCurrentKey(laneKeys.keyOf(lane));
+            WindowCounts counts = counter.remove(window.start());
+            routedOutput.close(lane, window.start(), counts);
+            summaries.emit(window.start(), lane, counts, capacity.windows().lastOf(window.start()));
         }
     }
 
@@ -188,6 +174,7 @@ public final class Router extends AbstractStreamOperator<ExpertInput>
     public void processWatermark(Watermark mark) throws Exception {
         watermark.advance(mark.getTimestamp());
         router.advance(mark.getTimestamp());
+        closeWindows();
         super.processWatermark(mark);
     }
 

@@ -3,8 +3,10 @@ package io.flinkmoe.runtime.shared;
 
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.WindowCounts;
+import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.runtime.block.Choices;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 
 /** Counts choices by outcome. The operator chooses {@link #NONE} or {@link WindowCounters}. */
 @Internal
@@ -23,10 +25,25 @@ public interface ChoiceCounter {
                 public void save() {}
 
                 @Override
+                public OpenWindows windows() {
+                    return OpenWindows.NONE;
+                }
+
+                @Override
                 public WindowCounts remove(long windowStart) {
                     return WindowCounts.EMPTY;
                 }
             };
+
+    /**
+     * Returns the counter for an operator.
+     *
+     * @param keys the keys of the operator's experts or lanes
+     */
+    static ChoiceCounter of(AbstractStreamOperator<?> operator, EvenKeys keys, Windows windows)
+            throws Exception {
+        return windows.areBounded() ? new WindowCounters(operator, keys, windows) : NONE;
+    }
 
     /** Counts choices of a token with this timestamp, and their outcome. */
     void count(long timestamp, Outcome outcome, int choices) throws Exception;
@@ -43,6 +60,9 @@ public interface ChoiceCounter {
 
     /** Writes the counts to the state. Call it before the current key changes. */
     void save() throws Exception;
+
+    /** The windows that have counts. */
+    OpenWindows windows();
 
     /** Removes the counts of a window that has closed. */
     WindowCounts remove(long windowStart) throws Exception;

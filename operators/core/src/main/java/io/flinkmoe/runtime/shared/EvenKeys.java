@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.shared;
 
 import java.io.Serializable;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 
 /**
@@ -71,5 +72,10 @@ public final class EvenKeys implements Serializable {
     public int subtaskOf(int i, int parallelism) {
         return KeyGroupRangeAssignment.assignKeyToParallelOperator(
                 keys[i], maxParallelism, parallelism);
+    }
+
+    /** Whether a subtask owns expert or lane {@code i}. */
+    public boolean isOwned(int i, TaskInfo task) {
+        return subtaskOf(i, task.getNumberOfParallelSubtasks()) == task.getIndexOfThisSubtask();
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.shared;
 
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.config.MoeOptions;
 import java.time.Duration;
@@ -29,7 +29,8 @@ public final class FixedSettings {
 
     private final Map<String, String> settings = new LinkedHashMap<>();
 
-    private FixedSettings() {}
+    /** Creates settings without any. */
+    public FixedSettings() {}
 
     /** Returns the settings of a capacity; {@code Dropless} has none. */
     public static FixedSettings of(Capacity capacity) {
@@ -37,8 +38,8 @@ public final class FixedSettings {
         if (!capacity.windows().areBounded()) {
             return fixed;
         }
-        Admission admission =
-                capacity.decidesAtClose(0) ? Admission.PRIORITIZED : Admission.FIRST_COME;
+        AdmissionMode admission =
+                capacity.decidesAtClose(0) ? AdmissionMode.PRIORITIZED : AdmissionMode.FIRST_COME;
         Duration window = Duration.ofMillis(capacity.windows().size());
         fixed.with(MoeOptions.CAPACITY_WINDOW_SIZE.key(), TimeUtils.formatWithHighestUnit(window))
                 .with(MoeOptions.CAPACITY_ADMISSION.key(), admission)

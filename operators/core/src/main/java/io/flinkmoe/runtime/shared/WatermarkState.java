@@ -2,7 +2,6 @@
 package io.flinkmoe.runtime.shared;
 
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
@@ -44,9 +43,7 @@ public final class WatermarkState {
 
     /** Whether this subtask owns expert or lane {@code i}. */
     public boolean isOwned(int i) {
-        TaskInfo task = operator.getRuntimeContext().getTaskInfo();
-        return keys.subtaskOf(i, task.getNumberOfParallelSubtasks())
-                == task.getIndexOfThisSubtask();
+        return keys.isOwned(i, operator.getRuntimeContext().getTaskInfo());
     }
 
     /** Advances the operator's watermark. */

@@ -10,15 +10,12 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
-import org.apache.flink.runtime.state.VoidNamespace;
-import org.apache.flink.runtime.state.VoidNamespaceSerializer;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
-import org.apache.flink.streaming.api.operators.InternalTimerService;
 
 /**
- * The counts of an operator's open windows, per key in keyed state. A timer at the end of each
- * window makes the operator emit and remove them. Counts that are added to a window after that set
- * another timer, which the next watermark fires. All methods refer to the current key.
+ * The counts of an operator's open windows, per key in keyed state. {@link #windows()} tells the
+ * operator which windows it must close. Counts that are added to a window after that open it again,
+ * and the next watermark closes it. All other methods refer to the current key.
  */
 @Internal
 public final class WindowCounters implements ChoiceCounter {
@@ -27,9 +24,11 @@ public final class WindowCounters implements ChoiceCounter {
             new MapStateDescriptor<>(
                     "window-counts", LongSerializer.INSTANCE, new WindowCountsSerializer());
 
+    private final AbstractStreamOperator<?> operator;
+    private final EvenKeys keys;
     private final Windows windows;
+    private final OpenWindows open;
     private final MapState<Long, WindowCounts> state;
-    private final InternalTimerService<VoidNamespace> timers;
 
     /**
      * The counts of one window that are not yet in the state. Most rows of a block share a window.
@@ -39,15 +38,28 @@ public final class WindowCounters implements ChoiceCounter {
     private long currentStart;
 
     /**
-     * @param operator the operator, whose timers fire at the end of each window
+     * @param keys the keys of the operator's experts or lanes
      */
-    public <O extends AbstractStreamOperator<?> & WindowTimers> WindowCounters(
-            O operator, Windows windows) {
+    public WindowCounters(AbstractStreamOperator<?> operator, EvenKeys keys, Windows windows)
+            throws Exception {
+        this.operator = operator;
+        this.keys = keys;
         this.windows = windows;
+        this.open = new OpenWindows(windows);
         this.state = operator.getRuntimeContext().getMapState(DESCRIPTOR);
-        this.timers =
-                operator.getInternalTimerService(
-                        "windows", VoidNamespaceSerializer.INSTANCE, operator);
+        for (int index = 0; index < keys.count(); index++) {
+            if (keys.isOwned(index, operator.getRuntimeContext().getTaskInfo())) {
+                operator.setCurrentKey(keys.keyOf(index));
+                for (long start : state.keys()) {
+                    open.add(index, start);
+                }
+            }
+        }
+    }
+
+    @Override
+    public OpenWindows windows() {
+        return open;
     }
 
     /** The counts of the window that contains {@code timestamp}. */
@@ -67,6 +79,16 @@ public final class WindowCounters implements ChoiceCounter {
         current = at(timestamp).plus(outcome, choices);
     }
 
+    /** Counts choices that an expert's admission admits. */
+    public void countAdmitted(long timestamp, int choices) throws Exception {
+        current = at(timestamp).plusAdmitted(choices);
+    }
+
+    /** Counts choices that an expert's admission passes on to their next expert. */
+    public void countPassedOn(long timestamp, int choices) throws Exception {
+        current = at(timestamp).plusPassedOn(choices);
+    }
+
     @Override
     public void countBlock(long[] timestamps, byte[] outcomes, int k) throws Exception {
         for (int choice = 0; choice < outcomes.length; choice++) {
@@ -79,7 +101,7 @@ public final class WindowCounters implements ChoiceCounter {
         save();
     }
 
-    /** Sets the timer at the end of a window, even if nothing is counted in it. */
+    /** Makes sure that a window is closed, even if nothing is counted in it. */
     public void open(long windowStart) throws Exception {
         at(windowStart);
         save();
@@ -89,7 +111,7 @@ public final class WindowCounters implements ChoiceCounter {
     public void save() throws Exception {
         if (current != null) {
             state.put(currentStart, current);
-            timers.registerEventTimeTimer(VoidNamespace.INSTANCE, windows.lastOf(currentStart));
+            open.add(index(), currentStart);
             current = null;
         }
     }
@@ -99,8 +121,11 @@ public final class WindowCounters implements ChoiceCounter {
         WindowCounts counts = at(windowStart);
         current = null;
         state.remove(windowStart);
-        // Choices that were counted when the window closed have set the timer again.
-        timers.deleteEventTimeTimer(VoidNamespace.INSTANCE, windows.lastOf(windowStart));
+        open.remove(index(), windowStart);
         return counts;
+    }
+
+    private int index() {
+        return keys.indexOf((Integer) operator.getCurrentKey());
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.capacity;
 
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeOptions.CapacityPolicy;
@@ -52,7 +52,7 @@ public record CapacitySetting(double factor, OverflowPolicy overflow) {
             options.set(MoeOptions.CAPACITY, CapacityPolicy.FACTOR);
             options.set(MoeOptions.CAPACITY_FACTOR, factor);
             options.set(MoeOptions.CAPACITY_WINDOW_SIZE, WINDOW);
-            options.set(MoeOptions.CAPACITY_ADMISSION, Admission.PRIORITIZED);
+            options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
             options.set(MoeOptions.CAPACITY_ORDER, order);
             options.set(MoeOptions.OVERFLOW, overflow);
         }

@@ -3,7 +3,7 @@ package io.flinkmoe.tools.bench.contenders;
 
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.api.ScoredToken;
-import io.flinkmoe.capacity.Admission;
+import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeOptions.CapacityPolicy;
 import io.flinkmoe.config.PlacementOptions;
@@ -84,9 +84,9 @@ public final class Contenders {
             case FLINK_MOE -> flinkMoe(name, PARALLELISM, dropless());
             case FLINK_MOE_REPLICATED -> flinkMoe(name, PARALLELISM, replicated());
             case FLINK_MOE_CAPACITY ->
-                    flinkMoe(name, PARALLELISM, withCapacity(Admission.FIRST_COME));
+                    flinkMoe(name, PARALLELISM, withCapacity(AdmissionMode.FIRST_COME));
             case FLINK_MOE_PRIORITIZED ->
-                    flinkMoe(name, PARALLELISM, withCapacity(Admission.PRIORITIZED));
+                    flinkMoe(name, PARALLELISM, withCapacity(AdmissionMode.PRIORITIZED));
             case FLOOR -> floor().flinkMoe(name, PARALLELISM, replicated());
             default -> throw new IllegalArgumentException(name);
         };
@@ -154,7 +154,7 @@ public final class Contenders {
         return settings;
     }
 
-    private Configuration withCapacity(Admission admission) {
+    private Configuration withCapacity(AdmissionMode admission) {
         long tokensPerWindow = WINDOW.toMillis() * TokenSource.TOKENS_PER_MILLI;
         double share = CAPACITY_FACTOR * shape.k() * tokensPerWindow / shape.numExperts();
         Configuration settings = new Configuration();

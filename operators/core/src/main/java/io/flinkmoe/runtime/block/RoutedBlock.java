@@ -13,58 +13,65 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * The residuals and the choices of T routed tokens, on the way from the router to the combine.
+ * T routed tokens, without their way to the experts: from the router to the dispatch or the
+ * combine, and from the dispatch to the combine.
  *
- * @param batch the lane's batch number; the results of the experts carry the same number
+ * @param batch the lane's batch number; what the experts and their admission return carries the
+ *     same number
  * @param tokens the tokens; their vectors are the residuals [T, d]
- * @param choices the choices [T, k]; PENDING if they are dispatched to an expert
+ * @param choices the choices [T, k]; PENDING if an expert or its admission determines the outcome
  * @param scales [T], multiplies the weights of each token after the {@link
  *     io.flinkmoe.capacity.WeightRule}; empty if the router has multiplied them already
+ * @param hidden [T, d], the input of the experts; {@link Vectors#NONE} if it is the residual, or if
+ *     the receiver does not need it
  */
 @Internal
-public record ResidualBlock(long batch, TokenBlock tokens, Choices choices, float[] scales) {
+public record RoutedBlock(
+        long batch, TokenBlock tokens, Choices choices, float[] scales, Vectors hidden) {
 
-    /** A block without scales. */
-    public ResidualBlock(long batch, TokenBlock tokens, Choices choices) {
-        this(batch, tokens, choices, new float[0]);
+    /** Creates a block without scales and hidden vectors. */
+    public RoutedBlock(long batch, TokenBlock tokens, Choices choices) {
+        this(batch, tokens, choices, new float[0], Vectors.NONE);
     }
 
     /** The type information of this record. */
-    public static final TypeInformation<ResidualBlock> TYPE =
-            new RecordTypeInfo<>(ResidualBlock.class, new Serializer());
+    public static final TypeInformation<RoutedBlock> TYPE =
+            new RecordTypeInfo<>(RoutedBlock.class, new Serializer());
 
     private static final TokenBlock.Serializer TOKENS = new TokenBlock.Serializer();
     private static final Choices.Serializer CHOICES = new Choices.Serializer();
 
     /** The serializer of this record. */
-    public static final class Serializer extends ImmutableSerializer<ResidualBlock> {
+    public static final class Serializer extends ImmutableSerializer<RoutedBlock> {
         private static final long serialVersionUID = 1L;
 
         @Override
-        public void serialize(ResidualBlock record, DataOutputView out) throws IOException {
+        public void serialize(RoutedBlock record, DataOutputView out) throws IOException {
             out.writeLong(record.batch);
             TOKENS.serialize(record.tokens, out);
             CHOICES.serialize(record.choices, out);
             Wire.writeFloats(record.scales, out);
+            record.hidden.write(out);
         }
 
         @Override
-        public ResidualBlock deserialize(DataInputView in) throws IOException {
-            return new ResidualBlock(
+        public RoutedBlock deserialize(DataInputView in) throws IOException {
+            return new RoutedBlock(
                     in.readLong(),
                     TOKENS.deserialize(in),
                     CHOICES.deserialize(in),
-                    Wire.readFloats(in));
+                    Wire.readFloats(in),
+                    Vectors.read(in));
         }
 
         @Override
-        public TypeSerializerSnapshot<ResidualBlock> snapshotConfiguration() {
+        public TypeSerializerSnapshot<RoutedBlock> snapshotConfiguration() {
             return new Snapshot();
         }
     }
 
     /** Version 1 of the serialized form. */
-    public static final class Snapshot extends SimpleTypeSerializerSnapshot<ResidualBlock> {
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<RoutedBlock> {
         public Snapshot() {
             super(Serializer::new);
         }

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.expert;
+package io.flinkmoe.runtime.admission;
 
 import io.flinkmoe.capacity.Candidate;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.ExpertAdmission;
 import io.flinkmoe.capacity.WindowSoftmax;
-import io.flinkmoe.runtime.block.DispatchBlock;
+import io.flinkmoe.runtime.block.CandidateBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ListState;
@@ -24,7 +23,7 @@ import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 
 /**
- * The rows of an expert that wait for the close of their window.
+ * The choices of an expert that wait for the close of their window.
  *
  * <p>The keyed state holds, per expert and window, the blocks as they arrived, split by window, and
  * either T, the number of tokens that the routers reported, or the capacity that the previous round
@@ -34,9 +33,9 @@ import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 @Internal
 final class WindowQueue {
 
-    private static final int[] NONE_LATE = {};
-    private static final ListStateDescriptor<DispatchBlock> HELD =
-            new ListStateDescriptor<>("held-rows", new DispatchBlock.Serializer());
+    private static final float[] NONE = {};
+    private static final ListStateDescriptor<CandidateBlock> HELD =
+            new ListStateDescriptor<>("held-choices", new CandidateBlock.Serializer());
     private static final ValueStateDescriptor<Integer> TOKENS =
             new ValueStateDescriptor<>("window-tokens", IntSerializer.INSTANCE);
     private static final ValueStateDescriptor<Integer> REMAINING =
@@ -46,14 +45,6 @@ final class WindowQueue {
     private final Capacity capacity;
     private final int numExperts;
     private final int topK;
-
-    /**
-     * The decisions on the rows of a window.
-     *
-     * @param decisions one per block
-     * @param remaining the capacity that is left for the next round
-     */
-    record Close(List<RowDecisions> decisions, int remaining) {}
 
     /**
      * @param numExperts N
@@ -67,7 +58,7 @@ final class WindowQueue {
     }
 
     /** Keeps rows of one window until the window closes. */
-    void hold(long windowStart, DispatchBlock rows) throws Exception {
+    void hold(long windowStart, CandidateBlock rows) throws Exception {
         state(windowStart, HELD).add(rows);
     }
 
@@ -83,25 +74,30 @@ final class WindowQueue {
         state(left.windowStart(), REMAINING).update(left.remaining());
     }
 
-    /** Decides on all rows of a window and removes it from the state. */
-    Close close(long windowStart, int round) throws Exception {
-        ListState<DispatchBlock> held = state(windowStart, HELD);
-        List<DispatchBlock> blocks = new ArrayList<>();
-        Iterable<DispatchBlock> inState = held.get();
+    /**
+     * Decides on all choices of a window and removes them from the state.
+     *
+     * @return the capacity that is left for the next round; {@link AdmissionRule#NONE_ON_TIME} if
+     *     the window had neither choices nor a report
+     */
+    int close(long windowStart, int round, Decisions decisions) throws Exception {
+        ListState<CandidateBlock> held = state(windowStart, HELD);
+        List<CandidateBlock> blocks = new ArrayList<>();
+        Iterable<CandidateBlock> inState = held.get();
         if (inState != null) {
             inState.forEach(blocks::add);
         }
         held.clear();
-        boolean shares = capacity.weightRule().usesWindowShares();
-        return decide(shares ? withShares(blocks) : blocks, takeRemaining(windowStart), round);
-    }
-
-    private int takeRemaining(long windowStart) throws Exception {
         Integer left = take(windowStart, REMAINING);
         Integer tokens = take(windowStart, TOKENS);
-        return left != null
-                ? left
-                : capacity.expertCapacity(tokens == null ? 0 : tokens, numExperts, topK);
+        if (blocks.isEmpty() && left == null && tokens == null) {
+            return AdmissionRule.NONE_ON_TIME;
+        }
+        int remaining =
+                left != null
+                        ? left
+                        : capacity.expertCapacity(tokens == null ? 0 : tokens, numExperts, topK);
+        return decide(blocks, remaining, round, decisions);
     }
 
     private Integer take(long windowStart, ValueStateDescriptor<Integer> descriptor)
@@ -112,72 +108,56 @@ final class WindowQueue {
         return value;
     }
 
-    private Close decide(List<DispatchBlock> blocks, int remaining, int round) {
+    private int decide(List<CandidateBlock> blocks, int remaining, int round, Decisions decisions)
+            throws Exception {
+        float[] shares =
+                capacity.weightRule().usesWindowShares() ? WindowSoftmax.of(scores(blocks)) : NONE;
         Candidate[] candidates = new Candidate[rows(blocks)];
         int index = 0;
-        for (DispatchBlock block : blocks) {
+        for (CandidateBlock block : blocks) {
             for (int row = 0; row < block.rows(); row++) {
-                candidates[index] = block.candidate(row, topK, index);
+                Candidate candidate = block.candidate(row, topK, index);
+                candidates[index] =
+                        shares.length == 0 ? candidate : candidate.withScore(shares[index]);
                 index++;
             }
         }
         ExpertAdmission admission = capacity.admit(candidates, remaining, round);
         boolean[] admitted = admission.flags(candidates.length);
-        List<RowDecisions> decisions = new ArrayList<>();
-        int from = 0;
-        for (DispatchBlock block : blocks) {
-            int to = from + block.rows();
-            decisions.add(
-                    new RowDecisions(
-                            block,
-                            indexesOf(admitted, from, to, true),
-                            indexesOf(admitted, from, to, false),
-                            NONE_LATE));
-            from = to;
+        index = 0;
+        for (CandidateBlock block : blocks) {
+            decisions.startBlock(block);
+            for (int row = 0; row < block.rows(); row++) {
+                if (!admitted[index]) {
+                    decisions.refuse(row);
+                } else if (shares.length == 0) {
+                    decisions.admit(row);
+                } else {
+                    decisions.admit(row, shares[index]);
+                }
+                index++;
+            }
+            decisions.endBlock();
         }
-        return new Close(decisions, admission.remaining());
+        return admission.remaining();
     }
 
-    /** Replaces the scores of the blocks, which are logits, with their softmax over all rows. */
-    private static List<DispatchBlock> withShares(List<DispatchBlock> blocks) {
-        float[] logits = new float[rows(blocks)];
+    private static float[] scores(List<CandidateBlock> blocks) {
+        float[] scores = new float[rows(blocks)];
         int at = 0;
-        for (DispatchBlock block : blocks) {
-            System.arraycopy(block.priorities().scores(), 0, logits, at, block.rows());
+        for (CandidateBlock block : blocks) {
+            System.arraycopy(block.priorities().scores(), 0, scores, at, block.rows());
             at += block.rows();
         }
-        float[] shares = WindowSoftmax.of(logits);
-        List<DispatchBlock> shared = new ArrayList<>();
-        int from = 0;
-        for (DispatchBlock block : blocks) {
-            int to = from + block.rows();
-            shared.add(block.withScores(Arrays.copyOfRange(shares, from, to)));
-            from = to;
-        }
-        return shared;
+        return scores;
     }
 
-    private static int rows(List<DispatchBlock> blocks) {
+    private static int rows(List<CandidateBlock> blocks) {
         int rows = 0;
-        for (DispatchBlock block : blocks) {
+        for (CandidateBlock block : blocks) {
             rows += block.rows();
         }
         return rows;
-    }
-
-    /**
-     * Returns the indexes from {@code from} to {@code to} whose flag is {@code wanted}, relative to
-     * {@code from}.
-     */
-    private static int[] indexesOf(boolean[] flags, int from, int to, boolean wanted) {
-        int[] rows = new int[to - from];
-        int count = 0;
-        for (int i = from; i < to; i++) {
-            if (flags[i] == wanted) {
-                rows[count++] = i - from;
-            }
-        }
-        return Arrays.copyOf(rows, count);
     }
 
     private <S extends State> S state(long windowStart, StateDescriptor<S, ?> descriptor)

@@ -6,7 +6,7 @@ import org.apache.flink.annotation.PublicEvolving;
 
 /** When an expert decides which choices of a window it admits. */
 @PublicEvolving
-public enum Admission {
+public enum AdmissionMode {
     /** On arrival, while capacity remains: {@link FirstCome}. */
     FIRST_COME,
     /** When the window closes, in an {@link AdmissionOrder}: {@link AtWindowClose}. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.block;
 
-import io.flinkmoe.serialization.RecordSerializer;
+import io.flinkmoe.serialization.ImmutableSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
 import java.io.IOException;
 import org.apache.flink.annotation.Internal;
@@ -12,36 +12,32 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * The serializer of {@link ExpertInput}: one byte for the kind of record, then the serialized
+ * The serializer of {@link AdmissionInput}: one byte for the kind of record, then the serialized
  * record.
  */
 @Internal
-public final class ExpertInputSerializer extends RecordSerializer<ExpertInput> {
+public final class AdmissionInputSerializer extends ImmutableSerializer<AdmissionInput> {
 
-    /** The type information of {@link ExpertInput}. */
-    public static final TypeInformation<ExpertInput> TYPE =
-            new RecordTypeInfo<>(ExpertInput.class, new ExpertInputSerializer());
+    /** The type information of {@link AdmissionInput}. */
+    public static final TypeInformation<AdmissionInput> TYPE =
+            new RecordTypeInfo<>(AdmissionInput.class, new AdmissionInputSerializer());
 
     private static final long serialVersionUID = 1L;
-    private static final byte ROWS = 0;
+    private static final byte CANDIDATES = 0;
     private static final byte WINDOW_TOKENS = 1;
     private static final byte REMAINING = 2;
-    private static final DispatchBlock.Serializer ROWS_SERIALIZER = new DispatchBlock.Serializer();
+    private static final CandidateBlock.Serializer CANDIDATES_SERIALIZER =
+            new CandidateBlock.Serializer();
     private static final WindowTokens.Serializer WINDOW_TOKENS_SERIALIZER =
             new WindowTokens.Serializer();
     private static final RemainingCapacity.Serializer REMAINING_SERIALIZER =
             new RemainingCapacity.Serializer();
 
     @Override
-    public ExpertInput copy(ExpertInput from) {
-        return from instanceof DispatchBlock block ? block.owned() : from;
-    }
-
-    @Override
-    public void serialize(ExpertInput record, DataOutputView out) throws IOException {
-        if (record instanceof DispatchBlock block) {
-            out.writeByte(ROWS);
-            ROWS_SERIALIZER.serialize(block, out);
+    public void serialize(AdmissionInput record, DataOutputView out) throws IOException {
+        if (record instanceof CandidateBlock block) {
+            out.writeByte(CANDIDATES);
+            CANDIDATES_SERIALIZER.serialize(block, out);
         } else if (record instanceof WindowTokens count) {
             out.writeByte(WINDOW_TOKENS);
             WINDOW_TOKENS_SERIALIZER.serialize(count, out);
@@ -52,23 +48,23 @@ public final class ExpertInputSerializer extends RecordSerializer<ExpertInput> {
     }
 
     @Override
-    public ExpertInput deserialize(DataInputView in) throws IOException {
+    public AdmissionInput deserialize(DataInputView in) throws IOException {
         return switch (in.readByte()) {
-            case ROWS -> ROWS_SERIALIZER.deserialize(in);
+            case CANDIDATES -> CANDIDATES_SERIALIZER.deserialize(in);
             case WINDOW_TOKENS -> WINDOW_TOKENS_SERIALIZER.deserialize(in);
             default -> REMAINING_SERIALIZER.deserialize(in);
         };
     }
 
     @Override
-    public TypeSerializerSnapshot<ExpertInput> snapshotConfiguration() {
+    public TypeSerializerSnapshot<AdmissionInput> snapshotConfiguration() {
         return new Snapshot();
     }
 
     /** Version 1 of the serialized form. */
-    public static final class Snapshot extends SimpleTypeSerializerSnapshot<ExpertInput> {
+    public static final class Snapshot extends SimpleTypeSerializerSnapshot<AdmissionInput> {
         public Snapshot() {
-            super(ExpertInputSerializer::new);
+            super(AdmissionInputSerializer::new);
         }
     }
 }

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.runtime.combine;
+
+import io.flinkmoe.runtime.block.ContributionBlock;
+import io.flinkmoe.runtime.block.RoutedBlock;
+import io.flinkmoe.runtime.shared.LaneProgress;
+import io.flinkmoe.runtime.shared.WaitingTokens;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.api.common.state.State;
+import org.apache.flink.api.common.state.StateDescriptor;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.api.common.typeutils.base.array.BooleanPrimitiveArraySerializer;
+import org.apache.flink.api.java.tuple.Tuple2;
+import org.apache.flink.runtime.state.KeyedStateBackend;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+
+/**
+ * The batches that wait in the combine, in keyed state by lane and batch number. All methods refer
+ * to the operator's current key.
+ */
+@Internal
+final class WaitingBatches {
+
+    private static final ValueStateDescriptor<RoutedBlock> RESIDUALS =
+            new ValueStateDescriptor<>("residuals", new RoutedBlock.Serializer());
+    private static final ListStateDescriptor<ContributionBlock> CONTRIBUTIONS =
+            new ListStateDescriptor<>("contributions", new ContributionBlock.Serializer());
+    private static final ValueStateDescriptor<boolean[]> EMITTED =
+            new ValueStateDescriptor<>("emitted", BooleanPrimitiveArraySerializer.INSTANCE);
+
+    private final AbstractStreamOperator<?> operator;
+
+    WaitingBatches(AbstractStreamOperator<?> operator) {
+        this.operator = operator;
+    }
+
+    /** Returns the keys and numbers of all batches of the subtask. */
+    Set<Tuple2<Integer, Long>> all() throws Exception {
+        residuals(0);
+        results(0);
+        emitted(0); // A state must be registered with the backend before its keys are listed.
+        KeyedStateBackend<Integer> backend = operator.getKeyedStateBackend();
+        Set<Tuple2<Integer, Long>> batches = new LinkedHashSet<>();
+        for (String state :
+                List.of(RESIDUALS.getName(), CONTRIBUTIONS.getName(), EMITTED.getName())) {
+            try (var entries = backend.<Long>getKeysAndNamespaces(state)) {
+                entries.forEach(batches::add);
+            }
+        }
+        return batches;
+    }
+
+    /**
+     * Adds a batch to the progress of its lane, as it was when the state was written.
+     *
+     * @return the number of its tokens that wait
+     */
+    int restore(long batch, LaneProgress progress) throws Exception {
+        RoutedBlock block = residuals(batch);
+        boolean[] emitted = emitted(batch).value();
+        int waiting = 0;
+        if (block != null) {
+            progress.addTokens(batch, WaitingTokens.of(block), emitted);
+            waiting = block.tokens().rows() - countTrue(emitted);
+        } else if (emitted != null) {
+            progress.addTokens(batch, WaitingTokens.NONE, null);
+        }
+        for (ContributionBlock results : results(batch)) {
+            progress.addResults(batch, results.choices());
+        }
+        return waiting;
+    }
+
+    private static int countTrue(boolean[] flags) {
+        int count = 0;
+        for (int i = 0; flags != null && i < flags.length; i++) {
+            count += flags[i] ? 1 : 0;
+        }
+        return count;
+    }
+
+    /** Adds the residuals of a batch. */
+    void add(RoutedBlock block) throws Exception {
+        state(block.batch(), RESIDUALS).update(block);
+    }
+
+    /** Adds results, which may come before the residuals. */
+    void add(ContributionBlock block) throws Exception {
+        state(block.batch(), CONTRIBUTIONS).add(block);
+    }
+
+    /** The residuals of a batch; null if they have not arrived. */
+    RoutedBlock residuals(long batch) throws Exception {
+        return state(batch, RESIDUALS).value();
+    }
+
+    /** The results for a batch so far. */
+    Iterable<ContributionBlock> results(long batch) throws Exception {
+        Iterable<ContributionBlock> results = state(batch, CONTRIBUTIONS).get();
+        return results == null ? List.of() : results;
+    }
+
+    /** Removes what is no longer needed after tokens have been emitted. */
+    void remove(LaneProgress.ReadyRows ready) throws Exception {
+        long batch = ready.batch();
+        if (ready.areLast()) {
+            state(batch, RESIDUALS).clear();
+            state(batch, CONTRIBUTIONS).clear();
+        }
+        if (ready.first()) {
+            emitted(batch).clear();
+        } else {
+            emitted(batch).update(ready.emitted());
+        }
+    }
+
+    private ValueState<boolean[]> emitted(long batch) throws Exception {
+        return state(batch, EMITTED);
+    }
+
+    private <S extends State> S state(long batch, StateDescriptor<S, ?> descriptor)
+            throws Exception {
+        KeyedStateBackend<Integer> backend = operator.getKeyedStateBackend();
+        return backend.getPartitionedState(batch, LongSerializer.INSTANCE, descriptor);
+    }
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.runtime.dispatch;
+
+import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.runtime.block.Choices;
+import io.flinkmoe.runtime.block.DecisionBlock;
+import io.flinkmoe.runtime.block.ExpertRows;
+import io.flinkmoe.runtime.block.RoutedBlock;
+import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.block.Vectors;
+import io.flinkmoe.runtime.layer.RowsByExpert;
+import io.flinkmoe.runtime.shared.EvenKeys;
+import io.flinkmoe.runtime.shared.FixedSettings;
+import io.flinkmoe.runtime.shared.LaneProgress;
+import io.flinkmoe.runtime.shared.Slices;
+import io.flinkmoe.runtime.shared.WaitingTokens;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.api.java.tuple.Tuple2;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.util.OutputTag;
+
+/**
+ * Keeps the vectors of the tokens until all choices of a token are decided, then sends the admitted
+ * choices to the experts and the residual to the combine. Keyed by lane.
+ *
+ * <p>A token leaves when all its choices are decided and all earlier tokens of its stream have
+ * left, as {@link LaneProgress} has it. What leaves together gets a batch number of its own,
+ * without gaps, by which the combine keeps the order. No watermark overtakes a token that waits
+ * here, unless the token is late.
+ *
+ * <p>Tokens leave in slices: one batch in each. A record of the input is only recorded, so that a
+ * barrier never waits for the work that a closed window has set free. But while very many tokens
+ * are ready, each arriving batch sends one slice, so that the state does not grow with the input.
+ * Tokens that are not decided never stop the input: their decisions depend on it.
+ */
+@Internal
+public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
+        implements TwoInputStreamOperator<RoutedBlock, DecisionBlock, RoutedBlock> {
+
+    private static final long serialVersionUID = 1L;
+
+    /** The side output to the experts. */
+    public static final OutputTag<ExpertRows> ROWS = new OutputTag<>("rows", ExpertRows.TYPE);
+
+    /** How many tokens of a lane may be ready before arriving batches send some of them. */
+    private static final int MAX_READY = 4096;
+
+    private static final ValueStateDescriptor<Long> NEXT_TO_LEAVE =
+            new ValueStateDescriptor<>("next-batch-to-leave", LongSerializer.INSTANCE);
+    private static final ValueStateDescriptor<Long> NEXT_NUMBER =
+            new ValueStateDescriptor<>("next-number", LongSerializer.INSTANCE);
+
+    private final int layer;
+    private final int d;
+    private final int numExperts;
+    private final EvenKeys laneKeys;
+
+    private transient Map<Integer, LaneProgress> lanes;
+    private transient Set<Integer> active; // lanes whose tokens may leave
+    private transient WaitingBatches batches;
+    private transient ValueState<Long> nextToLeave;
+    private transient ValueState<Long> nextNumber;
+    private transient RowsByExpert rowsByExpert;
+    private transient Slices slices;
+    private transient DispatchMetrics metrics;
+    private transient long inputWatermark;
+    private transient long outputWatermark;
+
+    /**
+     * @param layer the MoE layer, counted from 0
+     * @param d the width of a vector
+     * @param numExperts N
+     * @param laneKeys the keys of the lanes
+     */
+    public Dispatch(int layer, int d, int numExperts, EvenKeys laneKeys) {
+        this.layer = layer;
+        this.d = d;
+        this.numExperts = numExperts;
+        this.laneKeys = laneKeys;
+    }
+
+    @Override
+    public void open() throws Exception {
+        super.open();
+        new FixedSettings()
+                .with(MoeOptions.LANES.key(), laneKeys.count())
+                .with("num_experts of layer " + layer, numExperts)
+                .with("hidden_size", d)
+                .keep(getOperatorStateBackend());
+        lanes = new HashMap<>();
+        active = new LinkedHashSet<>();
+        batches = new WaitingBatches(this);
+        nextToLeave = getRuntimeContext().getState(NEXT_TO_LEAVE);
+        nextNumber = getRuntimeContext().getState(NEXT_NUMBER);
+        rowsByExpert = new RowsByExpert(numExperts, d);
+        metrics = new DispatchMetrics(getMetricGroup());
+        inputWatermark = Long.MIN_VALUE;
+        outputWatermark = Long.MIN_VALUE;
+        slices =
+                new Slices(
+                        getProcessingTimeService(),
+                        getContainingTask().getEnvironment(),
+                        this::runSlice);
+        restore();
+    }
+
+    private void restore() throws Exception {
+        for (Tuple2<Integer, Long> batch : batches.all()) {
+            setCurrentKey(batch.f0);
+            int lane = laneKeys.indexOf(batch.f0);
+            metrics.waiting.inc(batches.restore(batch.f1, progress(lane)));
+        }
+        lanes.keySet().forEach(this::scan);
+    }
+
+    @Override
+    public void processElement1(StreamRecord<RoutedBlock> element) throws Exception {
+        RoutedBlock block = element.getValue();
+        WaitingTokens tokens = WaitingTokens.of(block);
+        batches.add(block, tokens);
+        metrics.waiting.inc(tokens.rows());
+        int lane = block.tokens().lane();
+        LaneProgress progress = progress(lane);
+        progress.addTokens(block.batch(), tokens, null);
+        activate(lane, progress);
+        if (progress.numReady() > MAX_READY && !active.isEmpty()) {
+            runSlice(); // Sets another key.
+        }
+    }
+
+    @Override
+    public void processElement2(StreamRecord<DecisionBlock> element) throws Exception {
+        DecisionBlock block = element.getValue();
+        LaneProgress progress = progress(block.lane());
+        for (DecisionBlock.OfBatch decisions : block.batches()) {
+            batches.add(decisions);
+            progress.addResults(decisions.batch(), decisions.choices());
+        }
+        activate(block.lane(), progress);
+    }
+
+    private void activate(int lane, LaneProgress progress) {
+        if (progress.isFirstComplete()) {
+            active.add(lane);
+            slices.start();
+        }
+    }
+
+    private void scan(int lane) {
+        if (lanes.get(lane).scan()) {
+            active.add(lane);
+            slices.start();
+        }
+    }
+
+    @Override
+    public void processWatermark(Watermark mark) throws Exception {
+        inputWatermark = mark.getTimestamp();
+        lanes.keySet().forEach(this::scan);
+        if (active.isEmpty()) {
+            forwardWatermark();
+        }
+    }
+
+    /** Sends the tokens of one batch that may leave, if there are any. */
+    private boolean runSlice() throws Exception {
+        boolean sent = false;
+        while (!sent && !active.isEmpty()) {
+            Iterator<Integer> first = active.iterator();
+            int lane = first.next();
+            first.remove();
+            setCurrentKey(laneKeys.keyOf(lane));
+            LaneProgress progress = progress(lane);
+            LaneProgress.ReadyRows leaving = progress.pollFirst();
+            if (leaving == null) {
+                leaving = progress.pollScanned();
+            }
+            if (leaving != null) {
+                active.add(lane); // Behind the other lanes.
+                sent = leaving.rows().length > 0;
+                leave(lane, progress, leaving);
+            }
+        }
+        forwardWatermark();
+        return !active.isEmpty();
+    }
+
+    private void leave(int lane, LaneProgress progress, LaneProgress.ReadyRows leaving)
+            throws Exception {
+        if (leaving.rows().length > 0) {
+            send(lane, batches.get(leaving.batch()), leaving.rows());
+        }
+        batches.remove(leaving);
+        if (leaving.first()) {
+            nextToLeave.update(progress.next());
+        }
+    }
+
+    /** Sends tokens of a batch to the combine, and their admitted choices to the experts. */
+    private void send(int lane, RoutedBlock batch, int[] rows) throws Exception {
+        Long next = nextNumber.value();
+        long number = next == null ? 0 : next;
+        nextNumber.update(number + 1);
+        TokenBlock tokens = batch.tokens().select(rows, d);
+        Choices choices = batch.choices().select(rows);
+        output.collect(
+                new StreamRecord<>(
+                        new RoutedBlock(
+                                number,
+                                tokens,
+                                choices,
+                                select(batch.scales(), rows),
+                                Vectors.NONE)));
+        byte[] hidden =
+                batch.hidden().isEmpty() ? batch.tokens().vectors() : batch.hidden().toBytes();
+        for (ExpertRows ofExpert : rowsByExpert.split(lane, number, choices, hidden, rows)) {
+            output.collect(ROWS, new StreamRecord<>(ofExpert));
+        }
+        metrics.left(tokens.rows());
+    }
+
+    private static float[] select(float[] scales, int[] rows) {
+        float[] selected = new float[scales.length == 0 ? 0 : rows.length];
+        for (int i = 0; i < selected.length; i++) {
+            selected[i] = scales[rows[i]];
+        }
+        return selected;
+    }
+
+    @Override
+    public void finish() throws Exception {
+        slices.drain();
+        for (Map.Entry<Integer, LaneProgress> lane : lanes.entrySet()) {
+            if (!lane.getValue().isEmpty()) {
+                throw new IllegalStateException(
+                        "the input has ended, but tokens of lane %d still wait for decisions"
+                                .formatted(lane.getKey()));
+            }
+        }
+        super.finish();
+    }
+
+    /**
+     * Forwards the watermark, but only to just before the oldest waiting token that is not late.
+     */
+    private void forwardWatermark() throws Exception {
+        long limit = inputWatermark;
+        for (LaneProgress progress : lanes.values()) {
+            long waiting = progress.minTimestamp();
+            if (waiting != Long.MAX_VALUE) {
+                limit = Math.min(limit, waiting - 1);
+            }
+        }
+        if (limit > outputWatermark) {
+            outputWatermark = limit;
+            super.processWatermark(new Watermark(limit));
+        }
+    }
+
+    /** The progress of the current key's lane. */
+    private LaneProgress progress(int lane) throws Exception {
+        LaneProgress progress = lanes.get(lane);
+        if (progress == null) {
+            Long next = nextToLeave.value();
+            progress = new LaneProgress(next == null ? 0 : next);
+            lanes.put(lane, progress);
+        }
+        return progress;
+    }
+}

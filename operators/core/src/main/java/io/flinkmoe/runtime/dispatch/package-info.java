@@ -1,0 +1,2 @@
+/** Keeps vectors until their choices are decided, then sends them to the experts. */
+package io.flinkmoe.runtime.dispatch;

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.runtime.layer;
+
+import io.flinkmoe.runtime.block.Choices;
+import io.flinkmoe.runtime.block.ExpertRows;
+import io.flinkmoe.runtime.block.Vectors;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.flink.annotation.Internal;
+
+/**
+ * Splits the pending choices of a batch by expert: one {@link ExpertRows} per expert, its rows in
+ * the order of the batch. Not thread-safe.
+ */
+@Internal
+public final class RowsByExpert {
+
+    private final int d;
+    private final int[] rowsOfExpert;
+    private final int[][] choicesOfExpert; // of the blocks that split is filling
+    private final int[][] vectorsOfExpert; // likewise
+
+    /**
+     * @param numExperts N
+     * @param d the width of a vector
+     */
+    public RowsByExpert(int numExperts, int d) {
+        this.d = d;
+        this.rowsOfExpert = new int[numExperts];
+        this.choicesOfExpert = new int[numExperts][];
+        this.vectorsOfExpert = new int[numExperts][];
+    }
+
+    /**
+     * Returns the blocks for all experts with pending choices.
+     *
+     * @param lane the lane of the batch
+     * @param batch the number under which the experts return the results
+     * @param choices the choices of the T tokens of the batch; those that are PENDING are executed
+     *     by the expert of their attempt
+     * @param hidden [M, d], the input of the experts; the blocks borrow it
+     * @param rows [T], the row of each token in {@code hidden}
+     */
+    public List<ExpertRows> split(
+            int lane, long batch, Choices choices, byte[] hidden, int[] rows) {
+        allocate(choices);
+        Arrays.fill(rowsOfExpert, 0);
+        for (int choice = 0; choice < choices.outcomes().length; choice++) {
+            if (choices.outcomes()[choice] == Choices.PENDING) {
+                int expert = expert(choices, choice);
+                int row = rowsOfExpert[expert]++;
+                choicesOfExpert[expert][row] = choice;
+                vectorsOfExpert[expert][row] = rows[choice / choices.k()];
+            }
+        }
+        List<ExpertRows> blocks = new ArrayList<>();
+        for (int expert = 0; expert < rowsOfExpert.length; expert++) {
+            if (rowsOfExpert[expert] > 0) {
+                Vectors vectors = Vectors.borrow(hidden, vectorsOfExpert[expert], d);
+                blocks.add(new ExpertRows(expert, lane, batch, choicesOfExpert[expert], vectors));
+            }
+        }
+        return blocks;
+    }
+
+    private static int expert(Choices choices, int choice) {
+        return choices.experts()[choices.at(choice, choices.attempts()[choice])];
+    }
+
+    private void allocate(Choices choices) {
+        Arrays.fill(rowsOfExpert, 0);
+        for (int choice = 0; choice < choices.outcomes().length; choice++) {
+            if (choices.outcomes()[choice] == Choices.PENDING) {
+                rowsOfExpert[expert(choices, choice)]++;
+            }
+        }
+        for (int expert = 0; expert < rowsOfExpert.length; expert++) {
+            choicesOfExpert[expert] = new int[rowsOfExpert[expert]];
+            vectorsOfExpert[expert] = new int[rowsOfExpert[expert]];
+        }
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.runtime.router;
+
+import io.flinkmoe.capacity.AdmissionScore;
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.WindowCounts;
+import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.routing.NoiseSource;
+import io.flinkmoe.runtime.block.CandidateBlock;
+import io.flinkmoe.runtime.block.Choices;
+import io.flinkmoe.runtime.block.RoutedBlock;
+import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.block.Vectors;
+import io.flinkmoe.runtime.block.WindowTokens;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.streaming.api.operators.Output;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+
+/**
+ * With a capacity: sends the vectors to the dispatch, once, and the choices without vectors to the
+ * admission of the experts. Where the capacity depends on the number of tokens in a window, it
+ * reports that to the admission of every expert before the watermark that closes the window.
+ */
+@Internal
+final class ToAdmission implements RoutedOutput {
+
+    private final Output<StreamRecord<RoutedBlock>> output;
+    private final Capacity capacity;
+    private final int numExperts;
+    private final int k;
+    private final CandidatesByExpert candidates;
+
+    /**
+     * @param numExperts N
+     * @param k choices per token
+     */
+    ToAdmission(
+            Output<StreamRecord<RoutedBlock>> output, Capacity capacity, int numExperts, int k) {
+        this.output = output;
+        this.capacity = capacity;
+        this.numExperts = numExperts;
+        this.k = k;
+        this.candidates = new CandidatesByExpert(numExperts, capacity.attempts());
+    }
+
+    @Override
+    public void send(
+            long batch, TokenBlock tokens, Routed routed, Choices choices, NoiseSource draws) {
+        int rows = tokens.rows();
+        boolean isResidual = routed.hidden() == routed.residual();
+        output.collect(
+                new StreamRecord<>(
+                        new RoutedBlock(
+                                batch,
+                                tokens.withVectors(routed.residual()),
+                                choices,
+                                routed.scales(rows),
+                                isResidual ? Vectors.NONE : Vectors.of(routed.hidden()))));
+        boolean areKept =
+                choices.scores().length > 0 && capacity.score() == AdmissionScore.GATE_SCORE;
+        float[] scores =
+                areKept ? choices.scores() : routed.admissionScores(capacity.score(), rows, draws);
+        for (CandidateBlock block : candidates.split(batch, tokens, choices, scores)) {
+            output.collect(Router.CANDIDATES, new StreamRecord<>(block));
+        }
+    }
+
+    @Override
+    public void close(int lane, long windowStart, WindowCounts counts) {
+        int tokens = (int) ((counts.asked() - counts.late()) / k);
+        if (tokens == 0 || !capacity.dependsOnTokens()) {
+            return;
+        }
+        for (int expert = 0; expert < numExperts; expert++) {
+            output.collect(
+                    Router.CANDIDATES,
+                    new StreamRecord<>(new WindowTokens(expert, lane, windowStart, tokens)));
+        }
+    }
+}
