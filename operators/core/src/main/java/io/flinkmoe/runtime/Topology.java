@@ -11,6 +11,7 @@ import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.runtime.admission.Admission;
 import io.flinkmoe.runtime.block.AdmissionInput;
+import io.flinkmoe.runtime.block.AdmissionInputSerializer;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.block.ExpertRows;
@@ -94,7 +95,7 @@ public final class Topology {
             tokens =
                     settings.capacity().windows().areBounded()
                             ? admitted(router, layer)
-                            : executed(router, router.getSideOutput(Router.ROWS), layer);
+                            : executed(router, router.getSideOutput(ExpertRows.OUTPUT), layer);
             routers.add(router);
             counting.add(router);
             counting.add(tokens);
@@ -193,13 +194,14 @@ public final class Topology {
     /** Adds admission, in as many rounds as there are, dispatch, experts and combine. */
     private SingleOutputStreamOperator<TokenBlock> admitted(
             SingleOutputStreamOperator<RoutedBlock> router, int layer) {
-        DataStream<AdmissionInput> candidates = router.getSideOutput(Router.CANDIDATES);
+        DataStream<AdmissionInput> candidates =
+                router.getSideOutput(AdmissionInputSerializer.OUTPUT);
         DataStream<DecisionBlock> decisions = null;
         for (int round = 0; round < settings.attempts(); round++) {
             SingleOutputStreamOperator<DecisionBlock> admission =
                     admission(candidates, layer, round);
             decisions = round == 0 ? admission : decisions.union(admission);
-            candidates = admission.getSideOutput(Admission.NEXT_ROUND);
+            candidates = admission.getSideOutput(AdmissionInputSerializer.OUTPUT);
             counting.add(admission);
         }
         EvenKeys keys = laneKeys;
@@ -219,7 +221,7 @@ public final class Topology {
                                         job.name() + "-dispatch-" + layer,
                                         RoutedBlock.TYPE,
                                         dispatch));
-        return executed(dispatched, dispatched.getSideOutput(Dispatch.ROWS), layer);
+        return executed(dispatched, dispatched.getSideOutput(ExpertRows.OUTPUT), layer);
     }
 
     private SingleOutputStreamOperator<DecisionBlock> admission(

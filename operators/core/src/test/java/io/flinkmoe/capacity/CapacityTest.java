@@ -15,11 +15,11 @@ class CapacityTest {
         FirstCome two = FirstCome.of(MINUTE, 2);
         WindowCounts counts = WindowCounts.EMPTY;
         assertThat(two.remainingOnArrival(counts)).isEqualTo(2);
-        counts = counts.plus(Outcome.EXECUTED, 1);
+        counts = counts.plusAdmitted(1);
         assertThat(two.remainingOnArrival(counts)).isEqualTo(1);
-        counts = counts.plus(Outcome.FAILED, 1);
+        counts = counts.plusAdmitted(1);
         assertThat(two.remainingOnArrival(counts)).isZero();
-        assertThat(two.remainingOnArrival(counts.plus(Outcome.EXECUTED, 1))).isZero();
+        assertThat(two.remainingOnArrival(counts.plusAdmitted(1))).isZero();
     }
 
     @Test
@@ -28,7 +28,7 @@ class CapacityTest {
                 WindowCounts.EMPTY
                         .plus(Outcome.OVERFLOWED, 9)
                         .plus(Outcome.LATE, 9)
-                        .plus(Outcome.REROUTED, 9);
+                        .plusPassedOn(9);
         assertThat(FirstCome.of(MINUTE, 1).remainingOnArrival(counts)).isEqualTo(1);
     }
 

@@ -18,7 +18,7 @@ class WindowCountsTest {
                         .plus(Outcome.OVERFLOWED, 300)
                         .plus(Outcome.LATE, 4_000)
                         .plus(Outcome.FAILED, 50_000);
-        assertThat(counts).isEqualTo(new WindowCounts(54_321, 1, 20, 300, 4_000, 50_000));
+        assertThat(counts).isEqualTo(new WindowCounts(54_321, 0, 0, 1, 20, 300, 4_000, 50_000));
     }
 
     @ParameterizedTest
@@ -32,21 +32,23 @@ class WindowCountsTest {
     @Test
     void isNotBalancedWhileOutcomesAreMissing() {
         WindowCounts counts = WindowCounts.EMPTY.plusAsked(2);
-        assertThat(counts).isEqualTo(new WindowCounts(2, 0, 0, 0, 0, 0));
+        assertThat(counts).isEqualTo(new WindowCounts(2, 0, 0, 0, 0, 0, 0, 0));
         assertThat(counts.isBalanced()).isFalse();
     }
 
     @Test
     void addsUpFieldByField() {
-        WindowCounts one = new WindowCounts(15, 1, 2, 3, 4, 5);
-        WindowCounts other = new WindowCounts(150, 10, 20, 30, 40, 50);
-        assertThat(one.plus(other)).isEqualTo(new WindowCounts(165, 11, 22, 33, 44, 55));
+        WindowCounts one = new WindowCounts(28, 1, 2, 3, 4, 5, 6, 7);
+        WindowCounts other = new WindowCounts(280, 10, 20, 30, 40, 50, 60, 70);
+        assertThat(one.plus(other)).isEqualTo(new WindowCounts(308, 11, 22, 33, 44, 55, 66, 77));
         assertThat(one.plus(WindowCounts.EMPTY)).isEqualTo(one);
     }
 
     @Test
-    void admitsWhatWasExecutedAndWhatFailed() {
-        assertThat(new WindowCounts(15, 1, 2, 3, 4, 5).admitted()).isEqualTo(6);
+    void staysBalancedWhateverAnAdmissionDecides() {
+        WindowCounts counts = WindowCounts.EMPTY.plusAdmitted(2).plusPassedOn(30);
+        assertThat(counts).isEqualTo(new WindowCounts(32, 2, 30, 0, 0, 0, 0, 0));
+        assertThat(counts.isBalanced()).isTrue();
     }
 
     @ParameterizedTest

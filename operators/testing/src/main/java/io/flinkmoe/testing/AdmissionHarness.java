@@ -72,7 +72,7 @@ public final class AdmissionHarness
 
     /** Returns the records for the next round of admission. */
     public List<AdmissionInput> nextRound() {
-        return Harnesses.values(this, Admission.NEXT_ROUND);
+        return Harnesses.values(this, AdmissionInputSerializer.OUTPUT);
     }
 
     /** Counts the entries of any state backend. */

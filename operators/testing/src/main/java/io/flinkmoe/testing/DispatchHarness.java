@@ -58,6 +58,6 @@ public final class DispatchHarness
 
     /** Returns the rows for the experts. */
     public List<ExpertRows> rows() {
-        return Harnesses.values(this, Dispatch.ROWS);
+        return Harnesses.values(this, ExpertRows.OUTPUT);
     }
 }

@@ -39,7 +39,7 @@ public final class RouterHarness
 
     /** Returns the rows for the experts; none with a capacity. */
     public List<ExpertRows> rows() {
-        return Harnesses.values(this, Router.ROWS);
+        return Harnesses.values(this, ExpertRows.OUTPUT);
     }
 
     /** Returns the candidates for the admission, without window reports. */
@@ -52,7 +52,7 @@ public final class RouterHarness
 
     /** Returns all records for the admission; none without a capacity. */
     public List<AdmissionInput> toAdmission() {
-        return Harnesses.values(this, Router.CANDIDATES);
+        return Harnesses.values(this, AdmissionInputSerializer.OUTPUT);
     }
 
     @Override

@@ -5,7 +5,6 @@ import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.runtime.block.AdmissionInput;
-import io.flinkmoe.runtime.block.AdmissionInputSerializer;
 import io.flinkmoe.runtime.block.CandidateBlock;
 import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
@@ -24,7 +23,6 @@ import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
-import org.apache.flink.util.OutputTag;
 
 /**
  * Holds each expert's capacity per window and decides which choices the expert admits. Keyed by
@@ -43,10 +41,6 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
         implements OneInputStreamOperator<AdmissionInput, DecisionBlock> {
 
     private static final long serialVersionUID = 1L;
-
-    /** The side output to the next round of admission. */
-    public static final OutputTag<AdmissionInput> NEXT_ROUND =
-            new OutputTag<>("next-round", AdmissionInputSerializer.TYPE);
 
     private final int layer;
     private final int round;

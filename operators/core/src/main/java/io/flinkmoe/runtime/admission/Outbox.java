@@ -113,7 +113,8 @@ final class Outbox {
         }
         while (bytes < MAX_BYTES && !nextRound.isEmpty()) {
             bytes += nextRound.peek().bytes();
-            output.collect(Admission.NEXT_ROUND, new StreamRecord<>(nextRound.poll().record()));
+            output.collect(
+                    AdmissionInputSerializer.OUTPUT, new StreamRecord<>(nextRound.poll().record()));
         }
     }
 
@@ -124,7 +125,7 @@ final class Outbox {
                         (lane, batches) ->
                                 output.collect(new StreamRecord<>(block(lane, batches))));
         for (CandidateBlock block : made.passedOn()) {
-            output.collect(Admission.NEXT_ROUND, new StreamRecord<>(block));
+            output.collect(AdmissionInputSerializer.OUTPUT, new StreamRecord<>(block));
         }
     }
 

@@ -10,6 +10,7 @@ import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.apache.flink.util.OutputTag;
 
 /**
  * The serializer of {@link AdmissionInput}: one byte for the kind of record, then the serialized
@@ -21,6 +22,9 @@ public final class AdmissionInputSerializer extends ImmutableSerializer<Admissio
     /** The type information of {@link AdmissionInput}. */
     public static final TypeInformation<AdmissionInput> TYPE =
             new RecordTypeInfo<>(AdmissionInput.class, new AdmissionInputSerializer());
+
+    /** The side output to the first or the next round of admission. */
+    public static final OutputTag<AdmissionInput> OUTPUT = new OutputTag<>("candidates", TYPE);
 
     private static final long serialVersionUID = 1L;
     private static final byte CANDIDATES = 0;

@@ -12,6 +12,7 @@ import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.apache.flink.util.OutputTag;
 
 /**
  * The rows of one batch that one expert executes, on the way to it.
@@ -28,6 +29,9 @@ public record ExpertRows(int expert, int lane, long batch, int[] choices, Vector
     /** The type information of this record. */
     public static final TypeInformation<ExpertRows> TYPE =
             new RecordTypeInfo<>(ExpertRows.class, new Serializer());
+
+    /** The side output to the experts. */
+    public static final OutputTag<ExpertRows> OUTPUT = new OutputTag<>("rows", TYPE);
 
     /** R, the number of rows. */
     public int rows() {

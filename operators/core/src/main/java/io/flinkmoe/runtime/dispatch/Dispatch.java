@@ -28,7 +28,6 @@ import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
-import org.apache.flink.util.OutputTag;
 
 /**
  * Keeps the vectors of the tokens until all choices of a token are decided, then sends the admitted
@@ -49,9 +48,6 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         implements TwoInputStreamOperator<RoutedBlock, DecisionBlock, RoutedBlock> {
 
     private static final long serialVersionUID = 1L;
-
-    /** The side output to the experts. */
-    public static final OutputTag<ExpertRows> ROWS = new OutputTag<>("rows", ExpertRows.TYPE);
 
     /** How many tokens of a lane may be ready before arriving batches send some of them. */
     private static final int MAX_READY = 4096;
@@ -225,7 +221,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         byte[] hidden =
                 batch.hidden().isEmpty() ? batch.tokens().vectors() : batch.hidden().toBytes();
         for (ExpertRows ofExpert : rowsByExpert.split(lane, number, choices, hidden, rows)) {
-            output.collect(ROWS, new StreamRecord<>(ofExpert));
+            output.collect(ExpertRows.OUTPUT, new StreamRecord<>(ofExpert));
         }
         metrics.left(tokens.rows());
     }

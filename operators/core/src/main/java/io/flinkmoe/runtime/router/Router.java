@@ -10,8 +10,6 @@ import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Device;
 import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.routing.NoiseSource;
-import io.flinkmoe.runtime.block.AdmissionInput;
-import io.flinkmoe.runtime.block.AdmissionInputSerializer;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.block.RoutedBlock;
@@ -35,7 +33,6 @@ import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
-import org.apache.flink.util.OutputTag;
 
 /**
  * Scores every token of a block against the N experts and chooses the k most probable. Keyed by
@@ -53,13 +50,6 @@ public final class Router extends AbstractStreamOperator<RoutedBlock>
         implements OneInputStreamOperator<TokenBlock, RoutedBlock> {
 
     private static final long serialVersionUID = 1L;
-
-    /** The side output to the experts, without a capacity. */
-    public static final OutputTag<ExpertRows> ROWS = new OutputTag<>("rows", ExpertRows.TYPE);
-
-    /** The side output to the admission of the experts, with a capacity. */
-    public static final OutputTag<AdmissionInput> CANDIDATES =
-            new OutputTag<>("candidates", AdmissionInputSerializer.TYPE);
 
     private static final ValueStateDescriptor<Long> NEXT_BATCH =
             new ValueStateDescriptor<>("next-batch", LongSerializer.INSTANCE);

@@ -6,6 +6,7 @@ import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.routing.NoiseSource;
+import io.flinkmoe.runtime.block.AdmissionInputSerializer;
 import io.flinkmoe.runtime.block.CandidateBlock;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.RoutedBlock;
@@ -61,7 +62,7 @@ final class ToAdmission implements RoutedOutput {
         float[] scores =
                 areKept ? choices.scores() : routed.admissionScores(capacity.score(), rows, draws);
         for (CandidateBlock block : candidates.split(batch, tokens, choices, scores)) {
-            output.collect(Router.CANDIDATES, new StreamRecord<>(block));
+            output.collect(AdmissionInputSerializer.OUTPUT, new StreamRecord<>(block));
         }
     }
 
@@ -73,7 +74,7 @@ final class ToAdmission implements RoutedOutput {
         }
         for (int expert = 0; expert < numExperts; expert++) {
             output.collect(
-                    Router.CANDIDATES,
+                    AdmissionInputSerializer.OUTPUT,
                     new StreamRecord<>(new WindowTokens(expert, lane, windowStart, tokens)));
         }
     }

@@ -37,7 +37,7 @@ record ToExperts(Output<StreamRecord<RoutedBlock>> output, RowsByExpert rows)
         int[] all = RowList.all(tokens.rows());
         for (ExpertRows ofExpert :
                 rows.split(tokens.lane(), batch, choices, routed.hidden(), all)) {
-            output.collect(Router.ROWS, new StreamRecord<>(ofExpert));
+            output.collect(ExpertRows.OUTPUT, new StreamRecord<>(ofExpert));
         }
     }
 

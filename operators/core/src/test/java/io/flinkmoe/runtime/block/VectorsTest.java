@@ -40,33 +40,30 @@ class VectorsTest {
 
     @ParameterizedTest
     @MethodSource("both")
-    void areCopiedAsTheyAreChosen(Vectors vectors) {
-        assertThat(floats(vectors.select(new int[] {0, 3}, 4))).containsExactly(1, 1, 4, 4);
+    void areCopiedInSlices(Vectors vectors) {
+        assertThat(floats(vectors.slice(1, 3, 4))).containsExactly(3, 3, 3, 3);
+        assertThat(floats(vectors.slice(0, 4, 4))).containsExactly(1, 1, 3, 3, 3, 3, 4, 4);
         DirectRows rows = new DirectRows(5, D);
-        vectors.copyTo(rows, 0, new int[] {2, 3});
-        vectors.copyTo(rows, 2, new int[] {0, 2, 3});
+        vectors.copyTo(rows, 0, 2, 2);
+        vectors.copyTo(rows, 2, 0, 3);
         float[] copied = new float[5 * D];
         rows.get(copied, 0, 5);
-        assertThat(copied).containsExactly(3, 3, 4, 4, 1, 1, 3, 3, 4, 4);
+        assertThat(copied).containsExactly(3, 3, 4, 4, 1, 1, 3, 3, 3, 3);
     }
 
     @Test
     void serializersCopyWhatIsBorrowed() {
         byte[] matrix = matrix();
         Vectors borrowed = Vectors.borrow(matrix, new int[] {1, 2}, D);
-        DispatchBlock block =
-                new DispatchBlock(0, 0, 0, 0, new int[2], new long[2], Priorities.NONE, borrowed);
-        ContributionBlock answer =
-                new ContributionBlock(0, 0, 0, new int[2], new byte[2], new float[0], borrowed);
-        DispatchBlock copy = new DispatchBlock.Serializer().copy(block);
-        ExpertInput input = new ExpertInputSerializer().copy(block, null);
+        ExpertRows rows = new ExpertRows(0, 0, 0, new int[2], borrowed);
+        ContributionBlock answer = new ContributionBlock(0, 0, new int[2], new byte[2], borrowed);
+        ExpertRows copy = new ExpertRows.Serializer().copy(rows);
         ContributionBlock answerCopy = new ContributionBlock.Serializer().copy(answer);
 
         Floats.put(new float[] {9, 9, 9, 9, 9, 9}, 0, matrix, 0, 6);
 
         assertThat(floats(borrowed)).containsExactly(9, 9, 9, 9);
         assertThat(floats(copy.vectors())).containsExactly(1, 1, 2, 2);
-        assertThat(floats(((DispatchBlock) input).vectors())).containsExactly(1, 1, 2, 2);
         assertThat(floats(answerCopy.vectors())).containsExactly(1, 1, 2, 2);
     }
 

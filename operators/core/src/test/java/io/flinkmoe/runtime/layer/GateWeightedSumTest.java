@@ -7,7 +7,7 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.tensor.Floats;
@@ -63,7 +63,7 @@ class GateWeightedSumTest {
                         0, new String[] {"a"}, new long[1], new long[1], vectors, new Choices[0]);
         TokenBlock found =
                 new GateWeightedSum(D, WeightRule.ROUTER)
-                        .of(new ResidualBlock(0, tokens, late), List.of(), new int[] {0});
+                        .of(new RoutedBlock(0, tokens, late), List.of(), new int[] {0});
         assertThat(found.vectors()).isEqualTo(vectors);
         assertThat(found.layers()[0]).usingRecursiveComparison().isEqualTo(late);
     }
@@ -99,7 +99,7 @@ class GateWeightedSumTest {
     /** Random tokens, and answers to all their choices in blocks of several experts. */
     private final class Case {
         final int k;
-        final ResidualBlock residual;
+        final RoutedBlock residual;
         final byte[] outcomes;
         final byte[] attempts;
         final byte[] outcomesBefore;
@@ -118,12 +118,13 @@ class GateWeightedSumTest {
                         (settled ? Outcome.LATE : ANSWERS[random.nextInt(ANSWERS.length)]).code();
                 codes[choice] = settled ? outcomes[choice] : Choices.PENDING;
                 if (!settled) {
+                    attempts[choice] = (byte) random.nextInt(2);
                     asked.add(choice);
                 }
             }
             outcomesBefore = codes.clone();
             outputs = gaussian(outcomes.length * D, 1e6f);
-            residual = new ResidualBlock(7, tokens(rows), choices(rows, codes));
+            residual = new RoutedBlock(7, tokens(rows), choices(rows, codes, attempts));
             Collections.shuffle(asked, random);
             while (!asked.isEmpty()) {
                 List<Integer> some = asked.subList(0, 1 + random.nextInt(asked.size()));
@@ -141,10 +142,10 @@ class GateWeightedSumTest {
                     random.longs(rows).toArray(),
                     random.longs(rows).toArray(),
                     Floats.toBytes(gaussian(rows * D, 1e6f)),
-                    new Choices[] {choices(rows, new byte[rows * k])});
+                    new Choices[] {choices(rows, new byte[rows * k], new byte[rows * k])});
         }
 
-        private Choices choices(int rows, byte[] codes) {
+        private Choices choices(int rows, byte[] codes, byte[] inAttempts) {
             int ranks = 2 * k;
             return new Choices(
                     k,
@@ -152,25 +153,24 @@ class GateWeightedSumTest {
                     gaussian(rows * ranks, 1),
                     Choices.NO_SCORES,
                     codes,
-                    new byte[rows * k]);
+                    inAttempts);
         }
 
         private ContributionBlock answer(int[] choices) {
             byte[] codes = new byte[choices.length];
-            int attempt = random.nextInt(2);
             float[] executed = new float[choices.length * D];
             int count = 0;
             for (int i = 0; i < choices.length; i++) {
                 codes[i] = outcomes[choices[i]];
-                attempts[choices[i]] = (byte) attempt;
                 if (codes[i] == Outcome.EXECUTED.code()) {
                     System.arraycopy(outputs, choices[i] * D, executed, count++ * D, D);
                     outcomes[choices[i]] =
-                            (attempt == 0 ? Outcome.EXECUTED : Outcome.REROUTED).code();
+                            (attempts[choices[i]] == 0 ? Outcome.EXECUTED : Outcome.REROUTED)
+                                    .code();
                 }
             }
             Vectors vectors = Vectors.of(Floats.toBytes(Arrays.copyOf(executed, count * D)));
-            return new ContributionBlock(2, 7, attempt, choices, codes, new float[0], vectors);
+            return new ContributionBlock(2, 7, choices, codes, vectors);
         }
 
         int[] someRows() {

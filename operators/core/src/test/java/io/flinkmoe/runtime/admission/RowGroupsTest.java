@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.expert;
+package io.flinkmoe.runtime.admission;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

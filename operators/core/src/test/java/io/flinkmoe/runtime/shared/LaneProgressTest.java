@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.combine;
+package io.flinkmoe.runtime.shared;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.runtime.block.Choices;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -51,7 +51,7 @@ class LaneProgressTest {
     private static final class Batch {
         final List<Row> rows = new ArrayList<>();
         final List<int[]> answered = new ArrayList<>();
-        ResidualBlock block;
+        RoutedBlock block;
         boolean arrived;
 
         boolean isComplete() {
@@ -83,7 +83,7 @@ class LaneProgressTest {
                 Batch batch = batches.get(event.batch);
                 if (event.answer == null) {
                     batch.arrived = true;
-                    progress.addResiduals(batch.block, null);
+                    progress.addTokens(event.batch, WaitingTokens.of(batch.block), null);
                 } else {
                     batch.answered.add(event.answer);
                     for (int choice : event.answer) {
@@ -96,9 +96,15 @@ class LaneProgressTest {
                 }
                 checkFirst();
                 if (random.nextInt(100) < percent) {
-                    checkAll();
+                    if (random.nextBoolean()) {
+                        checkAll();
+                    } else {
+                        scanInSlices();
+                    }
                 }
+                checkSlice();
                 checkTimestamp();
+                checkReady();
             }
             assertThat(progress.isEmpty()).as("%s ends with nothing waiting", name).isTrue();
             assertThat(batches).as(name).allMatch(Batch::isGone);
@@ -145,7 +151,7 @@ class LaneProgressTest {
                 }
             }
             batch.block =
-                    new ResidualBlock(
+                    new RoutedBlock(
                             number,
                             new TokenBlock(
                                     LANE,
@@ -195,7 +201,9 @@ class LaneProgressTest {
 
         private void checkAll() {
             List<List<Integer>> expected = mayLeave();
-            for (LaneProgress.ReadyRows ready : progress.pollAll()) {
+            progress.scan();
+            LaneProgress.ReadyRows ready;
+            while ((ready = progress.pollScanned()) != null) {
                 int number = (int) ready.batch();
                 assertThat(ready.rows())
                         .as("%s: rows of batch %d", name, number)
@@ -207,6 +215,34 @@ class LaneProgressTest {
                 assertThat(ready.emitted()).isEqualTo(flags(batch));
             }
             assertThat(expected).as("%s: rows that were kept back", name).allMatch(List::isEmpty);
+        }
+
+        /** Starts a scan that later steps go on with, while more tokens and answers arrive. */
+        private void scanInSlices() {
+            progress.scan();
+        }
+
+        /** One slice of a scan, if there is one: what leaves may leave, but more might. */
+        private void checkSlice() {
+            LaneProgress.ReadyRows ready = random.nextBoolean() ? progress.pollScanned() : null;
+            if (ready == null) {
+                return;
+            }
+            List<Integer> mayLeave = mayLeave().get((int) ready.batch());
+            assertThat(mayLeave)
+                    .as("%s: a slice of batch %d", name, ready.batch())
+                    .containsAll(Arrays.stream(ready.rows()).boxed().toList());
+            leave(ready);
+        }
+
+        private void checkReady() {
+            int expected = 0;
+            for (Batch batch : batches) {
+                for (Row row : batch.rows) {
+                    expected += batch.arrived && !row.left && row.missing.isEmpty() ? 1 : 0;
+                }
+            }
+            assertThat(progress.numReady()).as(name).isEqualTo(expected);
         }
 
         private void checkTimestamp() {
@@ -262,7 +298,7 @@ class LaneProgressTest {
                     }
                     if (batch.isGone()) {
                         if (pass == 0) {
-                            progress.addEmitted(number);
+                            progress.addTokens(number, WaitingTokens.NONE, null);
                         }
                         continue;
                     }
@@ -271,7 +307,8 @@ class LaneProgressTest {
                     } else if (batch.arrived) {
                         boolean[] flags = flags(batch);
                         boolean none = batch.rows.stream().noneMatch(row -> row.left);
-                        progress.addResiduals(batch.block, none ? null : flags);
+                        progress.addTokens(
+                                number, WaitingTokens.of(batch.block), none ? null : flags);
                     }
                 }
             }
