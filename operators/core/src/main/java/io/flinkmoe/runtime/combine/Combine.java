@@ -17,6 +17,7 @@ import io.flinkmoe.runtime.shared.LaneProgress;
 import io.flinkmoe.runtime.shared.OpenWindows;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WaitingTokens;
+import io.flinkmoe.runtime.shared.WindowCounters;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.flink.annotation.Internal;
@@ -93,7 +94,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.COMBINE, 0);
-        counter = ChoiceCounter.of(this, laneKeys, capacity.windows());
+        counter = WindowCounters.of(this, laneKeys, capacity.windows());
         experts =
                 capacity.windows().areBounded()
                         ? new ExpertOutcomes.InState(

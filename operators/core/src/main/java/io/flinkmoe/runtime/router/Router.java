@@ -23,6 +23,7 @@ import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.runtime.shared.OpenWindows;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WatermarkState;
+import io.flinkmoe.runtime.shared.WindowCounters;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
@@ -99,7 +100,7 @@ public final class Router extends AbstractStreamOperator<RoutedBlock>
                 capacity.windows().areBounded()
                         ? new LatenessFilter.ByWatermark(capacity.windows(), watermark)
                         : LatenessFilter.NEVER_LATE;
-        counter = ChoiceCounter.of(this, laneKeys, capacity.windows());
+        counter = WindowCounters.of(this, laneKeys, capacity.windows());
         router =
                 new BlockRouter(
                         sessions,

@@ -3,10 +3,8 @@ package io.flinkmoe.runtime.shared;
 
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.WindowCounts;
-import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.runtime.block.Choices;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 
 /** Counts choices by outcome. The operator chooses {@link #NONE} or {@link WindowCounters}. */
 @Internal
@@ -34,16 +32,6 @@ public interface ChoiceCounter {
                     return WindowCounts.EMPTY;
                 }
             };
-
-    /**
-     * Returns the counter for an operator.
-     *
-     * @param keys the keys of the operator's experts or lanes
-     */
-    static ChoiceCounter of(AbstractStreamOperator<?> operator, EvenKeys keys, Windows windows)
-            throws Exception {
-        return windows.areBounded() ? new WindowCounters(operator, keys, windows) : NONE;
-    }
 
     /** Counts choices of a token with this timestamp, and their outcome. */
     void count(long timestamp, Outcome outcome, int choices) throws Exception;

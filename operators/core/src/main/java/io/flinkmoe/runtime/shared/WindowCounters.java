@@ -57,6 +57,16 @@ public final class WindowCounters implements ChoiceCounter {
         }
     }
 
+    /**
+     * Returns the counter of an operator: {@link ChoiceCounter#NONE} if windows never end.
+     *
+     * @param keys the keys of the operator's experts or lanes
+     */
+    public static ChoiceCounter of(
+            AbstractStreamOperator<?> operator, EvenKeys keys, Windows windows) throws Exception {
+        return windows.areBounded() ? new WindowCounters(operator, keys, windows) : NONE;
+    }
+
     @Override
     public OpenWindows windows() {
         return open;
