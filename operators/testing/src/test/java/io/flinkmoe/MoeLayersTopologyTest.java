@@ -12,9 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
 import org.apache.flink.configuration.Configuration;
@@ -131,32 +129,35 @@ class MoeLayersTopologyTest {
         assertThat(graph.getJobGraph().getNumberOfVertices()).as("tasks").isEqualTo(2);
     }
 
-    /** They share an expert's session, of which each process has its own. */
     @Test
-    void keepsTheRoundsOfAnExpertInOneProcess() throws Exception {
+    void addsAdmissionAndDispatchWithACapacity() throws Exception {
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, 1);
         options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
         options.set(MoeOptions.OVERFLOW_ROUNDS, 2);
+        options.setString("moe.expert.slot-sharing-group", "experts");
         StreamExecutionEnvironment env = env(2);
-        MoeLayers.builder(options)
-                .build()
-                .score(tokens(env))
-                .scored()
-                .sinkTo(new DiscardingSink<>())
-                .uid("out");
+        StreamGraph graph = graph(env);
 
-        Map<String, Set<String>> groups = new TreeMap<>();
-        for (StreamNode node : env.getStreamGraph().getStreamNodes()) {
-            if (node.getCoLocationGroup() != null) {
-                groups.computeIfAbsent(node.getCoLocationGroup(), group -> new TreeSet<>())
-                        .add(node.getTransformationUID());
-            }
+        assertThat(uids(graph))
+                .contains(
+                        "moe-router-1",
+                        "moe-admission-1",
+                        "moe-admission-1-round-1",
+                        "moe-admission-1-round-2",
+                        "moe-dispatch-1",
+                        "moe-expert-1",
+                        "moe-combine-1");
+        for (StreamNode node : graph.getStreamNodes()) {
+            String name = node.getOperatorName();
+            boolean ofExperts = name.startsWith("moe-expert") || name.startsWith("moe-admission");
+            assertThat(node.getSlotSharingGroup())
+                    .as(name)
+                    .isEqualTo(ofExperts ? "experts" : "default");
+            assertThat(node.getCoLocationGroup()).as(name).isNull();
         }
-        assertThat(groups.values())
-                .containsExactlyInAnyOrder(
-                        Set.of("moe-expert-0", "moe-expert-0-round-1", "moe-expert-0-round-2"),
-                        Set.of("moe-expert-1", "moe-expert-1-round-1", "moe-expert-1-round-2"));
+        checkSpread(graph, "moe-admission-1-round-2", 2, 130);
+        checkSpread(graph, "moe-dispatch-1", 2, 128);
     }
 
     @Test

@@ -3,6 +3,7 @@ package io.flinkmoe.testing;
 
 import io.flinkmoe.runtime.admission.Admission;
 import io.flinkmoe.runtime.block.AdmissionInput;
+import io.flinkmoe.runtime.block.AdmissionInputSerializer;
 import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import java.util.List;

@@ -2,6 +2,7 @@
 package io.flinkmoe.testing;
 
 import io.flinkmoe.runtime.block.AdmissionInput;
+import io.flinkmoe.runtime.block.AdmissionInputSerializer;
 import io.flinkmoe.runtime.block.CandidateBlock;
 import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.block.RoutedBlock;

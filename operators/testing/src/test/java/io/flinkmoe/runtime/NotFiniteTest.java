@@ -13,11 +13,11 @@ import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.runtime.block.CandidateBlock;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
-import io.flinkmoe.runtime.block.DispatchBlock;
-import io.flinkmoe.runtime.block.Priorities;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.ExpertRows;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.tensor.Floats;
@@ -79,11 +79,11 @@ class NotFiniteTest {
                             "the encoder's output for position 1 of stream s is not finite",
                             "the encoder's output for position 0 of stream s is not finite");
             assertThat(letters.get(0).token().values()).containsExactly(1, 7, 3);
-            assertThat(harness.residuals()).hasSize(1);
-            assertThat(harness.residuals().get(0).tokens().positions()).containsExactly(0, 2);
+            assertThat(harness.routed()).hasSize(1);
+            assertThat(harness.routed().get(0).tokens().positions()).containsExactly(0, 2);
             assertThat(values(harness, WindowSummary.SUMMARIES))
                     .extracting(WindowSummary::counts)
-                    .containsExactly(new WindowCounts(4, 0, 0, 0, 0, 0));
+                    .containsExactly(new WindowCounts(4, 0, 0, 0, 0, 0, 0, 0));
         }
         assertThat(metrics.counter("moe.router.numNonFiniteEncodings")).isEqualTo(2);
         assertThat(metrics.counter("moe.router.numTokensDeadLettered")).isEqualTo(2);
@@ -109,7 +109,7 @@ class NotFiniteTest {
             harness.send(tokens(new float[] {5, 2, 3}, new float[] {1, 2, 3}));
             harness.processWatermark(99);
 
-            ResidualBlock block = harness.residuals().get(0);
+            RoutedBlock block = harness.routed().get(0);
             assertThat(Floats.toFloats(block.tokens().vectors())).containsExactly(5, 2, 3, 2, 4, 6);
             assertThat(block.choices().outcomes())
                     .containsExactly(
@@ -119,10 +119,10 @@ class NotFiniteTest {
                             Choices.PENDING);
             assertThat(block.choices().experts()).containsExactly(-1, -1, 2, 1);
             assertThat(block.choices().weights()).startsWith(0, 0);
-            assertThat(harness.dispatched()).extracting(DispatchBlock::rows).containsExactly(1, 1);
+            assertThat(harness.candidates()).extracting(CandidateBlock::rows).containsExactly(1, 1);
             assertThat(values(harness, WindowSummary.SUMMARIES))
                     .extracting(WindowSummary::counts)
-                    .containsExactly(new WindowCounts(4, 0, 0, 0, 0, 2));
+                    .containsExactly(new WindowCounts(4, 0, 0, 0, 0, 0, 0, 2));
         }
         assertThat(metrics.counter("moe.router.numNonFiniteSharedOutputs")).isEqualTo(1);
         assertThat(metrics.counter("moe.router.numNonFiniteLogits")).isZero();
@@ -132,7 +132,7 @@ class NotFiniteTest {
     void aRouterRoutesPastMaskedExpertsAndFailsTokensThatHaveTooFew() throws Exception {
         try (var harness = harnesses(bundle()).router(0)) {
             harness.send(tokens(new float[] {-1, 2, 3}, new float[] {-1, -2, 3}));
-            Choices choices = harness.residuals().get(0).choices();
+            Choices choices = harness.routed().get(0).choices();
             assertThat(choices.experts()).containsExactly(2, 1, -1, -1);
             assertThat(choices.outcomes())
                     .containsExactly(
@@ -161,16 +161,13 @@ class NotFiniteTest {
                 harnesses(bundle().expert(1, (expert, width) -> BrokenModels.nanAt(4, width)))
                         .expert(0)) {
             harness.send(
-                    new DispatchBlock(
+                    new ExpertRows(
                             1,
                             0,
                             0,
-                            0,
                             new int[] {0, 2},
-                            new long[2],
-                            Priorities.NONE,
                             Vectors.of(Floats.toBytes(new float[] {1, 4, 1, 1, 1, 1}))));
-            harness.prepareSnapshotPreBarrier(1);
+            harness.setProcessingTime(1_000);
             assertThat(harness.extractOutputValues().get(0).outcomes())
                     .containsExactly(Outcome.FAILED.code(), Outcome.EXECUTED.code());
         }
@@ -182,7 +179,7 @@ class NotFiniteTest {
     void aCombineFailsTheExecutedChoicesOfASumThatOverflows() throws Exception {
         try (var harness = harnesses(bundle()).capacity(first(5)).combine(0)) {
             float[] huge = {3e38f, 0, -3e38f};
-            harness.send(new ResidualBlock(0, tokens(huge, huge, huge), choices(3, 0.75f)));
+            harness.send(new RoutedBlock(0, tokens(huge, huge, huge), choices(3, 0.75f)));
             harness.send(answer(Outcome.EXECUTED, 0, huge));
             harness.send(answer(Outcome.OVERFLOWED, 1));
             harness.send(answer(Outcome.EXECUTED, 2, -3e38f, 0, 3e38f));
@@ -205,7 +202,9 @@ class NotFiniteTest {
             assertThat(tokens.layers()[0].weights()).containsOnly(0.75f);
             assertThat(values(harness, WindowSummary.SUMMARIES))
                     .extracting(WindowSummary::counts)
-                    .containsExactly(new WindowCounts(6, 3, 0, 1, 0, 2));
+                    .containsExactly(
+                            new WindowCounts(6, 0, 0, 3, 0, 1, 0, 2),
+                            new WindowCounts(5, 0, 0, 3, 0, 0, 0, 2));
         }
         assertThat(metrics.counter("moe.combine.numNonFiniteSums")).isEqualTo(1);
         assertThat(metrics.counter("moe.combine.numChoicesFailed")).isEqualTo(2);
@@ -218,8 +217,12 @@ class NotFiniteTest {
         try (var harness = harnesses.combine(0)) {
             float[] zero = new float[N];
             harness.send(
-                    new ResidualBlock(
-                            0, tokens(zero, zero), choices(2, 0.25f), new float[] {0.5f, 4}));
+                    new RoutedBlock(
+                            0,
+                            tokens(zero, zero),
+                            choices(2, 0.25f),
+                            new float[] {0.5f, 4},
+                            Vectors.NONE));
             harness.send(answer(Outcome.EXECUTED, 0, 2, 4, 8));
             harness.send(answer(Outcome.OVERFLOWED, 1));
             harness.send(answer(Outcome.EXECUTED, 2, 2e38f, 0, 0));
@@ -295,10 +298,8 @@ class NotFiniteTest {
         return new ContributionBlock(
                 0,
                 0,
-                0,
                 new int[] {choice},
                 new byte[] {outcome.code()},
-                new float[0],
                 Vectors.of(Floats.toBytes(output)));
     }
 }

@@ -11,15 +11,17 @@ import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
+import io.flinkmoe.runtime.block.AdmissionInputSerializer;
+import io.flinkmoe.runtime.block.CandidateBlock;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
-import io.flinkmoe.runtime.block.DispatchBlock;
+import io.flinkmoe.runtime.block.DecisionBlock;
+import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.block.Priorities;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.runtime.block.WindowTokens;
-import io.flinkmoe.runtime.router.Router;
 import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.testing.NumberedBundle;
 import io.flinkmoe.testing.OperatorHarnesses;
@@ -100,24 +102,61 @@ class OperatorSnapshotFilesTest {
     }
 
     @Test
+    void anAdmissionGoesOnFromItsFile() throws Exception {
+        goesOn(
+                "Admission",
+                harnesses -> harnesses.admission(0),
+                harness -> {
+                    harness.send(candidates(1, 0, 1, 5, WINDOW));
+                    harness.send(candidates(2, 0, 9));
+                    harness.send(new WindowTokens(1, 0, 0, 2));
+                    harness.processWatermark(5);
+                },
+                harness -> {
+                    harness.send(candidates(1, 1, 2, 3));
+                    harness.send(new WindowTokens(1, 1, 0, 3));
+                    harness.send(new WindowTokens(2, 0, 0, 4));
+                    harness.processWatermark(WINDOW - 1);
+                    harness.send(candidates(1, 2, 4, WINDOW + 1));
+                    harness.send(new WindowTokens(1, 1, WINDOW, 4));
+                    harness.processWatermark(2 * WINDOW);
+                });
+    }
+
+    @Test
+    void aDispatchGoesOnFromItsFile() throws Exception {
+        goesOn(
+                "Dispatch",
+                harnesses -> harnesses.dispatch(0),
+                harness -> {
+                    harness.send(routed(1, 0, 0, 1));
+                    harness.send(routed(1, 1, 2));
+                    harness.send(admitted(1, 0, 0, 2, 3));
+                    harness.send(admitted(1, 2, 0));
+                    harness.processBothWatermarks(new Watermark(5));
+                },
+                harness -> {
+                    harness.send(admitted(1, 1, 0, 1));
+                    harness.send(admitted(1, 0, 1));
+                    harness.send(routed(1, 2, 3));
+                    harness.send(admitted(1, 2, 1));
+                    harness.processBothWatermarks(new Watermark(WINDOW));
+                });
+    }
+
+    @Test
     void anExpertGoesOnFromItsFile() throws Exception {
         goesOn(
                 "Expert",
                 harnesses -> harnesses.expert(0),
                 harness -> {
-                    harness.send(dispatched(1, 0, 1, 5, WINDOW));
-                    harness.send(dispatched(2, 0, 9));
-                    harness.send(new WindowTokens(1, 0, 0, 2));
-                    harness.processWatermark(5);
+                    harness.send(rows(1, 0, 2));
+                    harness.send(rows(2, 0, 1));
                 },
                 harness -> {
-                    harness.send(dispatched(1, 1, 2, 3));
-                    harness.send(new WindowTokens(1, 1, 0, 3));
-                    harness.send(new WindowTokens(2, 0, 0, 4));
-                    harness.processWatermark(WINDOW - 1);
-                    harness.send(dispatched(1, 2, 4, WINDOW + 1));
-                    harness.send(new WindowTokens(1, 1, WINDOW, 4));
-                    harness.processWatermark(2 * WINDOW);
+                    harness.send(rows(1, 1, 1));
+                    harness.send(rows(2, 2, 1));
+                    harness.setProcessingTime(1_000);
                 });
     }
 
@@ -127,8 +166,8 @@ class OperatorSnapshotFilesTest {
                 "Combine",
                 harnesses -> harnesses.combine(0),
                 harness -> {
-                    harness.send(residuals(1, 0, 0, 1));
-                    harness.send(residuals(1, 1, 2));
+                    harness.send(routed(1, 0, 0, 1));
+                    harness.send(routed(1, 1, 2));
                     harness.send(answer(1, 0, 0, 2, 3));
                     harness.send(answer(1, 2, 0));
                     harness.processBothWatermarks(new Watermark(5));
@@ -136,7 +175,7 @@ class OperatorSnapshotFilesTest {
                 harness -> {
                     harness.send(answer(1, 1, 0, 1));
                     harness.send(answer(1, 0, 1));
-                    harness.send(residuals(1, 2, 3));
+                    harness.send(routed(1, 2, 3));
                     harness.send(answer(1, 2, 1));
                     harness.processBothWatermarks(new Watermark(WINDOW));
                 });
@@ -172,7 +211,11 @@ class OperatorSnapshotFilesTest {
     private static List<Object> takeRecords(AbstractStreamOperatorTestHarness<?> harness) {
         List<Object> records = new ArrayList<>(harness.extractOutputValues());
         harness.getOutput().clear();
-        for (OutputTag<?> tag : List.of(Router.RESIDUALS, WindowSummary.SUMMARIES)) {
+        for (OutputTag<?> tag :
+                List.of(
+                        ExpertRows.OUTPUT,
+                        AdmissionInputSerializer.OUTPUT,
+                        WindowSummary.SUMMARIES)) {
             Queue<? extends StreamRecord<?>> side = harness.getSideOutput(tag);
             if (side != null) {
                 side.forEach(record -> records.add(record.getValue()));
@@ -198,7 +241,14 @@ class OperatorSnapshotFilesTest {
     }
 
     /** Rows whose choices are of rank 0. */
-    private static DispatchBlock dispatched(int expert, long batch, long... timestamps) {
+    private static ExpertRows rows(int expert, long batch, int rows) {
+        int[] choices = new int[rows];
+        Arrays.setAll(choices, row -> row * K);
+        return new ExpertRows(expert, 1, batch, choices, Vectors.of(vectors(rows)));
+    }
+
+    /** Choices of rank 0. */
+    private static CandidateBlock candidates(int expert, long batch, long... timestamps) {
         int rows = timestamps.length;
         int[] choices = new int[rows];
         Priorities priorities = Priorities.ofRows(rows, 1);
@@ -209,12 +259,21 @@ class OperatorSnapshotFilesTest {
             priorities.topScores()[row] = 0.5f + row;
             priorities.scores()[row] = 0.5f;
         }
-        return new DispatchBlock(
-                expert, 1, batch, 0, choices, timestamps, priorities, Vectors.of(vectors(rows)));
+        return new CandidateBlock(expert, 1, batch, 0, choices, timestamps, priorities);
+    }
+
+    private static DecisionBlock admitted(int lane, long batch, int... choices) {
+        byte[] outcomes = new byte[choices.length];
+        Arrays.fill(outcomes, Choices.PENDING);
+        return new DecisionBlock(
+                lane,
+                new DecisionBlock.OfBatch[] {
+                    new DecisionBlock.OfBatch(batch, 0, choices, outcomes, DecisionBlock.NO_WEIGHTS)
+                });
     }
 
     /** Tokens that have asked experts 0 and 1. */
-    private static ResidualBlock residuals(int lane, long batch, long... timestamps) {
+    private static RoutedBlock routed(int lane, long batch, long... timestamps) {
         int choices = timestamps.length * K;
         int[] experts = new int[choices];
         float[] weights = new float[choices];
@@ -224,7 +283,7 @@ class OperatorSnapshotFilesTest {
             weights[i] = 0.5f;
         }
         Arrays.fill(outcomes, Choices.PENDING);
-        return new ResidualBlock(
+        return new RoutedBlock(
                 batch, tokens(lane, timestamps), new Choices(K, experts, weights, outcomes));
     }
 
@@ -233,10 +292,8 @@ class OperatorSnapshotFilesTest {
         return new ContributionBlock(
                 lane,
                 batch,
-                0,
                 choices,
                 new byte[choices.length],
-                new float[0],
                 Vectors.of(vectors(choices.length)));
     }
 

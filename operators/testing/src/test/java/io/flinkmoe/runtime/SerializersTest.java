@@ -24,16 +24,20 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.WindowCounts;
+import io.flinkmoe.runtime.block.AdmissionInputSerializer;
+import io.flinkmoe.runtime.block.CandidateBlock;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
-import io.flinkmoe.runtime.block.DispatchBlock;
-import io.flinkmoe.runtime.block.ExpertInputSerializer;
+import io.flinkmoe.runtime.block.DecisionBlock;
+import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.block.Priorities;
 import io.flinkmoe.runtime.block.RemainingCapacity;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.runtime.block.WindowTokens;
+import io.flinkmoe.runtime.dispatch.BatchChange;
+import io.flinkmoe.runtime.shared.WaitingTokens;
 import io.flinkmoe.serialization.RecordSerializer;
 import io.flinkmoe.serialization.WindowCountsSerializer;
 import java.util.Comparator;
@@ -96,10 +100,11 @@ class SerializersTest {
                                     new RawRecord.Header("", null)),
                             5),
                     new Rejection(Rejection.Kind.JSON, UNICODE));
-    private static final WindowCounts ACCOUNT = new WindowCounts(1, 2, 3, 4, 5, Long.MAX_VALUE);
+    private static final WindowCounts ACCOUNT =
+            new WindowCounts(1, 2, 3, 4, 5, 6, 7, Long.MAX_VALUE);
 
-    private static final DispatchBlock DISPATCHED =
-            new DispatchBlock(
+    private static final CandidateBlock CANDIDATES =
+            new CandidateBlock(
                     2,
                     3,
                     1L << 33,
@@ -111,10 +116,9 @@ class SerializersTest {
                             new long[] {Long.MIN_VALUE, 7},
                             new float[] {1, -0f},
                             new float[] {0.5f, Float.MIN_VALUE, Float.NaN, 2},
-                            new int[] {4, -1}),
-                    Vectors.of(BYTES));
-    private static final DispatchBlock EMPTY_DISPATCHED =
-            new DispatchBlock(0, 0, 0, 0, new int[0], new long[0], Priorities.NONE, Vectors.NONE);
+                            new int[] {4, -1}));
+    private static final CandidateBlock NO_CANDIDATES =
+            new CandidateBlock(0, 0, 0, 0, new int[0], new long[0], Priorities.NONE);
 
     /** A serializer and records that it must take. */
     record Case(TypeSerializer<?> serializer, List<?> records) {
@@ -196,30 +200,65 @@ class SerializersTest {
                                 new int[] {0, 1, 2, 3, 4})),
                 of(TokenBlock.TYPE, BLOCK, EMPTY_BLOCK, withStream(LONG)),
                 of(
-                        ResidualBlock.TYPE,
-                        new ResidualBlock(1L << 33, BLOCK, CHOICES),
-                        new ResidualBlock(0, EMPTY_BLOCK, NO_CHOICES),
-                        new ResidualBlock(3, BLOCK, CHOICES, FLOATS)),
+                        RoutedBlock.TYPE,
+                        new RoutedBlock(1L << 33, BLOCK, CHOICES),
+                        new RoutedBlock(0, EMPTY_BLOCK, NO_CHOICES),
+                        new RoutedBlock(3, BLOCK, CHOICES, FLOATS, Vectors.of(BYTES))),
                 of(
-                        ExpertInputSerializer.TYPE,
-                        DISPATCHED,
+                        AdmissionInputSerializer.TYPE,
+                        CANDIDATES,
                         new WindowTokens(2, 3, -60_000, Integer.MAX_VALUE),
                         new RemainingCapacity(2, -60_000, Integer.MAX_VALUE),
-                        EMPTY_DISPATCHED),
-                new Case(new DispatchBlock.Serializer(), List.of(DISPATCHED, EMPTY_DISPATCHED)),
+                        NO_CANDIDATES),
+                new Case(new CandidateBlock.Serializer(), List.of(CANDIDATES, NO_CANDIDATES)),
+                of(
+                        DecisionBlock.TYPE,
+                        new DecisionBlock(
+                                3,
+                                new DecisionBlock.OfBatch[] {
+                                    new DecisionBlock.OfBatch(
+                                            1L << 33,
+                                            1,
+                                            new int[] {9, 8},
+                                            new byte[] {Choices.PENDING, 2},
+                                            new float[] {0.5f, -0f}),
+                                    new DecisionBlock.OfBatch(
+                                            0, 0, new int[0], new byte[0], DecisionBlock.NO_WEIGHTS)
+                                }),
+                        new DecisionBlock(0, new DecisionBlock.OfBatch[0])),
+                new Case(
+                        new BatchChange.Serializer(),
+                        List.of(
+                                new BatchChange.Arrived(
+                                        new WaitingTokens(
+                                                new long[] {-1, 1L << 40},
+                                                new long[] {7, Long.MIN_VALUE},
+                                                new boolean[] {false, true},
+                                                2,
+                                                new int[] {2, 0})),
+                                new BatchChange.Arrived(WaitingTokens.NONE),
+                                new BatchChange.Decided(
+                                        new DecisionBlock.OfBatch(
+                                                1L << 33,
+                                                1,
+                                                new int[] {9},
+                                                new byte[] {2},
+                                                DecisionBlock.NO_WEIGHTS)),
+                                new BatchChange.Left(new int[] {3, 5}))),
+                of(
+                        ExpertRows.TYPE,
+                        new ExpertRows(2, 3, 1L << 33, new int[] {0, 5}, Vectors.of(BYTES)),
+                        new ExpertRows(0, 0, 0, new int[0], Vectors.NONE)),
                 new Case(new WindowTokens.Serializer(), List.of(new WindowTokens(0, 0, 0, 1))),
                 of(
                         ContributionBlock.TYPE,
                         new ContributionBlock(
                                 2,
                                 1L << 33,
-                                7,
                                 new int[] {9, 8},
                                 new byte[] {0, 4},
-                                FLOATS,
                                 Vectors.of(BYTES)),
-                        new ContributionBlock(
-                                0, 0, 0, new int[0], new byte[0], new float[0], Vectors.NONE)),
+                        new ContributionBlock(0, 0, new int[0], new byte[0], Vectors.NONE)),
                 of(
                         DecisionRecord.TYPE,
                         new DecisionRecord(
@@ -311,7 +350,7 @@ class SerializersTest {
                 test.records.stream()
                         .anyMatch(
                                 r ->
-                                        r instanceof DispatchBlock
+                                        r instanceof ExpertRows
                                                 || r instanceof ContributionBlock
                                                 || r instanceof Token
                                                 || r instanceof ScoredToken

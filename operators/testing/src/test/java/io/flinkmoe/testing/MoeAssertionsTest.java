@@ -92,8 +92,8 @@ class MoeAssertionsTest {
     void sumUpTheRoundsOfAnExpertInAWindow() {
         List<WindowSummary> summaries =
                 List.of(
-                        summary(WindowSummary.Source.EXPERT, 0, 3, counts(5, 2, 3)),
-                        summary(WindowSummary.Source.EXPERT, 1, 3, counts(1, 1, 0)),
+                        summary(WindowSummary.Source.ADMISSION, 0, 3, counts(5, 2, 3)),
+                        summary(WindowSummary.Source.ADMISSION, 1, 3, counts(1, 1, 0)),
                         summary(WindowSummary.Source.COMBINE, 0, 3, counts(9, 9, 0)));
         ExpertLoads window = ExpertLoads.ofSummaries(summaries);
 
@@ -124,9 +124,9 @@ class MoeAssertionsTest {
 
     @Test
     void checkASingleSummary() {
-        WindowSummary summary = summary(WindowSummary.Source.EXPERT, 1, 3, counts(5, 2, 3));
+        WindowSummary summary = summary(WindowSummary.Source.ADMISSION, 1, 3, counts(5, 2, 3));
 
-        assertThat(summary).neverExceeds(2).hasExecuted(2).hasOverflowed(3).isBalanced();
+        assertThat(summary).neverExceeds(2).hasAdmitted(2).hasOverflowed(3).isBalanced();
         assertThat(summary).hasLate(0).hasFailed(0);
         fails(
                 () -> assertThat(summary).neverExceeds(1),
@@ -162,7 +162,7 @@ class MoeAssertionsTest {
         return new WindowSummary(0, 60_000, source, round, key, counts);
     }
 
-    private static WindowCounts counts(long asked, long executed, long overflowed) {
-        return new WindowCounts(asked, executed, 0, overflowed, 0, 0);
+    private static WindowCounts counts(long asked, long admitted, long overflowed) {
+        return new WindowCounts(asked, admitted, 0, 0, 0, overflowed, 0, 0);
     }
 }

@@ -42,9 +42,10 @@ final class WaitingBatches {
 
     /** Returns the keys and numbers of all batches of the subtask. */
     Set<Tuple2<Integer, Long>> all() throws Exception {
-        residuals(0);
-        results(0);
-        emitted(0); // A state must be registered with the backend before its keys are listed.
+        // A state must be registered with the backend before its keys are listed.
+        state(0, RESIDUALS);
+        state(0, CONTRIBUTIONS);
+        state(0, EMITTED);
         KeyedStateBackend<Integer> backend = operator.getKeyedStateBackend();
         Set<Tuple2<Integer, Long>> batches = new LinkedHashSet<>();
         for (String state :

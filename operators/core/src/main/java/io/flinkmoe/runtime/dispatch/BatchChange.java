@@ -14,7 +14,7 @@ import org.apache.flink.core.memory.DataOutputView;
 
 /** What has happened to a batch in the dispatch. The state keeps the changes of each batch. */
 @Internal
-sealed interface BatchChange {
+public sealed interface BatchChange {
 
     /** The vectors have arrived. */
     record Arrived(WaitingTokens tokens) implements BatchChange {}

@@ -6,7 +6,7 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.tensor.Floats;
@@ -44,7 +44,7 @@ final class CombineBlocks {
         Arrays.fill(weights, weight);
         Arrays.fill(outcomes, Choices.PENDING);
         Choices choices = new Choices(K, new int[tokens.rows() * K], weights, outcomes);
-        harness.send(new ResidualBlock(batch, tokens, choices));
+        harness.send(new RoutedBlock(batch, tokens, choices));
     }
 
     static TokenBlock tokens(int lane, float[] vectors, Object... streams) {
@@ -65,17 +65,15 @@ final class CombineBlocks {
         return new ContributionBlock(
                 lane,
                 batch,
-                0,
                 choices,
                 new byte[choices.length],
-                new float[0],
                 Vectors.of(Floats.toBytes(outputs)));
     }
 
-    static ContributionBlock refused(int lane, long batch, int[] choices, Outcome outcome) {
+    static ContributionBlock failed(int lane, long batch, int... choices) {
         byte[] outcomes = new byte[choices.length];
-        Arrays.fill(outcomes, outcome.code());
-        return new ContributionBlock(lane, batch, 0, choices, outcomes, new float[0], Vectors.NONE);
+        Arrays.fill(outcomes, Outcome.FAILED.code());
+        return new ContributionBlock(lane, batch, choices, outcomes, Vectors.NONE);
     }
 
     static List<String> streams(CombineHarness harness) {

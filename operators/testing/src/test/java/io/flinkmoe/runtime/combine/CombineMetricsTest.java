@@ -9,7 +9,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.runtime.ReportedMetrics;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.tensor.Floats;
@@ -54,7 +54,7 @@ class CombineMetricsTest {
                             new int[] {0, 1, 1, 0},
                             new float[4],
                             new byte[] {Choices.PENDING, Outcome.LATE.code(), Choices.PENDING, 2});
-            harness.send(new ResidualBlock(0, tokens, choices));
+            harness.send(new RoutedBlock(0, tokens, choices));
             assertThat(metrics.gauge("moe.combine.tokensWaiting").intValue()).isEqualTo(2);
 
             harness.send(answer(0, Outcome.EXECUTED));
@@ -81,10 +81,8 @@ class CombineMetricsTest {
         return new ContributionBlock(
                 0,
                 0,
-                0,
                 new int[] {choice},
                 new byte[] {outcome.code()},
-                new float[0],
                 Vectors.of(new byte[executed ? N * Float.BYTES : 0]));
     }
 

@@ -15,7 +15,7 @@ import io.flinkmoe.capacity.Dropless;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.runtime.block.Choices;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.testing.Backend;
@@ -84,7 +84,7 @@ class CombineOrderTest {
                     tokens(0, new float[] {0, 0}, "a", 5).withLate(new boolean[] {true});
             byte[] outcomes = {Outcome.LATE.code(), Outcome.LATE.code()};
             Choices choices = new Choices(K, new int[K], new float[K], outcomes);
-            harness.send(new ResidualBlock(1, tokens, choices));
+            harness.send(new RoutedBlock(1, tokens, choices));
 
             harness.processBothWatermarks(new Watermark(100));
 

@@ -4,7 +4,7 @@ package io.flinkmoe.runtime.combine;
 import static io.flinkmoe.runtime.combine.CombineBlocks.D;
 import static io.flinkmoe.runtime.combine.CombineBlocks.K;
 import static io.flinkmoe.runtime.combine.CombineBlocks.executed;
-import static io.flinkmoe.runtime.combine.CombineBlocks.refused;
+import static io.flinkmoe.runtime.combine.CombineBlocks.failed;
 import static io.flinkmoe.runtime.combine.CombineBlocks.residual;
 import static io.flinkmoe.runtime.combine.CombineBlocks.tokens;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -20,8 +20,10 @@ import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.shared.LaneProgress;
+import io.flinkmoe.runtime.shared.WaitingTokens;
 import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.testing.Backend;
 import io.flinkmoe.testing.CombineHarness;
@@ -76,12 +78,12 @@ class CombineTest {
         try (var harness = open(new Dropless())) {
             residual(harness, 0, 0, 0.5f, new float[] {10, 20}, "a");
             harness.send(executed(0, 0, new int[] {0}, 4));
-            harness.send(refused(0, 0, new int[] {1}, Outcome.OVERFLOWED));
+            harness.send(failed(0, 0, 1));
 
             TokenBlock tokens = harness.extractOutputValues().get(0);
             assertThat(Floats.toFloats(tokens.vectors())).containsExactly(12, 22);
             assertThat(tokens.layers()[0].outcomes())
-                    .containsExactly(Outcome.EXECUTED.code(), Outcome.OVERFLOWED.code());
+                    .containsExactly(Outcome.EXECUTED.code(), Outcome.FAILED.code());
         }
     }
 
@@ -93,8 +95,7 @@ class CombineTest {
             residual(
                     harness, 0, 0, 0.25f, new float[] {10, 20, 1, 1, 5, 6}, "a", 1, "b", 2, "c", 3);
             harness.send(executed(0, 0, new int[] {0, 2, 3}, 4));
-            harness.send(refused(0, 0, new int[] {1, 4}, Outcome.OVERFLOWED));
-            harness.send(refused(0, 0, new int[] {5}, Outcome.FAILED));
+            harness.send(failed(0, 0, 1, 4, 5));
 
             TokenBlock tokens = harness.extractOutputValues().get(0);
             assertThat(tokens.layers()[0].weights()).containsExactly(1, 0, 0.5f, 0.5f, 0, 0);
@@ -121,7 +122,7 @@ class CombineTest {
                             new int[K],
                             new float[K],
                             new byte[] {Outcome.LATE.code(), Outcome.LATE.code()});
-            ResidualBlock block = new ResidualBlock(0, tokens(0, new float[] {3, 4}, "a"), late);
+            RoutedBlock block = new RoutedBlock(0, tokens(0, new float[] {3, 4}, "a"), late);
             harness.send(block);
             assertThat(Floats.toFloats(harness.extractOutputValues().get(0).vectors()))
                     .containsExactly(3, 4);
@@ -131,12 +132,13 @@ class CombineTest {
     @Test
     void doesNotChangeWhatIsInState() {
         Choices none = new Choices(1, new int[2], new float[2], new byte[] {0, 0});
-        ResidualBlock block =
-                new ResidualBlock(1, tokens(0, new float[] {0, 0, 0, 0}, "a", 1, "b", 1), none);
+        RoutedBlock block =
+                new RoutedBlock(1, tokens(0, new float[] {0, 0, 0, 0}, "a", 1, "b", 1), none);
         boolean[] inState = {true, false};
         LaneProgress progress = new LaneProgress(1);
-        progress.addResiduals(block, inState);
-        assertThat(progress.pollAll()).hasSize(1);
+        progress.addTokens(1, WaitingTokens.of(block), inState);
+        progress.scan();
+        assertThat(progress.pollScanned().rows()).containsExactly(1);
         assertThat(inState).containsExactly(true, false);
     }
 
@@ -147,7 +149,7 @@ class CombineTest {
             harness.processBothWatermarks(new Watermark(60_000));
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES)).isNullOrEmpty();
             harness.send(executed(2, 0, new int[] {0}, 1));
-            harness.send(refused(2, 0, new int[] {1}, Outcome.FAILED));
+            harness.send(failed(2, 0, 1));
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
                     .extracting(StreamRecord::getValue)
                     .containsExactly(
@@ -157,7 +159,14 @@ class CombineTest {
                                     WindowSummary.Source.COMBINE,
                                     0,
                                     2,
-                                    new WindowCounts(2, 1, 0, 0, 0, 1)));
+                                    new WindowCounts(2, 0, 0, 1, 0, 0, 0, 1)),
+                            new WindowSummary(
+                                    0,
+                                    0,
+                                    WindowSummary.Source.EXPERT,
+                                    0,
+                                    0,
+                                    new WindowCounts(2, 0, 0, 1, 0, 0, 0, 1)));
         }
     }
 

@@ -18,8 +18,8 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.runtime.block.Choices;
-import io.flinkmoe.runtime.block.DispatchBlock;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.ExpertRows;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.testing.Backend;
@@ -58,16 +58,15 @@ class RouterTest {
             float[] second = {1, 0, 4, 0};
             harness.send(block(0, new long[] {10, 20}, first, second));
 
-            List<DispatchBlock> dispatched = harness.dispatched();
-            assertThat(dispatched).extracting(DispatchBlock::expert).containsExactly(0, 1, 2);
+            List<ExpertRows> dispatched = harness.rows();
+            assertThat(dispatched).extracting(ExpertRows::expert).containsExactly(0, 1, 2);
             assertThat(dispatched.get(0).choices()).containsExactly(3);
             assertThat(dispatched.get(1).choices()).containsExactly(0);
             assertThat(dispatched.get(2).choices()).containsExactly(1, 2);
-            assertThat(dispatched.get(2).timestamps()).containsExactly(10, 20);
             assertThat(Floats.toFloats(dispatched.get(2).vectors().toBytes()))
                     .containsExactly(0, 3, 2, 0, 1, 0, 4, 0);
 
-            ResidualBlock residual = harness.residuals().get(0);
+            RoutedBlock residual = harness.routed().get(0);
             assertThat(residual.choices().experts()).containsExactly(1, 2, 2, 0);
             assertThat(residual.choices().outcomes()).containsOnly(Choices.PENDING);
             assertThat(residual.choices().weights()[0] + residual.choices().weights()[1])
@@ -87,20 +86,18 @@ class RouterTest {
         OperatorSubtaskState low;
         try (var harness = restore(2, 0, one)) {
             harness.send(token(0));
-            assertThat(harness.residuals()).extracting(ResidualBlock::batch).containsExactly(1L);
+            assertThat(harness.routed()).extracting(RoutedBlock::batch).containsExactly(1L);
             low = harness.snapshot(2, 2);
         }
         OperatorSubtaskState high;
         try (var harness = restore(2, 1, one)) {
             harness.send(token(3));
-            assertThat(harness.residuals()).extracting(ResidualBlock::batch).containsExactly(2L);
+            assertThat(harness.routed()).extracting(RoutedBlock::batch).containsExactly(2L);
             high = harness.snapshot(2, 2);
         }
         try (var harness = restore(1, 0, low, high)) {
             harness.send(token(0), token(3), token(1));
-            assertThat(harness.residuals())
-                    .extracting(ResidualBlock::batch)
-                    .containsExactly(2L, 3L, 0L);
+            assertThat(harness.routed()).extracting(RoutedBlock::batch).containsExactly(2L, 3L, 0L);
         }
     }
 
@@ -129,7 +126,7 @@ class RouterTest {
                     .extracting(record -> record.getValue().reason())
                     .singleElement(as(STRING))
                     .startsWith("the model cannot read position 0 of stream s: ");
-            assertThat(harness.residuals().get(0).tokens().positions()).containsExactly(1);
+            assertThat(harness.routed().get(0).tokens().positions()).containsExactly(1);
         }
     }
 
@@ -151,7 +148,7 @@ class RouterTest {
     void marksATokenFailedWhoseLogitsAreNotFinite() throws Exception {
         try (var harness = open(bundle)) {
             harness.send(block(0, new long[] {0, 1}, new float[] {Float.NaN, 0, 0, 0}, row()));
-            Choices choices = harness.residuals().get(0).choices();
+            Choices choices = harness.routed().get(0).choices();
             assertThat(choices.outcomes())
                     .containsExactly(
                             Outcome.FAILED.code(),
@@ -159,7 +156,7 @@ class RouterTest {
                             Choices.PENDING,
                             Choices.PENDING);
             assertThat(choices.experts()).startsWith(-1, -1);
-            assertThat(harness.extractOutputValues()).hasSize(2);
+            assertThat(harness.rows()).hasSize(2);
         }
     }
 
@@ -176,8 +173,8 @@ class RouterTest {
                             Origin.UNKNOWN,
                             origin,
                             Origin.UNKNOWN));
-            assertThat(harness.residuals())
-                    .extracting(ResidualBlock::batch, block -> block.tokens().timestamps()[0])
+            assertThat(harness.routed())
+                    .extracting(RoutedBlock::batch, block -> block.tokens().timestamps()[0])
                     .containsExactly(tuple(0L, 1L), tuple(1L, 3L));
             assertThat(harness.getSideOutput(DeadLetter.OUTPUT)).hasSize(1);
             DeadLetter letter = harness.getSideOutput(DeadLetter.OUTPUT).peek().getValue();
@@ -205,7 +202,7 @@ class RouterTest {
             float[][] rows = new float[MAX_ROWS + 1][];
             Arrays.fill(rows, row());
             harness.send(block(0, new long[MAX_ROWS + 1], rows));
-            assertThat(harness.residuals())
+            assertThat(harness.routed())
                     .extracting(block -> block.tokens().rows())
                     .containsExactly(MAX_ROWS, 1);
         }

@@ -21,10 +21,11 @@ import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.routing.Scores;
 import io.flinkmoe.routing.ScoringFunc;
+import io.flinkmoe.runtime.block.AdmissionInput;
+import io.flinkmoe.runtime.block.CandidateBlock;
 import io.flinkmoe.runtime.block.Choices;
-import io.flinkmoe.runtime.block.DispatchBlock;
 import io.flinkmoe.runtime.block.Priorities;
-import io.flinkmoe.runtime.block.ResidualBlock;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.block.WindowTokens;
 import io.flinkmoe.testing.Backend;
@@ -32,6 +33,7 @@ import io.flinkmoe.testing.NumberedBundle;
 import io.flinkmoe.testing.OperatorHarnesses;
 import io.flinkmoe.testing.RouterHarness;
 import java.nio.file.Path;
+import java.util.List;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -82,18 +84,18 @@ class RouterWindowsTest {
         try (var harness = open(MINUTE)) {
             harness.processWatermark(59_999);
             harness.send(block(0, new long[] {59_999, 60_000}, row(), row()));
-            assertThat(harness.residuals().get(0).choices().outcomes())
+            assertThat(harness.routed().get(0).choices().outcomes())
                     .containsExactly(
                             Outcome.LATE.code(),
                             Outcome.LATE.code(),
                             Choices.PENDING,
                             Choices.PENDING);
-            assertThat(harness.dispatched()).extracting(DispatchBlock::rows).containsExactly(1, 1);
+            assertThat(harness.candidates()).extracting(CandidateBlock::rows).containsExactly(1, 1);
             state = harness.snapshot(1, 1);
         }
         try (var harness = restore(MINUTE, 2, 1, state)) {
             harness.send(block(3, new long[] {59_999}, row()));
-            assertThat(harness.residuals().get(0).choices().outcomes())
+            assertThat(harness.routed().get(0).choices().outcomes())
                     .containsOnly(Outcome.LATE.code());
         }
     }
@@ -103,7 +105,7 @@ class RouterWindowsTest {
         try (var harness = open(MINUTE)) {
             TokenBlock block = block(0, new long[] {1, 2}, row(), row());
             harness.send(block.withLate(new boolean[] {false, true}));
-            ResidualBlock residual = harness.residuals().get(0);
+            RoutedBlock residual = harness.routed().get(0);
             assertThat(residual.choices().outcomes())
                     .containsExactly(
                             Choices.PENDING,
@@ -122,7 +124,7 @@ class RouterWindowsTest {
             harness.processWatermark(59_999);
             harness.send(block(0, new long[] {59_999, 60_000}, row(), row()));
             harness.send(block(0, new long[] {3}, row()));
-            assertThat(harness.residuals()).singleElement().matches(r -> r.tokens().rows() == 1);
+            assertThat(harness.routed()).singleElement().matches(r -> r.tokens().rows() == 1);
             assertThat(harness.getSideOutput(LateTokens.OUTPUT))
                     .extracting(record -> record.getValue().timestamp())
                     .containsExactly(59_999L, 3L);
@@ -140,13 +142,13 @@ class RouterWindowsTest {
                         .withOverflowRounds(1);
         try (var harness = open(rounds)) {
             harness.send(block(0, new long[] {10}, new float[] {0, 3, 2, 1}));
-            Choices choices = harness.residuals().get(0).choices();
+            Choices choices = harness.routed().get(0).choices();
             assertThat(choices.experts()).containsExactly(1, 2, 3, 0);
-            Priorities ofExpertOne = harness.dispatched().get(0).priorities();
+            Priorities ofExpertOne = harness.candidates().get(0).priorities();
             float[] p = Scores.of(ScoringFunc.SOFTMAX, new float[] {0, 3, 2, 1}, N);
             assertThat(ofExpertOne.scores()).containsExactly(p[1], p[3]);
             assertThat(ofExpertOne.nextExperts()).containsExactly(3);
-            assertThat(harness.dispatched().get(1).priorities().nextExperts()).containsExactly(0);
+            assertThat(harness.candidates().get(1).priorities().nextExperts()).containsExactly(0);
         }
     }
 
@@ -155,8 +157,7 @@ class RouterWindowsTest {
         try (var harness = open(new Dropless())) {
             harness.processWatermark(Long.MAX_VALUE);
             harness.send(token(0));
-            assertThat(harness.residuals().get(0).choices().outcomes())
-                    .containsOnly(Choices.PENDING);
+            assertThat(harness.routed().get(0).choices().outcomes()).containsOnly(Choices.PENDING);
         }
     }
 
@@ -193,7 +194,7 @@ class RouterWindowsTest {
 
             float[] logits = {0, 3, 2, 0, 1, 0, 4, 0};
             float[] p = Scores.of(ScoringFunc.SOFTMAX, logits, N);
-            Priorities ofExpertTwo = harness.dispatched().get(2).priorities();
+            Priorities ofExpertTwo = harness.candidates().get(2).priorities();
             assertThat(ofExpertTwo.streams()).containsExactly("s", "s");
             assertThat(ofExpertTwo.positions()).containsExactly(0, 1);
             assertThat(ofExpertTwo.topScores()).containsExactly(p[1], p[6]);
@@ -201,7 +202,7 @@ class RouterWindowsTest {
         }
         try (var harness = open(MINUTE)) {
             harness.send(block(0, new long[] {10, 20}, first, second));
-            assertThat(harness.dispatched())
+            assertThat(harness.candidates())
                     .allSatisfy(block -> assertThat(block.priorities().scores()).isEmpty());
         }
     }
@@ -217,24 +218,22 @@ class RouterWindowsTest {
         }
         try (var harness = restore(factor, 1, 0, state)) {
             harness.send(token(1));
-            harness.getOutput().clear();
             harness.processWatermark(59_999);
-            assertThat(harness.extractOutputValues())
+            assertThat(reports(harness))
                     .hasSize(2 * N)
                     .contains(new WindowTokens(0, 1, 0, 3), new WindowTokens(3, 1, 0, 3))
                     .contains(new WindowTokens(0, 3, 0, 1), new WindowTokens(3, 3, 0, 1));
             assertThat(harness.getOutput()).endsWith(new Watermark(59_999));
 
-            harness.getOutput().clear();
             harness.send(token(1), block(2, new long[] {0}, new float[] {Float.NaN, 0, 0, 0}));
-            assertThat(harness.residuals())
-                    .last(InstanceOfAssertFactories.type(ResidualBlock.class))
+            assertThat(harness.routed())
+                    .last(InstanceOfAssertFactories.type(RoutedBlock.class))
                     .satisfies(
                             block ->
                                     assertThat(block.choices().outcomes())
                                             .containsOnly(Outcome.LATE.code()));
             harness.processWatermark(60_000);
-            assertThat(harness.extractOutputValues()).as("late tokens do not count").isEmpty();
+            assertThat(reports(harness)).as("late tokens do not count").hasSize(2 * N);
         }
     }
 
@@ -255,6 +254,10 @@ class RouterWindowsTest {
             harness.processWatermarkStatus(WatermarkStatus.IDLE);
             assertThat(harness.getOutput()).containsExactly(new Watermark(7));
         }
+    }
+
+    private static List<AdmissionInput> reports(RouterHarness harness) {
+        return harness.toAdmission().stream().filter(WindowTokens.class::isInstance).toList();
     }
 
     private OperatorHarnesses harnesses() throws Exception {
