@@ -29,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.flink.api.common.functions.MapFunction;
@@ -118,6 +119,7 @@ class RestartIT {
     private static void prepare() {
         StateSink.clear();
         GatedTokens.use(tokens, TOKENS / 2);
+        FailOnce.reset();
     }
 
     @ParameterizedTest(name = "{0}, parallelism {1}, unaligned checkpoints {2}")
@@ -227,10 +229,15 @@ class RestartIT {
         return env.executeAsync();
     }
 
-    /** Waits until a barrier that is triggered from now on comes behind the first part. */
+    /**
+     * Waits until a barrier that is triggered from now on comes behind the first part, and some
+     * tokens are scored. Closed windows are worked off in slices, so the barrier finds the job in
+     * the middle of them.
+     */
     private static void awaitFirstPart(JobClient job, MiniCluster cluster) throws Exception {
         CommonTestUtils.waitForAllTaskRunning(cluster, job.getJobID(), false);
         GatedTokens.awaitFirstPart();
+        FailOnce.awaitFirst();
     }
 
     private static void await(JobClient job) throws Exception {
@@ -285,11 +292,21 @@ class RestartIT {
         return tokens;
     }
 
-    /** Throws once, at the last of so many tokens. */
+    /** Tells of the first token, and throws once, at the last of so many tokens. */
     private static final class FailOnce implements MapFunction<ScoredToken, ScoredToken> {
 
         private static final long serialVersionUID = 1L;
         private static final AtomicInteger LEFT = new AtomicInteger();
+
+        private static volatile CompletableFuture<Void> first;
+
+        static void reset() {
+            first = new CompletableFuture<>();
+        }
+
+        static void awaitFirst() throws Exception {
+            first.get(1, TimeUnit.MINUTES);
+        }
 
         static void after(int tokens) {
             LEFT.set(tokens);
@@ -297,6 +314,7 @@ class RestartIT {
 
         @Override
         public ScoredToken map(ScoredToken token) throws Exception {
+            first.complete(null);
             if (LEFT.getAndUpdate(left -> Math.max(0, left - 1)) == 1) {
                 throw new Exception("a failure that the test asked for");
             }

@@ -20,24 +20,35 @@ import org.apache.flink.core.memory.DataOutputView;
 import org.apache.flink.util.OutputTag;
 
 /**
- * The counts of one window in one operator. Summaries of the same window, source and key add up:
- * choices that arrive after the window has closed, such as those of late tokens, follow in another
- * summary. Summed over all keys, {@code asked} is k·T for the routers and for the combines. For the
- * admission in round 0, it is smaller by the choices whose outcome the router determines. Over all
- * rounds, what the admission of an expert admits is what the expert executed or failed. Choices of
- * diverted late tokens are counted by the routers of the first layer only.
+ * The counts of one window in one operator. Summaries of the same window, source, expert and lane
+ * add up: choices that arrive after the window has closed, such as those of late tokens, follow in
+ * another summary. Summed over all of them, {@code asked} is k·T for the routers and for the
+ * combines. For the admission in round 0, it is smaller by the choices whose outcome the router
+ * determines. Over all rounds, what the admission of an expert admits is what the expert executed
+ * or failed. Choices of diverted late tokens are counted by the routers of the first layer only.
  *
  * @param layer the MoE layer, counted from 0
  * @param windowStart first timestamp of the window, milliseconds since the epoch
  * @param source the operator that counted
  * @param round the round of admission for {@link Source#ADMISSION}, from 0; else 0
- * @param key the expert for {@link Source#ADMISSION} and {@link Source#EXPERT}, else the lane
+ * @param expert the expert for {@link Source#ADMISSION} and {@link Source#EXPERT}, else {@link
+ *     #NONE}
+ * @param lane the lane, or {@link #NONE} for {@link Source#ADMISSION}
  * @param counts the number of choices by outcome
  */
 @PublicEvolving
 @TypeInfo(WindowSummary.Factory.class)
 public record WindowSummary(
-        int layer, long windowStart, Source source, int round, int key, WindowCounts counts) {
+        int layer,
+        long windowStart,
+        Source source,
+        int round,
+        int expert,
+        int lane,
+        WindowCounts counts) {
+
+    /** The expert or lane of a summary that is not by expert or lane. */
+    public static final int NONE = -1;
 
     /** The type information of this record. */
     public static final TypeInformation<WindowSummary> TYPE =
@@ -57,8 +68,7 @@ public record WindowSummary(
         ADMISSION,
         /**
          * The choices that an expert was given, by their final outcome: executed, rerouted or
-         * failed; by expert. The combines count them, so that an expert has a summary from each
-         * lane.
+         * failed; by expert and lane. The combines count them.
          */
         EXPERT,
         /**
@@ -96,7 +106,8 @@ public record WindowSummary(
             out.writeLong(record.windowStart);
             out.writeByte(record.source.ordinal());
             out.writeInt(record.round);
-            out.writeInt(record.key);
+            out.writeInt(record.expert);
+            out.writeInt(record.lane);
             COUNTS.serialize(record.counts, out);
         }
 
@@ -106,6 +117,7 @@ public record WindowSummary(
                     in.readInt(),
                     in.readLong(),
                     SOURCES[in.readByte()],
+                    in.readInt(),
                     in.readInt(),
                     in.readInt(),
                     COUNTS.deserialize(in));

@@ -57,7 +57,7 @@ public record ExpertLoads(Map<Key, Long> choices) {
             if (summary.source() == WindowSummary.Source.ADMISSION
                     && summary.counts().admitted() > 0) {
                 choices.merge(
-                        new Key(summary.layer(), summary.windowStart(), summary.key()),
+                        new Key(summary.layer(), summary.windowStart(), summary.expert()),
                         summary.counts().admitted(),
                         Long::sum);
             }

@@ -90,18 +90,22 @@ public final class WindowSummaryAssert extends AbstractAssert<WindowSummaryAsser
                             .formatted(
                                     actual.layer(),
                                     actual.windowStart(),
-                                    actual.key(),
+                                    actual.expert(),
                                     actual.round());
             case EXPERT ->
-                    "layer %d, window %d, expert %d"
-                            .formatted(actual.layer(), actual.windowStart(), actual.key());
+                    "layer %d, window %d, expert %d of lane %d"
+                            .formatted(
+                                    actual.layer(),
+                                    actual.windowStart(),
+                                    actual.expert(),
+                                    actual.lane());
             case ROUTER, COMBINE ->
                     "layer %d, window %d, %s of lane %d"
                             .formatted(
                                     actual.layer(),
                                     actual.windowStart(),
                                     actual.source(),
-                                    actual.key());
+                                    actual.lane());
         };
     }
 }

@@ -177,7 +177,10 @@ class SerializersTest {
                 of(
                         WindowSummary.TYPE,
                         Stream.of(WindowSummary.Source.values())
-                                .map(source -> new WindowSummary(2, -60_000, source, 1, 9, ACCOUNT))
+                                .map(
+                                        source ->
+                                                new WindowSummary(
+                                                        2, -60_000, source, 1, 9, -1, ACCOUNT))
                                 .toArray()),
                 of(
                         RouterLogits.TYPE,

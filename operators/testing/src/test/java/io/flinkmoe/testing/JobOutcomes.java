@@ -159,7 +159,7 @@ public record JobOutcomes(
     }
 
     private static String key(WindowSummary summary) {
-        return summary.windowStart() + "/" + summary.key();
+        return summary.windowStart() + "/" + summary.expert();
     }
 
     /** The choices that diverted tokens would have made: the first router counts them, as late. */

@@ -159,7 +159,10 @@ class MoeAssertionsTest {
 
     private static WindowSummary summary(
             WindowSummary.Source source, int round, int key, WindowCounts counts) {
-        return new WindowSummary(0, 60_000, source, round, key, counts);
+        boolean ofExpert = source == WindowSummary.Source.ADMISSION;
+        int none = WindowSummary.NONE;
+        return new WindowSummary(
+                0, 60_000, source, round, ofExpert ? key : none, ofExpert ? none : key, counts);
     }
 
     private static WindowCounts counts(long asked, long admitted, long overflowed) {

@@ -174,7 +174,12 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
             outbox.add(expert, new RemainingCapacity(expert, windowStart, remaining));
         }
         WindowCounts counts = counters.remove(windowStart);
-        summaries.emit(windowStart, expert, counts, capacity.windows().lastOf(windowStart));
+        summaries.emit(
+                windowStart,
+                expert,
+                WindowSummary.NONE,
+                counts,
+                capacity.windows().lastOf(windowStart));
     }
 
     /** The watermark follows after the decisions about all windows that it closes. */

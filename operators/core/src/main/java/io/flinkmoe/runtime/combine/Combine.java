@@ -113,8 +113,13 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         while ((window = counter.windows().firstClosed(lane -> watermark)) != null) {
             setCurrentKey(laneKeys.keyOf(window.index()));
             long last = capacity.windows().lastOf(window.start());
-            summaries.emit(window.start(), window.index(), counter.remove(window.start()), last);
-            experts.close(window.start(), last);
+            summaries.emit(
+                    window.start(),
+                    WindowSummary.NONE,
+                    window.index(),
+                    counter.remove(window.start()),
+                    last);
+            experts.close(window.start(), window.index(), last);
         }
     }
 

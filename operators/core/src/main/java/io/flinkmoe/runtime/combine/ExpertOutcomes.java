@@ -27,7 +27,7 @@ interface ExpertOutcomes {
                 public void count(long[] timestamps, Choices choices) {}
 
                 @Override
-                public void close(long windowStart, long lastTimestamp) {}
+                public void close(long windowStart, int lane, long lastTimestamp) {}
             };
 
     /**
@@ -41,9 +41,10 @@ interface ExpertOutcomes {
     /**
      * Emits and removes the counts of a window that has closed.
      *
+     * @param lane the lane of the current key
      * @param lastTimestamp the last timestamp of the window
      */
-    void close(long windowStart, long lastTimestamp) throws Exception;
+    void close(long windowStart, int lane, long lastTimestamp) throws Exception;
 
     /** Keeps the counts in keyed state. */
     final class InState implements ExpertOutcomes {
@@ -117,7 +118,7 @@ interface ExpertOutcomes {
         }
 
         @Override
-        public void close(long windowStart, long lastTimestamp) throws Exception {
+        public void close(long windowStart, int lane, long lastTimestamp) throws Exception {
             long[] counts = state.get(windowStart);
             if (counts == null) {
                 return;
@@ -130,7 +131,7 @@ interface ExpertOutcomes {
                                 .plus(Outcome.EXECUTED, counts[at + EXECUTED])
                                 .plus(Outcome.REROUTED, counts[at + REROUTED])
                                 .plus(Outcome.FAILED, counts[at + FAILED]);
-                summaries.emit(windowStart, expert, ofExpert, lastTimestamp);
+                summaries.emit(windowStart, expert, lane, ofExpert, lastTimestamp);
             }
         }
     }

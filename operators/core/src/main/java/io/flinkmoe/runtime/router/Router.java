@@ -157,7 +157,12 @@ public final class Router extends AbstractStreamOperator<RoutedBlock>
             setCurrentKey(laneKeys.keyOf(lane));
             WindowCounts counts = counter.remove(window.start());
             routedOutput.close(lane, window.start(), counts);
-            summaries.emit(window.start(), lane, counts, capacity.windows().lastOf(window.start()));
+            summaries.emit(
+                    window.start(),
+                    WindowSummary.NONE,
+                    lane,
+                    counts,
+                    capacity.windows().lastOf(window.start()));
         }
     }
 

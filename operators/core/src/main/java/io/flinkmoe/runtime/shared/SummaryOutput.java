@@ -17,16 +17,18 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 public record SummaryOutput(Output<?> output, int layer, WindowSummary.Source source, int round) {
 
     /**
-     * Emits the summary of one key, unless it is empty.
+     * Emits a summary, unless it is empty.
      *
-     * @param key the expert or the lane
+     * @param expert the expert, or {@link WindowSummary#NONE}
+     * @param lane the lane, or {@link WindowSummary#NONE}
      */
-    public void emit(long windowStart, int key, WindowCounts counts, long timestamp) {
+    public void emit(long windowStart, int expert, int lane, WindowCounts counts, long timestamp) {
         if (counts.asked() > 0) {
             output.collect(
                     WindowSummary.SUMMARIES,
                     new StreamRecord<>(
-                            new WindowSummary(layer, windowStart, source, round, key, counts),
+                            new WindowSummary(
+                                    layer, windowStart, source, round, expert, lane, counts),
                             timestamp));
         }
     }

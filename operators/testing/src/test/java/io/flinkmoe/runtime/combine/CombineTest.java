@@ -158,6 +158,7 @@ class CombineTest {
                                     0,
                                     WindowSummary.Source.COMBINE,
                                     0,
+                                    WindowSummary.NONE,
                                     2,
                                     new WindowCounts(2, 0, 0, 1, 0, 0, 0, 1)),
                             new WindowSummary(
@@ -166,6 +167,7 @@ class CombineTest {
                                     WindowSummary.Source.EXPERT,
                                     0,
                                     0,
+                                    2,
                                     new WindowCounts(2, 0, 0, 1, 0, 0, 0, 1)));
         }
     }

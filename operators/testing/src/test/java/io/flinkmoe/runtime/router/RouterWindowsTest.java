@@ -178,6 +178,7 @@ class RouterWindowsTest {
                                     0,
                                     WindowSummary.Source.ROUTER,
                                     0,
+                                    WindowSummary.NONE,
                                     1,
                                     WindowCounts.EMPTY.plusAsked(4)));
         }
