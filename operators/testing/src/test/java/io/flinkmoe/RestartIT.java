@@ -32,9 +32,11 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.ExternalizedCheckpointRetention;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
@@ -170,6 +172,33 @@ class RestartIT {
         await(start(options, nextParallelism));
 
         checkThatTokensWaited();
+        checkResults();
+    }
+
+    /** Two layers, whose tokens, rows and results are partly on their way at the checkpoint. */
+    @ParameterizedTest(name = "{0}, parallelism {1}, then {2}")
+    @CsvSource({"HEAP, 2, 3", "ROCKSDB, 3, 2", "HEAP, 3, 1"})
+    void goesOnFromAnUnalignedCheckpointAtAnotherParallelism(
+            Backend backend,
+            int parallelism,
+            int nextParallelism,
+            @InjectMiniCluster MiniCluster cluster)
+            throws Exception {
+        Configuration options = options(backend);
+        options.set(CheckpointingOptions.ENABLE_UNALIGNED, true);
+        options.set(
+                CheckpointingOptions.EXTERNALIZED_CHECKPOINT_RETENTION,
+                ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION);
+        JobClient job = start(options, parallelism);
+        awaitFirstPart(job, cluster);
+        String checkpoint = cluster.triggerCheckpoint(job.getJobID()).get();
+        job.cancel().get();
+        CommonTestUtils.waitForJobStatus(job, List.of(JobStatus.CANCELED));
+
+        GatedTokens.open();
+        options.set(StateRecoveryOptions.SAVEPOINT_PATH, checkpoint);
+        await(start(options, nextParallelism));
+
         checkResults();
     }
 
