@@ -53,6 +53,11 @@ public final class ReportedMetrics {
         return task;
     }
 
+    /** Whether a metric is reported. */
+    public boolean has(String path) {
+        return metrics.containsKey(path);
+    }
+
     public long counter(String path) {
         return ((Counter) metric(path)).getCount();
     }

@@ -112,11 +112,11 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                 throw new CancelTaskException("cancelled while experts were opened");
             }
             if (expertKeys.isOwned(expert, getRuntimeContext().getTaskInfo())) {
-                metrics[expert] = new ExpertMetrics(getMetricGroup(), expert);
+                metrics[expert] = new ExpertMetrics().register(getMetricGroup(), expert);
                 calls[expert] =
                         new ExpertCalls(
                                 sessions.expert(layer, expert), buffers, failures, metrics[expert]);
-                metrics[expert].waiting(calls[expert]::waiting);
+                ExpertMetrics.registerWaiting(getMetricGroup(), expert, calls[expert]::waiting);
                 ownExperts.add(expert);
             }
         }

@@ -58,6 +58,7 @@ public final class BlockRouter {
     private final HealthWindows health;
     private final RouterMetrics metrics;
     private final LogitsOutput logits;
+    private final MetricGroup group;
 
     /**
      * @param layer the MoE layer, counted from 0
@@ -78,7 +79,8 @@ public final class BlockRouter {
                         layer, sessions.spec().version(), () -> router.route(zeros, 1));
         outcomes = new RouterOutcomes(host.counter, k);
         health = new HealthWindows(settings.capacity().windows(), n, k);
-        metrics = new RouterMetrics(host.metrics, health, n);
+        metrics = new RouterMetrics(host.metrics, health);
+        group = host.metrics;
         logits = new LogitsOutput(output, layer, n);
     }
 
@@ -105,6 +107,11 @@ public final class BlockRouter {
     /** The metrics of the router. */
     public RouterMetrics metrics() {
         return metrics;
+    }
+
+    /** Registers the metrics of the N experts, which are not registered otherwise. */
+    public void registerShares() {
+        RouterMetrics.registerShares(group, health, numExperts());
     }
 
     /** Routes a block of at most {@code maxRows} tokens. */

@@ -3,11 +3,13 @@ package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.runtime.shared.MoeMetrics;
 import java.util.function.IntSupplier;
+import java.util.function.Supplier;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.Histogram;
 import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.metrics.SimpleCounter;
 
 /**
  * The metrics of one expert, in the group {@code moe.expert.<e>}, with the variable {@code expert}.
@@ -59,24 +61,48 @@ public final class ExpertMetrics {
     public final Histogram inferenceTime;
     public final Histogram queueTime;
 
-    private final MetricGroup group;
+    /** Creates metrics for one thread. */
+    public ExpertMetrics() {
+        this(SimpleCounter::new, MoeMetrics::histogram);
+    }
 
-    public ExpertMetrics(MetricGroup operator, int expert) {
-        group =
-                operator.addGroup(MoeMetrics.GROUP)
-                        .addGroup(MoeMetrics.EXPERT, String.valueOf(expert));
-        tokensIn = group.counter(Name.NUM_TOKENS_IN.text);
-        executed = group.counter(Name.NUM_TOKENS_EXECUTED.text);
-        failed = group.counter(Name.NUM_TOKENS_FAILED.text);
-        nonFiniteOutputs = group.counter(Name.NUM_NON_FINITE_OUTPUTS.text);
-        batchSize = MoeMetrics.histogram(group, Name.BATCH_SIZE);
-        inferenceTime = MoeMetrics.histogram(group, Name.INFERENCE_TIME_US);
-        queueTime = MoeMetrics.histogram(group, Name.QUEUE_TIME_US);
+    /**
+     * Creates metrics that are not registered yet.
+     *
+     * @param counters creates a counter
+     * @param histograms creates a histogram
+     */
+    public ExpertMetrics(Supplier<Counter> counters, Supplier<Histogram> histograms) {
+        tokensIn = counters.get();
+        executed = counters.get();
+        failed = counters.get();
+        nonFiniteOutputs = counters.get();
+        batchSize = histograms.get();
+        inferenceTime = histograms.get();
+        queueTime = histograms.get();
+    }
+
+    /** Registers the metrics in an operator's group. */
+    public ExpertMetrics register(MetricGroup operator, int expert) {
+        MetricGroup group = group(operator, expert);
+        group.counter(Name.NUM_TOKENS_IN.text, tokensIn);
+        group.counter(Name.NUM_TOKENS_EXECUTED.text, executed);
+        group.counter(Name.NUM_TOKENS_FAILED.text, failed);
+        group.counter(Name.NUM_NON_FINITE_OUTPUTS.text, nonFiniteOutputs);
+        group.histogram(Name.BATCH_SIZE.text, batchSize);
+        group.histogram(Name.INFERENCE_TIME_US.text, inferenceTime);
+        group.histogram(Name.QUEUE_TIME_US.text, queueTime);
+        return this;
     }
 
     /** Registers the gauge of the tokens that wait for a call. */
-    public void waiting(IntSupplier tokens) {
+    public static void registerWaiting(MetricGroup operator, int expert, IntSupplier tokens) {
         Gauge<Integer> gauge = tokens::getAsInt;
-        group.gauge(Name.TOKENS_WAITING.text, gauge);
+        group(operator, expert).gauge(Name.TOKENS_WAITING.text, gauge);
+    }
+
+    private static MetricGroup group(MetricGroup operator, int expert) {
+        return operator.addGroup(MoeMetrics.GROUP)
+                .addGroup(MoeMetrics.EXPERT, String.valueOf(expert));
     }
 }

@@ -87,7 +87,7 @@ public final class RouterMetrics {
     public final Counter nonFiniteEncodings;
     private final Map<RoutingFault, Counter> faults = new EnumMap<>(RoutingFault.class);
 
-    RouterMetrics(MetricGroup operator, HealthWindows health, int numExperts) {
+    RouterMetrics(MetricGroup operator, HealthWindows health) {
         MetricGroup group = MoeMetrics.group(operator, "router");
         tokensIn = group.counter(Name.NUM_TOKENS_IN.text);
         tokensRouted = group.counter(Name.NUM_TOKENS_ROUTED.text);
@@ -106,6 +106,11 @@ public final class RouterMetrics {
         gauge(group, Name.ROUTER_Z_LOSS, health, RoutingHealth::zLoss);
         gauge(group, Name.ROUTER_ENTROPY, health, RoutingHealth::entropy);
         gauge(group, Name.DEAD_EXPERTS, health, h -> h.deadExperts().length);
+    }
+
+    /** Registers the gauges of the N experts. */
+    static void registerShares(MetricGroup operator, HealthWindows health, int numExperts) {
+        MetricGroup group = MoeMetrics.group(operator, "router");
         for (int expert = 0; expert < numExperts; expert++) {
             int e = expert;
             MetricGroup ofExpert = group.addGroup(MoeMetrics.EXPERT, String.valueOf(e));

@@ -25,7 +25,6 @@ import io.flinkmoe.runtime.layer.RowsByExpert;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.execution.CancelTaskException;
 import org.apache.flink.util.FlinkException;
 
@@ -42,6 +41,13 @@ final class LocalLayer {
         void accept(TokenBlock tokens) throws Exception;
     }
 
+    /**
+     * The metrics of a layer.
+     *
+     * @param experts by expert
+     */
+    record Metrics(ExpertMetrics[] experts, CombineMetrics combine) {}
+
     private final BlockRouter router;
     private final RowsByExpert rowsByExpert;
     private final ExpertCalls[] experts;
@@ -52,30 +58,28 @@ final class LocalLayer {
     /**
      * @param router the router of the layer
      * @param layer the MoE layer, counted from 0
-     * @param group the group for the metrics of the layer
      */
     LocalLayer(
             BundleSessions sessions,
             BlockRouter router,
             int layer,
             ExpertSettings settings,
-            MetricGroup group)
+            Metrics metrics)
             throws BundleException {
         BundleSpec spec = sessions.spec();
         int d = spec.hiddenSize();
         this.router = router;
         this.rowsByExpert = new RowsByExpert(router.numExperts(), d);
         this.sum = new GateWeightedSum(d, WeightRule.ROUTER);
-        this.metrics = new CombineMetrics(group);
+        this.metrics = metrics.combine;
+        this.expertMetrics = metrics.experts;
         CallBuffers buffers = new CallBuffers(settings.batching(), d);
         CallFailures failures = CallFailures.of(settings.onError(), layer, spec.version());
         experts = new ExpertCalls[router.numExperts()];
-        expertMetrics = new ExpertMetrics[experts.length];
         for (int expert = 0; expert < experts.length; expert++) {
             if (Thread.currentThread().isInterrupted()) {
                 throw new CancelTaskException("cancelled while experts were opened");
             }
-            expertMetrics[expert] = new ExpertMetrics(group, expert);
             experts[expert] =
                     new ExpertCalls(
                             sessions.expert(layer, expert),

@@ -7,9 +7,12 @@ import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Device;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.layer.BlockRouter;
+import io.flinkmoe.runtime.layer.CombineMetrics;
 import io.flinkmoe.runtime.shared.ChoiceCounter;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.runtime.shared.MoeMetrics;
+import java.util.ArrayList;
+import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
@@ -40,6 +43,7 @@ public final class ReplicatedLayers extends AbstractStreamOperator<TokenBlock>
 
     private transient BundleSessions sessions;
     private transient LocalLayer[] layers;
+    private transient List<ProcessMetrics> expertMetrics;
 
     /**
      * @param maxRows the maximum number of tokens that pass the layers together
@@ -60,6 +64,7 @@ public final class ReplicatedLayers extends AbstractStreamOperator<TokenBlock>
         super.open();
         sessions = bundle.sessions(getRuntimeContext(), Device.CPU);
         MoeMetrics.registerModel(getMetricGroup(), sessions.spec().version());
+        expertMetrics = new ArrayList<>();
         layers = new LocalLayer[sessions.spec().layers().size()];
         for (int layer = 0; layer < layers.length; layer++) {
             MetricGroup group = metrics(layer);
@@ -70,8 +75,24 @@ public final class ReplicatedLayers extends AbstractStreamOperator<TokenBlock>
                             maxRows,
                             routerSettings,
                             new BlockRouter.Host(output, group, ChoiceCounter.NONE));
-            layers[layer] = new LocalLayer(sessions, router, layer, expertSettings, group);
+            ProcessMetrics ofExperts = ProcessMetrics.open(key(layer), router.numExperts(), group);
+            expertMetrics.add(ofExperts);
+            if (ofExperts.reports()) {
+                router.registerShares();
+            }
+            layers[layer] =
+                    new LocalLayer(
+                            sessions,
+                            router,
+                            layer,
+                            expertSettings,
+                            new LocalLayer.Metrics(ofExperts.experts(), new CombineMetrics(group)));
         }
+    }
+
+    private ProcessMetrics.Key key(int layer) {
+        return new ProcessMetrics.Key(
+                getRuntimeContext().getJobInfo().getJobId(), getOperatorName(), layer);
     }
 
     /** A model with one layer has the metric names of separate operators. */
@@ -110,6 +131,9 @@ public final class ReplicatedLayers extends AbstractStreamOperator<TokenBlock>
 
     @Override
     public void close() throws Exception {
+        if (expertMetrics != null) {
+            expertMetrics.forEach(ProcessMetrics::close);
+        }
         if (sessions != null) {
             sessions.close();
         }

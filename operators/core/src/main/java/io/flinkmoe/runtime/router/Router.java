@@ -108,6 +108,7 @@ public final class Router extends AbstractStreamOperator<RoutedBlock>
                         maxRows,
                         settings,
                         new BlockRouter.Host(output, getMetricGroup(), counter));
+        router.registerShares();
         int k = router.k();
         int n = router.numExperts();
         FixedSettings.of(capacity)

@@ -60,8 +60,13 @@ public final class MoeMetrics {
         group.gauge(Name.SESSION_BYTES_LOADED.text, () -> SessionCache.shared().bytes());
     }
 
+    /** Creates a histogram for one thread. */
+    public static Histogram histogram() {
+        return new DescriptiveStatisticsHistogram(HISTORY);
+    }
+
     /** Registers a histogram. */
     public static Histogram histogram(MetricGroup group, Enum<?> name) {
-        return group.histogram(name.toString(), new DescriptiveStatisticsHistogram(HISTORY));
+        return group.histogram(name.toString(), histogram());
     }
 }
