@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flinkmoe.runtime.ReportedMetrics;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.metrics.MetricGroup;
-import org.apache.flink.runtime.jobgraph.OperatorID;
 import org.junit.jupiter.api.Test;
 
 /** The metrics of experts that several subtasks of a process run. */
@@ -70,6 +69,6 @@ class ProcessMetricsTest {
     }
 
     private static MetricGroup group(ReportedMetrics metrics) {
-        return metrics.task().getOrAddOperator(new OperatorID(), "layers");
+        return metrics.task().getOrAddOperator("layers");
     }
 }
