@@ -35,6 +35,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.flink.api.common.JobStatus;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ExternalizedCheckpointRetention;
 import org.apache.flink.configuration.PipelineOptions;
@@ -55,6 +56,7 @@ import org.apache.flink.util.StringUtils;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -200,6 +202,35 @@ class RestartIT {
         await(start(options, nextParallelism));
 
         checkResults();
+    }
+
+    @Test
+    void aCapacityCanBeAdded(@InjectMiniCluster MiniCluster cluster) throws Exception {
+        Configuration dropless = options(Backend.HEAP);
+        for (ConfigOption<?> option :
+                List.of(
+                        MoeOptions.CAPACITY,
+                        MoeOptions.CAPACITY_FACTOR,
+                        MoeOptions.CAPACITY_ADMISSION,
+                        MoeOptions.CAPACITY_ORDER,
+                        MoeOptions.CAPACITY_WINDOW_SIZE,
+                        MoeOptions.OVERFLOW)) {
+            dropless.removeConfig(option);
+        }
+        JobClient job = start(dropless, 2);
+        awaitFirstPart(job, cluster);
+        String savepoint =
+                job.stopWithSavepoint(
+                                false,
+                                directory.resolve("savepoints").toString(),
+                                SavepointFormatType.CANONICAL)
+                        .get();
+        GatedTokens.open();
+        Configuration options = options(Backend.HEAP);
+        options.set(StateRecoveryOptions.SAVEPOINT_PATH, savepoint);
+        await(start(options, 3));
+
+        assertThat(bitsByPosition().keySet()).isEqualTo(undisturbed.keySet());
     }
 
     /** Both layers held tokens in what the job went on from. */

@@ -20,8 +20,9 @@ import org.apache.flink.annotation.Experimental;
  *     read, plus 0.25 MB per session
  * @param directBytes direct buffers, outside the heap, of a slot that runs one subtask of every
  *     operator: the inputs and outputs of calls
- * @param windowBytesPerToken state of an open window per token: in each layer, k rows at the
- *     experts and one row at the combine, (k + 1) · d · 4 bytes; 0 unless admission is prioritized
+ * @param windowBytesPerToken state of an open window per token: in each layer, d · 4 bytes at the
+ *     dispatch, twice that if the experts' input is not the residual, and about 100 bytes per
+ *     choice; 0 unless admission is prioritized
  */
 @Experimental
 public record Footprint(
@@ -32,6 +33,9 @@ public record Footprint(
         long windowBytesPerToken) {
 
     private static final long SESSION_OVERHEAD = 1 << 18;
+
+    /** What admission and dispatch keep of a choice: scores, times, names of streams, decisions. */
+    private static final long CHOICE_BYTES = 100;
 
     /**
      * Estimates the footprint of a bundle with these settings.
@@ -48,23 +52,25 @@ public record Footprint(
         }
         long d = spec.hiddenSize();
         long floats = 0;
-        long windowFloats = 0;
+        long windowBytes = 0;
         for (LayerSpec layer : spec.layers()) {
             int n = layer.routing().numExperts();
             // The router: its input, the outputs of norm and shared experts, and the logits.
             floats += blockRows * (Math.max(spec.inputSize(), d) + 2 * d + n);
-            // The experts of a subtask share one input and one output buffer per round.
-            floats += settings.attempts() * 2 * settings.expertBatching().size() * d;
-            windowFloats += (layer.routing().numExpertsPerTok() + 1) * d;
+            // The experts of a subtask share one input and one output buffer.
+            floats += 2L * settings.expertBatching().size() * d;
+            long vectors = layer.expertsTakeTheResidual() ? 1 : 2;
+            windowBytes +=
+                    vectors * d * Float.BYTES + layer.routing().numExpertsPerTok() * CHOICE_BYTES;
         }
         floats += spec.head() == null ? 0 : blockRows * (d + spec.outputSize());
-        boolean holdsRows = settings.capacity().decidesAtClose(0);
+        boolean holdsTokens = settings.capacity().decidesAtClose(0);
         return new Footprint(
                 spec,
                 spec.files().size(),
                 sessionBytes,
                 floats * Float.BYTES,
-                holdsRows ? windowFloats * Float.BYTES : 0);
+                holdsTokens ? windowBytes : 0);
     }
 
     private static long size(Path file) throws BundleException {

@@ -57,6 +57,11 @@ public record LayerSpec(
         this(routing, norm, router, null, null, null, residual, experts, sharedExperts);
     }
 
+    /** Whether the experts' input and what their outputs are added to are the same vectors. */
+    public boolean expertsTakeTheResidual() {
+        return norm == null && sharedExperts.isEmpty() && residual == ResidualKind.INPUT;
+    }
+
     public LayerSpec {
         Check.present("routing", routing);
         Check.present("residual", residual);

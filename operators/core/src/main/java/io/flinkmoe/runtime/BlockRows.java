@@ -4,7 +4,6 @@ package io.flinkmoe.runtime;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
-import io.flinkmoe.model.ResidualKind;
 import org.apache.flink.annotation.Internal;
 
 /** How many tokens a block has at most. */
@@ -49,23 +48,13 @@ public final class BlockRows {
         long choices = 0;
         for (LayerSpec layer : spec.layers()) {
             widest = Math.max(widest, layer.routing().numExperts());
-            if (settings.capacity().windows().areBounded() && hasTwoVectors(layer)) {
+            if (settings.capacity().windows().areBounded() && !layer.expertsTakeTheResidual()) {
                 widest = Math.max(widest, 2 * spec.hiddenSize());
             }
             choices +=
                     (long) layer.routing().numExpertsPerTok() * settings.attempts() * CHOICE_BYTES;
         }
         return Math.max(widest * (long) Float.BYTES, choices);
-    }
-
-    /**
-     * Whether the residual of a token differs from the input of the experts, so that the dispatch
-     * receives both.
-     */
-    private static boolean hasTwoVectors(LayerSpec layer) {
-        return layer.norm() != null
-                || !layer.sharedExperts().isEmpty()
-                || layer.residual() != ResidualKind.INPUT;
     }
 
     /**

@@ -69,6 +69,6 @@ class FootprintTest {
         assertThat(footprint().windowBytes(1000)).isZero();
 
         options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
-        assertThat(footprint().windowBytes(1000)).isEqualTo(LAYERS * (K + 1) * 1000 * D * 4);
+        assertThat(footprint().windowBytes(1000)).isEqualTo(LAYERS * 1000 * (D * 4 + K * 100));
     }
 }

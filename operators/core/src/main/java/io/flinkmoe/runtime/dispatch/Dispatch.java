@@ -49,6 +49,9 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
 
     private static final long serialVersionUID = 1L;
 
+    /** The first batch of a lane that has received none. */
+    private static final long UNKNOWN = -1;
+
     /** How many tokens of a lane may be ready before arriving batches send some of them. */
     private static final int MAX_READY = 4096;
 
@@ -128,11 +131,24 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         metrics.waiting.inc(tokens.rows());
         int lane = block.tokens().lane();
         LaneProgress progress = progress(lane);
+        if (progress.next() == UNKNOWN) {
+            startAt(block.batch(), progress);
+        }
         progress.addTokens(block.batch(), tokens, null);
         activate(lane, progress);
         if (progress.numReady() > MAX_READY && !active.isEmpty()) {
             runSlice(); // Sets another key.
         }
+    }
+
+    /**
+     * Starts a lane at the first batch that it receives. Its number is above 0 if a capacity has
+     * been added to a job with state. The combine expects the same number next.
+     */
+    private void startAt(long batch, LaneProgress progress) throws Exception {
+        progress.startAt(batch);
+        nextToLeave.update(batch);
+        nextNumber.update(batch);
     }
 
     @Override
@@ -205,8 +221,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
 
     /** Sends tokens of a batch to the combine, and their admitted choices to the experts. */
     private void send(int lane, RoutedBlock batch, int[] rows) throws Exception {
-        Long next = nextNumber.value();
-        long number = next == null ? 0 : next;
+        long number = nextNumber.value();
         nextNumber.update(number + 1);
         TokenBlock tokens = batch.tokens().select(rows, d);
         Choices choices = batch.choices().select(rows);
@@ -269,7 +284,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         LaneProgress progress = lanes.get(lane);
         if (progress == null) {
             Long next = nextToLeave.value();
-            progress = new LaneProgress(next == null ? 0 : next);
+            progress = new LaneProgress(next == null ? UNKNOWN : next);
             lanes.put(lane, progress);
         }
         return progress;

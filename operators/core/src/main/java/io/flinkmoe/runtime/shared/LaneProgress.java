@@ -86,6 +86,11 @@ public final class LaneProgress {
         changed = true;
     }
 
+    /** Sets the first batch. Call it before the tokens of any batch are added. */
+    public void startAt(long first) {
+        next = first;
+    }
+
     /** The first batch that is not completely emitted. */
     public long next() {
         return next;
