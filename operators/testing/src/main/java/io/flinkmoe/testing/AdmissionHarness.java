@@ -3,6 +3,7 @@ package io.flinkmoe.testing;
 
 import io.flinkmoe.runtime.admission.Admission;
 import io.flinkmoe.runtime.block.AdmissionInput;
+import io.flinkmoe.runtime.block.AdmissionInputSerializer;
 import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import java.util.List;
@@ -42,6 +43,20 @@ public final class AdmissionHarness
     public void processWatermark(Watermark mark) throws Exception {
         super.processWatermark(mark);
         runSlices();
+    }
+
+    /** Sends a watermark without running the slices that it starts. */
+    public void startWatermark(long timestamp) throws Exception {
+        getOneInputOperator().processWatermark(new Watermark(timestamp));
+    }
+
+    /**
+     * Runs one slice.
+     *
+     * @return false if no slice is due
+     */
+    public boolean runSlice() throws Exception {
+        return Harnesses.runTimer(this);
     }
 
     /** Runs all slices that are due. */
