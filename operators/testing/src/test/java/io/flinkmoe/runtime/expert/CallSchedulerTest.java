@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.config.ExpertBatching;
 import io.flinkmoe.onnx.BundleSessions;
-import io.flinkmoe.runtime.block.DispatchBlock;
-import io.flinkmoe.runtime.block.Priorities;
+import io.flinkmoe.runtime.block.ContributionBlock;
+import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.runtime.layer.CallBuffers;
 import io.flinkmoe.runtime.layer.ExpertCalls;
@@ -44,7 +44,7 @@ class CallSchedulerTest {
                             sessions.expert(0, expert),
                             new CallBuffers(new ExpertBatching(BATCH, Duration.ZERO, false), N),
                             (model, rows, cause) -> {},
-                            new ExpertMetrics(new UnregisteredMetricsGroup(), expert, 0)));
+                            new ExpertMetrics(new UnregisteredMetricsGroup(), expert)));
         }
         scheduler = new CallScheduler(experts);
     }
@@ -92,13 +92,13 @@ class CallSchedulerTest {
     /** A call takes rows until it is full; the other rows stay with the caller. */
     @Test
     void aFullCallTakesNoMoreRows() throws Exception {
-        int[] rows = IntStream.range(0, BATCH + 3).toArray();
-        assertThat(experts.get(0).add(block(0, rows), rows, 0)).isEqualTo(BATCH);
-        assertThat(experts.get(0).add(block(0, rows), rows, BATCH)).isEqualTo(BATCH);
+        ExpertRows block = block(0, BATCH + 3);
+        assertThat(experts.get(0).add(block, 0)).isEqualTo(BATCH);
+        assertThat(experts.get(0).add(block, BATCH)).isEqualTo(BATCH);
 
-        List<ExpertCalls.Result> results = experts.get(0).run();
+        List<ContributionBlock> results = experts.get(0).run();
         assertThat(results).hasSize(1);
-        assertThat(results.get(0).rows()).containsExactly(IntStream.range(0, BATCH).toArray());
+        assertThat(results.get(0).choices()).containsExactly(IntStream.range(0, BATCH).toArray());
         assertThat(experts.get(0).waiting()).isZero();
     }
 
@@ -114,20 +114,30 @@ class CallSchedulerTest {
         return ran;
     }
 
-    private void add(int expert, int rows) {
-        int[] all = IntStream.range(0, rows).toArray();
-        assertThat(experts.get(expert).add(block(expert, all), all, 0)).isEqualTo(rows);
+    @Test
+    void returnsTheRowsThatWait() throws Exception {
+        ExpertCalls calls = experts.get(0);
+        assertThat(calls.waitingRows()).isEmpty();
+        calls.add(block(0, 4), 2);
+        calls.add(block(0, 3), 0);
+        assertThat(calls.waitingRows())
+                .extracting(ExpertRows::choices)
+                .containsExactly(new int[] {2, 3}, new int[] {0, 1, 2});
+        assertThat(calls.waiting()).as("they still wait").isEqualTo(5);
+        calls.run();
+        assertThat(calls.waitingRows()).isEmpty();
     }
 
-    private static DispatchBlock block(int expert, int[] rows) {
-        return new DispatchBlock(
+    private void add(int expert, int rows) {
+        assertThat(experts.get(expert).add(block(expert, rows), 0)).isEqualTo(rows);
+    }
+
+    private static ExpertRows block(int expert, int rows) {
+        return new ExpertRows(
                 expert,
                 0,
                 0,
-                0,
-                rows,
-                new long[rows.length],
-                Priorities.NONE,
-                Vectors.of(new byte[rows.length * N * Float.BYTES]));
+                IntStream.range(0, rows).toArray(),
+                Vectors.of(new byte[rows * N * Float.BYTES]));
     }
 }

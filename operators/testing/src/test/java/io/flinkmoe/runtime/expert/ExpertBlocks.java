@@ -4,23 +4,27 @@ package io.flinkmoe.runtime.expert;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
-import io.flinkmoe.runtime.block.DispatchBlock;
-import io.flinkmoe.runtime.block.Priorities;
+import io.flinkmoe.runtime.block.ContributionBlock;
+import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.testing.ExpertHarness;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.apache.flink.configuration.Configuration;
 
 /** What expert tests send and read. */
 final class ExpertBlocks {
 
-    /** Rows of a call at most. */
-    static final int BATCH = 3;
+    /** The number of experts, and the width of a row. */
+    static final int N = 4;
 
-    private static final int WIDTH = 4;
+    /** The largest number of rows of a call. */
+    static final int BATCH = 3;
 
     private ExpertBlocks() {}
 
@@ -32,29 +36,45 @@ final class ExpertBlocks {
                 .set(MoeOptions.EXPERT_BATCH_LINGER, Duration.ofMillis(5));
     }
 
+    /** Rows of lane 0 whose values are the number of their choice. */
+    static ExpertRows rows(int expert, long batch, int... choices) {
+        return wideRows(expert, batch, N, choices);
+    }
+
+    /** The same with another width. */
+    static ExpertRows wideRows(int expert, long batch, int width, int... choices) {
+        float[] values = new float[choices.length * width];
+        for (int row = 0; row < choices.length; row++) {
+            Arrays.fill(values, row * width, (row + 1) * width, choices[row]);
+        }
+        return new ExpertRows(expert, 0, batch, choices, Vectors.of(Floats.toBytes(values)));
+    }
+
+    /** The outcomes in the order in which they were emitted. */
     static List<Outcome> outcomes(ExpertHarness harness) {
         return harness.extractOutputValues().stream()
                 .flatMap(
-                        answer ->
-                                IntStream.range(0, answer.outcomes().length)
-                                        .mapToObj(i -> Outcome.ofCode(answer.outcomes()[i])))
+                        result ->
+                                IntStream.range(0, result.outcomes().length)
+                                        .mapToObj(i -> Outcome.ofCode(result.outcomes()[i])))
                 .toList();
     }
 
-    /** Rows whose values are the number of their choice. */
-    static DispatchBlock block(int expert, long batch, int[] choices, long... timestamps) {
-        float[] rows = new float[choices.length * WIDTH];
-        for (int i = 0; i < rows.length; i++) {
-            rows[i] = choices[i / WIDTH];
+    /**
+     * The first value of the output of every choice. All must be executed, once.
+     *
+     * @param width the width of a row
+     */
+    static Map<Integer, Float> outputs(ExpertHarness harness, int width) {
+        Map<Integer, Float> outputs = new TreeMap<>();
+        for (ContributionBlock result : harness.extractOutputValues()) {
+            float[] values = Floats.toFloats(result.vectors().toBytes());
+            for (int row = 0; row < result.choices().length; row++) {
+                if (outputs.put(result.choices()[row], values[row * width]) != null) {
+                    throw new AssertionError("executed twice: choice " + result.choices()[row]);
+                }
+            }
         }
-        return new DispatchBlock(
-                expert,
-                0,
-                batch,
-                0,
-                choices,
-                timestamps,
-                Priorities.NONE,
-                Vectors.of(Floats.toBytes(rows)));
+        return outputs;
     }
 }

@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
-import static io.flinkmoe.runtime.expert.ExpertBlocks.block;
+import static io.flinkmoe.runtime.expert.ExpertBlocks.N;
 import static io.flinkmoe.runtime.expert.ExpertBlocks.outcomes;
+import static io.flinkmoe.runtime.expert.ExpertBlocks.rows;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.flinkmoe.api.WindowSummary;
-import io.flinkmoe.capacity.Capacity;
-import io.flinkmoe.capacity.Dropless;
-import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.TumblingWindows;
-import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.tensor.Floats;
@@ -30,13 +25,10 @@ import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Experts that throw, or whose answers are not finite. */
+/** Experts that throw, or whose outputs are not finite. */
 @ParameterizedClass
 @EnumSource
 class ExpertFailuresTest {
-
-    private static final int N = 4;
-    private static final Capacity TWO_A_MINUTE = FirstCome.of(new TumblingWindows(60_000), 2);
 
     @Parameter private Backend backend;
     @TempDir private Path directory;
@@ -48,37 +40,35 @@ class ExpertFailuresTest {
     }
 
     @Test
-    void failsTheJobWhenARunThrows() throws Exception {
+    void failsTheJobIfACallThrows() throws Exception {
         use(NumberedBundle.write(directory.resolve("bad"), N, 2, FixedExperts.failing()));
-        var harness = open(new Dropless());
-        assertThatThrownBy(() -> harness.send(block(1, 0, new int[] {0, 1, 2}, 0, 0, 0)))
+        var harness = open(); // Closing it would run the rows again.
+        assertThatThrownBy(() -> harness.send(rows(1, 0, 0, 1, 2)))
                 .hasMessageContaining("layer 0")
                 .hasMessageContaining("1.onnx")
                 .hasMessageContaining("Set moe.expert.on-error to residual");
     }
 
     @Test
-    void keepsTheResidualWhenARunThrowsAndTheOptionSaysSo() throws Exception {
+    void marksRowsFailedIfACallThrowsAndTheOptionSaysSo() throws Exception {
         use(NumberedBundle.write(directory.resolve("bad"), N, 2, FixedExperts.failing()));
         options.set(MoeOptions.EXPERT_ON_ERROR, MoeOptions.OnError.RESIDUAL);
-        try (var harness = open(TWO_A_MINUTE)) {
-            harness.send(block(1, 0, new int[] {0, 1}, 0, 0));
-            harness.processWatermark(59_999);
+        try (var harness = open()) {
+            harness.send(rows(1, 0, 0, 1));
+            harness.getOperator().finish();
             assertThat(outcomes(harness)).containsExactly(Outcome.FAILED, Outcome.FAILED);
-            assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(record -> record.getValue().counts())
-                    .containsExactly(WindowCounts.EMPTY.plus(Outcome.FAILED, 2));
+            assertThat(harness.extractOutputValues().get(0).vectors().isEmpty()).isTrue();
         }
     }
 
     @Test
-    void failsOnlyTheRowsToBlameWhateverTheyWereJoinedWith() throws Exception {
+    void failsOnlyTheRowsThatThrowAlone() throws Exception {
         use(
                 NumberedBundle.write(
                         directory.resolve("strict"), N, 2, NumberedBundle.strictExperts()));
         options.set(MoeOptions.EXPERT_ON_ERROR, MoeOptions.OnError.RESIDUAL);
-        try (var harness = open(new Dropless())) {
-            harness.send(block(1, 0, new int[] {0, N, 2}, 0, 0, 0));
+        try (var harness = open()) {
+            harness.send(rows(1, 0, 0, N, 2));
             assertThat(outcomes(harness))
                     .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);
             assertThat(Floats.toFloats(harness.extractOutputValues().get(0).vectors().toBytes()))
@@ -87,18 +77,18 @@ class ExpertFailuresTest {
     }
 
     @Test
-    void failsOnlyTheRowsToBlameInPaddedCallsToo() throws Exception {
+    void failsOnlyTheRowsThatThrowAloneInPaddedCallsToo() throws Exception {
         use(
                 NumberedBundle.write(
                         directory.resolve("padded"), N, 2, NumberedBundle.strictExperts()));
         options.set(MoeOptions.EXPERT_ON_ERROR, MoeOptions.OnError.RESIDUAL);
         options.set(MoeOptions.EXPERT_BATCH_PADDING, true);
-        try (var harness = open(new Dropless())) {
-            harness.send(block(1, 0, new int[] {N, 2}, 0, 0));
-            harness.prepareSnapshotPreBarrier(1);
+        try (var harness = open()) {
+            harness.send(rows(1, 0, N, 2));
+            harness.setProcessingTime(5);
             assertThat(outcomes(harness)).containsExactly(Outcome.FAILED, Outcome.EXECUTED);
-            harness.send(block(1, 1, new int[] {3}, 0));
-            harness.prepareSnapshotPreBarrier(2);
+            harness.send(rows(1, 1, 3));
+            harness.setProcessingTime(10);
             assertThat(outcomes(harness))
                     .containsExactly(Outcome.FAILED, Outcome.EXECUTED, Outcome.EXECUTED);
         }
@@ -107,12 +97,12 @@ class ExpertFailuresTest {
     @Test
     void marksRowsFailedWhoseOutputIsNotFinite() throws Exception {
         use(NumberedBundle.write(directory.resolve("huge"), N, 2, FixedExperts.scaling(3e38f)));
-        try (var harness = open(new Dropless())) {
-            harness.send(block(1, 0, new int[] {0}, 0), block(1, 1, new int[] {2, 1}, 0, 0));
+        try (var harness = open()) {
+            harness.send(rows(1, 0, 0), rows(1, 1, 2, 1));
             assertThat(outcomes(harness))
                     .containsExactly(Outcome.EXECUTED, Outcome.FAILED, Outcome.EXECUTED);
             assertThat(harness.extractOutputValues())
-                    .extracting(answer -> Floats.toFloats(answer.vectors().toBytes()))
+                    .extracting(result -> Floats.toFloats(result.vectors().toBytes()))
                     .containsExactly(new float[4], new float[] {3e38f, 3e38f, 3e38f, 3e38f});
         }
     }
@@ -121,10 +111,7 @@ class ExpertFailuresTest {
         options = ExpertBlocks.options(bundle);
     }
 
-    private ExpertHarness open(Capacity capacity) throws Exception {
-        return OperatorHarnesses.of(options)
-                .stateBackend(backend.make())
-                .capacity(capacity)
-                .expert(0);
+    private ExpertHarness open() throws Exception {
+        return OperatorHarnesses.of(options).stateBackend(backend.make()).expert(0);
     }
 }

@@ -1,23 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.expert;
 
-import static io.flinkmoe.runtime.expert.ExpertBlocks.block;
-import static io.flinkmoe.runtime.expert.ExpertBlocks.outcomes;
+import static io.flinkmoe.runtime.expert.ExpertBlocks.N;
+import static io.flinkmoe.runtime.expert.ExpertBlocks.outputs;
+import static io.flinkmoe.runtime.expert.ExpertBlocks.rows;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assertions.tuple;
 
-import io.flinkmoe.api.WindowSummary;
-import io.flinkmoe.capacity.AdmissionOrder;
-import io.flinkmoe.capacity.AtWindowClose;
-import io.flinkmoe.capacity.Capacity;
-import io.flinkmoe.capacity.CapacityFormula;
-import io.flinkmoe.capacity.Dropless;
-import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.TumblingWindows;
-import io.flinkmoe.capacity.WeightRule;
-import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.runtime.block.ContributionBlock;
@@ -28,11 +18,14 @@ import io.flinkmoe.testing.ExpertHarness;
 import io.flinkmoe.testing.FixedExperts;
 import io.flinkmoe.testing.NumberedBundle;
 import io.flinkmoe.testing.OperatorHarnesses;
+import io.flinkmoe.testing.TinyBundle;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.execution.CancelTaskException;
+import org.apache.flink.streaming.api.watermark.Watermark;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -44,9 +37,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 @EnumSource
 class ExpertTest {
 
-    private static final int N = 4;
-    private static final Capacity TWO_A_MINUTE = FirstCome.of(new TumblingWindows(60_000), 2);
-
     @Parameter private Backend backend;
     @TempDir private Path directory;
     private Configuration options;
@@ -57,31 +47,40 @@ class ExpertTest {
     }
 
     @Test
-    void joinsRowsOfSeveralBlocksAndAnswersEachBlock() throws Exception {
-        try (var harness = open(new Dropless())) {
-            harness.send(block(2, 5, new int[] {0, 7}, 0, 0));
+    void batchesRowsOfSeveralBlocksAndReturnsAResultPerBlock() throws Exception {
+        try (var harness = open()) {
+            harness.send(rows(2, 5, 0, 7));
             assertThat(harness.extractOutputValues()).isEmpty();
 
-            harness.send(block(2, 6, new int[] {4}, 0));
+            harness.send(rows(2, 6, 4));
 
-            List<ContributionBlock> answers = harness.extractOutputValues();
-            assertThat(answers).extracting(ContributionBlock::batch).containsExactly(5L, 6L);
-            assertThat(answers.get(0).choices()).containsExactly(0, 7);
-            assertThat(answers.get(0).outcomes()).containsOnly(Outcome.EXECUTED.code());
-            assertThat(Floats.toFloats(answers.get(0).vectors().toBytes()))
+            List<ContributionBlock> results = harness.extractOutputValues();
+            assertThat(results).extracting(ContributionBlock::batch).containsExactly(5L, 6L);
+            assertThat(results.get(0).choices()).containsExactly(0, 7);
+            assertThat(results.get(0).outcomes()).containsOnly(Outcome.EXECUTED.code());
+            assertThat(Floats.toFloats(results.get(0).vectors().toBytes()))
                     .containsExactly(0, 0, 0, 0, 21, 21, 21, 21);
-            assertThat(Floats.toFloats(answers.get(1).vectors().toBytes()))
+            assertThat(Floats.toFloats(results.get(1).vectors().toBytes()))
                     .containsExactly(12, 12, 12, 12);
         }
     }
 
     @Test
+    void doesNotBatchRowsOfSeveralExperts() throws Exception {
+        try (var harness = open()) {
+            harness.send(rows(0, 0, 1, 2), rows(1, 0, 3, 4), rows(3, 0, 5, 6, 7));
+            assertThat(outputs(harness, N)).isEqualTo(Map.of(5, 20f, 6, 24f, 7, 28f));
+        }
+    }
+
+    @Test
     void runsABlockThatIsLargerThanACallInParts() throws Exception {
-        try (var harness = open(new Dropless())) {
-            harness.send(block(0, 0, new int[] {1, 2, 3, 4, 5, 6, 7}, new long[7]));
-            harness.prepareSnapshotPreBarrier(1);
+        try (var harness = open()) {
+            harness.send(rows(0, 0, 1, 2, 3, 4, 5, 6, 7));
+            assertThat(harness.extractOutputValues()).hasSize(2);
+            harness.getOperator().finish();
             assertThat(harness.extractOutputValues())
-                    .extracting(answer -> Floats.toFloats(answer.vectors().toBytes()))
+                    .extracting(result -> Floats.toFloats(result.vectors().toBytes()))
                     .containsExactly(
                             new float[] {1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3},
                             new float[] {4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6},
@@ -90,41 +89,50 @@ class ExpertTest {
     }
 
     @Test
-    void refusesStateThatOtherAdmissionOrAnotherModelWrote() throws Exception {
-        OperatorSubtaskState state;
-        AtWindowClose prioritized =
-                AtWindowClose.of(
-                        new TumblingWindows(60_000),
-                        CapacityFormula.fixed(2),
-                        AdmissionOrder.POSITION);
-        try (var harness = open(prioritized)) {
-            state = harness.snapshot(1, 1);
+    void runsWhatHasLingered() throws Exception {
+        try (var harness = open()) {
+            harness.setProcessingTime(50);
+            harness.send(rows(1, 0, 0), rows(2, 0, 1));
+            harness.setProcessingTime(54);
+            assertThat(harness.extractOutputValues()).isEmpty();
+            harness.setProcessingTime(55);
+            assertThat(outputs(harness, N)).containsOnlyKeys(0, 1);
         }
-        assertThatThrownBy(() -> restore(TWO_A_MINUTE, 1, 0, state))
-                .hasMessageContaining(
-                        "moe.capacity.admission is first-come, but the checkpoint was written with prioritized");
-        assertThatThrownBy(() -> restore(prioritized.withOverflowRounds(1), 1, 0, state))
-                .hasMessageContaining(
-                        "moe.overflow.rounds is 1, but the checkpoint was written with 0");
-        assertThatThrownBy(
-                        () ->
-                                restore(
-                                        prioritized.withWeightRule(WeightRule.SURVIVORS),
-                                        1,
-                                        0,
-                                        state))
-                .hasMessageContaining(
-                        "moe.capacity.weights is survivors, but the checkpoint was written with router");
-        Capacity random =
-                AtWindowClose.of(
-                        prioritized.windows(), prioritized.formula(), AdmissionOrder.RANDOM);
-        assertThatThrownBy(() -> restore(random, 1, 0, state))
-                .hasMessageContaining(
-                        "moe.capacity.order is random, but the checkpoint was written with position");
-        use(NumberedBundle.write(directory.resolve("other"), N, 3, 1));
-        assertThatThrownBy(() -> restore(prioritized, 1, 0, state))
-                .hasMessageContaining(
-                        "num_experts_per_tok of layer 0 is 3, but the checkpoint was written with 2");
+    }
+
+    @Test
+    void finishRunsAllRowsThatWait() throws Exception {
+        try (var harness = open()) {
+            harness.send(rows(1, 0, 0, 3), rows(2, 0, 1));
+            harness.getOperator().finish();
+            assertThat(outputs(harness, N)).isEqualTo(Map.of(0, 0f, 3, 6f, 1, 3f));
+        }
+    }
+
+    @Test
+    void aWatermarkDoesNotWaitForRows() throws Exception {
+        try (var harness = open()) {
+            harness.send(rows(1, 0, 0));
+            harness.processWatermark(59_999);
+            assertThat(harness.getOutput()).containsExactly(new Watermark(59_999));
+        }
+    }
+
+    @Test
+    void padsCallsIfTheOptionSaysSo() throws Exception {
+        use(NumberedBundle.write(directory.resolve("counting"), N, 2, FixedExperts.countingRows()));
+        for (boolean padding : new boolean[] {false, true}) {
+            options.set(MoeOptions.EXPERT_BATCH_PADDING, padding);
+            try (var harness = open()) {
+                harness.send(rows(1, 0, 2));
+                harness.getOperator().finish();
+                float rowsOfTheCall = padding ? ExpertBlocks.BATCH : 1;
+                Vectors output = harness.extractOutputValues().get(0).vectors();
+                assertThat(Floats.toFloats(output.toBytes()))
+                        .hasSize(N)
+                        .containsOnly(rowsOfTheCall);
+            }
+        }
     }
 
     @Test
@@ -141,128 +149,48 @@ class ExpertTest {
     }
 
     @Test
-    void runsWhatHasLingered() throws Exception {
-        try (var harness = open(new Dropless())) {
-            harness.setProcessingTime(50);
-            harness.send(block(1, 0, new int[] {0}, 0));
-            harness.setProcessingTime(54);
-            assertThat(harness.extractOutputValues()).isEmpty();
-            harness.setProcessingTime(55);
-            assertThat(harness.extractOutputValues()).hasSize(1);
-        }
-    }
-
-    @Test
-    void admitsNoMoreThanTheCapacityOfEachWindow() throws Exception {
-        try (var harness = open(TWO_A_MINUTE)) {
-            harness.send(block(3, 0, new int[] {0, 1, 2, 3, 4}, 0, 1, 2, 60_000, 3));
-            harness.prepareSnapshotPreBarrier(1);
-
-            List<ContributionBlock> answers = harness.extractOutputValues();
-            assertThat(answers.get(0).outcomes()).containsOnly(Outcome.OVERFLOWED.code());
-            assertThat(answers.get(0).choices()).containsExactly(2, 4);
-            assertThat(answers.get(0).vectors().toBytes()).isEmpty();
-            assertThat(answers.get(1).choices()).containsExactly(0, 1, 3);
-        }
-    }
-
-    @Test
-    void countsTheCapacityOverRestoresAndRescaling() throws Exception {
-        OperatorSubtaskState one;
-        try (var harness = open(TWO_A_MINUTE)) {
-            harness.send(block(0, 0, new int[] {0}, 0), block(3, 0, new int[] {1, 2}, 0, 0));
-            harness.prepareSnapshotPreBarrier(1);
-            one = harness.snapshot(1, 1);
-        }
-        OperatorSubtaskState low;
-        try (var harness = restore(TWO_A_MINUTE, 2, 0, one)) {
-            harness.send(block(0, 1, new int[] {0}, 0));
-            harness.prepareSnapshotPreBarrier(2);
-            assertThat(outcomes(harness)).containsExactly(Outcome.EXECUTED);
-            low = harness.snapshot(2, 2);
-        }
-        OperatorSubtaskState high;
-        try (var harness = restore(TWO_A_MINUTE, 2, 1, one)) {
-            harness.send(block(3, 1, new int[] {0}, 0));
-            assertThat(outcomes(harness)).containsExactly(Outcome.OVERFLOWED);
-            high = harness.snapshot(2, 2);
-        }
-        try (var harness = restore(TWO_A_MINUTE, 1, 0, low, high)) {
-            harness.send(block(0, 2, new int[] {0}, 0), block(3, 2, new int[] {0}, 0));
-            assertThat(outcomes(harness)).containsExactly(Outcome.OVERFLOWED, Outcome.OVERFLOWED);
-            harness.processWatermark(59_999);
-            assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(record -> record.getValue().key(), r -> r.getValue().counts())
-                    .containsExactlyInAnyOrder(
-                            tuple(0, new WindowCounts(3, 2, 0, 1, 0, 0)),
-                            tuple(3, new WindowCounts(4, 2, 0, 2, 0, 0)));
-        }
-    }
-
-    @Test
-    void answersLateForAClosedWindowAlsoAfterARestore() throws Exception {
+    void refusesStateOfAnotherModel() throws Exception {
         OperatorSubtaskState state;
-        try (var harness = open(TWO_A_MINUTE)) {
-            harness.processWatermark(59_999);
+        try (var harness = open()) {
+            harness.send(rows(1, 0, 0));
             state = harness.snapshot(1, 1);
         }
-        try (var harness = restore(TWO_A_MINUTE, 1, 0, state)) {
-            harness.send(block(1, 0, new int[] {0}, 59_999));
-            assertThat(outcomes(harness)).containsExactly(Outcome.LATE);
-            harness.processWatermark(60_000);
-            assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
-                    .extracting(record -> record.getValue().counts())
-                    .containsExactly(WindowCounts.EMPTY.plus(Outcome.LATE, 1));
-        }
+        use(tiny("experts", 2 * N, N));
+        assertThatThrownBy(() -> open(state))
+                .hasMessageContaining(
+                        "num_experts of layer 0 is 8, but the checkpoint was written with 4");
+        use(tiny("width", N, N + 2));
+        assertThatThrownBy(() -> open(state))
+                .hasMessageContaining("hidden_size is 6, but the checkpoint was written with 4");
     }
 
     @Test
-    void holdsNothingBackWhenAWindowCloses() throws Exception {
-        try (var harness = open(TWO_A_MINUTE)) {
-            harness.processWatermark(0);
-            harness.send(block(1, 0, new int[] {0}, 0));
-            harness.processWatermark(59_998);
-            assertThat(harness.extractOutputValues()).isEmpty();
-            harness.processWatermark(59_999);
-            assertThat(harness.extractOutputValues()).hasSize(1);
-            assertThat(harness.getSideOutput(WindowSummary.SUMMARIES)).hasSize(1);
-            assertThat(harness.numKeyedStateEntries()).isZero();
+    void acceptsStateOfTheSameModelWithOtherChoicesPerToken() throws Exception {
+        OperatorSubtaskState state;
+        try (var harness = open()) {
+            harness.send(rows(1, 0, 5));
+            state = harness.snapshot(1, 1);
+        }
+        use(NumberedBundle.write(directory.resolve("choices"), N, 3, 1));
+        try (var harness = open(state)) {
+            harness.getOperator().finish();
+            assertThat(outputs(harness, N)).isEqualTo(Map.of(5, 10f));
         }
     }
 
-    @Test
-    void fillsCallsUpWherePaddingIsAskedFor() throws Exception {
-        use(NumberedBundle.write(directory.resolve("counting"), N, 2, FixedExperts.countingRows()));
-        for (boolean padding : new boolean[] {false, true}) {
-            options.set(MoeOptions.EXPERT_BATCH_PADDING, padding);
-            try (var harness = open(new Dropless())) {
-                harness.send(block(1, 0, new int[] {2}, 0));
-                harness.prepareSnapshotPreBarrier(1);
-                float rowsOfTheCall = padding ? ExpertBlocks.BATCH : 1;
-                Vectors answer = harness.extractOutputValues().get(0).vectors();
-                assertThat(Floats.toFloats(answer.toBytes()))
-                        .hasSize(N)
-                        .containsOnly(rowsOfTheCall);
-            }
-        }
+    private Bundle tiny(String name, int numExperts, int hiddenSize) {
+        return TinyBundle.builder()
+                .numExperts(numExperts)
+                .hiddenSize(hiddenSize)
+                .writeTo(directory.resolve(name))
+                .bundle();
     }
 
     private void use(Bundle bundle) {
         options = ExpertBlocks.options(bundle);
     }
 
-    private ExpertHarness open(Capacity capacity) throws Exception {
-        return restore(capacity, 1, 0);
-    }
-
-    private ExpertHarness restore(
-            Capacity capacity, int parallelism, int subtask, OperatorSubtaskState... states)
-            throws Exception {
-        return OperatorHarnesses.of(options)
-                .stateBackend(backend.make())
-                .capacity(capacity)
-                .subtask(subtask, parallelism)
-                .restore(states)
-                .expert(0);
+    private ExpertHarness open(OperatorSubtaskState... states) throws Exception {
+        return OperatorHarnesses.of(options).stateBackend(backend.make()).restore(states).expert(0);
     }
 }
