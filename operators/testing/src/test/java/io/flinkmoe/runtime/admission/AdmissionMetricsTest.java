@@ -20,6 +20,7 @@ import io.flinkmoe.testing.Backend;
 import io.flinkmoe.testing.OperatorHarnesses;
 import java.nio.file.Path;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -89,6 +90,25 @@ class AdmissionMetricsTest {
     }
 
     @Test
+    void reportsWhatIsHeldWithoutTokensOfRestoredState() throws Exception {
+        Capacity capacity =
+                AtWindowClose.of(MINUTE, CapacityFormula.fixed(1), AdmissionOrder.POSITION);
+        OperatorSubtaskState state;
+        try (var harness = open(capacity)) {
+            harness.send(block(2, 0, row(0, 5), row(2, 6), row(4, 7)));
+            state = harness.snapshot(1, 1);
+        }
+        try (var harness = open(capacity, state)) {
+            assertThat(held(2)).isZero();
+            harness.send(block(2, 1, row(6, 60_000), row(8, 8)));
+            assertThat(held(2)).isEqualTo(2);
+            harness.processWatermark(59_999);
+            assertThat(harness.decided()).as("three are restored").hasSize(4);
+            assertThat(held(2)).isEqualTo(1);
+        }
+    }
+
+    @Test
     void reportsOnlyTheExpertsOfTheSubtask() throws Exception {
         OperatorHarnesses.of(options)
                 .capacity(FirstCome.of(MINUTE, 1))
@@ -112,11 +132,13 @@ class AdmissionMetricsTest {
         return new Row(choice, timestamp, "s", 1, 1);
     }
 
-    private AdmissionHarness open(Capacity capacity) throws Exception {
+    private AdmissionHarness open(Capacity capacity, OperatorSubtaskState... states)
+            throws Exception {
         return OperatorHarnesses.of(options)
                 .stateBackend(backend.make())
                 .metrics(metrics.task())
                 .capacity(capacity)
+                .restore(states)
                 .admission(0);
     }
 }
