@@ -24,6 +24,7 @@ import io.flinkmoe.runtime.block.CandidateBlock;
 import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.block.Priorities;
 import io.flinkmoe.runtime.block.RemainingCapacity;
+import io.flinkmoe.runtime.block.WindowTokens;
 import io.flinkmoe.testing.AdmissionHarness;
 import io.flinkmoe.testing.Backend;
 import io.flinkmoe.testing.OperatorHarnesses;
@@ -136,6 +137,21 @@ class AdmissionRoundsTest {
                     .containsExactly(
                             summary(0, 1, WindowCounts.EMPTY.plusAdmitted(1)),
                             summary(0, 1, WindowCounts.EMPTY.plus(Outcome.LATE, 1)));
+        }
+    }
+
+    /** Otherwise the next round would take the capacity of a window without tokens. */
+    @Test
+    void anExpertThatNoChoiceAsksReportsItsCapacity() throws Exception {
+        Capacity half =
+                AtWindowClose.of(MINUTE, CapacityFormula.nllbEval(0.5), AdmissionOrder.POSITION)
+                        .withOverflowRounds(1);
+        try (var harness = open(half, 0)) {
+            harness.send(new WindowTokens(3, 0, 0, 6), new WindowTokens(3, 1, 0, 4));
+            harness.processWatermark(59_999);
+            assertThat(nextRound(harness)).containsExactly("expert 3, window 0: capacity 5 left");
+            assertThat(summaries(harness)).isEmpty();
+            assertThat(harness.numKeyedStateEntries()).isZero();
         }
     }
 
