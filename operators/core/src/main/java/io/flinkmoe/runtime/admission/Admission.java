@@ -169,6 +169,7 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
         setCurrentKey(expertKeys.keyOf(expert));
         Decisions decisions = new Decisions(counters, metrics[expert]);
         int remaining = rule.close(windowStart, decisions);
+        metrics[expert].release(windowStart);
         outbox.add(expert, decisions);
         if (remaining != AdmissionRule.NONE_ON_TIME && round < capacity.overflowRounds()) {
             outbox.add(expert, new RemainingCapacity(expert, windowStart, remaining));

@@ -2,6 +2,8 @@
 package io.flinkmoe.runtime.admission;
 
 import io.flinkmoe.runtime.shared.MoeMetrics;
+import java.util.HashMap;
+import java.util.Map;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Gauge;
@@ -50,6 +52,11 @@ public final class AdmissionMetrics {
     final Counter passedOn;
     final Counter late;
 
+    /** The tokens that wait, by the start of their window. */
+    private final Map<Long, Integer> heldByWindow = new HashMap<>();
+
+    private volatile int held; // The sum of them.
+
     AdmissionMetrics(MetricGroup operator, int expert) {
         MetricGroup group =
                 operator.addGroup(MoeMetrics.GROUP)
@@ -59,11 +66,21 @@ public final class AdmissionMetrics {
         overflowed = group.counter(Name.NUM_TOKENS_OVERFLOWED.text);
         passedOn = group.counter(Name.NUM_TOKENS_PASSED_ON.text);
         late = group.counter(Name.NUM_TOKENS_LATE.text);
-        Gauge<Long> held = () -> Math.max(0, asked.getCount() - decided());
-        group.gauge(Name.TOKENS_HELD.text, held);
+        Gauge<Integer> gauge = () -> held;
+        group.gauge(Name.TOKENS_HELD.text, gauge);
     }
 
-    private long decided() {
-        return admitted.getCount() + overflowed.getCount() + passedOn.getCount() + late.getCount();
+    /** Counts tokens that wait for the close of their window. */
+    void hold(long windowStart, int tokens) {
+        heldByWindow.merge(windowStart, tokens, Integer::sum);
+        held += tokens;
+    }
+
+    /** Removes the tokens that waited for the close of a window. */
+    void release(long windowStart) {
+        Integer tokens = heldByWindow.remove(windowStart);
+        if (tokens != null) {
+            held -= tokens;
+        }
     }
 }

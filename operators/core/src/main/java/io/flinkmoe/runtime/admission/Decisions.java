@@ -81,6 +81,11 @@ final class Decisions {
         }
     }
 
+    /** Counts rows of a window without a decision. */
+    void hold(long windowStart, int rows) {
+        metrics.hold(windowStart, rows);
+    }
+
     /** Decides on a row whose window is closed. */
     void late(int row) throws Exception {
         counters.count(block.timestamps()[row], Outcome.LATE, 1);

@@ -104,18 +104,22 @@ final class Outbox {
         nextRound.add(new Unsent<>(expert, input, MAX_BYTES / 16));
     }
 
-    /** Sends records, about as many as fit into one of the maximum size. */
+    /** Sends some records: at least one, but together not more than the maximum size of one. */
     void sendSome() {
         int bytes = 0;
-        while (bytes < MAX_BYTES && !decisions.isEmpty()) {
+        while (fits(bytes, decisions.peek())) {
             bytes += decisions.peek().bytes();
             output.collect(new StreamRecord<>(decisions.poll().record()));
         }
-        while (bytes < MAX_BYTES && !nextRound.isEmpty()) {
+        while (fits(bytes, nextRound.peek())) {
             bytes += nextRound.peek().bytes();
             output.collect(
                     AdmissionInputSerializer.OUTPUT, new StreamRecord<>(nextRound.poll().record()));
         }
+    }
+
+    private static boolean fits(int bytes, Unsent<?> next) {
+        return next != null && (bytes == 0 || bytes + next.bytes() <= MAX_BYTES);
     }
 
     /** Sends decisions that were made when a block arrived. */

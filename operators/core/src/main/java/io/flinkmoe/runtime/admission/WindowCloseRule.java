@@ -41,6 +41,7 @@ final class WindowCloseRule implements AdmissionRule {
             long windowStart = windows.startOf(timestamps[rows[0]]);
             queue.hold(windowStart, block.select(rows));
             counters.open(windowStart);
+            decisions.hold(windowStart, rows.length);
         }
     }
 
