@@ -26,7 +26,6 @@ public final class DispatchHarness
                 new Inputs<>(
                         block -> lanes.keyOf(block.tokens().lane()),
                         block -> lanes.keyOf(block.lane())),
-                new RoutedBlock.Serializer(),
                 environment);
     }
 
