@@ -43,6 +43,20 @@ public final class DispatchHarness
         }
     }
 
+    /** Sends a watermark to both inputs without running the slices that it starts. */
+    public void startWatermark(long timestamp) throws Exception {
+        super.processBothWatermarks(new Watermark(timestamp));
+    }
+
+    /**
+     * Runs one slice.
+     *
+     * @return false if no slice is due
+     */
+    public boolean runSlice() throws Exception {
+        return Harnesses.runTimer(this);
+    }
+
     /** Runs all slices that are due. */
     public void runSlices() throws Exception {
         Harnesses.runTimers(this);
