@@ -20,7 +20,6 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
-import org.apache.flink.streaming.runtime.tasks.TestProcessingTimeService;
 
 /**
  * What dispatch tests send and read. A token has two choices and two attempts, so four ranks. Token
@@ -157,19 +156,10 @@ final class DispatchBlocks {
         return text.toString();
     }
 
-    /** Sends a watermark without running the slices that it starts. */
-    static void sendWatermark(DispatchHarness harness, long watermark) throws Exception {
-        harness.getOperator().processWatermark1(new Watermark(watermark));
-        harness.getOperator().processWatermark2(new Watermark(watermark));
-    }
-
     /** Runs some slices, one in each mail. */
     static void runSlices(DispatchHarness harness, int count) throws Exception {
-        TestProcessingTimeService time = harness.getProcessingTimeService();
-        for (int slice = 0; slice < count && time.getNumActiveTimers() > 0; slice++) {
-            // Runs behind the slice that is due, but before the one that it enqueues.
-            time.registerTimer(0, timestamp -> time.setCurrentTime(-1));
-            time.setCurrentTime(0);
+        for (int slice = 0; slice < count; slice++) {
+            harness.runSlice();
         }
     }
 

@@ -9,7 +9,6 @@ import static io.flinkmoe.runtime.dispatch.DispatchBlocks.kill;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.late;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.output;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.runSlices;
-import static io.flinkmoe.runtime.dispatch.DispatchBlocks.sendWatermark;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.sent;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.undecided;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -83,13 +82,18 @@ class DispatchRestartTest {
         try (DispatchHarness harness = open()) {
             harness.send(undecided(0, 0, "a@5", "b@6"), late(0, 1, "a@7"), late(1, 0, "c@8"));
             harness.send(admitted(0, 0, 0, 1, 2, 3));
-            sendWatermark(harness, Long.MAX_VALUE);
+            harness.startWatermark(Long.MAX_VALUE);
             harness.getProcessingTimeService().quiesce(); // As a task does before.
             assertThat(harness.getOutput()).isEmpty();
 
             harness.getOperator().finish();
-            assertThat(sent(harness)).containsExactly("1/0: c@8", "0/0: a@5 b@6", "0/1: a@7");
-            assertThat(output(harness)).endsWith("watermark " + Long.MAX_VALUE);
+            assertThat(output(harness))
+                    .containsExactly(
+                            "1/0: c@8",
+                            "watermark 4",
+                            "0/0: a@5 b@6",
+                            "0/1: a@7",
+                            "watermark " + Long.MAX_VALUE);
             assertThat(harness.rows()).hasSize(3);
         }
     }
@@ -99,7 +103,7 @@ class DispatchRestartTest {
         DispatchHarness harness = open();
         harness.send(late(1, 0, "b@1"), undecided(2, 0, "a@1", "c@1"));
         harness.send(admitted(2, 0, 0, 1, 2));
-        sendWatermark(harness, Long.MAX_VALUE);
+        harness.startWatermark(Long.MAX_VALUE);
         assertThatThrownBy(() -> harness.getOperator().finish())
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("lane 2");

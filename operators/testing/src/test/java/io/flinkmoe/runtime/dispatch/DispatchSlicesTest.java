@@ -9,7 +9,6 @@ import static io.flinkmoe.runtime.dispatch.DispatchBlocks.kill;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.late;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.output;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.runSlices;
-import static io.flinkmoe.runtime.dispatch.DispatchBlocks.sendWatermark;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.sent;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.undecided;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -90,7 +89,7 @@ class DispatchSlicesTest {
     void oneSliceSendsOneBatchOfAWatermarkToo() throws Exception {
         try (DispatchHarness harness = open()) {
             harness.send(undecided(0, 0, "a@1"), late(0, 1, "b@1", "a@2"), late(0, 2, "c@3"));
-            sendWatermark(harness, 10);
+            harness.startWatermark(10);
             runSlices(harness, 1);
             assertThat(output(harness)).containsExactly("0/0: b@1", "watermark 0");
             runSlices(harness, 1);
@@ -116,7 +115,7 @@ class DispatchSlicesTest {
         try (DispatchHarness harness = open()) {
             harness.send(undecided(0, 0, "a@5"), undecided(1, 0, "b@7"));
             harness.send(admitted(0, 0, 0, 1), admitted(1, 0, 0, 1));
-            sendWatermark(harness, 10);
+            harness.startWatermark(10);
             assertThat(harness.getOutput()).isEmpty();
             harness.runSlices();
             assertThat(output(harness))

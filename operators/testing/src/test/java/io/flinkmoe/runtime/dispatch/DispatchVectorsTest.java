@@ -21,13 +21,11 @@ import java.nio.file.Path;
 import java.util.Random;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
-import org.apache.flink.configuration.CheckpointingOptions;
-import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
-import org.apache.flink.runtime.state.ConfigurableStateBackend;
 import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.runtime.state.StateBackend;
+import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend;
 import org.apache.flink.state.rocksdb.RocksDBNativeMetricOptions;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.junit.jupiter.api.BeforeAll;
@@ -51,7 +49,7 @@ class DispatchVectorsTest {
                         .hiddenSize(WIDTH)
                         .outputSize(1)
                         .experts(FixedExperts.constant(0))
-                        .writeTo(directory)
+                        .writeTo(directory.resolve("bundle"))
                         .options()
                         .set(MoeOptions.LANES, DispatchBlocks.LANES);
     }
@@ -92,9 +90,7 @@ class DispatchVectorsTest {
     void incrementalCheckpointWritesTheVectorsOnceAndThenOnlyWhatHappensToTheTokens()
             throws Exception {
         try (DispatchHarness harness =
-                OperatorHarnesses.of(options)
-                        .stateBackend(rocksDb(CheckpointingOptions.INCREMENTAL_CHECKPOINTS))
-                        .dispatch(0)) {
+                OperatorHarnesses.of(options).stateBackend(incremental()).dispatch(0)) {
             harness.send(wide(undecided(0, 0, "a@1", "b@2")), wide(undecided(1, 0, "c@1")));
             assertThat(checkpoint(harness, 1)).isGreaterThan(3 * VECTOR_BYTES);
 
@@ -104,6 +100,12 @@ class DispatchVectorsTest {
             assertThat(checkpoint(harness, 2)).isLessThan(VECTOR_BYTES);
             harness.send(admitted(0, 0, 1), admitted(1, 0, 0));
         }
+    }
+
+    private static StateBackend incremental() {
+        EmbeddedRocksDBStateBackend backend = new EmbeddedRocksDBStateBackend(true);
+        backend.setDbStoragePath(directory.resolve("rocksdb").toString());
+        return backend;
     }
 
     /** Returns how many bytes a checkpoint adds to those before it. */
@@ -125,7 +127,7 @@ class DispatchVectorsTest {
         ReportedMetrics metrics = new ReportedMetrics();
         try (DispatchHarness harness =
                 OperatorHarnesses.of(options)
-                        .stateBackend(rocksDb(RocksDBNativeMetricOptions.MONITOR_BYTES_READ))
+                        .stateBackend(reportingReads())
                         .metrics(metrics.task())
                         .restore(state)
                         .dispatch(0)) {
@@ -140,10 +142,11 @@ class DispatchVectorsTest {
         }
     }
 
-    private static StateBackend rocksDb(ConfigOption<Boolean> option) throws Exception {
-        return ((ConfigurableStateBackend) Backend.ROCKSDB.make())
+    private static StateBackend reportingReads() throws Exception {
+        return ((EmbeddedRocksDBStateBackend) Backend.ROCKSDB.make())
                 .configure(
-                        new Configuration().set(option, true),
+                        new Configuration()
+                                .set(RocksDBNativeMetricOptions.MONITOR_BYTES_READ, true),
                         DispatchVectorsTest.class.getClassLoader());
     }
 }
