@@ -28,7 +28,6 @@ public final class AdmissionHarness
     AdmissionHarness(Admission admission, EvenKeys experts, MockEnvironment environment)
             throws Exception {
         super(admission, input -> experts.keyOf(input.expert()), Types.INT, environment);
-        setup(new DecisionBlock.Serializer());
     }
 
     /** Sends candidates and window reports. */

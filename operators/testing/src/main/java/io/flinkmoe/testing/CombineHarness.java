@@ -20,7 +20,6 @@ public final class CombineHarness
                 new Inputs<>(
                         block -> lanes.keyOf(block.tokens().lane()),
                         block -> lanes.keyOf(block.lane())),
-                new TokenBlock.Serializer(),
                 environment);
     }
 

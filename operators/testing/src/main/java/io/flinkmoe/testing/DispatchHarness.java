@@ -26,7 +26,6 @@ public final class DispatchHarness
                 new Inputs<>(
                         block -> lanes.keyOf(block.tokens().lane()),
                         block -> lanes.keyOf(block.lane())),
-                new RoutedBlock.Serializer(),
                 environment);
     }
 
@@ -42,6 +41,20 @@ public final class DispatchHarness
         for (DecisionBlock block : blocks) {
             sendSecond(block);
         }
+    }
+
+    /** Sends a watermark to both inputs without running the slices that it starts. */
+    public void startWatermark(long timestamp) throws Exception {
+        super.processBothWatermarks(new Watermark(timestamp));
+    }
+
+    /**
+     * Runs one slice.
+     *
+     * @return false if no slice is due
+     */
+    public boolean runSlice() throws Exception {
+        return Harnesses.runTimer(this);
     }
 
     /** Runs all slices that are due. */

@@ -21,7 +21,6 @@ public final class ExpertHarness
 
     ExpertHarness(Expert expert, EvenKeys experts, MockEnvironment environment) throws Exception {
         super(expert, block -> experts.keyOf(block.expert()), Types.INT, environment);
-        setup(new ContributionBlock.Serializer()); // The harness keeps copies of the output.
     }
 
     /** Sends rows to the experts. */

@@ -19,6 +19,9 @@ import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.runtime.BlockRows;
 import io.flinkmoe.runtime.Topology;
 import io.flinkmoe.runtime.admission.Admission;
+import io.flinkmoe.runtime.block.ContributionBlock;
+import io.flinkmoe.runtime.block.DecisionBlock;
+import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.combine.Combine;
 import io.flinkmoe.runtime.dispatch.Dispatch;
@@ -30,6 +33,7 @@ import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import java.time.Duration;
 import org.apache.flink.annotation.Experimental;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.metrics.groups.TaskMetricGroup;
@@ -182,8 +186,7 @@ public final class OperatorHarnesses {
         var harness =
                 new UnkeyedHarness<>(
                         ingest, new Arrival.Serializer(), environment(Topology.ANY_PARALLELISM));
-        harness.setup(new TokenBlock.Serializer());
-        return open(harness, Topology.ANY_PARALLELISM);
+        return open(harness, new TokenBlock.Serializer(), Topology.ANY_PARALLELISM);
     }
 
     /** Opens the router of a layer. */
@@ -199,6 +202,7 @@ public final class OperatorHarnesses {
                                 capacity, divertLateTokens, draws, decisionLog, routerLogits));
         return open(
                 new RouterHarness(router, lanes, environment(lanes.maxParallelism())),
+                new RoutedBlock.Serializer(),
                 lanes.maxParallelism());
     }
 
@@ -219,6 +223,7 @@ public final class OperatorHarnesses {
                 new Admission(layer, round, routing.numExpertsPerTok(), experts, capacity);
         return open(
                 new AdmissionHarness(admission, experts, environment(experts.maxParallelism())),
+                new DecisionBlock.Serializer(),
                 experts.maxParallelism());
     }
 
@@ -228,6 +233,7 @@ public final class OperatorHarnesses {
         Dispatch dispatch = new Dispatch(layer, spec.hiddenSize(), numExperts(layer), lanes);
         return open(
                 new DispatchHarness(dispatch, lanes, environment(lanes.maxParallelism())),
+                new RoutedBlock.Serializer(),
                 lanes.maxParallelism());
     }
 
@@ -245,6 +251,7 @@ public final class OperatorHarnesses {
                                 settings.placement().device()));
         return open(
                 new ExpertHarness(expert, experts, environment(experts.maxParallelism())),
+                new ContributionBlock.Serializer(),
                 experts.maxParallelism());
     }
 
@@ -254,6 +261,7 @@ public final class OperatorHarnesses {
         Combine combine = new Combine(layer, spec.hiddenSize(), numExperts(layer), lanes, capacity);
         return open(
                 new CombineHarness(combine, lanes, environment(lanes.maxParallelism())),
+                new TokenBlock.Serializer(),
                 lanes.maxParallelism());
     }
 
@@ -268,8 +276,7 @@ public final class OperatorHarnesses {
         var harness =
                 new UnkeyedHarness<>(
                         head, new TokenBlock.Serializer(), environment(maxParallelism));
-        harness.setup(new ScoredToken.Serializer());
-        return open(harness, maxParallelism);
+        return open(harness, new ScoredToken.Serializer(), maxParallelism);
     }
 
     private EvenKeys lanes() {
@@ -296,9 +303,10 @@ public final class OperatorHarnesses {
         return builder.build();
     }
 
-    private <H extends AbstractStreamOperatorTestHarness<?>> H open(H harness, int maxParallelism)
-            throws Exception {
-        harness.setStateBackend(backend);
+    private <O, H extends AbstractStreamOperatorTestHarness<O>> H open(
+            H harness, TypeSerializer<O> output, int maxParallelism) throws Exception {
+        harness.setStateBackend(backend); // The harness reads it in setup.
+        harness.setup(output); // With a serializer, the harness keeps copies of the output.
         if (states.length == 1 && parallelism == 1) {
             harness.initializeState(states[0]);
         } else if (states.length > 0) {

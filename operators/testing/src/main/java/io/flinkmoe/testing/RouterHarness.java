@@ -23,7 +23,6 @@ public final class RouterHarness
 
     RouterHarness(Router router, EvenKeys lanes, MockEnvironment environment) throws Exception {
         super(router, block -> lanes.keyOf(block.lane()), Types.INT, environment);
-        setup(new RoutedBlock.Serializer());
     }
 
     /** Sends blocks to the router. */

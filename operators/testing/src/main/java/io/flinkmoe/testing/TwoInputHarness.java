@@ -2,7 +2,6 @@
 package io.flinkmoe.testing;
 
 import org.apache.flink.annotation.Experimental;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
@@ -27,8 +26,7 @@ public abstract class TwoInputHarness<A, B, O> extends AbstractStreamOperatorTes
     private final TwoInputStreamOperator<A, B, O> inputs;
 
     <P extends AbstractStreamOperator<O> & TwoInputStreamOperator<A, B, O>> TwoInputHarness(
-            P operator, Inputs<A, B> keys, TypeSerializer<O> output, MockEnvironment environment)
-            throws Exception {
+            P operator, Inputs<A, B> keys, MockEnvironment environment) throws Exception {
         super(operator, environment);
         this.keyed = operator;
         this.inputs = operator;
@@ -36,7 +34,6 @@ public abstract class TwoInputHarness<A, B, O> extends AbstractStreamOperatorTes
         config.setStatePartitioner(1, keys.second);
         config.setStateKeySerializer(IntSerializer.INSTANCE);
         config.serializeAllConfigs();
-        setup(output);
     }
 
     /** The keys of both inputs. */

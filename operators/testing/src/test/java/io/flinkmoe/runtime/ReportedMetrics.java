@@ -9,6 +9,7 @@ import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.Histogram;
 import org.apache.flink.metrics.Metric;
+import org.apache.flink.metrics.View;
 import org.apache.flink.runtime.clusterframework.types.ResourceID;
 import org.apache.flink.runtime.executiongraph.ExecutionAttemptID;
 import org.apache.flink.runtime.executiongraph.ExecutionGraphTestUtils;
@@ -44,8 +45,8 @@ public final class ReportedMetrics {
                         .map(variable -> "." + variable.getValue())
                         .findAny()
                         .orElse("");
-        int below = scope.lastIndexOf(OPERATOR) + OPERATOR.length();
-        metrics.put(scope.substring(below) + value + "." + name, metric);
+        String path = scope + value + "." + name;
+        metrics.put(path.substring(path.lastIndexOf(OPERATOR) + OPERATOR.length()), metric);
     }
 
     /** The group of a task whose operator reports here. */
@@ -63,7 +64,11 @@ public final class ReportedMetrics {
     }
 
     public Number gauge(String path) {
-        return (Number) ((Gauge<?>) metric(path)).getValue();
+        Metric gauge = metric(path);
+        if (gauge instanceof View view) {
+            view.update(); // A task manager does so every few seconds.
+        }
+        return (Number) ((Gauge<?>) gauge).getValue();
     }
 
     public Histogram histogram(String path) {

@@ -264,6 +264,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
 
     /**
      * Forwards the watermark, but only to just before the oldest waiting token that is not late.
+     * The last watermark waits for all tokens: no later one would close what late tokens open.
      */
     private void forwardWatermark() throws Exception {
         long limit = inputWatermark;
@@ -273,7 +274,8 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
                 limit = Math.min(limit, waiting - 1);
             }
         }
-        if (limit > outputWatermark) {
+        boolean mustWait = limit == Long.MAX_VALUE && !active.isEmpty();
+        if (limit > outputWatermark && !mustWait) {
             outputWatermark = limit;
             super.processWatermark(new Watermark(limit));
         }
