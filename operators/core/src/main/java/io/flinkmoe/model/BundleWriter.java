@@ -117,15 +117,23 @@ public final class BundleWriter implements AutoCloseable {
         String version =
                 Sha256.of((all + layers).getBytes(StandardCharsets.UTF_8)).substring(0, 12);
         ModelJson.write(spec.apply(version, all), staging.resolve(Bundle.MODEL_JSON));
-        Bundle staged = Bundle.read(staging.resolve(""));
+        BundleSpec checked = inspect(check);
+        staging.publish(Bundle.MODEL_JSON);
+        return new Bundle(target, checked);
+    }
+
+    private BundleSpec inspect(Inspection check) throws IOException {
+        Path directory = staging.resolve("");
         try {
+            Bundle staged = Bundle.read(directory);
             check.accept(staged);
-        } catch (BundleException e) { // The directory of the message is about to disappear.
-            String message = e.getMessage().replace(staged.directory() + "/", "");
+            return staged.spec();
+        } catch (BundleException e) {
+            staging.requireRunning(); // Otherwise files are missing because they are removed.
+            // The directory of the message is about to disappear.
+            String message = e.getMessage().replace(directory.toAbsolutePath() + "/", "");
             throw new BundleException(target, message, e);
         }
-        staging.publish(Bundle.MODEL_JSON);
-        return new Bundle(target, staged.spec());
     }
 
     /** Removes the temporary directory, unless {@link #finish} has moved it to the target. */

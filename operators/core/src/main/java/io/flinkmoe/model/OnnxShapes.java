@@ -40,7 +40,7 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
      */
     public static OnnxShapes read(Path file) throws IOException {
         if (!Files.isRegularFile(file)) {
-            throw new BundleException(file, FileErrors.notAFile(file) + "; expected an ONNX model");
+            throw new BundleException(file, FileErrors.notAFile(file) + "; pass an ONNX model");
         }
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             if (channel.size() > Integer.MAX_VALUE) {

@@ -212,7 +212,12 @@ final class StagingDirectory implements AutoCloseable {
         }
     }
 
-    private void requireRunning() throws IOException {
+    /**
+     * Checks that the files are not being removed.
+     *
+     * @throws InterruptedIOException if the process was asked to end
+     */
+    void requireRunning() throws InterruptedIOException {
         if (interrupted) {
             throw new InterruptedIOException("the process was asked to end");
         }
