@@ -88,11 +88,11 @@ public final class Moe implements Callable<Integer> {
 
     public static void main(String[] args) {
         Locale.setDefault(Locale.ROOT); // All texts are English, so numbers have English format.
-        TempFolder.removeAtEnd();
         if (Arrays.asList(args).contains(VERBOSE)) {
             // log4j2.properties reads this, so it is set before the first logger exists.
             System.setProperty("moe.log.console", "info");
         }
+        TempFolder.use();
         System.exit(commandLine().execute(args));
     }
 

@@ -4,6 +4,7 @@ package io.flinkmoe.config;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.FileErrors;
 import io.flinkmoe.model.LayerSpec;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -77,7 +78,7 @@ public record Footprint(
         try {
             return Files.size(file);
         } catch (IOException e) {
-            throw new BundleException(file, "its size cannot be read: " + e.getMessage(), e);
+            throw new BundleException(file, "its size cannot be read: " + FileErrors.reason(e), e);
         }
     }
 

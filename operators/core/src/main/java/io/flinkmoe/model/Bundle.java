@@ -33,7 +33,9 @@ public final class Bundle {
     public static Bundle read(Path directory) throws BundleException {
         if (!Files.isDirectory(directory)) {
             throw new BundleException(
-                    directory, "there is no such directory; pass the one that holds " + MODEL_JSON);
+                    directory,
+                    "%s; pass the one that holds %s"
+                            .formatted(FileErrors.notAFolder(directory), MODEL_JSON));
         }
         try {
             Path root = directory.toRealPath();
@@ -57,7 +59,7 @@ public final class Bundle {
         } catch (BundleException e) {
             throw e;
         } catch (IOException e) {
-            throw new BundleException(directory, "cannot be read: " + e, e);
+            throw new BundleException(directory, "cannot be read: " + FileErrors.describe(e), e);
         }
     }
 
@@ -81,7 +83,8 @@ public final class Bundle {
     private static Path existing(Path root, String relative, String hint) throws IOException {
         Path file = root.resolve(relative);
         if (!Files.isRegularFile(file)) {
-            throw new BundleException(file, "there is no such file, but " + hint);
+            throw new BundleException(
+                    file, "%s, but %s".formatted(FileErrors.notAFile(file), hint));
         }
         Path real = file.toRealPath();
         if (!real.startsWith(root)) {

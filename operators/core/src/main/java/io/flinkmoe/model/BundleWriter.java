@@ -87,12 +87,29 @@ public final class BundleWriter implements AutoCloseable {
 
     /**
      * Writes model.json, checks it and the widths of all files, and moves everything to the target.
+     */
+    public Bundle finish(BiFunction<String, Map<String, String>, BundleSpec> spec)
+            throws IOException {
+        return finish(spec, bundle -> {});
+    }
+
+    /** A check of a bundle that is complete but not visible yet. */
+    @FunctionalInterface
+    public interface Inspection {
+
+        /** Throws if the bundle must not appear. Files that it adds to the bundle are kept. */
+        void accept(Bundle bundle) throws IOException;
+    }
+
+    /**
+     * The same with a check of the complete bundle, before it appears. If the check fails, or the
+     * process is asked to end meanwhile, nothing of the bundle remains.
      *
      * @param spec makes the content of model.json from a version and the checksums of the files. It
      *     is called twice, because the version is a hash of the checksums and of the layers it
      *     returns: 12 hexadecimal digits
      */
-    public Bundle finish(BiFunction<String, Map<String, String>, BundleSpec> spec)
+    public Bundle finish(BiFunction<String, Map<String, String>, BundleSpec> spec, Inspection check)
             throws IOException {
         Map<String, String> all = Collections.unmodifiableMap(checksums);
         // The version depends on the files and on how the layers use them, not on the model's name.
@@ -100,9 +117,23 @@ public final class BundleWriter implements AutoCloseable {
         String version =
                 Sha256.of((all + layers).getBytes(StandardCharsets.UTF_8)).substring(0, 12);
         ModelJson.write(spec.apply(version, all), staging.resolve(Bundle.MODEL_JSON));
-        BundleSpec checked = Bundle.read(staging.resolve("")).spec();
+        BundleSpec checked = inspect(check);
         staging.publish(Bundle.MODEL_JSON);
         return new Bundle(target, checked);
+    }
+
+    private BundleSpec inspect(Inspection check) throws IOException {
+        Path directory = staging.resolve("");
+        try {
+            Bundle staged = Bundle.read(directory);
+            check.accept(staged);
+            return staged.spec();
+        } catch (BundleException e) {
+            staging.requireRunning(); // Otherwise files are missing because they are removed.
+            // The directory of the message is about to disappear.
+            String message = e.getMessage().replace(directory.toAbsolutePath() + "/", "");
+            throw new BundleException(target, message, e);
+        }
     }
 
     /** Removes the temporary directory, unless {@link #finish} has moved it to the target. */

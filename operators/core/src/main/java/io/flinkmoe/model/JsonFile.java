@@ -50,7 +50,8 @@ public final class JsonFile {
             throw exceptions.create(file, "not valid JSON: " + e.getMessage(), e);
         }
         if (!json.isObject()) {
-            throw exceptions.create(file, "it is not a JSON object", null);
+            throw exceptions.create(
+                    file, ForeignFile.kindOf(file).orElse("it is not a JSON object"), null);
         }
         return json;
     }

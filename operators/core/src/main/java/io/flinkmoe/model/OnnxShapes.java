@@ -5,6 +5,7 @@ import io.flinkmoe.tensor.ForeignFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -38,6 +39,9 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
      *     or has other inputs or outputs than the models of a bundle may have
      */
     public static OnnxShapes read(Path file) throws IOException {
+        if (!Files.isRegularFile(file)) {
+            throw new BundleException(file, FileErrors.notAFile(file) + "; pass an ONNX model");
+        }
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             if (channel.size() > Integer.MAX_VALUE) {
                 throw new BundleException(

@@ -7,7 +7,10 @@ import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
@@ -21,9 +24,9 @@ import org.apache.flink.annotation.Internal;
  * exist, it is next to it and is renamed at the end. If the target is an empty directory, such as a
  * mount point, which cannot be replaced, it is inside, and its entries are moved at the end.
  *
- * <p>Nothing is left behind: the directory is removed when it is closed, and when the process is
- * asked to end. A process that is killed leaves it, unlocked; the next writer to the same target
- * removes it.
+ * <p>Nothing is left behind: the directory, and the parents that were created for it, are removed
+ * when it is closed, and when the process is asked to end. What was there before stays. A process
+ * that is killed leaves it, unlocked; the next writer to the same target removes it.
  */
 @Internal
 final class StagingDirectory implements AutoCloseable {
@@ -33,9 +36,13 @@ final class StagingDirectory implements AutoCloseable {
     /** What a file system itself keeps in its root. */
     private static final String LOST_AND_FOUND = "lost+found";
 
+    /** How often a removal is tried while another thread still creates a file. */
+    private static final int MAX_REMOVALS = 5;
+
     private final Path target;
     private final Path directory;
     private final boolean inside;
+    private final List<Path> createdParents;
     private final FileChannel lock;
     private final Thread hook = new Thread(this::interrupt, "remove-incomplete-bundle");
 
@@ -53,7 +60,17 @@ final class StagingDirectory implements AutoCloseable {
                         ? target.resolve(NAME)
                         : target.resolveSibling("." + target.getFileName() + NAME);
         requireEmptyTarget();
-        Files.createDirectories(directory);
+        this.createdParents = missingParents();
+        try {
+            Files.createDirectories(directory);
+        } catch (FileSystemException e) {
+            removeCreatedParents();
+            throw new BundleException(
+                    target,
+                    "its folder cannot be created: %s; choose another directory"
+                            .formatted(FileErrors.reason(e)),
+                    e);
+        }
         this.lock = lock();
         try {
             removeContents(directory.resolve(LOCK)); // left by a process that was killed
@@ -111,6 +128,7 @@ final class StagingDirectory implements AutoCloseable {
         if (!inside) {
             Files.deleteIfExists(target);
             Files.move(directory, target);
+            createdParents.clear();
             return;
         }
         List<Path> moved = new ArrayList<>();
@@ -124,6 +142,7 @@ final class StagingDirectory implements AutoCloseable {
             }
             throw e;
         }
+        createdParents.clear();
         Files.delete(directory);
     }
 
@@ -143,8 +162,7 @@ final class StagingDirectory implements AutoCloseable {
         } catch (IllegalStateException e) { // The process ends: the hook runs, too.
             interrupted = true;
         }
-        lock.close();
-        removeTree(directory);
+        remove();
     }
 
     /** The process ends: the writer stops at its next block, then its files are removed. */
@@ -159,10 +177,47 @@ final class StagingDirectory implements AutoCloseable {
 
     private synchronized void remove() throws IOException {
         lock.close();
-        removeTree(directory);
+        for (int i = 1; ; i++) {
+            try {
+                removeTree(directory);
+                break;
+            } catch (FileSystemException e) { // A check of the models may still write its record.
+                if (i == MAX_REMOVALS) {
+                    throw e;
+                }
+            }
+        }
+        removeCreatedParents();
     }
 
-    private void requireRunning() throws IOException {
+    /** The parents of the target that do not exist, the innermost first. */
+    private List<Path> missingParents() {
+        List<Path> missing = new ArrayList<>();
+        for (Path parent = target.getParent();
+                parent != null && !Files.exists(parent, LinkOption.NOFOLLOW_LINKS);
+                parent = parent.getParent()) {
+            missing.add(parent);
+        }
+        return missing;
+    }
+
+    /** Removes them unless something else is in them by now. */
+    private void removeCreatedParents() {
+        for (Path parent : createdParents) {
+            try {
+                Files.deleteIfExists(parent);
+            } catch (IOException e) {
+                return;
+            }
+        }
+    }
+
+    /**
+     * Checks that the files are not being removed.
+     *
+     * @throws InterruptedIOException if the process was asked to end
+     */
+    void requireRunning() throws InterruptedIOException {
         if (interrupted) {
             throw new InterruptedIOException("the process was asked to end");
         }
@@ -192,8 +247,14 @@ final class StagingDirectory implements AutoCloseable {
     }
 
     private void requireEmptyTarget() throws IOException {
-        if (!Files.exists(target)) {
+        if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
             return;
+        }
+        if (!Files.exists(target)) {
+            throw new BundleException(
+                    target,
+                    "it links to %s, which does not exist; create that directory or remove the link"
+                            .formatted(Files.readSymbolicLink(target)));
         }
         if (!Files.isDirectory(target)) {
             throw new BundleException(target, "it is a file; expected a directory for the bundle");
@@ -218,13 +279,12 @@ final class StagingDirectory implements AutoCloseable {
     }
 
     private static void removeTree(Path root) throws IOException {
-        if (!Files.exists(root)) {
-            return;
-        }
         try (Stream<Path> tree = Files.walk(root)) {
             for (Path path : tree.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
+                Files.deleteIfExists(path);
             }
+        } catch (NoSuchFileException e) {
+            return; // It was never created, or is gone already.
         } catch (UncheckedIOException e) {
             throw e.getCause();
         }

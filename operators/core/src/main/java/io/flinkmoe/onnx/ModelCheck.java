@@ -5,6 +5,7 @@ import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtException.OrtErrorCode;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.FileErrors;
 import io.flinkmoe.model.GraphDigest;
 import io.flinkmoe.model.ModelUse;
 import io.flinkmoe.model.OpenedModels;
@@ -191,7 +192,7 @@ public final class ModelCheck {
         } catch (BundleException e) {
             throw e;
         } catch (IOException e) {
-            throw new BundleException(file, "cannot be read: " + e, e);
+            throw new BundleException(file, "cannot be read: " + FileErrors.describe(e), e);
         }
     }
 
@@ -200,7 +201,7 @@ public final class ModelCheck {
         try {
             return Files.size(file);
         } catch (IOException e) {
-            throw new BundleException(file, "its size cannot be read: " + e.getMessage(), e);
+            throw new BundleException(file, "its size cannot be read: " + FileErrors.reason(e), e);
         }
     }
 

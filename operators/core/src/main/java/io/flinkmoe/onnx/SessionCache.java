@@ -2,6 +2,7 @@
 package io.flinkmoe.onnx;
 
 import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.FileErrors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -92,7 +93,7 @@ public final class SessionCache {
         try {
             return Files.size(file);
         } catch (IOException e) {
-            throw new BundleException(file, "its size cannot be read: " + e.getMessage(), e);
+            throw new BundleException(file, "its size cannot be read: " + FileErrors.reason(e), e);
         }
     }
 

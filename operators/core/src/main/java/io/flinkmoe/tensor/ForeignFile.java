@@ -22,7 +22,17 @@ public final class ForeignFile {
 
     /** What a file is; empty if its beginning is that of no other known kind. */
     public static Optional<String> kindOf(Path file) {
-        return kindOf(start(file));
+        return isEmpty(file)
+                ? Optional.of("it is empty; copy or download it again")
+                : kindOf(start(file));
+    }
+
+    private static boolean isEmpty(Path file) {
+        try {
+            return Files.size(file) == 0;
+        } catch (IOException e) {
+            return false; // The caller reports that.
+        }
     }
 
     /** The same for a file that must not be text. */

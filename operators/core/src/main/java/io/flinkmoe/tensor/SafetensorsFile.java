@@ -46,7 +46,11 @@ public final class SafetensorsFile implements AutoCloseable {
                             .formatted(Files.readSymbolicLink(path)));
         }
         if (!Files.isRegularFile(path)) {
-            throw new SafetensorsException(path, "there is no such file");
+            throw new SafetensorsException(
+                    path,
+                    Files.isDirectory(path)
+                            ? "it is a folder; expected a file"
+                            : "there is no such file");
         }
         FileChannel channel = FileChannel.open(path, StandardOpenOption.READ);
         try {
@@ -63,8 +67,10 @@ public final class SafetensorsFile implements AutoCloseable {
         if (fileSize < 8) {
             throw new SafetensorsException(
                     file.path(),
-                    "the file has %d bytes; expected at least 8, the length of the header"
-                            .formatted(fileSize));
+                    ForeignFile.kindOf(file.path())
+                            .orElse(
+                                    "the file has %d bytes; expected at least 8, the length of the header; download the file again"
+                                            .formatted(fileSize)));
         }
         long length = file.readFully(0, ByteBuffer.allocate(8)).getLong(0);
         long limit = Math.min(MAX_HEADER_BYTES, fileSize - 8);

@@ -124,7 +124,10 @@ class BundleTest {
         Files.writeString(root.resolve("model.json"), "{\"name\": 1, \"name\": 2}");
         assertRefused("model.json: not valid JSON at line 1: Duplicate field 'name'");
 
-        for (String text : List.of("", "null", "[{}]")) {
+        Files.writeString(root.resolve("model.json"), "");
+        assertRefused("model.json: it is empty; copy or download it again");
+
+        for (String text : List.of("null", "[{}]")) {
             Files.writeString(root.resolve("model.json"), text);
             assertRefused("model.json: it is not a JSON object");
         }

@@ -76,7 +76,46 @@ class BundleWriterTest {
             assertThat(entries(dir.resolve("deep"))).hasSize(1);
         }
 
-        assertThat(entries(dir.resolve("deep"))).isEmpty();
+        assertThat(entries(dir)).isEmpty();
+    }
+
+    @Test
+    void theBundleAppearsAfterItsInspectionWithWhatThatAdds() throws Exception {
+        try (BundleWriter writer = writer("a", 1)) {
+            finish(
+                    writer,
+                    bundle -> {
+                        assertThat(bundle.file("model.json")).exists();
+                        assertThat(dir.resolve("a")).doesNotExist();
+                        Files.createFile(bundle.file("record"));
+                    });
+        }
+
+        assertThat(dir.resolve("a/record")).exists();
+        assertThat(dir.resolve("a/model.json")).exists();
+    }
+
+    @Test
+    void aFailedInspectionLeavesNothingAndNamesFilesBelowTheTarget() throws Exception {
+        Files.createDirectories(dir.resolve("mount/lost+found/x"));
+        for (String target : List.of("mount", "new/bundle")) {
+            assertThatThrownBy(
+                            () -> {
+                                try (BundleWriter writer = writer(target, 1)) {
+                                    finish(writer, BundleWriterTest::refuse);
+                                }
+                            })
+                    .isInstanceOf(BundleException.class)
+                    .hasMessage(dir.resolve(target) + ": router.onnx: too new");
+        }
+
+        assertThat(entries(dir)).containsExactly(dir.resolve("mount"));
+        assertThat(entries(dir.resolve("mount"))).containsExactly(dir.resolve("mount/lost+found"));
+        assertThat(dir.resolve("mount/lost+found/x")).exists();
+    }
+
+    private static void refuse(Bundle bundle) throws IOException {
+        throw new BundleException(bundle.file("router.onnx"), "too new");
     }
 
     @Test
@@ -108,14 +147,24 @@ class BundleWriterTest {
     }
 
     private Bundle write(String name, float weight) throws IOException {
-        try (BundleWriter writer = new BundleWriter(dir.resolve(name))) {
-            writer.add("router.onnx", RouterGraphs.linear(new float[] {weight, 0}, 1, D));
+        try (BundleWriter writer = writer(name, weight)) {
             return finish(writer);
         }
     }
 
+    private BundleWriter writer(String name, float weight) throws IOException {
+        BundleWriter writer = new BundleWriter(dir.resolve(name));
+        writer.add("router.onnx", RouterGraphs.linear(new float[] {weight, 0}, 1, D));
+        return writer;
+    }
+
     /** Adds one expert, which is also the shared one, and finishes. */
     private static Bundle finish(BundleWriter writer) throws IOException {
+        return finish(writer, bundle -> {});
+    }
+
+    private static Bundle finish(BundleWriter writer, BundleWriter.Inspection inspection)
+            throws IOException {
         float[] square = new float[D * D];
         writer.add("expert.onnx", RouterGraphs.linear(square, D, D));
         LayerSpec layer =
@@ -129,7 +178,8 @@ class BundleWriterTest {
         return writer.finish(
                 (version, checksums) ->
                         new BundleSpec(
-                                1, "b", version, D, D, D, null, null, List.of(layer), checksums));
+                                1, "b", version, D, D, D, null, null, List.of(layer), checksums),
+                inspection);
     }
 
     private static List<Path> entries(Path directory) throws IOException {

@@ -72,6 +72,48 @@ class StagingDirectoryTest {
         assertThat(names(target)).containsExactly("lost+found", "model.json");
     }
 
+    @Test
+    void aFailureLeavesWhatWasThereAndNoParentOfItsOwn() throws Exception {
+        Path mount = dir.resolve("mount");
+        Files.createDirectories(mount.resolve("lost+found"));
+        Files.writeString(mount.resolve("lost+found/x"), "x");
+        Path link = Files.createSymbolicLink(dir.resolve("link"), mount);
+        for (Path target : List.of(mount, link, dir.resolve("a/b/c"))) {
+            try (StagingDirectory staging = new StagingDirectory(target)) {
+                write(staging, "layers/0/a");
+            }
+        }
+
+        assertThat(tree(mount)).containsExactly("lost+found/x");
+        assertThat(link).isSymbolicLink();
+        assertThat(names(dir)).containsExactly("link", "mount");
+    }
+
+    @Test
+    void aLinkToNothingIsRefusedAndStays() throws Exception {
+        Path link = Files.createSymbolicLink(dir.resolve("bundle"), dir.resolve("gone"));
+
+        assertThatThrownBy(() -> new StagingDirectory(link))
+                .isInstanceOf(BundleException.class)
+                .hasMessageEndingWith(
+                        "bundle: it links to %s, which does not exist; create that directory or"
+                                + " remove the link",
+                        dir.resolve("gone"));
+        assertThat(link).isSymbolicLink();
+        assertThat(names(dir)).containsExactly("bundle");
+    }
+
+    @Test
+    void aFolderThatCannotBeCreatedIsNamedWithTheReason() throws Exception {
+        Path file = Files.createFile(dir.resolve("file"));
+
+        assertThatThrownBy(() -> new StagingDirectory(file.resolve("bundle")))
+                .isInstanceOf(BundleException.class)
+                .hasMessageStartingWith(file.resolve("bundle") + ": its folder cannot be created: ")
+                .hasMessageEndingWith("; choose another directory");
+        assertThat(names(dir)).containsExactly("file");
+    }
+
     /** What a killed process leaves is not locked. */
     @Test
     void theNextWriterRemovesWhatAKilledOneLeft() throws Exception {

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
+import io.flinkmoe.model.FileErrors;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,25 +51,59 @@ public final class ConfigFile {
     public static Map<String, String> read(Path file) throws IOException {
         if (!Files.isRegularFile(file)) {
             throw new IllegalConfigurationException(
-                    "--config is '%s'; there is no such file".formatted(file));
+                    "--config is '%s'; %s".formatted(file, FileErrors.notAFile(file)));
         }
-        try (YAMLParser parser = (YAMLParser) YAML.createParser(Files.readAllBytes(file))) {
+        byte[] bytes = Files.readAllBytes(file);
+        requireUtf8(file, bytes);
+        try (YAMLParser parser = (YAMLParser) YAML.createParser(bytes)) {
             ConfigFile config = new ConfigFile(file, parser);
             config.readDocument();
             return config.values;
         } catch (JsonProcessingException e) {
             throw new IllegalConfigurationException(
-                    "%s is not valid YAML: %s".formatted(file, problem(e)));
+                    "%s is not valid YAML: %s".formatted(file, problem(e, bytes)));
         }
     }
 
+    private static void requireUtf8(Path file, byte[] bytes) {
+        try {
+            CharBuffer text = UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes));
+            if (text.chars().noneMatch(c -> c == 0)) {
+                return;
+            }
+        } catch (CharacterCodingException e) { // Reported below.
+        }
+        boolean utf16 = bytes.length > 1 && (bytes[0] == 0 || bytes[1] == 0 || isMark(bytes));
+        throw new IllegalConfigurationException(
+                "%s is not text in UTF-8%s; save it as UTF-8"
+                        .formatted(file, utf16 ? ", but in UTF-16" : ""));
+    }
+
+    /** Whether a text begins with the byte order mark of UTF-16. */
+    private static boolean isMark(byte[] bytes) {
+        return bytes[0] == (byte) 0xff && bytes[1] == (byte) 0xfe
+                || bytes[0] == (byte) 0xfe && bytes[1] == (byte) 0xff;
+    }
+
     /** The parser's message without the lines that it quotes, which can contain a password. */
-    private static String problem(JsonProcessingException e) {
+    private static String problem(JsonProcessingException e, byte[] bytes) {
         if (e.getCause() == null || e.getLocation() == null) {
             return e.getOriginalMessage().strip(); // Jackson's own message, such as a duplicate key
         }
-        return "see line %d, column %d"
-                .formatted(e.getLocation().getLineNr(), e.getLocation().getColumnNr());
+        int line = e.getLocation().getLineNr();
+        return "see line %d, column %d%s"
+                .formatted(line, e.getLocation().getColumnNr(), tab(bytes, line));
+    }
+
+    /** The parser stops before a tab, in the line above. */
+    private static String tab(byte[] bytes, int from) {
+        List<String> lines = new String(bytes, UTF_8).lines().toList();
+        for (int i = from - 1; i < lines.size(); i++) {
+            if (lines.get(i).matches(" *\t.*")) {
+                return "; line %d is indented with a tab: use spaces".formatted(i + 1);
+            }
+        }
+        return "";
     }
 
     private void readDocument() throws IOException {

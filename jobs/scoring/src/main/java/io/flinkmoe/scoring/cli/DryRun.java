@@ -201,7 +201,7 @@ public final class DryRun {
         table.row("direct buffers", size(footprint.directBytes()), "per slot");
         table.row(
                 "off-heap memory",
-                size(footprint.offHeapBytes(slots)),
+                NetworkBuffers.mebibytes(new MemorySize(footprint.offHeapBytes(slots))),
                 "minimum of %s for %d %s"
                         .formatted(
                                 TaskManagerOptions.TASK_OFF_HEAP_MEMORY.key(),
@@ -211,13 +211,14 @@ public final class DryRun {
         NetworkBuffers buffers = NetworkBuffers.of(graph, slots, flinkOptions);
         table.row(
                 "network memory",
-                size(buffers.neededMemory(segment).getBytes()),
-                "minimum of %s for %d %s; %s at full speed"
+                NetworkBuffers.mebibytes(buffers.neededMemory(segment)),
+                "minimum of %s for %d %s, with segments of %s; %s at full speed"
                         .formatted(
                                 TaskManagerOptions.NETWORK_MEMORY_MIN.key(),
                                 slots,
                                 slots == 1 ? "slot" : "slots",
-                                size(buffers.usedMemory(segment).getBytes())));
+                                segment,
+                                NetworkBuffers.mebibytes(buffers.usedMemory(segment))));
         if (footprint.windowBytesPerToken() > 0) {
             table.row(
                     "state",

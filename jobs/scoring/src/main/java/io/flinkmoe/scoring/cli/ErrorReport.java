@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring.cli;
 
+import io.flinkmoe.model.FileErrors;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
@@ -156,6 +159,11 @@ public final class ErrorReport {
     }
 
     private static String message(Throwable exception) {
+        if (exception instanceof UncheckedIOException unchecked) {
+            return FileErrors.describe(unchecked.getCause());
+        } else if (exception instanceof IOException failure) {
+            return FileErrors.describe(failure);
+        }
         String message = exception.getMessage();
         return message == null || message.isBlank() ? exception.toString() : message;
     }

@@ -190,7 +190,7 @@ public record NetworkBuffers(long needed, long used) {
     }
 
     /** A size as Flink's options take it, rounded up. */
-    private static String mebibytes(MemorySize size) {
+    static String mebibytes(MemorySize size) {
         return ((size.getBytes() + (1 << 20) - 1) >> 20) + "mb";
     }
 }

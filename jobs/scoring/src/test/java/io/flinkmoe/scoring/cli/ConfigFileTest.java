@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring.cli;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_16;
+import static java.nio.charset.StandardCharsets.UTF_16BE;
+import static java.nio.charset.StandardCharsets.UTF_16LE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.io.IOException;
+import java.nio.charset.Charset;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.junit.jupiter.api.Test;
@@ -92,5 +98,32 @@ class ConfigFileTest {
         assertThatThrownBy(() -> read("0123\n")).hasMessageContaining("must contain keys");
         assertThatThrownBy(() -> read("a: [[b]]\n")).hasMessageContaining("list of plain values");
         assertThatThrownBy(() -> read("a: [b\n")).hasMessageContaining("not valid YAML");
+    }
+
+    @Test
+    void aTabIsNamed() {
+        assertThatThrownBy(() -> read("moe:\n\tbundle: secret\n"))
+                .hasMessageContaining("; line 2 is indented with a tab: use spaces")
+                .hasMessageNotContaining("secret");
+    }
+
+    @Test
+    void anotherEncodingIsNamed() throws IOException {
+        Path file = folder.resolve("config.yaml");
+        for (Charset charset : List.of(UTF_16, UTF_16LE, UTF_16BE)) {
+            Files.writeString(file, "moe.bundle: x", charset);
+            assertThatThrownBy(() -> ConfigFile.read(file))
+                    .isInstanceOf(IllegalConfigurationException.class)
+                    .hasMessage(file + " is not text in UTF-8, but in UTF-16; save it as UTF-8");
+        }
+        Files.writeString(file, "moe.bundle: \u00fc", ISO_8859_1);
+        assertThatThrownBy(() -> ConfigFile.read(file))
+                .hasMessage(file + " is not text in UTF-8; save it as UTF-8");
+    }
+
+    @Test
+    void aFolderIsNotCalledMissing() {
+        assertThatThrownBy(() -> ConfigFile.read(folder))
+                .hasMessage("--config is '%s'; it is a folder; expected a file", folder);
     }
 }

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.MemorySize;
 import picocli.CommandLine.Command;
@@ -125,8 +126,7 @@ public final class ClusterCommand implements Runnable {
     int status() throws IOException {
         LocalCluster cluster = LocalCluster.findStarted(folder(), Installation.here());
         show(cluster);
-        String command = "deploy/bin/cluster" + (dir == null ? "" : " --dir " + dir);
-        List<String> problems = new ClusterHealth(cluster, command).problems();
+        List<String> problems = new ClusterHealth(cluster).problems();
         problems.forEach(problem -> print("%n%s", problem));
         return problems.isEmpty() ? 0 : ExitCode.SOFTWARE;
     }
@@ -164,9 +164,18 @@ public final class ClusterCommand implements Runnable {
             @Parameters(paramLabel = "ARGUMENT", arity = "1..*", description = "Flink's arguments.")
                     List<String> arguments)
             throws IOException {
-        PrintWriter out = spec.commandLine().getOut();
-        int exitCode = LocalCluster.find(folder(), Installation.here()).flink(arguments, out);
-        return exitCode == 0 ? 0 : ExitCode.SOFTWARE;
+        LocalCluster cluster = LocalCluster.find(folder(), Installation.here());
+        ClusterHealth health = new ClusterHealth(cluster);
+        // Flink's command line would fail after some time, with stack traces.
+        Optional<String> unreachable = health.unreachable();
+        if (unreachable.isPresent()) {
+            throw new IOException(unreachable.get());
+        }
+        if (cluster.flink(arguments, spec.commandLine().getOut()) == 0) {
+            return 0;
+        }
+        health.problems().forEach(problem -> print("%n%s", problem));
+        return ExitCode.SOFTWARE;
     }
 
     private Path folder() throws IOException {

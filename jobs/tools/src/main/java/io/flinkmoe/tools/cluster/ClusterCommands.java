@@ -14,6 +14,7 @@ import java.util.Map;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.client.cli.CliFrontend;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.runtime.clusterframework.TaskExecutorProcessSpec;
 import org.apache.flink.runtime.clusterframework.TaskExecutorProcessUtils;
 import org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint;
@@ -111,6 +112,7 @@ final class ClusterCommands {
      */
     List<String> jobManager(Path log, boolean first) {
         List<String> arguments = new ArrayList<>(configFolder());
+        arguments.addAll(tmpOption(log));
         if (!first) {
             arguments.addAll(List.of("-D", "rest.bind-port=0"));
         }
@@ -128,6 +130,7 @@ final class ClusterCommands {
     List<String> taskManager(Path log) {
         TaskExecutorProcessSpec memory = TaskExecutorProcessUtils.processSpecFromConfig(options);
         List<String> arguments = new ArrayList<>(configFolder());
+        arguments.addAll(tmpOption(log));
         arguments.addAll(words(TaskExecutorProcessUtils.generateDynamicConfigsStr(memory)));
         List<String> jvm =
                 new ArrayList<>(words(ProcessMemoryUtils.generateJvmParametersStr(memory)));
@@ -136,7 +139,8 @@ final class ClusterCommands {
     }
 
     /** Flink's own command line. */
-    ProcessBuilder flink(Path log, List<String> arguments) {
+    ProcessBuilder flink(Path log, List<String> arguments) throws IOException {
+        OwnerOnly.createFolder(tmp(folder, log));
         ProcessBuilder builder =
                 new ProcessBuilder(
                         OwnerOnly.command(
@@ -144,6 +148,19 @@ final class ClusterCommands {
         builder.environment().putAll(ENVIRONMENT);
         builder.environment().put("FLINK_CONF_DIR", folder.resolve("conf").toString());
         return builder.redirectErrorStream(true);
+    }
+
+    /**
+     * The folder for the temporary files of the process with a log: of Flink, of ONNX Runtime and
+     * of the JVM.
+     */
+    static Path tmp(Path folder, Path log) {
+        String name = log.getFileName().toString().replaceFirst("\\.log$", "");
+        return folder.resolve("tmp").resolve(name);
+    }
+
+    private List<String> tmpOption(Path log) {
+        return List.of("-D", CoreOptions.TMP_DIRS.key() + "=" + tmp(folder, log));
     }
 
     List<String> configFolder() {
@@ -162,7 +179,7 @@ final class ClusterCommands {
         command.add("-Dlog.file=" + log);
         command.add(
                 "-Dlog4j2.configurationFile=" + folder.resolve("conf/log4j.properties").toUri());
-        command.add("-Djava.io.tmpdir=" + folder.resolve("tmp"));
+        command.add("-Djava.io.tmpdir=" + tmp(folder, log));
         command.add("-cp");
         command.add(classPath);
         command.add(mainClass.getName());

@@ -2,7 +2,9 @@
 package io.flinkmoe.tools.cluster;
 
 import io.flinkmoe.tools.machine.Installation;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -11,13 +13,11 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.util.FileUtils;
 
 /** Starts, watches and stops the processes of a local cluster. */
 @Internal
 final class ClusterProcesses {
-
-    private static final long START_TIMEOUT_NANOS = 90_000_000_000L;
-    private static final long POLL_MILLIS = 200;
 
     static final String ZOOKEEPER = "zookeeper";
     static final String JOB_MANAGER = "jobmanager-";
@@ -74,9 +74,17 @@ final class ClusterProcesses {
         return new ClusterCommands(folder, options, installation.flinkClassPath());
     }
 
-    /** Starts or restarts a process. */
+    /** The processes themselves. */
+    List<ClusterProcess> all() throws IOException {
+        return processesIn(folder);
+    }
+
+    /** Starts or restarts a process, with an empty folder for its temporary files. */
     void launch(String name) throws IOException {
         ClusterProcess process = new ClusterProcess(name, folder);
+        Path tmp = ClusterCommands.tmp(folder, process.log());
+        FileUtils.deleteDirectory(tmp.toFile()); // What it left when it was killed.
+        OwnerOnly.createFolder(tmp);
         ClusterCommands commands = commands();
         List<String> command;
         if (name.equals(ZOOKEEPER)) {
@@ -91,49 +99,24 @@ final class ClusterProcesses {
     }
 
     /**
-     * Waits until the JobManager has registered the task managers.
+     * Runs Flink's own command line.
      *
-     * @throws IOException if a process ends, or after 90 s; the message contains the end of a log
+     * @param out receives its output
+     * @return its exit code
      */
-    void awaitReady(ClusterRest rest, int taskManagers) throws IOException {
-        long deadline = System.nanoTime() + START_TIMEOUT_NANOS;
-        do {
-            pause();
-            requireAlive(deadline);
-        } while (!isReady(rest, taskManagers));
-    }
-
-    private static boolean isReady(ClusterRest rest, int taskManagers) {
-        try {
-            return rest.taskManagers() >= taskManagers; // One that was killed stays for a while.
-        } catch (IOException e) {
-            return false;
-        }
-    }
-
-    private static void pause() throws IOException {
-        try {
-            Thread.sleep(POLL_MILLIS);
+    int flink(List<String> arguments, PrintWriter out) throws IOException {
+        Process process = commands().flink(folder.resolve("log/flink.log"), arguments).start();
+        try (BufferedReader lines = process.inputReader()) {
+            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+                out.println(line);
+                out.flush();
+            }
+            return process.waitFor();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new IOException("interrupted while the cluster was starting", e);
-        }
-    }
-
-    /**
-     * @param deadline by {@link System#nanoTime()}
-     */
-    private void requireAlive(long deadline) throws IOException {
-        for (ClusterProcess process : processesIn(folder)) {
-            if (!process.isAlive() || System.nanoTime() > deadline) {
-                throw new IOException(
-                        "%s %s; the end of its log, %s:%s"
-                                .formatted(
-                                        process.name(),
-                                        process.isAlive() ? "did not start in time" : "ended",
-                                        process.log(),
-                                        process.tail()));
-            }
+            throw new IOException("interrupted while Flink's command line ran", e);
+        } finally {
+            process.destroy();
         }
     }
 

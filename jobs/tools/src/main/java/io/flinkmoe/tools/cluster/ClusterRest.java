@@ -7,7 +7,9 @@ import java.io.IOException;
 import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -62,6 +64,24 @@ public final class ClusterRest extends FlinkRest implements AutoCloseable {
     public int taskManagers() throws IOException {
         requireThisCluster();
         return get("/overview").path("taskmanagers").asInt();
+    }
+
+    /**
+     * The ids of these task managers. One that was killed stays until its heartbeat is missed; one
+     * that is started again has a new id.
+     */
+    Set<String> taskManagerIds() throws IOException {
+        requireThisCluster();
+        Set<String> ids = new HashSet<>();
+        get("/taskmanagers")
+                .path("taskmanagers")
+                .forEach(taskManager -> ids.add(taskManager.path("id").asText()));
+        return ids;
+    }
+
+    /** The number of jobs that the JobManager knows, also those that have ended. */
+    int jobs() throws IOException {
+        return get("/jobs").path("jobs").size();
     }
 
     private void requireThisCluster() throws IOException {

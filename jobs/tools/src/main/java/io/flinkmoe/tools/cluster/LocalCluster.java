@@ -4,27 +4,22 @@ package io.flinkmoe.tools.cluster;
 import io.flinkmoe.scoring.cli.NetworkBuffers;
 import io.flinkmoe.tools.machine.FreePorts;
 import io.flinkmoe.tools.machine.Installation;
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.Set;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.client.deployment.executors.RemoteExecutor;
-import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ConfigurationUtils;
-import org.apache.flink.configuration.CoreOptions;
-import org.apache.flink.configuration.DeploymentOptions;
 import org.apache.flink.configuration.GlobalConfiguration;
 import org.apache.flink.configuration.IllegalConfigurationException;
-import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.runtime.clusterframework.TaskExecutorProcessUtils;
 import org.apache.flink.runtime.jobgraph.JobGraph;
-import org.apache.flink.util.FileUtils;
 
 /**
  * A Flink cluster of real processes on this machine: ZooKeeper, JobManagers with high availability,
@@ -36,24 +31,28 @@ public final class LocalCluster implements AutoCloseable {
 
     private static final int WEB_PORT = 8081;
 
-    private final Path folder;
+    /** Longer than a session with ZooKeeper lasts: a lost leadership shows by then. */
+    private static final Duration STABLE = Duration.ofSeconds(6);
+
+    private final ClusterFolder folder;
     private final Installation installation;
     private final Configuration options;
     private final ClusterProcesses processes;
 
-    private LocalCluster(Path folder, Installation installation, Configuration options) {
+    private LocalCluster(ClusterFolder folder, Installation installation, Configuration options) {
         this.folder = folder;
         this.installation = installation;
         this.options = options;
-        this.processes = new ClusterProcesses(folder, installation, options);
+        this.processes = new ClusterProcesses(folder.path(), installation, options);
     }
 
     /**
-     * Starts a cluster, and waits until all its task managers are registered. Jobs of an earlier
-     * cluster in the folder are discarded. Its checkpoints and savepoints remain.
+     * Starts a cluster, and waits until all its task managers are registered. Checkpoints and
+     * savepoints of an earlier cluster in the folder remain.
      *
-     * @throws IOException if a cluster already runs in the folder, if the project is not built, or
-     *     if the cluster does not start within 90 s; the message contains the end of a log
+     * @throws IOException if a cluster already runs in the folder, if one has ended there whose
+     *     jobs can continue, if something else is in the folder, if the project is not built, or if
+     *     the cluster does not start within 90 s; the message contains the end of a log
      */
     public static LocalCluster start(
             Path folder, Installation installation, ClusterSettings settings) throws IOException {
@@ -79,25 +78,16 @@ public final class LocalCluster implements AutoCloseable {
     private static LocalCluster create(
             Path folder, Installation installation, ClusterSettings settings, int webPort)
             throws IOException {
-        Path home = folder.toAbsolutePath().normalize();
-        if (ClusterProcesses.anyRuns(home)) {
-            throw new IOException(
-                    "A cluster already runs in %s. Stop it first: deploy/bin/cluster stop"
-                            .formatted(home));
-        }
-        for (String past :
-                List.of("pids", "conf", "log", "ha", ClusterProcesses.ZOOKEEPER, "tmp")) {
-            FileUtils.deleteDirectory(home.resolve(past).toFile());
-        }
-        OwnerOnly.createFolder(home.resolve("conf"));
-        OwnerOnly.createFolder(home.resolve("tmp"));
+        ClusterFolder clusterFolder = new ClusterFolder(folder, installation);
+        clusterFolder.prepare();
+        Path home = clusterFolder.path();
         int zooKeeperPort = FreePorts.find(1)[0];
         ClusterCommands.writeFiles(home, zooKeeperPort);
         Configuration options = settings.flinkOptions(home, zooKeeperPort, webPort);
         Files.write(
                 OwnerOnly.createFile(home.resolve("conf/config.yaml")),
                 ConfigurationUtils.convertConfigToWritableLines(options, true));
-        return new LocalCluster(home, installation, options);
+        return new LocalCluster(clusterFolder, installation, options);
     }
 
     /**
@@ -107,10 +97,10 @@ public final class LocalCluster implements AutoCloseable {
      */
     public static LocalCluster find(Path folder, Installation installation) throws IOException {
         LocalCluster cluster = findStarted(folder, installation);
-        if (!ClusterProcesses.anyRuns(cluster.folder)) {
+        if (!ClusterProcesses.anyRuns(cluster.folder.path())) {
             throw new IOException(
-                    "All processes of the cluster in %1$s ended. To start them again and continue their jobs from the last checkpoint: deploy/bin/cluster --dir %1$s resume"
-                            .formatted(cluster.folder));
+                    "All processes of the cluster in %s ended. To start them again and continue their jobs from the last checkpoint: %s"
+                            .formatted(cluster.folder.path(), cluster.command("resume")));
         }
         return cluster;
     }
@@ -122,14 +112,25 @@ public final class LocalCluster implements AutoCloseable {
      */
     public static LocalCluster findStarted(Path folder, Installation installation)
             throws IOException {
-        Path home = folder.toAbsolutePath().normalize();
-        if (!ClusterProcesses.anyStarted(home)) {
+        ClusterFolder clusterFolder = new ClusterFolder(folder, installation);
+        if (!clusterFolder.hasCluster()) {
             throw new IOException(
-                    "No cluster runs in %s. Start one: deploy/bin/cluster start".formatted(home));
+                    "No cluster runs in %s. Start one: %s. If it runs in another folder, name that: --dir DIR, or moe score --cluster=DIR"
+                            .formatted(clusterFolder.path(), clusterFolder.command("start")));
         }
         Configuration options =
-                GlobalConfiguration.loadConfiguration(home.resolve("conf").toString());
-        return new LocalCluster(home, installation, options);
+                GlobalConfiguration.loadConfiguration(
+                        clusterFolder.path().resolve("conf").toString());
+        return new LocalCluster(clusterFolder, installation, options);
+    }
+
+    /**
+     * A command line for this cluster, for messages.
+     *
+     * @param words the command and its arguments: "resume"
+     */
+    public String command(String words) {
+        return folder.command(words);
     }
 
     /** All processes that were started, whether they run or not. */
@@ -160,20 +161,7 @@ public final class LocalCluster implements AutoCloseable {
      * @return its exit code
      */
     public int flink(List<String> arguments, PrintWriter out) throws IOException {
-        Process process =
-                processes.commands().flink(folder.resolve("log/flink.log"), arguments).start();
-        try (BufferedReader lines = process.inputReader()) {
-            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                out.println(line);
-                out.flush();
-            }
-            return process.waitFor();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new IOException("interrupted while Flink's command line ran", e);
-        } finally {
-            process.destroy();
-        }
+        return processes.flink(arguments, out);
     }
 
     /** A copy of the cluster's options. */
@@ -192,24 +180,7 @@ public final class LocalCluster implements AutoCloseable {
      * @param job the job's own options
      */
     public Configuration jobOptions(Configuration job) throws IOException {
-        Configuration all = new Configuration();
-        all.set(CoreOptions.DEFAULT_PARALLELISM, options.get(CoreOptions.DEFAULT_PARALLELISM));
-        all.set(
-                CheckpointingOptions.CHECKPOINTS_DIRECTORY,
-                options.get(CheckpointingOptions.CHECKPOINTS_DIRECTORY));
-        all.addAll(job);
-        // The job cannot change the address of the cluster.
-        options.toMap()
-                .forEach(
-                        (key, value) -> {
-                            if (key.startsWith("high-availability") || key.startsWith("rest.")) {
-                                all.setString(key, value);
-                            }
-                        });
-        all.set(DeploymentOptions.TARGET, RemoteExecutor.NAME);
-        all.set(DeploymentOptions.ATTACHED, false);
-        all.set(PipelineOptions.JARS, List.of(installation.jobJar().toUri().toString()));
-        return all;
+        return ClusterJobOptions.of(job, options, installation.jobJar());
     }
 
     /**
@@ -226,8 +197,8 @@ public final class LocalCluster implements AutoCloseable {
                     options);
         } catch (IllegalConfigurationException e) {
             throw new IllegalConfigurationException(
-                    "%s. Stop this cluster, and start it with more: deploy/bin/cluster start --network SIZE"
-                            .formatted(e.getMessage()),
+                    "%s. Stop this cluster, and start it with more: %s"
+                            .formatted(e.getMessage(), command("start --network SIZE")),
                     e);
         }
     }
@@ -248,8 +219,8 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     /**
-     * Starts the processes that have ended, and waits until the cluster is ready. Jobs continue
-     * from their last checkpoint.
+     * Starts the processes that have ended, and waits until the cluster is ready and has its jobs,
+     * which continue from their last checkpoint.
      *
      * @return the names of the processes
      * @throws IOException if the cluster is not ready within 90 s; the message contains the end of
@@ -257,11 +228,28 @@ public final class LocalCluster implements AutoCloseable {
      */
     public List<String> resume() throws IOException {
         List<String> dead = dead();
-        for (String name : dead) {
-            processes.launch(name);
+        try (ClusterRest rest = rest()) {
+            Set<String> known = dead.isEmpty() ? Set.of() : idsOrNone(rest);
+            for (String name : dead) {
+                processes.launch(name);
+            }
+            int taskManagers = taskManagers().size();
+            long started = dead.stream().filter(taskManagers()::contains).count();
+            Duration stable = started == dead.size() ? Duration.ZERO : STABLE;
+            new Readiness(processes, rest)
+                    .await(
+                            new Readiness.Goal(
+                                    taskManagers, known, (int) started, folder.jobs(), stable));
         }
-        awaitReady(taskManagers().size());
         return dead;
+    }
+
+    private static Set<String> idsOrNone(ClusterRest rest) {
+        try {
+            return rest.taskManagerIds();
+        } catch (IOException e) {
+            return Set.of(); // No JobManager leads, so all have to register again.
+        }
     }
 
     /** Makes sure that all processes are killed when this JVM ends, even if it is killed. */
@@ -296,12 +284,8 @@ public final class LocalCluster implements AutoCloseable {
         for (int i = 1; i <= settings.taskManagers(); i++) {
             processes.launch(ClusterProcesses.TASK_MANAGER + i);
         }
-        awaitReady(settings.taskManagers());
-    }
-
-    private void awaitReady(int taskManagers) throws IOException {
         try (ClusterRest rest = rest()) {
-            processes.awaitReady(rest, taskManagers);
+            new Readiness(processes, rest).await(Readiness.Goal.ofStart(settings.taskManagers()));
         }
     }
 }

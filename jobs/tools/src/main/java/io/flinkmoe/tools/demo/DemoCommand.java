@@ -75,7 +75,9 @@ public final class DemoCommand implements Callable<Integer> {
 
     @Option(
             names = "--keep",
-            description = "Keep the folder, and keep broker, job and web UI running until Ctrl-C.")
+            description =
+                    "Keep broker, job and web UI running until Ctrl-C, and keep the folder also after"
+                            + " that.")
     private boolean keep;
 
     @Option(
@@ -251,7 +253,7 @@ public final class DemoCommand implements Callable<Integer> {
                 "topics",
                 String.join(", ", DemoJob.TOPIC, DemoJob.SCORED_TOPIC, DemoJob.DEAD_LETTER_TOPIC));
         places.row("Flink's web UI", "http://localhost:" + options.get(RestOptions.PORT));
-        places.row("folder", folder);
+        places.row("folder, which stays", folder);
         spec.commandLine().getOut().printf("%n%s", places);
         spec.commandLine().getOut().flush();
         new CountDownLatch(1).await();

@@ -4,6 +4,7 @@ package io.flinkmoe.tools.flink;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.net.ConnectException;
 import java.net.URI;
 import java.net.URLEncoder;
 import java.net.http.HttpClient;
@@ -56,6 +57,8 @@ public class FlinkRest {
                                         new String(response.body(), StandardCharsets.UTF_8)));
             }
             return MAPPER.readTree(response.body());
+        } catch (ConnectException e) { // It has no message.
+            throw new IOException("no JobManager listens at " + address, e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new IOException("interrupted while waiting for a JobManager", e);

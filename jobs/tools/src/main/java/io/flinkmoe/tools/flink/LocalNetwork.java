@@ -59,8 +59,10 @@ final class LocalNetwork {
         NetworkBuffers buffers = NetworkBuffers.of(graph, slots, options);
         if (given.contains(TaskManagerOptions.NETWORK_MEMORY_MIN)
                 || given.contains(TaskManagerOptions.NETWORK_MEMORY_MAX)) {
+            // The segments are as large as without these options: a dry run's number is enough.
+            long memory = Math.max(mostBytes / taskManagers, givenMemory().getBytes());
             BlockBuffers.setDefault(
-                    options, TaskManagerOptions.MEMORY_SEGMENT_SIZE, BlockBuffers.SEGMENT);
+                    options, TaskManagerOptions.MEMORY_SEGMENT_SIZE, segment(buffers, memory));
             NetworkBuffers.check(graph, givenMemory(), slots, options);
             return;
         }

@@ -3,7 +3,11 @@ package io.flinkmoe.tools.model;
 
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.huggingface.CheckpointImporter;
+import io.flinkmoe.model.huggingface.ImportCheck;
+import io.flinkmoe.onnx.ModelCheck;
+import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.tools.text.Progress;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -80,6 +84,7 @@ public final class ImportCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         Progress progress = new Progress(spec.commandLine().getErr(), System.console() != null);
+        OnnxCheck check = new OnnxCheck();
         Bundle bundle =
                 CheckpointImporter.importBundle(
                         checkpoint,
@@ -87,9 +92,25 @@ public final class ImportCommand implements Callable<Integer> {
                         encoder,
                         head,
                         output,
-                        (written, total) -> show(progress, written, total));
-        OpenedBundle.printImported(bundle, spec.commandLine().getOut());
+                        (written, total) -> show(progress, written, total),
+                        check);
+        OpenedBundle.print(bundle, check.result, spec.commandLine().getOut());
         return 0;
+    }
+
+    /** Opens models with ONNX Runtime; a bundle that no job can use does not appear. */
+    private static final class OnnxCheck implements ImportCheck {
+        private ModelCheck.Result result;
+
+        @Override
+        public void checkModel(Path file, int inputWidth, int outputWidth) throws IOException {
+            OnnxModel.open(file, inputWidth, outputWidth).close();
+        }
+
+        @Override
+        public void checkBundle(Bundle bundle) throws IOException {
+            result = ModelCheck.openAll(bundle, true);
+        }
     }
 
     private static void show(Progress progress, long written, long total) {

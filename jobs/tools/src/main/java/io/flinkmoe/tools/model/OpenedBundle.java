@@ -5,10 +5,6 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.onnx.ModelCheck;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.Comparator;
-import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
 
 /** A bundle whose models ONNX Runtime opens, as text. */
@@ -23,7 +19,11 @@ final class OpenedBundle {
      * @throws IOException if ONNX Runtime cannot open a model; nothing is printed
      */
     static void print(Bundle bundle, PrintWriter out) throws IOException {
-        ModelCheck.Result result = ModelCheck.openAll(bundle, true);
+        print(bundle, ModelCheck.openAll(bundle, true), out);
+    }
+
+    /** Prints the content of a bundle whose models were opened. */
+    static void print(Bundle bundle, ModelCheck.Result result, PrintWriter out) throws IOException {
         out.print(new BundleReport(bundle));
         out.printf(
                 "ONNX Runtime %s opened %,d models%s.%n",
@@ -37,34 +37,5 @@ final class OpenedBundle {
                                         "%s runs only on a GPU (moe.expert.device: cuda): %s%n",
                                         file, reason.strip()));
         out.flush();
-    }
-
-    /**
-     * Does the same for a bundle that was just imported. If a model cannot be opened, the bundle is
-     * removed, because no job could use it.
-     */
-    static void printImported(Bundle bundle, PrintWriter out) throws IOException {
-        try {
-            print(bundle, out);
-        } catch (IOException e) {
-            try {
-                remove(bundle.directory());
-            } catch (IOException left) {
-                e.addSuppressed(left);
-            }
-            throw e;
-        }
-    }
-
-    /** Removes the content of a folder, and the folder unless it is a mount point. */
-    private static void remove(Path folder) throws IOException {
-        try (Stream<Path> tree = Files.walk(folder)) {
-            for (Path path : tree.sorted(Comparator.reverseOrder()).toList()) {
-                if (!path.equals(folder)) {
-                    Files.delete(path);
-                }
-            }
-        }
-        Files.delete(folder);
     }
 }

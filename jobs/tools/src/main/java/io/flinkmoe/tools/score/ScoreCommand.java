@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.score;
 
+import static org.apache.flink.configuration.TaskManagerOptions.MEMORY_SEGMENT_SIZE;
 import static org.apache.flink.configuration.TaskManagerOptions.NUM_TASK_SLOTS;
 
 import io.flinkmoe.MoeLayers;
@@ -102,8 +103,9 @@ public final class ScoreCommand implements Callable<Integer> {
             GroupCheck.warn(options, this::warn);
             JobGraph graph = env.getStreamGraph().getJobGraph();
             Configuration effective = new Configuration((Configuration) env.getConfiguration());
-            if (cluster != null) { // A job cannot change the slots of a running cluster.
+            if (cluster != null) { // A job cannot change these of a running cluster.
                 effective.set(NUM_TASK_SLOTS, cluster.options().get(NUM_TASK_SLOTS));
+                effective.set(MEMORY_SEGMENT_SIZE, cluster.options().get(MEMORY_SEGMENT_SIZE));
             } else if (!effective.contains(NUM_TASK_SLOTS)) { // The default of the MiniCluster.
                 effective.set(NUM_TASK_SLOTS, graph.getMaximumParallelism());
             }
@@ -128,12 +130,11 @@ public final class ScoreCommand implements Callable<Integer> {
         announce(options);
         PrintWriter out = spec.commandLine().getOut();
         out.printf(
-                "The job is %s, at parallelism %d.%nWeb UI: %s%nStop it with a savepoint:"
-                        + " deploy/bin/cluster%s flink stop %1$s%n",
+                "The job is %s, at parallelism %d.%nWeb UI: %s%nStop it with a savepoint: %s%n",
                 job.getJobID(),
                 env.getParallelism(),
                 cluster.webUrl(),
-                clusterFolder.isEmpty() ? "" : " --dir " + clusterFolder);
+                cluster.command("flink stop " + job.getJobID()));
         out.flush();
     }
 

@@ -65,7 +65,9 @@ public final class ApplicationCluster implements AutoCloseable {
         Files.write(
                 conf.resolve("config.yaml"),
                 ConfigurationUtils.convertConfigToWritableLines(options, true));
-        Files.createDirectories(home.resolve("tmp"));
+        for (String process : List.of("jobmanager", "taskmanager")) {
+            Files.createDirectories(ClusterCommands.tmp(home, log(process)));
+        }
     }
 
     private static void copy(Pattern names, Path into) throws IOException {

@@ -114,7 +114,9 @@ class ClusterIT {
                         "taskmanager.numberOfTaskSlots=7");
 
         assertThat(dryRun.exitCode()).as(dryRun.err()).isZero();
-        assertThat(dryRun.out()).containsPattern("off-heap memory .* for 1 slot\\R");
+        assertThat(dryRun.out())
+                .containsPattern("off-heap memory .* for 1 slot\\R")
+                .containsPattern("network memory .* for 1 slot, with segments of 256 kb;");
     }
 
     @Test

@@ -3,6 +3,7 @@ package io.flinkmoe.tools.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.testing.FixedExperts;
 import io.flinkmoe.tools.Home;
 import io.flinkmoe.tools.Program;
 import java.io.IOException;
@@ -15,6 +16,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** With the demo's checkpoint, which has one layer. */
@@ -75,6 +77,54 @@ class ImportCommandTest {
         assertThat(program.err().lines().findFirst().orElseThrow())
                 .startsWith("moe: " + folder + ": the directory contains neither")
                 .contains("It contains PyTorch files (pytorch_model.bin)");
+    }
+
+    /** Before the layers are written, which can take hours. */
+    @Test
+    void aHeadThatCannotBeOpenedIsNamedBeforeAnythingIsWritten() throws Exception {
+        Path checkpoint = folder.resolve("c");
+        writeSparse(checkpoint, 4096, 4096);
+        Path head = folder.resolve("mine.onnx");
+        byte[] onnx = FixedExperts.numbered().onnx(1, 4096);
+        onnx[1] = 99; // The version of the format.
+        Files.write(head, onnx);
+
+        Program program =
+                Program.run(
+                        "import",
+                        "--checkpoint",
+                        checkpoint,
+                        "--head",
+                        head,
+                        "--output",
+                        folder.resolve("b"));
+
+        assertThat(program.exitCode()).isEqualTo(1);
+        assertThat(program.err())
+                .startsWith("moe: " + head + ": ONNX Runtime cannot open it")
+                .doesNotContain("wrote");
+        assertThat(folder.resolve("b")).doesNotExist();
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "--encoder, nofile.onnx, there is no such file",
+        "--head, ., it is a folder; expected a file"
+    })
+    void aModelThatIsNoFileIsNamedWithTheReason(String option, String file, String reason) {
+        Program program =
+                Program.run(
+                        "import",
+                        "--checkpoint",
+                        Home.FLIGHTS.resolve("checkpoint"),
+                        option,
+                        folder.resolve(file),
+                        "--output",
+                        folder.resolve("bundle"));
+
+        assertThat(program.exitCode()).isEqualTo(1);
+        assertThat(program.err()).startsWith("moe: " + folder.resolve(file) + ": " + reason);
+        assertThat(folder).isEmptyDirectory();
     }
 
     /** One expert of 200 MB, a sparse file. */

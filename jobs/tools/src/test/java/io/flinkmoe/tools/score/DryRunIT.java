@@ -90,8 +90,10 @@ class DryRunIT {
                 .containsPattern("s3.secret-key +\\*{6}\n")
                 .containsPattern("execution.checkpointing.interval +10 s")
                 .containsPattern("models +[0-9.]+ MB  in a process that opens all 11")
-                .containsPattern("off-heap memory .* for 4 slots")
-                .containsPattern("network memory .* MB  minimum of [a-z.]+ for 4 slots; [0-9.]+ MB")
+                .containsPattern("off-heap memory +[0-9]+mb  minimum of [a-z.-]+ for 4 slots")
+                .containsPattern(
+                        "network memory +[0-9]+mb  minimum of [a-z.]+ for 4 slots, with segments of"
+                                + " 256 kb; [0-9]+mb at full speed")
                 .doesNotContain("tokens of each open window")
                 .doesNotContain("opensesame")
                 .endsWith("All checks passed. Nothing was started.\n");

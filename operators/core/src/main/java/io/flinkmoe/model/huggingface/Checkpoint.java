@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model.huggingface;
 
+import io.flinkmoe.model.FileErrors;
 import io.flinkmoe.tensor.FloatBlocks;
 import io.flinkmoe.tensor.FloatCheck;
 import io.flinkmoe.tensor.MatrixSlice;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -44,7 +46,9 @@ final class Checkpoint implements AutoCloseable {
     static Checkpoint open(Path directory) throws IOException {
         if (!Files.isDirectory(directory)) {
             throw new CheckpointException(
-                    directory, "there is no such directory; pass the one that holds config.json");
+                    directory,
+                    "%s; pass the one that holds config.json%s"
+                            .formatted(FileErrors.notAFolder(directory), hubHint(directory)));
         }
         CheckpointFiles files = new CheckpointFiles(directory);
         try {
@@ -62,6 +66,15 @@ final class Checkpoint implements AutoCloseable {
             files.close();
             throw e;
         }
+    }
+
+    /** What to do if the path looks like the name of a model of the hub. */
+    private static String hubHint(Path directory) {
+        boolean name = directory.toString().matches("\\w[\\w.-]*/\\w[\\w.-]*");
+        return name && !Files.exists(directory)
+                ? ". A model of the Hugging Face hub must be downloaded first: hf download %s --local-dir DIR"
+                        .formatted(directory)
+                : "";
     }
 
     CheckpointConfig config() {
@@ -82,11 +95,11 @@ final class Checkpoint implements AutoCloseable {
         if (roots.size() > 1) {
             throw new CheckpointException(
                     directory,
-                    "it contains several models, whose layers are under %s; keep the tensors of one of them"
+                    "it contains several models, whose layers are %s; keep the tensors of one of them"
                             .formatted(
                                     roots.stream()
-                                            .map(root -> "'" + root + stack.layer() + "'")
-                                            .toList()));
+                                            .map(root -> root + stack.layer().replace("%d", "*"))
+                                            .collect(Collectors.joining(" and "))));
         }
         return roots.stream().findFirst().orElse(stack.root());
     }

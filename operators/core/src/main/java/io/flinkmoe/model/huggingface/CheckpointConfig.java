@@ -3,6 +3,7 @@ package io.flinkmoe.model.huggingface;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import io.flinkmoe.model.FileErrors;
 import io.flinkmoe.model.JsonFile;
 import io.flinkmoe.model.graph.Activation;
 import java.io.IOException;
@@ -268,7 +269,8 @@ final class CheckpointConfig {
                     Files.isSymbolicLink(file)
                             ? "it links to %s, which does not exist; complete the download"
                                     .formatted(Files.readSymbolicLink(file))
-                            : "there is no such file; a checkpoint directory must contain one");
+                            : FileErrors.notAFile(file)
+                                    + "; a checkpoint directory must contain one");
         }
         return JsonFile.readObject(new ObjectMapper(), file, CheckpointException::new);
     }

@@ -122,11 +122,22 @@ final class CheckpointFiles implements AutoCloseable {
         if (names.contains("snapshots") && names.contains("blobs")) {
             return ". It is a folder of the hub's cache: pass one of the folders in its snapshots";
         }
+        String part = first(names, ".*\\.(part|partial|incomplete|crdownload|download|aria2|tmp)");
+        if (part != null) {
+            return ". It contains %s, an unfinished download: complete the download"
+                    .formatted(part);
+        }
         String shard = first(names, "model-\\d+-of-\\d+\\.safetensors");
         if (shard != null) {
             return ". It contains %s: download the index of the shards, too".formatted(shard);
         }
         String torch = first(names, ".*\\.(bin|bin\\.index\\.json|pt|pth|ckpt)");
+        String meta = first(names, "consolidated\\.\\d+\\.pth");
+        if (meta != null && (torch == null || torch.endsWith(".pth"))) {
+            return (". %s is Meta's own form, which cannot be imported: download the form of the"
+                            + " Hugging Face libraries, with config.json and model*.safetensors")
+                    .formatted(meta);
+        }
         if (torch != null) {
             return (". It contains PyTorch files (%s): download the safetensors files, or convert with"
                             + " transformers: AutoModelForCausalLM.from_pretrained(DIR).save_pretrained(NEW)")

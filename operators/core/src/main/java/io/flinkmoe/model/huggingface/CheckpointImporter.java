@@ -57,6 +57,19 @@ public final class CheckpointImporter {
                 checkpointDirectory, selected, encoder, head, output, (written, total) -> {});
     }
 
+    /** The same with a report of the progress. */
+    public static Bundle importBundle(
+            Path checkpointDirectory,
+            List<Integer> selected,
+            Path encoder,
+            Path head,
+            Path output,
+            ImportProgress progress)
+            throws IOException {
+        return importBundle(
+                checkpointDirectory, selected, encoder, head, output, progress, ImportCheck.NONE);
+    }
+
     /**
      * Writes a bundle of selected MoE layers. Only the tensors of these layers have to be there.
      * First it checks that they are, and that there is enough space. Then it reads the matrices
@@ -64,6 +77,7 @@ public final class CheckpointImporter {
      *
      * @param selected the layers, in the order that they get in the bundle; null for all. 0 is the
      *     first MoE layer of the checkpoint; dense layers are not counted
+     * @param check is asked before the first layer is written, and before the bundle appears
      * @throws IllegalArgumentException if a layer does not exist, or none is selected
      */
     public static Bundle importBundle(
@@ -72,7 +86,8 @@ public final class CheckpointImporter {
             Path encoder,
             Path head,
             Path output,
-            ImportProgress progress)
+            ImportProgress progress,
+            ImportCheck check)
             throws IOException {
         Counter counter = new Counter(progress);
         try (Checkpoint checkpoint = Checkpoint.open(checkpointDirectory);
@@ -82,6 +97,12 @@ public final class CheckpointImporter {
             int d = layout.hiddenSize;
             int inputSize = encoder == null ? d : encoderInput(encoder, d);
             int outputSize = head == null ? d : headOutput(head, d);
+            if (encoder != null) {
+                check.checkModel(encoder, inputSize, d);
+            }
+            if (head != null) {
+                check.checkModel(head, d, outputSize);
+            }
             long size = 0;
             for (LayerFiles layer : files) {
                 size += layer.size();
@@ -112,7 +133,8 @@ public final class CheckpointImporter {
                                     encoder == null ? null : ENCODER,
                                     head == null ? null : HEAD,
                                     layers,
-                                    checksums));
+                                    checksums),
+                    check::checkBundle);
         }
     }
 

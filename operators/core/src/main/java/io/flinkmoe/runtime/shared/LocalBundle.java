@@ -4,6 +4,7 @@ package io.flinkmoe.runtime.shared;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.FileErrors;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Device;
 import java.io.IOException;
@@ -160,7 +161,12 @@ public record LocalBundle(String location, String version) implements Serializab
             return isRemote() ? BundleCopy.of(path) : new BundleFiles.InPlace(localPath(path));
         } catch (IOException | IllegalArgumentException e) {
             throw new BundleException(
-                    java.nio.file.Path.of(location), "cannot be read: " + e.getMessage(), e);
+                    java.nio.file.Path.of(location),
+                    "cannot be read: "
+                            + (e instanceof IOException failure
+                                    ? FileErrors.describe(failure)
+                                    : e.getMessage()),
+                    e);
         }
     }
 

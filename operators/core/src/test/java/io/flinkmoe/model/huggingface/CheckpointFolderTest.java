@@ -139,7 +139,8 @@ class CheckpointFolderTest {
             value = {
                 "pytorch_model-00001-of-00002.bin|It contains PyTorch files (pytorch_model-0",
                 "pytorch_model.bin|download the safetensors files, or convert with transformers",
-                "consolidated.00.pth|It contains PyTorch files (consolidated.00.pth)",
+                "consolidated.00.pth|consolidated.00.pth is Meta's own form, which cannot be",
+                "model-00001-of-00002.safetensors.part|.part, an unfinished download: complete",
                 "consolidated.safetensors|consolidated.safetensors is not the form of the Hugging",
                 "model-00001-of-00002.safetensors|download the index of the shards, too",
                 "model.onnx_data|It contains model.onnx_data, which cannot be imported",
@@ -154,6 +155,29 @@ class CheckpointFolderTest {
         assertRefused(
                 folder, "contains neither model.safetensors nor model.safetensors.index.json");
         assertRefused(folder, message);
+    }
+
+    @Test
+    void aShardThatIsEmptyOrAFolderIsNamed() throws Exception {
+        Path folder = published.writeShards(dir.resolve("c"), 2);
+        Path shard = folder.resolve("model-00002-of-00002.safetensors");
+        Files.write(shard, new byte[0]);
+        assertRefused(folder, shard + ": it is empty; copy or download it again");
+
+        Files.delete(shard);
+        Files.createDirectory(shard);
+        assertRefused(folder, shard + ": it is a folder; expected a file");
+    }
+
+    @Test
+    void aNameOfTheHubMustBeDownloadedFirst() throws Exception {
+        assertRefused(
+                Path.of("mistralai/Mixtral-8x7B-v0.1"),
+                "there is no such directory; pass the one that holds config.json. A model of the"
+                        + " Hugging Face hub must be downloaded first: hf download"
+                        + " mistralai/Mixtral-8x7B-v0.1 --local-dir DIR");
+        Path file = Files.createFile(dir.resolve("file"));
+        assertRefused(file, file + ": it is a file; expected a directory; pass the one that holds");
     }
 
     /** The experts of this sparse file would take 4 TB. */
