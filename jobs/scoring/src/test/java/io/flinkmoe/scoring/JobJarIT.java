@@ -119,6 +119,7 @@ class JobJarIT {
     void leavesOutWhatAnInstallationHas() throws Exception {
         assertThat(entries)
                 .noneMatch(entry -> entry.startsWith("ai/onnxruntime/"))
+                .noneMatch(entry -> entry.startsWith("org/rocksdb/"))
                 .noneMatch(entry -> entry.startsWith("org/slf4j/"))
                 .noneMatch(entry -> entry.startsWith("org/apache/logging/"))
                 .noneMatch(entry -> entry.startsWith("org/apache/commons/"))

@@ -16,32 +16,25 @@ import org.apache.flink.annotation.Internal;
 /**
  * Compares the answers of a disturbed run with those of an undisturbed run.
  *
- * @param missing tokens without an answer
- * @param duplicated surplus answers: to a token that already has one, or to an unknown token
- * @param outOfOrder answers that follow the answer to a later token of their stream
- * @param differentBits tokens with different values, weights, timestamp or model version
- * @param differentOutcomes tokens with different experts or outcomes
+ * @param tokens the number of sent tokens
+ * @param differences the number of differences of each kind; kinds without any are absent
  * @param outcomes the number of choices per outcome
  */
 @Internal
-record DrillCheck(
-        int missing,
-        int duplicated,
-        int outOfOrder,
-        int differentBits,
-        int differentOutcomes,
-        Map<Outcome, Long> outcomes) {
+record DrillCheck(long tokens, Map<Difference, Long> differences, Map<Outcome, Long> outcomes) {
 
     /**
      * @param sent the sent tokens, in this order
      * @param expected the answers of the undisturbed run
+     * @param rule what must hold for the answers
      */
-    static DrillCheck of(List<Token> sent, DrillAnswers expected, DrillAnswers found) {
+    static DrillCheck of(
+            List<Token> sent, DrillAnswers expected, DrillAnswers found, AnswerRule rule) {
         Map<String, List<Long>> order = new HashMap<>();
         for (Token token : sent) {
             order.computeIfAbsent(token.stream(), s -> new ArrayList<>()).add(token.position());
         }
-        Sums sums = new Sums();
+        Sums sums = new Sums(rule);
         order.forEach(
                 (stream, positions) ->
                         sums.add(
@@ -50,16 +43,15 @@ record DrillCheck(
                                 found.byStream().getOrDefault(stream, List.of())));
         for (Map.Entry<String, List<ScoredToken>> answers : found.byStream().entrySet()) {
             if (!order.containsKey(answers.getKey())) {
-                sums.duplicated += answers.getValue().size();
+                sums.add(Difference.DUPLICATED, answers.getValue().size());
             }
         }
-        return new DrillCheck(
-                sums.missing,
-                sums.duplicated,
-                sums.outOfOrder,
-                sums.differentBits,
-                sums.differentOutcomes,
-                sums.outcomes);
+        sums.add(Difference.ADMISSIONS, rule.wrongAdmissions(sums.answers));
+        return new DrillCheck(sent.size(), sums.differences, sums.outcomes);
+    }
+
+    long count(Difference difference) {
+        return differences.getOrDefault(difference, 0L);
     }
 
     long count(Outcome outcome) {
@@ -67,12 +59,22 @@ record DrillCheck(
     }
 
     private static final class Sums {
-        private int missing;
-        private int duplicated;
-        private int outOfOrder;
-        private int differentBits;
-        private int differentOutcomes;
+        private final AnswerRule rule;
+        private final Map<Difference, Long> differences = new EnumMap<>(Difference.class);
         private final Map<Outcome, Long> outcomes = new EnumMap<>(Outcome.class);
+
+        /** The first answer to each token. */
+        private final List<ScoredToken> answers = new ArrayList<>();
+
+        Sums(AnswerRule rule) {
+            this.rule = rule;
+        }
+
+        void add(Difference difference, long count) {
+            if (count > 0) {
+                differences.merge(difference, count, Long::sum);
+            }
+        }
 
         /** Adds a stream: its positions in the order sent, and its answers. */
         void add(List<Long> positions, List<ScoredToken> expected, List<ScoredToken> found) {
@@ -85,51 +87,31 @@ record DrillCheck(
             for (ScoredToken answer : found) {
                 Integer place = placeOf.get(answer.getPosition());
                 if (place == null || answered[place]) {
-                    duplicated++;
+                    add(Difference.DUPLICATED, 1);
                     continue;
                 }
                 answered[place] = true;
-                outOfOrder += place < newest ? 1 : 0;
+                add(Difference.OUT_OF_ORDER, place < newest ? 1 : 0);
                 newest = Math.max(newest, place);
                 compare(model.get(answer.getPosition()), answer);
             }
             for (boolean one : answered) {
-                missing += one ? 0 : 1;
+                add(Difference.MISSING, one ? 0 : 1);
             }
         }
 
         private void compare(ScoredToken expected, ScoredToken found) {
-            for (Choice choice : choices(found)) {
-                outcomes.merge(choice.getOutcome(), 1L, Long::sum);
+            answers.add(found);
+            for (LayerDecision layer : found.getLayers()) {
+                for (Choice choice : layer.getChoices()) {
+                    outcomes.merge(choice.getOutcome(), 1L, Long::sum);
+                }
             }
             if (expected == null) {
-                differentBits++;
+                add(Difference.BITS, 1);
                 return;
             }
-            // Float.equals compares bits.
-            boolean sameBits =
-                    expected.getValues().equals(found.getValues())
-                            && expected.getTimestamp().equals(found.getTimestamp())
-                            && expected.getModelVersion().equals(found.getModelVersion());
-            boolean sameOutcomes = choices(expected).size() == choices(found).size();
-            for (int i = 0; sameOutcomes && i < choices(expected).size(); i++) {
-                Choice one = choices(expected).get(i);
-                Choice other = choices(found).get(i);
-                sameBits &= Float.compare(one.getWeight(), other.getWeight()) == 0;
-                sameOutcomes =
-                        one.getExpert() == other.getExpert()
-                                && one.getOutcome() == other.getOutcome();
-            }
-            differentBits += sameBits ? 0 : 1;
-            differentOutcomes += sameOutcomes ? 0 : 1;
-        }
-
-        private static List<Choice> choices(ScoredToken answer) {
-            List<Choice> choices = new ArrayList<>();
-            for (LayerDecision layer : answer.getLayers()) {
-                choices.addAll(layer.getChoices());
-            }
-            return choices;
+            rule.compare(expected, found).forEach(difference -> add(difference, 1));
         }
     }
 }

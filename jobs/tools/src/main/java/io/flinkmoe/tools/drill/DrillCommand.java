@@ -2,18 +2,19 @@
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.api.Token;
+import io.flinkmoe.scoring.cli.TextTable;
 import io.flinkmoe.tools.cluster.ClusterSettings;
 import io.flinkmoe.tools.flights.Flights;
+import io.flinkmoe.tools.flink.Backend;
 import io.flinkmoe.tools.machine.Installation;
 import io.flinkmoe.tools.machine.TempFolder;
-import java.io.IOException;
+import io.flinkmoe.tools.text.EnumConverter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.api.common.JobID;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.MemorySize;
@@ -34,7 +35,13 @@ import picocli.CommandLine.Spec;
             "",
             "Starts a Kafka broker and a cluster of real processes, and sends flights at a steady"
                     + " rate. Kills processes with SIGKILL and starts them again: a task manager, the JobManager, the broker, or two of them at once. Some kills happen during a checkpoint or a savepoint. At the end, a read_committed reader must find the answers of a run"
-                    + " without kills: none missing, none duplicated, in order, bit for bit."
+                    + " without kills: none missing, none duplicated, in order, bit for bit.",
+            "",
+            "With --mode first-come, a job that is disturbed may admit other flights than one that"
+                    + " is not. The drill then checks what holds in any case: in each window every"
+                    + " expert admits as many as its capacity allows, no more and no fewer; the"
+                    + " same flights are late; and flights with the same outcomes have the same"
+                    + " bits."
         },
         footer = {
             "  moe drill --seed 1 --kills 10",
@@ -42,6 +49,8 @@ import picocli.CommandLine.Spec;
             "  moe drill --kills 0                       only measure what exactly-once costs",
             "  moe drill --rescale                       rescale instead of killing",
             "  moe drill --rescale --unaligned --rate 5000",
+            "  moe drill --mode dropless,replicated,first-come,prioritized,next-expert --no-cost",
+            "  moe drill --backend rocksdb               keep the state in RocksDB",
             "  moe drill --keep                          keep logs and data"
         })
 @Internal
@@ -49,9 +58,6 @@ public final class DrillCommand implements Callable<Integer> {
 
     /** The slots of the cluster if the job is rescaled. */
     private static final int SLOTS = 8;
-
-    private static final String DRILLED = "drilled";
-    private static final String UNDISTURBED = "undisturbed";
 
     @Spec private CommandSpec spec;
 
@@ -61,6 +67,23 @@ public final class DrillCommand implements Callable<Integer> {
             defaultValue = "1",
             description = "The seed that decides which processes are killed, and when. Default: 1.")
     private long seed;
+
+    @Option(
+            names = "--mode",
+            paramLabel = "MODE",
+            split = ",",
+            converter = Modes.class,
+            defaultValue = "next-expert",
+            description = {
+                "How the job admits flights to its experts. Several modes, separated by commas, are"
+                        + " drilled one after another. Default: next-expert.",
+                "dropless: no capacity; the experts are spread over the subtasks.",
+                "replicated: no capacity; each subtask runs all experts.",
+                "first-come: a capacity; whoever arrives first is admitted.",
+                "prioritized: a capacity; decided when the window closes.",
+                "next-expert: like prioritized; what overflows tries one other expert."
+            })
+    private Set<DrillMode> modes;
 
     @Option(
             names = "--kills",
@@ -102,6 +125,14 @@ public final class DrillCommand implements Callable<Integer> {
                             + " its last checkpoint.")
     private boolean unaligned;
 
+    @Option(
+            names = "--backend",
+            paramLabel = "BACKEND",
+            converter = Backends.class,
+            defaultValue = "heap",
+            description = "Where the drilled job keeps its state: heap or rocksdb. Default: heap.")
+    private Backend backend;
+
     @Option(names = "--keep", description = "Keep the folder with logs and data.")
     private boolean keep;
 
@@ -139,8 +170,8 @@ public final class DrillCommand implements Callable<Integer> {
                 new ClusterSettings(
                         1, 2, rescale.isEmpty() ? 1 : SLOTS / 2, MemorySize.parse("512m"));
         try (DrillEnvironment environment = DrillEnvironment.open(folder, installation, settings)) {
-            int exitCode =
-                    kills > 0 || !rescale.isEmpty() ? drillAndCompare(environment, flights) : 0;
+            DrillPlan plan = new DrillPlan(seed, kills, rescale, rate, state());
+            int exitCode = plan.disturbs() ? drill(environment, plan, flights) : 0;
             if (exitCode == 0 && cost) {
                 new DrillCost(environment, flights, line -> print("%s", line)).measure();
             }
@@ -148,92 +179,45 @@ public final class DrillCommand implements Callable<Integer> {
         }
     }
 
-    private int drillAndCompare(DrillEnvironment environment, List<Token> flights)
-            throws Exception {
-        environment.createTopic(DrillEnvironment.FLIGHTS);
-        List<Token> sent = drill(environment, flights);
-        print("Scoring the same %,d flights without disturbance", sent.size());
-        environment.run(environment.options(DrillEnvironment.FLIGHTS, UNDISTURBED));
-        return report(environment, sent);
+    private Configuration state() {
+        Configuration state = new Configuration();
+        state.set(CheckpointingOptions.ENABLE_UNALIGNED, unaligned);
+        backend.configure(state);
+        return state;
     }
 
-    private List<Token> drill(DrillEnvironment environment, List<Token> flights) throws Exception {
-        List<Token> sent = new ArrayList<>();
-        DrillProducer producer =
-                environment.producer(
-                        DrillEnvironment.FLIGHTS,
-                        new DrillStream(flights),
-                        SendRate.steady(rate),
-                        sent::add);
-        Configuration options = environment.options(DrillEnvironment.FLIGHTS, DRILLED);
-        options.set(CheckpointingOptions.ENABLE_UNALIGNED, unaligned);
-        JobID job = environment.submit(options);
-        producer.start();
-        print("");
-        job =
-                rescale.isEmpty()
-                        ? kill(environment, job, producer)
-                        : rescale(environment, job, options, producer);
-        producer.finish();
-        producer.await();
-        environment.awaitConsumed(job, options);
-        environment.rest().stop(job, true);
-        print("");
-        return sent;
-    }
-
-    private JobID kill(DrillEnvironment environment, JobID job, DrillProducer producer)
+    private int drill(DrillEnvironment environment, DrillPlan plan, List<Token> flights)
             throws Exception {
-        print("kill  process%-24s when%-19s recovered after", "", "");
-        ProcessKiller killer = new ProcessKiller(environment, job, this::print);
-        for (KillPlan.Kill kill :
-                KillPlan.of(
-                        seed,
-                        kills,
-                        environment.cluster().taskManagers(),
-                        environment.cluster().jobManagers())) {
-            killer.execute(kill);
-            producer.check();
+        Drill drill = new Drill(environment, plan, flights, line -> print("%s", line));
+        TextTable summary = new TextTable("mode", ">tokens", ">differences");
+        boolean failed = false;
+        for (DrillMode mode : modes) {
+            print("%nMode %s", mode);
+            DrillReport report = drill.run(mode);
+            failed |= !show(report);
+            summary.row(
+                    mode,
+                    "%,d".formatted(report.drilled().tokens()),
+                    "%,d".formatted(report.differences()));
         }
-        return job;
-    }
-
-    private JobID rescale(
-            DrillEnvironment environment, JobID job, Configuration options, DrillProducer producer)
-            throws Exception {
-        Rescaler rescaler = new Rescaler(environment, job, options, unaligned, this::print);
-        for (int parallelism : rescale) {
-            rescaler.execute(parallelism);
-            producer.check();
+        if (modes.size() > 1) {
+            print("%n%s", summary);
         }
-        return rescaler.job();
+        return failed ? ExitCode.SOFTWARE : 0;
     }
 
-    private int report(DrillEnvironment environment, List<Token> sent) throws IOException {
-        DrillAnswers expected = DrillAnswers.read(environment.brokers(), UNDISTURBED);
-        DrillAnswers found = DrillAnswers.read(environment.brokers(), DRILLED);
-        DrillReport report =
-                new DrillReport(
-                        sent.size(),
-                        DrillCheck.of(sent, expected, expected),
-                        DrillCheck.of(sent, expected, found),
-                        DrillAnswers.end(
-                                        environment.brokers(),
-                                        DrillEnvironment.deadLetters(DRILLED))
-                                + DrillAnswers.end(
-                                        environment.brokers(),
-                                        DrillEnvironment.deadLetters(UNDISTURBED)),
-                        expected.open() + found.open());
+    /** Prints a report. Returns whether it has no defects. */
+    private boolean show(DrillReport report) {
         print("%n%s", report);
         List<String> defects = report.defects();
         for (String defect : defects) {
-            spec.commandLine().getErr().println("moe: " + defect);
+            spec.commandLine().getErr().println("moe: " + report.mode() + ": " + defect);
         }
         spec.commandLine().getErr().flush();
         if (defects.isEmpty()) {
-            print("Every flight was scored once, in order, with the same bits.");
+            print("%s", report.mode().rule().success());
         }
-        return defects.isEmpty() ? 0 : ExitCode.SOFTWARE;
+        return defects.isEmpty();
     }
 
     private void check(boolean holds, String message, Object value) {
@@ -245,5 +229,17 @@ public final class DrillCommand implements Callable<Integer> {
     private void print(String format, Object... arguments) {
         spec.commandLine().getOut().printf(format + "%n", arguments);
         spec.commandLine().getOut().flush();
+    }
+
+    private static final class Modes extends EnumConverter<DrillMode> {
+        Modes() {
+            super(DrillMode.class);
+        }
+    }
+
+    private static final class Backends extends EnumConverter<Backend> {
+        Backends() {
+            super(Backend.class);
+        }
     }
 }

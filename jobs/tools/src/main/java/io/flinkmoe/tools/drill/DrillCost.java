@@ -89,7 +89,7 @@ final class DrillCost {
     }
 
     private double tokensPerSecond(String name, Delivery delivery) throws Exception {
-        Configuration options = environment.options(SOURCE, name);
+        Configuration options = environment.options(DrillMode.NEXT_EXPERT, SOURCE, name);
         DrillEnvironment.runAtFullSpeed(options);
         options.set(KafkaOptions.SINK_DELIVERY, delivery);
         environment.run(options);

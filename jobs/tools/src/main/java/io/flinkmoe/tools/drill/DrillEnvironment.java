@@ -2,7 +2,6 @@
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.api.Token;
-import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.scoring.KafkaOptions;
@@ -46,7 +45,6 @@ import org.apache.kafka.common.config.TopicConfig;
 final class DrillEnvironment implements AutoCloseable {
 
     static final int PARTITIONS = 4;
-    static final String FLIGHTS = "flights";
 
     /**
      * The names of checkpoint and savepoint folders. Their parent also has folders with shared
@@ -128,23 +126,18 @@ final class DrillEnvironment implements AutoCloseable {
     }
 
     /**
-     * The options of the job that every drill runs. The capacity factor is 0.7, and overflow is
-     * rerouted to at most one other expert.
+     * The options of the job that a drill runs.
      *
+     * @param mode how the job admits tokens
      * @param source the topic to read
      * @param name the topic for the results, which is created
      */
-    Configuration options(String source, String name) throws IOException {
+    Configuration options(DrillMode mode, String source, String name) throws IOException {
         createTopic(name);
         createTopic(deadLetters(name));
         Configuration options = new Configuration();
         options.set(MoeOptions.BUNDLE, folder.resolve("bundle").toString());
-        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FACTOR);
-        options.set(MoeOptions.CAPACITY_FACTOR, 0.7);
-        options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
-        options.set(MoeOptions.CAPACITY_WINDOW_SIZE, DrillStream.WINDOW);
-        options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
-        options.set(MoeOptions.OVERFLOW_ROUNDS, 1);
+        mode.configure(options);
         options.set(KafkaOptions.BROKERS, brokers());
         options.set(KafkaOptions.SOURCE_TOPIC, source);
         options.set(KafkaOptions.SOURCE_GROUP_ID, name);

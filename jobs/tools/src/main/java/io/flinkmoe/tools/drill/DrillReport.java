@@ -5,58 +5,83 @@ import io.flinkmoe.schemas.Outcome;
 import io.flinkmoe.scoring.cli.TextTable;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import org.apache.flink.annotation.Internal;
 
 /**
- * The result of a drill.
+ * The result of a drill in one mode.
  *
- * @param tokens the number of sent tokens
- * @param undisturbed the undisturbed run compared with the sent tokens
+ * @param undisturbed the undisturbed run compared with itself
  * @param drilled the disturbed run compared with the undisturbed one
  * @param deadLetters the number of dead letters of both runs; there must be none
  * @param open the number of records that open transactions hold back
  */
 @Internal
 record DrillReport(
-        int tokens, DrillCheck undisturbed, DrillCheck drilled, long deadLetters, long open) {
+        DrillMode mode, DrillCheck undisturbed, DrillCheck drilled, long deadLetters, long open) {
 
     /** The figures, one per line. */
     @Override
     public String toString() {
         TextTable table = new TextTable("", ">", "");
-        row(table, "tokens", tokens, "");
-        row(table, "missing", drilled.missing(), "");
-        row(table, "duplicated", drilled.duplicated(), "");
-        row(table, "out of order", drilled.outOfOrder(), "within their stream");
-        row(table, "different bits", drilled.differentBits(), "from the undisturbed run");
-        row(table, "different outcomes", drilled.differentOutcomes(), "from the undisturbed run");
+        row(table, "tokens", drilled.tokens(), "");
+        for (Difference difference : mode.rule().differences()) {
+            row(table, difference.label(), drilled.count(difference), note(difference));
+        }
         row(table, "dead letters", deadLetters, "");
         row(table, "open transactions", open, "records are held back by them");
         for (Outcome outcome : Outcome.values()) {
-            String name = outcome.name().toLowerCase(java.util.Locale.ROOT);
+            String name = outcome.name().toLowerCase(Locale.ROOT);
             row(table, name, drilled.count(outcome), "choices");
         }
         return table.toString();
+    }
+
+    private String note(Difference difference) {
+        boolean arrival = mode.rule().differences().contains(Difference.ARRIVAL);
+        return switch (difference) {
+            case OUT_OF_ORDER -> "within their stream";
+            case BITS ->
+                    arrival
+                            ? "of tokens with the outcomes of the undisturbed run"
+                            : "from the undisturbed run";
+            case OUTCOMES ->
+                    arrival
+                            ? "experts or late tokens, which arrival does not decide"
+                            : "from the undisturbed run";
+            case ADMISSIONS ->
+                    "times that an expert did not admit min(asked, capacity) in a window";
+            case ARRIVAL -> "tokens; allowed, since arrival decides";
+            case MISSING, DUPLICATED -> "";
+        };
     }
 
     private static void row(TextTable table, String name, long value, String note) {
         table.row(name, "%,d".formatted(value), note);
     }
 
+    /** The number of differences that there must not be. */
+    long differences() {
+        return drilled.differences().entrySet().stream()
+                .filter(entry -> entry.getKey().isDefect())
+                .mapToLong(entry -> entry.getValue())
+                .sum();
+    }
+
     /** The errors, one per line. */
     List<String> defects() {
         List<String> defects = new ArrayList<>();
-        addIf(defects, undisturbed.missing(), "tokens are missing from the undisturbed run");
-        addIf(defects, undisturbed.duplicated(), "tokens are duplicated in the undisturbed run");
-        addIf(defects, undisturbed.outOfOrder(), "tokens are out of order in the undisturbed run");
-        addIf(defects, drilled.missing(), "tokens are missing");
-        addIf(defects, drilled.duplicated(), "tokens are duplicated");
-        addIf(defects, drilled.outOfOrder(), "tokens are out of order within their stream");
-        addIf(defects, drilled.differentBits(), "tokens have different bits");
-        addIf(defects, drilled.differentOutcomes(), "tokens have different outcomes");
-        addIf(defects, deadLetters, "tokens were rejected");
-        addIf(defects, open, "records are held back by open transactions");
-        for (Outcome outcome : List.of(Outcome.OVERFLOWED, Outcome.REROUTED, Outcome.LATE)) {
+        undisturbed
+                .differences()
+                .forEach((kind, count) -> add(defects, count, kind, " in the undisturbed run"));
+        drilled.differences().forEach((kind, count) -> add(defects, count, kind, ""));
+        if (deadLetters > 0) {
+            defects.add("%,d tokens were rejected".formatted(deadLetters));
+        }
+        if (open > 0) {
+            defects.add("%,d records are held back by open transactions".formatted(open));
+        }
+        for (Outcome outcome : mode.outcomes()) {
             if (drilled.count(outcome) == 0) {
                 defects.add("no choice was " + outcome + ": the drill did not test this outcome");
             }
@@ -64,9 +89,9 @@ record DrillReport(
         return defects;
     }
 
-    private static void addIf(List<String> defects, long count, String what) {
-        if (count > 0) {
-            defects.add("%,d %s".formatted(count, what));
+    private static void add(List<String> defects, long count, Difference kind, String where) {
+        if (kind.isDefect()) {
+            defects.add("%,d %s%s".formatted(count, kind.defect(), where));
         }
     }
 }

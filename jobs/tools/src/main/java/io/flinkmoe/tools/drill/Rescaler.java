@@ -10,6 +10,7 @@ import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.api.common.JobStatus;
+import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
@@ -32,20 +33,15 @@ final class Rescaler {
 
     /**
      * @param job the running job
-     * @param options its options
-     * @param unaligned whether to continue from the last checkpoint instead of a savepoint
+     * @param options its options; with unaligned checkpoints, it continues from the last checkpoint
+     *     instead of a savepoint
      * @param out receives one line per change
      */
-    Rescaler(
-            DrillEnvironment environment,
-            JobID job,
-            Configuration options,
-            boolean unaligned,
-            Consumer<String> out) {
+    Rescaler(DrillEnvironment environment, JobID job, Configuration options, Consumer<String> out) {
         this.environment = environment;
         this.job = job;
         this.options = new Configuration(options);
-        this.unaligned = unaligned;
+        this.unaligned = options.get(CheckpointingOptions.ENABLE_UNALIGNED);
         this.out = out;
     }
 

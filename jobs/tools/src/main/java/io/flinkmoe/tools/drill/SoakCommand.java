@@ -35,7 +35,7 @@ import picocli.CommandLine.Spec;
             "Run the scoring job at the highest rate that it sustains, and check that its memory"
                     + " does not grow.",
             "",
-            "Runs the job of `moe drill` on a cluster of real processes, with a source that always"
+            "Runs the job of `moe drill --mode next-expert` on a cluster of real processes, with a source that always"
                     + " has more records. The command fails if heap, resident memory or state grow"
                     + " after the first quarter of the time, or if a flight is lost or scored twice."
         },
@@ -43,6 +43,7 @@ import picocli.CommandLine.Spec;
 @Internal
 public final class SoakCommand implements Callable<Integer> {
 
+    private static final String FLIGHTS = "flights";
     private static final String SCORED = "scored";
 
     /** The maximum number of flights in Kafka that the job has not read at its last checkpoint. */
@@ -90,16 +91,13 @@ public final class SoakCommand implements Callable<Integer> {
     }
 
     private int run(DrillEnvironment environment, List<Token> flights) throws Exception {
-        environment.createTopic(DrillEnvironment.FLIGHTS);
-        Configuration options = environment.options(DrillEnvironment.FLIGHTS, SCORED);
+        environment.createTopic(FLIGHTS);
+        Configuration options = environment.options(DrillMode.NEXT_EXPERT, FLIGHTS, SCORED);
         DrillEnvironment.runAtFullSpeed(options);
         JobID job = environment.submit(options);
         DrillProducer producer =
                 environment.producer(
-                        DrillEnvironment.FLIGHTS,
-                        new DrillStream(flights),
-                        SendRate.unlimited(),
-                        this::awaitPermit);
+                        FLIGHTS, new DrillStream(flights), SendRate.unlimited(), this::awaitPermit);
         producer.start();
         SoakSamples samples = watch(environment, job, options, producer);
         producer.finish();

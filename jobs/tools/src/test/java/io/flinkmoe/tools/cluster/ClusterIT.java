@@ -29,6 +29,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A real cluster, Kafka to Kafka. */
 class ClusterIT {
@@ -74,23 +76,35 @@ class ClusterIT {
         System.clearProperty("moe.home");
     }
 
-    @Test
-    void scoresFlightsThatComeWhileItRuns() throws Exception {
-        Program score = score("live", "--cluster=" + folder);
+    @ParameterizedTest
+    @CsvSource({"hashmap, HashMapStateBackend", "rocksdb, EmbeddedRocksDBStateBackend"})
+    void scoresFlightsThatComeWhileItRuns(String type, String backend) throws Exception {
+        String name = "live-" + type;
+        Program score = score(name, "--cluster=" + folder, "-D", "state.backend.type=" + type);
         assertThat(score.exitCode()).as(score.err()).isZero();
         Matcher job = Pattern.compile("The job is ([0-9a-f]{32}), at").matcher(score.out());
         assertThat(job.find()).as(score.out()).isTrue();
         assertThat(find("-name", "submittedExecutionPlan*")).as("jobs").isNotEmpty();
         assertThat(find("-perm", "/077")).as("what others can read or write").isEmpty();
-        produce("live");
+        produce(name);
 
-        DemoResults results = read("live");
+        DemoResults results = read(name);
 
         assertThat(results.missing()).isZero();
         assertThat(results.surplus()).isZero();
+        if (type.equals("rocksdb")) {
+            assertThat(find("-path", "*/tmp/*librocksdbjni*"))
+                    .as("the native library")
+                    .isNotEmpty();
+        }
         try (ClusterRest rest = cluster.rest()) {
             assertThat(rest.get("/jobs/" + job.group(1)).path("name").asText())
-                    .isEqualTo("moe score live");
+                    .isEqualTo("moe score " + name);
+            assertThat(
+                            rest.get("/jobs/" + job.group(1) + "/checkpoints/config")
+                                    .path("state_backend")
+                                    .asText())
+                    .isEqualTo(backend);
             assertThat(rest.get("/config").path("features").path("web-submit").asBoolean(true))
                     .isFalse();
             rest.cancel(JobID.fromHexString(job.group(1)));

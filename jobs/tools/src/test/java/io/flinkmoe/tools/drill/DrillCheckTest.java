@@ -27,7 +27,7 @@ class DrillCheckTest {
     void sameAnswersAreInOrder() {
         DrillCheck check = check(good);
 
-        assertThat(check).isEqualTo(new DrillCheck(0, 0, 0, 0, 0, Map.of(Outcome.EXECUTED, 4L)));
+        assertThat(check).isEqualTo(new DrillCheck(4, Map.of(), Map.of(Outcome.EXECUTED, 4L)));
     }
 
     @Test
@@ -37,14 +37,15 @@ class DrillCheckTest {
         found.add(answer(3));
         found.add(answer(99));
 
-        assertThat(check(found).missing()).isEqualTo(1);
-        assertThat(check(found).duplicated()).isEqualTo(2);
+        assertThat(check(found).count(Difference.MISSING)).isEqualTo(1);
+        assertThat(check(found).count(Difference.DUPLICATED)).isEqualTo(2);
     }
 
     @Test
     void orderIsThatOfSending() {
-        assertThat(check(List.of(answer(0), answer(1), answer(2), answer(3))).outOfOrder())
-                .isEqualTo(1);
+        DrillCheck check = check(List.of(answer(0), answer(1), answer(2), answer(3)));
+
+        assertThat(check.count(Difference.OUT_OF_ORDER)).isEqualTo(1);
     }
 
     @Test
@@ -54,8 +55,8 @@ class DrillCheckTest {
 
         DrillCheck check = check(List.of(value, weight, answer(1), answer(3)));
 
-        assertThat(check.differentBits()).isEqualTo(2);
-        assertThat(check.differentOutcomes()).isZero();
+        assertThat(check.count(Difference.BITS)).isEqualTo(2);
+        assertThat(check.count(Difference.OUTCOMES)).isZero();
     }
 
     @Test
@@ -65,21 +66,54 @@ class DrillCheckTest {
 
         DrillCheck check = check(List.of(expert, outcome, answer(1), answer(3)));
 
-        assertThat(check.differentOutcomes()).isEqualTo(2);
+        assertThat(check.count(Difference.OUTCOMES)).isEqualTo(2);
         assertThat(check.count(Outcome.LATE)).isEqualTo(1);
     }
 
     @Test
-    void reportWantsOverflowReroutesAndLateTokens() {
-        DrillReport report = new DrillReport(4, check(good), check(good), 0, 0);
-
-        assertThat(report.defects())
+    void reportWantsTheOutcomesOfItsMode() {
+        assertThat(report(DrillMode.DROPLESS, good).defects()).isEmpty();
+        assertThat(report(DrillMode.PRIORITIZED, good).defects())
+                .hasSize(2)
+                .anyMatch(defect -> defect.startsWith("no choice was OVERFLOWED"))
+                .anyMatch(defect -> defect.startsWith("no choice was LATE"));
+        assertThat(report(DrillMode.NEXT_EXPERT, good).defects())
                 .hasSize(3)
                 .anyMatch(defect -> defect.startsWith("no choice was REROUTED"));
     }
 
+    @Test
+    void reportAddsUpDifferencesAndNamesThem() {
+        DrillReport report = report(DrillMode.DROPLESS, List.of(answer(0), answer(1), answer(2)));
+
+        assertThat(report.differences()).isEqualTo(2);
+        assertThat(report.defects())
+                .containsExactly(
+                        "1 tokens are missing", "1 tokens are out of order within their stream");
+        assertThat(report.toString())
+                .containsPattern("tokens +4\\R")
+                .containsPattern("missing +1\\R")
+                .containsPattern("out of order +1 +within their stream")
+                .doesNotContain("wrong admissions");
+    }
+
+    @Test
+    void reportNamesADifferenceOfTheUndisturbedRun() {
+        List<ScoredToken> three = good.subList(0, 3);
+        DrillCheck undisturbed =
+                DrillCheck.of(sent, answers(three), answers(three), AnswerRule.SAME);
+
+        DrillReport report = new DrillReport(DrillMode.DROPLESS, undisturbed, check(good), 0, 0);
+
+        assertThat(report.defects()).contains("1 tokens are missing in the undisturbed run");
+    }
+
+    private DrillReport report(DrillMode mode, List<ScoredToken> found) {
+        return new DrillReport(mode, check(good), check(found), 0, 0);
+    }
+
     private DrillCheck check(List<ScoredToken> found) {
-        return DrillCheck.of(sent, answers(good), answers(found));
+        return DrillCheck.of(sent, answers(good), answers(found), AnswerRule.SAME);
     }
 
     private static DrillAnswers answers(List<ScoredToken> answers) {

@@ -22,6 +22,7 @@ import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
 import io.flinkmoe.tools.flights.Flights;
 import io.flinkmoe.tools.flights.FlightsBundle;
+import io.flinkmoe.tools.flink.Backend;
 import io.flinkmoe.tools.kafka.KafkaBroker;
 import io.flinkmoe.tools.kafka.TestTopics;
 import java.io.IOException;
@@ -64,6 +65,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class ScoringJobIT {
 
@@ -192,37 +195,39 @@ class ScoringJobIT {
         assertThat(kept).isEqualTo(Arrays.copyOf(large, kept.length)).hasSizeGreaterThan(1_000_000);
     }
 
-    @Test
-    void whatWaitsForItsWindowIsAnsweredWhenAQuietJobIsDrained() throws Exception {
-        Configuration options = options("drained", 1);
+    @ParameterizedTest
+    @EnumSource(Backend.class)
+    void whatWaitsForItsWindowIsAnsweredWhenAQuietJobIsDrained(Backend backend) throws Exception {
+        String name = "drained-" + backend;
+        Configuration options = options(name, 1);
+        backend.configure(options);
         options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.NEVER);
         options.set(KafkaOptions.SOURCE_IDLE_TIMEOUT, Duration.ofMillis(200));
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, 5);
         options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
         options.set(
-                CheckpointingOptions.CHECKPOINTS_DIRECTORY,
-                dir.resolve("drained").toUri().toString());
+                CheckpointingOptions.CHECKPOINTS_DIRECTORY, dir.resolve(name).toUri().toString());
         TokenEncoder encoder = TokenEncoder.singleObject();
         Random random = new Random(4);
         try (KafkaProducer<byte[], byte[]> producer = producer()) {
             for (int i = 0; i < 20; i++) {
                 byte[] value = encoder.encode("s", i, START + i, FlightsBundle.features(random));
-                producer.send(new ProducerRecord<>("drained-in", value));
+                producer.send(new ProducerRecord<>(name + "-in", value));
             }
         }
         StreamExecutionEnvironment env = TestJob.environment(1);
         ScoringJob.build(env, options);
 
         JobClient job = env.executeAsync();
-        TopicPartition source = new TopicPartition("drained-in", 0);
+        TopicPartition source = new TopicPartition(name + "-in", 0);
         String group = options.get(KafkaOptions.SOURCE_GROUP_ID);
         await(() -> TestTopics.committed(broker.bootstrapServers(), group, source) == 20);
         TimeUnit.SECONDS.sleep(1); // Soon after it is idle too, which nobody can be asked for.
         job.stopWithSavepoint(true, dir.resolve("savepoints").toString(), NATIVE)
                 .get(2, TimeUnit.MINUTES);
 
-        assertThat(read("drained-out")).hasSize(20);
+        assertThat(read(name + "-out")).hasSize(20);
     }
 
     @Test
