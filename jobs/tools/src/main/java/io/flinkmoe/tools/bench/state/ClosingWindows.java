@@ -9,13 +9,15 @@ import org.apache.flink.util.Preconditions;
 /**
  * Checkpoints while windows close and the input goes on at full speed.
  *
+ * @param rate tokens per second
  * @param longest the longest checkpoint from the close of the first window to the last answer
  * @param count the number of checkpoints in that time
  * @param medianMillis the median of their durations
  * @param failed the number of checkpoints that failed
  */
 @Internal
-record ClosingWindows(CheckpointTimes longest, int count, long medianMillis, long failed) {
+record ClosingWindows(
+        double rate, CheckpointTimes longest, int count, long medianMillis, long failed) {
 
     private static final Duration INTERVAL = Duration.ofMillis(100);
 
@@ -31,18 +33,25 @@ record ClosingWindows(CheckpointTimes longest, int count, long medianMillis, lon
             job.awaitSent(load.tokensOf(2) + 1);
             long closed = System.currentTimeMillis();
             long failed = job.numFailed(); // Before all tasks ran.
+            long before = load.numAnswers();
             job.awaitAnswers(load.tokensOf(2));
             while (System.currentTimeMillis() < closed + time.toMillis()) {
                 job.awaitAnswers(load.numAnswers() + 1);
             }
-            return of(CheckpointTimes.since(job.checkpoints(), closed), job.numFailed() - failed);
+            double seconds = (System.currentTimeMillis() - closed) / 1000.0;
+            double rate = (load.numAnswers() - before) / seconds;
+            return of(
+                    rate,
+                    CheckpointTimes.since(job.checkpoints(), closed),
+                    job.numFailed() - failed);
         }
     }
 
-    private static ClosingWindows of(List<CheckpointTimes> checkpoints, long failed) {
+    private static ClosingWindows of(double rate, List<CheckpointTimes> checkpoints, long failed) {
         Preconditions.checkState(!checkpoints.isEmpty(), "no checkpoint was taken in time");
         long[] millis = checkpoints.stream().mapToLong(CheckpointTimes::millis).sorted().toArray();
         return new ClosingWindows(
+                rate,
                 CheckpointTimes.longest(checkpoints),
                 millis.length,
                 millis[millis.length / 2],

@@ -6,6 +6,7 @@ import io.flinkmoe.tools.bench.contenders.Contender;
 import io.flinkmoe.tools.bench.contenders.Contenders;
 import io.flinkmoe.tools.bench.contenders.Shape;
 import io.flinkmoe.tools.flink.BenchCluster;
+import io.flinkmoe.tools.machine.CpuShare;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -82,6 +83,7 @@ final class StateBench implements AutoCloseable {
     }
 
     private StateResult run(JobPlan plan, int warmUp) throws Exception {
+        CpuShare.ofOthers(); // Counts from now.
         report(plan, "an open window");
         OpenWindow window = OpenWindow.measure(plan, warmUp);
         report(plan, "a window that fills and closes");
@@ -93,7 +95,7 @@ final class StateBench implements AutoCloseable {
         ClosingWindows aligned = ClosingWindows.measure(plan, warmUp, time, false);
         report(plan, "closing windows, unaligned checkpoints");
         ClosingWindows unaligned = ClosingWindows.measure(plan, warmUp, time, true);
-        return new StateResult(window, growing, restore, aligned, unaligned);
+        return new StateResult(window, growing, restore, aligned, unaligned, CpuShare.ofOthers());
     }
 
     private void report(JobPlan plan, String what) {

@@ -44,6 +44,7 @@ final class StateReport {
                     json.put(task, perToken);
                 });
         print(table);
+        parts(setting, result.growing());
         longest(setting, "aligned", result.aligned());
         longest(setting, "unaligned", result.unaligned());
         out.flush();
@@ -67,6 +68,25 @@ final class StateReport {
         print(table);
         out.flush();
         file.save();
+    }
+
+    /** Shows the checkpoints of the growing window one by one. */
+    private void parts(StateSetting setting, GrowingWindow growing) {
+        TextTable table = new TextTable(">tokens", ">checkpoint, bytes", ">ms");
+        ArrayNode json = json(setting).putArray("checkpoints");
+        int tokens = 0;
+        for (CheckpointTimes checkpoint : growing.checkpoints()) {
+            tokens += growing.part();
+            table.row(
+                    "%,d".formatted(tokens),
+                    "%,d".formatted(checkpoint.bytes()),
+                    "%,d".formatted(checkpoint.millis()));
+            json.addObject()
+                    .put("tokens", tokens)
+                    .put("bytes", checkpoint.bytes())
+                    .put("ms", checkpoint.millis());
+        }
+        print(table);
     }
 
     /** Shows where the longest checkpoint spent its time. */

@@ -12,6 +12,7 @@ import org.apache.flink.annotation.Internal;
  * @param restore the restore of the full window
  * @param aligned windows that close under aligned checkpoints
  * @param unaligned the same under unaligned checkpoints
+ * @param otherCpu the share of the machine's CPU time that other processes used meanwhile
  */
 @Internal
 record StateResult(
@@ -19,7 +20,8 @@ record StateResult(
         GrowingWindow growing,
         Restore restore,
         ClosingWindows aligned,
-        ClosingWindows unaligned) {
+        ClosingWindows unaligned,
+        double otherCpu) {
 
     /**
      * All figures, with their marks.
@@ -78,8 +80,23 @@ record StateResult(
                         "window's end to last answer / without Flink",
                         growing.closeMillis() / compute,
                         2),
+                rate("aligned", aligned),
                 longest("aligned", aligned),
-                longest("unaligned", unaligned));
+                rate("unaligned", unaligned),
+                longest("unaligned", unaligned),
+                Figure.of(
+                        "other_cpu_percent",
+                        "CPU time that other processes used meanwhile, %",
+                        100 * otherCpu,
+                        0));
+    }
+
+    private static Figure rate(String kind, ClosingWindows closing) {
+        return Figure.of(
+                kind + "_tokens_per_second",
+                "tokens/s with %s checkpoints every 100 ms".formatted(kind),
+                closing.rate(),
+                0);
     }
 
     private static Figure longest(String kind, ClosingWindows closing) {
