@@ -5,6 +5,7 @@ import io.flinkmoe.scoring.cli.JobOptions;
 import io.flinkmoe.tools.bench.capacity.BenchCapacityCommand;
 import io.flinkmoe.tools.bench.contenders.Contenders;
 import io.flinkmoe.tools.bench.contenders.Shape;
+import io.flinkmoe.tools.bench.state.BenchStateCommand;
 import io.flinkmoe.tools.statistics.Rounds;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -47,13 +48,18 @@ import picocli.CommandLine.Spec;
                     + " token) and d (vector width). It takes up to 30 minutes. Nothing else should run"
                     + " meanwhile."
         },
-        subcommands = {BenchRoutingCommand.class, BenchCapacityCommand.class},
+        subcommands = {
+            BenchRoutingCommand.class,
+            BenchCapacityCommand.class,
+            BenchStateCommand.class
+        },
         footer = {
             "  moe bench                   run everything; write bench.json and plots",
             "  moe bench --quick           run a short version, in under 3 minutes",
             "  moe bench --parts compare --shapes medium --contenders limit,flink-moe",
             "  moe bench routing           measure how fast experts are selected, on one core",
-            "  moe bench capacity          measure what a capacity costs in quality"
+            "  moe bench capacity          measure what a capacity costs in quality",
+            "  moe bench state             measure what an open window costs in state and time"
         })
 @Internal
 public final class BenchCommand implements Callable<Integer> {

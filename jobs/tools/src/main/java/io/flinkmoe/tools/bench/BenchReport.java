@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.flinkmoe.scoring.cli.TextTable;
@@ -11,13 +9,13 @@ import io.flinkmoe.tools.bench.contenders.Shape;
 import io.flinkmoe.tools.chart.Axis;
 import io.flinkmoe.tools.chart.BarChart;
 import io.flinkmoe.tools.chart.Series;
+import io.flinkmoe.tools.statistics.FiguresFile;
 import io.flinkmoe.tools.statistics.Rates;
 import io.flinkmoe.tools.statistics.Spread;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -30,12 +28,10 @@ import org.apache.flink.annotation.Internal;
 @Internal
 final class BenchReport {
 
-    private static final ObjectMapper JSON =
-            new ObjectMapper().enable(SerializationFeature.INDENT_OUTPUT);
-
     private final Path file;
     private final PrintWriter out;
-    private final ObjectNode root = JSON.createObjectNode();
+    private final FiguresFile figures;
+    private final ObjectNode root;
 
     /**
      * @param file the JSON file
@@ -43,11 +39,8 @@ final class BenchReport {
     BenchReport(Path file, PrintWriter out) {
         this.file = file;
         this.out = out;
-        root.putObject("machine")
-                .put("date", Instant.now().toString())
-                .put("cores", Runtime.getRuntime().availableProcessors())
-                .put("java", System.getProperty("java.version"))
-                .put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
+        this.figures = new FiguresFile(file);
+        this.root = figures.root();
     }
 
     void compared(Shape shape, Rates rates) throws IOException {
@@ -220,6 +213,6 @@ final class BenchReport {
     }
 
     private void save() throws IOException {
-        JSON.writeValue(file.toFile(), root);
+        figures.save();
     }
 }

@@ -18,6 +18,7 @@ import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.runtime.executiongraph.AccessExecutionGraph;
+import org.apache.flink.runtime.jobgraph.SavepointRestoreSettings;
 import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -28,13 +29,16 @@ import org.apache.flink.streaming.api.graph.StreamGraph;
 public final class BenchCluster implements AutoCloseable {
 
     private static final long TIMEOUT_SECONDS = 60;
+    private static final long CHECKPOINT_SECONDS = 600;
 
     private final MiniCluster cluster;
     private final Configuration options;
+    private final Configuration given;
 
-    private BenchCluster(MiniCluster cluster, Configuration options) {
+    private BenchCluster(MiniCluster cluster, Configuration options, Configuration given) {
         this.cluster = cluster;
         this.options = options;
+        this.given = given;
     }
 
     /**
@@ -65,20 +69,62 @@ public final class BenchCluster implements AutoCloseable {
                                 .setNumSlotsPerTaskManager(slots)
                                 .build());
         cluster.start();
-        return new BenchCluster(cluster, all);
+        return new BenchCluster(cluster, all, options);
     }
 
     /** Creates an environment for a job. */
     public StreamExecutionEnvironment environment(int parallelism) {
-        StreamExecutionEnvironment env = new StreamExecutionEnvironment(options);
+        return environment(parallelism, new Configuration());
+    }
+
+    /**
+     * Creates an environment for a job.
+     *
+     * @param settings options of the job, such as its state backend; those given at the start
+     *     override them
+     */
+    public StreamExecutionEnvironment environment(int parallelism, Configuration settings) {
+        Configuration all = new Configuration(options);
+        all.addAll(settings);
+        all.addAll(given);
+        StreamExecutionEnvironment env = new StreamExecutionEnvironment(all);
         env.setParallelism(parallelism);
         return env;
     }
 
     public JobID submit(StreamExecutionEnvironment env) throws Exception {
+        return submit(env.getStreamGraph());
+    }
+
+    /**
+     * Submits a job that starts from a checkpoint.
+     *
+     * @param checkpoint the path of the checkpoint
+     */
+    public JobID submit(StreamExecutionEnvironment env, String checkpoint) throws Exception {
         StreamGraph graph = env.getStreamGraph();
+        graph.setSavepointRestoreSettings(SavepointRestoreSettings.forPath(checkpoint));
+        return submit(graph);
+    }
+
+    /** Submits a job, and waits until the cluster can be asked about it. */
+    private JobID submit(StreamGraph graph) throws Exception {
         graph.setJobId(new JobID()); // Flink 2.3 requires it.
-        return cluster.submitJob(graph).get(TIMEOUT_SECONDS, TimeUnit.SECONDS).getJobID();
+        JobID job = cluster.submitJob(graph).get(TIMEOUT_SECONDS, TimeUnit.SECONDS).getJobID();
+        while (cluster.getJobStatus(job).get(TIMEOUT_SECONDS, TimeUnit.SECONDS)
+                == JobStatus.INITIALIZING) {
+            Thread.sleep(1);
+        }
+        return job;
+    }
+
+    /**
+     * Takes a checkpoint of a job, and waits for it.
+     *
+     * @return its path
+     */
+    public String checkpoint(JobID job) throws Exception {
+        return cluster.triggerCheckpoint(job).get(CHECKPOINT_SECONDS, TimeUnit.SECONDS);
     }
 
     /** The current execution graph of a job. */
