@@ -286,7 +286,8 @@ class AdmissionRoundsTest {
     }
 
     private static WindowSummary summary(int round, int expert, WindowCounts counts) {
-        return new WindowSummary(0, 0, WindowSummary.Source.ADMISSION, round, expert, counts);
+        return new WindowSummary(
+                0, 0, WindowSummary.Source.ADMISSION, round, expert, WindowSummary.NONE, counts);
     }
 
     private AdmissionHarness open(Capacity capacity, int round, OperatorSubtaskState... states)

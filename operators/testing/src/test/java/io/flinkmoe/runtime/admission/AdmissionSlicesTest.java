@@ -75,7 +75,7 @@ class AdmissionSlicesTest {
                 decided = summaries(harness).size();
             }
             assertThat(summaries(harness))
-                    .extracting(WindowSummary::windowStart, WindowSummary::key)
+                    .extracting(WindowSummary::windowStart, WindowSummary::expert)
                     .containsExactly(
                             tuple(0L, 0),
                             tuple(0L, 1),
@@ -175,7 +175,7 @@ class AdmissionSlicesTest {
                                     1, ADMITTED, 2, ADMITTED, 4, LATE, 31, ADMITTED, 32, ADMITTED,
                                     34, LATE));
             assertThat(summaries(harness))
-                    .extracting(WindowSummary::key, WindowSummary::counts)
+                    .extracting(WindowSummary::expert, WindowSummary::counts)
                     .containsExactlyInAnyOrder(
                             tuple(0, new WindowCounts(3, 2, 1, 0, 0, 0, 0, 0)),
                             tuple(0, new WindowCounts(1, 0, 0, 0, 0, 0, 1, 0)),

@@ -189,7 +189,14 @@ class FirstComeAdmissionTest {
     }
 
     private static WindowSummary summary(int expert, long windowStart, WindowCounts counts) {
-        return new WindowSummary(0, windowStart, WindowSummary.Source.ADMISSION, 0, expert, counts);
+        return new WindowSummary(
+                0,
+                windowStart,
+                WindowSummary.Source.ADMISSION,
+                0,
+                expert,
+                WindowSummary.NONE,
+                counts);
     }
 
     private AdmissionHarness open() throws Exception {

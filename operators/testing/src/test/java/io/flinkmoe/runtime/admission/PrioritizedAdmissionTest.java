@@ -166,7 +166,7 @@ class PrioritizedAdmissionTest {
                                     14,
                                     OVERFLOWED));
             assertThat(summaries(harness))
-                    .extracting(WindowSummary::key, WindowSummary::counts)
+                    .extracting(WindowSummary::expert, WindowSummary::counts)
                     .containsExactlyInAnyOrder(
                             tuple(0, new WindowCounts(2, 2, 0, 0, 0, 0, 0, 0)),
                             tuple(3, new WindowCounts(3, 1, 0, 0, 0, 2, 0, 0)));

@@ -17,7 +17,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
-import org.apache.flink.metrics.groups.UnregisteredMetricsGroup;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -44,7 +43,7 @@ class CallSchedulerTest {
                             sessions.expert(0, expert),
                             new CallBuffers(new ExpertBatching(BATCH, Duration.ZERO, false), N),
                             (model, rows, cause) -> {},
-                            new ExpertMetrics(new UnregisteredMetricsGroup(), expert)));
+                            new ExpertMetrics()));
         }
         scheduler = new CallScheduler(experts);
     }
