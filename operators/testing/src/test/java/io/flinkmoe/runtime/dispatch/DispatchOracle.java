@@ -38,6 +38,7 @@ final class DispatchOracle {
         this.input = input;
         for (int lane = 0; lane < LANES; lane++) {
             int batches = input.batches(lane).size();
+            numbers[lane] = input.first(lane);
             arrived[lane] = new boolean[batches];
             missing[lane] = new int[batches][];
             left[lane] = new boolean[batches][];
@@ -67,13 +68,18 @@ final class DispatchOracle {
     }
 
     void arrive(RoutedBlock block) {
-        arrived[block.tokens().lane()][(int) block.batch()] = true;
+        int lane = block.tokens().lane();
+        arrived[lane][place(lane, block.batch())] = true;
     }
 
     void decide(int lane, OfBatch decisions) {
         for (int choice : decisions.choices()) {
-            missing[lane][(int) decisions.batch()][choice / K]--;
+            missing[lane][place(lane, decisions.batch())][choice / K]--;
         }
+    }
+
+    private int place(int lane, long batch) {
+        return (int) batch - input.first(lane);
     }
 
     /** The rows of a lane's batches that may leave now. */

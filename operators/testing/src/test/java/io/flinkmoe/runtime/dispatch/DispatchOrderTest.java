@@ -229,15 +229,31 @@ class DispatchOrderTest {
     @Test
     void batchWaitsForAnEarlierOneThatComesLater() throws Exception {
         try (DispatchHarness harness = open()) {
+            harness.send(undecided(0, 0, "a@1"), undecided(0, 2, "a@3", "b@3"));
+            harness.send(admitted(0, 0, 0, 1), admitted(0, 2, 0, 1, 2, 3));
+            harness.processBothWatermarks(new Watermark(1));
+            assertThat(sent(harness)).containsExactly("0/0: a@1");
+
             harness.send(undecided(0, 1, "a@2"));
             harness.send(admitted(0, 1, 0, 1));
-            harness.processBothWatermarks(new Watermark(1));
-            assertThat(sent(harness)).isEmpty();
-
-            harness.send(undecided(0, 0, "a@1"));
-            harness.send(admitted(0, 0, 0, 1));
             harness.runSlices();
-            assertThat(sent(harness)).containsExactly("0/0: a@1", "0/1: a@2");
+            assertThat(sent(harness)).containsExactly("0/0: a@1", "0/1: a@2", "0/2: a@3 b@3");
+        }
+    }
+
+    /** As after a capacity has been added to a job with state: the combine expects that number. */
+    @Test
+    void numbersOfALaneStartAtThatOfItsFirstBatch() throws Exception {
+        try (DispatchHarness harness = open()) {
+            harness.send(admitted(0, 7, 2, 3));
+            harness.processBothWatermarks(new Watermark(1));
+            harness.send(undecided(0, 7, "a@5", "b@6"), undecided(0, 8, "a@7"));
+            harness.send(undecided(1, 0, "c@8"));
+            harness.processBothWatermarks(new Watermark(10));
+            harness.send(admitted(0, 8, 0, 1), admitted(0, 7, 0, 1), admitted(1, 0, 0, 1));
+            harness.runSlices();
+            assertThat(sent(harness))
+                    .containsExactly("0/7: b@6", "0/8: a@5", "1/0: c@8", "0/9: a@7");
         }
     }
 }

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class DispatchRandomTest {
 
-    private static final int SEEDS = 300;
+    private static final int SEEDS = 200;
     private static final EvenKeys KEYS = new EvenKeys(LANES);
 
     @TempDir private Path directory;
@@ -88,7 +88,7 @@ class DispatchRandomTest {
 
         void run() throws Exception {
             start();
-            int failures = random.nextInt(4);
+            int failures = random.nextInt(3);
             while (position < events.size()) {
                 send(events.get(position++));
                 switch (random.nextInt(8)) {

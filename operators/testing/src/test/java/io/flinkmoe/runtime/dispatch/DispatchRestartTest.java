@@ -170,6 +170,25 @@ class DispatchRestartTest {
     }
 
     @Test
+    void numbersOfALaneGoOnFromItsFirstBatch() throws Exception {
+        DispatchHarness killed = open();
+        killed.send(admitted(0, 7, 2, 3), admitted(1, 3, 0, 1));
+        killed = open(snapshotAndKill(killed));
+        killed.send(undecided(0, 7, "a@5", "b@6"));
+        killed = open(snapshotAndKill(killed));
+        killed.runSlices();
+        assertThat(sent(killed)).containsExactly("0/7: b@6");
+
+        try (DispatchHarness harness = open(snapshotAndKill(killed))) {
+            harness.send(undecided(0, 8, "a@7"), undecided(1, 3, "c@8"));
+            harness.send(admitted(0, 8, 0, 1), admitted(0, 7, 0, 1));
+            harness.runSlices();
+            assertThat(sent(harness))
+                    .containsExactlyInAnyOrder("1/3: c@8", "0/8: a@5", "0/9: a@7");
+        }
+    }
+
+    @Test
     void whatIsDecidedIsRestored() throws Exception {
         DispatchHarness killed = open();
         killed.send(undecided(0, 0, "a@1", "b@2"), undecided(0, 1, "c@3"));
@@ -207,9 +226,9 @@ class DispatchRestartTest {
 
     @Test
     void snapshotBetweenTwoSlicesSendsTheRestOnce() throws Exception {
-        for (int slices = 0; slices <= 8; slices++) {
+        for (int slices = 0; slices <= 8; slices += 2) {
             DispatchHarness killed = open();
-            sendTwoBatchesToEachLane(killed);
+            sendTwoBatchesToEachLane(killed, 0, 1);
             runSlices(killed, slices);
             List<String> output = new ArrayList<>(sent(killed));
             assertThat(output).hasSize(slices);
@@ -223,9 +242,9 @@ class DispatchRestartTest {
 
     @Test
     void snapshotBetweenTwoSlicesSendsTheRestOnceAtAHigherParallelism() throws Exception {
-        for (int slices = 0; slices <= 8; slices++) {
+        for (int slices = 0; slices <= 8; slices += 2) {
             DispatchHarness killed = open();
-            sendTwoBatchesToEachLane(killed);
+            sendTwoBatchesToEachLane(killed, 0, 1);
             runSlices(killed, slices);
             List<String> output = new ArrayList<>(sent(killed));
             OperatorSubtaskState state = snapshotAndKill(killed);
@@ -241,12 +260,12 @@ class DispatchRestartTest {
 
     @Test
     void snapshotBetweenTwoSlicesSendsTheRestOnceAtALowerParallelism() throws Exception {
-        for (int slices = 0; slices <= 4; slices++) {
+        for (int slices = 0; slices <= 4; slices += 2) {
             List<String> output = new ArrayList<>();
             OperatorSubtaskState[] states = new OperatorSubtaskState[2];
             for (int subtask = 0; subtask < 2; subtask++) {
                 DispatchHarness killed = open(subtask, 2);
-                sendTwoBatchesToEachLane(killed, subtask);
+                sendTwoBatchesToEachLane(killed, subtask, 2);
                 runSlices(killed, subtask == 0 ? slices : 4 - slices);
                 output.addAll(sent(killed));
                 states[subtask] = snapshotAndKill(killed);
@@ -260,16 +279,11 @@ class DispatchRestartTest {
         }
     }
 
-    private static void sendTwoBatchesToEachLane(DispatchHarness harness) throws Exception {
-        sendTwoBatchesToEachLane(harness, 0);
-        sendTwoBatchesToEachLane(harness, 1);
-    }
-
-    /** Sends to the lanes of one of two subtasks. */
-    private static void sendTwoBatchesToEachLane(DispatchHarness harness, int subtask)
-            throws Exception {
+    /** Sends to all lanes of a subtask. */
+    private static void sendTwoBatchesToEachLane(
+            DispatchHarness harness, int subtask, int parallelism) throws Exception {
         for (int lane = 0; lane < LANES; lane++) {
-            if (new EvenKeys(LANES).subtaskOf(lane, 2) == subtask) {
+            if (new EvenKeys(LANES).subtaskOf(lane, parallelism) == subtask) {
                 String stream = "abcd".substring(lane, lane + 1);
                 harness.send(undecided(lane, 0, stream + "@1", stream + "@2"));
                 harness.send(late(lane, 1, stream + "@3"));

@@ -41,12 +41,16 @@ final class RandomInput {
     /** By lane and batch, the choices when all are decided. */
     private final List<List<Choices>> decided = new ArrayList<>();
 
+    /** By lane, the number of the first batch: above 0 if the job ran without capacity before. */
+    private final int[] firsts = new int[LANES];
+
     /** Batches, decisions and watermarks: {@code RoutedBlock, DecisionBlock, Watermark}. */
     private final List<Object> events = new ArrayList<>();
 
     RandomInput(Random random) {
         this.random = random;
         for (int lane = 0; lane < LANES; lane++) {
+            firsts[lane] = random.nextInt(3) == 0 ? random.nextInt(10) : 0;
             addLane(lane);
         }
         for (int watermarks = random.nextInt(10); watermarks > 0; watermarks--) {
@@ -62,12 +66,21 @@ final class RandomInput {
         return events;
     }
 
+    /** The number of the first batch of a lane. */
+    int first(int lane) {
+        return firsts[lane];
+    }
+
     /** The batches of a lane, undecided. */
     List<RoutedBlock> batches(int lane) {
         return batches.get(lane);
     }
 
-    /** The choices of a batch when all are decided. */
+    /**
+     * The choices of a batch when all are decided.
+     *
+     * @param batch its place in the lane
+     */
     Choices decided(int lane, int batch) {
         return decided.get(lane).get(batch);
     }
@@ -132,7 +145,7 @@ final class RandomInput {
                         outcomes,
                         new byte[rows * K]);
         return new RoutedBlock(
-                batch,
+                firsts[lane] + batch,
                 tokens,
                 choices,
                 random.nextBoolean() ? new float[0] : floats(rows),
@@ -201,11 +214,11 @@ final class RandomInput {
                 random.nextBoolean() ? DecisionBlock.NO_WEIGHTS : floats(outcomes.length));
     }
 
-    /** The batches of a lane come mostly in order, the decisions at any time, even before them. */
+    /** The decisions come at any time, even before the batches, which come mostly in order. */
     private void insertBatches(List<RoutedBlock> ofLane) {
         List<RoutedBlock> order = new ArrayList<>(ofLane);
         if (random.nextInt(4) == 0) {
-            Collections.shuffle(order, random);
+            Collections.shuffle(order.subList(Math.min(1, order.size()), order.size()), random);
         }
         int at = 0;
         for (RoutedBlock batch : order) {
