@@ -183,8 +183,7 @@ class DispatchRestartTest {
             harness.send(undecided(0, 8, "a@7"), undecided(1, 3, "c@8"));
             harness.send(admitted(0, 8, 0, 1), admitted(0, 7, 0, 1));
             harness.runSlices();
-            assertThat(sent(harness))
-                    .containsExactlyInAnyOrder("1/3: c@8", "0/8: a@5", "0/9: a@7");
+            assertThat(sent(harness)).containsExactlyInAnyOrder("1/3: c@8", "0/8: a@5", "0/9: a@7");
         }
     }
 
