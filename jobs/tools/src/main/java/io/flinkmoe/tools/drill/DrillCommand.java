@@ -9,6 +9,7 @@ import io.flinkmoe.tools.flink.Backend;
 import io.flinkmoe.tools.machine.Installation;
 import io.flinkmoe.tools.machine.TempFolder;
 import io.flinkmoe.tools.text.EnumConverter;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -164,19 +165,23 @@ public final class DrillCommand implements Callable<Integer> {
 
     private int run(Installation installation, Path folder) throws Exception {
         List<Token> flights = Flights.read(installation.flights(), Integer.MAX_VALUE).tokens();
+        DrillPlan plan = new DrillPlan(seed, kills, rescale, rate, state());
+        int exitCode = plan.disturbs() ? drill(installation, folder, plan, flights) : 0;
+        if (exitCode == 0 && cost) {
+            try (DrillEnvironment environment = open(installation, folder.resolve("cost"))) {
+                new DrillCost(environment, flights, line -> print("%s", line)).measure();
+            }
+        }
+        return exitCode;
+    }
+
+    private DrillEnvironment open(Installation installation, Path folder) throws IOException {
         print("Starting a Kafka broker, ZooKeeper, a JobManager and two task managers");
         // For kills, each task manager has one slot, so that every kill affects the job.
         ClusterSettings settings =
                 new ClusterSettings(
                         1, 2, rescale.isEmpty() ? 1 : SLOTS / 2, MemorySize.parse("512m"));
-        try (DrillEnvironment environment = DrillEnvironment.open(folder, installation, settings)) {
-            DrillPlan plan = new DrillPlan(seed, kills, rescale, rate, state());
-            int exitCode = plan.disturbs() ? drill(environment, plan, flights) : 0;
-            if (exitCode == 0 && cost) {
-                new DrillCost(environment, flights, line -> print("%s", line)).measure();
-            }
-            return exitCode;
-        }
+        return DrillEnvironment.open(Files.createDirectories(folder), installation, settings);
     }
 
     private Configuration state() {
@@ -186,14 +191,22 @@ public final class DrillCommand implements Callable<Integer> {
         return state;
     }
 
-    private int drill(DrillEnvironment environment, DrillPlan plan, List<Token> flights)
+    /**
+     * Each mode has a cluster of its own: with Kafka's transactions, a task manager keeps the
+     * classes of every job that it has run (a client of the sink is never closed), until its
+     * metaspace is full.
+     */
+    private int drill(Installation installation, Path folder, DrillPlan plan, List<Token> flights)
             throws Exception {
-        Drill drill = new Drill(environment, plan, flights, line -> print("%s", line));
         TextTable summary = new TextTable("mode", ">tokens", ">differences");
         boolean failed = false;
         for (DrillMode mode : modes) {
             print("%nMode %s", mode);
-            DrillReport report = drill.run(mode);
+            DrillReport report;
+            try (DrillEnvironment environment = open(installation, folder.resolve("" + mode))) {
+                Drill drill = new Drill(environment, plan, flights, line -> print("%s", line));
+                report = drill.run(mode);
+            }
             failed |= !show(report);
             summary.row(
                     mode,
