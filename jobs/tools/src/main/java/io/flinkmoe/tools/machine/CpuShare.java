@@ -5,7 +5,7 @@ import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import org.apache.flink.annotation.Internal;
 
-/** How much of this machine's CPU time other processes use: with much of it, times are too long. */
+/** The CPU time that this process and others use. With much of it used by others, times grow. */
 @Internal
 public final class CpuShare {
 
@@ -13,6 +13,11 @@ public final class CpuShare {
             ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class);
 
     private CpuShare() {}
+
+    /** The CPU time of this process in nanoseconds. */
+    public static long ownNanos() {
+        return SYSTEM.getProcessCpuTime();
+    }
 
     /**
      * The share of the CPU time that other processes have used since the previous call.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.state;
 
+import io.flinkmoe.tools.machine.CpuShare;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -13,6 +14,7 @@ import org.apache.flink.annotation.Internal;
  * @param part the tokens of each part
  * @param path the last checkpoint, with the full window; it is kept
  * @param closeMillis from the close of the window to its last answer
+ * @param closeCpuMillis the CPU time of this process in that time
  */
 @Internal
 record GrowingWindow(
@@ -20,7 +22,8 @@ record GrowingWindow(
         List<CheckpointTimes> checkpoints,
         int part,
         String path,
-        double closeMillis) {
+        double closeMillis,
+        double closeCpuMillis) {
 
     /** More than RocksDB collects in one level before it writes the files anew. */
     private static final int PARTS = 8;
@@ -38,11 +41,18 @@ record GrowingWindow(
                 checkpoints.add(job.checkpoint());
             }
             long start = System.nanoTime();
+            long cpu = CpuShare.ownNanos();
             load.close(1);
             job.awaitAnswers(load.tokensOf(2));
             double closeMillis = (System.nanoTime() - start) / 1e6;
+            double closeCpuMillis = (CpuShare.ownNanos() - cpu) / 1e6;
             return new GrowingWindow(
-                    startMillis, checkpoints, tokens / PARTS, job.path(), closeMillis);
+                    startMillis,
+                    checkpoints,
+                    tokens / PARTS,
+                    job.path(),
+                    closeMillis,
+                    closeCpuMillis);
         }
     }
 

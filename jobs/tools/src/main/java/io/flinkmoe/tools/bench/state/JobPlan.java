@@ -12,7 +12,6 @@ import java.time.Duration;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
-import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.ExternalizedCheckpointRetention;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
@@ -42,23 +41,28 @@ record JobPlan(
 
     /** Options of a job whose checkpoints are complete and uncompressed, and taken on request. */
     Configuration fullCheckpoints() {
-        Configuration flink = new Configuration();
-        setting.backend().chooseIn(flink);
-        flink.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, checkpoints.toUri().toString());
-        flink.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, NEVER);
+        Configuration flink = checkpointsOnRequest();
         flink.set(CheckpointingOptions.INCREMENTAL_CHECKPOINTS, false);
-        flink.set(ExecutionOptions.SNAPSHOT_COMPRESSION, false);
-        flink.set(CheckpointingOptions.TOLERABLE_FAILURE_NUMBER, Integer.MAX_VALUE);
-        flink.set(
-                CheckpointingOptions.EXTERNALIZED_CHECKPOINT_RETENTION,
-                ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION);
+        setting.backend().disableCompressionIn(flink);
         return flink;
     }
 
     /** Options of a job whose checkpoints are incremental where the backend can do that. */
     Configuration usualCheckpoints() {
-        Configuration flink = fullCheckpoints();
+        Configuration flink = checkpointsOnRequest();
         flink.set(CheckpointingOptions.INCREMENTAL_CHECKPOINTS, setting.backend().isIncremental());
+        return flink;
+    }
+
+    private Configuration checkpointsOnRequest() {
+        Configuration flink = new Configuration();
+        setting.backend().chooseIn(flink);
+        flink.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, checkpoints.toUri().toString());
+        flink.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, NEVER);
+        flink.set(CheckpointingOptions.TOLERABLE_FAILURE_NUMBER, Integer.MAX_VALUE);
+        flink.set(
+                CheckpointingOptions.EXTERNALIZED_CHECKPOINT_RETENTION,
+                ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION);
         return flink;
     }
 

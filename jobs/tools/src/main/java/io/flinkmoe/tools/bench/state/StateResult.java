@@ -74,6 +74,11 @@ record StateResult(
                         restore.secondsPerGb(growing.startMillis()),
                         2),
                 Figure.of("close_ms", "window's end to last answer, ms", growing.closeMillis(), 0),
+                Figure.of(
+                        "close_cpu_ms",
+                        "CPU time from window's end to last answer, ms",
+                        growing.closeCpuMillis(),
+                        0),
                 Figure.of("compute_ms", "the same tokens without Flink, ms", compute, 0),
                 Figure.of(
                         "close_per_compute",
