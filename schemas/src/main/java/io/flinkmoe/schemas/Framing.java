@@ -21,13 +21,12 @@ final class Framing {
         if (malformed.kind() != Kind.OTHER) {
             return malformed;
         }
-        if (message.length >= CONFLUENT_HEADER_BYTES && message[0] == 0) {
+        long schemaId = confluentSchemaId(message);
+        if (schemaId > 0) {
             return new MalformedRecordException(
                     Kind.CONFLUENT,
                     "%s; looks like Confluent's wire format (schema id %d), which is not supported"
-                            .formatted(
-                                    malformed.getMessage(),
-                                    ByteBuffer.wrap(message).getInt(1) & 0xFFFFFFFFL));
+                            .formatted(malformed.getMessage(), schemaId));
         }
         String json = json(message);
         return json == null
@@ -36,6 +35,13 @@ final class Framing {
                         Kind.JSON,
                         "%s; looks like JSON (an %s), which is not supported"
                                 .formatted(malformed.getMessage(), json));
+    }
+
+    /** The schema id of Confluent's wire format, which is 1 or more; 0 if it is not that format. */
+    private static long confluentSchemaId(byte[] message) {
+        return message.length >= CONFLUENT_HEADER_BYTES && message[0] == 0
+                ? ByteBuffer.wrap(message).getInt(1) & 0xFFFFFFFFL
+                : 0;
     }
 
     /** Returns the kind of JSON text, by its first and last character, or null. */

@@ -12,6 +12,8 @@ public final class MalformedRecordException extends Exception {
         CONFLUENT,
         /** The text of a JSON object or array. */
         JSON,
+        /** A token in Avro's other encoding: with a header instead of bare, or the reverse. */
+        FORMAT,
         /** A record whose header names a schema that the decoder does not know. */
         UNKNOWN_SCHEMA,
         /** Anything else. */

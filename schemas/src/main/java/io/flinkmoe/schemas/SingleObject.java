@@ -30,6 +30,13 @@ final class SingleObject {
                 .array();
     }
 
+    /** Whether a message begins as one in this encoding. */
+    static boolean isMarked(byte[] message) {
+        return message.length >= HEADER_BYTES
+                && message[0] == (byte) 0xC3
+                && message[1] == (byte) 0x01;
+    }
+
     /** The fingerprint in a message's header. */
     static long readFingerprint(byte[] message) throws MalformedRecordException {
         if (message.length == 0) {

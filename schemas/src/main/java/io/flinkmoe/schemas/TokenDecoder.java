@@ -70,15 +70,46 @@ public final class TokenDecoder {
      */
     public void decode(byte[] message) throws MalformedRecordException {
         try {
-            read(message);
+            if (header) {
+                read(layout(SingleObject.readFingerprint(message)), message, true);
+            } else {
+                read(layouts[0], message, false);
+            }
         } catch (MalformedRecordException e) {
+            if (e.kind() == MalformedRecordException.Kind.OTHER && hasOtherFormat(message)) {
+                throw new MalformedRecordException(
+                        MalformedRecordException.Kind.FORMAT,
+                        "%s; looks like %s"
+                                .formatted(
+                                        e.getMessage(),
+                                        header
+                                                ? "Avro without a header, which moe.format: raw reads"
+                                                : "Avro's single-object encoding, which moe.format: avro reads"));
+            }
             throw Framing.explain(message, e);
         }
     }
 
-    private void read(byte[] message) throws MalformedRecordException {
-        TokenLayout layout = header ? layout(SingleObject.readFingerprint(message)) : layouts[0];
-        int start = header ? SingleObject.HEADER_BYTES : 0;
+    /** Whether a message that this decoder cannot read has the encoding of the other one. */
+    private boolean hasOtherFormat(byte[] message) {
+        if (!header) {
+            return SingleObject.isMarked(message);
+        }
+        for (TokenLayout layout : layouts) {
+            try {
+                read(layout, message, false);
+                // A few zero bytes are a token, too, but an empty one.
+                return stream != null && !stream.isEmpty() && values.length > 0;
+            } catch (MalformedRecordException e) {
+                // It is not a token of this schema.
+            }
+        }
+        return false;
+    }
+
+    private void read(TokenLayout layout, byte[] message, boolean withHeader)
+            throws MalformedRecordException {
+        int start = withHeader ? SingleObject.HEADER_BYTES : 0;
         in = DecoderFactory.get().binaryDecoder(message, start, message.length - start, in);
         int field = 0;
         try {

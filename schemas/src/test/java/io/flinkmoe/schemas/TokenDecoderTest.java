@@ -200,7 +200,7 @@ class TokenDecoderTest {
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {0, 7, 300, 70_000, 20_000_000, Integer.MAX_VALUE})
+    @ValueSource(ints = {1, 7, 300, 70_000, 20_000_000, Integer.MAX_VALUE})
     void recognizesConfluentsWireFormat(int id) {
         byte[] token = TokenEncoder.raw().encode("LAS", 5, 6, vector(10, 7));
         byte[] message = ByteBuffer.allocate(5 + token.length).putInt(1, id).put(5, token).array();
@@ -213,6 +213,39 @@ class TokenDecoderTest {
                             "; looks like Confluent's wire format (schema id %d), which is not supported"
                                     .formatted(id));
         }
+    }
+
+    /** Its schema ids begin at 1. */
+    @Test
+    void takesNoZeroBytesForConfluentsWireFormat() {
+        for (int length : new int[] {5, 6, 40}) {
+            for (TokenDecoder decoder : decoders()) {
+                assertThatThrownBy(() -> decoder.decode(new byte[length]))
+                        .isInstanceOfSatisfying(
+                                MalformedRecordException.class,
+                                e -> assertThat(e.kind()).isEqualTo(Kind.OTHER));
+            }
+        }
+    }
+
+    @Test
+    void recognizesTheOtherEncoding() {
+        byte[] bare = TokenEncoder.raw().encode("LAS", 5, 6, vector(10, 7));
+        assertThatThrownBy(() -> TokenDecoder.singleObject(List.of()).decode(bare))
+                .isInstanceOfSatisfying(
+                        MalformedRecordException.class,
+                        e -> assertThat(e.kind()).isEqualTo(Kind.FORMAT))
+                .hasMessage(
+                        "not Avro single-object encoding: starts with 06 4C; looks like Avro without a"
+                                + " header, which moe.format: raw reads");
+        byte[] withHeader = TokenEncoder.singleObject().encode("LAS", 5, 6, vector(10, 7));
+        assertThatThrownBy(() -> TokenDecoder.raw(Token.getClassSchema()).decode(withHeader))
+                .isInstanceOfSatisfying(
+                        MalformedRecordException.class,
+                        e -> assertThat(e.kind()).isEqualTo(Kind.FORMAT))
+                .hasMessage(
+                        "`stream` is malformed: its length is -98; looks like Avro's single-object"
+                                + " encoding, which moe.format: avro reads");
     }
 
     private static List<TokenDecoder> decoders() {

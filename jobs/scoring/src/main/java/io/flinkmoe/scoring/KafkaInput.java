@@ -5,6 +5,7 @@ import io.flinkmoe.api.Arrival;
 import io.flinkmoe.kafka.TokenDeserializer;
 import io.flinkmoe.kafka.TokenWatermarks;
 import io.flinkmoe.kafka.source.TokenSource;
+import io.flinkmoe.scoring.KafkaOptions.Delivery;
 import io.flinkmoe.scoring.KafkaOptions.Stop;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -59,8 +60,13 @@ final class KafkaInput {
         return builder.build();
     }
 
-    /** Creates the source of a job's tokens. */
-    static TokenSource source(ReadableConfig options, TokenDeserializer deserializer) {
+    /**
+     * Creates the source of a job's tokens.
+     *
+     * @param hasWindows whether something waits for the watermark
+     */
+    static TokenSource source(
+            ReadableConfig options, TokenDeserializer deserializer, boolean hasWindows) {
         TokenSource.Builder builder =
                 TokenSource.builder(
                                 options.get(KafkaOptions.SOURCE_TOPIC),
@@ -71,6 +77,12 @@ final class KafkaInput {
                         .idleTimeout(options.get(KafkaOptions.SOURCE_IDLE_TIMEOUT));
         if (options.get(KafkaOptions.SOURCE_STOP) == Stop.LATEST) {
             builder.stopAtLatest();
+        }
+        if (options.get(KafkaOptions.SINK_DELIVERY) == Delivery.EXACTLY_ONCE) {
+            builder.transactionalIds(KafkaOutput.transactionalIdPrefix(options));
+        }
+        if (!hasWindows) {
+            builder.withoutWindows();
         }
         return builder.build();
     }

@@ -110,8 +110,8 @@ public final class KafkaOptions {
                     .booleanType()
                     .defaultValue(false)
                     .withDescription(
-                            "If another job uses the consumer group, wait until it has ended,"
-                                    + " instead of failing.");
+                            "If another job uses the consumer group or the transactional ids, wait"
+                                    + " until it has ended, instead of failing.");
 
     public static final ConfigOption<Stop> SOURCE_STOP =
             key("moe.source.stop")
@@ -196,7 +196,7 @@ public final class KafkaOptions {
                             "The prefix of the job's transactional ids. It must be unique in"
                                     + " the Kafka cluster and stay the same whenever this job starts."
                                     + " The job reuses a few ids for each sink subtask."
-                                    + " Default: <moe.source.group-id>-<moe.sink.topic>.");
+                                    + " Default: <moe.source.group-id>/<moe.sink.topic>.");
 
     public static final ConfigOption<Duration> SINK_TRANSACTION_TIMEOUT =
             key("moe.sink.transaction-timeout")

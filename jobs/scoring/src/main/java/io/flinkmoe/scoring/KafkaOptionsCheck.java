@@ -5,17 +5,27 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.kafka.RecordFormat;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
-import java.util.stream.Collectors;
+import java.util.Map;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.configuration.StateRecoveryOptions;
+import org.apache.flink.util.TimeUtils;
 
 /** Checks that the values of the {@link KafkaOptions} are complete and consistent. */
 @Internal
 final class KafkaOptionsCheck {
+
+    /** Flink's messages about empty paths do not name the option. */
+    private static final List<ConfigOption<String>> PATHS =
+            List.of(
+                    StateRecoveryOptions.SAVEPOINT_PATH,
+                    CheckpointingOptions.CHECKPOINTS_DIRECTORY,
+                    CheckpointingOptions.SAVEPOINT_DIRECTORY);
 
     private KafkaOptionsCheck() {}
 
@@ -37,15 +47,12 @@ final class KafkaOptionsCheck {
                 errors.add(required.key() + " is missing");
             }
         }
-        List<String> topics = KafkaOptions.topics(options).stream().map(options::get).toList();
-        if (topics.size() > Set.copyOf(topics).size()) {
-            errors.add(
-                    "%s must be different topics, but are %s"
-                            .formatted(
-                                    KafkaOptions.topics(options).stream()
-                                            .map(ConfigOption::key)
-                                            .collect(Collectors.joining(", ")),
-                                    topics));
+        errors.addAll(sharedTopics(options));
+        for (ConfigOption<String> path : PATHS) {
+            if (options.getOptional(path).map(String::isBlank).orElse(false)) {
+                errors.add(
+                        "%s is empty; set a path, or leave the option out".formatted(path.key()));
+            }
         }
         for (ConfigOption<Duration> duration :
                 List.of(
@@ -80,9 +87,36 @@ final class KafkaOptionsCheck {
                                             KafkaOptions.FORMAT.key())
                             + " identify their schema");
         }
+        if (options.getOptional(KafkaOptions.SOURCE_MAX_BEHIND).isPresent()
+                && options.get(MoeOptions.CAPACITY) == MoeOptions.CapacityPolicy.NONE) {
+            errors.add(
+                    "%s is %s, but requires a capacity; leave it out, or set %s"
+                            .formatted(
+                                    KafkaOptions.SOURCE_MAX_BEHIND.key(),
+                                    TimeUtils.formatWithHighestUnit(
+                                            options.get(KafkaOptions.SOURCE_MAX_BEHIND)),
+                                    MoeOptions.CAPACITY.key()));
+        }
         errors.addAll(ReservedProperties.errors(options));
         if (!errors.isEmpty()) {
             throw new IllegalConfigurationException(String.join("; ", errors));
         }
+    }
+
+    /** The topics that several options name. */
+    private static List<String> sharedTopics(ReadableConfig options) {
+        Map<String, List<String>> keys = new LinkedHashMap<>();
+        for (ConfigOption<String> option : KafkaOptions.topics(options)) {
+            keys.computeIfAbsent(options.get(option), topic -> new ArrayList<>()).add(option.key());
+        }
+        return keys.entrySet().stream()
+                .filter(entry -> entry.getValue().size() > 1)
+                .map(
+                        entry ->
+                                "%s must be different topics, but each is %s"
+                                        .formatted(
+                                                String.join(" and ", entry.getValue()),
+                                                entry.getKey()))
+                .toList();
     }
 }

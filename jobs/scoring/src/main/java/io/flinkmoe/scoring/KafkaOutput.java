@@ -60,18 +60,22 @@ final class KafkaOutput {
                         .setTransactionNamingStrategy(TransactionNamingStrategy.POOLING)
                         .build();
         // The sink has the parallelism of its input, so that both are chained.
-        stream.sinkTo(sink)
+        stream.sinkTo(new CheckedKafkaSink<>(sink))
                 .uid(uid)
                 .name(uid)
                 .setParallelism(stream.getParallelism())
                 .setMaxParallelism(MAX_PARALLELISM);
     }
 
-    private static String transactionalIdPrefix(ReadableConfig options) {
+    /**
+     * The beginning of the transactional ids of all sinks. A topic's name has no slash, so no other
+     * group and topic give the same.
+     */
+    static String transactionalIdPrefix(ReadableConfig options) {
         return options.getOptional(KafkaOptions.SINK_TRANSACTIONAL_ID_PREFIX)
                 .orElse(
                         options.get(KafkaOptions.SOURCE_GROUP_ID)
-                                + "-"
+                                + "/"
                                 + options.get(KafkaOptions.SINK_TOPIC));
     }
 }

@@ -93,7 +93,7 @@ public final class ScoringJob {
 
         DataStream<Arrival> arrivals =
                 env.fromSource(
-                                KafkaInput.source(options, deserializer),
+                                KafkaInput.source(options, deserializer, layers.hasWindows()),
                                 KafkaInput.watermarks(options),
                                 KafkaInput.SOURCE_UID,
                                 deserializer.getProducedType())

@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.junit.jupiter.api.Test;
@@ -78,10 +79,27 @@ class KafkaOptionsTest {
         assertThatThrownBy(() -> KafkaOptionsCheck.check(options))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessageContaining(
-                        "moe.source.topic, moe.sink.topic, moe.dead-letter.topic must be different topics, but are [in, in, dead]")
+                        "moe.source.topic and moe.sink.topic must be different topics, but each is in")
                 .hasMessageContaining("moe.source.max-ahead is PT-1S, but cannot be negative")
                 .hasMessageContaining("moe.sink.transaction-timeout is 2592000000 ms")
                 .hasMessageContaining("moe.schema has 2 files");
+    }
+
+    @Test
+    void namesOptionsThatDoNothing() {
+        Configuration options = complete();
+        options.set(KafkaOptions.SOURCE_MAX_BEHIND, Duration.ofHours(2));
+        options.setString("execution.state-recovery.path", "");
+
+        assertThatThrownBy(() -> KafkaOptionsCheck.check(options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "execution.state-recovery.path is empty; set a path, or leave the option out;"
+                                + " moe.source.max-behind is 2 h, but requires a capacity; leave it"
+                                + " out, or set moe.capacity.policy");
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.removeConfig(StateRecoveryOptions.SAVEPOINT_PATH);
+        assertThatCode(() -> KafkaOptionsCheck.check(options)).doesNotThrowAnyException();
     }
 
     @Test
@@ -102,6 +120,20 @@ class KafkaOptionsTest {
                                 + " transaction.timeout.ms; use moe.sink.transaction-timeout instead;"
                                 + " moe.kafka.properties contains transactional.id; use"
                                 + " moe.sink.transactional-id-prefix instead");
+    }
+
+    @Test
+    void groupsAndTopicsThatDifferHaveTransactionalIdsThatDiffer() {
+        Configuration one = complete();
+        one.set(KafkaOptions.SOURCE_GROUP_ID, "gv");
+        one.set(KafkaOptions.SINK_TOPIC, "v-out");
+        Configuration other = complete();
+        other.set(KafkaOptions.SOURCE_GROUP_ID, "gv-v");
+        other.set(KafkaOptions.SINK_TOPIC, "out");
+
+        assertThat(KafkaOutput.transactionalIdPrefix(one))
+                .isEqualTo("gv/v-out")
+                .isNotEqualTo(KafkaOutput.transactionalIdPrefix(other));
     }
 
     @Test

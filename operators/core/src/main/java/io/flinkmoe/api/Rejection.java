@@ -28,6 +28,8 @@ public record Rejection(Kind kind, String reason) {
         CONFLUENT("Confluent's wire format"),
         /** A record in JSON. */
         JSON("JSON"),
+        /** A token in Avro's other encoding: with a header instead of bare, or the reverse. */
+        FORMAT("Avro in the other encoding; set moe.format"),
         /** A record whose header names a schema that is not known. */
         UNKNOWN_SCHEMA("an unknown schema; give it with moe.schema"),
         /** Other bytes that are not a token. */

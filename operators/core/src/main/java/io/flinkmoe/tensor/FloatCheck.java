@@ -11,10 +11,11 @@ import org.apache.flink.annotation.PublicEvolving;
 public enum FloatCheck {
     /** Any float, NaN included. */
     ANY,
-    /** Neither NaN nor infinite: weights. */
-    FINITE,
-    /** Finite, or −∞: weights and masks of a router. */
-    FINITE_OR_MASKED;
+    /**
+     * Neither NaN nor infinite: weights. −∞ in a router's weight masks no expert: times values of
+     * both signs it is NaN.
+     */
+    FINITE;
 
     /** Returns the index of the first float that is not accepted, or -1. */
     int firstBad(float[] values, int from, int count) {
@@ -22,17 +23,11 @@ public enum FloatCheck {
             return -1;
         }
         for (int i = from; i < from + count; i++) {
-            boolean masked = this == FINITE_OR_MASKED && values[i] == Float.NEGATIVE_INFINITY;
-            if (!Float.isFinite(values[i]) && !masked) {
+            if (!Float.isFinite(values[i])) {
                 return i;
             }
         }
         return -1;
-    }
-
-    /** What is accepted, for messages. */
-    String allowed() {
-        return this == FINITE ? "finite values" : "finite values and -Infinity";
     }
 
     /**

@@ -253,11 +253,14 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
                 case CONFLUENT -> new Rejection(Kind.CONFLUENT, e.getMessage());
                 case JSON -> new Rejection(Kind.JSON, e.getMessage());
                 case UNKNOWN_SCHEMA -> new Rejection(Kind.UNKNOWN_SCHEMA, e.getMessage());
-                case OTHER ->
-                        hasSchemaId
-                                ? new Rejection(
-                                        Kind.CONFLUENT, e.getMessage() + CONFLUENT_HEADER_REASON)
-                                : new Rejection(Kind.MALFORMED, e.getMessage());
+                case FORMAT, OTHER -> {
+                    if (hasSchemaId) {
+                        yield new Rejection(
+                                Kind.CONFLUENT, e.getMessage() + CONFLUENT_HEADER_REASON);
+                    }
+                    boolean isFormat = e.kind() == MalformedRecordException.Kind.FORMAT;
+                    yield new Rejection(isFormat ? Kind.FORMAT : Kind.MALFORMED, e.getMessage());
+                }
             };
         }
     }

@@ -148,7 +148,8 @@ class TokenDeserializerTest {
         assertThat(rejection.kind()).isEqualTo(Rejection.Kind.CONFLUENT);
         assertThat(rejection.reason())
                 .isEqualTo(
-                        "not Avro single-object encoding: starts with 02 73; its header"
+                        "not Avro single-object encoding: starts with 02 73; looks like Avro"
+                                + " without a header, which moe.format: raw reads; its header"
                                 + " __value_schema_id belongs to Confluent's wire format, which is"
                                 + " not supported");
     }

@@ -55,13 +55,13 @@ public record JobOption(ConfigOption<?> option, Class<?> type) {
     /** Describes the allowed values. */
     public String allowed() {
         if (type.isEnum()) {
-            return constants(" or ");
+            return constants(", ");
         } else if (type == Duration.class) {
             return "a duration such as 500 ms, 5 s, 1 min or 2 h";
         } else if (type == MemorySize.class) {
             return "a size such as 512 mb or 4 gb";
         } else if (type == Boolean.class) {
-            return "true or false";
+            return "true, false";
         } else if (Number.class.isAssignableFrom(type)) {
             return type == Integer.class || type == Long.class ? "a whole number" : "a number";
         } else if (type == Map.class) {
@@ -78,7 +78,7 @@ public record JobOption(ConfigOption<?> option, Class<?> type) {
                 OptionSpec.builder(flag())
                         .type(String.class)
                         .paramLabel(label())
-                        .description(text.replace("%", "%%"));
+                        .description(HelpWords.join(text.replace("%", "%%")));
         if (type == Boolean.class) {
             spec.arity("0..1").fallbackValue("true");
         }

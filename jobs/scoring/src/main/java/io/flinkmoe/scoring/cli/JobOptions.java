@@ -47,6 +47,7 @@ public final class JobOptions {
     public static void addTo(CommandSpec command) {
         command.addArgGroup(group("%nModel and experts:%n", MODEL, 10));
         command.addArgGroup(group("%nKafka:%n", KAFKA, 11));
+        HelpWords.restoreIn(command);
     }
 
     /** Adds to a command the options that it shares with the scoring job. */
@@ -56,6 +57,7 @@ public final class JobOptions {
                 command.addOption(option.spec());
             }
         }
+        HelpWords.restoreIn(command);
     }
 
     private static ArgGroupSpec group(String heading, List<JobOption> options, int order) {

@@ -8,6 +8,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -64,5 +66,24 @@ class ScoringMainTest {
         assertThat(printed.toString(StandardCharsets.UTF_8))
                 .contains(
                         "Usage: flink run", "--config", "--dry-run", "--bundle", "--source.topic");
+    }
+
+    @Test
+    void helpBreaksNoKeysAndNamesOfFiles() {
+        ScoringMain.main(new String[] {"score", "--help"});
+
+        String help = printed.toString(StandardCharsets.UTF_8);
+        for (JobOption option : JobOptions.all()) {
+            Matcher word = Pattern.compile("(\\w[\\w.-]*[.-])(\\w+)").matcher(option.description());
+            while (word.find()) {
+                if (word.group(1).contains(".")) {
+                    assertThat(help).doesNotContainPattern(broken(word.group(1), word.group(2)));
+                }
+            }
+        }
+    }
+
+    private static String broken(String start, String end) {
+        return Pattern.quote(start) + " *\\R +" + Pattern.quote(end);
     }
 }

@@ -4,11 +4,13 @@ package io.flinkmoe.tools.flink;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.JobExecutionResult;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.client.deployment.executors.LocalExecutor;
 import org.apache.flink.configuration.ConfigOption;
@@ -20,10 +22,12 @@ import org.apache.flink.configuration.MetricOptions;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.configuration.WebOptions;
+import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.core.execution.PipelineExecutor;
 import org.apache.flink.core.execution.PipelineExecutorFactory;
 import org.apache.flink.core.execution.PipelineExecutorServiceLoader;
 import org.apache.flink.runtime.executiongraph.AccessExecutionGraph;
+import org.apache.flink.runtime.executiongraph.ErrorInfo;
 import org.apache.flink.runtime.minicluster.MiniCluster;
 import org.apache.flink.runtime.minicluster.MiniClusterConfiguration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -42,6 +46,7 @@ public final class EmbeddedFlink implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger(EmbeddedFlink.class);
 
+    private static final Duration POLL = Duration.ofSeconds(1);
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
     private final Configuration options;
@@ -105,6 +110,50 @@ public final class EmbeddedFlink implements AutoCloseable {
                 throw timeout.get();
             }
             throw e;
+        }
+    }
+
+    /**
+     * Waits until a job has ended.
+     *
+     * @throws ExecutionException if the job failed
+     * @throws IllegalStateException if the task manager has ended, as it does after a fatal error.
+     *     Flink then waits forever for another one
+     */
+    public void await(JobClient job) throws ExecutionException, InterruptedException {
+        CompletableFuture<JobExecutionResult> result = job.getJobExecutionResult();
+        TaskManagerWatch watch = new TaskManagerWatch(System.nanoTime());
+        while (true) {
+            try {
+                result.get(POLL.toMillis(), TimeUnit.MILLISECONDS);
+                return;
+            } catch (TimeoutException e) {
+                check(watch, job.getJobID());
+            }
+        }
+    }
+
+    private void check(TaskManagerWatch watch, JobID job) throws InterruptedException {
+        try {
+            int taskManagers =
+                    cluster.requestClusterOverview()
+                            .get(TIMEOUT.toSeconds(), TimeUnit.SECONDS)
+                            .getNumTaskManagersConnected();
+            watch.check(taskManagers, failure(job), System.nanoTime());
+        } catch (ExecutionException | TimeoutException e) {
+            LOG.debug("The embedded cluster is busy or ending", e);
+        }
+    }
+
+    /** The last failure of a job; empty if there is none, or if the cluster does not respond. */
+    private Optional<Throwable> failure(JobID job) throws InterruptedException {
+        try {
+            ErrorInfo failure = job(job).getFailureInfo();
+            ClassLoader classes = EmbeddedFlink.class.getClassLoader();
+            return Optional.ofNullable(failure)
+                    .map(info -> info.getException().deserializeError(classes));
+        } catch (ExecutionException | TimeoutException e) {
+            return Optional.empty();
         }
     }
 

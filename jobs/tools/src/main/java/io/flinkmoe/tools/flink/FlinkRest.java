@@ -126,4 +126,19 @@ public class FlinkRest {
         }
         return values;
     }
+
+    /**
+     * The lowest watermark that has reached a task; {@link Long#MIN_VALUE} if there is none yet.
+     *
+     * @throws IOException if no JobManager responds, or if a request fails
+     */
+    public long lowestWatermark(JobID job) throws IOException {
+        List<Long> watermarks = new ArrayList<>();
+        for (JsonNode vertex : get("/jobs/" + job).path("vertices")) {
+            String path = "/jobs/%s/vertices/%s/watermarks";
+            get(path.formatted(job, vertex.path("id").asText()))
+                    .forEach(watermark -> watermarks.add(watermark.path("value").asLong()));
+        }
+        return watermarks.stream().mapToLong(Long::longValue).min().orElse(Long.MIN_VALUE);
+    }
 }

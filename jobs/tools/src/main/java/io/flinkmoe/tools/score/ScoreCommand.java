@@ -5,7 +5,10 @@ import static org.apache.flink.configuration.TaskManagerOptions.MEMORY_SEGMENT_S
 import static org.apache.flink.configuration.TaskManagerOptions.NUM_TASK_SLOTS;
 
 import io.flinkmoe.MoeLayers;
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.scoring.GroupCheck;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
@@ -160,8 +163,15 @@ public final class ScoreCommand implements Callable<Integer> {
             command.getOut().flush();
             JobClient job = env.executeAsync(ScoringJob.nameOf(flinkOptions, options));
             new RestartWatch(flink, job.getJobID(), command.getErr()).start();
-            new ScoreProgress(flink, job.getJobID(), command.getOut()).start();
-            job.getJobExecutionResult().get();
+            Capacity capacity = MoeSettings.of(options).capacity();
+            new ScoreProgress(
+                            flink,
+                            job.getJobID(),
+                            capacity.decidesAtClose() ? capacity.windows() : new GlobalWindow(),
+                            options.contains(KafkaOptions.LATE_TOPIC),
+                            command.getOut())
+                    .start();
+            flink.await(job);
         }
         command.getOut().println("The job has ended.");
         command.getOut().flush();

@@ -2,22 +2,21 @@
 package io.flinkmoe.tools.score;
 
 import io.flinkmoe.api.Rejection;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.kafka.source.SourceWatches;
-import io.flinkmoe.runtime.head.HeadMetrics;
-import io.flinkmoe.runtime.ingest.IngestMetrics;
-import io.flinkmoe.runtime.layer.CombineMetrics;
-import io.flinkmoe.runtime.layer.RouterMetrics;
 import io.flinkmoe.tools.flink.EmbeddedFlink;
 import io.flinkmoe.tools.flink.FlinkRest;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.time.Instant;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Collections;
-import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeoutException;
 import org.apache.flink.annotation.Internal;
@@ -25,8 +24,9 @@ import org.apache.flink.api.common.JobID;
 
 /**
  * Prints the progress of an embedded job: one line when the first tokens are scored or the first
- * records are rejected, and then one every ten seconds if there were more of either. Also prints
- * why the source waits, once a minute at most for the same reason.
+ * records are rejected, and then one every ten seconds if there were more of either. Also prints,
+ * once a minute at most, why the source waits, and how many tokens wait for the close of their
+ * window.
  */
 @Internal
 final class ScoreProgress extends Thread {
@@ -35,28 +35,35 @@ final class ScoreProgress extends Thread {
     private static final long LINE_NANOS = 10_000_000_000L;
     private static final long STATUS_NANOS = 60_000_000_000L;
 
-    private static final String READ = "moe.ingest." + IngestMetrics.Name.NUM_TOKENS_IN;
-    private static final String SCORED = "moe.combine." + CombineMetrics.Name.NUM_TOKENS_OUT;
-    private static final String REJECTED_BY_ROUTER =
-            "moe.router." + RouterMetrics.Name.NUM_TOKENS_DEAD_LETTERED;
-    private static final String NOT_ENCODED =
-            "moe.router." + RouterMetrics.Name.NUM_NON_FINITE_ENCODINGS;
-    private static final String REJECTED_BY_HEAD =
-            "moe.head." + HeadMetrics.Name.NUM_TOKENS_DEAD_LETTERED;
+    /** The outcomes that lines show, the worst first. */
+    private static final List<Outcome> SHOWN =
+            List.of(Outcome.FAILED, Outcome.LATE, Outcome.OVERFLOWED);
 
     private final EmbeddedFlink flink;
     private final JobID job;
+    private final Windows windows;
+    private final boolean divertsLate;
     private final PrintWriter out;
+    private final Map<String, Long> statusPrintedAt = new HashMap<>();
     private long scoredBefore;
     private long rejectedBefore;
+    private Map<Outcome, Long> outcomesBefore = Map.of();
     private long printedAt;
-    private final Map<String, Long> statusPrintedAt = new HashMap<>();
+    private long quietSince;
+    private long waitingPrintedAt;
 
-    ScoreProgress(EmbeddedFlink flink, JobID job, PrintWriter out) {
+    /**
+     * @param windows for whose close tokens wait; without an end if they do not wait
+     * @param divertsLate whether late tokens are not scored
+     */
+    ScoreProgress(
+            EmbeddedFlink flink, JobID job, Windows windows, boolean divertsLate, PrintWriter out) {
         super("score-progress");
         setDaemon(true);
         this.flink = flink;
         this.job = job;
+        this.windows = windows;
+        this.divertsLate = divertsLate;
         this.out = out;
     }
 
@@ -82,55 +89,31 @@ final class ScoreProgress extends Thread {
     }
 
     private void check(FlinkRest rest) throws IOException {
-        List<String> counters =
-                new ArrayList<>(
-                        List.of(READ, SCORED, REJECTED_BY_ROUTER, NOT_ENCODED, REJECTED_BY_HEAD));
-        for (Rejection.Kind kind : Rejection.Kind.values()) {
-            counters.add(rejectedByIngest(kind));
-        }
-        Map<String, List<Long>> counts = rest.counters(job, counters);
+        Optional<JobCounts> counts = JobCounts.read(rest, job);
         for (String status : rest.jobManagerMetric(job, SourceWatches.STATUS)) {
             printStatus(status, System.nanoTime());
         }
-        Map<Rejection.Kind, Long> rejected = new EnumMap<>(Rejection.Kind.class);
-        for (Rejection.Kind kind : Rejection.Kind.values()) {
-            rejected.put(kind, sum(counts.get(rejectedByIngest(kind))));
+        if (counts.isPresent()) {
+            print(counts.get(), System.nanoTime());
+            if (windows.areBounded()) {
+                printWaiting(counts.get(), rest.lowestWatermark(job), System.nanoTime());
+            }
         }
-        long read = sum(counts.get(READ)) + sum(rejected.values());
-        long notEncoded = sum(counts.get(NOT_ENCODED));
-        long byHead = sum(counts.get(REJECTED_BY_HEAD));
-        rejected.merge(
-                Rejection.Kind.MODEL, sum(counts.get(REJECTED_BY_ROUTER)) - notEncoded, Long::sum);
-        rejected.merge(Rejection.Kind.OUTPUT_NOT_FINITE, notEncoded + byHead, Long::sum);
-        List<Long> layers = counts.get(SCORED);
-        if (!layers.isEmpty()) {
-            print(read, layers.get(layers.size() - 1) - byHead, rejected, System.nanoTime());
-        }
-    }
-
-    /** The counter of the records that are rejected for one kind of reason. */
-    private static String rejectedByIngest(Rejection.Kind kind) {
-        return "moe.ingest.%s.%s.%s"
-                .formatted(IngestMetrics.KIND, kind, IngestMetrics.Name.NUM_TOKENS_DEAD_LETTERED);
-    }
-
-    private static long sum(Collection<Long> values) {
-        return values.stream().mapToLong(Long::longValue).sum();
     }
 
     /**
      * Prints a line, if one is due.
      *
-     * @param read the records read since the tasks were started; the other counts start then, too
-     * @param rejected the rejected ones by the kind of the reason
      * @param now by {@link System#nanoTime()}
      */
-    void print(long read, long scored, Map<Rejection.Kind, Long> rejected, long now) {
-        long allRejected = sum(rejected.values());
+    void print(JobCounts counts, long now) {
+        long scored = counts.scored();
+        long allRejected = counts.allRejected();
         if (scored < scoredBefore || allRejected < rejectedBefore) {
             // The tasks were restarted, and their counters start at 0.
             scoredBefore = 0;
             rejectedBefore = 0;
+            outcomesBefore = Map.of();
             printedAt = 0;
         }
         boolean first = printedAt == 0;
@@ -138,18 +121,51 @@ final class ScoreProgress extends Thread {
             printedAt = first ? 0 : now; // Idle time does not count for the rate.
             return;
         }
+        quietSince = now;
         boolean firstRejected = rejectedBefore == 0 && allRejected > 0;
         if (!first && !firstRejected && now - printedAt < LINE_NANOS) {
             return;
         }
-        double rate = first ? 0 : (scored - scoredBefore) / ((now - printedAt) / 1e9);
-        out.printf("read %,d   scored %,d   rejected %,d", read, scored, allRejected);
-        out.print(mostFrequent(rejected, allRejected));
-        out.println(first ? "" : "   %,.0f tokens/s".formatted(rate));
+        out.printf("read %,d   scored %,d   rejected %,d", counts.read(), scored, allRejected);
+        out.print(mostFrequent(counts.rejected(), allRejected));
+        if (!first && scored > scoredBefore) {
+            double rate = (scored - scoredBefore) / ((now - printedAt) / 1e9);
+            out.printf(rate < 10 ? "   %,.1f tokens/s" : "   %,.0f tokens/s", rate);
+        }
+        out.println(shares(counts.outcomes()));
         out.flush();
         scoredBefore = scored;
         rejectedBefore = allRejected;
+        outcomesBefore = counts.outcomes();
         printedAt = now;
+    }
+
+    /**
+     * Prints how many tokens wait for the close of their window, if nothing was scored for ten
+     * seconds.
+     *
+     * @param watermark the lowest one of the job
+     * @param now by {@link System#nanoTime()}
+     */
+    void printWaiting(JobCounts counts, long watermark, long now) {
+        long done = counts.scored() + counts.allRejected() + (divertsLate ? counts.late() : 0);
+        long waiting = counts.read() - done;
+        quietSince = quietSince == 0 || waiting <= 0 ? now : quietSince;
+        boolean wasPrinted = waitingPrintedAt != 0 && now - waitingPrintedAt < STATUS_NANOS;
+        if (now - quietSince < LINE_NANOS || wasPrinted) {
+            return;
+        }
+        waitingPrintedAt = now;
+        String when =
+                watermark == Long.MIN_VALUE
+                        ? "No window closes before every partition has had tokens."
+                        : "The earliest open window ends at %s; event time is at %s and advances only with newer tokens in every partition."
+                                .formatted(
+                                        Instant.ofEpochMilli(
+                                                windows.lastOf(windows.startOf(watermark + 1)) + 1),
+                                        Instant.ofEpochMilli(watermark));
+        out.printf("%,d tokens wait for the close of their window. %s%n", waiting, when);
+        out.flush();
     }
 
     /**
@@ -177,5 +193,33 @@ final class ScoreProgress extends Thread {
         Map.Entry<Rejection.Kind, Long> most =
                 Collections.max(rejected.entrySet(), Map.Entry.comparingByValue());
         return " (%s: %s)".formatted(most.getValue() == all ? "all" : "most", most.getKey().text());
+    }
+
+    /** The choices since the last line that no expert executed, as shares of all choices. */
+    private String shares(Map<Outcome, Long> outcomes) {
+        double all = 0;
+        for (Outcome outcome : outcomes.keySet()) {
+            all += since(outcomes, outcome);
+        }
+        List<String> shares = new ArrayList<>();
+        for (Outcome outcome : SHOWN) {
+            long count = since(outcomes, outcome);
+            if (count > 0) {
+                shares.add(percent(count / all) + " " + outcome.name().toLowerCase(Locale.ROOT));
+            }
+        }
+        return shares.isEmpty() ? "" : "   choices: " + String.join(", ", shares);
+    }
+
+    private long since(Map<Outcome, Long> outcomes, Outcome outcome) {
+        return outcomes.getOrDefault(outcome, 0L) - outcomesBefore.getOrDefault(outcome, 0L);
+    }
+
+    /** Never 0 %, and 100 % only if it is all. */
+    private static String percent(double share) {
+        if (share < 0.001) {
+            return "<0.1 %";
+        }
+        return share == 1 ? "100 %" : "%.1f %%".formatted(Math.min(share * 100, 99.9));
     }
 }

@@ -12,14 +12,17 @@ import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.Socket;
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
+import org.apache.flink.configuration.JobManagerOptions;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.RestartStrategyOptions;
+import org.apache.flink.configuration.TaskManagerOptions;
 import org.apache.flink.configuration.WebOptions;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -85,6 +88,31 @@ class EmbeddedFlinkTest {
                 .isInstanceOf(ConnectException.class);
     }
 
+    /** Flink would wait for another task manager forever. */
+    @Test
+    void theEndOfTheTaskManagerFailsTheJob() throws Exception {
+        Configuration options = new Configuration();
+        options.set(CoreOptions.DEFAULT_PARALLELISM, 1);
+        options.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
+        options.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 1_000);
+        options.set(JobManagerOptions.EXECUTION_FAILOVER_STRATEGY, "full");
+        options.set(TaskManagerOptions.TASK_CANCELLATION_TIMEOUT, Duration.ofMillis(200));
+        try (EmbeddedFlink flink = new EmbeddedFlink(options)) {
+            StreamExecutionEnvironment env = flink.environment();
+            env.fromSequence(1, 1).map(new NeverEnds()).sinkTo(new DiscardingSink<>());
+            env.fromSequence(1, 1).map(new FailWhenOtherRuns()).sinkTo(new DiscardingSink<>());
+            JobClient job = env.executeAsync();
+
+            assertThatThrownBy(() -> flink.await(job))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessage(
+                            "the task manager of this process has ended after a fatal error: the"
+                                    + " broker is gone");
+        } finally {
+            NeverEnds.END.countDown();
+        }
+    }
+
     @Test
     void sameCauseIsToldOnceAMinute() {
         RestartWatch watch = new RestartWatch(null, null, new PrintWriter(err));
@@ -110,6 +138,38 @@ class EmbeddedFlinkTest {
                         "outer", new IllegalStateException("the broker is gone"));
             }
             return value;
+        }
+    }
+
+    /** A task that cannot be cancelled, which is fatal. */
+    private static final class NeverEnds implements MapFunction<Long, Long> {
+
+        private static final long serialVersionUID = 1L;
+        private static final CountDownLatch RUNS = new CountDownLatch(1);
+        private static final CountDownLatch END = new CountDownLatch(1);
+
+        @Override
+        public Long map(Long value) {
+            RUNS.countDown();
+            while (END.getCount() > 0) {
+                try {
+                    END.await();
+                } catch (InterruptedException e) {
+                    // It does not listen.
+                }
+            }
+            return value;
+        }
+    }
+
+    private static final class FailWhenOtherRuns implements MapFunction<Long, Long> {
+
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public Long map(Long value) throws InterruptedException {
+            NeverEnds.RUNS.await();
+            throw new IllegalStateException("the broker is gone");
         }
     }
 }

@@ -5,15 +5,20 @@ import static org.apache.flink.core.execution.SavepointFormatType.NATIVE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.kafka.source.MissingOffsets;
 import io.flinkmoe.kafka.source.StartPosition;
 import io.flinkmoe.schemas.ScoredToken;
 import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.scoring.KafkaOptions;
+import io.flinkmoe.scoring.ScoringJob;
 import io.flinkmoe.tools.flights.FlightsBundle;
+import io.flinkmoe.tools.flink.EmbeddedFlink;
 import io.flinkmoe.tools.kafka.KafkaBroker;
 import io.flinkmoe.tools.kafka.TestTopics;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -27,6 +32,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.apache.flink.util.ExceptionUtils;
 import org.apache.kafka.clients.admin.Admin;
@@ -43,6 +49,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Records that are gone from the topic before the job has read them. */
 class MissingOffsetsIT {
@@ -109,22 +116,131 @@ class MissingOffsetsIT {
                                 .toList());
     }
 
-    /** The state is beyond the end of a topic that was created anew. */
-    @Test
-    void beyondTheEndFailTheJob() throws Exception {
-        Configuration options = options("anew");
+    /** Its state is beyond the end of the topic, or before it: offsets alone do not tell. */
+    @ParameterizedTest
+    @ValueSource(ints = {3, 40})
+    void ofATopicThatWasCreatedAnewFailTheJob(int records) throws Exception {
+        String topic = "anew-%d-in".formatted(records);
+        Configuration options = options("anew-" + records);
         send(options, 0, 15);
         stopWithSavepoint(options, 15);
-        admin.deleteTopics(List.of("anew-in")).all().get();
-        recreate("anew-in");
-        send(options, 0, 3);
+        recreate(topic, 1);
+        send(options, 0, records);
 
         assertThatThrownBy(() -> TestJob.start(options).getJobExecutionResult().get())
                 .satisfies(
                         failure ->
                                 assertThat(ExceptionUtils.stringifyException(failure))
+                                        .containsPattern(
+                                                "%s-0 at offset 15 \\(the topic was created anew: its id was .+ and is .+; the topic has the offsets from 0 to %d\\)"
+                                                        .formatted(topic, records)));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"EARLIEST, 0", "LATEST, 40"})
+    void ofATopicThatWasCreatedAnewAreSkippedIfAllowed(MissingOffsets policy, long first)
+            throws Exception {
+        Configuration options = options("new-" + policy);
+        options.set(KafkaOptions.SOURCE_MISSING_OFFSETS, policy);
+        send(options, 100, 115);
+        stopWithSavepoint(options, 15);
+        recreate(options.get(KafkaOptions.SOURCE_TOPIC), 1);
+        send(options, 0, 40);
+
+        JobClient job = TestJob.start(options);
+        awaitScored(options, 15 + 40 - (int) first);
+        awaitCommitted(options, options.get(KafkaOptions.SOURCE_GROUP_ID));
+        send(options, 40, 45);
+        awaitScored(options, 15 + 45 - (int) first);
+        job.cancel().get();
+
+        assertThat(scored(options))
+                .containsExactlyElementsOf(
+                        LongStream.concat(LongStream.range(first, 45), LongStream.range(100, 115))
+                                .boxed()
+                                .toList());
+    }
+
+    @Test
+    void ofATopicThatIsCreatedAnewFailTheRunningJob() throws Exception {
+        Configuration options = options("running");
+        send(options, 0, 15);
+        JobClient job = TestJob.start(options);
+        awaitScored(options, 15);
+        TimeUnit.SECONDS.sleep(6); // It looks at the topic every five seconds.
+        recreate("running-in", 1);
+        send(options, 0, 40);
+
+        assertThatThrownBy(() -> job.getJobExecutionResult().get(1, TimeUnit.MINUTES))
+                .satisfies(
+                        failure ->
+                                assertThat(ExceptionUtils.stringifyException(failure))
                                         .contains(
-                                                "anew-in-0 at offset 15 (the topic has the offsets from 0 to 3)"));
+                                                "the topic running-in was created anew while the job runs: its id was"));
+    }
+
+    /** The state has a partition that the new topic lacks. */
+    @Test
+    void ofAPartitionThatIsGoneFailTheJobAtOnce() throws Exception {
+        Configuration options = options("fewer", 2);
+        send(options, 0, 15);
+        stopWithSavepoint(options, 15);
+        recreate("fewer-in", 1);
+
+        assertThatThrownBy(
+                        () ->
+                                TestJob.start(options)
+                                        .getJobExecutionResult()
+                                        .get(1, TimeUnit.MINUTES))
+                .satisfies(
+                        failure ->
+                                assertThat(ExceptionUtils.stringifyException(failure))
+                                        .containsPattern(
+                                                "fewer-in-1 at offset [0-9]+ \\(the topic has only 1 partitions now\\)"));
+    }
+
+    @Test
+    void ofAPartitionThatIsGoneAreSkippedIfAllowed() throws Exception {
+        Configuration options = options("dropped", 2);
+        options.set(KafkaOptions.SOURCE_MISSING_OFFSETS, MissingOffsets.EARLIEST);
+        send(options, 100, 115);
+        stopWithSavepoint(options, 15);
+        recreate("dropped-in", 1);
+        send(options, 0, 5);
+
+        JobClient job = TestJob.start(options);
+        awaitScored(options, 20);
+        job.cancel().get();
+    }
+
+    /** What is skipped is told where the user looks. */
+    @Test
+    void areNamedByProgress() throws Exception {
+        Configuration options = options("told");
+        options.set(KafkaOptions.SOURCE_MISSING_OFFSETS, MissingOffsets.EARLIEST);
+        restoreBeforeTheCut(options);
+        StringWriter out = new StringWriter();
+        try (EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
+            StreamExecutionEnvironment env = flink.environment();
+            ScoringJob.build(env, options);
+            JobClient job = env.executeAsync();
+            new ScoreProgress(
+                            flink,
+                            job.getJobID(),
+                            new GlobalWindow(),
+                            false,
+                            new PrintWriter(out, true))
+                    .start();
+            long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
+            while (!out.toString().contains("skipped")) {
+                assertThat(System.nanoTime()).as("time for %s", out).isLessThan(deadline);
+                TimeUnit.MILLISECONDS.sleep(100);
+            }
+        }
+        assertThat(out.toString().lines())
+                .contains(
+                        "The partition told-in-0 goes on at offset 20 instead of 15: 5 records are"
+                                + " skipped, as moe.source.missing-offsets (earliest) allows.");
     }
 
     /** Retention removes records that an open transaction keeps from the job. */
@@ -192,16 +308,19 @@ class MissingOffsetsIT {
     private static void awaitScored(Configuration options, int count) throws Exception {
         long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
         if (count == 0) { // The split has its offset once its reader has committed it.
-            String group = options.get(KafkaOptions.SOURCE_GROUP_ID);
-            TopicPartition partition =
-                    new TopicPartition(options.get(KafkaOptions.SOURCE_TOPIC), 0);
-            while (TestTopics.committed(broker.bootstrapServers(), group, partition) < 0) {
-                assertThat(System.nanoTime()).as("time to start").isLessThan(deadline);
-                TimeUnit.MILLISECONDS.sleep(100);
-            }
+            awaitCommitted(options, options.get(KafkaOptions.SOURCE_GROUP_ID));
         }
         while (scored(options).size() < count) {
             assertThat(System.nanoTime()).as("time to score").isLessThan(deadline);
+        }
+    }
+
+    private static void awaitCommitted(Configuration options, String group) throws Exception {
+        long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
+        TopicPartition partition = new TopicPartition(options.get(KafkaOptions.SOURCE_TOPIC), 0);
+        while (TestTopics.committed(broker.bootstrapServers(), group, partition) < 0) {
+            assertThat(System.nanoTime()).as("time to start").isLessThan(deadline);
+            TimeUnit.MILLISECONDS.sleep(100);
         }
     }
 
@@ -213,17 +332,22 @@ class MissingOffsetsIT {
     }
 
     /** Deleting a topic takes a moment. */
-    private static void recreate(String topic) throws Exception {
+    private static void recreate(String topic, int partitions) throws Exception {
+        admin.deleteTopics(List.of(topic)).all().get();
         long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
         while (admin.listTopics().names().get().contains(topic)) {
             assertThat(System.nanoTime()).as("time to delete").isLessThan(deadline);
             TimeUnit.MILLISECONDS.sleep(100);
         }
-        broker.createTopic(topic, 1, Map.of());
+        broker.createTopic(topic, partitions, Map.of());
     }
 
     private static Configuration options(String name) throws IOException {
-        Configuration options = TestJob.options(broker, bundle, name, 1);
+        return options(name, 1);
+    }
+
+    private static Configuration options(String name, int partitions) throws IOException {
+        Configuration options = TestJob.options(broker, bundle, name, partitions);
         options.set(KafkaOptions.SOURCE_GROUP_ID, name);
         options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.NEVER);
         options.set(RestartStrategyOptions.RESTART_STRATEGY, "none");

@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.capacity.GlobalWindow;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.TumblingWindows;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.tools.Home;
@@ -14,7 +17,9 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
@@ -33,7 +38,8 @@ class ScoreProgressTest {
     private static final long SECOND = 1_000_000_000L;
 
     private final StringWriter out = new StringWriter();
-    private final ScoreProgress progress = new ScoreProgress(null, null, new PrintWriter(out));
+    private final ScoreProgress progress =
+            new ScoreProgress(null, null, new TumblingWindows(60_000), true, new PrintWriter(out));
 
     @Test
     void firstTokensAreToldAtOnceAndMoreEveryTenSeconds() {
@@ -94,7 +100,7 @@ class ScoreProgressTest {
         assertThat(out.toString().lines())
                 .containsExactly(
                         "read 1,000   scored 0   rejected 1,000 (all: JSON)",
-                        "read 9,000   scored 0   rejected 9,000 (all: JSON)   0 tokens/s");
+                        "read 9,000   scored 0   rejected 9,000 (all: JSON)");
     }
 
     @Test
@@ -108,24 +114,91 @@ class ScoreProgressTest {
 
     @Test
     void theMostFrequentReasonIsNamed() {
-        progress.print(
-                9,
-                2,
+        Map<Rejection.Kind, Long> rejected =
                 Map.of(
                         Rejection.Kind.JSON,
                         2L,
                         Rejection.Kind.CONFLUENT,
                         4L,
                         Rejection.Kind.MODEL,
-                        1L),
-                SECOND);
+                        1L);
+        progress.print(new JobCounts(9, 2, 0, rejected, Map.of()), SECOND);
 
         assertThat(out.toString().lines())
                 .containsExactly("read 9   scored 2   rejected 7 (most: Confluent's wire format)");
     }
 
+    /** Failed choices leave their tokens without an expert, and the tokens count as scored. */
+    @Test
+    void choicesThatNoExpertExecutedAreToldAsShares() {
+        printChoices(10, Map.of(Outcome.EXECUTED, 10L), 1);
+        printChoices(20, Map.of(Outcome.EXECUTED, 10L, Outcome.FAILED, 10L), 12);
+        Map<Outcome, Long> mixed =
+                Map.of(
+                        Outcome.EXECUTED,
+                        30L,
+                        Outcome.FAILED,
+                        15L,
+                        Outcome.LATE,
+                        35L,
+                        Outcome.OVERFLOWED,
+                        50L);
+        printChoices(3_000, mixed, 23);
+        Map<Outcome, Long> fewer = new EnumMap<>(mixed);
+        fewer.put(Outcome.EXECUTED, 100_000L);
+        fewer.put(Outcome.LATE, 36L);
+        printChoices(100_000, fewer, 34);
+
+        assertThat(out.toString().lines().map(line -> line.replaceAll(".*rejected 0", "")))
+                .containsExactly(
+                        "",
+                        "   0.9 tokens/s   choices: 100 % failed",
+                        "   271 tokens/s   choices: 4.2 % failed, 29.2 % late, 41.7 % overflowed",
+                        "   8,818 tokens/s   choices: <0.1 % late");
+    }
+
+    private void printChoices(long scored, Map<Outcome, Long> outcomes, long second) {
+        progress.print(new JobCounts(scored, scored, 0, Map.of(), outcomes), second * SECOND);
+    }
+
+    @Test
+    void tokensThatWaitForTheCloseOfTheirWindowAreToldOnceAMinute() {
+        long watermark = Instant.parse("2026-11-30T06:00:10Z").toEpochMilli();
+        waiting(100, Long.MIN_VALUE, 1);
+        waiting(100, Long.MIN_VALUE, 9);
+        waiting(100, Long.MIN_VALUE, 11);
+        waiting(300, watermark, 70);
+        waiting(300, watermark, 72);
+
+        assertThat(out.toString().lines())
+                .containsExactly(
+                        "100 tokens wait for the close of their window. No window closes before every"
+                                + " partition has had tokens.",
+                        "300 tokens wait for the close of their window. The earliest open window ends"
+                                + " at 2026-11-30T06:01:00Z; event time is at 2026-11-30T06:00:10Z and"
+                                + " advances only with newer tokens in every partition.");
+    }
+
+    @Test
+    void noTokensWaitIfAllAreScoredRejectedOrDiverted() {
+        for (int second = 1; second < 100; second += 3) {
+            JobCounts counts = new JobCounts(10, 5, 3, Map.of(Rejection.Kind.JSON, 2L), Map.of());
+            progress.printWaiting(counts, Long.MIN_VALUE, second * SECOND);
+        }
+
+        assertThat(out.toString()).isEmpty();
+    }
+
+    private void waiting(long count, long watermark, long second) {
+        JobCounts counts = new JobCounts(count, 0, 0, Map.of(), Map.of());
+        progress.print(counts, second * SECOND);
+        progress.printWaiting(counts, watermark, second * SECOND);
+    }
+
     private void print(long read, long scored, long rejected, long second) {
-        progress.print(read, scored, Map.of(Rejection.Kind.JSON, rejected), second * SECOND);
+        progress.print(
+                new JobCounts(read, scored, 0, Map.of(Rejection.Kind.JSON, rejected), Map.of()),
+                second * SECOND);
     }
 
     @Test
@@ -150,7 +223,12 @@ class ScoreProgressTest {
                     .sinkTo(new DiscardingSink<>());
             JobClient job = env.executeAsync();
             ScoreProgress watch =
-                    new ScoreProgress(flink, job.getJobID(), new PrintWriter(out, true));
+                    new ScoreProgress(
+                            flink,
+                            job.getJobID(),
+                            new GlobalWindow(),
+                            false,
+                            new PrintWriter(out, true));
             watch.start();
             long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
             // The first line can be of a moment when records are rejected, but none is scored yet.
@@ -174,7 +252,9 @@ class ScoreProgressTest {
             env.fromSequence(0, Long.MAX_VALUE).sinkTo(new DiscardingSink<>());
             env.executeAsync();
             JobID unknown = new JobID();
-            watch = new ScoreProgress(flink, unknown, new PrintWriter(out));
+            watch =
+                    new ScoreProgress(
+                            flink, unknown, new GlobalWindow(), false, new PrintWriter(out));
             watch.start();
             watch.join(Duration.ofSeconds(4).toMillis());
             assertThat(watch.isAlive()).isTrue();

@@ -5,6 +5,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.flinkmoe.capacity.GlobalWindow;
+import io.flinkmoe.kafka.source.Claim;
 import io.flinkmoe.kafka.source.GroupOwners;
 import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.scoring.GroupCheck;
@@ -33,8 +35,10 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.apache.flink.util.ExceptionUtils;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -109,15 +113,118 @@ class SourceWatchIT {
 
         JobClient second = TestJob.start(options);
 
+        assertReplaced(first, second, "the consumer group twins");
+        second.cancel().get();
+    }
+
+    /** The jobs have only the group and the answers' topic in common. */
+    @Test
+    void aSecondJobEndsTheFirstThoughItReadsAnotherTopic() throws Exception {
+        Configuration options = options("same", 1);
+        Configuration others = options("other", 2);
+        others.set(KafkaOptions.SOURCE_GROUP_ID, "same");
+        others.set(KafkaOptions.SINK_TOPIC, "same-out");
+        JobClient first = TestJob.start(options);
+        awaitOwner("same");
+        List<String> messages = new ArrayList<>();
+        GroupCheck.warn(others, messages::add);
+        assertThat(messages)
+                .singleElement()
+                .asString()
+                .startsWith("the job " + first.getJobID())
+                .contains(" uses the consumer group same; ");
+
+        JobClient second = TestJob.start(others);
+
+        assertReplaced(first, second, "the consumer group same");
+        messages.clear();
+        GroupCheck.warn(options, messages::add);
+        assertThat(messages).singleElement().asString().startsWith("the job " + second.getJobID());
+        second.cancel().get();
+    }
+
+    @Test
+    void onlyOneJobUsesTransactionalIds() throws Exception {
+        Configuration options = options("ids", 1);
+        options.set(KafkaOptions.SINK_TRANSACTIONAL_ID_PREFIX, "mine");
+        Configuration others = options("more-ids", 1);
+        others.set(KafkaOptions.SINK_TRANSACTIONAL_ID_PREFIX, "mine");
+        JobClient first = TestJob.start(options);
+        awaitOwner(Claim.ofTransactionalIds("mine"));
+        List<String> messages = new ArrayList<>();
+        GroupCheck.warn(others, messages::add);
+        assertThat(messages)
+                .singleElement()
+                .asString()
+                .startsWith("the job " + first.getJobID())
+                .contains(
+                        " uses the transactional ids that begin with mine; stop it first, give this"
+                                + " job another moe.sink.transactional-id-prefix, or start with");
+
+        JobClient second = TestJob.start(others);
+
+        assertReplaced(first, second, "the transactional ids that begin with mine");
+        second.cancel().get();
+    }
+
+    private static void assertReplaced(JobClient first, JobClient second, String what)
+            throws Exception {
         assertThatThrownBy(() -> first.getJobExecutionResult().get(1, TimeUnit.MINUTES))
                 .satisfies(
                         failure ->
                                 assertThat(ExceptionUtils.stringifyException(failure))
                                         .containsPattern(
-                                                "the job %s on .+ has started with the same consumer group twins"
-                                                        .formatted(second.getJobID())));
+                                                "the job %s on .+ has started and also uses %s"
+                                                        .formatted(second.getJobID(), what)));
         assertThat(second.getJobStatus().get().isTerminalState()).isFalse();
-        second.cancel().get();
+    }
+
+    /** Kafka refuses the offsets of a job whose group has members. */
+    @Test
+    void anOrdinaryConsumerInTheGroupIsNamedAtTheStartAndByProgress() throws Exception {
+        Configuration options = options("shared", 1);
+        StringWriter out = new StringWriter();
+        List<String> messages = new ArrayList<>();
+        Map<String, Object> settings =
+                Map.of(
+                        "bootstrap.servers",
+                        broker.bootstrapServers(),
+                        "group.id",
+                        "shared",
+                        "client.id",
+                        "their-app");
+        try (KafkaConsumer<byte[], byte[]> consumer =
+                        new KafkaConsumer<>(
+                                settings,
+                                new ByteArrayDeserializer(),
+                                new ByteArrayDeserializer());
+                EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
+            consumer.subscribe(List.of("shared-in"));
+            await(
+                    () -> {
+                        consumer.poll(Duration.ofMillis(100));
+                        return !consumer.assignment().isEmpty();
+                    });
+
+            GroupCheck.warn(options, messages::add);
+            startWithProgress(flink, options, out);
+
+            await(
+                    () -> {
+                        consumer.poll(Duration.ofMillis(10));
+                        return out.toString().contains("Kafka refuses");
+                    });
+        }
+        assertThat(messages)
+                .singleElement()
+                .asString()
+                .matches(
+                        "the consumer their-app on .+ is a member of the consumer group shared; stop it"
+                                + " first, give this job another moe\\.source\\.group-id, or .*");
+        assertThat(out.toString())
+                .containsPattern(
+                        "The consumer their-app on .+ is a member of the consumer group shared: Kafka"
+                                + " refuses the offsets that this job commits\\.");
     }
 
     @Test
@@ -182,7 +289,13 @@ class SourceWatchIT {
         StreamExecutionEnvironment env = flink.environment();
         ScoringJob.build(env, options);
         JobClient job = env.executeAsync();
-        new ScoreProgress(flink, job.getJobID(), new PrintWriter(out, true)).start();
+        new ScoreProgress(
+                        flink,
+                        job.getJobID(),
+                        new GlobalWindow(),
+                        false,
+                        new PrintWriter(out, true))
+                .start();
     }
 
     private static Configuration options(String name, int partitions) throws IOException {
@@ -195,11 +308,15 @@ class SourceWatchIT {
 
     /** Waits until a job has joined the group of the owner, and said who it is. */
     private static void awaitOwner(String group) throws Exception {
+        awaitOwner(Claim.ofGroup(group));
+    }
+
+    private static void awaitOwner(Claim claim) throws Exception {
         try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrapServers()))) {
             await(
                     () -> {
                         try {
-                            return GroupOwners.find(admin, group, group + "-in")
+                            return GroupOwners.find(admin, claim)
                                     .filter(owner -> !owner.job().isEmpty())
                                     .isPresent();
                         } catch (ExecutionException | InterruptedException e) {

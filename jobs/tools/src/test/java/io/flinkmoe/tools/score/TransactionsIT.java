@@ -105,7 +105,7 @@ class TransactionsIT {
 
         TestJob.start(options).getJobExecutionResult().get();
 
-        assertNew(before, "group-default-out-scored-token-sink-", "group-default-out-dead-letter-");
+        assertNew(before, "group/default-out-scored-token-sink-", "group/default-out-dead-letter-");
         assertThat(read(options)).hasSize(10);
     }
 

@@ -119,12 +119,6 @@ final class Checkpoint implements AutoCloseable {
         return withShape(tensor, expectedShape).floats(names.stored(tensor), FloatCheck.FINITE);
     }
 
-    /** The weight of a router as floats, row-major: −∞ is allowed, which masks experts. */
-    float[] routerFloats(String tensor, long... expectedShape) throws IOException {
-        return withShape(tensor, expectedShape)
-                .floats(names.stored(tensor), FloatCheck.FINITE_OR_MASKED);
-    }
-
     /**
      * A matrix, which is read while it is written elsewhere. The checkpoint must still be open
      * then.

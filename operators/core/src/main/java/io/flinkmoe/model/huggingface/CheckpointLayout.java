@@ -155,8 +155,6 @@ abstract class CheckpointLayout {
     final FileContent linearRouter(String weight) throws IOException {
         return FileContent.of(
                 RouterGraphs.linear(
-                        checkpoint.routerFloats(weight, numExperts, hiddenSize),
-                        numExperts,
-                        hiddenSize));
+                        checkpoint.floats(weight, numExperts, hiddenSize), numExperts, hiddenSize));
     }
 }

@@ -265,12 +265,6 @@ class CheckpointTest {
             checkpoint
                     .slice("w", MatrixSlice.of(0, 3, 20_000), shape)
                     .forEachBlock((block, count) -> assertThat(count).isPositive());
-            if (bad == Float.NEGATIVE_INFINITY) {
-                assertThat(checkpoint.routerFloats("w", shape)).contains(bad);
-            } else {
-                assertThatThrownBy(() -> checkpoint.routerFloats("w", shape))
-                        .hasMessage(message + "finite values and -Infinity");
-            }
         }
     }
 

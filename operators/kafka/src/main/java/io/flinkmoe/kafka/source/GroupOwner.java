@@ -29,12 +29,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Shows that a job uses a consumer group, as the only member of a second group.
+ * Shows that a job uses what it claims, such as its consumer group, as the only member of a group
+ * of owners.
  *
  * <p>The source assigns partitions itself, so its own group has no members, and two jobs could read
- * with it side by side. Every job joins the second group with the same static member id, and
+ * with it side by side. Every job joins the group of owners with the same static member id, and
  * commits its own id. Kafka then removes the older member, which so learns of the newer job. Before
- * that, {@link GroupOwners} lets a start see that the group is in use.
+ * that, {@link GroupOwners} lets a start see that another job has the claim.
+ *
+ * <p>A job commits its id for a partition of its own source topic, because Kafka takes offsets of
+ * existing topics only. The offset counts the jobs, so the highest one names the present job,
+ * whichever topic that reads.
  */
 @Internal
 final class GroupOwner implements SourceWatch {
@@ -48,7 +53,7 @@ final class GroupOwner implements SourceWatch {
     private static final int QUESTIONS = 30;
 
     private final String topic;
-    private final String group;
+    private final Claim claim;
     private final GroupOwners.Owner self;
     private final Properties properties;
     private final KafkaConsumer<byte[], byte[]> consumer;
@@ -57,20 +62,21 @@ final class GroupOwner implements SourceWatch {
     private int questions;
 
     /**
-     * Joins the second group. It takes some calls of {@link #look}.
+     * Joins the group of owners. It takes some calls of {@link #look}.
      *
+     * @param topic the topic that the job reads
      * @param properties the properties of the consumer
      * @param job the id of the Flink job
      */
-    GroupOwner(String topic, Properties properties, String job) {
+    GroupOwner(Claim claim, String topic, Properties properties, String job) {
+        this.claim = claim;
         this.topic = topic;
-        this.group = properties.getProperty(ConsumerConfig.GROUP_ID_CONFIG);
         this.self = new GroupOwners.Owner(job, hostName());
         this.properties = new Properties();
         this.properties.putAll(properties);
         Properties owner = new Properties();
         owner.putAll(properties);
-        owner.put(ConsumerConfig.GROUP_ID_CONFIG, GroupOwners.groupOf(group));
+        owner.put(ConsumerConfig.GROUP_ID_CONFIG, claim.owners());
         owner.put(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG, MEMBER);
         owner.put(ConsumerConfig.GROUP_PROTOCOL_CONFIG, "classic");
         owner.put(ConsumerConfig.CLIENT_ID_CONFIG, "flink-moe-owner-" + job);
@@ -91,7 +97,7 @@ final class GroupOwner implements SourceWatch {
     /**
      * Keeps the membership.
      *
-     * @throws SuppressRestartsException if another job has taken the group
+     * @throws SuppressRestartsException if another job has taken what this job claims
      */
     @Override
     public synchronized List<String> look() {
@@ -106,10 +112,7 @@ final class GroupOwner implements SourceWatch {
         try {
             consumer.poll(POLL);
             if (!committed && !consumer.assignment().isEmpty()) {
-                consumer.commitSync(
-                        Map.of(
-                                GroupOwners.partitionOf(topic),
-                                new OffsetAndMetadata(0, self.toString())));
+                commitName();
                 committed = true;
             }
         } catch (FencedInstanceIdException e) {
@@ -118,31 +121,45 @@ final class GroupOwner implements SourceWatch {
         } catch (AuthorizationException | AuthenticationException | ConfigException e) {
             active = false;
             LOG.warn(
-                    "Cannot join the consumer group {}, so a second job with the group {} would not"
-                            + " be noticed: {}",
-                    GroupOwners.groupOf(group),
-                    group,
+                    "Cannot join the consumer group {}, so a second job with {} would not be"
+                            + " noticed: {}",
+                    claim.owners(),
+                    claim.text(),
                     e.getMessage());
-        } catch (KafkaException e) {
+        } catch (ExecutionException | KafkaException e) {
             LOG.debug("The consumer group cannot be reached now, or the source is closing", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
         return List.of();
+    }
+
+    /** Kafka accepts this of the present member only. */
+    private void commitName() throws ExecutionException, InterruptedException {
+        try (Admin admin = Admin.create(properties)) {
+            long next = GroupOwners.jobs(admin, claim) + 1;
+            consumer.commitSync(
+                    Map.of(
+                            new TopicPartition(topic, 0),
+                            new OffsetAndMetadata(next, self.toString())));
+        }
     }
 
     /** A second JobManager of the same job is a matter of Flink's leader election. */
     private void failIfReplaced() {
         try (Admin admin = Admin.create(properties)) {
-            Optional<GroupOwners.Owner> owner = GroupOwners.find(admin, group, topic);
+            Optional<GroupOwners.Owner> owner = GroupOwners.find(admin, claim);
             if (owner.isPresent()
                     && !owner.get().job().isEmpty()
                     && !owner.get().job().equals(self.job())) {
                 throw new SuppressRestartsException(
                         new IllegalStateException(
-                                "the job %s has started with the same consumer group %s and takes its place"
-                                        .formatted(owner.get(), group)));
+                                ("the job %s has started and also uses %s; this job ends. Start each job"
+                                                + " with a consumer group and transactional ids of its own")
+                                        .formatted(owner.get(), claim.text())));
             }
         } catch (ExecutionException | KafkaException e) {
-            LOG.warn("Cannot find the job that has taken the consumer group {}", group, e);
+            LOG.warn("Cannot find the job that has taken {}", claim.text(), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -2,19 +2,22 @@
 package io.flinkmoe.kafka.source;
 
 import java.time.Duration;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import org.apache.flink.annotation.Internal;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.ConsumerGroupDescription;
+import org.apache.kafka.clients.admin.MemberDescription;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 
 /**
- * Finds the job that uses a consumer group. Each job that reads with a {@link TokenSource} is the
- * member of a second group, {@code GROUP.owner}, and commits its name there.
+ * Finds the job that has a {@link Claim}. Each job that reads with a {@link TokenSource} is the
+ * member of the claim's group of owners, and commits its name there.
  */
 @Internal
 public final class GroupOwners {
@@ -25,9 +28,10 @@ public final class GroupOwners {
     private GroupOwners() {}
 
     /**
-     * The job that uses a group.
+     * The job that has a claim.
      *
-     * @param job the id of the Flink job; empty if it has just joined and is not known yet
+     * @param job the id of the Flink job; empty if it is not known, because the job has just joined
+     *     or reads a topic that this client may not describe
      * @param host the machine of its JobManager
      */
     public record Owner(String job, String host) {
@@ -39,52 +43,72 @@ public final class GroupOwners {
             return job + SEPARATOR + host;
         }
 
+        /** The job in words. */
+        public String text() {
+            return job.isEmpty()
+                    ? "a job that has just started, or whose topic this user may not describe,"
+                    : "the job " + this;
+        }
+
         private static Owner parse(String text) {
             String[] parts = text.split(SEPARATOR, 2);
             return new Owner(parts[0], parts.length == 2 ? parts[1] : "");
         }
     }
 
-    /** The second group of a group. */
-    public static String groupOf(String group) {
-        return group + ".owner";
-    }
-
-    /** The partition for which a job commits its name. */
-    static TopicPartition partitionOf(String topic) {
-        return new TopicPartition(topic, 0);
+    /**
+     * Finds the job that has a claim; empty if there is none.
+     *
+     * @throws ExecutionException if the brokers do not say it
+     */
+    public static Optional<Owner> find(Admin admin, Claim claim)
+            throws ExecutionException, InterruptedException {
+        if (members(admin, claim.owners()).isEmpty()) {
+            return Optional.empty();
+        }
+        return Optional.of(
+                newest(admin, claim)
+                        .map(newest -> Owner.parse(newest.metadata()))
+                        .orElse(new Owner("", "")));
     }
 
     /**
-     * Finds the job that uses a group; empty if there is none.
+     * The members of a group. A job that reads with a {@link TokenSource} is not a member of its
+     * own group.
      *
-     * @param topic the topic that it reads
      * @throws ExecutionException if the brokers do not say it
      */
-    public static Optional<Owner> find(Admin admin, String group, String topic)
+    public static Collection<MemberDescription> members(Admin admin, String group)
             throws ExecutionException, InterruptedException {
-        String owners = groupOf(group);
         try {
-            ConsumerGroupDescription description =
-                    admin.describeConsumerGroups(Set.of(owners))
-                            .describedGroups()
-                            .get(owners)
-                            .get();
-            if (description.members().isEmpty()) {
-                return Optional.empty();
-            }
-            OffsetAndMetadata committed =
-                    admin.listConsumerGroupOffsets(owners)
-                            .partitionsToOffsetAndMetadata()
-                            .get()
-                            .get(partitionOf(topic));
-            return Optional.of(
-                    committed == null ? new Owner("", "") : Owner.parse(committed.metadata()));
+            return admin.describeConsumerGroups(Set.of(group))
+                    .describedGroups()
+                    .get(group)
+                    .get()
+                    .members();
         } catch (ExecutionException e) {
             if (e.getCause() instanceof GroupIdNotFoundException) {
-                return Optional.empty();
+                return List.of();
             }
             throw e;
         }
+    }
+
+    /** The number of jobs that have had a claim, as far as their topics still exist. */
+    static long jobs(Admin admin, Claim claim) throws ExecutionException, InterruptedException {
+        return newest(admin, claim).map(OffsetAndMetadata::offset).orElse(0L);
+    }
+
+    /** What the last job that had a claim has committed. */
+    private static Optional<OffsetAndMetadata> newest(Admin admin, Claim claim)
+            throws ExecutionException, InterruptedException {
+        return admin
+                .listConsumerGroupOffsets(claim.owners())
+                .partitionsToOffsetAndMetadata()
+                .get()
+                .values()
+                .stream()
+                .filter(Objects::nonNull)
+                .max(Comparator.comparingLong(OffsetAndMetadata::offset));
     }
 }

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.LongSupplier;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.util.TimeUtils;
 
 /**
  * Finds a partition whose event time is far behind that of all others for long. It holds back the
@@ -23,6 +24,8 @@ final class HeldBackPartitions implements SourceWatch {
     static final Duration PATIENCE = Duration.ofSeconds(20);
 
     private final String topic;
+    private final boolean hasWindows;
+    private final Duration idleTimeout;
     private final long idleNanos;
     private final LongSupplier clock;
     private final Map<Integer, Newest> partitions = new HashMap<>();
@@ -34,12 +37,15 @@ final class HeldBackPartitions implements SourceWatch {
     private record Newest(long timestamp, long at) {}
 
     /**
+     * @param hasWindows whether a partition that is behind does harm
      * @param idleTimeout the time after which a partition without tokens holds back nothing; zero
      *     if it always does
      * @param clock the time in nanoseconds
      */
-    HeldBackPartitions(String topic, Duration idleTimeout, LongSupplier clock) {
+    HeldBackPartitions(String topic, boolean hasWindows, Duration idleTimeout, LongSupplier clock) {
         this.topic = topic;
+        this.hasWindows = hasWindows;
+        this.idleTimeout = idleTimeout;
         this.idleNanos = idleTimeout.isZero() ? Long.MAX_VALUE : idleTimeout.toNanos();
         this.clock = clock;
     }
@@ -59,7 +65,7 @@ final class HeldBackPartitions implements SourceWatch {
         int first = slowest(now);
         int second = first < 0 ? -1 : nextSlowest(first);
         lag = second < 0 ? 0 : lag(timestamp(first), timestamp(second));
-        if (lag <= MIN_LAG.toMillis()) {
+        if (!hasWindows || lag <= MIN_LAG.toMillis()) {
             slowest = -1;
             return List.of();
         }
@@ -72,14 +78,20 @@ final class HeldBackPartitions implements SourceWatch {
         }
         return List.of(
                 ("The partition %s-%d holds back the event time of all others: %s, and the next"
-                                + " slowest is at %s. Windows stay open until it catches up.")
+                                + " slowest is at %s. Windows stay open until it catches up%s.")
                         .formatted(
                                 topic,
                                 first,
                                 timestamp(first) == EventTimes.NONE
                                         ? "it has had no tokens since the start"
                                         : "it is at " + Instant.ofEpochMilli(timestamp(first)),
-                                Instant.ofEpochMilli(timestamp(second))));
+                                Instant.ofEpochMilli(timestamp(second)),
+                                idleTimeout.isZero()
+                                        ? ""
+                                        : ", or has had no tokens for %s (moe.source.idle-timeout)"
+                                                .formatted(
+                                                        TimeUtils.formatWithHighestUnit(
+                                                                idleTimeout))));
     }
 
     /** The slowest partition that is not idle; -1 if there is none. */

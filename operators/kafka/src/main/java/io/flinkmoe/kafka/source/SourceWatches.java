@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.source;
 
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.LongSupplier;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.util.FlinkRuntimeException;
+import org.apache.flink.util.IOUtils;
 
 /**
  * All that the enumerator watches. Its metrics are operator metrics of the JobManager, in the group
@@ -22,19 +28,30 @@ public final class SourceWatches implements SourceWatch {
     /** Gauge, milliseconds: how far the slowest partition is behind the next slowest. */
     private static final String SLOWEST_LAG = "slowestPartitionLag";
 
-    private final GroupOwner owner;
-    private final OpenTransactions transactions;
+    /** What readers have skipped is part of the status for this time. */
+    static final Duration SKIPPED_SHOWN = Duration.ofSeconds(50);
+
+    private final List<SourceWatch> watches;
     private final HeldBackPartitions heldBack;
+    private final LongSupplier clock;
+    private final Map<String, Long> skipped = new LinkedHashMap<>();
     private volatile List<String> status = List.of();
 
+    /**
+     * @param owners tell whether other jobs use what this job claims
+     * @param clock the time in milliseconds
+     */
     SourceWatches(
-            GroupOwner owner,
+            List<SourceWatch> owners,
             OpenTransactions transactions,
             HeldBackPartitions heldBack,
+            LongSupplier clock,
             MetricGroup operator) {
-        this.owner = owner;
-        this.transactions = transactions;
+        this.watches = new ArrayList<>(owners);
+        this.watches.add(transactions);
+        this.watches.add(heldBack);
         this.heldBack = heldBack;
+        this.clock = clock;
         MetricGroup group = operator.addGroup("moe").addGroup("source");
         group.gauge(RECORDS_WAITING, transactions::waiting);
         group.gauge(SLOWEST_LAG, heldBack::lagMillis);
@@ -43,11 +60,20 @@ public final class SourceWatches implements SourceWatch {
 
     @Override
     public List<String> look() {
-        List<String> sentences = new ArrayList<>(owner.look());
-        sentences.addAll(transactions.look());
-        sentences.addAll(heldBack.look());
+        List<String> sentences = skipped();
+        for (SourceWatch watch : watches) {
+            sentences.addAll(watch.look());
+        }
         status = sentences;
         return sentences;
+    }
+
+    private List<String> skipped() {
+        long now = clock.getAsLong();
+        synchronized (skipped) {
+            skipped.values().removeIf(at -> now - at >= SKIPPED_SHOWN.toMillis());
+            return new ArrayList<>(skipped.keySet());
+        }
     }
 
     /** What a sentence is about: its beginning, without what changes all the time. */
@@ -60,12 +86,19 @@ public final class SourceWatches implements SourceWatch {
         heldBack.update(times);
     }
 
+    /** Takes a report of a reader. */
+    void skipped(SkippedRecords records) {
+        synchronized (skipped) {
+            records.sentences().forEach(sentence -> skipped.put(sentence, clock.getAsLong()));
+        }
+    }
+
     @Override
     public void close() {
         try {
-            owner.close();
-        } finally {
-            transactions.close();
+            IOUtils.closeAll(watches);
+        } catch (Exception e) {
+            throw new FlinkRuntimeException("cannot close the watches of the source", e);
         }
     }
 }

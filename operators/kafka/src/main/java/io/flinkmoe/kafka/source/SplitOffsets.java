@@ -40,36 +40,60 @@ final class SplitOffsets implements Serializable {
     }
 
     /**
-     * Returns the splits with the offsets to start at.
+     * Splits to read.
+     *
+     * @param splits with the offsets to start at and the ids of their topics
+     * @param skipped sentences that say what is not read
+     */
+    record Resolved(List<KafkaPartitionSplit> splits, List<String> skipped) {}
+
+    /**
+     * Replaces marks by offsets and, if that is allowed, missing offsets by others. Leaves out
+     * splits whose partition is gone, if that is allowed.
      *
      * @throws MissingOffsetsException if the topic does not have the offsets of all splits, and no
      *     other position is allowed
      */
-    List<KafkaPartitionSplit> resolve(List<KafkaPartitionSplit> splits) {
+    Resolved resolve(List<KafkaPartitionSplit> splits) {
         if (splits.isEmpty()) {
-            return splits;
+            return new Resolved(splits, List.of());
         }
+        try (TopicOffsets topic = new TopicOffsets(properties, partitions(splits))) {
+            return resolve(splits, topic);
+        }
+    }
+
+    private Resolved resolve(List<KafkaPartitionSplit> splits, TopicOffsets topic) {
         List<KafkaPartitionSplit> resolved = new ArrayList<>(splits.size());
         List<String> gaps = new ArrayList<>();
-        try (TopicOffsets topic = new TopicOffsets(properties, partitions(splits))) {
-            Map<Long, Map<TopicPartition, Long>> marks = topic.marks(starts(splits));
-            for (KafkaPartitionSplit split : splits) {
-                TopicPartition partition = split.getTopicPartition();
-                long start = split.getStartingOffset();
-                if (marks.containsKey(start)) {
-                    start = marks.get(start).get(partition);
-                }
-                if (!topic.has(partition, start)) {
-                    gaps.add(topic.gap(partition, start));
-                    start =
-                            missing == MissingOffsets.LATEST
-                                    ? topic.end(partition)
-                                    : topic.earliest(partition);
-                }
-                long stop =
-                        split.getStoppingOffset().orElse(KafkaPartitionSplit.NO_STOPPING_OFFSET);
-                resolved.add(new KafkaPartitionSplit(partition, start, stop));
+        List<String> skipped = new ArrayList<>();
+        Map<Long, Map<TopicPartition, Long>> marks = topic.marks(starts(splits));
+        for (KafkaPartitionSplit split : splits) {
+            TopicPartition partition = split.getTopicPartition();
+            long start = split.getStartingOffset();
+            if (!topic.exists(partition)) {
+                gaps.add(topic.gap(split, start));
+                skipped.add(
+                        "The partition %s is no longer read: the topic does not have it any more."
+                                .formatted(partition));
+                continue;
             }
+            if (marks.containsKey(start)) {
+                start = marks.get(start).get(partition);
+            }
+            if (!topic.has(split, start)) {
+                long wanted = start;
+                gaps.add(topic.gap(split, wanted));
+                start =
+                        missing == MissingOffsets.LATEST
+                                ? topic.end(partition)
+                                : topic.earliest(partition);
+                skipped.add(skipped(topic, split, wanted, start));
+            }
+            long stop = split.getStoppingOffset().orElse(KafkaPartitionSplit.NO_STOPPING_OFFSET);
+            resolved.add(
+                    new TopicSplit(
+                            new KafkaPartitionSplit(partition, start, stop), topic.id(partition)));
         }
         if (!gaps.isEmpty()) {
             if (missing == MissingOffsets.FAIL) {
@@ -77,7 +101,20 @@ final class SplitOffsets implements Serializable {
             }
             LOG.warn("Goes on at the {} offsets instead of missing ones: {}", missing, gaps);
         }
-        return resolved;
+        return new Resolved(resolved, skipped);
+    }
+
+    private String skipped(TopicOffsets topic, KafkaPartitionSplit split, long wanted, long start) {
+        boolean isCounted = !topic.isAnew(split) && wanted <= topic.end(split.getTopicPartition());
+        return "The partition %s goes on at offset %d instead of %d%s, as moe.source.missing-offsets (%s) allows."
+                .formatted(
+                        split.getTopicPartition(),
+                        start,
+                        wanted,
+                        isCounted
+                                ? ": %d records are skipped".formatted(start - wanted)
+                                : ": the topic was created anew",
+                        missing);
     }
 
     /**
@@ -88,7 +125,12 @@ final class SplitOffsets implements Serializable {
     MissingOffsetsException overtaken(Map<TopicPartition, Long> positions) {
         List<String> gaps = new ArrayList<>();
         try (TopicOffsets topic = new TopicOffsets(properties, positions.keySet())) {
-            positions.forEach((partition, position) -> gaps.add(topic.gap(partition, position)));
+            positions.forEach(
+                    (partition, position) ->
+                            gaps.add(
+                                    topic.gap(
+                                            new KafkaPartitionSplit(partition, position),
+                                            position)));
         }
         return failure(gaps);
     }

@@ -3,7 +3,9 @@ package io.flinkmoe.kafka.source;
 
 import io.flinkmoe.api.Arrival;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,10 +20,13 @@ import org.apache.flink.core.io.InputStatus;
 import org.apache.flink.runtime.execution.SuppressRestartsException;
 import org.apache.flink.util.ExceptionUtils;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.Uuid;
 
 /**
  * Reads splits with the connector's reader. Fails the job for good if the records to read next are
- * gone, and reports to the enumerator how far the partitions are in event time.
+ * gone, keeps the ids of topics in the state, and reports to the enumerator how far the partitions
+ * are in event time.
  */
 @Internal
 @SuppressWarnings("try") // Flink's readers may be interrupted while they close.
@@ -37,6 +42,10 @@ final class TokenReader implements SourceReader<Arrival, KafkaPartitionSplit> {
     private final EventTimes times;
     private final boolean reports;
     private final SourceReaderContext context;
+
+    /** The ids that the topics of the splits had when the splits were added. */
+    private final Map<TopicPartition, Uuid> topicIds = new HashMap<>();
+
     private int calls;
     private long reportedAt = System.nanoTime();
 
@@ -60,8 +69,15 @@ final class TokenReader implements SourceReader<Arrival, KafkaPartitionSplit> {
     @Override
     public void addSplits(List<KafkaPartitionSplit> splits) {
         try {
-            reader.addSplits(offsets.resolve(splits));
-            splits.forEach(split -> times.assign(split.getTopicPartition().partition()));
+            SplitOffsets.Resolved resolved = offsets.resolve(splits);
+            reader.addSplits(resolved.splits());
+            for (KafkaPartitionSplit split : resolved.splits()) {
+                times.assign(split.getTopicPartition().partition());
+                topicIds.put(split.getTopicPartition(), TopicSplit.topicId(split));
+            }
+            if (!resolved.skipped().isEmpty()) {
+                context.sendSourceEventToCoordinator(new SkippedRecords(resolved.skipped()));
+            }
         } catch (MissingOffsetsException e) {
             throw new SuppressRestartsException(e);
         }
@@ -106,7 +122,12 @@ final class TokenReader implements SourceReader<Arrival, KafkaPartitionSplit> {
 
     @Override
     public List<KafkaPartitionSplit> snapshotState(long checkpointId) {
-        return reader.snapshotState(checkpointId);
+        List<KafkaPartitionSplit> splits = new ArrayList<>();
+        for (KafkaPartitionSplit split : reader.snapshotState(checkpointId)) {
+            Uuid id = topicIds.getOrDefault(split.getTopicPartition(), Uuid.ZERO_UUID);
+            splits.add(new TopicSplit(split, id));
+        }
+        return splits;
     }
 
     @Override

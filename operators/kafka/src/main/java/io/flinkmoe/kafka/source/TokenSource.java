@@ -4,6 +4,8 @@ package io.flinkmoe.kafka.source;
 import io.flinkmoe.api.Arrival;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Properties;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -31,10 +33,12 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
  *
  * <ul>
  *   <li>It skips no records without a word. If the topic no longer has the offsets of the restored
- *       state, or if retention overtakes the job, the job fails without restarts and names the
- *       partition, the offset and what the topic has. See {@link Builder#missingOffsets}.
- *   <li>Only one job uses a consumer group. If a second job starts with the same group, the first
- *       one fails. {@link GroupOwners} finds the job that uses a group before a second one starts.
+ *       state, if it was created anew, or if retention overtakes the job, the job fails without
+ *       restarts and names the partition, the offset and what the topic has. See {@link
+ *       Builder#missingOffsets}.
+ *   <li>Only one job uses a consumer group and, with {@link Builder#transactionalIds}, its
+ *       transactional ids. If a second job starts with the same ones, the first one fails. {@link
+ *       GroupOwners} finds the job that uses them before a second one starts.
  *   <li>It says in the JobManager's log and in a metric why it waits: for an open transaction in
  *       the topic, or for a partition whose event time is far behind the others.
  * </ul>
@@ -51,7 +55,10 @@ public final class TokenSource
 
     private final String topic;
     private final Properties properties;
+    private final MissingOffsets missing;
     private final SplitOffsets offsets;
+    private final List<Claim> claims;
+    private final boolean hasWindows;
     private final Duration idleTimeout;
     private final EventTimes times;
     private final KafkaSource<Arrival> source;
@@ -59,14 +66,17 @@ public final class TokenSource
     private TokenSource(Builder builder) {
         topic = builder.topic;
         properties = builder.properties;
-        offsets = new SplitOffsets(properties, builder.missing);
+        missing = builder.missing;
+        offsets = new SplitOffsets(properties, missing);
+        claims = List.copyOf(builder.claims);
+        hasWindows = builder.hasWindows;
         idleTimeout = builder.idleTimeout;
         times = new EventTimes(builder.deserializer);
         KafkaSourceBuilder<Arrival> kafka =
                 KafkaSource.<Arrival>builder()
                         .setProperties(properties)
                         .setTopics(topic)
-                        .setStartingOffsets(new StartingOffsets(builder.start, builder.missing))
+                        .setStartingOffsets(new StartingOffsets(builder.start, missing))
                         .setDeserializer(times);
         if (builder.stopAtLatest) {
             kafka.setBounded(OffsetsInitializer.latest());
@@ -100,6 +110,8 @@ public final class TokenSource
         private MissingOffsets missing = MissingOffsets.FAIL;
         private Duration idleTimeout = Duration.ZERO;
         private boolean stopAtLatest;
+        private boolean hasWindows = true;
+        private final List<Claim> claims = new ArrayList<>();
 
         private Builder(
                 String topic,
@@ -117,6 +129,7 @@ public final class TokenSource
                 Preconditions.checkArgument(
                         properties.containsKey(key), "the properties lack %s", key);
             }
+            claims.add(Claim.ofGroup(properties.getProperty(ConsumerConfig.GROUP_ID_CONFIG)));
         }
 
         /** Sets where to start without a state. The default is {@link StartPosition#COMMITTED}. */
@@ -143,6 +156,24 @@ public final class TokenSource
          */
         public Builder idleTimeout(Duration timeout) {
             this.idleTimeout = timeout;
+            return this;
+        }
+
+        /**
+         * Tells the source that no operator waits for the watermark, so that it does not report
+         * partitions that hold it back.
+         */
+        public Builder withoutWindows() {
+            this.hasWindows = false;
+            return this;
+        }
+
+        /**
+         * Also makes sure that only one job uses the transactional ids that begin with a prefix:
+         * two jobs would abort each other's transactions.
+         */
+        public Builder transactionalIds(String prefix) {
+            claims.add(Claim.ofTransactionalIds(prefix));
             return this;
         }
 
@@ -186,15 +217,22 @@ public final class TokenSource
             SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> enumerator,
             SplitEnumeratorContext<KafkaPartitionSplit> context) {
         String job = context.metricGroup().getAllVariables().getOrDefault("<job_id>", "unknown");
-        return new TokenEnumerator(
-                enumerator,
-                context,
-                () ->
-                        new SourceWatches(
-                                new GroupOwner(topic, properties, job),
-                                new OpenTransactions(topic, properties, System::currentTimeMillis),
-                                new HeldBackPartitions(topic, idleTimeout, System::nanoTime),
-                                context.metricGroup()));
+        return new TokenEnumerator(enumerator, context, () -> watches(context, job));
+    }
+
+    private SourceWatches watches(SplitEnumeratorContext<KafkaPartitionSplit> context, String job) {
+        List<SourceWatch> owners = new ArrayList<>();
+        for (Claim claim : claims) {
+            owners.add(new GroupOwner(claim, topic, properties, job));
+        }
+        String group = properties.getProperty(ConsumerConfig.GROUP_ID_CONFIG);
+        owners.add(new TopicWatch(topic, group, properties, missing, System::currentTimeMillis));
+        return new SourceWatches(
+                owners,
+                new OpenTransactions(topic, properties, System::currentTimeMillis),
+                new HeldBackPartitions(topic, hasWindows, idleTimeout, System::nanoTime),
+                System::currentTimeMillis,
+                context.metricGroup());
     }
 
     @Override
@@ -204,7 +242,7 @@ public final class TokenSource
 
     @Override
     public SimpleVersionedSerializer<KafkaPartitionSplit> getSplitSerializer() {
-        return source.getSplitSerializer();
+        return new TopicSplit.Serializer();
     }
 
     @Override

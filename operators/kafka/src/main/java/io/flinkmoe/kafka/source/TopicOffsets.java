@@ -6,23 +6,28 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.connector.kafka.source.split.KafkaPartitionSplit;
 import org.apache.flink.util.FlinkRuntimeException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
-/** The offsets that partitions have now, as the brokers report them. */
+/** The ids of topics and the offsets of partitions now, as the brokers report them. */
 @Internal
 final class TopicOffsets implements AutoCloseable {
 
     private final Properties properties;
-    private final Set<TopicPartition> partitions;
     private final Admin admin;
+    private final Map<String, TopicDescription> topics = new HashMap<>();
+    private final Set<TopicPartition> partitions;
     private final Map<TopicPartition, Long> earliest;
     private final Map<TopicPartition, Long> end;
 
@@ -32,9 +37,11 @@ final class TopicOffsets implements AutoCloseable {
      */
     TopicOffsets(Properties properties, Set<TopicPartition> partitions) {
         this.properties = properties;
-        this.partitions = partitions;
         this.admin = Admin.create(properties);
         try {
+            partitions.stream().map(TopicPartition::topic).distinct().forEach(this::describe);
+            // Asked for a partition that does not exist, the client would ask for ever.
+            this.partitions = partitions.stream().filter(this::exists).collect(Collectors.toSet());
             earliest = list(OffsetSpec.earliest());
             end = list(OffsetSpec.latest());
         } catch (RuntimeException e) {
@@ -43,9 +50,29 @@ final class TopicOffsets implements AutoCloseable {
         }
     }
 
+    /** Whether the topic has a partition. */
+    boolean exists(TopicPartition partition) {
+        return topics.get(partition.topic()).partitions().stream()
+                .anyMatch(found -> found.partition() == partition.partition());
+    }
+
     /** Whether reading can go on at an offset, which may be the end. */
-    boolean has(TopicPartition partition, long offset) {
-        return offset >= earliest.get(partition) && offset <= end.get(partition);
+    boolean has(KafkaPartitionSplit split, long offset) {
+        TopicPartition partition = split.getTopicPartition();
+        return !isAnew(split) && offset >= earliest.get(partition) && offset <= end.get(partition);
+    }
+
+    /** Whether the topic has been created anew since the split's offset was read. */
+    boolean isAnew(KafkaPartitionSplit split) {
+        Uuid before = TopicSplit.topicId(split);
+        Uuid now = id(split.getTopicPartition());
+        // Brokers before 2.8 have no ids.
+        return !before.equals(Uuid.ZERO_UUID) && !now.equals(Uuid.ZERO_UUID) && !before.equals(now);
+    }
+
+    /** The id of a partition's topic. */
+    Uuid id(TopicPartition partition) {
+        return topics.get(partition.topic()).topicId();
     }
 
     long earliest(TopicPartition partition) {
@@ -57,9 +84,24 @@ final class TopicOffsets implements AutoCloseable {
     }
 
     /** Describes a missing offset. */
-    String gap(TopicPartition partition, long wanted) {
-        return "%s at offset %d (the topic has the offsets from %d to %d)"
-                .formatted(partition, wanted, earliest.get(partition), end.get(partition));
+    String gap(KafkaPartitionSplit split, long wanted) {
+        TopicPartition partition = split.getTopicPartition();
+        if (!exists(partition)) {
+            return "%s at offset %d (the topic has only %d partitions now)"
+                    .formatted(
+                            partition, wanted, topics.get(partition.topic()).partitions().size());
+        }
+        String has =
+                "the topic has the offsets from %d to %d"
+                        .formatted(earliest.get(partition), end.get(partition));
+        return "%s at offset %d (%s)"
+                .formatted(
+                        partition,
+                        wanted,
+                        isAnew(split)
+                                ? "the topic was created anew: its id was %s and is %s; %s"
+                                        .formatted(TopicSplit.topicId(split), id(partition), has)
+                                : has);
     }
 
     /**
@@ -96,6 +138,23 @@ final class TopicOffsets implements AutoCloseable {
                     }
                 });
         return offsets;
+    }
+
+    private void describe(String topic) {
+        try {
+            topics.put(
+                    topic, admin.describeTopics(Set.of(topic)).topicNameValues().get(topic).get());
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof UnknownTopicOrPartitionException) {
+                throw new FlinkRuntimeException(
+                        "the source topic %s does not exist".formatted(topic));
+            }
+            throw new FlinkRuntimeException(
+                    "cannot describe the source topic " + topic, e.getCause());
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new FlinkRuntimeException("interrupted while describing a topic", e);
+        }
     }
 
     private Map<TopicPartition, Long> list(OffsetSpec spec) {

@@ -27,7 +27,19 @@ class HeldBackPartitionsTest {
                 .containsExactly(
                         "The partition tokens-1 holds back the event time of all others: it is at"
                                 + " 2026-01-15T08:00:00Z, and the next slowest is at"
-                                + " 2027-01-15T08:00:00Z. Windows stay open until it catches up.");
+                                + " 2027-01-15T08:00:00Z. Windows stay open until it catches up, or"
+                                + " has had no tokens for 1 min (moe.source.idle-timeout).");
+    }
+
+    @Test
+    void isQuietIfThereAreNoWindows() {
+        HeldBackPartitions watch =
+                new HeldBackPartitions("tokens", false, Duration.ZERO, () -> nanos);
+
+        watch.update(new PartitionTimes(Map.of(0, NOW, 1, NOW - YEAR)));
+
+        assertThat(afterLong(watch)).isEmpty();
+        assertThat(watch.lagMillis()).isEqualTo(YEAR);
     }
 
     @Test
@@ -98,7 +110,7 @@ class HeldBackPartitionsTest {
     }
 
     private HeldBackPartitions watch(Duration idleTimeout) {
-        return new HeldBackPartitions("tokens", idleTimeout, () -> nanos);
+        return new HeldBackPartitions("tokens", true, idleTimeout, () -> nanos);
     }
 
     private void pass(Duration time) {
