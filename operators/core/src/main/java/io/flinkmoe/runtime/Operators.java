@@ -24,9 +24,14 @@ final class Operators {
      * Excludes an exchange from unaligned checkpoints. Otherwise a watermark that is in flight when
      * the checkpoint is taken could, after rescaling, reach a subtask that still has earlier
      * records in flight, and windows would close before these records arrive. Therefore no exchange
-     * whose receiver counts on the watermark may have in-flight data in a checkpoint. The exchanges
-     * of decisions, of rows to the experts and of their results may: the dispatch and the combine
-     * hold the watermark back for each token that they wait for.
+     * whose receiver counts on the watermark may have in-flight data in a checkpoint.
+     *
+     * <p>All inputs of an operator must agree. If one of them lets the barrier overtake its
+     * records, Flink takes the snapshot at once, with what is in flight on all inputs, and blocks
+     * inputs whose barrier has come until the others' come, too: a cycle of waiting tasks if these
+     * need the output. So the exchanges of decisions and of the experts' results are aligned like
+     * those of the vectors and residuals beside them. Only rows on their way to the experts may be
+     * in a checkpoint.
      */
     static <T> KeyedStream<T, Integer> aligned(KeyedStream<T, Integer> stream) {
         ((PartitionTransformation<T>) stream.getTransformation())

@@ -215,8 +215,10 @@ public final class Topology {
                                                 block -> keys.keyOf(block.tokens().lane()),
                                                 Types.INT))
                                 .connect(
-                                        decisions.keyBy(
-                                                block -> keys.keyOf(block.lane()), Types.INT))
+                                        Operators.aligned(
+                                                decisions.keyBy(
+                                                        block -> keys.keyOf(block.lane()),
+                                                        Types.INT)))
                                 .transform(
                                         job.name() + "-dispatch-" + layer,
                                         RoutedBlock.TYPE,
@@ -289,7 +291,10 @@ public final class Topology {
                 Operators.aligned(
                                 residuals.keyBy(
                                         block -> keys.keyOf(block.tokens().lane()), Types.INT))
-                        .connect(contributions.keyBy(block -> keys.keyOf(block.lane()), Types.INT))
+                        .connect(
+                                Operators.aligned(
+                                        contributions.keyBy(
+                                                block -> keys.keyOf(block.lane()), Types.INT)))
                         .transform(job.name() + "-combine-" + layer, TokenBlock.TYPE, combine));
     }
 

@@ -4,6 +4,7 @@ package io.flinkmoe.serialization;
 import io.flinkmoe.tensor.Floats;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
@@ -100,18 +101,115 @@ public final class Wire {
         return StringValue.readString(in);
     }
 
+    /**
+     * Writes strings in one bulk operation: the streams of a checkpoint write and read single bytes
+     * slowly. Each string has its number of chars plus one (0: null) and the number of bytes beyond
+     * one per char, then its chars in one to three bytes each.
+     */
     public static void writeStrings(String[] strings, DataOutputView out) throws IOException {
-        out.writeInt(strings.length);
+        ByteBuffer buffer = ByteBuffer.allocate(size(strings));
         for (String string : strings) {
-            writeString(string, out);
+            if (string == null) {
+                putSize(0, buffer);
+                continue;
+            }
+            int extra = extraBytes(string);
+            putSize(string.length() + 1, buffer);
+            putSize(extra, buffer);
+            putChars(string, extra, buffer);
         }
+        out.writeInt(strings.length);
+        out.writeInt(buffer.position());
+        out.write(buffer.array(), 0, buffer.position());
     }
 
     public static String[] readStrings(DataInputView in) throws IOException {
         String[] strings = new String[in.readInt()];
+        ByteBuffer buffer = ByteBuffer.wrap(readBytes(in));
         for (int i = 0; i < strings.length; i++) {
-            strings[i] = readString(in);
+            int length = getSize(buffer) - 1;
+            strings[i] = length < 0 ? null : getChars(length, getSize(buffer), buffer);
         }
         return strings;
+    }
+
+    /** An upper bound of the bytes of strings, with five bytes for each of their sizes. */
+    private static int size(String[] strings) {
+        long bytes = 0;
+        for (String string : strings) {
+            bytes += string == null ? 5 : 10L + string.length() + extraBytes(string);
+        }
+        return Math.toIntExact(bytes);
+    }
+
+    private static int extraBytes(String string) {
+        int extra = 0;
+        for (int i = 0; i < string.length(); i++) {
+            char c = string.charAt(i);
+            extra += c < 0x80 ? 0 : c < 0x800 ? 1 : 2;
+        }
+        return extra;
+    }
+
+    @SuppressWarnings("deprecation") // Copies the low byte of each char.
+    private static void putChars(String string, int extra, ByteBuffer buffer) {
+        if (extra == 0) {
+            string.getBytes(0, string.length(), buffer.array(), buffer.position());
+            buffer.position(buffer.position() + string.length());
+            return;
+        }
+        for (int i = 0; i < string.length(); i++) {
+            char c = string.charAt(i);
+            if (c < 0x80) {
+                buffer.put((byte) c);
+            } else if (c < 0x800) {
+                buffer.put((byte) (0xC0 | c >> 6)).put((byte) (0x80 | c & 0x3F));
+            } else {
+                buffer.put((byte) (0xE0 | c >> 12))
+                        .put((byte) (0x80 | c >> 6 & 0x3F))
+                        .put((byte) (0x80 | c & 0x3F));
+            }
+        }
+    }
+
+    private static String getChars(int length, int extra, ByteBuffer buffer) {
+        if (extra == 0) {
+            int from = buffer.position();
+            buffer.position(from + length);
+            return new String(buffer.array(), from, length, StandardCharsets.ISO_8859_1);
+        }
+        char[] chars = new char[length];
+        for (int i = 0; i < length; i++) {
+            int first = buffer.get();
+            if (first >= 0) {
+                chars[i] = (char) first;
+            } else if ((first & 0xE0) == 0xC0) {
+                chars[i] = (char) ((first & 0x1F) << 6 | buffer.get() & 0x3F);
+            } else {
+                int middle = (buffer.get() & 0x3F) << 6;
+                chars[i] = (char) ((first & 0xF) << 12 | middle | buffer.get() & 0x3F);
+            }
+        }
+        return new String(chars);
+    }
+
+    /** Seven bits a byte, the low ones first. */
+    private static void putSize(int size, ByteBuffer buffer) {
+        int left = size;
+        for (; left > 0x7F; left >>>= 7) {
+            buffer.put((byte) (left | 0x80));
+        }
+        buffer.put((byte) left);
+    }
+
+    private static int getSize(ByteBuffer buffer) {
+        int size = 0;
+        for (int shift = 0; ; shift += 7) {
+            int next = buffer.get();
+            size |= (next & 0x7F) << shift;
+            if (next >= 0) {
+                return size;
+            }
+        }
     }
 }

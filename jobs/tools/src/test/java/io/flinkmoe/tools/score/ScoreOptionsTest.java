@@ -143,7 +143,7 @@ class ScoreOptionsTest {
             value = {
                 "lanes | many | moe.lanes is 'many'; allowed: a whole number",
                 "batch.linger | soon | moe.batch.linger is 'soon'; allowed: a duration such as",
-                "sink.delivery | twice | moe.sink.delivery is 'twice'; allowed: exactly-once or",
+                "sink.delivery | twice | moe.sink.delivery is 'twice'; allowed: exactly-once,",
             })
     void valueOfTheWrongTypeIsNamedWithWhatIsAllowed(String flag, String value, String message) {
         assertThatThrownBy(() -> options("--" + flag + "=" + value))

@@ -153,7 +153,7 @@ class ScoreProgressTest {
                 .containsExactly(
                         "",
                         "   0.9 tokens/s   choices: 100 % failed",
-                        "   271 tokens/s   choices: 4.2 % failed, 29.2 % late, 41.7 % overflowed",
+                        "   271 tokens/s   choices: 4.5 % failed, 31.8 % late, 45.5 % overflowed",
                         "   8,818 tokens/s   choices: <0.1 % late");
     }
 
