@@ -199,7 +199,7 @@ class MoeTest {
 
         assertThat(program.exitCode()).isEqualTo(2);
         assertThat(program.err())
-                .contains("moe.capacity.policy is 'some'; allowed: none or fixed or factor")
+                .contains("moe.capacity.policy is 'some'; allowed: none, fixed, factor")
                 .contains("moe score --help");
     }
 }
