@@ -52,7 +52,8 @@ class WireStringsTest {
     void takeOneByteForEachAsciiCharAndTwoForTheirSizes() throws Exception {
         DataOutputSerializer out = new DataOutputSerializer(16);
         Wire.writeStrings(new String[] {"card-00000000001", "card-00000000002"}, out);
-        assertThat(out.length()).isEqualTo(2 * Integer.BYTES + 2 * ("card-00000000001".length() + 2));
+        assertThat(out.length())
+                .isEqualTo(2 * Integer.BYTES + 2 * ("card-00000000001".length() + 2));
     }
 
     private static String[] sent(String[] strings) throws Exception {

@@ -9,8 +9,8 @@ import picocli.CommandLine.IHelpSectionRenderer;
 import picocli.CommandLine.Model.CommandSpec;
 
 /**
- * Keeps keys and names of files in one line of a usage text. Picocli breaks lines after the dots
- * and hyphens of a word, so letters stand for these until the lines are broken.
+ * Keeps keys and names of files in one line of a usage text. Picocli breaks lines after dots and
+ * hyphens, so letters stand for these until the lines are broken.
  */
 @Internal
 final class HelpWords {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.source;
 
+import java.io.Serializable;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -10,7 +11,7 @@ import org.apache.flink.annotation.Internal;
  * @param text what it is, in words
  */
 @Internal
-public record Claim(String owners, String text) {
+public record Claim(String owners, String text) implements Serializable {
 
     /** A consumer group: two jobs would both read all records. */
     public static Claim ofGroup(String group) {

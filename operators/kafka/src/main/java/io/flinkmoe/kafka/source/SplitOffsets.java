@@ -11,6 +11,7 @@ import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.connector.kafka.source.split.KafkaPartitionSplit;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.Uuid;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -118,19 +119,22 @@ final class SplitOffsets implements Serializable {
     }
 
     /**
-     * The failure of a running consumer that retention has overtaken.
+     * The failure of a running consumer that retention has overtaken, or whose topic was created
+     * anew.
      *
      * @param positions the offsets that it could not read
+     * @param topicIds the ids of the topics of its splits
      */
-    MissingOffsetsException overtaken(Map<TopicPartition, Long> positions) {
+    MissingOffsetsException overtaken(
+            Map<TopicPartition, Long> positions, Map<TopicPartition, Uuid> topicIds) {
         List<String> gaps = new ArrayList<>();
         try (TopicOffsets topic = new TopicOffsets(properties, positions.keySet())) {
             positions.forEach(
-                    (partition, position) ->
-                            gaps.add(
-                                    topic.gap(
-                                            new KafkaPartitionSplit(partition, position),
-                                            position)));
+                    (partition, position) -> {
+                        Uuid id = topicIds.getOrDefault(partition, Uuid.ZERO_UUID);
+                        KafkaPartitionSplit split = new KafkaPartitionSplit(partition, position);
+                        gaps.add(topic.gap(new TopicSplit(split, id), position));
+                    });
         }
         return failure(gaps);
     }

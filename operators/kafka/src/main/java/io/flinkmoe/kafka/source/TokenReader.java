@@ -97,7 +97,7 @@ final class TokenReader implements SourceReader<Arrival, KafkaPartitionSplit> {
                     ExceptionUtils.findThrowable(e, OffsetOutOfRangeException.class);
             if (gone.isPresent()) {
                 throw new SuppressRestartsException(
-                        offsets.overtaken(gone.get().offsetOutOfRangePartitions()));
+                        offsets.overtaken(gone.get().offsetOutOfRangePartitions(), topicIds));
             }
             throw e;
         }
