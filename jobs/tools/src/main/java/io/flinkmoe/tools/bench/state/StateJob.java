@@ -17,7 +17,8 @@ final class StateJob implements AutoCloseable {
 
     private static final long POLL_NANOS = 200_000;
     private static final int POLLS_PER_CHECK = 1000;
-    private static final Duration TIMEOUT = Duration.ofMinutes(30);
+    /** How long a job may neither send tokens nor give answers while it is waited for. */
+    private static final Duration TIMEOUT = Duration.ofMinutes(5);
 
     private final BenchCluster cluster;
     private final JobID job;
@@ -41,7 +42,7 @@ final class StateJob implements AutoCloseable {
     }
 
     void awaitSent(long tokens) throws Exception {
-        await(() -> load.numSent() >= tokens, "%,d tokens were sent".formatted(tokens));
+        await(() -> load.numSent() >= tokens, "%,d sent tokens".formatted(tokens));
     }
 
     /** Waits until this many answers have arrived. */
@@ -65,7 +66,7 @@ final class StateJob implements AutoCloseable {
      *     until the last task ran
      */
     long awaitRunning() throws Exception {
-        await(() -> tasks(ExecutionState.RUNNING)[0] > 0, "all tasks run");
+        await(() -> tasks(ExecutionState.RUNNING)[0] > 0, "all tasks to run");
         return tasks(ExecutionState.RUNNING)[1] - tasks(ExecutionState.INITIALIZING)[0];
     }
 
@@ -116,17 +117,42 @@ final class StateJob implements AutoCloseable {
     }
 
     private void await(Condition condition, String what) throws Exception {
-        long deadline = System.nanoTime() + TIMEOUT.toNanos();
+        long progress = -1;
+        long deadline = 0;
         for (long polls = 1; !condition.isMet(); polls++) {
             LockSupport.parkNanos(POLL_NANOS);
             if (polls % POLLS_PER_CHECK == 0) {
                 cluster.requireAlive(job);
             }
-            if (System.nanoTime() > deadline) {
+            long now = load.numSent() + load.numAnswers();
+            if (now != progress) {
+                progress = now;
+                deadline = System.nanoTime() + TIMEOUT.toNanos();
+            } else if (System.nanoTime() > deadline) {
                 throw new IllegalStateException(
-                        "waited for %d minutes, but not: %s".formatted(TIMEOUT.toMinutes(), what));
+                        "waited for %s, but for %d minutes nothing has happened; %,d tokens were sent and %,d answers have arrived%s"
+                                .formatted(
+                                        what,
+                                        TIMEOUT.toMinutes(),
+                                        load.numSent(),
+                                        load.numAnswers(),
+                                        pending()));
             }
         }
+    }
+
+    /** Says which tasks a checkpoint waits for. */
+    private String pending() throws Exception {
+        StringBuilder text = new StringBuilder();
+        for (CheckpointTimes checkpoint : checkpoints()) {
+            if (!checkpoint.ended()) {
+                text.append("; checkpoint %d waits for".formatted(checkpoint.id()));
+                checkpoint.tasks().stream()
+                        .filter(task -> !task.acknowledged())
+                        .forEach(task -> text.append(' ').append(task.name()));
+            }
+        }
+        return text.toString();
     }
 
     @Override
