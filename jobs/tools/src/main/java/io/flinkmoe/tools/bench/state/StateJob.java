@@ -17,6 +17,7 @@ final class StateJob implements AutoCloseable {
 
     private static final long POLL_NANOS = 200_000;
     private static final int POLLS_PER_CHECK = 1000;
+
     /** How long a job may neither send tokens nor give answers while it is waited for. */
     private static final Duration TIMEOUT = Duration.ofMinutes(5);
 
