@@ -160,6 +160,27 @@ class MoeLayersTopologyTest {
         checkSpread(graph, "moe-dispatch-1", 2, 128);
     }
 
+    /**
+     * Otherwise a snapshot holds what is in flight on the aligned ones, too, and tasks can wait in
+     * a cycle.
+     */
+    @Test
+    void letsBarriersOvertakeRecordsOnAllInputsOfAnOperatorOrOnNone() throws Exception {
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.set(MoeOptions.CAPACITY_SIZE, 1);
+        StreamExecutionEnvironment env = env(2);
+        StreamGraph graph = graph(env);
+        for (StreamNode node : graph.getStreamNodes()) {
+            if (node.getOperatorName().matches("moe-.*-[01]")) {
+                assertThat(node.getInEdges())
+                        .as(node.getOperatorName())
+                        .isNotEmpty()
+                        .extracting(edge -> edge.getPartitioner().isSupportsUnalignedCheckpoint())
+                        .containsOnly(node.getOperatorName().startsWith("moe-expert"));
+            }
+        }
+    }
+
     @Test
     void usesItsOwnSerializersEverywhere() throws Exception {
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
