@@ -169,8 +169,8 @@ public final class KafkaOptions {
                             "The longest time that a token's timestamp may be before the"
                                     + " timestamp of its Kafka record. A token beyond it is late and"
                                     + " has no effect on the watermark. The default, ten years, finds"
-                                    + " timestamps of 0, and seconds taken for milliseconds. Requires"
-                                    + " a capacity.");
+                                    + " timestamps of 0, and seconds taken for milliseconds. Without a"
+                                    + " capacity no token is late, so it has no effect.");
 
     public static final ConfigOption<String> SINK_TOPIC =
             key("moe.sink.topic")

@@ -14,7 +14,6 @@ import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.configuration.StateRecoveryOptions;
-import org.apache.flink.util.TimeUtils;
 
 /** Checks that the values of the {@link KafkaOptions} are complete and consistent. */
 @Internal
@@ -86,16 +85,6 @@ final class KafkaOptionsCheck {
                                             options.get(KafkaOptions.SCHEMAS).size(),
                                             KafkaOptions.FORMAT.key())
                             + " identify their schema");
-        }
-        if (options.getOptional(KafkaOptions.SOURCE_MAX_BEHIND).isPresent()
-                && options.get(MoeOptions.CAPACITY) == MoeOptions.CapacityPolicy.NONE) {
-            errors.add(
-                    "%s is %s, but requires a capacity; leave it out, or set %s"
-                            .formatted(
-                                    KafkaOptions.SOURCE_MAX_BEHIND.key(),
-                                    TimeUtils.formatWithHighestUnit(
-                                            options.get(KafkaOptions.SOURCE_MAX_BEHIND)),
-                                    MoeOptions.CAPACITY.key()));
         }
         errors.addAll(ReservedProperties.errors(options));
         if (!errors.isEmpty()) {

@@ -17,7 +17,6 @@ import java.util.List;
 import java.util.Map;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
-import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.junit.jupiter.api.Test;
@@ -86,20 +85,15 @@ class KafkaOptionsTest {
     }
 
     @Test
-    void namesOptionsThatDoNothing() {
+    void namesAnEmptyPath() {
         Configuration options = complete();
-        options.set(KafkaOptions.SOURCE_MAX_BEHIND, Duration.ofHours(2));
         options.setString("execution.state-recovery.path", "");
 
         assertThatThrownBy(() -> KafkaOptionsCheck.check(options))
                 .isInstanceOf(IllegalConfigurationException.class)
                 .hasMessage(
-                        "execution.state-recovery.path is empty; set a path, or leave the option out;"
-                                + " moe.source.max-behind is 2 h, but requires a capacity; leave it"
-                                + " out, or set moe.capacity.policy");
-        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
-        options.removeConfig(StateRecoveryOptions.SAVEPOINT_PATH);
-        assertThatCode(() -> KafkaOptionsCheck.check(options)).doesNotThrowAnyException();
+                        "execution.state-recovery.path is empty; set a path, or leave the option"
+                                + " out");
     }
 
     @Test
