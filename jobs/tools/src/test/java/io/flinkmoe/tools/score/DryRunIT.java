@@ -80,8 +80,11 @@ class DryRunIT {
         assertThat(program.out())
                 .containsPattern("1 +Source: token-source +token-source +2 +32768")
                 .containsPattern("2 +moe-router-0 +moe-router-0 +4 +128 +1 \\(hash\\)")
-                .containsPattern("3 +moe-expert-0 +moe-expert-0 +3 +128 +2 \\(hash\\)")
-                .containsPattern("4 +moe-combine-0 +moe-combine-0 +4 +128 +2 \\(hash\\), 3 \\(hash")
+                .containsPattern("3 +moe-admission-0 +moe-admission-0 +3 +128 +2 \\(hash\\)")
+                .containsPattern(
+                        "4 +moe-dispatch-0 +moe-dispatch-0 +4 +128 +2 \\(hash\\), 3 \\(hash")
+                .containsPattern("5 +moe-expert-0 +moe-expert-0 +3 +128 +4 \\(hash\\)")
+                .containsPattern("6 +moe-combine-0 +moe-combine-0 +4 +128 +4 \\(hash\\), 5 \\(hash")
                 .containsPattern("scored-token-sink: Committer +Sink Committer: scored")
                 .containsPattern("0 +1 +0-2\n +0 +2 +3-5\n +0 +3 +6 7\n")
                 .containsPattern("moe.capacity.size +10\n")
@@ -118,8 +121,8 @@ class DryRunIT {
                         "--capacity.admission=prioritized",
                         "-Dexecution.checkpointing.dir=" + dir.resolve("checkpoints").toUri());
 
-        // (k + 1) * T * d * 4
-        assertThat(program.out()).containsPattern("state +0.8 MB  per 1,000 tokens");
+        // T * (d * 4 + k * 100)
+        assertThat(program.out()).containsPattern("state +0.5 MB  per 1,000 tokens");
     }
 
     @Test
