@@ -45,24 +45,6 @@ class DrillIT {
     }
 
     @Test
-    void firstComeAdmitsWhatItsCapacityAllowsAfterAKill() {
-        Program drill =
-                Program.run(
-                        "drill",
-                        "--mode=first-come",
-                        "--backend=rocksdb",
-                        "--seed=4",
-                        "--kills=1",
-                        "--no-cost");
-
-        assertThat(drill.exitCode()).as(drill.out() + drill.err()).isZero();
-        assertThat(drill.out())
-                .contains("every expert admitted what its capacity allows")
-                .containsPattern("wrong admissions +0 ")
-                .containsPattern("overflowed +[1-9]");
-    }
-
-    @Test
     void unalignedCheckpointsGoOnAtAnyParallelism() {
         Program drill =
                 Program.run("drill", "--rescale=3,1", "--unaligned", "--rate", 5000, "--no-cost");
