@@ -124,6 +124,17 @@ class AdmissionRoundsTest {
     }
 
     @Test
+    void theNextRoundForgetsTheCapacityLeftWhenTheWindowCloses() throws Exception {
+        try (var harness = open(prioritized(2), 1)) {
+            harness.send(new RemainingCapacity(2, 0, 1));
+            assertThat(harness.numKeyedStateEntries()).isPositive();
+            harness.processWatermark(59_999);
+            assertThat(harness.numKeyedStateEntries()).isZero();
+            assertThat(summaries(harness)).isEmpty();
+        }
+    }
+
+    @Test
     void reportsNoCapacityWhenOnlyLateChoicesHaveOpenedAWindowAgain() throws Exception {
         try (var harness = open(prioritized(2), 0)) {
             harness.send(withNextExpert(1, 0, 0, 1));
