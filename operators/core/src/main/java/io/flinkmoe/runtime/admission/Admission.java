@@ -204,6 +204,11 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
     @Override
     public void finish() throws Exception {
         slices.drain();
+        boolean allClosed = watermark.current() == Long.MAX_VALUE;
+        if (allClosed && (!outbox.isEmpty() || !counters.windows().isEmpty())) {
+            throw new IllegalStateException(
+                    "the input has ended, but choices still wait for the close of their window");
+        }
         super.finish();
     }
 }

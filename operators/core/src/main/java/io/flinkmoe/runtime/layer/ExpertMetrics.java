@@ -14,7 +14,7 @@ import org.apache.flink.metrics.SimpleCounter;
 /**
  * The metrics of one expert, in the group {@code moe.expert.<e>}, with the variable {@code expert}.
  * A token that chooses two experts counts for both. Every received token is finally counted as
- * executed or failed.
+ * executed or failed, and so are tokens that wait in a restored state.
  */
 @Internal
 public final class ExpertMetrics {

@@ -50,6 +50,11 @@ public final class OpenWindows {
         }
     }
 
+    /** Whether no window is open. */
+    public boolean isEmpty() {
+        return byStart.isEmpty();
+    }
+
     /**
      * Returns the first window that is closed; null if there is none.
      *
