@@ -31,7 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class DispatchRandomTest {
 
-    private static final int SEEDS = 200;
+    private static final int SEEDS = 400;
     private static final EvenKeys KEYS = new EvenKeys(LANES);
 
     @TempDir private Path directory;
@@ -97,6 +97,9 @@ class DispatchRandomTest {
                     case 4 -> takeCheckpoint();
                     case 5 -> {
                         if (failures-- > 0) {
+                            if (random.nextBoolean()) {
+                                takeCheckpoint();
+                            }
                             fail();
                         }
                     }
@@ -159,6 +162,9 @@ class DispatchRandomTest {
         }
 
         private void takeCheckpoint() throws Exception {
+            if (position == events.size()) {
+                return; // After a failure, nothing would send the last watermark again.
+            }
             OperatorSubtaskState[] states = new OperatorSubtaskState[subtasks.size()];
             for (int index = 0; index < states.length; index++) {
                 states[index] = subtasks.get(index).harness.snapshot(position, position);

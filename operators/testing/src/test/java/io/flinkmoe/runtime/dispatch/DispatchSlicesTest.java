@@ -99,6 +99,18 @@ class DispatchSlicesTest {
     }
 
     @Test
+    void batchWhoseTokensHaveAllLeftBeforeTakesNoSlice() throws Exception {
+        try (DispatchHarness harness = open()) {
+            harness.send(undecided(0, 0, "a@1"), late(0, 1, "b@2"), late(0, 2, "a@3"));
+            harness.processBothWatermarks(new Watermark(10));
+            assertThat(sent(harness)).containsExactly("0/0: b@2");
+            harness.send(admitted(0, 0, 0, 1));
+            runSlices(harness, 2);
+            assertThat(sent(harness)).containsExactly("0/0: b@2", "0/1: a@1", "0/2: a@3");
+        }
+    }
+
+    @Test
     void lanesTakeTurns() throws Exception {
         try (DispatchHarness harness = open()) {
             harness.send(late(0, 0, "a@1"), late(0, 1, "a@2"), late(0, 2, "a@3"));

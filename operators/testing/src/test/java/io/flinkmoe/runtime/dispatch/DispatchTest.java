@@ -177,6 +177,24 @@ class DispatchTest {
         }
     }
 
+    /** A checkpoint may be writing it meanwhile. */
+    @Test
+    void decisionsDoNotChangeTheBlockThatArrived() throws Exception {
+        try (DispatchHarness harness = open()) {
+            RoutedBlock block = undecided(0, 0, "a@1");
+            harness.send(block);
+            byte[] outcomes = {OVERFLOWED, PENDING};
+            float[] weights = {0.5f, 0.25f};
+            harness.send(block(0, new OfBatch(0, 1, new int[] {0, 1}, outcomes, weights)));
+            harness.runSlices();
+
+            assertThat(sent(harness)).containsExactly("0/0: a@1");
+            assertThat(block.choices().weights()).containsExactly(0, 1, 2, 3);
+            assertThat(block.choices().outcomes()).containsExactly(PENDING, PENDING);
+            assertThat(block.choices().attempts()).containsExactly(0, 0);
+        }
+    }
+
     @Test
     void scalesAndScoresAreThoseOfTheRowsThatLeave() throws Exception {
         try (DispatchHarness harness = open()) {
