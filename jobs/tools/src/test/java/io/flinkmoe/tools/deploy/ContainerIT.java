@@ -205,6 +205,10 @@ class ContainerIT {
                 "--source.stop=latest",
                 "--sink.topic=scored",
                 "--dead-letter.topic=rejected",
+                // The metrics of admission and dispatch need a capacity; this one takes all tokens.
+                "--capacity.policy=fixed",
+                "--capacity.size=100000",
+                "--source.max-behind=36500 d",
                 "-Dparallelism.default=2");
     }
 

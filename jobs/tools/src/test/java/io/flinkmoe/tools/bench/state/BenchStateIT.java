@@ -53,7 +53,7 @@ class BenchStateIT {
         Program tokens = Program.run("bench", "state", "--tokens", 10);
 
         assertThat(backend.exitCode()).isEqualTo(ExitCode.USAGE);
-        assertThat(backend.err()).contains("disk", "heap, rocksdb");
+        assertThat(backend.err()).contains("disk", "HEAP, ROCKSDB");
         assertThat(shape.exitCode()).isEqualTo(ExitCode.USAGE);
         assertThat(shape.err()).contains("--shapes has 'huge'; allowed: flights, medium");
         assertThat(tokens.exitCode()).isEqualTo(ExitCode.USAGE);
