@@ -8,18 +8,14 @@ import io.flinkmoe.capacity.WindowSoftmax;
 import io.flinkmoe.runtime.block.CandidateBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
+import io.flinkmoe.runtime.shared.NumberedState;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
-import org.apache.flink.api.common.state.State;
-import org.apache.flink.api.common.state.StateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
-import org.apache.flink.api.common.typeutils.base.LongSerializer;
-import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 
 /**
@@ -41,7 +37,7 @@ final class WindowQueue {
     private static final ValueStateDescriptor<Integer> REMAINING =
             new ValueStateDescriptor<>("remaining-capacity", IntSerializer.INSTANCE);
 
-    private final AbstractStreamOperator<?> operator;
+    private final NumberedState states;
     private final Capacity capacity;
     private final int numExperts;
     private final int topK;
@@ -51,7 +47,7 @@ final class WindowQueue {
      * @param topK k
      */
     WindowQueue(AbstractStreamOperator<?> operator, Capacity capacity, int numExperts, int topK) {
-        this.operator = operator;
+        this.states = new NumberedState(operator);
         this.capacity = capacity;
         this.numExperts = numExperts;
         this.topK = topK;
@@ -59,19 +55,19 @@ final class WindowQueue {
 
     /** Keeps rows of one window until the window closes. */
     void hold(long windowStart, CandidateBlock rows) throws Exception {
-        state(windowStart, HELD).add(rows);
+        states.of(windowStart, HELD).add(rows);
     }
 
     /** Adds to T, the number of tokens of a window. */
     void addTokens(WindowTokens count) throws Exception {
-        ValueState<Integer> state = state(count.windowStart(), TOKENS);
+        ValueState<Integer> state = states.of(count.windowStart(), TOKENS);
         Integer before = state.value();
         state.update(before == null ? count.tokens() : before + count.tokens());
     }
 
     /** Sets the capacity that the previous round left in a window. */
     void setRemaining(RemainingCapacity left) throws Exception {
-        state(left.windowStart(), REMAINING).update(left.remaining());
+        states.of(left.windowStart(), REMAINING).update(left.remaining());
     }
 
     /**
@@ -81,13 +77,9 @@ final class WindowQueue {
      *     the window had neither choices nor a report
      */
     int close(long windowStart, int round, Decisions decisions) throws Exception {
-        ListState<CandidateBlock> held = state(windowStart, HELD);
         List<CandidateBlock> blocks = new ArrayList<>();
-        Iterable<CandidateBlock> inState = held.get();
-        if (inState != null) {
-            inState.forEach(blocks::add);
-        }
-        held.clear();
+        states.entries(windowStart, HELD).forEach(blocks::add);
+        states.of(windowStart, HELD).clear();
         Integer left = take(windowStart, REMAINING);
         Integer tokens = take(windowStart, TOKENS);
         if (blocks.isEmpty() && left == null && tokens == null) {
@@ -102,7 +94,7 @@ final class WindowQueue {
 
     private Integer take(long windowStart, ValueStateDescriptor<Integer> descriptor)
             throws Exception {
-        ValueState<Integer> state = state(windowStart, descriptor);
+        ValueState<Integer> state = states.of(windowStart, descriptor);
         Integer value = state.value();
         state.clear();
         return value;
@@ -158,11 +150,5 @@ final class WindowQueue {
             rows += block.rows();
         }
         return rows;
-    }
-
-    private <S extends State> S state(long windowStart, StateDescriptor<S, ?> descriptor)
-            throws Exception {
-        KeyedStateBackend<Integer> backend = operator.getKeyedStateBackend();
-        return backend.getPartitionedState(windowStart, LongSerializer.INSTANCE, descriptor);
     }
 }

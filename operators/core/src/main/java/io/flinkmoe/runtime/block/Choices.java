@@ -6,6 +6,7 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.serialization.ImmutableSerializer;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
+import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
@@ -59,14 +60,40 @@ public record Choices(
         return at(choice, overflowed ? 0 : attempts[choice]);
     }
 
+    /** The expert that a choice tries in its attempt. */
+    public int expert(int choice) {
+        return experts[at(choice, attempts[choice])];
+    }
+
+    /**
+     * Counts the pending choices of each expert.
+     *
+     * @param counts [N], overwritten
+     */
+    public void countPending(int[] counts) {
+        Arrays.fill(counts, 0);
+        for (int choice = 0; choice < outcomes.length; choice++) {
+            if (outcomes[choice] == PENDING) {
+                counts[expert(choice)]++;
+            }
+        }
+    }
+
     /** Whether an expert executed a choice, rerouted or not. */
     public boolean isExecuted(int choice) {
         return outcomes[choice] == Outcome.EXECUTED.code()
                 || outcomes[choice] == Outcome.REROUTED.code();
     }
 
-    /** Returns the choices of some rows. */
+    /**
+     * Returns the choices of some rows.
+     *
+     * @param rows the rows to select, ascending
+     */
     public Choices select(int[] rows) {
+        if (rows.length * k == outcomes.length) {
+            return this;
+        }
         int ranks = ranks();
         Choices selected =
                 new Choices(

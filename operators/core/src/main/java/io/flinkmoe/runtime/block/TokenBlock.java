@@ -111,6 +111,9 @@ public record TokenBlock(
      * @param width the width of a vector
      */
     public TokenBlock select(int[] rows, int width) {
+        if (rows.length == rows()) {
+            return this;
+        }
         byte[] selected = new byte[rows.length * width * Float.BYTES];
         for (int i = 0; i < rows.length; i++) {
             Floats.copyRow(vectors, rows[i], selected, i, width);

@@ -48,6 +48,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
 
     private static final ValueStateDescriptor<Long> NEXT_BATCH =
             new ValueStateDescriptor<>("next-batch-to-emit", LongSerializer.INSTANCE);
+
     private final int layer;
     private final int d;
     private final int numExperts;

@@ -4,20 +4,16 @@ package io.flinkmoe.runtime.combine;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.shared.LaneProgress;
+import io.flinkmoe.runtime.shared.NumberedState;
 import io.flinkmoe.runtime.shared.WaitingTokens;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Set;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ListStateDescriptor;
-import org.apache.flink.api.common.state.State;
-import org.apache.flink.api.common.state.StateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
-import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.api.common.typeutils.base.array.BooleanPrimitiveArraySerializer;
 import org.apache.flink.api.java.tuple.Tuple2;
-import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 
 /**
@@ -34,26 +30,18 @@ final class WaitingBatches {
     private static final ValueStateDescriptor<boolean[]> EMITTED =
             new ValueStateDescriptor<>("emitted", BooleanPrimitiveArraySerializer.INSTANCE);
 
-    private final AbstractStreamOperator<?> operator;
+    private final NumberedState state;
 
     WaitingBatches(AbstractStreamOperator<?> operator) {
-        this.operator = operator;
+        this.state = new NumberedState(operator);
     }
 
     /** Returns the keys and numbers of all batches of the subtask. */
     Set<Tuple2<Integer, Long>> all() throws Exception {
-        // A state must be registered with the backend before its keys are listed.
-        state(0, RESIDUALS);
-        state(0, CONTRIBUTIONS);
-        state(0, EMITTED);
-        KeyedStateBackend<Integer> backend = operator.getKeyedStateBackend();
         Set<Tuple2<Integer, Long>> batches = new LinkedHashSet<>();
-        for (String state :
-                List.of(RESIDUALS.getName(), CONTRIBUTIONS.getName(), EMITTED.getName())) {
-            try (var entries = backend.<Long>getKeysAndNamespaces(state)) {
-                entries.forEach(batches::add);
-            }
-        }
+        batches.addAll(state.all(RESIDUALS));
+        batches.addAll(state.all(CONTRIBUTIONS));
+        batches.addAll(state.all(EMITTED));
         return batches;
     }
 
@@ -88,31 +76,30 @@ final class WaitingBatches {
 
     /** Adds the residuals of a batch. */
     void add(RoutedBlock block) throws Exception {
-        state(block.batch(), RESIDUALS).update(block);
+        state.of(block.batch(), RESIDUALS).update(block);
     }
 
     /** Adds results, which may come before the residuals. */
     void add(ContributionBlock block) throws Exception {
-        state(block.batch(), CONTRIBUTIONS).add(block);
+        state.of(block.batch(), CONTRIBUTIONS).add(block);
     }
 
     /** The residuals of a batch; null if they have not arrived. */
     RoutedBlock residuals(long batch) throws Exception {
-        return state(batch, RESIDUALS).value();
+        return state.of(batch, RESIDUALS).value();
     }
 
     /** The results for a batch so far. */
     Iterable<ContributionBlock> results(long batch) throws Exception {
-        Iterable<ContributionBlock> results = state(batch, CONTRIBUTIONS).get();
-        return results == null ? List.of() : results;
+        return state.entries(batch, CONTRIBUTIONS);
     }
 
     /** Removes what is no longer needed after tokens have been emitted. */
     void remove(LaneProgress.ReadyRows ready) throws Exception {
         long batch = ready.batch();
         if (ready.areLast()) {
-            state(batch, RESIDUALS).clear();
-            state(batch, CONTRIBUTIONS).clear();
+            state.of(batch, RESIDUALS).clear();
+            state.of(batch, CONTRIBUTIONS).clear();
         }
         if (ready.first()) {
             emitted(batch).clear();
@@ -122,12 +109,6 @@ final class WaitingBatches {
     }
 
     private ValueState<boolean[]> emitted(long batch) throws Exception {
-        return state(batch, EMITTED);
-    }
-
-    private <S extends State> S state(long batch, StateDescriptor<S, ?> descriptor)
-            throws Exception {
-        KeyedStateBackend<Integer> backend = operator.getKeyedStateBackend();
-        return backend.getPartitionedState(batch, LongSerializer.INSTANCE, descriptor);
+        return state.of(batch, EMITTED);
     }
 }

@@ -8,18 +8,15 @@ import io.flinkmoe.runtime.dispatch.BatchChange.Arrived;
 import io.flinkmoe.runtime.dispatch.BatchChange.Decided;
 import io.flinkmoe.runtime.dispatch.BatchChange.Left;
 import io.flinkmoe.runtime.shared.LaneProgress;
+import io.flinkmoe.runtime.shared.NumberedState;
 import io.flinkmoe.runtime.shared.WaitingTokens;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
-import org.apache.flink.api.common.state.State;
-import org.apache.flink.api.common.state.StateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
-import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.api.java.tuple.Tuple2;
-import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 
 /**
@@ -35,19 +32,15 @@ final class WaitingBatches {
     private static final ListStateDescriptor<BatchChange> CHOICES =
             new ListStateDescriptor<>("choices", new BatchChange.Serializer());
 
-    private final AbstractStreamOperator<?> operator;
+    private final NumberedState state;
 
     WaitingBatches(AbstractStreamOperator<?> operator) {
-        this.operator = operator;
+        this.state = new NumberedState(operator);
     }
 
     /** Returns the keys and numbers of all batches of the subtask. */
     List<Tuple2<Integer, Long>> all() throws Exception {
-        choices(0); // A state must be registered with the backend before its keys are listed.
-        KeyedStateBackend<Integer> backend = operator.getKeyedStateBackend();
-        try (var entries = backend.<Long>getKeysAndNamespaces(CHOICES.getName())) {
-            return entries.toList();
-        }
+        return state.all(CHOICES);
     }
 
     /**
@@ -139,21 +132,14 @@ final class WaitingBatches {
     }
 
     private Iterable<BatchChange> changes(long batch) throws Exception {
-        Iterable<BatchChange> changes = choices(batch).get();
-        return changes == null ? List.of() : changes;
+        return state.entries(batch, CHOICES);
     }
 
     private ValueState<RoutedBlock> vectors(long batch) throws Exception {
-        return state(batch, VECTORS);
+        return state.of(batch, VECTORS);
     }
 
     private ListState<BatchChange> choices(long batch) throws Exception {
-        return state(batch, CHOICES);
-    }
-
-    private <S extends State> S state(long batch, StateDescriptor<S, ?> descriptor)
-            throws Exception {
-        KeyedStateBackend<Integer> backend = operator.getKeyedStateBackend();
-        return backend.getPartitionedState(batch, LongSerializer.INSTANCE, descriptor);
+        return state.of(batch, CHOICES);
     }
 }

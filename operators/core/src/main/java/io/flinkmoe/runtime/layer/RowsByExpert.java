@@ -48,7 +48,7 @@ public final class RowsByExpert {
         Arrays.fill(rowsOfExpert, 0);
         for (int choice = 0; choice < choices.outcomes().length; choice++) {
             if (choices.outcomes()[choice] == Choices.PENDING) {
-                int expert = expert(choices, choice);
+                int expert = choices.expert(choice);
                 int row = rowsOfExpert[expert]++;
                 choicesOfExpert[expert][row] = choice;
                 vectorsOfExpert[expert][row] = rows[choice / choices.k()];
@@ -64,20 +64,13 @@ public final class RowsByExpert {
         return blocks;
     }
 
-    private static int expert(Choices choices, int choice) {
-        return choices.experts()[choices.at(choice, choices.attempts()[choice])];
-    }
-
     private void allocate(Choices choices) {
-        Arrays.fill(rowsOfExpert, 0);
-        for (int choice = 0; choice < choices.outcomes().length; choice++) {
-            if (choices.outcomes()[choice] == Choices.PENDING) {
-                rowsOfExpert[expert(choices, choice)]++;
-            }
-        }
+        choices.countPending(rowsOfExpert);
         for (int expert = 0; expert < rowsOfExpert.length; expert++) {
-            choicesOfExpert[expert] = new int[rowsOfExpert[expert]];
-            vectorsOfExpert[expert] = new int[rowsOfExpert[expert]];
+            if (rowsOfExpert[expert] > 0) {
+                choicesOfExpert[expert] = new int[rowsOfExpert[expert]];
+                vectorsOfExpert[expert] = new int[rowsOfExpert[expert]];
+            }
         }
     }
 }

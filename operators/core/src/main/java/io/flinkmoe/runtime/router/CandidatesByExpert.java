@@ -42,7 +42,7 @@ final class CandidatesByExpert {
         Arrays.fill(rowsOfExpert, 0);
         for (int choice = 0; choice < choices.outcomes().length; choice++) {
             if (choices.outcomes()[choice] == Choices.PENDING) {
-                int expert = choices.experts()[choices.at(choice, 0)];
+                int expert = choices.expert(choice);
                 int row = rowsOfExpert[expert]++;
                 CandidateBlock block = blocks[expert];
                 block.choices()[row] = choice;
@@ -84,12 +84,7 @@ final class CandidatesByExpert {
     }
 
     private CandidateBlock[] allocate(long batch, int lane, Choices choices, boolean prioritized) {
-        Arrays.fill(rowsOfExpert, 0);
-        for (int choice = 0; choice < choices.outcomes().length; choice++) {
-            if (choices.outcomes()[choice] == Choices.PENDING) {
-                rowsOfExpert[choices.experts()[choices.at(choice, 0)]]++;
-            }
-        }
+        choices.countPending(rowsOfExpert);
         CandidateBlock[] blocks = new CandidateBlock[rowsOfExpert.length];
         for (int expert = 0; expert < blocks.length; expert++) {
             int rows = rowsOfExpert[expert];
