@@ -90,14 +90,12 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
                                 counters)
                         : new FirstComeRule(capacity, counters);
         metrics = new AdmissionMetrics[expertKeys.count()];
-        for (int expert = 0; expert < metrics.length; expert++) {
-            if (watermark.isOwned(expert)) {
-                metrics[expert] = new AdmissionMetrics(getMetricGroup(), expert);
-            }
+        for (int expert : watermark.owned()) {
+            metrics[expert] = new AdmissionMetrics(getMetricGroup(), expert);
         }
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.ADMISSION, round);
         forwarded = Long.MIN_VALUE;
-        outbox = new Outbox(this, expertKeys, watermark, output);
+        outbox = new Outbox(this, expertKeys, watermark.owned(), output);
         slices =
                 new Slices(
                         getProcessingTimeService(),

@@ -6,12 +6,13 @@ import io.flinkmoe.runtime.block.AdmissionInputSerializer;
 import io.flinkmoe.runtime.block.CandidateBlock;
 import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.shared.EvenKeys;
-import io.flinkmoe.runtime.shared.WatermarkState;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -43,16 +44,20 @@ final class Outbox {
     private final Deque<Unsent<AdmissionInput>> nextRound = new ArrayDeque<>();
 
     /** The experts that have entries in the state. */
-    private final List<Integer> written = new ArrayList<>();
+    private final Set<Integer> written = new HashSet<>();
 
     /** A record of one expert. */
     private record Unsent<T>(int expert, T record, int bytes) {}
 
-    /** Reads what is in the state of the experts that the subtask owns. */
+    /**
+     * Reads what is in the state.
+     *
+     * @param owned the experts that the subtask owns
+     */
     Outbox(
             AbstractStreamOperator<?> operator,
             EvenKeys keys,
-            WatermarkState watermark,
+            int[] owned,
             Output<StreamRecord<DecisionBlock>> output)
             throws Exception {
         this.operator = operator;
@@ -60,15 +65,14 @@ final class Outbox {
         this.output = output;
         this.decisionsInState = operator.getRuntimeContext().getListState(DECISIONS);
         this.nextRoundInState = operator.getRuntimeContext().getListState(NEXT_ROUND);
-        for (int expert = 0; expert < keys.count(); expert++) {
-            if (watermark.isOwned(expert)) {
-                operator.setCurrentKey(keys.keyOf(expert));
-                for (DecisionBlock block : decisionsInState.get()) {
-                    decisions.add(new Unsent<>(expert, block, MAX_BYTES));
-                }
-                for (AdmissionInput input : nextRoundInState.get()) {
-                    nextRound.add(new Unsent<>(expert, input, MAX_BYTES));
-                }
+        for (int expert : owned) {
+            operator.setCurrentKey(keys.keyOf(expert));
+            for (DecisionBlock block : decisionsInState.get()) {
+                decisions.add(new Unsent<>(expert, block, MAX_BYTES));
+                written.add(expert);
+            }
+            for (AdmissionInput input : nextRoundInState.get()) {
+                nextRound.add(new Unsent<>(expert, input, MAX_BYTES));
                 written.add(expert);
             }
         }

@@ -16,10 +16,9 @@ import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.LaneProgress;
 import io.flinkmoe.runtime.shared.OpenWindows;
 import io.flinkmoe.runtime.shared.SummaryOutput;
+import io.flinkmoe.runtime.shared.WaitingLanes;
 import io.flinkmoe.runtime.shared.WaitingTokens;
 import io.flinkmoe.runtime.shared.WindowCounters;
-import java.util.HashMap;
-import java.util.Map;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
@@ -55,7 +54,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private final EvenKeys laneKeys;
     private final Capacity capacity;
 
-    private transient Map<Integer, LaneProgress> lanes;
+    private transient WaitingLanes lanes;
     private transient ValueState<Long> nextBatch;
     private transient WaitingBatches batches;
     private transient GateWeightedSum sum;
@@ -90,8 +89,8 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
                 .keep(getOperatorStateBackend());
         sum = new GateWeightedSum(d, capacity.weightRule());
         metrics = new CombineMetrics(getMetricGroup());
-        lanes = new HashMap<>();
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
+        lanes = new WaitingLanes(nextBatch, 0);
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.COMBINE, 0);
@@ -127,7 +126,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private void restore() throws Exception {
         for (Tuple2<Integer, Long> batch : batches.all()) {
             setCurrentKey(batch.f0);
-            metrics.waiting.inc(batches.restore(batch.f1, progress(laneKeys.indexOf(batch.f0))));
+            metrics.waiting.inc(batches.restore(batch.f1, lanes.of(laneKeys.indexOf(batch.f0))));
         }
     }
 
@@ -136,7 +135,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         RoutedBlock block = element.getValue();
         batches.add(block);
         metrics.waiting.inc(block.tokens().rows());
-        LaneProgress progress = progress(block.tokens().lane());
+        LaneProgress progress = lanes.of(block.tokens().lane());
         progress.addTokens(block.batch(), WaitingTokens.of(block), null);
         emitFirst(progress);
     }
@@ -145,7 +144,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     public void processElement2(StreamRecord<ContributionBlock> element) throws Exception {
         ContributionBlock block = element.getValue();
         batches.add(block);
-        LaneProgress progress = progress(block.lane());
+        LaneProgress progress = lanes.of(block.lane());
         progress.addResults(block.batch(), block.choices());
         emitFirst(progress);
     }
@@ -153,9 +152,9 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     @Override
     public void processWatermark(Watermark mark) throws Exception {
         inputWatermark = mark.getTimestamp();
-        for (Map.Entry<Integer, LaneProgress> lane : lanes.entrySet()) {
-            setCurrentKey(laneKeys.keyOf(lane.getKey()));
-            LaneProgress progress = lane.getValue();
+        for (int lane : lanes.lanes()) {
+            setCurrentKey(laneKeys.keyOf(lane));
+            LaneProgress progress = lanes.of(lane);
             progress.scan();
             LaneProgress.ReadyRows ready;
             while ((ready = progress.pollScanned()) != null) {
@@ -167,13 +166,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
 
     @Override
     public void finish() throws Exception {
-        for (Map.Entry<Integer, LaneProgress> lane : lanes.entrySet()) {
-            if (!lane.getValue().isEmpty()) {
-                throw new IllegalStateException(
-                        "the input has ended, but tokens of lane %d still wait for results of experts"
-                                .formatted(lane.getKey()));
-            }
-        }
+        lanes.checkEmpty("results of experts");
         super.finish();
     }
 
@@ -220,28 +213,11 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
      * Forwards the watermark, but only to just before the oldest waiting token that is not late.
      */
     private void forwardWatermark() throws Exception {
-        long limit = inputWatermark;
-        for (LaneProgress progress : lanes.values()) {
-            long waiting = progress.minTimestamp();
-            if (waiting != Long.MAX_VALUE) {
-                limit = Math.min(limit, waiting - 1);
-            }
-        }
+        long limit = lanes.limit(inputWatermark);
         if (limit > outputWatermark) {
             outputWatermark = limit;
             closeWindows(limit);
             super.processWatermark(new Watermark(limit));
         }
-    }
-
-    /** The progress of the current key's lane. */
-    private LaneProgress progress(int lane) throws Exception {
-        LaneProgress progress = lanes.get(lane);
-        if (progress == null) {
-            Long next = nextBatch.value();
-            progress = new LaneProgress(next == null ? 0 : next);
-            lanes.put(lane, progress);
-        }
-        return progress;
     }
 }

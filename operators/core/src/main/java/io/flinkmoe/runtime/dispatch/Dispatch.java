@@ -13,11 +13,10 @@ import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.LaneProgress;
 import io.flinkmoe.runtime.shared.Slices;
+import io.flinkmoe.runtime.shared.WaitingLanes;
 import io.flinkmoe.runtime.shared.WaitingTokens;
-import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
-import java.util.Map;
 import java.util.Set;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ValueState;
@@ -65,7 +64,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     private final int numExperts;
     private final EvenKeys laneKeys;
 
-    private transient Map<Integer, LaneProgress> lanes;
+    private transient WaitingLanes lanes;
     private transient Set<Integer> active; // lanes whose tokens may leave
     private transient WaitingBatches batches;
     private transient ValueState<Long> nextToLeave;
@@ -97,10 +96,10 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
                 .with("num_experts of layer " + layer, numExperts)
                 .with("hidden_size", d)
                 .keep(getOperatorStateBackend());
-        lanes = new HashMap<>();
         active = new LinkedHashSet<>();
         batches = new WaitingBatches(this);
         nextToLeave = getRuntimeContext().getState(NEXT_TO_LEAVE);
+        lanes = new WaitingLanes(nextToLeave, UNKNOWN);
         nextNumber = getRuntimeContext().getState(NEXT_NUMBER);
         rowsByExpert = new RowsByExpert(numExperts, d);
         metrics = new DispatchMetrics(getMetricGroup());
@@ -118,9 +117,9 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         for (Tuple2<Integer, Long> batch : batches.all()) {
             setCurrentKey(batch.f0);
             int lane = laneKeys.indexOf(batch.f0);
-            metrics.waiting.inc(batches.restore(batch.f1, progress(lane)));
+            metrics.waiting.inc(batches.restore(batch.f1, lanes.of(lane)));
         }
-        lanes.keySet().forEach(this::scan);
+        scanAll();
     }
 
     @Override
@@ -130,7 +129,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         batches.add(block, tokens);
         metrics.waiting.inc(tokens.rows());
         int lane = block.tokens().lane();
-        LaneProgress progress = progress(lane);
+        LaneProgress progress = lanes.of(lane);
         if (progress.next() == UNKNOWN) {
             startAt(block.batch(), progress);
         }
@@ -154,7 +153,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     @Override
     public void processElement2(StreamRecord<DecisionBlock> element) throws Exception {
         DecisionBlock block = element.getValue();
-        LaneProgress progress = progress(block.lane());
+        LaneProgress progress = lanes.of(block.lane());
         for (DecisionBlock.OfBatch decisions : block.batches()) {
             batches.add(decisions);
             progress.addResults(decisions.batch(), decisions.choices());
@@ -169,17 +168,19 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         }
     }
 
-    private void scan(int lane) {
-        if (lanes.get(lane).scan()) {
-            active.add(lane);
-            slices.start();
+    private void scanAll() throws Exception {
+        for (int lane : lanes.lanes()) {
+            if (lanes.of(lane).scan()) {
+                active.add(lane);
+                slices.start();
+            }
         }
     }
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
         inputWatermark = mark.getTimestamp();
-        lanes.keySet().forEach(this::scan);
+        scanAll();
         if (active.isEmpty()) {
             forwardWatermark();
         }
@@ -193,7 +194,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
             int lane = first.next();
             first.remove();
             setCurrentKey(laneKeys.keyOf(lane));
-            LaneProgress progress = progress(lane);
+            LaneProgress progress = lanes.of(lane);
             LaneProgress.ReadyRows leaving = progress.pollFirst();
             if (leaving == null) {
                 leaving = progress.pollScanned();
@@ -252,13 +253,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     @Override
     public void finish() throws Exception {
         slices.drain();
-        for (Map.Entry<Integer, LaneProgress> lane : lanes.entrySet()) {
-            if (!lane.getValue().isEmpty()) {
-                throw new IllegalStateException(
-                        "the input has ended, but tokens of lane %d still wait for decisions"
-                                .formatted(lane.getKey()));
-            }
-        }
+        lanes.checkEmpty("decisions");
         super.finish();
     }
 
@@ -267,28 +262,11 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
      * The last watermark waits for all tokens: no later one would close what late tokens open.
      */
     private void forwardWatermark() throws Exception {
-        long limit = inputWatermark;
-        for (LaneProgress progress : lanes.values()) {
-            long waiting = progress.minTimestamp();
-            if (waiting != Long.MAX_VALUE) {
-                limit = Math.min(limit, waiting - 1);
-            }
-        }
+        long limit = lanes.limit(inputWatermark);
         boolean mustWait = limit == Long.MAX_VALUE && !active.isEmpty();
         if (limit > outputWatermark && !mustWait) {
             outputWatermark = limit;
             super.processWatermark(new Watermark(limit));
         }
-    }
-
-    /** The progress of the current key's lane. */
-    private LaneProgress progress(int lane) throws Exception {
-        LaneProgress progress = lanes.get(lane);
-        if (progress == null) {
-            Long next = nextToLeave.value();
-            progress = new LaneProgress(next == null ? UNKNOWN : next);
-            lanes.put(lane, progress);
-        }
-        return progress;
     }
 }

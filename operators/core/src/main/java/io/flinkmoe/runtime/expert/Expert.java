@@ -18,7 +18,9 @@ import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.runtime.shared.MoeMetrics;
 import io.flinkmoe.runtime.shared.QueuedInput;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -56,10 +58,10 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     private transient BundleSessions sessions;
     private transient ExpertCalls[] calls; // by expert; null for experts of other subtasks
-    private transient List<Integer> ownExperts;
+    private transient int[] ownExperts;
     private transient ExpertMetrics[] metrics; // by expert, likewise
     private transient ListState<ExpertRows> waiting;
-    private transient List<Integer> inState; // experts with waiting rows in the state
+    private transient Set<Integer> inState; // experts with waiting rows in the state
     private transient CallScheduler scheduler;
     private transient Linger linger;
     private transient QueuedInput input;
@@ -88,7 +90,9 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                 .keep(getOperatorStateBackend());
         openCalls();
         List<ExpertCalls> ownCalls = new ArrayList<>();
-        ownExperts.forEach(expert -> ownCalls.add(calls[expert]));
+        for (int expert : ownExperts) {
+            ownCalls.add(calls[expert]);
+        }
         scheduler = new CallScheduler(ownCalls);
         input = new QueuedInput(getContainingTask().getEnvironment());
         linger =
@@ -106,25 +110,22 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
         MoeMetrics.registerModel(getMetricGroup(), spec.version());
         metrics = new ExpertMetrics[expertKeys.count()];
         calls = new ExpertCalls[expertKeys.count()];
-        ownExperts = new ArrayList<>();
-        for (int expert = 0; expert < calls.length; expert++) {
+        ownExperts = expertKeys.owned(getRuntimeContext().getTaskInfo());
+        for (int expert : ownExperts) {
             if (Thread.currentThread().isInterrupted()) {
                 throw new CancelTaskException("cancelled while experts were opened");
             }
-            if (expertKeys.isOwned(expert, getRuntimeContext().getTaskInfo())) {
-                metrics[expert] = new ExpertMetrics().register(getMetricGroup(), expert);
-                calls[expert] =
-                        new ExpertCalls(
-                                sessions.expert(layer, expert), buffers, failures, metrics[expert]);
-                ExpertMetrics.registerWaiting(getMetricGroup(), expert, calls[expert]::waiting);
-                ownExperts.add(expert);
-            }
+            metrics[expert] = new ExpertMetrics().register(getMetricGroup(), expert);
+            calls[expert] =
+                    new ExpertCalls(
+                            sessions.expert(layer, expert), buffers, failures, metrics[expert]);
+            ExpertMetrics.registerWaiting(getMetricGroup(), expert, calls[expert]::waiting);
         }
     }
 
     private void restore() throws Exception {
         waiting = getRuntimeContext().getListState(WAITING);
-        inState = new ArrayList<>();
+        inState = new HashSet<>();
         for (int expert : ownExperts) {
             setCurrentKey(expertKeys.keyOf(expert));
             for (ExpertRows rows : waiting.get()) {
@@ -158,7 +159,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     private void runWaiting() throws Exception {
         int next = scheduler.next(input.isAvailable());
         while (next >= 0) {
-            run(calls[ownExperts.get(next)]);
+            run(calls[ownExperts[next]]);
             next = scheduler.next(input.isAvailable());
         }
         if (next == CallScheduler.DEFERRED) {
@@ -175,7 +176,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     @Override
     public void prepareSnapshotPreBarrier(long checkpointId) throws Exception {
         while (scheduler.waiting() * rowBytes > MAX_WAITING_BYTES) {
-            run(calls[ownExperts.get(scheduler.fullest())]);
+            run(calls[ownExperts[scheduler.fullest()]]);
         }
     }
 

@@ -2,6 +2,7 @@
 package io.flinkmoe.runtime.shared;
 
 import java.io.Serializable;
+import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
@@ -74,8 +75,15 @@ public final class EvenKeys implements Serializable {
                 keys[i], maxParallelism, parallelism);
     }
 
-    /** Whether a subtask owns expert or lane {@code i}. */
-    public boolean isOwned(int i, TaskInfo task) {
-        return subtaskOf(i, task.getNumberOfParallelSubtasks()) == task.getIndexOfThisSubtask();
+    /** The experts or lanes that a subtask owns, ascending. */
+    public int[] owned(TaskInfo task) {
+        int[] owned = new int[keys.length];
+        int count = 0;
+        for (int i = 0; i < keys.length; i++) {
+            if (subtaskOf(i, task.getNumberOfParallelSubtasks()) == task.getIndexOfThisSubtask()) {
+                owned[count++] = i;
+            }
+        }
+        return Arrays.copyOf(owned, count);
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.shared;
 
+import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
@@ -22,6 +23,7 @@ public final class WatermarkState {
     private final EvenKeys keys;
     private final ValueState<Long> state;
     private final long[] restored;
+    private final int[] owned;
     private long current = Long.MIN_VALUE;
     private long previous = Long.MIN_VALUE;
 
@@ -31,19 +33,18 @@ public final class WatermarkState {
         this.keys = keys;
         this.state = operator.getRuntimeContext().getState(DESCRIPTOR);
         this.restored = new long[keys.count()];
-        for (int i = 0; i < restored.length; i++) {
-            restored[i] = Long.MIN_VALUE;
-            if (isOwned(i)) {
-                operator.setCurrentKey(keys.keyOf(i));
-                Long value = state.value();
-                restored[i] = value == null ? Long.MIN_VALUE : value;
-            }
+        Arrays.fill(restored, Long.MIN_VALUE);
+        this.owned = keys.owned(operator.getRuntimeContext().getTaskInfo());
+        for (int i : owned) {
+            operator.setCurrentKey(keys.keyOf(i));
+            Long value = state.value();
+            restored[i] = value == null ? Long.MIN_VALUE : value;
         }
     }
 
-    /** Whether this subtask owns expert or lane {@code i}. */
-    public boolean isOwned(int i) {
-        return keys.isOwned(i, operator.getRuntimeContext().getTaskInfo());
+    /** The experts or lanes that this subtask owns. */
+    public int[] owned() {
+        return owned;
     }
 
     /** Advances the operator's watermark. */
@@ -73,8 +74,8 @@ public final class WatermarkState {
      * not late.
      */
     public void snapshot() throws Exception {
-        for (int i = 0; i < restored.length; i++) {
-            if (isOwned(i) && of(i) > Long.MIN_VALUE && of(i) < Long.MAX_VALUE) {
+        for (int i : owned) {
+            if (of(i) > Long.MIN_VALUE && of(i) < Long.MAX_VALUE) {
                 operator.setCurrentKey(keys.keyOf(i));
                 state.update(of(i));
             }

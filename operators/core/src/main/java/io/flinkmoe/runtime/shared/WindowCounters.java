@@ -47,12 +47,10 @@ public final class WindowCounters implements ChoiceCounter {
         this.windows = windows;
         this.open = new OpenWindows(windows);
         this.state = operator.getRuntimeContext().getMapState(DESCRIPTOR);
-        for (int index = 0; index < keys.count(); index++) {
-            if (keys.isOwned(index, operator.getRuntimeContext().getTaskInfo())) {
-                operator.setCurrentKey(keys.keyOf(index));
-                for (long start : state.keys()) {
-                    open.add(index, start);
-                }
+        for (int index : keys.owned(operator.getRuntimeContext().getTaskInfo())) {
+            operator.setCurrentKey(keys.keyOf(index));
+            for (long start : state.keys()) {
+                open.add(index, start);
             }
         }
     }
