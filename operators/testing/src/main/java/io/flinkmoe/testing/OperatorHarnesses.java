@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.testing;
 
-import static org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness.repackageState;
-import static org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness.repartitionOperatorState;
-
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.capacity.Capacity;
@@ -33,16 +30,10 @@ import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import java.time.Duration;
 import org.apache.flink.annotation.Experimental;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.metrics.groups.TaskMetricGroup;
-import org.apache.flink.runtime.operators.testutils.MockEnvironment;
-import org.apache.flink.runtime.operators.testutils.MockEnvironmentBuilder;
-import org.apache.flink.runtime.operators.testutils.MockInputSplitProvider;
 import org.apache.flink.runtime.state.StateBackend;
-import org.apache.flink.runtime.state.hashmap.HashMapStateBackend;
-import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 
 /**
@@ -62,11 +53,6 @@ import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 @Experimental
 public final class OperatorHarnesses {
 
-    /** The managed memory that Flink's own harnesses offer to state backends. */
-    private static final int MANAGED_MEMORY = 3 << 20;
-
-    private static final int BUFFER_SIZE = 1024;
-
     private final LocalBundle bundle;
     private final BundleSpec spec;
     private final MoeSettings settings;
@@ -78,11 +64,7 @@ public final class OperatorHarnesses {
     private boolean divertLateTokens;
     private Duration maxOutOfOrderness = Duration.ZERO;
 
-    private StateBackend backend = new HashMapStateBackend();
-    private TaskMetricGroup metrics;
-    private int parallelism = 1;
-    private int subtask;
-    private OperatorSubtaskState[] states = {};
+    private final SubtaskUnderTest subtask = new SubtaskUnderTest();
 
     private OperatorHarnesses(LocalBundle bundle, BundleSpec spec, MoeSettings settings) {
         this.bundle = bundle;
@@ -144,20 +126,20 @@ public final class OperatorHarnesses {
 
     /** Sets the state backend. The default is the heap. */
     public OperatorHarnesses stateBackend(StateBackend other) {
-        this.backend = other;
+        subtask.backend = other;
         return this;
     }
 
     /** Sets the metric group of the task, so that a test can read the metrics. */
     public OperatorHarnesses metrics(TaskMetricGroup group) {
-        this.metrics = group;
+        subtask.metrics = group;
         return this;
     }
 
     /** Sets the index of the subtask and the parallelism. The default is subtask 0 of 1. */
     public OperatorHarnesses subtask(int number, int ofParallelism) {
-        this.subtask = number;
-        this.parallelism = ofParallelism;
+        subtask.subtask = number;
+        subtask.parallelism = ofParallelism;
         return this;
     }
 
@@ -168,7 +150,7 @@ public final class OperatorHarnesses {
      * @param snapshots the snapshots of all subtasks; empty to start without state
      */
     public OperatorHarnesses restore(OperatorSubtaskState... snapshots) {
-        this.states = snapshots.clone();
+        subtask.states = snapshots.clone();
         return this;
     }
 
@@ -185,8 +167,10 @@ public final class OperatorHarnesses {
                                 maxOutOfOrderness));
         var harness =
                 new UnkeyedHarness<>(
-                        ingest, new Arrival.Serializer(), environment(Topology.ANY_PARALLELISM));
-        return open(harness, new TokenBlock.Serializer(), Topology.ANY_PARALLELISM);
+                        ingest,
+                        new Arrival.Serializer(),
+                        subtask.environment(Topology.ANY_PARALLELISM));
+        return subtask.open(harness, new TokenBlock.Serializer(), Topology.ANY_PARALLELISM);
     }
 
     /** Opens the router of a layer. */
@@ -200,8 +184,8 @@ public final class OperatorHarnesses {
                         lanes,
                         new RouterSettings(
                                 capacity, divertLateTokens, draws, decisionLog, routerLogits));
-        return open(
-                new RouterHarness(router, lanes, environment(lanes.maxParallelism())),
+        return subtask.open(
+                new RouterHarness(router, lanes, subtask.environment(lanes.maxParallelism())),
                 new RoutedBlock.Serializer(),
                 lanes.maxParallelism());
     }
@@ -221,8 +205,9 @@ public final class OperatorHarnesses {
         EvenKeys experts = new EvenKeys(routing.numExperts());
         Admission admission =
                 new Admission(layer, round, routing.numExpertsPerTok(), experts, capacity);
-        return open(
-                new AdmissionHarness(admission, experts, environment(experts.maxParallelism())),
+        return subtask.open(
+                new AdmissionHarness(
+                        admission, experts, subtask.environment(experts.maxParallelism())),
                 new DecisionBlock.Serializer(),
                 experts.maxParallelism());
     }
@@ -231,8 +216,8 @@ public final class OperatorHarnesses {
     public DispatchHarness dispatch(int layer) throws Exception {
         EvenKeys lanes = lanes();
         Dispatch dispatch = new Dispatch(layer, spec.hiddenSize(), numExperts(layer), lanes);
-        return open(
-                new DispatchHarness(dispatch, lanes, environment(lanes.maxParallelism())),
+        return subtask.open(
+                new DispatchHarness(dispatch, lanes, subtask.environment(lanes.maxParallelism())),
                 new RoutedBlock.Serializer(),
                 lanes.maxParallelism());
     }
@@ -249,8 +234,8 @@ public final class OperatorHarnesses {
                                 settings.expertBatching(),
                                 settings.onError(),
                                 settings.placement().device()));
-        return open(
-                new ExpertHarness(expert, experts, environment(experts.maxParallelism())),
+        return subtask.open(
+                new ExpertHarness(expert, experts, subtask.environment(experts.maxParallelism())),
                 new ContributionBlock.Serializer(),
                 experts.maxParallelism());
     }
@@ -259,8 +244,8 @@ public final class OperatorHarnesses {
     public CombineHarness combine(int layer) throws Exception {
         EvenKeys lanes = lanes();
         Combine combine = new Combine(layer, spec.hiddenSize(), numExperts(layer), lanes, capacity);
-        return open(
-                new CombineHarness(combine, lanes, environment(lanes.maxParallelism())),
+        return subtask.open(
+                new CombineHarness(combine, lanes, subtask.environment(lanes.maxParallelism())),
                 new TokenBlock.Serializer(),
                 lanes.maxParallelism());
     }
@@ -275,8 +260,8 @@ public final class OperatorHarnesses {
         int maxParallelism = lanes().maxParallelism();
         var harness =
                 new UnkeyedHarness<>(
-                        head, new TokenBlock.Serializer(), environment(maxParallelism));
-        return open(harness, new ScoredToken.Serializer(), maxParallelism);
+                        head, new TokenBlock.Serializer(), subtask.environment(maxParallelism));
+        return subtask.open(harness, new ScoredToken.Serializer(), maxParallelism);
     }
 
     private EvenKeys lanes() {
@@ -285,40 +270,5 @@ public final class OperatorHarnesses {
 
     private int blockRows() {
         return BlockRows.ofExchange(spec, settings);
-    }
-
-    private MockEnvironment environment(int maxParallelism) {
-        MockEnvironmentBuilder builder =
-                new MockEnvironmentBuilder()
-                        .setTaskName("MoE operator under test")
-                        .setManagedMemorySize(MANAGED_MEMORY)
-                        .setInputSplitProvider(new MockInputSplitProvider())
-                        .setBufferSize(BUFFER_SIZE)
-                        .setMaxParallelism(maxParallelism)
-                        .setParallelism(parallelism)
-                        .setSubtaskIndex(subtask);
-        if (metrics != null) {
-            builder.setMetricGroup(metrics);
-        }
-        return builder.build();
-    }
-
-    private <O, H extends AbstractStreamOperatorTestHarness<O>> H open(
-            H harness, TypeSerializer<O> output, int maxParallelism) throws Exception {
-        harness.setStateBackend(backend); // The harness reads it in setup.
-        harness.setup(output); // With a serializer, the harness keeps copies of the output.
-        if (states.length == 1 && parallelism == 1) {
-            harness.initializeState(states[0]);
-        } else if (states.length > 0) {
-            harness.initializeState(
-                    repartitionOperatorState(
-                            repackageState(states),
-                            maxParallelism,
-                            states.length,
-                            parallelism,
-                            subtask));
-        }
-        harness.open();
-        return harness;
     }
 }

@@ -7,6 +7,7 @@ import io.flinkmoe.tools.bench.contenders.Contenders;
 import io.flinkmoe.tools.bench.contenders.Shape;
 import io.flinkmoe.tools.bench.state.BenchStateCommand;
 import io.flinkmoe.tools.statistics.Rounds;
+import io.flinkmoe.tools.text.Arguments;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,7 +23,6 @@ import org.apache.flink.util.FileUtils;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Measures flink-moe on this machine and compares it with alternatives. */
@@ -195,29 +195,13 @@ public final class BenchCommand implements Callable<Integer> {
     }
 
     private void checkArguments() {
-        check("--shapes", shapes, SHAPES);
-        check("--contenders", contenders, Contenders.NAMES);
+        Arguments arguments = new Arguments(spec);
+        arguments.checkNames("--shapes", shapes, SHAPES);
+        arguments.checkNames("--contenders", contenders, Contenders.NAMES);
         if (rounds != null && rounds < 1) {
-            throw new ParameterException(
-                    spec.commandLine(), "--rounds is %d; allowed: 1 or more".formatted(rounds));
+            throw arguments.refused("--rounds is %d; allowed: 1 or more", rounds);
         }
-        Path parent = output.toAbsolutePath().getParent();
-        if (Files.isDirectory(output) || !Files.isWritable(parent)) {
-            throw new ParameterException(
-                    spec.commandLine(),
-                    "--output is '%s'; allowed: a file in a writable directory".formatted(output));
-        }
-    }
-
-    private void check(String option, List<String> given, List<String> allowed) {
-        for (String name : given) {
-            if (!allowed.contains(name)) {
-                throw new ParameterException(
-                        spec.commandLine(),
-                        "%s has '%s'; allowed: %s"
-                                .formatted(option, name, String.join(", ", allowed)));
-            }
-        }
+        arguments.checkOutput(output);
     }
 
     private void print(String line) {

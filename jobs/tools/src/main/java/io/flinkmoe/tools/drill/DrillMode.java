@@ -14,29 +14,21 @@ import org.apache.flink.configuration.Configuration;
 /** The way in which a drilled job admits tokens and places its experts. */
 @Internal
 enum DrillMode {
-    DROPLESS(AnswerRule.SAME) {
+    DROPLESS(AnswerRule.SAME, EnumSet.of(Outcome.EXECUTED)) {
         @Override
         void configure(Configuration options) {
             options.set(PlacementOptions.PLACEMENT, PlacementOptions.Placement.PARTITIONED);
         }
-
-        @Override
-        Set<Outcome> outcomes() {
-            return EnumSet.of(Outcome.EXECUTED);
-        }
     },
-    REPLICATED(AnswerRule.SAME) {
+    REPLICATED(AnswerRule.SAME, EnumSet.of(Outcome.EXECUTED)) {
         @Override
         void configure(Configuration options) {
             options.set(PlacementOptions.PLACEMENT, PlacementOptions.Placement.REPLICATED);
         }
-
-        @Override
-        Set<Outcome> outcomes() {
-            return EnumSet.of(Outcome.EXECUTED);
-        }
     },
-    FIRST_COME(new FirstComeAnswers(DrillStream.WINDOW, Constants.CAPACITY)) {
+    FIRST_COME(
+            new FirstComeAnswers(DrillStream.WINDOW, Constants.CAPACITY),
+            EnumSet.of(Outcome.EXECUTED, Outcome.OVERFLOWED, Outcome.LATE)) {
         @Override
         void configure(Configuration options) {
             windows(options);
@@ -44,13 +36,8 @@ enum DrillMode {
             options.set(MoeOptions.CAPACITY_SIZE, Constants.CAPACITY);
             options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.FIRST_COME);
         }
-
-        @Override
-        Set<Outcome> outcomes() {
-            return EnumSet.of(Outcome.EXECUTED, Outcome.OVERFLOWED, Outcome.LATE);
-        }
     },
-    PRIORITIZED(AnswerRule.SAME) {
+    PRIORITIZED(AnswerRule.SAME, EnumSet.of(Outcome.EXECUTED, Outcome.OVERFLOWED, Outcome.LATE)) {
         @Override
         void configure(Configuration options) {
             windows(options);
@@ -58,30 +45,24 @@ enum DrillMode {
             options.set(MoeOptions.CAPACITY_FACTOR, Constants.FACTOR);
             options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
         }
-
-        @Override
-        Set<Outcome> outcomes() {
-            return EnumSet.of(Outcome.EXECUTED, Outcome.OVERFLOWED, Outcome.LATE);
-        }
     },
-    NEXT_EXPERT(AnswerRule.SAME) {
+    NEXT_EXPERT(
+            AnswerRule.SAME,
+            EnumSet.of(Outcome.EXECUTED, Outcome.REROUTED, Outcome.OVERFLOWED, Outcome.LATE)) {
         @Override
         void configure(Configuration options) {
             PRIORITIZED.configure(options);
             options.set(MoeOptions.OVERFLOW, MoeOptions.OverflowPolicy.NEXT_EXPERT);
             options.set(MoeOptions.OVERFLOW_ROUNDS, 1);
         }
-
-        @Override
-        Set<Outcome> outcomes() {
-            return EnumSet.of(Outcome.EXECUTED, Outcome.REROUTED, Outcome.OVERFLOWED, Outcome.LATE);
-        }
     };
 
     private final AnswerRule rule;
+    private final Set<Outcome> outcomes;
 
-    DrillMode(AnswerRule rule) {
+    DrillMode(AnswerRule rule, Set<Outcome> outcomes) {
         this.rule = rule;
+        this.outcomes = outcomes;
     }
 
     /** The capacities; the flights of an hour have about 1,360 choices for 8 experts. */
@@ -94,7 +75,9 @@ enum DrillMode {
     abstract void configure(Configuration options);
 
     /** The outcomes that a drill must test: each occurs at least once. */
-    abstract Set<Outcome> outcomes();
+    Set<Outcome> outcomes() {
+        return outcomes;
+    }
 
     /** What must hold for the answers. */
     AnswerRule rule() {

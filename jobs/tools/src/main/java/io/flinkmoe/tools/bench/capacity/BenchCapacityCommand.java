@@ -7,6 +7,7 @@ import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.tools.flights.Flights;
 import io.flinkmoe.tools.machine.Installation;
 import io.flinkmoe.tools.statistics.Rounds;
+import io.flinkmoe.tools.text.Arguments;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,7 +19,6 @@ import org.apache.flink.util.FileUtils;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Measures what a capacity costs in quality and speed, with real flights. */
@@ -140,17 +140,11 @@ public final class BenchCapacityCommand implements Callable<Integer> {
     }
 
     private void checkArguments() {
+        Arguments arguments = new Arguments(spec);
         if (events != null && events < MIN_EVENTS) {
-            throw new ParameterException(
-                    spec.commandLine(),
-                    "--events is %d; allowed: %d or more".formatted(events, MIN_EVENTS));
+            throw arguments.refused("--events is %d; allowed: %d or more", events, MIN_EVENTS);
         }
-        Path parent = output.toAbsolutePath().getParent();
-        if (Files.isDirectory(output) || !Files.isWritable(parent)) {
-            throw new ParameterException(
-                    spec.commandLine(),
-                    "--output is '%s'; allowed: a file in a writable directory".formatted(output));
-        }
+        arguments.checkOutput(output);
     }
 
     private void print(String line) {

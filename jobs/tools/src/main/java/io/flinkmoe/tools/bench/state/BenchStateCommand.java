@@ -3,6 +3,7 @@ package io.flinkmoe.tools.bench.state;
 
 import io.flinkmoe.scoring.cli.JobOptions;
 import io.flinkmoe.tools.bench.contenders.Shape;
+import io.flinkmoe.tools.text.Arguments;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,7 +19,6 @@ import org.apache.flink.util.FileUtils;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Measures what an open window costs: state, checkpoints, restore and close. */
@@ -111,7 +111,7 @@ public final class BenchStateCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         List<StateSetting> settings = settings();
-        checkOutput();
+        new Arguments(spec).checkOutput(output);
         Configuration options = JobOptions.join(List.of(defined));
         Path folder = Files.createTempDirectory("flink-moe-bench-");
         StateReport report = new StateReport(output, spec.commandLine().getOut());
@@ -136,14 +136,12 @@ public final class BenchStateCommand implements Callable<Integer> {
     private List<StateSetting> settings() {
         List<String> names = shapes != null ? shapes : quick ? List.of("flights") : DEFAULT_SHAPES;
         List<Integer> sizes = tokens != null ? tokens : quick ? List.of(100_000) : DEFAULT_TOKENS;
-        for (String name : names) {
-            if (!SHAPES.contains(name)) {
-                throw refused("--shapes has '%s'; allowed: %s", name, String.join(", ", SHAPES));
-            }
-        }
+        Arguments arguments = new Arguments(spec);
+        arguments.checkNames("--shapes", names, SHAPES);
         for (int size : sizes) {
             if (size < MIN_TOKENS || size > MAX_TOKENS) {
-                throw refused("--tokens has %d; allowed: %d to %d", size, MIN_TOKENS, MAX_TOKENS);
+                throw arguments.refused(
+                        "--tokens has %d; allowed: %d to %d", size, MIN_TOKENS, MAX_TOKENS);
             }
         }
         List<StateSetting> settings = new ArrayList<>();
@@ -157,17 +155,6 @@ public final class BenchStateCommand implements Callable<Integer> {
             }
         }
         return settings;
-    }
-
-    private void checkOutput() {
-        Path parent = output.toAbsolutePath().getParent();
-        if (Files.isDirectory(output) || !Files.isWritable(parent)) {
-            throw refused("--output is '%s'; allowed: a file in a writable directory", output);
-        }
-    }
-
-    private ParameterException refused(String message, Object... arguments) {
-        return new ParameterException(spec.commandLine(), message.formatted(arguments));
     }
 
     private void print(String line) {
