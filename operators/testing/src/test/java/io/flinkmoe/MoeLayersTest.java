@@ -11,6 +11,8 @@ import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.ExpertSpec;
+import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.runtime.JobChecks;
 import io.flinkmoe.testing.NumberedBundle;
@@ -98,10 +100,16 @@ class MoeLayersTest {
                         tiny.version(),
                         wide,
                         wide,
-                        wide,
                         null,
                         null,
-                        tiny.layers(),
+                        List.of(
+                                LayerSpec.oneGate(
+                                        wide,
+                                        tiny.layers().get(0).gates().get(0).router(),
+                                        tiny.layers().get(0).gates().get(0).routing(),
+                                        tiny.layers().get(0).experts().stream()
+                                                .map(ExpertSpec::file)
+                                                .toList())),
                         tiny.checksums());
         options.set(MoeOptions.EXPERT_BATCH_SIZE, 512);
         assertThatThrownBy(() -> JobChecks.checkCalls(MoeSettings.of(options), spec))

@@ -27,8 +27,9 @@ public final class ScoredTokenEncoder {
 
     /**
      * @param timestamp event time, milliseconds since the epoch
+     * @param values the output; null for none
      * @param experts the expert of each layer and choice: [layers][k]
-     * @param weights the weight of each layer and choice: [layers][k]
+     * @param weights the weights of each layer, gate and choice: [layers][G * k]
      * @param outcomes the ordinal of the {@link Outcome} of each layer and choice: [layers][k]
      * @return the message, in a new array
      */
@@ -46,7 +47,10 @@ public final class ScoredTokenEncoder {
             out.writeString(stream);
             out.writeLong(position);
             out.writeLong(timestamp);
-            vectors.write(values, out);
+            out.writeIndex(values == null ? 0 : 1);
+            if (values != null) {
+                vectors.write(values, out);
+            }
             out.writeString(modelVersion);
             out.writeArrayStart();
             out.setItemCount(experts.length);
@@ -68,8 +72,33 @@ public final class ScoredTokenEncoder {
         for (int choice = 0; choice < experts.length; choice++) {
             out.startItem();
             out.writeInt(experts[choice]);
-            out.writeFloat(weights[choice]);
+            writeWeight(out, weights, experts.length, choice);
             out.writeEnum(outcomes[choice]);
+            writeGateWeights(out, weights, experts.length, choice);
+        }
+        out.writeArrayEnd();
+    }
+
+    private static void writeWeight(BinaryEncoder out, float[] weights, int k, int choice)
+            throws IOException {
+        float sum = weights[choice];
+        for (int at = choice + k; at < weights.length; at += k) {
+            sum += weights[at];
+        }
+        out.writeFloat(sum);
+    }
+
+    private static void writeGateWeights(BinaryEncoder out, float[] weights, int k, int choice)
+            throws IOException {
+        out.writeArrayStart();
+        if (weights.length > k) {
+            out.setItemCount(weights.length / k);
+            for (int at = choice; at < weights.length; at += k) {
+                out.startItem();
+                out.writeFloat(weights[at]);
+            }
+        } else {
+            out.setItemCount(0);
         }
         out.writeArrayEnd();
     }

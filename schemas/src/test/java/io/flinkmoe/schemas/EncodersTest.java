@@ -50,11 +50,11 @@ class EncodersTest {
                         "v1",
                         List.of(
                                 layer(
-                                        new Choice(3, 0.75f, Outcome.EXECUTED),
-                                        new Choice(1, 0.25f, Outcome.OVERFLOWED)),
+                                        new Choice(3, 0.75f, Outcome.EXECUTED, List.of()),
+                                        new Choice(1, 0.25f, Outcome.OVERFLOWED, List.of())),
                                 layer(
-                                        new Choice(7, 1f, Outcome.REROUTED),
-                                        new Choice(-1, 0f, Outcome.FAILED))));
+                                        new Choice(7, 1f, Outcome.REROUTED, List.of()),
+                                        new Choice(-1, 0f, Outcome.FAILED, List.of()))));
 
         for (int twice = 0; twice < 2; twice++) {
             ScoredTokenEncoder single = ScoredTokenEncoder.singleObject();
@@ -64,6 +64,57 @@ class EncodersTest {
             assertThat(encode(raw, scored, values, experts, weights, outcomes))
                     .isEqualTo(Avro.raw(scored));
         }
+    }
+
+    @Test
+    void writesTheWeightsOfSeveralGatesAndTheirSum() throws IOException {
+        int executed = Outcome.EXECUTED.ordinal();
+        int late = Outcome.LATE.ordinal();
+        ScoredToken scored =
+                new ScoredToken(
+                        "JFK",
+                        0L,
+                        TIMESTAMP,
+                        List.of(1f),
+                        "v1",
+                        List.of(
+                                layer(
+                                        new Choice(
+                                                3,
+                                                0.75f,
+                                                Outcome.EXECUTED,
+                                                List.of(0.5f, 0f, 0.25f)),
+                                        new Choice(
+                                                1, 1.5f, Outcome.LATE, List.of(0f, 1f, 0.5f))),
+                                layer(new Choice(2, 0.5f, Outcome.LATE, List.of()))));
+
+        byte[] bytes =
+                encode(
+                        ScoredTokenEncoder.raw(),
+                        scored,
+                        new float[] {1},
+                        new int[][] {{3, 1}, {2}},
+                        new float[][] {{0.5f, 0, 0, 1, 0.25f, 0.5f}, {0.5f}},
+                        new int[][] {{executed, late}, {late}});
+
+        assertThat(bytes).isEqualTo(Avro.raw(scored));
+    }
+
+    @Test
+    void writesScoredTokensWithoutValues() throws IOException {
+        ScoredToken scored = new ScoredToken("JFK", 1L, TIMESTAMP, null, "v1", List.of());
+
+        byte[] bytes =
+                encode(
+                        ScoredTokenEncoder.singleObject(),
+                        scored,
+                        null,
+                        new int[0][],
+                        new float[0][],
+                        new int[0][]);
+
+        assertThat(bytes).isEqualTo(Avro.singleObject(scored));
+        assertThat(ScoredToken.fromByteBuffer(ByteBuffer.wrap(bytes)).getValues()).isNull();
     }
 
     @Test

@@ -65,7 +65,7 @@ final class MessageSize {
         long choices = 0;
         long ranks = 0;
         for (LayerSpec layer : spec.layers()) {
-            int k = layer.routing().numExpertsPerTok();
+            int k = layer.choices();
             choices += k;
             ranks += (long) k * attempts;
         }

@@ -22,10 +22,13 @@ import org.apache.flink.core.memory.DataOutputView;
 
 /**
  * The k choices of one token in one MoE layer, in order of rank: the most probable expert first.
+ * With several gates, they are the experts that some gate chose, each once; k then differs from token
+ * to token.
  *
  * @param experts [k], the expert that determined the outcome of each choice, counted from 0; if the
  *     choice overflowed, the first expert that it tried; -1 if the token could not be routed
- * @param weights [k], the factors of the experts' outputs
+ * @param weights [G, k], for each gate, the factors of the experts' outputs in its sum; 0 for an
+ *     expert that the gate did not choose
  * @param outcomes [k], the outcome of each choice
  */
 @PublicEvolving

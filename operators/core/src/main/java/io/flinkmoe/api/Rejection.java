@@ -50,6 +50,8 @@ public record Rejection(Kind kind, String reason) {
         MODEL("tokens that the model cannot read"),
         /** A token for which the output of the encoder or the head is not finite. */
         OUTPUT_NOT_FINITE("tokens for which the model's output is not finite"),
+        /** A token for which the table of a gate has no expert, and no fallback. */
+        NO_EXPERT("tokens that no rule of the model gives an expert"),
         /** Any other. */
         OTHER("other reasons");
 

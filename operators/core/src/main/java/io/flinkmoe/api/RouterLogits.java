@@ -21,16 +21,18 @@ import org.apache.flink.core.memory.DataOutputView;
 import org.apache.flink.util.OutputTag;
 
 /**
- * The router logits of one token in one layer.
+ * The router logits of one token at one gate of a layer.
  *
  * @param layer the MoE layer, counted from 0
+ * @param gate the gate, counted from 0
  * @param stream the token's stream
  * @param position the token's position in its stream
- * @param logits [N], the raw output of the router, one value per expert
+ * @param logits [n], the raw output of the router, one value per expert of the gate
  */
 @PublicEvolving
 @TypeInfo(RouterLogits.Factory.class)
-public record RouterLogits(int layer, String stream, long position, float[] logits) {
+public record RouterLogits(
+        int layer, int gate, String stream, long position, float[] logits) {
 
     /** The type information of this record. */
     public static final TypeInformation<RouterLogits> TYPE =
@@ -43,6 +45,7 @@ public record RouterLogits(int layer, String stream, long position, float[] logi
     public boolean equals(Object other) {
         return other instanceof RouterLogits that
                 && layer == that.layer
+                && gate == that.gate
                 && Objects.equals(stream, that.stream)
                 && position == that.position
                 && Arrays.equals(logits, that.logits);
@@ -50,13 +53,13 @@ public record RouterLogits(int layer, String stream, long position, float[] logi
 
     @Override
     public int hashCode() {
-        return Objects.hash(layer, stream, position, Arrays.hashCode(logits));
+        return Objects.hash(layer, gate, stream, position, Arrays.hashCode(logits));
     }
 
     @Override
     public String toString() {
-        return "RouterLogits[layer=%s, stream=%s, position=%s, logits=%s]"
-                .formatted(layer, stream, position, Arrays.toString(logits));
+        return "RouterLogits[layer=%s, gate=%s, stream=%s, position=%s, logits=%s]"
+                .formatted(layer, gate, stream, position, Arrays.toString(logits));
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
@@ -77,12 +80,14 @@ public record RouterLogits(int layer, String stream, long position, float[] logi
         /** Copies the logits, because user functions may modify them. */
         @Override
         public RouterLogits copy(RouterLogits from) {
-            return new RouterLogits(from.layer, from.stream, from.position, from.logits.clone());
+            return new RouterLogits(
+                    from.layer, from.gate, from.stream, from.position, from.logits.clone());
         }
 
         @Override
         public void serialize(RouterLogits record, DataOutputView out) throws IOException {
             out.writeInt(record.layer);
+            out.writeInt(record.gate);
             Wire.writeString(record.stream, out);
             out.writeLong(record.position);
             Wire.writeFloats(record.logits, out);
@@ -91,7 +96,11 @@ public record RouterLogits(int layer, String stream, long position, float[] logi
         @Override
         public RouterLogits deserialize(DataInputView in) throws IOException {
             return new RouterLogits(
-                    in.readInt(), Wire.readString(in), in.readLong(), Wire.readFloats(in));
+                    in.readInt(),
+                    in.readInt(),
+                    Wire.readString(in),
+                    in.readLong(),
+                    Wire.readFloats(in));
         }
 
         @Override

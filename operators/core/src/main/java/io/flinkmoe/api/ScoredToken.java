@@ -25,7 +25,9 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param stream the token's stream
  * @param position the token's position in its stream
  * @param timestamp the token's event time, milliseconds since the epoch
- * @param values the output of the head, or of the last layer if the model has no head
+ * @param values the output of the head, or of the last layer if the model has no head; null if there
+ *     is none, because some layer without a residual and without shared experts executed no choice
+ *     of the token
  * @param modelVersion the version of the bundle that scored the token
  * @param layers the token's choices, one entry per MoE layer
  */
@@ -105,7 +107,7 @@ public record ScoredToken(
                     from.stream,
                     from.position,
                     from.timestamp,
-                    from.values.clone(),
+                    from.values == null ? null : from.values.clone(),
                     from.modelVersion,
                     layers);
         }
@@ -115,7 +117,10 @@ public record ScoredToken(
             Wire.writeString(record.stream, out);
             out.writeLong(record.position);
             out.writeLong(record.timestamp);
-            Wire.writeFloats(record.values, out);
+            out.writeBoolean(record.values != null);
+            if (record.values != null) {
+                Wire.writeFloats(record.values, out);
+            }
             Wire.writeString(record.modelVersion, out);
             out.writeInt(record.layers.length);
             for (Decision decision : record.layers) {
@@ -128,7 +133,7 @@ public record ScoredToken(
             String stream = Wire.readString(in);
             long position = in.readLong();
             long timestamp = in.readLong();
-            float[] values = Wire.readFloats(in);
+            float[] values = in.readBoolean() ? Wire.readFloats(in) : null;
             String modelVersion = Wire.readString(in);
             Decision[] layers = new Decision[in.readInt()];
             for (int layer = 0; layer < layers.length; layer++) {

@@ -25,6 +25,12 @@ public enum Outcome {
      */
     FAILED;
 
+    /**
+     * In an array of codes: a choice that the token does not make, because it asks for fewer experts
+     * than others do.
+     */
+    public static final byte NO_CHOICE = -2;
+
     private static final Outcome[] VALUES = values();
 
     /** The outcome of a wire code, which is its ordinal. */

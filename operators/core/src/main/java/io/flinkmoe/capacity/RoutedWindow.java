@@ -11,9 +11,17 @@ import org.apache.flink.annotation.Internal;
  * @param topK k
  * @param experts [T, K], each token's experts, the most probable first; -1 for none
  * @param scores [T, K], what the admission compares
+ * @param choiceRanks the ranks of the choices
  */
 @Internal
-public record RoutedWindow(TokenMetadata tokens, int topK, int[] experts, float[] scores) {
+public record RoutedWindow(
+        TokenMetadata tokens, int topK, int[] experts, float[] scores, ChoiceRanks choiceRanks) {
+
+    /** The choices of one gate. */
+    public RoutedWindow(TokenMetadata tokens, int topK, int[] experts, float[] scores) {
+        this(tokens, topK, experts, scores, ChoiceRanks.OF_ONE_GATE);
+    }
+
 
     public RoutedWindow {
         if (tokens.tokens() > 0 && experts.length % tokens.tokens() != 0
@@ -40,8 +48,8 @@ public record RoutedWindow(TokenMetadata tokens, int topK, int[] experts, float[
         int first = token * ranks();
         return new Candidate(
                 choice,
-                choice % topK,
-                scores[first],
+                choiceRanks.of(choice, topK),
+                choiceRanks.topScore(scores, token, ranks()),
                 scores[first + Attempt.rank(choice, round, topK)],
                 tokens.timestamps()[token],
                 tokens.streams()[token],
@@ -76,7 +84,7 @@ public record RoutedWindow(TokenMetadata tokens, int topK, int[] experts, float[
                 }
             }
         }
-        return new RoutedWindow(tokens, topK, experts, shares);
+        return new RoutedWindow(tokens, topK, experts, shares, choiceRanks);
     }
 
     private int ranks() {

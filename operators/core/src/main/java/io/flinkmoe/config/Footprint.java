@@ -21,9 +21,10 @@ import org.apache.flink.annotation.Experimental;
  *     read, plus 0.25 MB per session
  * @param directBytes direct buffers, outside the heap, of a slot that runs one subtask of every
  *     operator: the inputs and outputs of calls
- * @param windowBytesPerToken state of an open window per token: in each layer, d · 4 bytes at the
- *     dispatch, twice that if the experts' input is not the residual, and about 100 bytes per
- *     choice; 0 unless admission is prioritized
+ * @param windowBytesPerToken state of an open window per token: in each layer, 4 bytes at the
+ *     dispatch for each value that the token carries past the experts, and for each that the experts
+ *     read if that is something else, and about 100 bytes per choice; 0 unless admission is
+ *     prioritized
  */
 @Experimental
 public record Footprint(
@@ -51,20 +52,21 @@ public record Footprint(
         for (String file : spec.files()) {
             sessionBytes += size(bundle.file(file)) + SESSION_OVERHEAD;
         }
-        long d = spec.hiddenSize();
         long floats = 0;
         long windowBytes = 0;
         for (LayerSpec layer : spec.layers()) {
-            int n = layer.routing().numExperts();
+            long in = layer.inputSize();
+            long out = layer.outputSize();
             // The router: its input, the outputs of norm and shared experts, and the logits.
-            floats += blockRows * (Math.max(spec.inputSize(), d) + 2 * d + n);
-            // The experts of a subtask share one input and one output buffer.
-            floats += 2L * settings.expertBatching().size() * d;
-            long vectors = layer.expertsTakeTheResidual() ? 1 : 2;
+            long ofRouter = Math.max(spec.inputSize(), in) + in + out + layer.columns();
+            floats += blockRows * ofRouter;
+            // The experts of a subtask share the buffers of calls of equal widths.
+            floats += settings.expertBatching().size() * layer.widthsOfCalls();
+            long hidden = layer.expertsTakeTheResidual() ? 0 : in;
             windowBytes +=
-                    vectors * d * Float.BYTES + layer.routing().numExpertsPerTok() * CHOICE_BYTES;
+                    (layer.carriedSize() + hidden) * Float.BYTES + layer.choices() * CHOICE_BYTES;
         }
-        floats += spec.head() == null ? 0 : blockRows * (d + spec.outputSize());
+        floats += spec.head() == null ? 0 : (long) blockRows * (spec.lastSize() + spec.outputSize());
         boolean holdsTokens = settings.capacity().decidesAtClose(0);
         return new Footprint(
                 spec,

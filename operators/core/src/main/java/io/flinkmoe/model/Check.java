@@ -47,10 +47,29 @@ final class Check {
         }
     }
 
-    static void paths(String field, List<String> paths) {
+    static void optionalPath(String field, String path) {
+        if (path != null) {
+            path(field, path);
+        }
+    }
+
+    static List<String> paths(String field, List<String> paths) {
         for (int i = 0; i < paths.size(); i++) {
             path("%s[%d]".formatted(field, i), paths.get(i));
         }
+        return paths;
+    }
+
+    /** Requires a list with at least one entry and without nulls, and returns a copy. */
+    static <T> List<T> list(String field, List<T> list) {
+        if (list == null || list.isEmpty()) {
+            throw new IllegalArgumentException(
+                    field + " is missing or empty; expected at least one entry");
+        }
+        for (int i = 0; i < list.size(); i++) {
+            present("%s[%d]".formatted(field, i), list.get(i));
+        }
+        return List.copyOf(list);
     }
 
     private static boolean isPlain(String name) {

@@ -1,111 +1,272 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
-import io.flinkmoe.routing.RouterNoise;
 import io.flinkmoe.routing.RoutingConfig;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.flink.annotation.PublicEvolving;
 
 /**
  * One MoE layer of a bundle. Files are given by their paths relative to the bundle. A model is an
- * ONNX file.
+ * ONNX file. For a token with the input v:
  *
- * @param routing how the layer selects experts and weighs them
- * @param norm the model [batch, d] → [batch, d] that is applied to the input of router and experts;
- *     null for none
- * @param router the model [batch, d] → [batch, N] that computes the logits
- * @param routerInput what the router reads: the hidden vectors, or, in the first layer only, the
- *     token's own values (a hash router reads a token id that is one of them); null means hidden
- * @param routerNoise the model [batch, d] → [batch, N] that computes the standard deviation of
- *     noise of kind NORMAL; null for other kinds
- * @param expertScale the model [batch, d] → [batch, 1] whose output multiplies all weights of a
- *     token (DeepSpeed's residual MoE mixes the experts with a dense MLP this way); null for none
- * @param residual what the outputs of the experts are added to
- * @param experts the N models [batch, d] → [batch, d], in the order of the logits
- * @param sharedExperts the models [batch, d] → [batch, d] that every token visits; may be empty
+ * <pre>
+ *   u = norm(v)
+ *   y = residual + post_norm(concat over gates of Σ weight · expert(u) + Σ shared(u))
+ * </pre>
+ *
+ * Each expert runs once for a token, however many gates choose it.
+ *
+ * @param inputSize the width of v
+ * @param outputSize the width of y
+ * @param norm the model [batch, inputSize] → [batch, inputSize] that is applied to the input of
+ *     routers and experts; null for none
+ * @param postNorm the model [batch, outputSize] → [batch, outputSize] that is applied before the
+ *     residual is added; null for none
+ * @param residual what is added: v, or nothing
+ * @param experts the N experts
+ * @param sharedExperts the models [batch, inputSize] → [batch, outputSize] that every token visits;
+ *     may be empty
+ * @param gates the gates, at least one, in the order in which their sums are concatenated
+ * @param expertScale the model [batch, inputSize] → [batch, 1] whose output multiplies all weights
+ *     of a token (DeepSpeed's residual MoE mixes the experts with a dense MLP this way); null for
+ *     none
  */
 @PublicEvolving
 public record LayerSpec(
-        RoutingConfig routing,
+        int inputSize,
+        int outputSize,
         String norm,
-        String router,
-        RouterInput routerInput,
-        String routerNoise,
-        String expertScale,
+        String postNorm,
         ResidualKind residual,
-        List<String> experts,
-        List<String> sharedExperts) {
+        List<ExpertSpec> experts,
+        List<String> sharedExperts,
+        List<GateSpec> gates,
+        String expertScale) {
 
-    /** What a router reads. */
-    public enum RouterInput {
-        HIDDEN,
-        TOKEN
+    public LayerSpec {
+        Check.width("input_size", inputSize);
+        Check.width("output_size", outputSize);
+        Check.present("residual", residual);
+        Check.optionalPath("norm", norm);
+        Check.optionalPath("post_norm", postNorm);
+        Check.optionalPath("expert_scale", expertScale);
+        experts = Check.list("experts", experts);
+        gates = Check.list("gates", gates);
+        sharedExperts =
+                sharedExperts == null
+                        ? List.of()
+                        : List.copyOf(Check.paths("shared_experts", sharedExperts));
+        new LayerCheck(inputSize, outputSize, residual, experts, gates).check();
     }
 
-    /** A layer whose router reads the hidden vectors, without noise and expert scale. */
-    public LayerSpec(
-            RoutingConfig routing,
-            String norm,
-            String router,
-            ResidualKind residual,
-            List<String> experts,
-            List<String> sharedExperts) {
-        this(routing, norm, router, null, null, null, residual, experts, sharedExperts);
+    /**
+     * A layer with one gate over all experts, whose width does not change.
+     *
+     * @param width d, the width of the layer's vectors
+     * @param router the model [batch, d] → [batch, N]
+     * @param experts the models [batch, d] → [batch, d]
+     */
+    public static LayerSpec oneGate(
+            int width, String router, RoutingConfig routing, List<String> experts) {
+        return new LayerSpec(
+                width,
+                width,
+                null,
+                null,
+                ResidualKind.INPUT,
+                experts.stream().map(file -> ExpertSpec.of(file, width)).toList(),
+                List.of(),
+                List.of(GateSpec.of(router, routing)),
+                null);
     }
 
-    /** Whether the experts' input and what their outputs are added to are the same vectors. */
+    /** The same with a norm before routers and experts. */
+    public LayerSpec withNorm(String file) {
+        return new LayerSpec(
+                inputSize,
+                outputSize,
+                file,
+                postNorm,
+                residual,
+                experts,
+                sharedExperts,
+                gates,
+                expertScale);
+    }
+
+    /** The same with shared experts. */
+    public LayerSpec withSharedExperts(List<String> files) {
+        return new LayerSpec(
+                inputSize,
+                outputSize,
+                norm,
+                postNorm,
+                residual,
+                experts,
+                files,
+                gates,
+                expertScale);
+    }
+
+    /** The same with another residual. */
+    public LayerSpec withResidual(ResidualKind other) {
+        return new LayerSpec(
+                inputSize,
+                outputSize,
+                norm,
+                postNorm,
+                other,
+                experts,
+                sharedExperts,
+                gates,
+                expertScale);
+    }
+
+    /** The same with other gates. */
+    public LayerSpec withGates(List<GateSpec> others) {
+        return new LayerSpec(
+                inputSize,
+                outputSize,
+                norm,
+                postNorm,
+                residual,
+                experts,
+                sharedExperts,
+                others,
+                expertScale);
+    }
+
+    /** The same with a scale of the experts. */
+    public LayerSpec withExpertScale(String file) {
+        return new LayerSpec(
+                inputSize,
+                outputSize,
+                norm,
+                postNorm,
+                residual,
+                experts,
+                sharedExperts,
+                gates,
+                file);
+    }
+
+    /** N. */
+    public int numExperts() {
+        return experts.size();
+    }
+
+    /** The most experts that a token runs: min(N, Σ k over the gates). */
+    public int choices() {
+        return Math.min(numExperts(), ranks());
+    }
+
+    /** Σ k over the gates. */
+    public int ranks() {
+        return gates.stream().mapToInt(GateSpec::k).sum();
+    }
+
+    /** The columns of the logits of all gates. */
+    public int columns() {
+        return gates.stream()
+                .filter(gate -> gate.routing() != null)
+                .mapToInt(gate -> gate.routing().numExperts())
+                .sum();
+    }
+
+    /** The sum of the widths of inputs and outputs of experts, each pair once. */
+    public long widthsOfCalls() {
+        return IntStream.range(0, numExperts())
+                .mapToObj(expert -> List.of(expertInput(expert), experts.get(expert).outputSize()))
+                .distinct()
+                .mapToLong(widths -> widths.get(0) + widths.get(1))
+                .sum();
+    }
+
+    /** Whether there is one gate, whose choices are those of the layer. */
+    public boolean hasOneGate() {
+        return gates.size() == 1;
+    }
+
+    /** The name of an expert, or its number. */
+    public String expertName(int expert) {
+        return LayerCheck.name(experts, expert);
+    }
+
+    /** The name of a gate, or its number. */
+    public String gateName(int gate) {
+        String name = gates.get(gate).name();
+        return name == null ? String.valueOf(gate) : name;
+    }
+
+    /** The experts that a gate may use, in the order of its logits' columns. */
+    public int[] expertsOf(int gate) {
+        GateSpec spec = gates.get(gate);
+        if (spec.rule() != null) {
+            return spec.rule().experts().stream().mapToInt(this::expertNumber).toArray();
+        }
+        return spec.experts() == null
+                ? IntStream.range(0, numExperts()).toArray()
+                : spec.experts().stream().mapToInt(i -> i).toArray();
+    }
+
+    /** The number of an expert by its name; -1 if there is none. */
+    public int expertNumber(String name) {
+        return LayerCheck.number(experts, name);
+    }
+
+    /** The width of a gate's sum, which is that of its experts' outputs. */
+    public int gateWidth(int gate) {
+        return experts.get(expertsOf(gate)[0]).outputSize();
+    }
+
+    /** The width of what an expert reads. */
+    public int expertInput(int expert) {
+        Slice input = experts.get(expert).input();
+        return input == null ? inputSize : input.width();
+    }
+
+    /** The width of what a router reads of the hidden vectors. */
+    public int gateInput(int gate) {
+        Slice input = gates.get(gate).input();
+        return input == null ? inputSize : input.width();
+    }
+
+    /**
+     * The width of what a token carries past the experts: the residual and the sum of the shared
+     * experts. Before a post_norm they are kept apart.
+     */
+    public int carriedSize() {
+        boolean hasResidual = residual == ResidualKind.INPUT;
+        boolean hasShared = !sharedExperts.isEmpty();
+        if (postNorm == null) {
+            return hasResidual || hasShared ? outputSize : 0;
+        }
+        return (hasResidual ? outputSize : 0) + (hasShared ? outputSize : 0);
+    }
+
+    /** Whether the experts' input and what a token carries past them are the same vectors. */
     public boolean expertsTakeTheResidual() {
         return norm == null && sharedExperts.isEmpty() && residual == ResidualKind.INPUT;
     }
 
-    public LayerSpec {
-        Check.present("routing", routing);
-        Check.present("residual", residual);
-        if (norm != null) {
-            Check.path("norm", norm);
-        }
-        Check.path("router", router);
-        if (routerNoise != null) {
-            Check.path("router_noise", routerNoise);
-        }
-        if (expertScale != null) {
-            Check.path("expert_scale", expertScale);
-        }
-        boolean normalNoise =
-                routing.noise() != null && routing.noise().kind() == RouterNoise.Kind.NORMAL;
-        if (normalNoise != (routerNoise != null)) {
-            throw new IllegalArgumentException(
-                    "router_noise is %s, but noise is %s; noise of kind normal requires router_noise, and other noise does not allow it"
-                            .formatted(
-                                    routerNoise == null ? "missing" : "'" + routerNoise + "'",
-                                    routing.noise() == null ? "none" : routing.noise().kind()));
-        }
-        experts = copy(Check.present("experts", experts));
-        sharedExperts = sharedExperts == null ? List.of() : copy(sharedExperts);
-        Check.paths("experts", experts);
-        Check.paths("shared_experts", sharedExperts);
-        if (experts.size() != routing.numExperts()) {
-            throw new IllegalArgumentException(
-                    "experts lists %d files, but num_experts is %d; list one file per expert"
-                            .formatted(experts.size(), routing.numExperts()));
-        }
+    /** Whether a token none of whose choices is executed has no output at all. */
+    public boolean needsAnExpert() {
+        return residual == ResidualKind.NONE && sharedExperts.isEmpty();
     }
 
     /** All files of the layer. */
     Stream<String> files() {
-        Stream<String> single =
-                Stream.of(norm, router, routerNoise, expertScale).filter(Objects::nonNull);
-        return Stream.concat(single, Stream.concat(experts.stream(), sharedExperts.stream()));
-    }
-
-    /**
-     * A copy that may contain nulls, unlike List.copyOf: a later check reports which one is null.
-     */
-    private static List<String> copy(List<String> list) {
-        return Collections.unmodifiableList(new ArrayList<>(list));
+        List<String> files = new ArrayList<>();
+        files.add(norm);
+        gates.forEach(gate -> gate.files().forEach(files::add));
+        files.add(expertScale);
+        experts.forEach(expert -> files.add(expert.file()));
+        files.addAll(sharedExperts);
+        files.add(postNorm);
+        return files.stream().filter(Objects::nonNull);
     }
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import com.fasterxml.jackson.annotation.JsonFormat;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -38,6 +40,7 @@ final class ModelJson {
             JsonMapper.builder()
                     .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
                     .addMixIn(RoutingConfig.class, RoutingNames.class)
+                    .addMixIn(Slice.class, AsList.class)
                     .defaultPropertyInclusion(
                             JsonInclude.Value.construct(
                                     JsonInclude.Include.NON_NULL, JsonInclude.Include.NON_NULL))
@@ -46,6 +49,7 @@ final class ModelJson {
                     .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
                     .enable(DeserializationFeature.FAIL_ON_NUMBERS_FOR_ENUMS)
                     .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+                    .disable(MapperFeature.AUTO_DETECT_IS_GETTERS)
                     .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
                     .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
                     .enable(SerializationFeature.INDENT_OUTPUT)
@@ -60,6 +64,11 @@ final class ModelJson {
         @JsonProperty("e_score_correction_bias")
         List<Float> scoreCorrectionBias();
     }
+
+    /** A slice is {@code [from, to]}. */
+    @JsonFormat(shape = JsonFormat.Shape.ARRAY)
+    @JsonPropertyOrder({"from", "to"})
+    private interface AsList {}
 
     /**
      * Writes enum constants in lower case. Jackson's own feature uses the default locale, and a
@@ -87,6 +96,7 @@ final class ModelJson {
 
     static BundleSpec read(Path file) throws IOException {
         JsonNode json = JsonFile.readObject(MAPPER, file, BundleException::new);
+        checkVersion(json.path("format_version"), file);
         try {
             return MAPPER.treeToValue(json, BundleSpec.class);
         } catch (UnrecognizedPropertyException e) {
@@ -108,6 +118,14 @@ final class ModelJson {
                     e);
         } catch (JsonMappingException e) {
             throw new BundleException(file, where(e) + ": " + e.getOriginalMessage(), e);
+        }
+    }
+
+    /** The fields of another format would be reported as unknown, which helps nobody. */
+    private static void checkVersion(JsonNode version, Path file) throws BundleException {
+        if (version.isInt() && version.asInt() != BundleSpec.FORMAT_VERSION) {
+            throw new BundleException(
+                    file, BundleSpec.otherFormat(version.asInt()), null);
         }
     }
 

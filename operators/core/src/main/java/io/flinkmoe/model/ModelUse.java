@@ -24,53 +24,97 @@ public record ModelUse(
         boolean expert) {
 
     private static final String INPUT = "input_size";
-    private static final String HIDDEN = "hidden_size";
+    private static final String OUTPUT = "output_size";
 
     /** All uses of files in a bundle, in the order of the computation. */
     public static List<ModelUse> of(BundleSpec spec) {
         List<ModelUse> uses = new ArrayList<>();
-        int d = spec.hiddenSize();
+        List<LayerSpec> layers = spec.layers();
         if (spec.encoder() != null) {
-            uses.add(model(spec.encoder(), INPUT, spec.inputSize(), HIDDEN, d));
+            uses.add(
+                    model(
+                            spec.encoder(),
+                            INPUT,
+                            spec.inputSize(),
+                            "layers[0].input_size",
+                            spec.firstSize()));
         }
-        for (LayerSpec layer : spec.layers()) {
-            addLayer(uses, layer, spec.inputSize(), d);
+        for (int i = 0; i < layers.size(); i++) {
+            new OfLayer(uses, spec.inputSize(), layers.get(i), "layers[%d].".formatted(i)).add();
         }
         if (spec.head() != null) {
-            uses.add(model(spec.head(), HIDDEN, d, "output_size", spec.outputSize()));
+            uses.add(
+                    model(
+                            spec.head(),
+                            "layers[%d].output_size".formatted(layers.size() - 1),
+                            spec.lastSize(),
+                            OUTPUT,
+                            spec.outputSize()));
         }
         return uses;
-    }
-
-    private static void addLayer(List<ModelUse> uses, LayerSpec layer, int inputSize, int d) {
-        if (layer.norm() != null) {
-            uses.add(model(layer.norm(), HIDDEN, d, HIDDEN, d));
-        }
-        int n = layer.routing().numExperts();
-        boolean readsToken = layer.routerInput() == LayerSpec.RouterInput.TOKEN;
-        uses.add(
-                model(
-                        layer.router(),
-                        readsToken ? INPUT : HIDDEN,
-                        readsToken ? inputSize : d,
-                        "num_experts",
-                        n));
-        if (layer.routerNoise() != null) {
-            uses.add(model(layer.routerNoise(), HIDDEN, d, "num_experts", n));
-        }
-        if (layer.expertScale() != null) {
-            uses.add(model(layer.expertScale(), HIDDEN, d, "one factor per token", 1));
-        }
-        for (String expert : layer.experts()) {
-            uses.add(new ModelUse(expert, HIDDEN, d, HIDDEN, d, true));
-        }
-        for (String shared : layer.sharedExperts()) {
-            uses.add(model(shared, HIDDEN, d, HIDDEN, d));
-        }
     }
 
     private static ModelUse model(
             String file, String inputField, int in, String outputField, int out) {
         return new ModelUse(file, inputField, in, outputField, out, false);
+    }
+
+    /** Adds the uses of one layer, whose fields begin with {@code prefix}. */
+    private record OfLayer(List<ModelUse> uses, int tokenSize, LayerSpec layer, String prefix) {
+
+        void add() {
+            String in = prefix + INPUT;
+            String out = prefix + OUTPUT;
+            int width = layer.inputSize();
+            if (layer.norm() != null) {
+                uses.add(model(layer.norm(), in, width, in, width));
+            }
+            for (int gate = 0; gate < layer.gates().size(); gate++) {
+                if (layer.gates().get(gate).rule() == null) {
+                    addGate(gate);
+                }
+            }
+            if (layer.expertScale() != null) {
+                uses.add(model(layer.expertScale(), in, width, "one factor per token", 1));
+            }
+            for (int expert = 0; expert < layer.numExperts(); expert++) {
+                ExpertSpec spec = layer.experts().get(expert);
+                String field = "%sexperts[%d].".formatted(prefix, expert);
+                uses.add(
+                        new ModelUse(
+                                spec.file(),
+                                spec.input() == null ? in : field + "input",
+                                layer.expertInput(expert),
+                                field + OUTPUT,
+                                spec.outputSize(),
+                                true));
+            }
+            for (String shared : layer.sharedExperts()) {
+                uses.add(model(shared, in, width, out, layer.outputSize()));
+            }
+            if (layer.postNorm() != null) {
+                int last = layer.outputSize();
+                uses.add(model(layer.postNorm(), out, last, out, last));
+            }
+        }
+
+        private void addGate(int gate) {
+            GateSpec spec = layer.gates().get(gate);
+            String field = "%sgates[%d].".formatted(prefix, gate);
+            String in = spec.input() == null ? prefix + INPUT : field + "input";
+            String columns = field + "routing.num_experts";
+            int n = spec.routing().numExperts();
+            int width = layer.gateInput(gate);
+            uses.add(
+                    model(
+                            spec.router(),
+                            spec.readsToken() ? INPUT : in,
+                            spec.readsToken() ? tokenSize : width,
+                            columns,
+                            n));
+            if (spec.routerNoise() != null) {
+                uses.add(model(spec.routerNoise(), in, width, columns, n));
+            }
+        }
     }
 }

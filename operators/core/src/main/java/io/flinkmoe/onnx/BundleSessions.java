@@ -4,6 +4,8 @@ package io.flinkmoe.onnx;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.ExpertSpec;
+import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
 import java.util.ArrayList;
 import java.util.List;
@@ -48,68 +50,79 @@ public final class BundleSessions implements AutoCloseable {
         return spec;
     }
 
-    /** The encoder, [batch, input] → [batch, d]; the bundle must have one. */
+    /** The encoder, [batch, input] → [batch, input of the first layer]; there must be one. */
     public OnnxModel encoder() throws BundleException {
-        return lease(spec.encoder(), spec.inputSize(), spec.hiddenSize());
+        return lease(spec.encoder(), spec.inputSize(), spec.firstSize());
     }
 
-    /** The head, [batch, d] → [batch, output]; the bundle must have one. */
+    /** The head, [batch, output of the last layer] → [batch, output]; there must be one. */
     public OnnxModel head() throws BundleException {
-        return lease(spec.head(), spec.hiddenSize(), spec.outputSize());
+        return lease(spec.head(), spec.lastSize(), spec.outputSize());
     }
 
-    /** A layer's router, [batch, d] (or [batch, input]) → logits [batch, N]. */
-    public OnnxModel router(int layer) throws BundleException {
-        LayerSpec layerSpec = spec.layers().get(layer);
-        boolean seesToken = layerSpec.routerInput() == LayerSpec.RouterInput.TOKEN;
+    /** The router of a gate, [batch, its input] → logits [batch, n]; it must not have a rule. */
+    public OnnxModel router(int layer, int gate) throws BundleException {
+        GateSpec gateSpec = layer(layer).gates().get(gate);
         return lease(
-                layerSpec.router(),
-                seesToken ? spec.inputSize() : spec.hiddenSize(),
-                layerSpec.routing().numExperts());
+                gateSpec.router(),
+                gateSpec.readsToken() ? spec.inputSize() : layer(layer).gateInput(gate),
+                gateSpec.routing().numExperts());
     }
 
     /**
-     * The standard deviations of a layer's noise, [batch, d] → [batch, N]; the layer must have
+     * The standard deviations of a gate's noise, [batch, its input] → [batch, n]; the gate must have
      * them.
      */
-    public OnnxModel routerNoise(int layer) throws BundleException {
-        LayerSpec layerSpec = spec.layers().get(layer);
-        return lease(layerSpec.routerNoise(), spec.hiddenSize(), layerSpec.routing().numExperts());
+    public OnnxModel routerNoise(int layer, int gate) throws BundleException {
+        GateSpec gateSpec = layer(layer).gates().get(gate);
+        return lease(
+                gateSpec.routerNoise(),
+                layer(layer).gateInput(gate),
+                gateSpec.routing().numExperts());
     }
 
-    /** The expert scale of a layer, [batch, d] → [batch, 1]; the layer must have one. */
+    /** The expert scale of a layer, [batch, input] → [batch, 1]; the layer must have one. */
     public OnnxModel expertScale(int layer) throws BundleException {
-        return lease(spec.layers().get(layer).expertScale(), spec.hiddenSize(), 1);
+        return lease(layer(layer).expertScale(), layer(layer).inputSize(), 1);
     }
 
-    /** A layer's norm, [batch, d] → [batch, d]; the layer must have one. */
+    /** A layer's norm, [batch, input] → [batch, input]; the layer must have one. */
     public OnnxModel norm(int layer) throws BundleException {
-        return hidden(spec.layers().get(layer).norm());
+        return lease(layer(layer).norm(), layer(layer).inputSize(), layer(layer).inputSize());
     }
 
-    /** One expert of a layer, [batch, d] → [batch, d]. */
+    /** A layer's post_norm, [batch, output] → [batch, output]; the layer must have one. */
+    public OnnxModel postNorm(int layer) throws BundleException {
+        return lease(layer(layer).postNorm(), layer(layer).outputSize(), layer(layer).outputSize());
+    }
+
+    /** One expert of a layer, [batch, its input] → [batch, its output]. */
     public OnnxModel expert(int layer, int expert) throws BundleException {
-        String file = spec.layers().get(layer).experts().get(expert);
-        return lease(file, spec.hiddenSize(), spec.hiddenSize(), expertDevice);
+        ExpertSpec expertSpec = layer(layer).experts().get(expert);
+        return lease(
+                expertSpec.file(),
+                layer(layer).expertInput(expert),
+                expertSpec.outputSize(),
+                expertDevice);
     }
 
-    /** The shared experts of a layer, each [batch, d] → [batch, d]. */
+    /** The shared experts of a layer, each [batch, input] → [batch, output]. */
     public List<OnnxModel> sharedExperts(int layer) throws BundleException {
         List<OnnxModel> models = new ArrayList<>();
-        for (String file : spec.layers().get(layer).sharedExperts()) {
-            models.add(hidden(file));
+        for (String file : layer(layer).sharedExperts()) {
+            models.add(lease(file, layer(layer).inputSize(), layer(layer).outputSize()));
         }
         return models;
+    }
+
+    private LayerSpec layer(int layer) {
+        return spec.layers().get(layer);
     }
 
     @Override
     public void close() {
         leases.forEach(SessionCache.Lease::close);
         leases.clear();
-    }
-
-    private OnnxModel hidden(String file) throws BundleException {
-        return lease(file, spec.hiddenSize(), spec.hiddenSize());
     }
 
     private OnnxModel lease(String file, int inputWidth, int outputWidth) throws BundleException {

@@ -45,6 +45,12 @@ public final class DirectRows {
         bytes.put(row * rowBytes, rows, fromRow * rowBytes, count * rowBytes);
     }
 
+    /** Copies one row in from little-endian bytes that begin at {@code fromByte}. */
+    public void putRow(byte[] bytesOfRows, int fromByte, int row) {
+        int rowBytes = width * Float.BYTES;
+        bytes.put(row * rowBytes, bytesOfRows, fromByte, rowBytes);
+    }
+
     /** Copies {@code count} rows in from floats, from the buffer's first row on. */
     public void put(float[] rows, int fromRow, int count) {
         put(rows, fromRow, 0, count);
@@ -69,6 +75,18 @@ public final class DirectRows {
     /** Copies {@code count} rows out as floats; {@code row} is the first row read. */
     public void get(int row, float[] into, int intoRow, int count) {
         floats.get(row * width, into, intoRow * width, count * width);
+    }
+
+    /**
+     * Copies columns of the first {@code count} rows.
+     *
+     * @param column the first of the columns; as many are copied as {@code into} has
+     */
+    public void copyColumns(int column, DirectRows into, int count) {
+        int rowBytes = into.width * Float.BYTES;
+        for (int row = 0; row < count; row++) {
+            into.bytes.put(row * rowBytes, bytes, (row * width + column) * Float.BYTES, rowBytes);
+        }
     }
 
     /** Copies the first row to all rows from {@code from} to the last. */

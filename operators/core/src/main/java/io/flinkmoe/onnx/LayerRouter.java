@@ -7,59 +7,44 @@ import io.flinkmoe.capacity.Dropless;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
-import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.routing.NoiseSource;
-import io.flinkmoe.routing.RouterNoise;
-import io.flinkmoe.routing.RoutingConfig;
-import io.flinkmoe.routing.TopKRouter;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
-import java.util.List;
 import org.apache.flink.annotation.Internal;
 
 /**
  * Runs the parts of a layer that see every token: the encoder (before the first layer), the norm,
- * the router and the shared experts. For T tokens x:
+ * the gates and the shared experts. For T tokens x:
  *
  * <pre>
- *   u        = encoder(x) in the first layer of a model with an encoder, else x
- *   hidden   = norm(u) if the layer has a norm, else u
- *   logits   = router(hidden), with noise if the layer has noise    [T, N]
- *   choices  = top-K of the logits and their weights               [T, K]
- *   weights  = weights · expertScale(hidden) if the layer has an expert scale
- *   residual = (u or 0, depending on the layer) + sum of sharedExpert_i(hidden)
+ *   u       = encoder(x) in the first layer of a model with an encoder, else x
+ *   hidden  = norm(u) if the layer has a norm, else u
+ *   choices = the experts that the gates choose for hidden, and their weights
+ *   weights = weights · expertScale(hidden) if the layer has an expert scale
+ *   carried = (u or 0, depending on the layer) and the sum of sharedExpert_i(hidden)
  * </pre>
  *
  * Where the capacity has a rule that replaces the weights, scaling comes after it: the weights lack
  * routed_scaling_factor and expertScale, and {@link Routed#scales} is their product. What is not
- * finite is a {@link RoutingFault}; a residual without a finite sum is (u or 0).
+ * finite is a {@link RoutingFault}.
  *
- * <p>K is k, or more if overflow is rerouted to the experts of the next ranks. The next call reuses
- * the arrays of the result, except {@code hidden} and {@code residual}, which are new arrays (or
- * the input array if they equal it). Not thread-safe.
+ * <p>The next call reuses the arrays of the result, except {@code hidden} and {@code carried}, which
+ * are new arrays (or the input array if they equal it). Not thread-safe.
  */
 @Internal
 public final class LayerRouter {
 
-    private final RoutingConfig routing;
-    private final ResidualKind residualKind;
     private final OnnxModel encoder;
     private final OnnxModel norm;
-    private final OnnxModel router;
-    private final OnnxModel routerNoise;
     private final OnnxModel expertScale;
-    private final boolean routerSeesToken;
-    private final List<OnnxModel> sharedExperts;
-    private final TopKRouter topK;
-    private final boolean scalesLater;
+    private final Gate[] gates;
+    private final CarriedVectors carried;
     private final DirectRows input;
     private final DirectRows encoded;
     private final DirectRows normed;
-    private final DirectRows jittered;
     private final DirectRows scales;
-    private final DirectRows shared;
-    private final DirectRows logitRows;
     private final int hiddenSize;
+    private final boolean scalesLater;
     private final Routed routed;
 
     /**
@@ -79,32 +64,29 @@ public final class LayerRouter {
         BundleSpec spec = sessions.spec();
         LayerSpec layerSpec = spec.layers().get(layer);
         boolean encodes = layer == 0 && spec.encoder() != null;
-        this.routing = layerSpec.routing();
-        this.residualKind = layerSpec.residual();
-        this.hiddenSize = spec.hiddenSize();
+        this.hiddenSize = layerSpec.inputSize();
         this.encoder = encodes ? sessions.encoder() : null;
         this.norm = layerSpec.norm() == null ? null : sessions.norm(layer);
-        this.router = sessions.router(layer);
-        this.routerSeesToken = layerSpec.routerInput() == LayerSpec.RouterInput.TOKEN;
-        this.routerNoise = layerSpec.routerNoise() == null ? null : sessions.routerNoise(layer);
         this.expertScale = layerSpec.expertScale() == null ? null : sessions.expertScale(layer);
-        this.sharedExperts = sessions.sharedExperts(layer);
-        int ranks =
-                Math.min(routing.numExpertsPerTok() * capacity.attempts(), routing.selectable());
-        this.scalesLater = capacity.weightRule().replacesRouterWeights();
-        this.topK = new TopKRouter(scalesLater ? routing.scaledBy(1) : routing, ranks);
         this.input = new DirectRows(maxRows, encodes ? spec.inputSize() : hiddenSize);
         this.encoded = encodes ? new DirectRows(maxRows, hiddenSize) : input;
         this.normed = norm == null ? encoded : new DirectRows(maxRows, hiddenSize);
-        this.jittered =
-                has(RouterNoise.Kind.INPUT_JITTER) ? new DirectRows(maxRows, hiddenSize) : null;
         this.scales = expertScale == null ? null : new DirectRows(maxRows, 1);
-        this.shared = sharedExperts.isEmpty() ? null : new DirectRows(maxRows, hiddenSize);
-        this.logitRows = new DirectRows(maxRows, routing.numExperts());
-        this.routed = new Routed(routing, ranks, maxRows);
-        boolean hasFactor =
-                routing.routedScalingFactor() != null && routing.routedScalingFactor() != 1;
-        this.routed.hasScales = scalesLater && (hasFactor || expertScale != null);
+        this.gates = new Gate[layerSpec.gates().size()];
+        for (int gate = 0; gate < gates.length; gate++) {
+            LayerGate place = new LayerGate(layerSpec, layer, gate);
+            gates[gate] =
+                    place.gate().rule() != null
+                            ? new RuleGate(layerSpec, gate, maxRows)
+                            : new ModelGate(sessions, place, input, maxRows, capacity);
+        }
+        this.carried = new CarriedVectors(sessions, layer, maxRows);
+        this.scalesLater = capacity.weightRule().replacesRouterWeights();
+        this.routed = new Routed(layerSpec, gates, maxRows);
+        routed.hasScales =
+                scalesLater
+                        && (expertScale != null
+                                || Arrays.stream(gates).anyMatch(g -> g.laterFactor() != 1));
     }
 
     /** The width of the vectors that {@link #route} takes. */
@@ -112,116 +94,62 @@ public final class LayerRouter {
         return input.width();
     }
 
-    public RoutingConfig routing() {
-        return routing;
-    }
-
-    /** Routes T tokens without noise. */
+    /** Routes T tokens without noise; no rule may need their streams. */
     public Routed route(byte[] vectors, int tokens) throws OrtException {
         return route(vectors, tokens, null);
     }
 
-    /**
-     * Routes T tokens, at most {@code maxRows}.
-     *
-     * @param vectors [T, inputWidth] float32, little endian
-     * @param tokens T
-     * @param noise the random numbers for the noise of the layer; null for no noise
-     */
+    /** Routes T tokens; no rule may need their streams. */
     public Routed route(byte[] vectors, int tokens, NoiseSource noise) throws OrtException {
-        input.put(vectors, 0, 0, tokens);
+        return route(new RouterBatch(vectors, tokens, null, RouterBatch.NONE_ABSENT, noise));
+    }
+
+    /** Routes T tokens, at most {@code maxRows}. */
+    public Routed route(RouterBatch batch) throws OrtException {
+        int tokens = batch.tokens();
+        input.put(batch.vectors(), 0, 0, tokens);
         if (encoder != null) {
             encoder.run(input, encoded, tokens);
         }
         if (norm != null) {
             norm.run(encoded, normed, tokens);
         }
-        computeLogits(tokens, routing.noise() == null ? null : noise);
-        topK.route(routed.logits, tokens, routed.experts, routed.weights, noise);
-        Arrays.fill(routed.skipped, false);
-        if (noise != null && has(RouterNoise.Kind.RANDOM_SECOND)) {
-            skipSeconds(tokens, noise);
+        for (Gate gate : gates) {
+            gate.route(batch, normed);
         }
         scaleWeights(tokens);
-        byte[] base = encoder == null ? vectors : bytesOf(encoded, tokens);
+        byte[] base = encoder == null ? batch.vectors() : bytesOf(encoded, tokens);
         routed.hidden = norm == null ? base : bytesOf(normed, tokens);
-        findFaults(base, tokens);
-        routed.residual = residual(base, tokens);
+        findFaults(batch, base);
+        routed.carried =
+                carried.of(
+                        base,
+                        normed,
+                        tokens,
+                        token -> routed.setFault(token, RoutingFault.SHARED_OUTPUT));
+        routed.merge(tokens);
         return routed;
     }
 
     /** The faults of all but the shared experts. */
-    private void findFaults(byte[] base, int tokens) {
-        Arrays.fill(routed.faults, 0, tokens, RoutingFault.NONE);
-        routed.hasFaults = false;
+    private void findFaults(RouterBatch batch, byte[] base) {
+        int tokens = batch.tokens();
+        routed.clearFaults(tokens);
         boolean encodes = encoder != null && !Floats.allFinite(base, 0, tokens * hiddenSize);
         for (int token = 0; token < tokens; token++) {
             if (encodes && !Floats.allFinite(base, token * hiddenSize, hiddenSize)) {
-                setFault(token, RoutingFault.ENCODING);
-            } else if (routed.experts[token * routed.ranks] < 0) {
-                setFault(token, RoutingFault.LOGITS);
-            } else if (!Floats.allFinite(routed.weights, token * routed.ranks, routed.ranks)
-                    || !Floats.allFinite(routed.scales, token, 1)) {
-                setFault(token, RoutingFault.WEIGHTS);
+                routed.setFault(token, RoutingFault.ENCODING);
+            } else if (batch.isAbsent(token)) {
+                routed.setFault(token, RoutingFault.NO_INPUT);
             }
-        }
-    }
-
-    private void setFault(int token, RoutingFault fault) {
-        routed.hasFaults = true;
-        if (routed.faults[token] == RoutingFault.NONE) {
-            routed.faults[token] = fault;
-        }
-    }
-
-    private void computeLogits(int tokens, NoiseSource noise) throws OrtException {
-        if (noise != null && has(RouterNoise.Kind.INPUT_JITTER)) {
-            jitter(tokens, noise);
-            router.run(jittered, logitRows, tokens);
-        } else {
-            router.run(routerSeesToken ? input : normed, logitRows, tokens);
-        }
-        logitRows.get(routed.logits, 0, tokens);
-        if (noise != null && has(RouterNoise.Kind.NORMAL)) {
-            addNormalNoise(tokens, noise);
-        }
-    }
-
-    private boolean has(RouterNoise.Kind kind) {
-        return routing.noise() != null && routing.noise().kind() == kind;
-    }
-
-    /** Multiplies the input of the router by random factors from 1-ε to 1+ε. */
-    private void jitter(int tokens, NoiseSource noise) {
-        float[] values = new float[tokens * hiddenSize];
-        normed.get(values, 0, tokens);
-        float epsilon = routing.noise().amount();
-        for (int i = 0; i < values.length; i++) {
-            float u = noise.uniform(i / hiddenSize, i % hiddenSize);
-            values[i] *= 1 - epsilon + 2 * epsilon * u;
-        }
-        jittered.put(values, 0, tokens);
-    }
-
-    private void addNormalNoise(int tokens, NoiseSource noise) throws OrtException {
-        routerNoise.run(normed, logitRows, tokens);
-        int n = routing.numExperts();
-        float[] deviations = new float[tokens * n];
-        logitRows.get(deviations, 0, tokens);
-        for (int i = 0; i < deviations.length; i++) {
-            routed.logits[i] += noise.normal(i / n, i % n) * deviations[i];
-        }
-    }
-
-    /** Keeps a second choice if {@code u < weight/threshold}; else it is not sent to an expert. */
-    private void skipSeconds(int tokens, NoiseSource noise) {
-        float threshold = routing.noise().amount();
-        for (int token = 0; token < tokens; token++) {
-            int second = token * routed.ranks + 1;
-            boolean kept = noise.uniform(token) < routed.weights[second] / threshold;
-            routed.skipped[2 * token + 1] = !kept;
-            if (!kept) {
-                routed.weights[second] = 0;
+            for (Gate gate : gates) {
+                RoutingFault fault = gate.fault(token);
+                if (fault != RoutingFault.NONE) {
+                    routed.setFault(token, fault);
+                }
+            }
+            if (!Floats.allFinite(routed.scales, token * gates.length, gates.length)) {
+                routed.setFault(token, RoutingFault.WEIGHTS);
             }
         }
     }
@@ -232,53 +160,19 @@ public final class LayerRouter {
             expertScale.run(normed, scales, tokens);
             scales.get(factors, 0, tokens);
         }
-        if (routed.hasScales) {
-            Float factor = routing.routedScalingFactor();
-            double ofLayer = factor == null ? 1 : factor;
-            for (int token = 0; token < tokens; token++) {
-                double ofToken = expertScale == null ? 1 : factors[token];
-                routed.scales[token] = (float) (ofLayer * ofToken);
-            }
-        } else if (expertScale != null) {
-            for (int i = 0; i < tokens * routed.ranks; i++) {
-                routed.weights[i] *= factors[i / routed.ranks];
-            }
-        }
-    }
-
-    private byte[] residual(byte[] base, int tokens) throws OrtException {
-        if (sharedExperts.isEmpty()) {
-            return residualKind == ResidualKind.INPUT ? base : new byte[base.length];
-        }
-        int size = tokens * hiddenSize;
-        float[] sum = new float[size];
-        if (residualKind == ResidualKind.INPUT) {
-            Floats.get(base, 0, sum, 0, size);
-        }
-        float[] output = new float[size];
-        for (OnnxModel expert : sharedExperts) {
-            expert.run(normed, shared, tokens);
-            shared.get(output, 0, tokens);
-            Floats.addScaled(sum, 1f, output, size);
-        }
-        if (!Floats.allFinite(sum, 0, size)) {
-            leaveOutSharedExperts(base, sum, tokens);
-        }
-        return Floats.toBytes(sum);
-    }
-
-    /** Sets the rows that are not finite to the residual alone. */
-    private void leaveOutSharedExperts(byte[] base, float[] sum, int tokens) {
-        for (int token = 0; token < tokens; token++) {
-            int from = token * hiddenSize;
-            if (Floats.allFinite(sum, from, hiddenSize)) {
-                continue;
-            }
-            setFault(token, RoutingFault.SHARED_OUTPUT);
-            if (residualKind == ResidualKind.INPUT) {
-                Floats.get(base, from, sum, from, hiddenSize);
-            } else {
-                Arrays.fill(sum, from, from + hiddenSize, 0);
+        for (int gate = 0; gate < gates.length; gate++) {
+            if (routed.hasScales) {
+                for (int token = 0; token < tokens; token++) {
+                    double ofToken = expertScale == null ? 1 : factors[token];
+                    routed.scales[token * gates.length + gate] =
+                            (float) (gates[gate].laterFactor() * ofToken);
+                }
+            } else if (expertScale != null) {
+                float[] weights = gates[gate].weights();
+                int ranks = gates[gate].ranks();
+                for (int i = 0; i < tokens * ranks; i++) {
+                    weights[i] *= factors[i / ranks];
+                }
             }
         }
     }

@@ -2,91 +2,195 @@
 package io.flinkmoe.onnx;
 
 import io.flinkmoe.capacity.AdmissionScore;
+import io.flinkmoe.capacity.ChoiceRanks;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.routing.GateUnion;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.routing.RoutingConfig;
-import io.flinkmoe.routing.Scores;
-import io.flinkmoe.routing.ScoringFunc;
 import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 
-/** The result for the tokens of one call. */
+/**
+ * The result for the T tokens of one call. A choice is an expert that a token asks for. With one
+ * gate, the choices are those of the gate. With several, they are the union of the gates' choices,
+ * in the order of {@link GateUnion}.
+ */
 @Internal
 public final class Routed {
 
-    private static final float[] NO_SCALES = {};
-    private static final float[] NO_SCORES = {};
+    private static final float[] NONE = {};
 
-    private final int numExperts;
-    final int ranks;
-    private final ScoringFunc scoringFunc;
-    final float[] logits;
-    final int[] experts;
-    final float[] weights;
-    final boolean[] skipped;
+    private final Gate[] gates;
+    private final GateUnion union; // null with one gate
+    private final int k;
+    private final int ranks;
+    private final int[] experts;
+    private final int[] choiceRanks;
+    private final short[] places;
+    private final RoutingFault[] faults;
     final float[] scales;
-    final RoutingFault[] faults;
-    boolean hasFaults;
     boolean hasScales;
+    private boolean hasFaults;
     byte[] hidden;
-    byte[] residual;
+    byte[] carried;
 
-    Routed(RoutingConfig routing, int ranks, int maxRows) {
-        this.numExperts = routing.numExperts();
-        this.ranks = ranks;
-        this.scoringFunc = routing.scoringFunc();
-        this.logits = new float[maxRows * numExperts];
-        this.experts = new int[maxRows * ranks];
-        this.weights = new float[maxRows * ranks];
-        this.skipped = new boolean[maxRows * routing.numExpertsPerTok()];
-        this.scales = new float[maxRows];
+    Routed(LayerSpec layer, Gate[] gates, int maxRows) {
+        this.gates = gates;
+        if (gates.length == 1) {
+            union = null;
+            k = gates[0].k();
+            ranks = gates[0].ranks();
+            experts = gates[0].experts();
+            choiceRanks = new int[0];
+            places = new short[0];
+        } else {
+            union =
+                    new GateUnion(
+                            layer.numExperts(), Arrays.stream(gates).mapToInt(Gate::k).toArray());
+            k = union.size();
+            ranks = union.size();
+            experts = new int[maxRows * ranks];
+            choiceRanks = new int[maxRows * ranks];
+            places = new short[maxRows * union.sum()];
+        }
+        this.scales = new float[maxRows * gates.length];
         this.faults = new RoutingFault[maxRows];
     }
 
-    /** Router logits [T, N]. */
-    public float[] logits() {
-        return logits;
+    void merge(int tokens) {
+        if (union != null) {
+            int[][] chosen = new int[gates.length][];
+            for (int gate = 0; gate < gates.length; gate++) {
+                chosen[gate] = gates[gate].experts();
+            }
+            union.merge(chosen, tokens, experts, choiceRanks, places);
+        }
     }
 
-    /** The router logit of an expert for a token. */
-    public float logit(int token, int expert) {
-        return logits[token * numExperts + expert];
+    void clearFaults(int tokens) {
+        Arrays.fill(faults, 0, tokens, RoutingFault.NONE);
+        hasFaults = false;
     }
 
-    /** K. */
+    /** The first fault of a token counts. */
+    void setFault(int token, RoutingFault fault) {
+        hasFaults = true;
+        if (faults[token] == RoutingFault.NONE) {
+            faults[token] = fault;
+        }
+    }
+
+    /** The number of gates. */
+    public int gates() {
+        return gates.length;
+    }
+
+    /** Whether the choices are those of one gate. */
+    public boolean hasOneGate() {
+        return union == null;
+    }
+
+    /** The routing of a gate; null if the gate has a rule. */
+    public RoutingConfig routing(int gate) {
+        return gates[gate] instanceof ModelGate model ? model.routing() : null;
+    }
+
+    /** The router logits of a gate, [T, n]; it must not have a rule. */
+    public float[] logits(int gate) {
+        return model(gate).logits;
+    }
+
+    /** The columns of the logits that a gate chose, [T, K]; it must not have a rule. */
+    public int[] columns(int gate) {
+        return model(gate).columns;
+    }
+
+    /** The weights of a gate, [T, K], in order of rank. */
+    public float[] weights(int gate) {
+        return gates[gate].weights();
+    }
+
+    /** The ranks of a gate: K with one gate, else k. */
+    public int ranks(int gate) {
+        return gates[gate].ranks();
+    }
+
+    private ModelGate model(int gate) {
+        return (ModelGate) gates[gate];
+    }
+
+    /** Choices per token, at most: k with one gate, U with several. */
+    public int k() {
+        return k;
+    }
+
+    /** K: the experts that a token may try, at most. */
     public int ranks() {
         return ranks;
     }
 
-    /** Chosen experts [T, K], in order of rank; -1 for a rank that has none. */
+    /** The experts [T, K] that tokens may try, in order of rank; -1 where there are fewer. */
     public int[] experts() {
         return experts;
     }
 
-    /** Their weights [T, K]. */
-    public float[] weights() {
-        return weights;
+    /** The ranks of the choices. */
+    public ChoiceRanks choiceRanks(int tokens) {
+        return union == null
+                ? ChoiceRanks.OF_ONE_GATE
+                : new ChoiceRanks(Arrays.copyOf(choiceRanks, tokens * k));
     }
 
     /**
-     * What multiplies the weights of each token after a weight rule, [T]: {@code
+     * With several gates: for each rank of each gate, in order, the place of its expert among the
+     * choices of the token, [T, S]; -1 for none.
+     */
+    public short[] places(int tokens) {
+        return Arrays.copyOf(places, tokens * union.sum());
+    }
+
+    /** The values of all gates' ranks, [T, S]. */
+    public float[] weightsOfGates(int tokens) {
+        return sideBySide(tokens, gate -> gates[gate].weights());
+    }
+
+    /** The raw scores of all gates' ranks, [T, S], neither normalized nor scaled. */
+    public float[] scoresOfGates(int tokens) {
+        return sideBySide(tokens, gate -> gates[gate].scores(tokens));
+    }
+
+    private interface OfGate {
+        float[] of(int gate);
+    }
+
+    private float[] sideBySide(int tokens, OfGate values) {
+        int sum = union == null ? ranks : union.sum();
+        float[] all = new float[tokens * sum];
+        int at = 0;
+        for (int gate = 0; gate < gates.length; gate++) {
+            int size = gates[gate].ranks();
+            float[] own = values.of(gate);
+            for (int token = 0; token < tokens; token++) {
+                System.arraycopy(own, token * size, all, token * sum + at, size);
+            }
+            at += size;
+        }
+        return all;
+    }
+
+    /**
+     * What multiplies the weights of each token after a weight rule, [T, G]: {@code
      * routed_scaling_factor · expertScale(hidden)}; none where there is no factor, or the weights
      * are multiplied already.
      */
     public float[] scales(int tokens) {
-        return hasScales ? Arrays.copyOf(scales, tokens) : NO_SCALES;
-    }
-
-    /** The scores of the chosen experts [T, K], neither normalized nor scaled; 0 for none. */
-    public float[] scores(int tokens) {
-        float[] all =
-                Scores.of(scoringFunc, Arrays.copyOf(logits, tokens * numExperts), numExperts);
-        return ofChosen(tokens, (token, expert) -> all[token * numExperts + expert]);
+        return hasScales ? Arrays.copyOf(scales, tokens * gates.length) : NONE;
     }
 
     /**
-     * The scores of the chosen experts [T, K] that an admission compares when a window closes; 0
-     * for a rank without an expert.
+     * The scores of the experts [T, K] that an admission compares when a window closes; 0 where
+     * there is no expert. With several gates: the highest score that a gate gives the expert.
      *
      * @param kind which scores; for {@link AdmissionScore#NONE} the result is empty
      * @param draws the draws of the tokens, needed for random admission only
@@ -94,59 +198,70 @@ public final class Routed {
      */
     public float[] admissionScores(AdmissionScore kind, int tokens, NoiseSource draws) {
         return switch (kind) {
-            case NONE -> NO_SCORES;
-            case GATE_SCORE -> scores(tokens);
-            case ROUTER_LOGIT -> ofChosen(tokens, this::logit);
+            case NONE -> NONE;
+            case GATE_SCORE -> union == null ? gates[0].scores(tokens) : highestScores(tokens);
+            case ROUTER_LOGIT -> model(0).chosenLogits(tokens);
             case RANDOM_DRAW -> {
                 if (draws == null) {
                     throw new IllegalArgumentException("random admission needs draws");
                 }
-                yield ofChosen(tokens, draws::priority);
+                yield randomScores(tokens, draws);
             }
         };
     }
 
-    /** The score of a token with an expert. */
-    private interface Score {
-        float of(int token, int expert);
+    private float[] highestScores(int tokens) {
+        float[] highest = new float[tokens * ranks];
+        float[] scores = scoresOfGates(tokens);
+        for (int i = 0; i < scores.length; i++) {
+            if (places[i] >= 0) {
+                int at = i / union.sum() * ranks + places[i];
+                highest[at] = Math.max(highest[at], scores[i]);
+            }
+        }
+        return highest;
     }
 
-    private float[] ofChosen(int tokens, Score score) {
-        float[] chosen = new float[tokens * ranks];
-        for (int i = 0; i < chosen.length; i++) {
-            chosen[i] = experts[i] < 0 ? 0 : score.of(i / ranks, experts[i]);
+    private float[] randomScores(int tokens, NoiseSource draws) {
+        float[] random = new float[tokens * ranks];
+        for (int i = 0; i < random.length; i++) {
+            random[i] = experts[i] < 0 ? 0 : draws.priority(i / ranks, experts[i]);
         }
-        return chosen;
+        return random;
     }
 
     /**
      * The outcome of a choice of a token that is on time.
      *
      * @param choice token · k + rank
-     * @param topK k
      * @param otherwise the code of a choice that the router leaves to an expert
-     * @return FAILED, OVERFLOWED or {@code otherwise}
+     * @param absent the code of a choice that does not exist, because the token has fewer
+     * @return FAILED, OVERFLOWED or one of the given codes
      */
-    public byte outcome(int choice, int topK, byte otherwise) {
-        if (!isRoutable(choice / topK)) {
+    public byte outcome(int choice, byte otherwise, byte absent) {
+        int token = choice / k;
+        if (!isRoutable(token)) {
             return Outcome.FAILED.code();
+        }
+        if (experts[token * ranks + choice % k] < 0) {
+            return absent;
         }
         return isSkipped(choice) ? Outcome.OVERFLOWED.code() : otherwise;
     }
 
     /** Whether random_second noise dropped choice {@code token * k + rank}; its weight is 0. */
-    public boolean isSkipped(int choice) {
-        return skipped[choice];
+    private boolean isSkipped(int choice) {
+        return union == null && gates[0] instanceof ModelGate model && model.skipped[choice];
     }
 
-    /** The input of the experts [T, d], little endian. */
+    /** The input of the experts [T, input size], little endian. */
     public byte[] hidden() {
         return hidden;
     }
 
-    /** What the experts' outputs are added to [T, d], little endian. */
-    public byte[] residual() {
-        return residual;
+    /** What tokens carry past the experts [T, carried size], little endian. */
+    public byte[] carried() {
+        return carried;
     }
 
     /** Whether any token of the call has a fault. */
@@ -154,7 +269,7 @@ public final class Routed {
         return hasFaults;
     }
 
-    /** What is not finite of a token. If anything is, no expert is asked. */
+    /** What keeps the experts from being asked for a token. */
     public RoutingFault fault(int token) {
         return faults[token];
     }
@@ -164,12 +279,29 @@ public final class Routed {
         return faults[token] == RoutingFault.NONE;
     }
 
-    /** The tokens of T whose encoding is finite, or is not, ascending. */
-    public int[] rowsThatAreEncoded(int tokens, boolean wanted) {
+    /** Whether a token is rejected: no encoding, or no rule for it. */
+    public boolean isRejected(int token) {
+        return faults[token] == RoutingFault.ENCODING || faults[token] == RoutingFault.NO_MATCH;
+    }
+
+    /** The tokens of T with a fault, ascending. */
+    public int[] rowsWith(RoutingFault fault, int tokens) {
         int[] rows = new int[tokens];
         int count = 0;
         for (int row = 0; row < tokens; row++) {
-            if ((faults[row] != RoutingFault.ENCODING) == wanted) {
+            if (faults[row] == fault) {
+                rows[count++] = row;
+            }
+        }
+        return Arrays.copyOf(rows, count);
+    }
+
+    /** The tokens of T that are not rejected, ascending. */
+    public int[] acceptedRows(int tokens) {
+        int[] rows = new int[tokens];
+        int count = 0;
+        for (int row = 0; row < tokens; row++) {
+            if (!isRejected(row)) {
                 rows[count++] = row;
             }
         }

@@ -3,14 +3,18 @@ package io.flinkmoe.onnx;
 
 import org.apache.flink.annotation.Internal;
 
-/** The first value that is not finite where a layer sees a token before the experts do. */
+/** What keeps a layer from sending a token to its experts. The first fault of a token counts. */
 @Internal
 public enum RoutingFault {
     /** None: the experts can be asked. */
     NONE,
     /** The encoder's output. The token has no residual either: it is rejected. */
     ENCODING,
-    /** A router logit is NaN or +∞, or fewer than k are finite. */
+    /** A rule has no expert for the token, and no fallback: it is rejected. */
+    NO_MATCH,
+    /** An earlier layer, without a residual, had no output for the token. */
+    NO_INPUT,
+    /** A router logit is NaN or +∞, fewer than k are finite, or a weight is negative. */
     LOGITS,
     /** A weight, or the scale that multiplies the weights. */
     WEIGHTS,

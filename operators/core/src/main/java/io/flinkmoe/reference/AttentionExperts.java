@@ -46,7 +46,7 @@ public final class AttentionExperts {
         this.weights = weights;
         this.form = form;
         this.router = new TopKRouter(routing);
-        this.k = routing.numExpertsPerTok();
+        this.k = routing.k();
         this.n = routing.numExperts();
         this.d = weights.width();
         this.heads = weights.heads();

@@ -6,13 +6,12 @@ import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TokenMetadata;
 import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.ExpertSpec;
+import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.onnx.OnnxModel;
-import io.flinkmoe.onnx.Routed;
-import io.flinkmoe.onnx.RoutingFault;
-import io.flinkmoe.reference.WindowDecisions.Ranked;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
@@ -27,187 +26,124 @@ final class ReferenceLayer {
 
     static final int MAX_ROWS = 256;
 
-    private final Capacity capacity;
-    private final LayerRouter router;
+    private final LayerSpec spec;
+    private final RoutedLayer routed;
     private final WindowDecisions decisions;
     private final OnnxModel[] experts;
-    private final DirectRows input;
-    private final DirectRows output;
-    private final int d;
+    private final ReferenceSum sum;
     private final int k;
-    private final int n;
+    private final int widest;
 
     ReferenceLayer(BundleSessions sessions, int layer, Capacity capacity) throws BundleException {
-        this.capacity = capacity;
-        this.router = new LayerRouter(sessions, layer, MAX_ROWS, capacity);
-        this.d = sessions.spec().hiddenSize();
-        this.k = router.routing().numExpertsPerTok();
-        this.n = router.routing().numExperts();
-        this.decisions = new WindowDecisions(capacity, n, k);
-        this.experts = new OnnxModel[n];
-        for (int expert = 0; expert < n; expert++) {
+        this.spec = sessions.spec().layers().get(layer);
+        this.routed =
+                new RoutedLayer(
+                        spec,
+                        new LayerRouter(sessions, layer, MAX_ROWS, capacity),
+                        capacity,
+                        MAX_ROWS);
+        this.k = spec.choices();
+        this.decisions = new WindowDecisions(capacity, spec.numExperts(), k);
+        this.experts = new OnnxModel[spec.numExperts()];
+        for (int expert = 0; expert < experts.length; expert++) {
             experts[expert] = sessions.expert(layer, expert);
         }
-        this.input = new DirectRows(MAX_ROWS, d);
-        this.output = new DirectRows(MAX_ROWS, d);
+        this.sum =
+                new ReferenceSum(
+                        spec,
+                        capacity.weightRule(),
+                        spec.postNorm() == null ? null : sessions.postNorm(layer));
+        this.widest = spec.experts().stream().mapToInt(ExpertSpec::outputSize).max().orElseThrow();
     }
 
     /**
      * Runs T tokens.
      *
-     * @param x [T, d], or [T, input size] in a first layer that encodes
-     * @param rejected [T], tokens that are no part of any window; those whose encoding is not
-     *     finite are added
+     * @param x [T, input size], or [T, input size of the model] in a first layer that encodes
+     * @param rejected [T], tokens that are no part of any window; those that this layer rejects are
+     *     added
+     * @param absent [T], tokens for which an earlier layer had no output; those for which this one
+     *     has none are added
      * @param noise the draws for this layer; null for none
      */
     LayerResult forward(
             float[] x,
             TokenMetadata metadata,
             boolean[] rejected,
+            boolean[] absent,
             NoiseSource noise,
             ChoiceRule rule)
             throws OrtException {
         int tokens = metadata.tokens();
-        LayerResult result = new LayerResult(tokens, d, n, k);
-        float[] hidden = new float[tokens * d];
-        Ranked ranked = route(x, hidden, rejected, noise, result);
-        decisions.apply(metadata, rejected, ranked, result);
+        routed.route(x, metadata, rejected, absent, noise);
+        LayerResult result =
+                new LayerResult(
+                        new float[tokens * spec.outputSize()],
+                        routed.logits,
+                        new int[tokens * k],
+                        new float[tokens * k],
+                        routed.outcomes,
+                        new byte[tokens * k],
+                        new int[tokens * k],
+                        routed.gates);
+        Arrays.fill(result.slots(), -1);
+        decisions.apply(metadata, rejected, routed.ranked(), result);
         rule.apply(result);
-        float[] outputs = new float[tokens * k * d];
-        for (int expert = 0; expert < n; expert++) {
-            execute(expert, hidden, result, outputs);
+        float[] outputs = new float[tokens * k * widest];
+        for (int expert = 0; expert < experts.length; expert++) {
+            execute(expert, result, outputs);
         }
-        combine(outputs, ranked.scales(), result);
+        sum.write(routed, outputs, widest, result);
+        for (int token = 0; token < tokens; token++) {
+            absent[token] |= spec.needsAnExpert() && !result.isAnyExecuted(token, k);
+        }
         return result;
     }
 
-    private Ranked route(
-            float[] x, float[] hidden, boolean[] rejected, NoiseSource noise, LayerResult result)
-            throws OrtException {
-        int width = router.inputWidth();
-        int tokens = result.experts().length / k;
-        Ranked ranked = new Ranked(0, k, false);
-        for (int from = 0; from < tokens; from += MAX_ROWS) {
-            int rows = Math.min(MAX_ROWS, tokens - from);
-            byte[] block =
-                    Floats.toBytes(Arrays.copyOfRange(x, from * width, (from + rows) * width));
-            NoiseSource draws = noise == null ? null : noise.from(from);
-            Routed routed = router.route(block, rows, draws);
-            int ranks = routed.ranks();
-            float[] scales = routed.scales(rows);
-            ranked = from == 0 ? new Ranked(tokens, ranks, scales.length > 0) : ranked;
-            if (scales.length > 0) {
-                System.arraycopy(scales, 0, ranked.scales(), from, rows);
-            }
-            Floats.get(routed.hidden(), 0, hidden, from * d, rows * d);
-            Floats.get(routed.residual(), 0, result.out(), from * d, rows * d);
-            System.arraycopy(routed.logits(), 0, result.logits(), from * n, rows * n);
-            System.arraycopy(routed.experts(), 0, ranked.experts(), from * ranks, rows * ranks);
-            System.arraycopy(routed.weights(), 0, ranked.weights(), from * ranks, rows * ranks);
-            float[] scores = routed.admissionScores(capacity.score(), rows, draws);
-            System.arraycopy(scores, 0, ranked.scores(), from * ranks, scores.length);
-            for (int row = 0; row < rows; row++) {
-                rejected[from + row] |= routed.fault(row) == RoutingFault.ENCODING;
-            }
-            settle(routed, rows, from, rejected, ranked, result);
-        }
-        return ranked;
-    }
-
-    /** Settles the choices of a block that no expert is to see. */
-    private void settle(
-            Routed routed,
-            int rows,
-            int from,
-            boolean[] rejected,
-            Ranked ranked,
-            LayerResult result) {
-        int ranks = ranked.ranks();
-        for (int row = 0; row < rows; row++) {
-            boolean routable = routed.isRoutable(row) && !rejected[from + row];
-            if (!routable) {
-                int first = (from + row) * ranks;
-                Arrays.fill(ranked.experts(), first, first + ranks, -1);
-                Arrays.fill(ranked.weights(), first, first + ranks, 0);
-            }
-            for (int choice = row * k; choice < row * k + k; choice++) {
-                result.outcomes()[from * k + choice] =
-                        rejected[from + row]
-                                ? Outcome.FAILED.code()
-                                : routed.outcome(choice, k, Outcome.EXECUTED.code());
-            }
-        }
-    }
-
-    /** Runs every choice of one expert; {@code outputs} is [T, k, d]. */
-    private void execute(int expert, float[] hidden, LayerResult result, float[] outputs)
-            throws OrtException {
-        int[] choices = new int[MAX_ROWS];
-        float[] rows = new float[MAX_ROWS * d];
+    /** Runs every choice of one expert; {@code outputs} is [T, k, widest]. */
+    private void execute(int expert, LayerResult result, float[] outputs) throws OrtException {
+        int[] choices = new int[result.experts().length];
         int count = 0;
-        for (int choice = 0; choice < result.experts().length; choice++) {
+        for (int choice = 0; choice < choices.length; choice++) {
             if (result.experts()[choice] == expert && result.isExecuted(choice)) {
-                System.arraycopy(hidden, choice / k * d, rows, count * d, d);
                 choices[count++] = choice;
-                if (count == MAX_ROWS) {
-                    run(expert, choices, rows, count, result, outputs);
-                    count = 0;
-                }
             }
         }
-        if (count > 0) {
-            run(expert, choices, rows, count, result, outputs);
+        for (int from = 0; from < count; from += MAX_ROWS) {
+            run(
+                    expert,
+                    Arrays.copyOfRange(choices, from, Math.min(count, from + MAX_ROWS)),
+                    result,
+                    outputs);
         }
     }
 
-    private void run(
-            int expert, int[] choices, float[] rows, int count, LayerResult result, float[] outputs)
+    private void run(int expert, int[] choices, LayerResult result, float[] outputs)
             throws OrtException {
-        input.put(rows, 0, count);
-        experts[expert].run(input, output, count);
-        output.get(rows, 0, count);
-        for (int row = 0; row < count; row++) {
-            if (Floats.allFinite(rows, row * d, d)) {
-                System.arraycopy(rows, row * d, outputs, choices[row] * d, d);
+        int in = spec.expertInput(expert);
+        int column = spec.experts().get(expert).input() == null ? 0 : slice(expert);
+        int out = spec.experts().get(expert).outputSize();
+        DirectRows input = new DirectRows(choices.length, in);
+        DirectRows output = new DirectRows(choices.length, out);
+        float[] row = new float[in];
+        for (int i = 0; i < choices.length; i++) {
+            int from = choices[i] / k * spec.inputSize() + column;
+            System.arraycopy(routed.hidden, from, row, 0, in);
+            input.put(row, 0, i, 1);
+        }
+        experts[expert].run(input, output, choices.length);
+        float[] rows = new float[choices.length * out];
+        output.get(rows, 0, choices.length);
+        for (int i = 0; i < choices.length; i++) {
+            if (Floats.allFinite(rows, i * out, out)) {
+                System.arraycopy(rows, i * out, outputs, choices[i] * widest, out);
             } else {
-                result.outcomes()[choices[row]] = Outcome.FAILED.code();
+                result.outcomes()[choices[i]] = Outcome.FAILED.code();
             }
         }
     }
 
-    private void combine(float[] outputs, float[] scales, LayerResult result) {
-        boolean[] executed = new boolean[result.outcomes().length];
-        for (int choice = 0; choice < executed.length; choice++) {
-            executed[choice] = result.isExecuted(choice);
-        }
-        capacity.weightRule().apply(result.weights(), executed, k, scales);
-        float[] sum = new float[d];
-        float[] addend = new float[d];
-        for (int token = 0; token < executed.length / k; token++) {
-            System.arraycopy(result.out(), token * d, sum, 0, d);
-            for (int choice = token * k; choice < token * k + k; choice++) {
-                if (executed[choice]) {
-                    System.arraycopy(outputs, choice * d, addend, 0, d);
-                    Floats.addScaled(sum, result.weights()[choice], addend, d);
-                }
-            }
-            if (Floats.allFinite(sum, 0, d)) {
-                System.arraycopy(sum, 0, result.out(), token * d, d);
-            } else {
-                fail(token, executed, result);
-            }
-        }
-    }
-
-    /** The executed choices of a token fail, and its residual stays as it is. */
-    private void fail(int token, boolean[] executed, LayerResult result) {
-        for (int choice = token * k; choice < token * k + k; choice++) {
-            if (executed[choice]) {
-                result.outcomes()[choice] = Outcome.FAILED.code();
-                if (capacity.weightRule().replacesRouterWeights()) {
-                    result.weights()[choice] = 0;
-                }
-            }
-        }
+    private int slice(int expert) {
+        return spec.experts().get(expert).input().from();
     }
 }

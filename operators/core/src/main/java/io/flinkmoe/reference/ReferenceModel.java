@@ -108,26 +108,31 @@ public final class ReferenceModel implements AutoCloseable {
         }
         float[] values = x;
         boolean[] rejected = new boolean[tokens];
+        boolean[] absent = new boolean[tokens];
         List<LayerResult> results = new ArrayList<>();
         for (ReferenceLayer layer : layers) {
             NoiseSource draws = noise.of(metadata.streams(), metadata.positions(), results.size());
-            LayerResult result = layer.forward(values, metadata, rejected, draws, rule);
+            LayerResult result = layer.forward(values, metadata, rejected, absent, draws, rule);
             results.add(result);
             values = result.out();
         }
         float[] out = head == null ? values.clone() : runHead(values, tokens);
-        rejectNotFinite(out, rejected);
-        return new Result(out, rejected, results);
+        clear(out, rejected, absent);
+        return new Result(out, rejected, absent, results);
     }
 
-    /** Adds the tokens for which the head's output is not finite, and clears what is rejected. */
-    private void rejectNotFinite(float[] out, boolean[] rejected) {
+    /**
+     * Adds the tokens for which the head's output is not finite, and clears what is rejected or has
+     * no output.
+     */
+    private void clear(float[] out, boolean[] rejected, boolean[] absent) {
         int width = spec.outputSize();
         for (int row = 0; row < rejected.length; row++) {
-            if (head != null && !Floats.allFinite(out, row * width, width)) {
+            if (head != null && !absent[row] && !Floats.allFinite(out, row * width, width)) {
                 rejected[row] = true;
             }
-            if (rejected[row]) {
+            absent[row] &= !rejected[row];
+            if (rejected[row] || absent[row]) {
                 Arrays.fill(out, row * width, row * width + width, Float.NaN);
             }
         }
@@ -135,7 +140,7 @@ public final class ReferenceModel implements AutoCloseable {
 
     private float[] runHead(float[] values, int tokens) throws OrtException {
         float[] out = new float[tokens * spec.outputSize()];
-        DirectRows input = new DirectRows(ReferenceLayer.MAX_ROWS, spec.hiddenSize());
+        DirectRows input = new DirectRows(ReferenceLayer.MAX_ROWS, spec.lastSize());
         DirectRows output = new DirectRows(ReferenceLayer.MAX_ROWS, spec.outputSize());
         for (int from = 0; from < tokens; from += ReferenceLayer.MAX_ROWS) {
             int rows = Math.min(ReferenceLayer.MAX_ROWS, tokens - from);
@@ -154,10 +159,15 @@ public final class ReferenceModel implements AutoCloseable {
     /**
      * What the model answered for T tokens.
      *
-     * @param out [T, output size], the head's output, or the last layer's; NaN for rejected tokens
-     * @param rejected [T], whether the output of the encoder or the head is not finite: a stream
-     *     rejects such a token, and one that the encoder rejects takes no capacity
+     * @param out [T, output size], the head's output, or the last layer's; NaN for rejected and for
+     *     absent tokens
+     * @param rejected [T], whether a stream would reject the token: the output of the encoder or the
+     *     head is not finite, or no rule of a gate matches; the latter and one that the encoder
+     *     rejects take no capacity
+     * @param absent [T], whether the token has no output: no expert executed a choice of it in a
+     *     layer without a residual and without shared experts
      * @param layers a result per MoE layer; FAILED for tokens that the encoder rejects
      */
-    public record Result(float[] out, boolean[] rejected, List<LayerResult> layers) {}
+    public record Result(
+            float[] out, boolean[] rejected, boolean[] absent, List<LayerResult> layers) {}
 }

@@ -2,6 +2,7 @@
 package io.flinkmoe.reference;
 
 import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.ChoiceRanks;
 import io.flinkmoe.capacity.NextExpert;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.RoutedWindow;
@@ -29,18 +30,10 @@ final class WindowDecisions {
      * @param experts [T, K], the most probable first; -1 for none
      * @param weights [T, K], of the router
      * @param scores [T, K], what the admission compares
-     * @param scales [T], what multiplies the weights after the weight rule; or none
+     * @param choiceRanks the ranks of the choices
      */
-    record Ranked(int ranks, int[] experts, float[] weights, float[] scores, float[] scales) {
-        Ranked(int tokens, int ranks, boolean hasScales) {
-            this(
-                    ranks,
-                    new int[tokens * ranks],
-                    new float[tokens * ranks],
-                    new float[tokens * ranks],
-                    new float[hasScales ? tokens : 0]);
-        }
-    }
+    record Ranked(
+            int ranks, int[] experts, float[] weights, float[] scores, ChoiceRanks choiceRanks) {}
 
     WindowDecisions(Capacity capacity, int numExperts, int topK) {
         this.capacity = capacity;
@@ -116,7 +109,8 @@ final class WindowDecisions {
             experts[i] = settled ? -1 : ranked.experts[row * ranks + i % ranks];
             scores[i] = ranked.scores[row * ranks + i % ranks];
         }
-        return new RoutedWindow(tokens, topK, experts, scores);
+        return new RoutedWindow(
+                tokens, topK, experts, scores, ranked.choiceRanks.select(rows, topK));
     }
 
     private static float[] scattered(float[] ofWindow, int[] rows, Ranked ranked) {

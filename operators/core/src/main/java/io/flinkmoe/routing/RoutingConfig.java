@@ -9,7 +9,8 @@ import org.apache.flink.annotation.PublicEvolving;
  * Face configurations. {@link RoutingPresets} names those of the published systems.
  *
  * @param numExperts N, the experts that tokens are routed to
- * @param numExpertsPerTok k, the experts that each token is sent to, 1 ≤ k ≤ N
+ * @param numExpertsPerTok k, the experts that each token is sent to, 1 ≤ k ≤ N; null for a dense
+ *     gate, which sends each token to every expert
  * @param scoringFunc how logits become scores
  * @param scoreCorrectionBias [N], added to the scores for the selection only (DeepSeek-V3's {@code
  *     e_score_correction_bias}); null for none
@@ -23,7 +24,7 @@ import org.apache.flink.annotation.PublicEvolving;
 @PublicEvolving
 public record RoutingConfig(
         int numExperts,
-        int numExpertsPerTok,
+        Integer numExpertsPerTok,
         ScoringFunc scoringFunc,
         List<Float> scoreCorrectionBias,
         GroupLimit groupLimit,
@@ -37,14 +38,17 @@ public record RoutingConfig(
             throw new IllegalArgumentException(
                     "num_experts is %d; allowed: 1 to %d".formatted(numExperts, Short.MAX_VALUE));
         }
-        if (numExpertsPerTok < 1 || numExpertsPerTok > numExperts) {
+        if (numExpertsPerTok != null && (numExpertsPerTok < 1 || numExpertsPerTok > numExperts)) {
             throw new IllegalArgumentException(
                     "num_experts_per_tok is %d; allowed: 1 to num_experts, which is %d"
                             .formatted(numExpertsPerTok, numExperts));
         }
         if (scoringFunc == null) {
             throw new IllegalArgumentException(
-                    "scoring_func is missing; allowed: softmax, sigmoid");
+                    "scoring_func is missing; allowed: softmax, sigmoid, identity");
+        }
+        if (numExpertsPerTok == null) {
+            checkDense(scoreCorrectionBias, groupLimit, noise);
         }
         if (scoreCorrectionBias != null) {
             scoreCorrectionBias = List.copyOf(scoreCorrectionBias);
@@ -70,10 +74,27 @@ public record RoutingConfig(
                     "routed_scaling_factor is %s; allowed: finite values"
                             .formatted(routedScalingFactor));
         }
-        if (noise != null && noise.isOfSecondChoice() && numExpertsPerTok != 2) {
+        if (noise != null
+                && noise.isOfSecondChoice()
+                && (numExpertsPerTok == null || numExpertsPerTok != 2)) {
             throw new IllegalArgumentException(
                     "noise is %s, but num_experts_per_tok is %d; allowed: 2"
                             .formatted(noise.kind(), numExpertsPerTok));
+        }
+    }
+
+    /** What changes the selection has no meaning where all experts are selected. */
+    private static void checkDense(List<Float> bias, GroupLimit limit, RouterNoise noise) {
+        String field =
+                bias != null
+                        ? "e_score_correction_bias"
+                        : limit != null
+                                ? "group_limit"
+                                : noise != null && noise.isOfSecondChoice() ? "noise" : null;
+        if (field != null) {
+            throw new IllegalArgumentException(
+                    "%s is set, but num_experts_per_tok is missing, so every expert is selected; remove %s, or set num_experts_per_tok"
+                            .formatted(field, field));
         }
     }
 
@@ -100,6 +121,16 @@ public record RoutingConfig(
         return numExperts / limit.nGroup() * limit.topkGroup();
     }
 
+    /** k, the choices of a token: num_experts_per_tok, or N if the gate is dense. */
+    public int k() {
+        return isDense() ? numExperts : numExpertsPerTok;
+    }
+
+    /** Whether each token is sent to every expert. */
+    public boolean isDense() {
+        return numExpertsPerTok == null;
+    }
+
     /** How many experts a token may be sent to: all N, or those of the groups that are kept. */
     public int selectable() {
         return groupLimit == null ? numExperts : selectable(groupLimit, numExperts);
@@ -117,6 +148,12 @@ public record RoutingConfig(
                 null,
                 null,
                 null);
+    }
+
+    /** A dense gate: softmax over all experts, all of which run (Ma et al. 2018, MMoE). */
+    public static RoutingConfig dense(int numExperts) {
+        return new RoutingConfig(
+                numExperts, null, ScoringFunc.SOFTMAX, null, null, false, null, null, null);
     }
 
     /** Each score by itself, the k largest, weights as they are. */

@@ -34,6 +34,10 @@ public final class Scores {
             int numExperts,
             float[] scores,
             int at) {
+        if (function == ScoringFunc.IDENTITY) {
+            System.arraycopy(logits, from, scores, at, numExperts);
+            return;
+        }
         if (function == ScoringFunc.SIGMOID) {
             for (int expert = 0; expert < numExperts; expert++) {
                 scores[at + expert] = (float) sigmoid(logits[from + expert]);

@@ -9,5 +9,10 @@ public enum ScoringFunc {
     /** {@code exp(z_e) / sum_j exp(z_j)} over all N experts. */
     SOFTMAX,
     /** {@code 1 / (1 + exp(-z_e))}, each expert by itself. */
-    SIGMOID
+    SIGMOID,
+    /**
+     * {@code z_e}: the router's outputs are the weights. An expert whose weight is 0 does not run; a
+     * token with a negative weight fails.
+     */
+    IDENTITY
 }

@@ -12,7 +12,7 @@ import org.apache.flink.annotation.Internal;
  * <p>Dimensions: T tokens, N experts, k choices, K ≥ k ranks. Per token, with router logits z:
  *
  * <pre>
- *   scores           = softmax(z) or sigmoid(z)                                   [N]
+ *   scores           = softmax(z), sigmoid(z) or z                                [N]
  *   selection scores = scores + e_score_correction_bias, outside the best groups masked
  *   topKIndices      = the K largest selection scores, descending; equal ones: the lowest id first
  *   topKWeights      = scores[topKIndices]
@@ -24,8 +24,10 @@ import org.apache.flink.annotation.Internal;
  * scores that underflow to 0 or saturate at 1 would tie.
  *
  * <p>A logit of −∞ masks an expert: it is never chosen, whatever bias, groups and ranks ({@link
- * MaskedTopK}). A rank for which no expert is left has expert -1 and weight 0. A token with a logit
- * of NaN or +∞, or with fewer than k finite logits, has that in all ranks. Not for several threads.
+ * MaskedTopK}); with the scoring function identity, a logit of 0 does. A rank for which no expert is
+ * left has expert -1 and weight 0. A token that {@link #isInvalid cannot be routed} has that in all
+ * ranks: a logit is NaN or +∞, or fewer than k are finite (none, if the gate is dense); with
+ * identity, a logit is not finite or negative. Not for several threads.
  */
 @Internal
 public final class TopKRouter {
@@ -36,6 +38,8 @@ public final class TopKRouter {
     private final int ranks;
     private final TopK selection;
     private final MaskedTopK maskedSelection;
+    private final int required; // finite logits per token
+    private final boolean isIdentity;
     private final boolean selectsByScore;
     private final float[] bias;
     private final float[] selectionScores;
@@ -43,21 +47,23 @@ public final class TopKRouter {
 
     /** Chooses k experts. */
     public TopKRouter(RoutingConfig config) {
-        this(config, config.numExpertsPerTok());
+        this(config, config.k());
     }
 
     /**
      * @param ranks K, from k to the experts that a token may be sent to
      */
     public TopKRouter(RoutingConfig config, int ranks) {
-        if (ranks < config.numExpertsPerTok() || ranks > config.selectable()) {
+        if (ranks < config.k() || ranks > config.selectable()) {
             throw new IllegalArgumentException(
                     "%d ranks are requested; allowed: num_experts_per_tok, which is %d, to %d"
-                            .formatted(ranks, config.numExpertsPerTok(), config.selectable()));
+                            .formatted(ranks, config.k(), config.selectable()));
         }
         this.config = config;
         this.numExperts = config.numExperts();
-        this.topK = config.numExpertsPerTok();
+        this.topK = config.k();
+        this.required = config.isDense() ? 1 : topK;
+        this.isIdentity = config.scoringFunc() == ScoringFunc.IDENTITY;
         this.ranks = ranks;
         this.selection = new TopK(numExperts, ranks, config.groupLimit());
         this.maskedSelection = new MaskedTopK(numExperts, topK, ranks, config.groupLimit());
@@ -110,7 +116,11 @@ public final class TopKRouter {
             }
             weigh(routerLogits, token * numExperts, topKIndices, topKWeights, token * ranks, ranks);
         }
-        if (!Floats.allFinite(routerLogits, 0, tokens * numExperts)) {
+        if (isIdentity) {
+            for (int token = 0; token < tokens; token++) {
+                leaveOutZeros(routerLogits, token, topKIndices, topKWeights);
+            }
+        } else if (!Floats.allFinite(routerLogits, 0, tokens * numExperts)) {
             for (int token = 0; token < tokens; token++) {
                 if (!Floats.allFinite(routerLogits, token * numExperts, numExperts)) {
                     routeMasked(
@@ -118,6 +128,41 @@ public final class TopKRouter {
                 }
             }
         }
+    }
+
+    /**
+     * Whether a token cannot be routed, so that it has no expert.
+     *
+     * @param routerLogits [T, N]
+     * @param topKIndices [T, K], of {@link #route}
+     */
+    public boolean isInvalid(float[] routerLogits, int token, int[] topKIndices) {
+        if (topKIndices[token * ranks] >= 0) {
+            return false;
+        }
+        boolean allZero = isIdentity;
+        for (int expert = 0; expert < numExperts && allZero; expert++) {
+            allZero = routerLogits[token * numExperts + expert] == 0;
+        }
+        return !allZero;
+    }
+
+    /** Removes the experts of weight 0, or all if a weight is invalid; the others move up. */
+    private void leaveOutZeros(float[] logits, int token, int[] indices, float[] weights) {
+        boolean valid = true;
+        for (int expert = 0; expert < numExperts; expert++) {
+            float weight = logits[token * numExperts + expert];
+            valid &= weight >= 0 && weight < Float.POSITIVE_INFINITY;
+        }
+        int end = token * ranks;
+        for (int rank = token * ranks; rank < (token + 1) * ranks && valid; rank++) {
+            if (logits[token * numExperts + indices[rank]] != 0) {
+                indices[end] = indices[rank];
+                weights[end++] = weights[rank];
+            }
+        }
+        Arrays.fill(indices, end, (token + 1) * ranks, -1);
+        Arrays.fill(weights, end, (token + 1) * ranks, 0);
     }
 
     /** Routes a token anew that has logits which are not finite. */
@@ -137,7 +182,7 @@ public final class TopKRouter {
                 selectsByScore
                         ? maskedSelection.select(logits, from, selectionScores, 0, indices, at)
                         : maskedSelection.select(logits, from, logits, from, indices, at);
-        if (found < topK) {
+        if (found < required) {
             Arrays.fill(indices, at, at + ranks, -1);
             return;
         }
@@ -194,7 +239,7 @@ public final class TopKRouter {
     private void weigh(
             float[] logits, int from, int[] indices, float[] weights, int at, int count) {
         score(logits, from, indices, at, count);
-        double norm = config.normTopKProb() ? norm() : 1;
+        double norm = config.normTopKProb() ? norm(Math.min(count, topK)) : 1;
         double factor = config.routedScalingFactor() == null ? 1 : config.routedScalingFactor();
         for (int rank = 0; rank < count; rank++) {
             // All chosen scores can underflow to 0; their shares are then 0 too.
@@ -204,14 +249,15 @@ public final class TopKRouter {
 
     /** The scores of the chosen experts, in double. */
     private void score(float[] logits, int from, int[] indices, int at, int count) {
-        if (config.scoringFunc() == ScoringFunc.SIGMOID) {
+        if (config.scoringFunc() != ScoringFunc.SOFTMAX) {
             for (int rank = 0; rank < count; rank++) {
-                chosen[rank] = Scores.sigmoid(logits[from + indices[at + rank]]);
+                float logit = logits[from + indices[at + rank]];
+                chosen[rank] = isIdentity ? logit : Scores.sigmoid(logit);
             }
             return;
         }
         double max = Double.NEGATIVE_INFINITY;
-        for (int rank = 0; rank < topK; rank++) {
+        for (int rank = 0; rank < Math.min(count, topK); rank++) {
             max = Math.max(max, logits[from + indices[at + rank]]);
         }
         if (!config.normTopKProb()) {
@@ -227,10 +273,10 @@ public final class TopKRouter {
         }
     }
 
-    private double norm() {
+    private double norm(int count) {
         boolean euclidean = config.normOrder() != null && config.normOrder() == 2;
         double sum = 0;
-        for (int rank = 0; rank < topK; rank++) {
+        for (int rank = 0; rank < count; rank++) {
             double score = chosen[rank];
             sum += euclidean ? score * score : score;
         }

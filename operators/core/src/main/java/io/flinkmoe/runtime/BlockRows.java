@@ -22,6 +22,9 @@ public final class BlockRows {
     /** The bytes of a choice in a block: expert, weight, score, outcome, attempt. */
     private static final int CHOICE_BYTES = 14;
 
+    /** The bytes of a rank of one of several gates: place, weight, score. */
+    private static final int RANK_BYTES = 10;
+
     private BlockRows() {}
 
     /** Returns the rows of the largest block of a job with these settings. */
@@ -44,15 +47,15 @@ public final class BlockRows {
 
     /** The bytes of a token's widest vector, or of its choices if they take more. */
     private static long widestBytes(BundleSpec spec, MoeSettings settings) {
-        int widest = Math.max(spec.inputSize(), Math.max(spec.hiddenSize(), spec.outputSize()));
+        int widest = spec.widestSize();
         long choices = 0;
         for (LayerSpec layer : spec.layers()) {
-            widest = Math.max(widest, layer.routing().numExperts());
+            widest = Math.max(widest, Math.max(layer.numExperts(), layer.carriedSize()));
             if (settings.capacity().windows().areBounded() && !layer.expertsTakeTheResidual()) {
-                widest = Math.max(widest, 2 * spec.hiddenSize());
+                widest = Math.max(widest, layer.inputSize() + layer.carriedSize());
             }
-            choices +=
-                    (long) layer.routing().numExpertsPerTok() * settings.attempts() * CHOICE_BYTES;
+            choices += (long) layer.choices() * settings.attempts() * CHOICE_BYTES;
+            choices += layer.hasOneGate() ? 0 : (long) layer.ranks() * RANK_BYTES;
         }
         return Math.max(widest * (long) Float.BYTES, choices);
     }
@@ -65,8 +68,8 @@ public final class BlockRows {
     static int replicated(BundleSpec spec, MoeSettings settings) {
         long rows = settings.batchSize();
         for (LayerSpec layer : spec.layers()) {
-            int n = layer.routing().numExperts();
-            int k = layer.routing().numExpertsPerTok();
+            int n = layer.numExperts();
+            int k = layer.choices();
             rows = Math.max(rows, (long) settings.expertBatching().size() * n / k);
         }
         return (int) Math.max(1, Math.min(rows, MAX_GROUP_BYTES / widestBytes(spec, settings)));

@@ -2,9 +2,11 @@
 package io.flinkmoe.runtime;
 
 import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.routing.RouterNoise;
 import io.flinkmoe.routing.RoutingConfig;
@@ -12,6 +14,7 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.RuntimeExecutionMode;
 import org.apache.flink.api.dag.Transformation;
 import org.apache.flink.configuration.CheckpointingOptions;
+import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.core.execution.CheckpointingMode;
@@ -31,27 +34,59 @@ public final class JobChecks {
         for (int layer = 0; layer < spec.layers().size(); layer++) {
             LayerSpec layerSpec = spec.layers().get(layer);
             if (capacity.overflowRounds() > 0) {
-                checkRounds(capacity.overflowRounds(), layerSpec.routing(), layer);
+                requireTopK(
+                        layerSpec,
+                        layer,
+                        MoeOptions.OVERFLOW,
+                        MoeOptions.OverflowPolicy.NEXT_EXPERT,
+                        MoeOptions.OverflowPolicy.RESIDUAL);
+                checkRounds(
+                        capacity.overflowRounds(), layerSpec.gates().get(0).routing(), layer);
             }
+            if (capacity.weightRule().usesWindowShares()) {
+                requireTopK(
+                        layerSpec,
+                        layer,
+                        MoeOptions.CAPACITY_WEIGHTS,
+                        WeightRule.WINDOW,
+                        WeightRule.ROUTER + ", " + WeightRule.SURVIVORS);
+            }
+        }
+    }
+
+    /** Requires a layer with one gate that chooses the best k experts. */
+    private static void requireTopK(
+            LayerSpec spec, int layer, ConfigOption<?> option, Object value, Object allowed) {
+        GateSpec first = spec.gates().get(0);
+        String found =
+                !spec.hasOneGate()
+                        ? "has %d gates".formatted(spec.gates().size())
+                        : first.rule() != null
+                                ? "has a gate with a rule"
+                                : first.routing().isDense() ? "has a dense gate" : null;
+        if (found != null) {
+            throw new IllegalConfigurationException(
+                    "%s is %s, but layer %d %s; allowed then: %s"
+                            .formatted(option.key(), value, layer, found, allowed));
         }
     }
 
     /** Checks that the buffers of a call are not larger than 2 GiB. */
     public static void checkCalls(MoeSettings settings, BundleSpec spec) {
-        int most = Integer.MAX_VALUE / Float.BYTES / spec.hiddenSize();
+        int most = Integer.MAX_VALUE / Float.BYTES / spec.widestSize();
         if (settings.expertBatching().size() > most) {
             throw new IllegalConfigurationException(
                     "%s is %d, but the model's vectors have %d values; allowed: 1 to %d, as many as fit 2 GiB"
                             .formatted(
                                     MoeOptions.EXPERT_BATCH_SIZE.key(),
                                     settings.expertBatching().size(),
-                                    spec.hiddenSize(),
+                                    spec.widestSize(),
                                     most));
         }
     }
 
     private static void checkRounds(int rounds, RoutingConfig routing, int layer) {
-        int k = routing.numExpertsPerTok();
+        int k = routing.k();
         int most = (routing.selectable() - 1) / k;
         if (rounds > most) {
             throw new IllegalConfigurationException(

@@ -205,7 +205,7 @@ public final class Topology {
             counting.add(admission);
         }
         EvenKeys keys = laneKeys;
-        Dispatch dispatch = new Dispatch(layer, spec.hiddenSize(), numExperts(layer), keys);
+        Dispatch dispatch = new Dispatch(bundle, layer, keys);
         SingleOutputStreamOperator<RoutedBlock> dispatched =
                 operators.spread(
                         keys,
@@ -229,7 +229,7 @@ public final class Topology {
     private SingleOutputStreamOperator<DecisionBlock> admission(
             DataStream<AdmissionInput> candidates, int layer, int round) {
         EvenKeys keys = new EvenKeys(numExperts(layer));
-        int k = spec.layers().get(layer).routing().numExpertsPerTok();
+        int k = spec.layers().get(layer).choices();
         Admission admission = new Admission(layer, round, k, keys, settings.capacity());
         String firstRound = job.name() + "-admission-" + layer;
         return inExpertSlots(
@@ -267,7 +267,7 @@ public final class Topology {
     }
 
     private int numExperts(int layer) {
-        return spec.layers().get(layer).routing().numExperts();
+        return spec.layers().get(layer).numExperts();
     }
 
     private <T> SingleOutputStreamOperator<T> inExpertSlots(
@@ -284,7 +284,7 @@ public final class Topology {
             int layer) {
         EvenKeys keys = laneKeys;
         Combine combine =
-                new Combine(layer, spec.hiddenSize(), numExperts(layer), keys, settings.capacity());
+                new Combine(bundle, layer, keys, settings.capacity());
         return operators.spread(
                 keys,
                 0,

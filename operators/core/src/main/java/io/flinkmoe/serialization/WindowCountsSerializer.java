@@ -27,11 +27,13 @@ public final class WindowCountsSerializer extends ImmutableSerializer<WindowCoun
         out.writeLong(counts.overflowed());
         out.writeLong(counts.late());
         out.writeLong(counts.failed());
+        out.writeLong(counts.tokens());
     }
 
     @Override
     public WindowCounts deserialize(DataInputView in) throws IOException {
         return new WindowCounts(
+                in.readLong(),
                 in.readLong(),
                 in.readLong(),
                 in.readLong(),

@@ -62,6 +62,21 @@ public final class Wire {
         return bytes == null ? null : Floats.toFloats(bytes);
     }
 
+    public static void writeShorts(short[] shorts, DataOutputView out) throws IOException {
+        out.writeInt(shorts.length);
+        byte[] bytes = new byte[shorts.length * Short.BYTES];
+        ByteBuffer.wrap(bytes).asShortBuffer().put(shorts);
+        out.write(bytes);
+    }
+
+    public static short[] readShorts(DataInputView in) throws IOException {
+        short[] shorts = new short[in.readInt()];
+        byte[] bytes = new byte[shorts.length * Short.BYTES];
+        in.readFully(bytes);
+        ByteBuffer.wrap(bytes).asShortBuffer().get(shorts);
+        return shorts;
+    }
+
     public static void writeInts(int[] ints, DataOutputView out) throws IOException {
         out.writeInt(ints.length);
         byte[] bytes = new byte[ints.length * Integer.BYTES];

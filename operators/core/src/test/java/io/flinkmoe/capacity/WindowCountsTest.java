@@ -18,7 +18,7 @@ class WindowCountsTest {
                         .plus(Outcome.OVERFLOWED, 300)
                         .plus(Outcome.LATE, 4_000)
                         .plus(Outcome.FAILED, 50_000);
-        assertThat(counts).isEqualTo(new WindowCounts(54_321, 0, 0, 1, 20, 300, 4_000, 50_000));
+        assertThat(counts).isEqualTo(new WindowCounts(54_321, 0, 0, 1, 20, 300, 4_000, 50_000, 0));
     }
 
     @ParameterizedTest
@@ -32,23 +32,32 @@ class WindowCountsTest {
     @Test
     void isNotBalancedWhileOutcomesAreMissing() {
         WindowCounts counts = WindowCounts.EMPTY.plusAsked(2);
-        assertThat(counts).isEqualTo(new WindowCounts(2, 0, 0, 0, 0, 0, 0, 0));
+        assertThat(counts).isEqualTo(new WindowCounts(2, 0, 0, 0, 0, 0, 0, 0, 0));
         assertThat(counts.isBalanced()).isFalse();
     }
 
     @Test
     void addsUpFieldByField() {
-        WindowCounts one = new WindowCounts(28, 1, 2, 3, 4, 5, 6, 7);
-        WindowCounts other = new WindowCounts(280, 10, 20, 30, 40, 50, 60, 70);
-        assertThat(one.plus(other)).isEqualTo(new WindowCounts(308, 11, 22, 33, 44, 55, 66, 77));
+        WindowCounts one = new WindowCounts(28, 1, 2, 3, 4, 5, 6, 7, 8);
+        WindowCounts other = new WindowCounts(280, 10, 20, 30, 40, 50, 60, 70, 80);
+        assertThat(one.plus(other)).isEqualTo(new WindowCounts(308, 11, 22, 33, 44, 55, 66, 77, 88));
         assertThat(one.plus(WindowCounts.EMPTY)).isEqualTo(one);
     }
 
     @Test
     void staysBalancedWhateverAnAdmissionDecides() {
         WindowCounts counts = WindowCounts.EMPTY.plusAdmitted(2).plusPassedOn(30);
-        assertThat(counts).isEqualTo(new WindowCounts(32, 2, 30, 0, 0, 0, 0, 0));
+        assertThat(counts).isEqualTo(new WindowCounts(32, 2, 30, 0, 0, 0, 0, 0, 0));
         assertThat(counts.isBalanced()).isTrue();
+    }
+
+    @Test
+    void tokensAreNoChoices() {
+        WindowCounts counts = WindowCounts.EMPTY.plusTokens(3).plusTokens(4);
+        assertThat(counts).isEqualTo(new WindowCounts(0, 0, 0, 0, 0, 0, 0, 0, 7));
+        assertThat(counts.isBalanced()).isTrue();
+        assertThat(counts.plusAsked(1).isBalanced()).isFalse();
+        assertThat(counts.plus(Outcome.EXECUTED, 2).tokens()).isEqualTo(7);
     }
 
     @ParameterizedTest

@@ -4,8 +4,9 @@ package io.flinkmoe.golden;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
+import io.flinkmoe.model.GateSpec;
+import io.flinkmoe.model.GateSpec.RouterInput;
 import io.flinkmoe.model.LayerSpec;
-import io.flinkmoe.model.LayerSpec.RouterInput;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.ExpertGraphs;
@@ -118,18 +119,24 @@ final class GoldenBundle {
                                 d));
             }
             LayerSpec layer =
-                    new LayerSpec(
-                            config,
-                            null,
-                            "router.onnx",
-                            encodes ? RouterInput.TOKEN : null,
-                            noisy ? "noise.onnx" : null,
-                            mixed ? "scale.onnx" : null,
-                            golden.system().equals("base_layer")
-                                    ? ResidualKind.INPUT
-                                    : ResidualKind.NONE,
-                            experts,
-                            shared);
+                    LayerSpec.oneGate(d, "router.onnx", config.withNoise(null), experts)
+                            .withGates(
+                                    List.of(
+                                            new GateSpec(
+                                                    null,
+                                                    "router.onnx",
+                                                    encodes ? RouterInput.TOKEN : null,
+                                                    noisy ? "noise.onnx" : null,
+                                                    null,
+                                                    null,
+                                                    config,
+                                                    null)))
+                            .withExpertScale(mixed ? "scale.onnx" : null)
+                            .withResidual(
+                                    golden.system().equals("base_layer")
+                                            ? ResidualKind.INPUT
+                                            : ResidualKind.NONE)
+                            .withSharedExperts(shared);
             return writer.finish(
                     (version, checksums) ->
                             new BundleSpec(
@@ -137,7 +144,6 @@ final class GoldenBundle {
                                     golden.name(),
                                     version,
                                     inputWidth(),
-                                    d,
                                     d,
                                     encodes ? "encoder.onnx" : null,
                                     null,

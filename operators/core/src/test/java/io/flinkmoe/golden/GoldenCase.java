@@ -143,6 +143,12 @@ public final class GoldenCase {
         return value;
     }
 
+    /** The levels of a case with several gates; empty if it is not one. */
+    public JsonNode levels() {
+        readKeys.add("levels");
+        return json.path("config").path("levels");
+    }
+
     public boolean hasTensor(String tensor) {
         return tensors.containsKey(tensor);
     }

@@ -35,7 +35,13 @@ class GoldenTest {
             case "losses" -> GoldenLosses.checkLosses(golden);
             case "bias_update" -> GoldenLosses.checkBiasUpdate(golden);
             case "jetmoe_attention", "moduleformer_attention" -> GoldenAttention.check(golden);
-            default -> new GoldenLayer(golden, directory).check();
+            default -> {
+                if (GoldenLevels.appliesTo(golden)) {
+                    new GoldenLevelsCheck(golden).checkReference(directory);
+                } else {
+                    new GoldenLayer(golden, directory).check();
+                }
+            }
         }
         assertThat(golden.unread()).as("tensors of %s that nothing read", golden).isEmpty();
         if (GoldenCases.folder().equals(GoldenCases.OWN)) {

@@ -8,7 +8,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.databind.node.TextNode;
 import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.ExpertGraphs;
 import io.flinkmoe.model.graph.ProtoWriter;
@@ -50,21 +49,15 @@ class BundleTest {
                 writer.add(experts.get(e), expert(D));
             }
             LayerSpec layer =
-                    new LayerSpec(
-                            RoutingConfig.mixtral(2, 1),
-                            "norm.onnx",
-                            "router.onnx",
-                            ResidualKind.INPUT,
-                            experts,
-                            List.of());
+                    LayerSpec.oneGate(D, "router.onnx", RoutingConfig.mixtral(2, 1), experts)
+                            .withNorm("norm.onnx");
             writer.finish(
                     (version, checksums) ->
                             new BundleSpec(
-                                    1,
+                                    2,
                                     "small",
                                     version,
                                     3,
-                                    D,
                                     D,
                                     "encoder.onnx",
                                     null,
@@ -78,7 +71,9 @@ class BundleTest {
         Bundle bundle = Bundle.read(root);
 
         assertThat(bundle.spec().layers().get(0).experts())
-                .containsExactly("experts/0.onnx", "experts/1.onnx");
+                .containsExactly(
+                        new ExpertSpec(null, "experts/0.onnx", null, D),
+                        new ExpertSpec(null, "experts/1.onnx", null, D));
         assertThat(bundle.spec().head()).isNull();
         assertThat(bundle.file("experts/1.onnx")).exists();
         assertThat(bundle.directory()).isEqualTo(root);
@@ -86,7 +81,7 @@ class BundleTest {
 
     @Test
     void writesTheNamesOfHuggingFaceConfigs() throws Exception {
-        JsonNode routing = modelJson().at("/layers/0/routing");
+        JsonNode routing = modelJson().at("/layers/0/gates/0/routing");
 
         assertThat(routing)
                 .isEqualTo(
@@ -135,16 +130,16 @@ class BundleTest {
 
     @Test
     void namesAnUnknownFieldAndTheKnownOnes() throws Exception {
-        edit(json -> json.withObject("/layers/0/routing").put("num_expert", 2));
-        assertRefused("layers[0].routing.num_expert is not a known field; known fields are [")
+        edit(json -> json.withObject("/layers/0/gates/0/routing").put("num_expert", 2));
+        assertRefused("layers[0].gates[0].routing.num_expert is not a known field; known fields are [")
                 .contains("num_experts_per_tok")
                 .contains("norm_topk_prob");
     }
 
     @Test
     void namesAFieldOfTheWrongType() throws Exception {
-        edit(json -> json.put("hidden_size", "wide"));
-        assertRefused("hidden_size is \"wide\"; expected an integer");
+        edit(json -> json.put("output_size", "wide"));
+        assertRefused("output_size is \"wide\"; expected an integer");
     }
 
     @Test
@@ -155,40 +150,55 @@ class BundleTest {
 
     @Test
     void doesNotRoundNumbers() throws Exception {
-        edit(json -> json.put("hidden_size", 4.5));
-        assertRefused("hidden_size is 4.5; expected an integer");
+        edit(json -> json.withObject("/layers/0").put("input_size", 4.5));
+        assertRefused("layers[0].input_size is 4.5; expected an integer");
     }
 
     @Test
     void namesAMissingNumber() throws Exception {
-        edit(json -> json.remove("hidden_size"));
-        assertRefused("hidden_size is missing; expected an integer");
+        edit(json -> json.remove("output_size"));
+        assertRefused("output_size is missing; expected an integer");
     }
 
     @Test
     void namesAnUnknownScoringFunc() throws Exception {
-        edit(json -> json.withObject("/layers/0/routing").put("scoring_func", "hardmax"));
-        assertRefused("layers[0].routing.scoring_func is \"hardmax\"; expected one of [softmax");
+        edit(json -> json.withObject("/layers/0/gates/0/routing").put("scoring_func", "hardmax"));
+        assertRefused("layers[0].gates[0].routing.scoring_func is \"hardmax\"; expected one of [softmax");
     }
 
     @Test
     void namesARoutingThatCannotBe() throws Exception {
-        edit(json -> json.withObject("/layers/0/routing").put("num_experts_per_tok", 3));
+        edit(json -> json.withObject("/layers/0/gates/0/routing").put("num_experts_per_tok", 3));
         assertRefused(
-                "layers[0].routing: num_experts_per_tok is 3;"
+                "layers[0].gates[0].routing: num_experts_per_tok is 3;"
                         + " allowed: 1 to num_experts, which is 2");
     }
 
     @Test
     void refusesAnotherFormatVersion() throws Exception {
-        edit(json -> json.put("format_version", 2));
-        assertRefused("model.json: format_version is 2; this release reads 1");
+        edit(json -> json.put("format_version", 3));
+        assertRefused("model.json: format_version is 3; this release reads 2");
+    }
+
+    /** Its fields differ, so the version is looked at before them. */
+    @Test
+    void saysHowToMakeABundleOfFormat1Again() throws Exception {
+        Files.writeString(
+                root.resolve("model.json"),
+                """
+                {"format_version": 1, "name": "small", "version": "v", "input_size": 3,
+                 "hidden_size": 4, "output_size": 4, "layers": [{"router": "router.onnx"}]}
+                """);
+        assertRefused(
+                "model.json: format_version is 1; this release reads 2; make the bundle again:"
+                        + " moe import --checkpoint CHECKPOINT --output BUNDLE");
     }
 
     @Test
     void refusesAWrongNumberOfExperts() throws Exception {
         edit(json -> ((ArrayNode) json.at("/layers/0/experts")).remove(1));
-        assertRefused("layers[0]: experts lists 1 files, but num_experts is 2");
+        assertRefused("layers[0]: gates[0].routing.num_experts is 2, but the layer has 1 experts;"
+                        + " they must be equal, or list the gate's experts in gates[0].experts");
     }
 
     @Test
@@ -200,13 +210,13 @@ class BundleTest {
     @Test
     void refusesAnOutputSizeThatNeedsAHead() throws Exception {
         edit(json -> json.put("output_size", 1));
-        assertRefused("output_size is 1, but hidden_size is 4; without head they must be equal");
+        assertRefused("output_size is 1, but layers[0].output_size is 4; without head they must be equal");
     }
 
     @Test
     void namesALayerFieldThatIsMissing() throws Exception {
-        edit(json -> json.withObject("/layers/0").remove("router"));
-        assertRefused("layers[0]: router is missing or blank");
+        edit(json -> json.withObject("/layers/0/gates/0").remove("router"));
+        assertRefused("layers[0].gates[0]: router is missing or blank");
     }
 
     @Test
@@ -241,8 +251,8 @@ class BundleTest {
                 ""
             })
     void refusesAPathThatLeavesTheBundle(String path) throws Exception {
-        edit(json -> ((ArrayNode) json.at("/layers/0/experts")).set(1, TextNode.valueOf(path)));
-        assertRefused("layers[0]: experts[1] is ");
+        edit(json -> json.withObject("/layers/0/experts/1").put("file", path));
+        assertRefused("layers[0].experts[1]: file is ");
     }
 
     @Test
@@ -334,7 +344,7 @@ class BundleTest {
         replace("experts/1.onnx", expert(D + 1));
         assertRefused(
                 "experts/1.onnx: input hidden is [batch, 5];"
-                        + " expected [batch, 4], the hidden_size of model.json");
+                        + " expected [batch, 4], the layers[0].input_size of model.json");
 
         replace("experts/1.onnx", RouterGraphs.linear(new float[7 * D], 7, D));
         assertRefused("experts/1.onnx: output logits is [batch, 7]; expected [batch, 4]");
@@ -345,7 +355,7 @@ class BundleTest {
         replace("router.onnx", RouterGraphs.linear(new float[3 * D], 3, D));
         assertRefused(
                 "router.onnx: output logits is [batch, 3];"
-                        + " expected [batch, 2], the num_experts of model.json");
+                        + " expected [batch, 2], the layers[0].gates[0].routing.num_experts of model.json");
     }
 
     @Test

@@ -168,17 +168,18 @@ class BundleWriterTest {
         float[] square = new float[D * D];
         writer.add("expert.onnx", RouterGraphs.linear(square, D, D));
         LayerSpec layer =
-                new LayerSpec(
-                        RoutingConfig.mixtral(1, 1),
-                        null,
-                        "router.onnx",
-                        ResidualKind.NONE,
-                        List.of("expert.onnx"),
-                        List.of("expert.onnx"));
+                LayerSpec.oneGate(
+                                D,
+                                "router.onnx",
+                                RoutingConfig.mixtral(1, 1),
+                                List.of("expert.onnx"))
+                        .withSharedExperts(List.of("expert.onnx"))
+                        .withResidual(ResidualKind.NONE);
         return writer.finish(
                 (version, checksums) ->
                         new BundleSpec(
-                                1, "b", version, D, D, D, null, null, List.of(layer), checksums),
+                                BundleSpec.FORMAT_VERSION,
+"b", version, D, D, null, null, List.of(layer), checksums),
                 inspection);
     }
 

@@ -46,6 +46,8 @@ final class Loops {
             case GELU_TANH ->
                     x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
             case GELU_ERF -> x / 2 * (1 + erf(x / Math.sqrt(2)));
+            case TANH -> Math.tanh(x);
+            case NONE -> x;
         };
     }
 

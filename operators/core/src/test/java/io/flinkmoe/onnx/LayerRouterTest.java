@@ -18,6 +18,7 @@ import io.flinkmoe.tensor.Floats;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -57,7 +58,7 @@ class LayerRouterTest {
             assertThat(layer.inputWidth()).isEqualTo(D);
             checkRouting(routed, linear(widen(x), router, D, N));
             assertThat(routed.hidden()).isEqualTo(vectors);
-            assertThat(routed.residual()).isEqualTo(vectors);
+            assertThat(routed.carried()).isEqualTo(vectors);
         }
     }
 
@@ -70,7 +71,7 @@ class LayerRouterTest {
 
             checkRouting(routed, linear(hidden, router, D, N));
             assertClose("hidden", routed.hidden(), hidden);
-            assertThat(routed.residual()).isEqualTo(Floats.toBytes(x));
+            assertThat(routed.carried()).isEqualTo(Floats.toBytes(x));
         }
     }
 
@@ -86,16 +87,16 @@ class LayerRouterTest {
 
             checkRouting(routed, linear(hidden, router, D, N));
             assertClose("hidden", routed.hidden(), hidden);
-            assertClose("residual", routed.residual(), residual);
+            assertClose("carried", routed.carried(), residual);
         }
     }
 
     @Test
-    void leavesTheInputOutOfAResidualOfNone() throws Exception {
+    void aTokenCarriesNothingForAResidualOfNone() throws Exception {
         float[] x = gaussian(T * D);
         try (BundleSessions sessions = write(false, false, 0, ResidualKind.NONE)) {
             Routed routed = new LayerRouter(sessions, 0, MAX_ROWS).route(Floats.toBytes(x), T);
-            assertThat(routed.residual()).hasSize(T * D * Float.BYTES).containsOnly(0);
+            assertThat(routed.carried()).isEmpty();
             assertThat(routed.hidden()).isEqualTo(Floats.toBytes(x));
         }
     }
@@ -105,7 +106,7 @@ class LayerRouterTest {
         float[] x = gaussian(T * D);
         try (BundleSessions sessions = write(false, false, 1, ResidualKind.NONE)) {
             Routed routed = new LayerRouter(sessions, 0, MAX_ROWS).route(Floats.toBytes(x), T);
-            assertClose("residual", routed.residual(), swiGlu(widen(x), 0));
+            assertClose("carried", routed.carried(), swiGlu(widen(x), 0));
         }
     }
 
@@ -122,7 +123,7 @@ class LayerRouterTest {
             assertThat(first.inputWidth()).isEqualTo(INPUT);
             checkRouting(routed, linear(hidden, router, D, N));
             assertClose("hidden", routed.hidden(), hidden);
-            assertClose("residual", routed.residual(), residual);
+            assertClose("carried", routed.carried(), residual);
 
             LayerRouter second = new LayerRouter(sessions, 1, MAX_ROWS);
             assertThat(second.inputWidth()).isEqualTo(D);
@@ -133,17 +134,17 @@ class LayerRouterTest {
     }
 
     @Test
-    void keepsHiddenAndResidualOfAnEarlierCall() throws Exception {
+    void keepsHiddenAndCarriedOfAnEarlierCall() throws Exception {
         try (BundleSessions sessions = write(true, true, 1, ResidualKind.INPUT)) {
             LayerRouter layer = new LayerRouter(sessions, 0, MAX_ROWS);
             Routed routed = layer.route(Floats.toBytes(gaussian(T * INPUT)), T);
             byte[] hidden = routed.hidden();
-            byte[] residual = routed.residual();
+            byte[] carried = routed.carried();
             byte[] hiddenBefore = hidden.clone();
-            byte[] residualBefore = residual.clone();
+            byte[] carriedBefore = carried.clone();
             layer.route(Floats.toBytes(gaussian(MAX_ROWS * INPUT)), MAX_ROWS);
             assertThat(hidden).isEqualTo(hiddenBefore);
-            assertThat(residual).isEqualTo(residualBefore);
+            assertThat(carried).isEqualTo(carriedBefore);
         }
     }
 
@@ -153,17 +154,17 @@ class LayerRouterTest {
         try (BundleSessions sessions = write(true, true, 2, ResidualKind.INPUT)) {
             LayerRouter layer = new LayerRouter(sessions, 0, MAX_ROWS);
             Routed all = layer.route(Floats.toBytes(x), MAX_ROWS);
-            byte[] residual = all.residual();
-            float[] logits = all.logits().clone();
+            byte[] carried = all.carried();
+            float[] logits = all.logits(0).clone();
             for (int row = 0; row < MAX_ROWS; row++) {
                 byte[] alone =
                         Floats.toBytes(Arrays.copyOfRange(x, row * INPUT, (row + 1) * INPUT));
                 Routed routed = layer.route(alone, 1);
                 int bytes = D * Float.BYTES;
-                assertThat(routed.residual())
+                assertThat(routed.carried())
                         .as("row %d", row)
-                        .isEqualTo(Arrays.copyOfRange(residual, row * bytes, (row + 1) * bytes));
-                assertThat(Arrays.copyOf(routed.logits(), N))
+                        .isEqualTo(Arrays.copyOfRange(carried, row * bytes, (row + 1) * bytes));
+                assertThat(Arrays.copyOf(routed.logits(0), N))
                         .isEqualTo(Arrays.copyOfRange(logits, row * N, (row + 1) * N));
             }
         }
@@ -196,18 +197,14 @@ class LayerRouterTest {
                 writer.add(sharedFiles.get(i), swiGlu(3 * i));
             }
             LayerSpec layer =
-                    new LayerSpec(
-                            RoutingConfig.mixtral(N, K),
-                            normed ? "norm.onnx" : null,
-                            "router.onnx",
-                            residual,
-                            List.of(
-                                    "expert.onnx",
-                                    "expert.onnx",
-                                    "expert.onnx",
-                                    "expert.onnx",
-                                    "expert.onnx"),
-                            sharedFiles);
+                    LayerSpec.oneGate(
+                                    D,
+                                    "router.onnx",
+                                    RoutingConfig.mixtral(N, K),
+                                    Collections.nCopies(N, "expert.onnx"))
+                            .withNorm(normed ? "norm.onnx" : null)
+                            .withResidual(residual)
+                            .withSharedExperts(sharedFiles);
             Bundle bundle =
                     writer.finish(
                             (version, checksums) ->
@@ -216,7 +213,6 @@ class LayerRouterTest {
                                             "layers",
                                             version,
                                             encodes ? INPUT : D,
-                                            D,
                                             D,
                                             encodes ? "encoder.onnx" : null,
                                             null,
@@ -228,15 +224,15 @@ class LayerRouterTest {
 
     private void checkRouting(Routed routed, double[] logits) {
         for (int i = 0; i < T * N; i++) {
-            assertThat((double) routed.logits()[i])
+            assertThat((double) routed.logits(0)[i])
                     .as("logit %d", i)
                     .isCloseTo(logits[i], within(1e-5));
         }
         int[] experts = new int[T * K];
         float[] weights = new float[T * K];
-        new TopKRouter(RoutingConfig.mixtral(N, K)).route(routed.logits(), T, experts, weights);
+        new TopKRouter(RoutingConfig.mixtral(N, K)).route(routed.logits(0), T, experts, weights);
         assertThat(Arrays.copyOf(routed.experts(), T * K)).isEqualTo(experts);
-        assertThat(Arrays.copyOf(routed.weights(), T * K)).isEqualTo(weights);
+        assertThat(Arrays.copyOf(routed.weights(0), T * K)).isEqualTo(weights);
     }
 
     private static void assertClose(String what, byte[] found, double[] expected) {

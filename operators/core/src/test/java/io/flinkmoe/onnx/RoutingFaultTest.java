@@ -55,7 +55,7 @@ class RoutingFaultTest {
         shared = new float[] {NAN, 0, 0, 0}; // NaN times 0 is NaN too
         Routed routed = route(1, 2, 3, 4);
         assertFaults(routed, RoutingFault.SHARED_OUTPUT, RoutingFault.SHARED_OUTPUT);
-        assertThat(Floats.toFloats(routed.residual())).containsExactly(1, 2, 3, 4);
+        assertThat(Floats.toFloats(routed.carried())).containsExactly(1, 2, 3, 4);
         assertThat(routed.hasFaults()).isTrue();
     }
 
@@ -64,12 +64,12 @@ class RoutingFaultTest {
         shared = new float[] {3e38f, 0, 0, 1};
         Routed routed = route(2, 2, 1, 4);
         assertFaults(routed, RoutingFault.SHARED_OUTPUT, RoutingFault.NONE);
-        assertThat(Floats.toFloats(routed.residual())).containsExactly(2, 2, 3e38f, 8);
+        assertThat(Floats.toFloats(routed.carried())).containsExactly(2, 2, 3e38f, 8);
 
         residual = ResidualKind.NONE;
         routed = route(2, 2, 1, 4);
         assertFaults(routed, RoutingFault.SHARED_OUTPUT, RoutingFault.NONE);
-        assertThat(Floats.toFloats(routed.residual())).containsExactly(0, 0, 3e38f, 4);
+        assertThat(Floats.toFloats(routed.carried())).containsExactly(0, 0, 3e38f, 4);
     }
 
     /** Both are finite, their sum is not. */
@@ -78,7 +78,7 @@ class RoutingFaultTest {
         shared = new float[] {1, 0, 0, 1};
         Routed routed = route(3e38f, 0, -3e38f, 0);
         assertFaults(routed, RoutingFault.SHARED_OUTPUT, RoutingFault.SHARED_OUTPUT);
-        assertThat(Floats.toFloats(routed.residual())).containsExactly(3e38f, 0, -3e38f, 0);
+        assertThat(Floats.toFloats(routed.carried())).containsExactly(3e38f, 0, -3e38f, 0);
     }
 
     @Test
@@ -87,7 +87,7 @@ class RoutingFaultTest {
         Routed routed = route(1, 2, -1, 2);
         assertFaults(routed, RoutingFault.NONE, RoutingFault.LOGITS); // −∞ + ∞ is NaN
         assertThat(routed.experts()[0]).isZero();
-        assertThat(routed.weights()[0]).isEqualTo(1);
+        assertThat(routed.weights(0)[0]).isEqualTo(1);
         assertThat(routed.experts()[1]).isEqualTo(-1);
     }
 
@@ -122,16 +122,16 @@ class RoutingFaultTest {
         Routed routed = route(2 * ln3, ln3, 0.2f + ln3, 0.2f);
         assertThat(routed.scales(2)).isEmpty();
         float first = (float) (2.5 * p) * (10 * ln3);
-        assertThat(routed.weights()[0]).isEqualTo(first);
+        assertThat(routed.weights(0)[0]).isEqualTo(first);
 
         capacity = SURVIVORS;
         routed = route(2 * ln3, ln3, 0.2f + ln3, 0.2f);
-        assertThat(routed.weights()[0]).isEqualTo(p);
+        assertThat(routed.weights(0)[0]).isEqualTo(p);
         assertThat(routed.scales(2)).containsExactly((float) (2.5 * (10 * ln3)), 5);
 
         scale = null;
         routed = route(2 * ln3, ln3);
-        assertThat(routed.weights()[0]).isEqualTo(p);
+        assertThat(routed.weights(0)[0]).isEqualTo(p);
         assertThat(routed.scales(1)).containsExactly(2.5f);
 
         routing = RoutingConfig.softmax(2, 1);
@@ -145,8 +145,8 @@ class RoutingFaultTest {
         Routed routed = route(2, 0, 1, 1, -5, 0);
         assertFaults(
                 routed, RoutingFault.ENCODING, RoutingFault.SHARED_OUTPUT, RoutingFault.ENCODING);
-        assertThat(routed.rowsThatAreEncoded(3, true)).containsExactly(1);
-        assertThat(routed.rowsThatAreEncoded(3, false)).containsExactly(0, 2);
+        assertThat(routed.acceptedRows(3)).containsExactly(1);
+        assertThat(routed.rowsWith(RoutingFault.ENCODING, 3)).containsExactly(0, 2);
     }
 
     @Test
@@ -180,16 +180,17 @@ class RoutingFaultTest {
             writer.add("router.onnx", RouterGraphs.linear(router, 2, 2));
             writer.add("expert.onnx", ExpertGraphs.constant(new float[2]));
             LayerSpec layer =
-                    new LayerSpec(
-                            routing,
-                            null,
-                            "router.onnx",
-                            null,
-                            null,
-                            add(writer, "scale", scale, 1),
-                            residual,
-                            List.of("expert.onnx", "expert.onnx"),
-                            shared == null ? List.of() : List.of(add(writer, "shared", shared, 2)));
+                    LayerSpec.oneGate(
+                                    2,
+                                    "router.onnx",
+                                    routing,
+                                    List.of("expert.onnx", "expert.onnx"))
+                            .withExpertScale(add(writer, "scale", scale, 1))
+                            .withResidual(residual)
+                            .withSharedExperts(
+                                    shared == null
+                                            ? List.of()
+                                            : List.of(add(writer, "shared", shared, 2)));
             String first = add(writer, "encoder", encoder, 2);
             Bundle bundle =
                     writer.finish(
@@ -198,7 +199,6 @@ class RoutingFaultTest {
                                             BundleSpec.FORMAT_VERSION,
                                             "faults",
                                             version,
-                                            2,
                                             2,
                                             2,
                                             first,

@@ -3,6 +3,7 @@ package io.flinkmoe.kafka;
 
 import io.flinkmoe.api.DecisionRecord;
 import io.flinkmoe.schemas.ChoiceOutcome;
+import io.flinkmoe.schemas.GateRanking;
 import io.flinkmoe.schemas.LayerRanking;
 import io.flinkmoe.schemas.RankedExpert;
 import io.flinkmoe.schemas.SettledChoice;
@@ -65,22 +66,19 @@ public final class DecisionSerializer extends TopicSerializer<DecisionRecord> {
     private static TokenDecision avro(DecisionRecord decision) {
         List<LayerRanking> layers = new ArrayList<>();
         for (DecisionRecord.Layer layer : decision.layers()) {
-            List<RankedExpert> ranks = new ArrayList<>();
-            for (int rank = 0; rank < layer.experts().length; rank++) {
-                ranks.add(
-                        new RankedExpert(
-                                layer.experts()[rank],
-                                layer.scores()[rank],
-                                layer.weights()[rank]));
+            List<GateRanking> gates = new ArrayList<>();
+            for (DecisionRecord.Gate gate : layer.gates()) {
+                gates.add(avro(gate));
             }
             List<SettledChoice> choices = new ArrayList<>();
             for (int choice = 0; choice < layer.outcomes().length; choice++) {
                 choices.add(
                         new SettledChoice(
+                                layer.experts()[choice],
                                 OUTCOMES[layer.outcomes()[choice].code()],
                                 layer.attempts()[choice]));
             }
-            layers.add(new LayerRanking(ranks, choices));
+            layers.add(new LayerRanking(gates, choices));
         }
         return new TokenDecision(
                 decision.stream(),
@@ -89,5 +87,15 @@ public final class DecisionSerializer extends TopicSerializer<DecisionRecord> {
                 decision.windowStart() == DecisionRecord.NO_WINDOW ? null : decision.windowStart(),
                 decision.modelVersion(),
                 layers);
+    }
+
+    private static GateRanking avro(DecisionRecord.Gate gate) {
+        List<RankedExpert> ranks = new ArrayList<>();
+        for (int rank = 0; rank < gate.experts().length; rank++) {
+            ranks.add(
+                    new RankedExpert(
+                            gate.experts()[rank], gate.scores()[rank], gate.weights()[rank]));
+        }
+        return new GateRanking(gate.name(), ranks);
     }
 }

@@ -243,7 +243,8 @@ class SerializersTest {
     }
 
     private static Choice choice(int expert, float weight, String outcome) {
-        return new Choice(expert, weight, io.flinkmoe.schemas.Outcome.valueOf(outcome));
+        return new Choice(
+expert, weight, io.flinkmoe.schemas.Outcome.valueOf(outcome), List.of());
     }
 
     /** As a task does: from the serialized form. The stream record's timestamp is not used. */

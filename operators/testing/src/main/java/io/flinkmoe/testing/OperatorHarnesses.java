@@ -12,7 +12,6 @@ import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
-import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.runtime.BlockRows;
 import io.flinkmoe.runtime.Topology;
 import io.flinkmoe.runtime.admission.Admission;
@@ -201,10 +200,9 @@ public final class OperatorHarnesses {
      * @param round the round of admission, from 0; later rounds admit rerouted choices
      */
     public AdmissionHarness admission(int layer, int round) throws Exception {
-        RoutingConfig routing = spec.layers().get(layer).routing();
-        EvenKeys experts = new EvenKeys(routing.numExperts());
-        Admission admission =
-                new Admission(layer, round, routing.numExpertsPerTok(), experts, capacity);
+        EvenKeys experts = new EvenKeys(numExperts(layer));
+        int k = spec.layers().get(layer).choices();
+        Admission admission = new Admission(layer, round, k, experts, capacity);
         return subtask.open(
                 new AdmissionHarness(
                         admission, experts, subtask.environment(experts.maxParallelism())),
@@ -215,7 +213,7 @@ public final class OperatorHarnesses {
     /** Opens the dispatch of a layer. */
     public DispatchHarness dispatch(int layer) throws Exception {
         EvenKeys lanes = lanes();
-        Dispatch dispatch = new Dispatch(layer, spec.hiddenSize(), numExperts(layer), lanes);
+        Dispatch dispatch = new Dispatch(bundle, layer, lanes);
         return subtask.open(
                 new DispatchHarness(dispatch, lanes, subtask.environment(lanes.maxParallelism())),
                 new RoutedBlock.Serializer(),
@@ -243,7 +241,7 @@ public final class OperatorHarnesses {
     /** Opens the combine of a layer. */
     public CombineHarness combine(int layer) throws Exception {
         EvenKeys lanes = lanes();
-        Combine combine = new Combine(layer, spec.hiddenSize(), numExperts(layer), lanes, capacity);
+        Combine combine = new Combine(bundle, layer, lanes, capacity);
         return subtask.open(
                 new CombineHarness(combine, lanes, subtask.environment(lanes.maxParallelism())),
                 new TokenBlock.Serializer(),
@@ -251,7 +249,7 @@ public final class OperatorHarnesses {
     }
 
     private int numExperts(int layer) {
-        return spec.layers().get(layer).routing().numExperts();
+        return spec.layers().get(layer).numExperts();
     }
 
     /** Opens the head. */

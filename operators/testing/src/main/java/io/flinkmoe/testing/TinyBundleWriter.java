@@ -5,7 +5,6 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.LayerSpec;
-import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.ExpertGraphs;
 import io.flinkmoe.model.graph.OnnxGraph;
@@ -49,7 +48,6 @@ final class TinyBundleWriter {
                                     "tiny",
                                     version,
                                     model.inputSize(),
-                                    d,
                                     model.outputSize(),
                                     encoder,
                                     head,
@@ -71,7 +69,7 @@ final class TinyBundleWriter {
             byte[] onnx = model.sharedExperts().get(i).onnx(i, d);
             shared.add(add(writer, folder + "shared/" + i + ".onnx", onnx));
         }
-        return new LayerSpec(model.routing(), null, router, ResidualKind.INPUT, experts, shared);
+        return LayerSpec.oneGate(d, router, model.routing(), experts).withSharedExperts(shared);
     }
 
     private static String add(BundleWriter writer, String file, byte[] onnx) throws IOException {

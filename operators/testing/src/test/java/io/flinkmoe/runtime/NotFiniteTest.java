@@ -83,7 +83,7 @@ class NotFiniteTest {
             assertThat(harness.routed().get(0).tokens().positions()).containsExactly(0, 2);
             assertThat(values(harness, WindowSummary.SUMMARIES))
                     .extracting(WindowSummary::counts)
-                    .containsExactly(new WindowCounts(4, 0, 0, 0, 0, 0, 0, 0));
+                    .containsExactly(new WindowCounts(4, 0, 0, 0, 0, 0, 0, 0, 2));
         }
         assertThat(metrics.counter("moe.router.numNonFiniteEncodings")).isEqualTo(2);
         assertThat(metrics.counter("moe.router.numTokensDeadLettered")).isEqualTo(2);
@@ -122,7 +122,7 @@ class NotFiniteTest {
             assertThat(harness.candidates()).extracting(CandidateBlock::rows).containsExactly(1, 1);
             assertThat(values(harness, WindowSummary.SUMMARIES))
                     .extracting(WindowSummary::counts)
-                    .containsExactly(new WindowCounts(4, 0, 0, 0, 0, 0, 0, 2));
+                    .containsExactly(new WindowCounts(4, 0, 0, 0, 0, 0, 0, 2, 2));
         }
         assertThat(metrics.counter("moe.router.numNonFiniteSharedOutputs")).isEqualTo(1);
         assertThat(metrics.counter("moe.router.numNonFiniteLogits")).isZero();
@@ -203,8 +203,8 @@ class NotFiniteTest {
             assertThat(values(harness, WindowSummary.SUMMARIES))
                     .extracting(WindowSummary::counts)
                     .containsExactly(
-                            new WindowCounts(6, 0, 0, 3, 0, 1, 0, 2),
-                            new WindowCounts(5, 0, 0, 3, 0, 0, 0, 2));
+                            new WindowCounts(6, 0, 0, 3, 0, 1, 0, 2, 3),
+                            new WindowCounts(5, 0, 0, 3, 0, 0, 0, 2, 0));
         }
         assertThat(metrics.counter("moe.combine.numNonFiniteSums")).isEqualTo(1);
         assertThat(metrics.counter("moe.combine.numChoicesFailed")).isEqualTo(2);

@@ -251,7 +251,7 @@ class OperatorSnapshotFilesTest {
     private static CandidateBlock candidates(int expert, long batch, long... timestamps) {
         int rows = timestamps.length;
         int[] choices = new int[rows];
-        Priorities priorities = Priorities.ofRows(rows, 1);
+        Priorities priorities = Priorities.ofRows(rows, 1, false);
         for (int row = 0; row < rows; row++) {
             choices[row] = row * K;
             priorities.streams()[row] = "s";

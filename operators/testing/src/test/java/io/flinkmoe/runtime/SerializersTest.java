@@ -30,6 +30,7 @@ import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.block.ExpertRows;
+import io.flinkmoe.runtime.block.GateRanks;
 import io.flinkmoe.runtime.block.Priorities;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.RoutedBlock;
@@ -73,6 +74,32 @@ class SerializersTest {
                     FLOATS,
                     new byte[] {1, 2},
                     new byte[] {1, 0});
+    private static final Choices GATED =
+            new Choices(
+                    2,
+                    new int[] {3, 1, 7, -1},
+                    new float[0],
+                    Choices.NO_SCORES,
+                    new byte[] {1, 2, Choices.PENDING, Outcome.NO_CHOICE},
+                    new byte[4],
+                    new GateRanks(
+                            new int[] {1, 2},
+                            new short[] {0, 1, 0, -1, 0, Short.MAX_VALUE},
+                            new float[] {1, -0f, Float.NaN, 0, 2, 3},
+                            new float[] {0.5f, 0.25f, 0.125f, 0, 1, -0f}));
+    private static final Choices GATED_WITHOUT_SCORES =
+            new Choices(
+                    1,
+                    new int[] {3},
+                    new float[0],
+                    Choices.NO_SCORES,
+                    new byte[] {1},
+                    new byte[1],
+                    new GateRanks(
+                            new int[] {1, 1},
+                            new short[] {0, 0},
+                            new float[] {1, 2},
+                            Choices.NO_SCORES));
     private static final Choices NO_CHOICES = new Choices(1, new int[0], new float[0], new byte[0]);
     private static final TokenBlock BLOCK =
             new TokenBlock(
@@ -101,7 +128,7 @@ class SerializersTest {
                             5),
                     new Rejection(Rejection.Kind.JSON, UNICODE));
     private static final WindowCounts ACCOUNT =
-            new WindowCounts(1, 2, 3, 4, 5, 6, 7, Long.MAX_VALUE);
+            new WindowCounts(1, 2, 3, 4, 5, 6, 7, 8, Long.MAX_VALUE);
 
     private static final CandidateBlock CANDIDATES =
             new CandidateBlock(
@@ -114,11 +141,37 @@ class SerializersTest {
                     new Priorities(
                             new String[] {UNICODE, ""},
                             new long[] {Long.MIN_VALUE, 7},
+                            new int[0],
                             new float[] {1, -0f},
                             new float[] {0.5f, Float.MIN_VALUE, Float.NaN, 2},
                             new int[] {4, -1}));
+    private static final CandidateBlock OF_SEVERAL_GATES =
+            new CandidateBlock(
+                    2,
+                    3,
+                    7,
+                    0,
+                    new int[] {0, 5},
+                    new long[] {-1, 1},
+                    new Priorities(
+                            new String[] {UNICODE, ""},
+                            new long[] {Long.MIN_VALUE, 7},
+                            new int[] {0, Integer.MAX_VALUE},
+                            new float[] {1, -0f},
+                            new float[] {0.5f, Float.NaN},
+                            new int[0]));
     private static final CandidateBlock NO_CANDIDATES =
             new CandidateBlock(0, 0, 0, 0, new int[0], new long[0], Priorities.NONE);
+
+    private static final DecisionRecord.Layer RANKED =
+            new DecisionRecord.Layer(
+                    new DecisionRecord.Gate[] {
+                        new DecisionRecord.Gate(UNICODE, new int[] {3, -1}, FLOATS, FLOATS),
+                        new DecisionRecord.Gate("1", new int[0], new float[0], new float[0])
+                    },
+                    new int[] {3, -1, 0, 5, 1},
+                    Outcome.values(),
+                    new int[] {0, 1, 2, 3, 4});
 
     /** A serializer and records that it must take. */
     record Case(TypeSerializer<?> serializer, List<?> records) {
@@ -173,7 +226,8 @@ class SerializersTest {
                                             Outcome.values()),
                                     new Decision(new int[0], new float[0], new Outcome[0])
                                 }),
-                        new ScoredToken(null, 0, 0, new float[0], LONG, new Decision[0])),
+                        new ScoredToken(null, 0, 0, new float[0], LONG, new Decision[0]),
+                        new ScoredToken("a", 0, 0, null, "v1", new Decision[0])),
                 of(
                         WindowSummary.TYPE,
                         Stream.of(WindowSummary.Source.values())
@@ -184,36 +238,42 @@ class SerializersTest {
                                 .toArray()),
                 of(
                         RouterLogits.TYPE,
-                        new RouterLogits(1, UNICODE, 4, FLOATS),
-                        new RouterLogits(0, null, -4, new float[0])),
+                        new RouterLogits(1, 2, UNICODE, 4, FLOATS),
+                        new RouterLogits(0, 0, null, -4, new float[0])),
                 of(
                         Decision.TYPE,
                         new Decision(
                                 new int[] {3, -1},
                                 new float[] {0.5f, 0},
                                 new Outcome[] {Outcome.EXECUTED, Outcome.FAILED}),
+                        new Decision(
+                                new int[] {3},
+                                new float[] {0.5f, 0.25f, 0},
+                                new Outcome[] {Outcome.LATE}),
                         new Decision(new int[0], new float[0], new Outcome[0])),
                 of(
                         DecisionRecord.Layer.TYPE,
+                        RANKED,
                         new DecisionRecord.Layer(
-                                new int[] {3, -1, 0, 5, 1},
-                                FLOATS,
-                                FLOATS,
-                                Outcome.values(),
-                                new int[] {0, 1, 2, 3, 4})),
+                                new DecisionRecord.Gate[0],
+                                new int[0],
+                                new Outcome[0],
+                                new int[0])),
                 of(TokenBlock.TYPE, BLOCK, EMPTY_BLOCK, withStream(LONG)),
                 of(
                         RoutedBlock.TYPE,
                         new RoutedBlock(1L << 33, BLOCK, CHOICES),
                         new RoutedBlock(0, EMPTY_BLOCK, NO_CHOICES),
+                        new RoutedBlock(1, BLOCK, GATED, FLOATS, Vectors.NONE),
                         new RoutedBlock(3, BLOCK, CHOICES, FLOATS, Vectors.of(BYTES))),
                 of(
                         AdmissionInputSerializer.TYPE,
                         CANDIDATES,
+                        OF_SEVERAL_GATES,
                         new WindowTokens(2, 3, -60_000, Integer.MAX_VALUE),
                         new RemainingCapacity(2, -60_000, Integer.MAX_VALUE),
                         NO_CANDIDATES),
-                new Case(new CandidateBlock.Serializer(), List.of(CANDIDATES, NO_CANDIDATES)),
+                new Case(new CandidateBlock.Serializer(), List.of(CANDIDATES, OF_SEVERAL_GATES, NO_CANDIDATES)),
                 of(
                         DecisionBlock.TYPE,
                         new DecisionBlock(
@@ -271,18 +331,13 @@ class SerializersTest {
                                 DecisionRecord.NO_WINDOW,
                                 "v1",
                                 new DecisionRecord.Layer[] {
-                                    new DecisionRecord.Layer(
-                                            new int[] {3, -1, 0, 5, 1},
-                                            FLOATS,
-                                            FLOATS,
-                                            Outcome.values(),
-                                            new int[] {0, 1, 2, 3, 4})
+                                    RANKED
                                 }),
                         new DecisionRecord(null, 0, 0, 0, LONG, new DecisionRecord.Layer[0])),
                 new Case(
                         new RemainingCapacity.Serializer(),
                         List.of(new RemainingCapacity(1, -1, 0))),
-                new Case(new Choices.Serializer(), List.of(CHOICES, SCORED, NO_CHOICES)),
+                new Case(new Choices.Serializer(), List.of(CHOICES, SCORED, GATED, GATED_WITHOUT_SCORES, NO_CHOICES)),
                 new Case(new WindowCountsSerializer(), List.of(ACCOUNT, WindowCounts.EMPTY)));
     }
 
@@ -386,9 +441,24 @@ class SerializersTest {
         assertThat(decision.experts()).containsExactly(1);
         assertThat(decision.weights()).containsExactly(2);
         assertThat(decision.outcomes()).containsExactly(Outcome.EXECUTED);
-        RouterLogits logits = new RouterLogits(0, "a", 1, new float[] {3});
+        RouterLogits logits = new RouterLogits(0, 0, "a", 1, new float[] {3});
         new RouterLogits.Serializer().copy(logits).logits()[0] = 4;
         assertThat(logits.logits()).containsExactly(3);
+        DecisionRecord.Layer ranked = new DecisionRecord.Layer.Serializer().copy(RANKED);
+        assertThat(ranked).isEqualTo(RANKED);
+        ranked.gates()[0].experts()[0] = 4;
+        ranked.gates()[0].scores()[0] = 4;
+        ranked.gates()[0].weights()[0] = 4;
+        ranked.gates()[1] = null;
+        ranked.experts()[0] = 4;
+        ranked.outcomes()[0] = Outcome.LATE;
+        ranked.attempts()[0] = 4;
+        assertThat(RANKED.gates()[0])
+                .isEqualTo(new DecisionRecord.Gate(UNICODE, new int[] {3, -1}, FLOATS, FLOATS));
+        assertThat(RANKED.gates()[1]).isNotNull();
+        assertThat(RANKED.experts()).containsExactly(3, -1, 0, 5, 1);
+        assertThat(RANKED.outcomes()).isEqualTo(Outcome.values());
+        assertThat(RANKED.attempts()).containsExactly(0, 1, 2, 3, 4);
     }
 
     @ParameterizedTest

@@ -83,7 +83,13 @@ public record JobOutcomes(
     private void check(int layer, TumblingWindows windows) {
         Map<Long, WindowCounts> outcomes = new HashMap<>();
         for (ScoredToken token : scored) {
-            for (Outcome outcome : token.layers()[layer].outcomes()) {
+            Outcome[] ofToken = token.layers()[layer].outcomes();
+            boolean isLate = ofToken.length > 0 && ofToken[0] == Outcome.LATE;
+            outcomes.merge(
+                    windows.startOf(token.timestamp()),
+                    WindowCounts.EMPTY.plusTokens(isLate ? 0 : 1),
+                    WindowCounts::plus);
+            for (Outcome outcome : ofToken) {
                 outcomes.merge(
                         windows.startOf(token.timestamp()),
                         WindowCounts.EMPTY.plus(outcome, 1),
@@ -104,6 +110,7 @@ public record JobOutcomes(
                     WindowCounts router = routers.get(window);
                     WindowCounts expert = experts.getOrDefault(window, WindowCounts.EMPTY);
                     assertThat(router.asked()).isEqualTo(counts.asked());
+                    assertThat(router.tokens()).isGreaterThanOrEqualTo(counts.tokens());
                     // Choices whose outcome the router determines ask for no expert.
                     WindowCounts admission = WindowCounts.EMPTY;
                     long asks =

@@ -166,6 +166,6 @@ class MoeAssertionsTest {
     }
 
     private static WindowCounts counts(long asked, long admitted, long overflowed) {
-        return new WindowCounts(asked, admitted, 0, 0, 0, overflowed, 0, 0);
+        return new WindowCounts(asked, admitted, 0, 0, 0, overflowed, 0, 0, 0);
     }
 }

@@ -113,7 +113,7 @@ public final class DryRun {
         TextTable table = new TextTable(">layer", ">subtask", "experts");
         for (int layer = 0; layer < footprint.spec().layers().size(); layer++) {
             LayerSpec layerSpec = footprint.spec().layers().get(layer);
-            EvenKeys keys = new EvenKeys(layerSpec.routing().numExperts());
+            EvenKeys keys = new EvenKeys(layerSpec.numExperts());
             if (MoeSettings.of(options).isReplicated()) {
                 table.row(layer, "all", ranges(IntStream.range(0, keys.count()).boxed().toList()));
                 continue;

@@ -224,7 +224,7 @@ public final class DemoCommand implements Callable<Integer> {
             Configuration options)
             throws IOException {
         ExpectedFlights expected = capacity == null ? ExpectedFlights.read(flightsFolder) : null;
-        int numExperts = bundle.spec().layers().get(0).routing().numExperts();
+        int numExperts = bundle.spec().layers().get(0).numExperts();
         DemoReport report = new DemoReport(results, flights.late(), expected, numExperts);
         print("%n%s", report);
         List<String> defects = report.defects();

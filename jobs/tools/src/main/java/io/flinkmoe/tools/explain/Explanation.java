@@ -2,6 +2,7 @@
 package io.flinkmoe.tools.explain;
 
 import io.flinkmoe.schemas.ChoiceOutcome;
+import io.flinkmoe.schemas.GateRanking;
 import io.flinkmoe.schemas.LayerRanking;
 import io.flinkmoe.schemas.RankedExpert;
 import io.flinkmoe.schemas.SettledChoice;
@@ -37,7 +38,8 @@ final class Explanation {
         text.append(head);
         List<LayerRanking> layers = decision.getLayers();
         for (int layer = 0; layer < layers.size(); layer++) {
-            text.append("%nLayer %d%n".formatted(layer)).append(table(layers.get(layer)));
+            text.append("%nLayer %d%n".formatted(layer));
+            appendGates(layers.get(layer), text);
         }
         return text.toString();
     }
@@ -48,12 +50,54 @@ final class Explanation {
                 : "starts at " + Instant.ofEpochMilli(decision.getWindowStart());
     }
 
+    private static void appendGates(LayerRanking layer, StringBuilder text) {
+        if (layer.getGates().size() == 1) {
+            text.append(table(layer));
+            return;
+        }
+        for (GateRanking gate : layer.getGates()) {
+            text.append("Gate %s%n".formatted(gate.getName())).append(table(layer, gate));
+        }
+    }
+
+    /** One of several gates: its ranks, each with the outcome of the expert. */
+    private static TextTable table(LayerRanking layer, GateRanking gate) {
+        TextTable table = new TextTable(">rank", ">expert", ">score", ">weight", "outcome");
+        int rank = 0;
+        for (RankedExpert expert : gate.getRanks()) {
+            rank++;
+            if (expert.getExpert() < 0 && rank > 1) {
+                break; // The gate masked the other experts.
+            }
+            table.row(
+                    rank,
+                    expert.getExpert() < 0 ? "none" : expert.getExpert(),
+                    "%.4f".formatted(expert.getScore()),
+                    "%.4f".formatted(expert.getWeight()),
+                    outcome(layer, expert.getExpert()));
+        }
+        return table;
+    }
+
+    private static String outcome(LayerRanking layer, int expert) {
+        for (SettledChoice choice : layer.getChoices()) {
+            if (choice.getExpert() == expert) {
+                return outcome(choice, choice.getAttempt());
+            }
+        }
+        return "";
+    }
+
     private static TextTable table(LayerRanking layer) {
+        List<RankedExpert> ranks = layer.getGates().get(0).getRanks();
         TextTable table =
                 new TextTable(">rank", ">expert", ">score", ">weight", "candidate for", "outcome");
         int k = layer.getChoices().size();
-        for (int rank = 0; rank < layer.getRanks().size(); rank++) {
-            RankedExpert expert = layer.getRanks().get(rank);
+        for (int rank = 0; rank < ranks.size() && k > 0; rank++) {
+            RankedExpert expert = ranks.get(rank);
+            if (expert.getExpert() < 0 && rank >= k) {
+                break; // The gate masked the other experts.
+            }
             SettledChoice choice = layer.getChoices().get(rank % k);
             int attempt = rank / k;
             table.row(

@@ -3,13 +3,13 @@ package io.flinkmoe.tools.model;
 
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.scoring.cli.TextTable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Locale;
 import org.apache.flink.annotation.Internal;
 
@@ -30,16 +30,29 @@ final class BundleReport {
     BundleReport(Bundle bundle) throws IOException {
         this.bundle = bundle;
         BundleSpec spec = bundle.spec();
-        TextTable layers = new TextTable(">layer", "experts", "routing", "residual");
+        TextTable layers =
+                new TextTable(">layer", "experts", "gate", "routing", "width", "residual");
         add("encoder", spec.encoder());
         for (int i = 0; i < spec.layers().size(); i++) {
             LayerSpec layer = spec.layers().get(i);
-            layers.row(i, experts(layer), routing(layer.routing()), lower(layer.residual()));
+            addLayer(layers, i, layer);
             String prefix = spec.layers().size() == 1 ? "" : "layer %d ".formatted(i);
             add(prefix + "norm", layer.norm());
-            add(prefix + "router", layer.router());
-            addAll(prefix + "expert", layer.experts());
-            addAll(prefix + "shared expert", layer.sharedExperts());
+            for (int gate = 0; gate < layer.gates().size(); gate++) {
+                String name = layer.hasOneGate() ? "" : " of gate " + layer.gateName(gate);
+                add(prefix + "router" + name, layer.gates().get(gate).router());
+            }
+            for (int expert = 0; expert < layer.numExperts(); expert++) {
+                add(
+                        "%sexpert %s".formatted(prefix, layer.expertName(expert)),
+                        layer.experts().get(expert).file());
+            }
+            for (int shared = 0; shared < layer.sharedExperts().size(); shared++) {
+                add(
+                        "%sshared expert %d".formatted(prefix, shared),
+                        layer.sharedExperts().get(shared));
+            }
+            add(prefix + "norm after", layer.postNorm());
         }
         add("head", spec.head());
         models.row("total", "", "%,d".formatted(parameters), "%,d".formatted(bytes), "verified");
@@ -48,7 +61,6 @@ final class BundleReport {
                         .row("version", spec.version())
                         .row("format", spec.formatVersion())
                         .row("input", spec.inputSize())
-                        .row("hidden", spec.hiddenSize())
                         .row("output", spec.outputSize());
         text = String.join(System.lineSeparator(), sizes + "", layers + "", models + "");
     }
@@ -56,12 +68,6 @@ final class BundleReport {
     @Override
     public String toString() {
         return text;
-    }
-
-    private void addAll(String name, List<String> files) throws IOException {
-        for (int i = 0; i < files.size(); i++) {
-            add("%s %d".formatted(name, i), files.get(i));
-        }
     }
 
     private void add(String name, String relative) throws IOException {
@@ -82,16 +88,36 @@ final class BundleReport {
         bytes += size;
     }
 
+    /** Adds a row per gate. */
+    private static void addLayer(TextTable layers, int number, LayerSpec layer) {
+        for (int gate = 0; gate < layer.gates().size(); gate++) {
+            boolean first = gate == 0;
+            layers.row(
+                    first ? number : "",
+                    first ? experts(layer) : "",
+                    layer.gateName(gate),
+                    routing(layer, gate),
+                    first ? "%d to %d".formatted(layer.inputSize(), layer.outputSize()) : "",
+                    first ? lower(layer.residual()) : "");
+        }
+    }
+
     private static String experts(LayerSpec layer) {
         int shared = layer.sharedExperts().size();
         return layer.experts().size() + (shared == 0 ? "" : " and %d shared".formatted(shared));
     }
 
-    private static String routing(RoutingConfig routing) {
-        return "%s, top %d%s"
+    private static String routing(LayerSpec layer, int gate) {
+        GateSpec spec = layer.gates().get(gate);
+        if (spec.rule() != null) {
+            return "rule by stream, %d values".formatted(spec.rule().table().size());
+        }
+        RoutingConfig routing = spec.routing();
+        return "%s, %s%s%s"
                 .formatted(
                         lower(routing.scoringFunc()),
-                        routing.numExpertsPerTok(),
+                        routing.isDense() ? "dense" : "top " + routing.k(),
+                        spec.experts() == null ? "" : " of experts " + spec.experts(),
                         routing.normTopKProb() ? ", normalized" : "");
     }
 

@@ -5,15 +5,19 @@ import io.flinkmoe.MoeLayers;
 import io.flinkmoe.MoeResult;
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.DecisionRecord;
 import io.flinkmoe.api.RouterLogits;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.GateSpec;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.reference.GateResult;
 import io.flinkmoe.reference.LayerResult;
 import io.flinkmoe.reference.ReferenceModel;
-import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.tools.flink.EmbeddedFlink;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -69,7 +73,7 @@ final class FlinkForward {
         flinkOptions.set(CoreOptions.DEFAULT_PARALLELISM, parallelism);
         flinkOptions.set(PipelineOptions.GENERIC_TYPES, false);
         flinkOptions.set(PipelineOptions.AUTO_GENERATE_UIDS, false);
-        MoeLayers layers = MoeLayers.builder(options).routerLogits().build();
+        MoeLayers layers = MoeLayers.builder(options).routerLogits().decisionLog().build();
         try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
             StreamExecutionEnvironment env = flink.environment();
             int answered = execute(env, layers.score(tokens(env, x)), result);
@@ -83,24 +87,30 @@ final class FlinkForward {
 
     /** Runs the job, and returns the number of scored and rejected tokens. */
     @SuppressWarnings("try") // closing may be interrupted, and the interrupt is passed on
-    private static int execute(
+    private int execute(
             StreamExecutionEnvironment env, MoeResult answers, ReferenceModel.Result result)
             throws Exception {
         int answered;
         // All are read at the same time. Otherwise a full buffer of one would block the job.
         try (CloseableIterator<DeadLetter> letters = answers.deadLetters().collectAsync();
                 CloseableIterator<ScoredToken> scores = answers.scored().collectAsync();
-                CloseableIterator<RouterLogits> logits = answers.routerLogits().collectAsync()) {
+                CloseableIterator<RouterLogits> logits = answers.routerLogits().collectAsync();
+                CloseableIterator<DecisionRecord> decisions =
+                        answers.decisions().collectAsync()) {
             JobClient job = env.executeAsync("moe forward");
             CompletableFuture<Integer> logitsRead =
                     CompletableFuture.supplyAsync(
                             () -> forEach(logits, row -> record(row, result)));
+            CompletableFuture<Integer> decisionsRead =
+                    CompletableFuture.supplyAsync(
+                            () -> forEach(decisions, entry -> record(entry, result)));
             CompletableFuture<Integer> lettersRead =
                     CompletableFuture.supplyAsync(
                             () -> forEach(letters, letter -> record(letter, result)));
             try {
                 answered = forEach(scores, token -> record(token, result)) + lettersRead.get();
                 logitsRead.get();
+                decisionsRead.get();
             } catch (RuntimeException | ExecutionException e) {
                 throw reason(job, e);
             }
@@ -162,18 +172,38 @@ final class FlinkForward {
         spec.layers()
                 .forEach(
                         layer -> {
-                            RoutingConfig routing = layer.routing();
-                            int choices = tokens * routing.numExpertsPerTok();
-                            layers.add(
+                            int choices = tokens * layer.choices();
+                            LayerResult result =
                                     new LayerResult(
                                             null,
-                                            new float[tokens * routing.numExperts()],
+                                            new float[layer.hasOneGate() ? tokens * layer.numExperts() : 0],
                                             new int[choices],
                                             new float[choices],
-                                            new byte[choices]));
+                                            new byte[choices],
+                                            new byte[choices],
+                                            new int[choices],
+                                            gates(layer, tokens));
+                            Arrays.fill(result.logits(), Float.NEGATIVE_INFINITY);
+                            Arrays.fill(result.experts(), -1);
+                            Arrays.fill(result.outcomes(), Outcome.NO_CHOICE);
+                            layers.add(result);
                         });
         return new ReferenceModel.Result(
-                new float[tokens * spec.outputSize()], new boolean[tokens], layers);
+                new float[tokens * spec.outputSize()],
+                new boolean[tokens],
+                new boolean[tokens],
+                layers);
+    }
+
+    private static List<GateResult> gates(LayerSpec layer, int tokens) {
+        List<GateResult> gates = new ArrayList<>();
+        for (int gate = 0; gate < layer.gates().size() && !layer.hasOneGate(); gate++) {
+            GateSpec gateSpec = layer.gates().get(gate);
+            int n = gateSpec.routing() == null ? 0 : gateSpec.routing().numExperts();
+            int ranks = tokens * gateSpec.k();
+            gates.add(new GateResult(new float[tokens * n], new int[ranks], new float[ranks]));
+        }
+        return gates;
     }
 
     private static void record(DeadLetter letter, ReferenceModel.Result result) {
@@ -183,23 +213,57 @@ final class FlinkForward {
     private static void record(ScoredToken token, ReferenceModel.Result result) {
         int row = (int) token.position();
         float[] values = token.values();
-        System.arraycopy(values, 0, result.out(), row * values.length, values.length);
+        if (values == null) {
+            result.absent()[row] = true;
+        } else {
+            System.arraycopy(values, 0, result.out(), row * values.length, values.length);
+        }
         for (int i = 0; i < token.layers().length; i++) {
             Decision decision = token.layers()[i];
             LayerResult layer = result.layers().get(i);
-            int k = decision.experts().length;
-            System.arraycopy(decision.experts(), 0, layer.experts(), row * k, k);
-            System.arraycopy(decision.weights(), 0, layer.weights(), row * k, k);
-            for (int choice = 0; choice < k; choice++) {
+            int k = layer.experts().length / result.rejected().length;
+            int own = decision.experts().length; // k, or fewer
+            System.arraycopy(decision.experts(), 0, layer.experts(), row * k, own);
+            for (int choice = 0; choice < own; choice++) {
                 layer.outcomes()[row * k + choice] = decision.outcomes()[choice].code();
+            }
+            for (int at = 0; at < decision.weights().length; at++) {
+                layer.weights()[row * k + at % own] += decision.weights()[at];
             }
         }
     }
 
-    private static void record(RouterLogits row, ReferenceModel.Result result) {
+    private static void record(DecisionRecord entry, ReferenceModel.Result result) {
+        int row = (int) entry.position();
+        for (int i = 0; i < entry.layers().length; i++) {
+            List<GateResult> gates = result.layers().get(i).gates();
+            for (int gate = 0; gate < gates.size(); gate++) {
+                DecisionRecord.Gate ranked = entry.layers()[i].gates()[gate];
+                int k = ranked.experts().length;
+                System.arraycopy(ranked.experts(), 0, gates.get(gate).experts(), row * k, k);
+                System.arraycopy(ranked.weights(), 0, gates.get(gate).weights(), row * k, k);
+            }
+        }
+    }
+
+    private void record(RouterLogits row, ReferenceModel.Result result) {
         float[] logits = row.logits();
-        int to = (int) row.position() * logits.length;
-        System.arraycopy(logits, 0, result.layers().get(row.layer()).logits(), to, logits.length);
+        LayerSpec layer = spec.layers().get(row.layer());
+        LayerResult into = result.layers().get(row.layer());
+        int token = (int) row.position();
+        if (!layer.hasOneGate()) {
+            System.arraycopy(
+                    logits,
+                    0,
+                    into.gates().get(row.gate()).logits(),
+                    token * logits.length,
+                    logits.length);
+            return;
+        }
+        int[] experts = layer.expertsOf(0);
+        for (int column = 0; column < logits.length; column++) {
+            into.logits()[token * layer.numExperts() + experts[column]] = logits[column];
+        }
     }
 
     private static <T> int forEach(CloseableIterator<T> elements, Consumer<T> action) {

@@ -7,8 +7,11 @@ import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.reference.GateResult;
 import io.flinkmoe.reference.LayerResult;
 import io.flinkmoe.reference.ReferenceModel;
+import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.tensor.SafetensorsFile;
 import io.flinkmoe.tensor.SafetensorsWriter;
 import java.io.IOException;
@@ -131,6 +134,7 @@ public final class ForwardCommand implements Callable<Integer> {
             result = new FlinkForward(model).run(x, parallelism == null ? 1 : parallelism);
         }
         int rejected = clearRejected(model.spec(), result);
+        int absent = clearAbsent(model.spec(), result);
         write(model, tokens, result);
         spec.commandLine()
                 .getOut()
@@ -140,8 +144,17 @@ public final class ForwardCommand implements Callable<Integer> {
                     .getOut()
                     .printf(
                             "Rejected %,d tokens: the output of the encoder or the head is not"
-                                    + " finite. Their rows of out and logits are NaN.%n",
+                                    + " finite, or no rule of a gate matches. Their rows of out and"
+                                    + " logits are NaN.%n",
                             rejected);
+        }
+        if (absent > 0) {
+            spec.commandLine()
+                    .getOut()
+                    .printf(
+                            "No output for %,d tokens: no expert executed a choice of them in a"
+                                    + " layer without a residual. Their rows of out are NaN.%n",
+                            absent);
         }
         spec.commandLine().getOut().flush();
         return 0;
@@ -180,16 +193,47 @@ public final class ForwardCommand implements Callable<Integer> {
                 continue;
             }
             count++;
-            int width = spec.outputSize();
-            Arrays.fill(result.out(), row * width, (row + 1) * width, Float.NaN);
+            clearRow(result.out(), row, spec.outputSize(), Float.NaN);
             for (int i = 0; i < result.layers().size(); i++) {
-                LayerResult layer = result.layers().get(i);
-                int n = spec.layers().get(i).routing().numExperts();
-                int k = spec.layers().get(i).routing().numExpertsPerTok();
-                Arrays.fill(layer.logits(), row * n, (row + 1) * n, Float.NaN);
-                Arrays.fill(layer.experts(), row * k, (row + 1) * k, -1);
-                Arrays.fill(layer.weights(), row * k, (row + 1) * k, 0);
-                Arrays.fill(layer.outcomes(), row * k, (row + 1) * k, Outcome.FAILED.code());
+                clearRejected(spec.layers().get(i), row, result.layers().get(i));
+            }
+        }
+        return count;
+    }
+
+    private static void clearRejected(LayerSpec spec, int row, LayerResult layer) {
+        int k = spec.choices();
+        if (spec.hasOneGate()) {
+            clearRow(layer.logits(), row, spec.numExperts(), Float.NaN);
+        }
+        clearRow(layer.weights(), row, k, 0);
+        Arrays.fill(layer.experts(), row * k, (row + 1) * k, -1);
+        Arrays.fill(layer.outcomes(), row * k, (row + 1) * k, Outcome.FAILED.code());
+        for (int gate = 0; gate < layer.gates().size(); gate++) {
+            GateResult result = layer.gates().get(gate);
+            int ranks = spec.gates().get(gate).k();
+            clearRow(result.logits(), row, columns(spec, gate), Float.NaN);
+            clearRow(result.weights(), row, ranks, 0);
+            Arrays.fill(result.experts(), row * ranks, (row + 1) * ranks, -1);
+        }
+    }
+
+    private static void clearRow(float[] values, int row, int width, float value) {
+        Arrays.fill(values, row * width, (row + 1) * width, value);
+    }
+
+    /** The columns of a gate's logits. */
+    private static int columns(LayerSpec spec, int gate) {
+        RoutingConfig routing = spec.gates().get(gate).routing();
+        return routing == null ? 0 : routing.numExperts();
+    }
+
+    private static int clearAbsent(BundleSpec spec, ReferenceModel.Result result) {
+        int count = 0;
+        for (int row = 0; row < result.absent().length; row++) {
+            if (result.absent()[row]) {
+                count++;
+                clearRow(result.out(), row, spec.outputSize(), Float.NaN);
             }
         }
         return count;
@@ -202,17 +246,40 @@ public final class ForwardCommand implements Callable<Integer> {
         for (int i = 0; i < layers.size(); i++) {
             LayerResult layer = layers.get(i);
             String prefix = layers.size() == 1 ? "" : "layers.%d.".formatted(i);
-            int n = model.spec().layers().get(i).routing().numExperts();
-            int k = model.spec().layers().get(i).routing().numExpertsPerTok();
+            LayerSpec layerSpec = model.spec().layers().get(i);
+            int k = layerSpec.choices();
             int[] outcomes = new int[layer.outcomes().length];
             for (int choice = 0; choice < outcomes.length; choice++) {
                 outcomes[choice] = layer.outcomes()[choice];
             }
-            writer.add(prefix + "logits", new long[] {tokens, n}, layer.logits())
-                    .add(prefix + "experts", new long[] {tokens, k}, layer.experts())
+            if (layerSpec.hasOneGate()) {
+                long[] shape = {tokens, layerSpec.numExperts()};
+                writer.add(prefix + "logits", shape, layer.logits());
+            }
+            writer.add(prefix + "experts", new long[] {tokens, k}, layer.experts())
                     .add(prefix + "weights", new long[] {tokens, k}, layer.weights())
                     .add(prefix + "outcomes", new long[] {tokens, k}, outcomes);
+            for (int gate = 0; gate < layer.gates().size(); gate++) {
+                String name = "%sgates.%s.".formatted(prefix, layerSpec.gateName(gate));
+                addGate(writer, name, tokens, layerSpec, gate, layer.gates().get(gate));
+            }
         }
         writer.writeTo(output);
+    }
+
+    private static void addGate(
+            SafetensorsWriter writer,
+            String prefix,
+            int tokens,
+            LayerSpec spec,
+            int gate,
+            GateResult result) {
+        long[] ranks = {tokens, spec.gates().get(gate).k()};
+        long[] columns = {tokens, columns(spec, gate)};
+        writer.add(prefix + "experts", ranks, result.experts());
+        writer.add(prefix + "weights", ranks, result.weights());
+        if (columns[1] > 0) {
+            writer.add(prefix + "logits", columns, result.logits());
+        }
     }
 }

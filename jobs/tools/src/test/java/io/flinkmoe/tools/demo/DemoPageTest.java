@@ -65,7 +65,7 @@ class DemoPageTest {
             int first = random.nextInt(EXPERTS - 1);
             for (int expert : new int[] {first, (first + 1) % (EXPERTS - 1)}) {
                 Outcome outcome = outcomes[random.nextInt(outcomes.length)];
-                choices.add(new Choice(expert, random.nextFloat(), outcome));
+                choices.add(new Choice(expert, random.nextFloat(), outcome, List.of()));
                 counts[outcome.ordinal()][expert][window]++;
                 load[expert][window]++;
                 weight[expert][window] += choices.get(choices.size() - 1).getWeight();
@@ -281,7 +281,7 @@ class DemoPageTest {
                         Instant.ofEpochMilli(START),
                         List.of(0.5f),
                         "v1",
-                        List.of(new LayerDecision(List.of(new Choice(1, 1f, Outcome.EXECUTED))))),
+                        List.of(new LayerDecision(List.of(new Choice(1, 1f, Outcome.EXECUTED, List.of()))))),
                 1000,
                 1000);
         DemoReport small = new DemoReport(one, late, null, EXPERTS);

@@ -78,8 +78,8 @@ class DemoReportTest {
     private static ScoredToken answer(long position, float probability) {
         List<Choice> choices =
                 List.of(
-                        new Choice(1, 0.75f, Outcome.EXECUTED),
-                        new Choice(3, 0.25f, Outcome.OVERFLOWED));
+                        new Choice(1, 0.75f, Outcome.EXECUTED, List.of()),
+                        new Choice(3, 0.25f, Outcome.OVERFLOWED, List.of()));
         return new ScoredToken(
                 "LAS",
                 position,

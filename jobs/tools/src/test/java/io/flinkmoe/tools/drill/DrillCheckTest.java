@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 class DrillCheckTest {
 
     private static final String STREAM = "LAS";
-    private static final Choice CHOICE = new Choice(3, 0.5f, Outcome.EXECUTED);
+    private static final Choice CHOICE = new Choice(3, 0.5f, Outcome.EXECUTED, List.of());
 
     private final List<Token> sent = List.of(token(0), token(2), token(1), token(3));
     private final List<ScoredToken> good = List.of(answer(0), answer(2), answer(1), answer(3));
@@ -51,7 +51,7 @@ class DrillCheckTest {
     @Test
     void aBitOfAValueOrAWeightCounts() {
         ScoredToken value = answer(0, Math.nextUp(0f), CHOICE);
-        ScoredToken weight = answer(2, 0, new Choice(3, Math.nextUp(0.5f), Outcome.EXECUTED));
+        ScoredToken weight = answer(2, 0, new Choice(3, Math.nextUp(0.5f), Outcome.EXECUTED, List.of()));
 
         DrillCheck check = check(List.of(value, weight, answer(1), answer(3)));
 
@@ -61,8 +61,8 @@ class DrillCheckTest {
 
     @Test
     void anotherExpertOrOutcomeCounts() {
-        ScoredToken expert = answer(0, 0, new Choice(5, 0.5f, Outcome.EXECUTED));
-        ScoredToken outcome = answer(2, 0, new Choice(3, 0.5f, Outcome.LATE));
+        ScoredToken expert = answer(0, 0, new Choice(5, 0.5f, Outcome.EXECUTED, List.of()));
+        ScoredToken outcome = answer(2, 0, new Choice(3, 0.5f, Outcome.LATE, List.of()));
 
         DrillCheck check = check(List.of(expert, outcome, answer(1), answer(3)));
 

@@ -95,7 +95,7 @@ class FirstComeAnswersTest {
 
     @Test
     void sameOutcomesHaveTheSameBits() {
-        Choice weight = new Choice(3, Math.nextUp(0.5f), EXECUTED);
+        Choice weight = new Choice(3, Math.nextUp(0.5f), EXECUTED, List.of());
 
         assertThat(check(replace(1, answer(1, Math.nextUp(1f), layer(3, EXECUTED)))).differences())
                 .isEqualTo(Map.of(Difference.BITS, 1L));
@@ -130,7 +130,7 @@ class FirstComeAnswersTest {
     @Test
     void aLaterLayerMayNotDifferAfterTheSameOutcomes() {
         ScoredToken expected = answer(0, 1f, layer(3, EXECUTED), layer(5, EXECUTED));
-        Choice weight = new Choice(3, 0.25f, EXECUTED);
+        Choice weight = new Choice(3, 0.25f, EXECUTED, List.of());
 
         assertThat(RULE.compare(expected, answer(0, 1f, layer(3, EXECUTED), layer(6, EXECUTED))))
                 .containsExactly(Difference.OUTCOMES);
@@ -167,7 +167,7 @@ class FirstComeAnswersTest {
     }
 
     private static LayerDecision layer(int expert, Outcome outcome) {
-        return layer(new Choice(expert, 0.5f, outcome));
+        return layer(new Choice(expert, 0.5f, outcome, List.of()));
     }
 
     private static LayerDecision layer(Choice choice) {

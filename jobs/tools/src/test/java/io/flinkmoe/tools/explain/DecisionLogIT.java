@@ -7,6 +7,7 @@ import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.schemas.Choice;
 import io.flinkmoe.schemas.LayerRanking;
+import io.flinkmoe.schemas.RankedExpert;
 import io.flinkmoe.schemas.ScoredToken;
 import io.flinkmoe.schemas.SettledChoice;
 import io.flinkmoe.schemas.Token;
@@ -121,7 +122,10 @@ class DecisionLogIT {
                     .isEqualTo(token.getTimestamp().toEpochMilli() / 60_000 * 60_000);
             LayerRanking layer = decision.getLayers().get(0);
             List<Choice> choices = token.getLayers().get(0).getChoices();
-            assertThat(layer.getRanks()).hasSize(2 * choices.size());
+            assertThat(layer.getGates()).hasSize(1);
+            assertThat(layer.getGates().get(0).getName()).isEqualTo("0");
+            List<RankedExpert> ranks = layer.getGates().get(0).getRanks();
+            assertThat(ranks).hasSize(2 * choices.size());
             for (int j = 0; j < choices.size(); j++) {
                 SettledChoice settled = layer.getChoices().get(j);
                 String outcome = settled.getOutcome().name();
@@ -129,8 +133,9 @@ class DecisionLogIT {
                 assertThat(outcome).isEqualTo(choices.get(j).getOutcome().name());
                 int attempt = outcome.equals("REROUTED") ? 1 : 0;
                 assertThat(settled.getAttempt()).isGreaterThanOrEqualTo(attempt);
-                assertThat(layer.getRanks().get(j + attempt * choices.size()).getExpert())
+                assertThat(ranks.get(j + attempt * choices.size()).getExpert())
                         .isEqualTo(choices.get(j).getExpert());
+                assertThat(settled.getExpert()).isEqualTo(choices.get(j).getExpert());
             }
         }
         assertThat(outcomes).containsOnlyKeys("EXECUTED", "REROUTED", "OVERFLOWED");

@@ -22,7 +22,10 @@ public enum Activation {
     RELU,
     SILU,
     GELU_TANH,
-    GELU_ERF;
+    GELU_ERF,
+    TANH,
+    /** The identity. */
+    NONE;
 
     /** Adds the nodes of {@code y} = activation({@code x}) to a graph; their names begin with y. */
     OnnxGraph addTo(OnnxGraph graph, String y, String x) {
@@ -31,6 +34,8 @@ public enum Activation {
             case SILU ->
                     graph.node("Sigmoid", y + ".sigmoid", List.of(x))
                             .node("Mul", y, List.of(x, y + ".sigmoid"));
+            case TANH -> graph.node("Tanh", y, List.of(x));
+            case NONE -> graph.node("Identity", y, List.of(x));
             case GELU_TANH ->
                     half(
                             graph.weights(y + ".cubic", scalar(0.044715))

@@ -128,7 +128,6 @@ public final class CheckpointImporter {
                                     output.toAbsolutePath().normalize().getFileName().toString(),
                                     version,
                                     inputSize,
-                                    d,
                                     outputSize,
                                     encoder == null ? null : ENCODER,
                                     head == null ? null : HEAD,

@@ -3,7 +3,6 @@ package io.flinkmoe.model.huggingface;
 
 import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.LayerSpec;
-import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.graph.FileContent;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
@@ -75,7 +74,8 @@ record LayerFiles(CheckpointLayout layout, String layer, int index) {
             sharedExperts.add("%sshared/%d.onnx".formatted(folder, sharedExperts.size()));
             visitor.visit(sharedExperts.get(sharedExperts.size() - 1), shared);
         }
-        return new LayerSpec(routing, normFile, router, ResidualKind.INPUT, experts, sharedExperts);
+        LayerSpec spec = LayerSpec.oneGate(layout.hiddenSize, router, routing, experts);
+        return spec.withNorm(normFile).withSharedExperts(sharedExperts);
     }
 
     private RoutingConfig routing() throws IOException {

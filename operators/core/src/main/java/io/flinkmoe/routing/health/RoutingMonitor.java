@@ -49,14 +49,16 @@ public final class RoutingMonitor {
      * Adds a token.
      *
      * @param routerLogits [T, N], finite or −∞
-     * @param experts [T, K], K ≥ k, in order of rank
+     * @param experts [T, K], K ≥ k, in order of rank; -1 for a rank without an expert
      * @param weights [T, K]
      * @param token which of the T
      */
     public void add(float[] routerLogits, int[] experts, float[] weights, int ranks, int token) {
         for (int at = token * ranks; at < token * ranks + k; at++) {
-            load[experts[at]]++;
-            importance[experts[at]] += weights[at];
+            if (experts[at] >= 0) {
+                load[experts[at]]++;
+                importance[experts[at]] += weights[at];
+            }
         }
         if (tokens % stride == 0) {
             sample(routerLogits, token * numExperts);

@@ -79,7 +79,7 @@ public record CandidateBlock(
     public Candidate candidate(int row, int topK, int index) {
         return new Candidate(
                 index,
-                choices[row] % topK,
+                priorities.rank(row, choices[row], topK),
                 priorities.topScores()[row],
                 priorities.score(row, attempt),
                 timestamps[row],

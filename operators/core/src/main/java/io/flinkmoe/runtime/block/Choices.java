@@ -14,21 +14,30 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * The choices of one layer for the T tokens of a block. A token has k choices. Choice {@code row *
- * k + rank} tries the expert of its rank in attempt 0 and, if it is rerouted, the expert of rank +
- * a·k in attempt a. K is the number of ranks known per token; with one attempt, K = k.
+ * The choices of one layer for the T tokens of a block. A token has k choices at most. Choice {@code
+ * row * k + rank} tries the expert of its rank in attempt 0 and, if it is rerouted, the expert of
+ * rank + a·k in attempt a. K is the number of ranks known per token; with one attempt, K = k. With
+ * several gates, the choices are the union of what the gates chose, and there is one attempt.
  *
- * @param k choices per token
+ * @param k choices per token, at most
  * @param experts [T, K], the token's experts in order of rank; -1 if the token could not be routed
- * @param weights [T, K], the factors of the experts' outputs
+ *     or has fewer
+ * @param weights [T, K], the factors of the experts' outputs; empty with several gates
  * @param scores [T, K], the scores of the experts, neither normalized nor scaled; or {@link
  *     #NO_SCORES}
- * @param outcomes [T, k], codes of {@link Outcome}, or {@link #PENDING}
+ * @param outcomes [T, k], codes of {@link Outcome}, {@link Outcome#NO_CHOICE} or {@link #PENDING}
  * @param attempts [T, k], the attempt that determined the outcome of the choice, from 0
+ * @param gates what each of several gates chose, or {@link GateRanks#ONE}
  */
 @Internal
 public record Choices(
-        int k, int[] experts, float[] weights, float[] scores, byte[] outcomes, byte[] attempts) {
+        int k,
+        int[] experts,
+        float[] weights,
+        float[] scores,
+        byte[] outcomes,
+        byte[] attempts,
+        GateRanks gates) {
 
     /** The outcome code of a choice that an expert has not decided yet. */
     public static final byte PENDING = -1;
@@ -36,9 +45,31 @@ public record Choices(
     /** No scores. */
     public static final float[] NO_SCORES = {};
 
-    /** Creates choices of one attempt, without scores. */
+    /** Creates choices of one gate. */
+    public Choices(
+            int k,
+            int[] experts,
+            float[] weights,
+            float[] scores,
+            byte[] outcomes,
+            byte[] attempts) {
+        this(k, experts, weights, scores, outcomes, attempts, GateRanks.ONE);
+    }
+
+    /** Creates choices of one gate and one attempt, without scores. */
     public Choices(int k, int[] experts, float[] weights, byte[] outcomes) {
         this(k, experts, weights, NO_SCORES, outcomes, new byte[outcomes.length]);
+    }
+
+    /** Returns the same choices, decided. */
+    public Choices decided(float[] newWeights, byte[] newOutcomes, byte[] newAttempts) {
+        return new Choices(k, experts, newWeights, scores, newOutcomes, newAttempts, gates);
+    }
+
+    /** Returns the same choices with other weights of the gates. */
+    public Choices withGateWeights(float[] others) {
+        return new Choices(
+                k, experts, weights, scores, outcomes, attempts, gates.withWeights(others));
     }
 
     /** K, the number of ranks known per token. */
@@ -85,6 +116,15 @@ public record Choices(
                 || outcomes[choice] == Outcome.REROUTED.code();
     }
 
+    /** Whether an expert executed any choice of a token. */
+    public boolean isAnyExecuted(int row) {
+        boolean any = false;
+        for (int choice = row * k; choice < (row + 1) * k; choice++) {
+            any |= isExecuted(choice);
+        }
+        return any;
+    }
+
     /**
      * Returns the choices of some rows.
      *
@@ -99,14 +139,17 @@ public record Choices(
                 new Choices(
                         k,
                         new int[rows.length * ranks],
-                        new float[rows.length * ranks],
+                        new float[weights.length == 0 ? 0 : rows.length * ranks],
                         scores.length == 0 ? NO_SCORES : new float[rows.length * ranks],
                         new byte[rows.length * k],
-                        new byte[rows.length * k]);
+                        new byte[rows.length * k],
+                        gates.select(rows));
         for (int i = 0; i < rows.length; i++) {
             int from = rows[i] * ranks;
             System.arraycopy(experts, from, selected.experts, i * ranks, ranks);
-            System.arraycopy(weights, from, selected.weights, i * ranks, ranks);
+            if (weights.length > 0) {
+                System.arraycopy(weights, from, selected.weights, i * ranks, ranks);
+            }
             if (scores.length > 0) {
                 System.arraycopy(scores, from, selected.scores, i * ranks, ranks);
             }
@@ -128,6 +171,7 @@ public record Choices(
             Wire.writeFloats(record.scores, out);
             Wire.writeBytes(record.outcomes, out);
             Wire.writeBytes(record.attempts, out);
+            record.gates.write(out);
         }
 
         @Override
@@ -138,7 +182,8 @@ public record Choices(
                     Wire.readFloats(in),
                     Wire.readFloats(in),
                     Wire.readBytes(in),
-                    Wire.readBytes(in));
+                    Wire.readBytes(in),
+                    GateRanks.read(in));
         }
 
         @Override

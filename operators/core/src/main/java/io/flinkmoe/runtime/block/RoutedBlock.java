@@ -18,12 +18,12 @@ import org.apache.flink.core.memory.DataOutputView;
  *
  * @param batch the lane's batch number; what the experts and their admission return carries the
  *     same number
- * @param tokens the tokens; their vectors are the residuals [T, d]
+ * @param tokens the tokens; their vectors are what they carry past the experts [T, carried size]
  * @param choices the choices [T, k]; PENDING if an expert or its admission determines the outcome
- * @param scales [T], multiplies the weights of each token after the {@link
+ * @param scales [T, G], multiplies the weights of each token at each gate after the {@link
  *     io.flinkmoe.capacity.WeightRule}; empty if the router has multiplied them already
- * @param hidden [T, d], the input of the experts; {@link Vectors#NONE} if it is the residual, or if
- *     the receiver does not need it
+ * @param hidden [T, input size], the input of the experts; {@link Vectors#NONE} if it is what the
+ *     tokens carry, or if the receiver does not need it
  */
 @Internal
 public record RoutedBlock(

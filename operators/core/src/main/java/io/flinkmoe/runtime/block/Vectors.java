@@ -32,10 +32,18 @@ public final class Vectors {
 
     private final int width;
 
-    private Vectors(byte[] matrix, int[] rows, int width) {
+    /** Of borrowed vectors: the floats from one row of the matrix to the next. */
+    private final int stride;
+
+    /** Of borrowed vectors: the first of their columns in the matrix. */
+    private final int column;
+
+    private Vectors(byte[] matrix, int[] rows, int width, int stride, int column) {
         this.matrix = matrix;
         this.rows = rows;
         this.width = width;
+        this.stride = stride;
+        this.column = column;
     }
 
     /**
@@ -44,7 +52,7 @@ public final class Vectors {
      * @param bytes [R, d]
      */
     public static Vectors of(byte[] bytes) {
-        return new Vectors(bytes, null, 0);
+        return new Vectors(bytes, null, 0, 0, 0);
     }
 
     /**
@@ -55,7 +63,20 @@ public final class Vectors {
      * @param width d
      */
     public static Vectors borrow(byte[] matrix, int[] rows, int width) {
-        return new Vectors(matrix, rows, width);
+        return new Vectors(matrix, rows, width, width, 0);
+    }
+
+    /**
+     * Borrows a slice of rows of a matrix.
+     *
+     * @param matrix [M, stride]
+     * @param rows R of its rows
+     * @param column the first column of the slice
+     * @param width the columns of the slice
+     */
+    public static Vectors borrowSlice(
+            byte[] matrix, int[] rows, int stride, int column, int width) {
+        return new Vectors(matrix, rows, width, stride, column);
     }
 
     /** Whether there are no vectors. */
@@ -77,9 +98,10 @@ public final class Vectors {
         if (!isBorrowed()) {
             return matrix;
         }
-        byte[] bytes = new byte[rows.length * width * Float.BYTES];
+        int rowBytes = width * Float.BYTES;
+        byte[] bytes = new byte[rows.length * rowBytes];
         for (int i = 0; i < rows.length; i++) {
-            Floats.copyRow(matrix, rows[i], bytes, i, width);
+            System.arraycopy(matrix, byteOf(rows[i]), bytes, i * rowBytes, rowBytes);
         }
         return bytes;
     }
@@ -90,7 +112,18 @@ public final class Vectors {
      * @param into [d]
      */
     public void get(int vector, float[] into) {
-        Floats.get(matrix, at(vector) * into.length, into, 0, into.length);
+        get(vector, into, into.length);
+    }
+
+    /**
+     * Copies one vector.
+     *
+     * @param into receives {@code count} values from its start on
+     * @param count d
+     */
+    public void get(int vector, float[] into, int count) {
+        int from = isBorrowed() ? rows[vector] * stride + column : vector * count;
+        Floats.get(matrix, from, into, 0, count);
     }
 
     /**
@@ -106,7 +139,7 @@ public final class Vectors {
             return;
         }
         for (int i = 0; i < count; i++) {
-            into.put(matrix, rows[from + i], row + i, 1);
+            into.putRow(matrix, byteOf(rows[from + i]), row + i);
         }
     }
 
@@ -121,8 +154,9 @@ public final class Vectors {
         return of(Arrays.copyOfRange(all, from * rowBytes, to * rowBytes));
     }
 
-    private int at(int vector) {
-        return isBorrowed() ? rows[vector] : vector;
+    /** Where a borrowed row begins in the matrix. */
+    private int byteOf(int row) {
+        return (row * stride + column) * Float.BYTES;
     }
 
     void write(DataOutputView out) throws IOException {
@@ -133,7 +167,7 @@ public final class Vectors {
         int rowBytes = width * Float.BYTES;
         out.writeInt(rows.length * rowBytes);
         for (int row : rows) {
-            out.write(matrix, row * rowBytes, rowBytes);
+            out.write(matrix, byteOf(row), rowBytes);
         }
     }
 

@@ -4,16 +4,21 @@ package io.flinkmoe.runtime.combine;
 import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.Device;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.layer.CombineMetrics;
 import io.flinkmoe.runtime.layer.GateWeightedSum;
+import io.flinkmoe.runtime.layer.PostNorm;
 import io.flinkmoe.runtime.shared.ChoiceCounter;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.LaneProgress;
+import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.runtime.shared.OpenWindows;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WaitingLanes;
@@ -48,12 +53,12 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private static final ValueStateDescriptor<Long> NEXT_BATCH =
             new ValueStateDescriptor<>("next-batch-to-emit", LongSerializer.INSTANCE);
 
+    private final LocalBundle bundle;
     private final int layer;
-    private final int d;
-    private final int numExperts;
     private final EvenKeys laneKeys;
     private final Capacity capacity;
 
+    private transient BundleSessions sessions;
     private transient WaitingLanes lanes;
     private transient ValueState<Long> nextBatch;
     private transient WaitingBatches batches;
@@ -67,15 +72,12 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
 
     /**
      * @param layer the MoE layer, counted from 0
-     * @param d the width of a vector
-     * @param numExperts N
      * @param laneKeys the keys of the lanes
      * @param capacity how many choices of a window an expert admits
      */
-    public Combine(int layer, int d, int numExperts, EvenKeys laneKeys, Capacity capacity) {
+    public Combine(LocalBundle bundle, int layer, EvenKeys laneKeys, Capacity capacity) {
+        this.bundle = bundle;
         this.layer = layer;
-        this.d = d;
-        this.numExperts = numExperts;
         this.laneKeys = laneKeys;
         this.capacity = capacity;
     }
@@ -83,11 +85,13 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     @Override
     public void open() throws Exception {
         super.open();
+        sessions = bundle.sessions(getRuntimeContext(), Device.CPU);
+        LayerSpec spec = sessions.spec().layers().get(layer);
         FixedSettings.of(capacity)
                 .with(MoeOptions.LANES.key(), laneKeys.count())
-                .with("hidden_size", d)
+                .with("output_size of layer " + layer, spec.outputSize())
                 .keep(getOperatorStateBackend());
-        sum = new GateWeightedSum(d, capacity.weightRule());
+        sum = new GateWeightedSum(spec, capacity.weightRule(), PostNorm.of(sessions, layer));
         metrics = new CombineMetrics(getMetricGroup());
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         lanes = new WaitingLanes(nextBatch, 0);
@@ -100,7 +104,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
                         ? new ExpertOutcomes.InState(
                                 getRuntimeContext(),
                                 capacity.windows(),
-                                numExperts,
+                                spec.numExperts(),
                                 new SummaryOutput(output, layer, WindowSummary.Source.EXPERT, 0))
                         : ExpertOutcomes.NONE;
         batches = new WaitingBatches(this);
@@ -162,6 +166,14 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
             }
         }
         forwardWatermark();
+    }
+
+    @Override
+    public void close() throws Exception {
+        if (sessions != null) {
+            sessions.close();
+        }
+        super.close();
     }
 
     @Override

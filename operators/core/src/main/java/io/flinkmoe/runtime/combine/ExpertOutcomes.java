@@ -109,6 +109,9 @@ interface ExpertOutcomes {
         }
 
         private static int column(byte outcome) {
+            if (outcome == Outcome.NO_CHOICE) {
+                return -1;
+            }
             return switch (Outcome.ofCode(outcome)) {
                 case EXECUTED -> EXECUTED;
                 case REROUTED -> REROUTED;

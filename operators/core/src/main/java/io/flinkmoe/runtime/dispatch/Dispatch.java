@@ -2,6 +2,7 @@
 package io.flinkmoe.runtime.dispatch;
 
 import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.block.ExpertRows;
@@ -12,6 +13,7 @@ import io.flinkmoe.runtime.layer.RowsByExpert;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.LaneProgress;
+import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.runtime.shared.Slices;
 import io.flinkmoe.runtime.shared.WaitingLanes;
 import io.flinkmoe.runtime.shared.WaitingTokens;
@@ -59,11 +61,11 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     private static final ValueStateDescriptor<Long> NEXT_NUMBER =
             new ValueStateDescriptor<>("next-number", LongSerializer.INSTANCE);
 
+    private final LocalBundle bundle;
     private final int layer;
-    private final int d;
-    private final int numExperts;
     private final EvenKeys laneKeys;
 
+    private transient LayerSpec spec;
     private transient WaitingLanes lanes;
     private transient Set<Integer> active; // lanes whose tokens may leave
     private transient WaitingBatches batches;
@@ -77,31 +79,29 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
 
     /**
      * @param layer the MoE layer, counted from 0
-     * @param d the width of a vector
-     * @param numExperts N
      * @param laneKeys the keys of the lanes
      */
-    public Dispatch(int layer, int d, int numExperts, EvenKeys laneKeys) {
+    public Dispatch(LocalBundle bundle, int layer, EvenKeys laneKeys) {
+        this.bundle = bundle;
         this.layer = layer;
-        this.d = d;
-        this.numExperts = numExperts;
         this.laneKeys = laneKeys;
     }
 
     @Override
     public void open() throws Exception {
         super.open();
+        spec = bundle.open(getRuntimeContext()).spec().layers().get(layer);
         new FixedSettings()
                 .with(MoeOptions.LANES.key(), laneKeys.count())
-                .with("num_experts of layer " + layer, numExperts)
-                .with("hidden_size", d)
+                .with("num_experts of layer " + layer, spec.numExperts())
+                .with("input_size of layer " + layer, spec.inputSize())
                 .keep(getOperatorStateBackend());
         active = new LinkedHashSet<>();
         batches = new WaitingBatches(this);
         nextToLeave = getRuntimeContext().getState(NEXT_TO_LEAVE);
         lanes = new WaitingLanes(nextToLeave, UNKNOWN);
         nextNumber = getRuntimeContext().getState(NEXT_NUMBER);
-        rowsByExpert = new RowsByExpert(numExperts, d);
+        rowsByExpert = new RowsByExpert(spec);
         metrics = new DispatchMetrics(getMetricGroup());
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
@@ -224,7 +224,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     private void send(int lane, RoutedBlock batch, int[] rows) throws Exception {
         long number = nextNumber.value();
         nextNumber.update(number + 1);
-        TokenBlock tokens = batch.tokens().select(rows, d);
+        TokenBlock tokens = batch.tokens().select(rows, spec.carriedSize());
         Choices choices = batch.choices().select(rows);
         output.collect(
                 new StreamRecord<>(
@@ -242,10 +242,11 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         metrics.left(tokens.rows());
     }
 
-    private static float[] select(float[] scales, int[] rows) {
-        float[] selected = new float[scales.length == 0 ? 0 : rows.length];
+    private float[] select(float[] scales, int[] rows) {
+        int gates = spec.gates().size();
+        float[] selected = new float[scales.length == 0 ? 0 : rows.length * gates];
         for (int i = 0; i < selected.length; i++) {
-            selected[i] = scales[rows[i]];
+            selected[i] = scales[rows[i / gates] * gates + i % gates];
         }
         return selected;
     }

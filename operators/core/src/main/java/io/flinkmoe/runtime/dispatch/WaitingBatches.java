@@ -111,8 +111,7 @@ final class WaitingBatches {
         return new RoutedBlock(
                 batch,
                 block.tokens(),
-                new Choices(
-                        routed.k(), routed.experts(), weights, routed.scores(), outcomes, attempts),
+                routed.decided(weights, outcomes, attempts),
                 block.scales(),
                 block.hidden());
     }

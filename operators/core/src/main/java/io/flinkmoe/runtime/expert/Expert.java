@@ -5,6 +5,7 @@ import io.flinkmoe.config.ExpertSettings;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.layer.CallBuffers;
@@ -82,11 +83,11 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     public void open() throws Exception {
         super.open();
         sessions = bundle.sessions(getRuntimeContext(), settings.device().of(getRuntimeContext()));
-        int d = sessions.spec().hiddenSize();
-        rowBytes = d * Float.BYTES;
+        int width = sessions.spec().layers().get(layer).inputSize();
+        rowBytes = width * Float.BYTES; // At most: an expert may read a slice.
         new FixedSettings()
                 .with("num_experts of layer " + layer, expertKeys.count())
-                .with("hidden_size", d)
+                .with("input_size of layer " + layer, width)
                 .keep(getOperatorStateBackend());
         openCalls();
         List<ExpertCalls> ownCalls = new ArrayList<>();
@@ -105,7 +106,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
 
     private void openCalls() throws BundleException {
         BundleSpec spec = sessions.spec();
-        CallBuffers buffers = new CallBuffers(settings.batching(), spec.hiddenSize());
+        CallBuffers.Shared buffers = new CallBuffers.Shared(settings.batching());
         CallFailures failures = CallFailures.of(settings.onError(), layer, spec.version());
         MoeMetrics.registerModel(getMetricGroup(), spec.version());
         metrics = new ExpertMetrics[expertKeys.count()];
@@ -116,9 +117,9 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                 throw new CancelTaskException("cancelled while experts were opened");
             }
             metrics[expert] = new ExpertMetrics().register(getMetricGroup(), expert);
+            OnnxModel model = sessions.expert(layer, expert);
             calls[expert] =
-                    new ExpertCalls(
-                            sessions.expert(layer, expert), buffers, failures, metrics[expert]);
+                    new ExpertCalls(model, buffers.of(model), failures, metrics[expert]);
             ExpertMetrics.registerWaiting(getMetricGroup(), expert, calls[expert]::waiting);
         }
     }

@@ -7,12 +7,13 @@ import io.flinkmoe.api.DecisionRecord;
 import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
-import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.Windows;
+import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Device;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.runtime.layer.TokensWithoutOutput;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
@@ -43,7 +44,8 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
     private transient HeadMetrics metrics;
     private transient String version;
     private transient int width;
-    private transient int hiddenSize;
+    private transient BundleSpec spec;
+    private transient TokensWithoutOutput withoutOutput;
 
     /**
      * @param maxRows the maximum number of tokens in a block
@@ -64,7 +66,8 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
         version = sessions.spec().version();
         metrics = new HeadMetrics(getMetricGroup());
         width = sessions.spec().outputSize();
-        hiddenSize = sessions.spec().hiddenSize();
+        spec = sessions.spec();
+        withoutOutput = TokensWithoutOutput.before(spec.layers().size(), spec);
         head =
                 sessions.spec().head() == null
                         ? new HeadModel.None(width)
@@ -74,7 +77,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
     @Override
     public void processElement(StreamRecord<TokenBlock> element) throws FlinkException {
         // A block from a checkpoint can be larger than the batch size that is configured now.
-        for (TokenBlock tokens : element.getValue().slices(maxRows, hiddenSize)) {
+        for (TokenBlock tokens : element.getValue().slices(maxRows, spec.lastSize())) {
             score(tokens);
         }
     }
@@ -83,7 +86,8 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
         float[] values = head.outputs(tokens);
         boolean allFinite = Floats.allFinite(values, 0, values.length);
         for (int row = 0; row < tokens.rows(); row++) {
-            if (!allFinite && !Floats.allFinite(values, row * width, width)) {
+            boolean isAbsent = withoutOutput.contains(tokens, row);
+            if (!isAbsent && !allFinite && !Floats.allFinite(values, row * width, width)) {
                 reject(tokens, row);
                 continue;
             }
@@ -92,7 +96,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
                             tokens.streams()[row],
                             tokens.positions()[row],
                             tokens.timestamps()[row],
-                            Arrays.copyOfRange(values, row * width, row * width + width),
+                            isAbsent ? null : outputs(values, row),
                             version,
                             decisions(tokens.layers(), row));
             output.collect(new StreamRecord<>(scored, scored.timestamp()));
@@ -100,6 +104,10 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
                 logDecisions(tokens, row);
             }
         }
+    }
+
+    private float[] outputs(float[] values, int row) {
+        return Arrays.copyOfRange(values, row * width, row * width + width);
     }
 
     /** Only the identity of the token is known here, not its input values. */
@@ -122,65 +130,26 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
 
     private void logDecisions(TokenBlock tokens, int row) {
         long timestamp = tokens.timestamps()[row];
-        long window = windows.startOf(timestamp);
-        output.collect(
-                DecisionRecord.DECISIONS,
-                new StreamRecord<>(decisionRecord(tokens, row, window, version), timestamp));
-    }
-
-    /**
-     * Returns the entry of the decision log for one token of a block that has passed all layers.
-     */
-    static DecisionRecord decisionRecord(
-            TokenBlock tokens, int row, long windowStart, String version) {
         DecisionRecord.Layer[] layers = new DecisionRecord.Layer[tokens.layers().length];
-        for (int i = 0; i < layers.length; i++) {
-            Choices choices = tokens.layers()[i].select(new int[] {row});
-            Outcome[] outcomes = new Outcome[choices.k()];
-            int[] attempts = new int[choices.k()];
-            for (int choice = 0; choice < outcomes.length; choice++) {
-                outcomes[choice] = Outcome.ofCode(choices.outcomes()[choice]);
-                attempts[choice] = choices.attempts()[choice];
-            }
-            layers[i] =
-                    new DecisionRecord.Layer(
-                            choices.experts(),
-                            scores(choices),
-                            choices.weights(),
-                            outcomes,
-                            attempts);
+        for (int layer = 0; layer < layers.length; layer++) {
+            layers[layer] =
+                    Decisions.ranked(tokens.layers()[layer], row, spec.layers().get(layer));
         }
-        return new DecisionRecord(
-                tokens.streams()[row],
-                tokens.positions()[row],
-                tokens.timestamps()[row],
-                windowStart,
-                version,
-                layers);
-    }
-
-    private static float[] scores(Choices choices) {
-        if (choices.scores().length > 0) {
-            return choices.scores();
-        }
-        float[] unknown = new float[choices.experts().length];
-        Arrays.fill(unknown, Float.NaN);
-        return unknown;
+        DecisionRecord entry =
+                new DecisionRecord(
+                        tokens.streams()[row],
+                        tokens.positions()[row],
+                        timestamp,
+                        windows.startOf(timestamp),
+                        version,
+                        layers);
+        output.collect(DecisionRecord.DECISIONS, new StreamRecord<>(entry, timestamp));
     }
 
     private static Decision[] decisions(Choices[] layers, int row) {
         Decision[] decisions = new Decision[layers.length];
         for (int layer = 0; layer < layers.length; layer++) {
-            Choices choices = layers[layer];
-            int k = choices.k();
-            decisions[layer] = new Decision(new int[k], new float[k], new Outcome[k]);
-            for (int rank = 0; rank < k; rank++) {
-                int choice = row * k + rank;
-                int at = choices.finalAt(choice);
-                decisions[layer].experts()[rank] = choices.experts()[at];
-                decisions[layer].weights()[rank] = choices.weights()[at];
-                decisions[layer].outcomes()[rank] = Outcome.ofCode(choices.outcomes()[choice]);
-            }
+            decisions[layer] = Decisions.of(layers[layer], row);
         }
         return decisions;
     }

@@ -6,11 +6,16 @@ import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.capacity.AdmissionScore;
 import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.GateSpec;
+import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.onnx.RouterBatch;
+import io.flinkmoe.onnx.RoutingFault;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.runtime.block.Choices;
+import io.flinkmoe.runtime.block.GateRanks;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.ChoiceCounter;
 import java.util.Arrays;
@@ -49,16 +54,19 @@ public final class BlockRouter {
     public record Host(Output<?> output, MetricGroup metrics, ChoiceCounter counter) {}
 
     private final LayerRouter router;
+    private final LayerSpec spec;
     private final int layer;
-    private final int k;
+    private final TokensWithoutOutput withoutInput;
+    private final boolean needsDraws;
     private final RouterSettings settings;
     private final Output<?> output;
     private final UnreadableTokens unreadable;
     private final RouterOutcomes outcomes;
-    private final HealthWindows health;
+    private final HealthWindows[] health; // by gate; null for a rule
     private final RouterMetrics metrics;
     private final LogitsOutput logits;
     private final MetricGroup group;
+    private final int[] sizes; // ranks of each gate
 
     /**
      * @param layer the MoE layer, counted from 0
@@ -68,30 +76,39 @@ public final class BlockRouter {
             BundleSessions sessions, int layer, int maxRows, RouterSettings settings, Host host)
             throws BundleException {
         this.router = new LayerRouter(sessions, layer, maxRows, settings.capacity());
+        this.spec = sessions.spec().layers().get(layer);
         this.layer = layer;
-        this.k = router.routing().numExpertsPerTok();
+        this.withoutInput = TokensWithoutOutput.before(layer, sessions.spec());
         this.settings = settings;
         this.output = host.output;
-        int n = router.routing().numExperts();
+        this.needsDraws =
+                settings.capacity().score() == AdmissionScore.RANDOM_DRAW
+                        || spec.gates().stream().anyMatch(GateSpec::isNoisy);
         byte[] zeros = new byte[router.inputWidth() * Float.BYTES];
         unreadable =
                 new UnreadableTokens(
                         layer, sessions.spec().version(), () -> router.route(zeros, 1));
-        outcomes = new RouterOutcomes(host.counter, k);
-        health = new HealthWindows(settings.capacity().windows(), n, k);
-        metrics = new RouterMetrics(host.metrics, health);
+        outcomes = new RouterOutcomes(host.counter, spec.choices());
+        metrics = new RouterMetrics(host.metrics);
         group = host.metrics;
-        logits = new LogitsOutput(output, layer, n);
+        health = new HealthWindows[spec.gates().size()];
+        for (int gate = 0; gate < health.length; gate++) {
+            if (spec.gates().get(gate).rule() == null) {
+                health[gate] =
+                        new HealthWindows(
+                                settings.capacity().windows(),
+                                gate,
+                                spec.gates().get(gate).routing());
+                RouterMetrics.register(RouterMetrics.groupOf(group, spec, gate), health[gate]);
+            }
+        }
+        logits = new LogitsOutput(output, layer);
+        sizes = spec.gates().stream().mapToInt(GateSpec::k).toArray();
     }
 
-    /** N, the number of experts. */
-    public int numExperts() {
-        return router.routing().numExperts();
-    }
-
-    /** Choices per token. */
-    public int k() {
-        return k;
+    /** The layer. */
+    public LayerSpec spec() {
+        return spec;
     }
 
     /** The width of the vectors that {@link #route} takes. */
@@ -109,9 +126,16 @@ public final class BlockRouter {
         return metrics;
     }
 
-    /** Registers the metrics of the N experts, which are not registered otherwise. */
+    /** Registers the metrics of the experts, which are not registered otherwise. */
     public void registerShares() {
-        RouterMetrics.registerShares(group, health, numExperts());
+        for (int gate = 0; gate < health.length; gate++) {
+            if (health[gate] != null) {
+                RouterMetrics.registerShares(
+                        RouterMetrics.groupOf(group, spec, gate),
+                        health[gate],
+                        spec.expertsOf(gate));
+            }
+        }
     }
 
     /** Routes a block of at most {@code maxRows} tokens. */
@@ -125,7 +149,11 @@ public final class BlockRouter {
 
     /** Closes the windows of the routing health that end at or before a watermark. */
     public void advance(long watermark) {
-        health.advance(watermark);
+        for (HealthWindows ofGate : health) {
+            if (ofGate != null) {
+                ofGate.advance(watermark);
+            }
+        }
     }
 
     /**
@@ -137,7 +165,14 @@ public final class BlockRouter {
         long start = System.nanoTime();
         Routed routed;
         try {
-            routed = router.route(tokens.vectors(), tokens.rows(), draws);
+            routed =
+                    router.route(
+                            new RouterBatch(
+                                    tokens.vectors(),
+                                    tokens.rows(),
+                                    tokens.streams(),
+                                    withoutInput.flags(tokens),
+                                    draws));
         } catch (OrtException e) {
             if (tokens.rows() == 1) {
                 unreadable.add(tokens.only(), tokens.origin(0), e);
@@ -151,26 +186,32 @@ public final class BlockRouter {
         }
         unreadable.markReadable();
         metrics.routingTime.update((System.nanoTime() - start) / 1000);
-        if (!routed.hasFaults() || !rejectUnencoded(tokens, routed, receiver)) {
+        if (!routed.hasFaults() || !reject(tokens, routed, receiver)) {
             choose(tokens, routed, draws, receiver);
         }
     }
 
     /**
-     * If encodings are not finite, rejects these tokens and routes the others again.
+     * If encodings are not finite, or no rule matches, rejects these tokens and routes the others
+     * again.
      *
      * @return whether there are such tokens
      */
-    private boolean rejectUnencoded(TokenBlock tokens, Routed routed, Receiver receiver)
-            throws Exception {
+    private boolean reject(TokenBlock tokens, Routed routed, Receiver receiver) throws Exception {
         int width = router.inputWidth();
-        int[] unencoded = routed.rowsThatAreEncoded(tokens.rows(), false);
-        if (unencoded.length == 0) {
+        int[] others = routed.acceptedRows(tokens.rows());
+        if (others.length == tokens.rows()) {
             return false;
         }
-        unreadable.addNotFinite(tokens.select(unencoded, width), width);
-        metrics.nonFiniteEncodings.inc(unencoded.length);
-        int[] others = routed.rowsThatAreEncoded(tokens.rows(), true);
+        int[] unencoded = routed.rowsWith(RoutingFault.ENCODING, tokens.rows());
+        if (unencoded.length > 0) {
+            unreadable.addNotFinite(tokens.select(unencoded, width), width);
+            metrics.nonFiniteEncodings.inc(unencoded.length);
+        }
+        int[] unmatched = routed.rowsWith(RoutingFault.NO_MATCH, tokens.rows());
+        if (unmatched.length > 0) {
+            unreadable.addWithoutExpert(tokens.select(unmatched, width), width);
+        }
         if (others.length > 0) {
             routeReadable(tokens.select(others, width), receiver);
         }
@@ -179,8 +220,7 @@ public final class BlockRouter {
 
     /** Returns the draws for noise and random admission; null if there is neither. */
     private NoiseSource draws(TokenBlock tokens) {
-        boolean random = settings.capacity().score() == AdmissionScore.RANDOM_DRAW;
-        return random || router.routing().noise() != null
+        return needsDraws
                 ? settings.draws().of(tokens.streams(), tokens.positions(), layer)
                 : null;
     }
@@ -188,22 +228,36 @@ public final class BlockRouter {
     private void choose(TokenBlock tokens, Routed routed, NoiseSource draws, Receiver receiver)
             throws Exception {
         int rows = tokens.rows();
-        Choices choices =
-                new Choices(
-                        k,
-                        Arrays.copyOf(routed.experts(), rows * routed.ranks()),
-                        Arrays.copyOf(routed.weights(), rows * routed.ranks()),
-                        settings.keepScores() ? routed.scores(rows) : Choices.NO_SCORES,
-                        new byte[rows * k],
-                        new byte[rows * k]);
+        Choices choices = choices(routed, rows);
         outcomes.set(tokens, routed, choices);
-        health.add(tokens, routed, choices);
+        for (HealthWindows ofGate : health) {
+            if (ofGate != null) {
+                ofGate.add(tokens, routed, choices);
+            }
+        }
         metrics.countFaults(routed, rows);
         metrics.tokensRouted.inc(rows);
         metrics.batchSize.update(rows);
         receiver.accept(tokens, routed, choices, draws);
         if (settings.emitLogits()) {
-            logits.emit(tokens, routed.logits());
+            logits.emit(tokens, routed);
         }
+    }
+
+    private Choices choices(Routed routed, int rows) {
+        boolean one = routed.hasOneGate();
+        float[] scores = settings.keepScores() ? routed.scoresOfGates(rows) : Choices.NO_SCORES;
+        int k = routed.k();
+        return new Choices(
+                k,
+                Arrays.copyOf(routed.experts(), rows * routed.ranks()),
+                one ? routed.weightsOfGates(rows) : Choices.NO_SCORES,
+                one ? scores : Choices.NO_SCORES,
+                new byte[rows * k],
+                new byte[rows * k],
+                one
+                        ? GateRanks.ONE
+                        : new GateRanks(
+                                sizes, routed.places(rows), routed.weightsOfGates(rows), scores));
     }
 }

@@ -92,7 +92,9 @@ public final class CombineMetrics {
         tokensOut.inc(tokens.rows());
         waiting.dec(tokens.rows());
         for (byte outcome : outcomesOfChoices) {
-            counts[outcome]++;
+            if (outcome != Outcome.NO_CHOICE) {
+                counts[outcome]++;
+            }
         }
         for (int outcome = 0; outcome < counts.length; outcome++) {
             outcomes[outcome].inc(counts[outcome]);

@@ -141,15 +141,17 @@ public final class ExpertCalls {
      * row that throws gets NaN, which is not finite and therefore FAILED.
      */
     private void callRowByRow() {
-        int d = buffers.input.width();
-        DirectRows row = new DirectRows(buffers.padding ? buffers.maxRows() : 1, d);
+        int in = buffers.input.width();
+        int d = buffers.results.width();
+        DirectRows row = new DirectRows(buffers.padding ? buffers.maxRows() : 1, in);
         DirectRows result = new DirectRows(row.maxRows(), d);
+        byte[] inputBytes = new byte[in * Float.BYTES];
         byte[] bytes = new byte[d * Float.BYTES];
         float[] failed = new float[d];
         Arrays.fill(failed, Float.NaN);
         for (int i = 0; i < waiting; i++) {
-            buffers.input.get(i, bytes, 0, 1);
-            row.put(bytes, 0, 0, 1);
+            buffers.input.get(i, inputBytes, 0, 1);
+            row.put(inputBytes, 0, 0, 1);
             try {
                 run(row, result, 1);
                 result.get(0, bytes, 0, 1);
@@ -162,7 +164,7 @@ public final class ExpertCalls {
     }
 
     private ContributionBlock result(Part part, int at) {
-        int d = buffers.input.width();
+        int d = buffers.results.width();
         byte[] outcomes = new byte[part.count];
         RowList executed = new RowList(part.count);
         for (int i = 0; i < part.count; i++) {

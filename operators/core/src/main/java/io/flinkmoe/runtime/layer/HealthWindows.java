@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.capacity.Windows;
 import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.health.RoutingHealth;
 import io.flinkmoe.routing.health.RoutingMonitor;
 import io.flinkmoe.runtime.block.Choices;
@@ -12,7 +13,7 @@ import java.util.TreeMap;
 import org.apache.flink.annotation.Internal;
 
 /**
- * The routing health of one router subtask: per capacity window, once the window is closed, or
+ * The routing health of one gate in one router subtask: per capacity window, once the window is closed, or
  * without a capacity per {@value #TOKENS} tokens. Late tokens and tokens that cannot be routed do
  * not count. Kept in memory only: after a restart, the open windows count only the tokens after the
  * checkpoint.
@@ -27,6 +28,7 @@ public final class HealthWindows {
     private static final int STRIDE = 16;
 
     private final Windows windows;
+    private final int gate;
     private final int numExperts;
     private final int k;
     private final TreeMap<Long, RoutingMonitor> open = new TreeMap<>();
@@ -36,13 +38,13 @@ public final class HealthWindows {
 
     /**
      * @param windows the windows in which capacity is counted
-     * @param numExperts N
-     * @param k choices per token
+     * @param gate the gate, counted from 0
      */
-    HealthWindows(Windows windows, int numExperts, int k) {
+    HealthWindows(Windows windows, int gate, RoutingConfig routing) {
         this.windows = windows;
-        this.numExperts = numExperts;
-        this.k = k;
+        this.gate = gate;
+        this.numExperts = routing.numExperts();
+        this.k = routing.k();
     }
 
     /** Returns the health of the last complete window; null before there is one. */
@@ -64,7 +66,12 @@ public final class HealthWindows {
                 start = own;
                 monitor = monitor(own);
             }
-            monitor.add(routed.logits(), choices.experts(), choices.weights(), ranks, row);
+            monitor.add(
+                    routed.logits(gate),
+                    routed.columns(gate),
+                    routed.weights(gate),
+                    routed.ranks(gate),
+                    row);
         }
         if (!windows.areBounded() && monitor != null && monitor.tokens() >= TOKENS) {
             last = monitor.drain();

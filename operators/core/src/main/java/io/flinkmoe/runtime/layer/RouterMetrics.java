@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.layer;
 
+import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.onnx.RoutingFault;
 import io.flinkmoe.routing.health.RoutingHealth;
@@ -18,7 +19,9 @@ import org.apache.flink.metrics.MetricGroup;
  * The metrics of a router, in the group {@code moe.router}, for example {@code
  * <operator>.moe.router.numTokensIn}. The gauges show the last complete window of {@link
  * HealthWindows}, for the tokens of one subtask; before there is one they are NaN. The share of an
- * expert is in the group {@code moe.router.expert.<e>}, with the variable {@code expert}.
+ * expert is in the group {@code moe.router.expert.<e>}, with the variable {@code expert}. With
+ * several gates, the gauges of each are in the group {@code moe.router.gate.<name>}, with the
+ * variable {@code gate}.
  */
 @Internal
 public final class RouterMetrics {
@@ -41,6 +44,8 @@ public final class RouterMetrics {
         NUM_NON_FINITE_WEIGHTS("numNonFiniteWeights"),
         /** Counter: failed tokens for which the shared experts' output is not finite. */
         NUM_NON_FINITE_SHARED_OUTPUTS("numNonFiniteSharedOutputs"),
+        /** Counter: failed tokens for which an earlier layer had no output. */
+        NUM_TOKENS_WITHOUT_INPUT("numTokensWithoutInput"),
         /** Histogram: tokens routed in one call. */
         BATCH_SIZE("batchSize"),
         /**
@@ -87,7 +92,7 @@ public final class RouterMetrics {
     public final Counter nonFiniteEncodings;
     private final Map<RoutingFault, Counter> faults = new EnumMap<>(RoutingFault.class);
 
-    RouterMetrics(MetricGroup operator, HealthWindows health) {
+    RouterMetrics(MetricGroup operator) {
         MetricGroup group = MoeMetrics.group(operator, "router");
         tokensIn = group.counter(Name.NUM_TOKENS_IN.text);
         tokensRouted = group.counter(Name.NUM_TOKENS_ROUTED.text);
@@ -98,8 +103,17 @@ public final class RouterMetrics {
         faults.put(RoutingFault.WEIGHTS, group.counter(Name.NUM_NON_FINITE_WEIGHTS.text));
         faults.put(
                 RoutingFault.SHARED_OUTPUT, group.counter(Name.NUM_NON_FINITE_SHARED_OUTPUTS.text));
+        faults.put(RoutingFault.NO_INPUT, group.counter(Name.NUM_TOKENS_WITHOUT_INPUT.text));
         batchSize = MoeMetrics.histogram(group, Name.BATCH_SIZE);
         routingTime = MoeMetrics.histogram(group, Name.ROUTING_TIME_US);
+    }
+
+    /**
+     * Registers the gauges of a gate.
+     *
+     * @param group {@link #groupOf} the gate
+     */
+    static void register(MetricGroup group, HealthWindows health) {
         gauge(group, Name.LOAD_CV2, health, RoutingHealth::loadCv2);
         gauge(group, Name.IMPORTANCE_CV2, health, RoutingHealth::importanceCv2);
         gauge(group, Name.LOAD_BALANCING_LOSS, health, RoutingHealth::loadBalancingLoss);
@@ -108,20 +122,31 @@ public final class RouterMetrics {
         gauge(group, Name.DEAD_EXPERTS, health, h -> h.deadExperts().length);
     }
 
-    /** Registers the gauges of the N experts. */
-    static void registerShares(MetricGroup operator, HealthWindows health, int numExperts) {
+    /** The group of a gate's gauges. */
+    static MetricGroup groupOf(MetricGroup operator, LayerSpec layer, int gate) {
         MetricGroup group = MoeMetrics.group(operator, "router");
-        for (int expert = 0; expert < numExperts; expert++) {
-            int e = expert;
-            MetricGroup ofExpert = group.addGroup(MoeMetrics.EXPERT, String.valueOf(e));
-            gauge(ofExpert, Name.SHARE, health, h -> h.share()[e]);
+        return layer.hasOneGate() ? group : group.addGroup(MoeMetrics.GATE, layer.gateName(gate));
+    }
+
+    /**
+     * Registers the gauges of a gate's experts.
+     *
+     * @param group {@link #groupOf} the gate
+     * @param experts the experts of the gate, by column
+     */
+    static void registerShares(MetricGroup group, HealthWindows health, int[] experts) {
+        for (int column = 0; column < experts.length; column++) {
+            int c = column;
+            MetricGroup ofExpert =
+                    group.addGroup(MoeMetrics.EXPERT, String.valueOf(experts[column]));
+            gauge(ofExpert, Name.SHARE, health, h -> h.share()[c]);
         }
     }
 
     /** Counts the faults of a block with finite encodings. */
     void countFaults(Routed routed, int tokens) {
         for (int token = 0; token < tokens && routed.hasFaults(); token++) {
-            if (!routed.isRoutable(token)) {
+            if (!routed.isRoutable(token) && !routed.isRejected(token)) {
                 faults.get(routed.fault(token)).inc();
             }
         }

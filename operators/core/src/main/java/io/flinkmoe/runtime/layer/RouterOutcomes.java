@@ -6,6 +6,7 @@ import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.ChoiceCounter;
+import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -30,20 +31,29 @@ public final class RouterOutcomes {
     /** Sets the outcomes of a routed block in {@code choices}, and counts its choices. */
     void set(TokenBlock tokens, Routed routed, Choices choices) throws Exception {
         int ranks = choices.ranks();
-        for (int row = 0; row < tokens.rows(); row++) {
+        int rows = tokens.rows();
+        for (int row = 0; row < rows; row++) {
             boolean routable = routed.isRoutable(row);
-            for (int rank = 0; rank < ranks && !routable; rank++) {
-                choices.experts()[row * ranks + rank] = -1;
-                choices.weights()[row * ranks + rank] = 0;
+            if (!routable) {
+                Arrays.fill(choices.experts(), row * ranks, (row + 1) * ranks, -1);
+                clear(choices.weights(), row, rows);
+                clear(choices.gates().weights(), row, rows);
             }
             for (int choice = row * k; choice < row * k + k; choice++) {
-                choices.outcomes()[choice] =
+                byte outcome = routed.outcome(choice, Choices.PENDING, Outcome.NO_CHOICE);
+                boolean isLate =
                         tokens.isLate(row)
-                                ? Outcome.LATE.code()
-                                : routed.outcome(choice, k, Choices.PENDING);
+                                && (choice == row * k || outcome != Outcome.NO_CHOICE);
+                choices.outcomes()[choice] = isLate ? Outcome.LATE.code() : outcome;
             }
         }
         counter.countBlock(tokens.timestamps(), choices.outcomes(), k);
+    }
+
+    /** Sets the values of a row of {@code rows} to 0. */
+    private static void clear(float[] values, int row, int rows) {
+        int width = values.length / rows;
+        Arrays.fill(values, row * width, (row + 1) * width, 0);
     }
 
     /** Counts the choices that diverted late tokens would have made. */

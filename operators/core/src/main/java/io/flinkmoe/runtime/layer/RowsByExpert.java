@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.layer;
 
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.Slice;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.block.Vectors;
@@ -11,25 +13,31 @@ import org.apache.flink.annotation.Internal;
 
 /**
  * Splits the pending choices of a batch by expert: one {@link ExpertRows} per expert, its rows in
- * the order of the batch. Not thread-safe.
+ * the order of the batch, and of each row the columns that the expert reads. Not thread-safe.
  */
 @Internal
 public final class RowsByExpert {
 
-    private final int d;
+    private final int inputSize;
+    private final int[] firstColumn; // of each expert
+    private final int[] width; // likewise
     private final int[] rowsOfExpert;
     private final int[][] choicesOfExpert; // of the blocks that split is filling
     private final int[][] vectorsOfExpert; // likewise
 
-    /**
-     * @param numExperts N
-     * @param d the width of a vector
-     */
-    public RowsByExpert(int numExperts, int d) {
-        this.d = d;
-        this.rowsOfExpert = new int[numExperts];
-        this.choicesOfExpert = new int[numExperts][];
-        this.vectorsOfExpert = new int[numExperts][];
+    public RowsByExpert(LayerSpec layer) {
+        int n = layer.numExperts();
+        this.inputSize = layer.inputSize();
+        this.firstColumn = new int[n];
+        this.width = new int[n];
+        for (int expert = 0; expert < n; expert++) {
+            Slice slice = layer.experts().get(expert).input();
+            firstColumn[expert] = slice == null ? 0 : slice.from();
+            width[expert] = layer.expertInput(expert);
+        }
+        this.rowsOfExpert = new int[n];
+        this.choicesOfExpert = new int[n][];
+        this.vectorsOfExpert = new int[n][];
     }
 
     /**
@@ -39,7 +47,7 @@ public final class RowsByExpert {
      * @param batch the number under which the experts return the results
      * @param choices the choices of the T tokens of the batch; those that are PENDING are executed
      *     by the expert of their attempt
-     * @param hidden [M, d], the input of the experts; the blocks borrow it
+     * @param hidden [M, input size], the input of the layer; the blocks borrow it
      * @param rows [T], the row of each token in {@code hidden}
      */
     public List<ExpertRows> split(
@@ -57,7 +65,13 @@ public final class RowsByExpert {
         List<ExpertRows> blocks = new ArrayList<>();
         for (int expert = 0; expert < rowsOfExpert.length; expert++) {
             if (rowsOfExpert[expert] > 0) {
-                Vectors vectors = Vectors.borrow(hidden, vectorsOfExpert[expert], d);
+                Vectors vectors =
+                        Vectors.borrowSlice(
+                                hidden,
+                                vectorsOfExpert[expert],
+                                inputSize,
+                                firstColumn[expert],
+                                width[expert]);
                 blocks.add(new ExpertRows(expert, lane, batch, choicesOfExpert[expert], vectors));
             }
         }

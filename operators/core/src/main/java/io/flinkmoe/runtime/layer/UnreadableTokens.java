@@ -14,7 +14,8 @@ import org.apache.flink.util.FlinkException;
 
 /**
  * The tokens for which a model of the router throws, for example an encoder at an unknown category,
- * or for which the encoder's output is not finite. They are rejected. The job fails only if the
+ * for which the encoder's output is not finite, or for which a rule has no expert. They are
+ * rejected. The job fails only if the
  * models throw for every input.
  */
 @Internal
@@ -91,6 +92,32 @@ final class UnreadableTokens {
                     Rejection.Kind.OUTPUT_NOT_FINITE,
                     "the encoder's output for position %d of stream %s is not finite"
                             .formatted(token.position(), token.stream()));
+        }
+    }
+
+    /**
+     * Records tokens for which the rule of a gate has no expert.
+     *
+     * @param width the number of values of a token
+     */
+    void addWithoutExpert(TokenBlock tokens, int width) {
+        markReadable(); // The models ran.
+        for (TokenBlock alone : tokens.slices(1, width)) {
+            Token token = alone.only();
+            Token known =
+                    layer == 0
+                            ? token
+                            : new Token(
+                                    token.stream(),
+                                    token.position(),
+                                    token.timestamp(),
+                                    new float[0]);
+            add(
+                    known,
+                    alone.origin(0),
+                    Rejection.Kind.NO_EXPERT,
+                    "layer %d has a rule without an expert for stream %s, and without a fallback"
+                            .formatted(layer, token.stream()));
         }
     }
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.replicated;
 
+import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.config.ExpertSettings;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
@@ -20,6 +23,7 @@ import io.flinkmoe.runtime.layer.CombineMetrics;
 import io.flinkmoe.runtime.layer.ExpertCalls;
 import io.flinkmoe.runtime.layer.ExpertMetrics;
 import io.flinkmoe.runtime.layer.GateWeightedSum;
+import io.flinkmoe.runtime.layer.PostNorm;
 import io.flinkmoe.runtime.layer.RowList;
 import io.flinkmoe.runtime.layer.RowsByExpert;
 import java.util.ArrayList;
@@ -67,25 +71,23 @@ final class LocalLayer {
             Metrics metrics)
             throws BundleException {
         BundleSpec spec = sessions.spec();
-        int d = spec.hiddenSize();
+        LayerSpec layerSpec = spec.layers().get(layer);
         this.router = router;
-        this.rowsByExpert = new RowsByExpert(router.numExperts(), d);
-        this.sum = new GateWeightedSum(d, WeightRule.ROUTER);
+        this.rowsByExpert = new RowsByExpert(layerSpec);
+        this.sum = 
+                new GateWeightedSum(layerSpec, WeightRule.ROUTER, PostNorm.of(sessions, layer));
         this.metrics = metrics.combine;
         this.expertMetrics = metrics.experts;
-        CallBuffers buffers = new CallBuffers(settings.batching(), d);
+        CallBuffers.Shared buffers = new CallBuffers.Shared(settings.batching());
         CallFailures failures = CallFailures.of(settings.onError(), layer, spec.version());
-        experts = new ExpertCalls[router.numExperts()];
+        experts = new ExpertCalls[layerSpec.numExperts()];
         for (int expert = 0; expert < experts.length; expert++) {
             if (Thread.currentThread().isInterrupted()) {
                 throw new CancelTaskException("cancelled while experts were opened");
             }
+            OnnxModel model = sessions.expert(layer, expert);
             experts[expert] =
-                    new ExpertCalls(
-                            sessions.expert(layer, expert),
-                            buffers,
-                            failures,
-                            expertMetrics[expert]);
+                    new ExpertCalls(model, buffers.of(model), failures, expertMetrics[expert]);
         }
     }
 
@@ -104,7 +106,7 @@ final class LocalLayer {
     }
 
     private TokenBlock combine(TokenBlock tokens, Routed routed, Choices choices)
-            throws FlinkException {
+            throws FlinkException, OrtException {
         List<ContributionBlock> contributions = new ArrayList<>();
         int[] all = RowList.all(tokens.rows());
         for (ExpertRows block :
@@ -114,7 +116,7 @@ final class LocalLayer {
         RoutedBlock residual =
                 new RoutedBlock(
                         0,
-                        tokens.withVectors(routed.residual()),
+                        tokens.withVectors(routed.carried()),
                         choices,
                         routed.scales(tokens.rows()),
                         Vectors.NONE);

@@ -2,6 +2,7 @@
 package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.capacity.Attempt;
+import io.flinkmoe.capacity.ChoiceRanks;
 import io.flinkmoe.runtime.block.CandidateBlock;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.Priorities;
@@ -19,14 +20,17 @@ import org.apache.flink.annotation.Internal;
 final class CandidatesByExpert {
 
     private final int attempts;
+    private final boolean withRanks;
     private final int[] rowsOfExpert;
 
     /**
      * @param numExperts N
      * @param attempts the maximum number of experts that a choice tries
+     * @param withRanks whether the layer has several gates
      */
-    CandidatesByExpert(int numExperts, int attempts) {
+    CandidatesByExpert(int numExperts, int attempts, boolean withRanks) {
         this.attempts = attempts;
+        this.withRanks = withRanks;
         this.rowsOfExpert = new int[numExperts];
     }
 
@@ -36,8 +40,14 @@ final class CandidatesByExpert {
      * @param choices the choices of the batch; those that are PENDING ask for their first expert
      * @param scores [T, K], the scores that order admission; empty if choices are decided on
      *     arrival
+     * @param choiceRanks the ranks of the choices
      */
-    List<CandidateBlock> split(long batch, TokenBlock tokens, Choices choices, float[] scores) {
+    List<CandidateBlock> split(
+            long batch,
+            TokenBlock tokens,
+            Choices choices,
+            float[] scores,
+            ChoiceRanks choiceRanks) {
         CandidateBlock[] blocks = allocate(batch, tokens.lane(), choices, scores.length > 0);
         Arrays.fill(rowsOfExpert, 0);
         for (int choice = 0; choice < choices.outcomes().length; choice++) {
@@ -49,6 +59,7 @@ final class CandidatesByExpert {
                 block.timestamps()[row] = tokens.timestamps()[choice / choices.k()];
                 if (scores.length > 0) {
                     prioritize(block.priorities(), row, tokens, choices, choice, scores);
+                    rank(block.priorities(), row, choices, choice, scores, choiceRanks);
                 }
             }
         }
@@ -72,7 +83,6 @@ final class CandidatesByExpert {
         int ranks = choices.ranks();
         priorities.streams()[row] = tokens.streams()[token];
         priorities.positions()[row] = tokens.positions()[token];
-        priorities.topScores()[row] = scores[token * ranks];
         priorities.scores()[row * attempts] = scores[choices.at(choice, 0)];
         for (int attempt = 1; attempt < attempts; attempt++) {
             boolean exists = Attempt.rank(choice, attempt, choices.k()) < ranks;
@@ -81,6 +91,20 @@ final class CandidatesByExpert {
             priorities.nextExperts()[row * (attempts - 1) + attempt - 1] =
                     exists ? choices.experts()[at] : -1;
         }
+    }
+
+    private void rank(
+            Priorities priorities,
+            int row,
+            Choices choices,
+            int choice,
+            float[] scores,
+            ChoiceRanks choiceRanks) {
+        if (withRanks) {
+            priorities.ranks()[row] = choiceRanks.of(choice, choices.k());
+        }
+        priorities.topScores()[row] =
+                choiceRanks.topScore(scores, choice / choices.k(), choices.ranks());
     }
 
     private CandidateBlock[] allocate(long batch, int lane, Choices choices, boolean prioritized) {
@@ -97,7 +121,9 @@ final class CandidatesByExpert {
                                 0,
                                 new int[rows],
                                 new long[rows],
-                                prioritized ? Priorities.ofRows(rows, attempts) : Priorities.NONE);
+                                prioritized
+                                        ? Priorities.ofRows(rows, attempts, withRanks)
+                                        : Priorities.NONE);
             }
         }
         return blocks;

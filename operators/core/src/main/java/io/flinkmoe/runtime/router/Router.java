@@ -6,6 +6,7 @@ import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.RouterSettings;
+import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Device;
 import io.flinkmoe.onnx.Routed;
@@ -109,16 +110,15 @@ public final class Router extends AbstractStreamOperator<RoutedBlock>
                         settings,
                         new BlockRouter.Host(output, getMetricGroup(), counter));
         router.registerShares();
-        int k = router.k();
-        int n = router.numExperts();
+        LayerSpec spec = router.spec();
         FixedSettings.of(capacity)
                 .with(MoeOptions.LANES.key(), laneKeys.count())
-                .with("num_experts_per_tok of layer " + layer, k)
+                .with("num_experts_per_tok of layer " + layer, spec.choices())
                 .keep(getOperatorStateBackend());
         routedOutput =
                 capacity.windows().areBounded()
-                        ? new ToAdmission(output, capacity, n, k)
-                        : new ToExperts(output, new RowsByExpert(n, sessions.spec().hiddenSize()));
+                        ? new ToAdmission(output, capacity, spec)
+                        : new ToExperts(output, new RowsByExpert(spec));
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         lateTokens =
                 settings.divertLate()

@@ -4,6 +4,7 @@ package io.flinkmoe.runtime.router;
 import io.flinkmoe.capacity.AdmissionScore;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.WindowCounts;
+import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.onnx.Routed;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.runtime.block.AdmissionInputSerializer;
@@ -28,47 +29,46 @@ final class ToAdmission implements RoutedOutput {
     private final Output<StreamRecord<RoutedBlock>> output;
     private final Capacity capacity;
     private final int numExperts;
-    private final int k;
     private final CandidatesByExpert candidates;
 
     /**
-     * @param numExperts N
-     * @param k choices per token
+     * @param layer the layer of the router
      */
-    ToAdmission(
-            Output<StreamRecord<RoutedBlock>> output, Capacity capacity, int numExperts, int k) {
+    ToAdmission(Output<StreamRecord<RoutedBlock>> output, Capacity capacity, LayerSpec layer) {
         this.output = output;
         this.capacity = capacity;
-        this.numExperts = numExperts;
-        this.k = k;
-        this.candidates = new CandidatesByExpert(numExperts, capacity.attempts());
+        this.numExperts = layer.numExperts();
+        this.candidates =
+                new CandidatesByExpert(numExperts, capacity.attempts(), !layer.hasOneGate());
     }
 
     @Override
     public void send(
             long batch, TokenBlock tokens, Routed routed, Choices choices, NoiseSource draws) {
         int rows = tokens.rows();
-        boolean isResidual = routed.hidden() == routed.residual();
+        boolean isCarried = routed.hidden() == routed.carried();
         output.collect(
                 new StreamRecord<>(
                         new RoutedBlock(
                                 batch,
-                                tokens.withVectors(routed.residual()),
+                                tokens.withVectors(routed.carried()),
                                 choices,
                                 routed.scales(rows),
-                                isResidual ? Vectors.NONE : Vectors.of(routed.hidden()))));
+                                isCarried ? Vectors.NONE : Vectors.of(routed.hidden()))));
         boolean areKept =
                 choices.scores().length > 0 && capacity.score() == AdmissionScore.GATE_SCORE;
         float[] scores =
                 areKept ? choices.scores() : routed.admissionScores(capacity.score(), rows, draws);
-        for (CandidateBlock block : candidates.split(batch, tokens, choices, scores)) {
+        for (CandidateBlock block : 
+                candidates.split(
+                        batch, tokens, choices, scores, routed.choiceRanks(rows))) {
             output.collect(AdmissionInputSerializer.OUTPUT, new StreamRecord<>(block));
         }
     }
 
     @Override
     public void close(int lane, long windowStart, WindowCounts counts) {
-        int tokens = (int) ((counts.asked() - counts.late()) / k);
+        int tokens = (int) counts.tokens();
         if (tokens == 0 || !capacity.dependsOnTokens()) {
             return;
         }

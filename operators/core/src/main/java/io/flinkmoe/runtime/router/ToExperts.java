@@ -30,7 +30,7 @@ record ToExperts(Output<StreamRecord<RoutedBlock>> output, RowsByExpert rows)
                 new StreamRecord<>(
                         new RoutedBlock(
                                 batch,
-                                tokens.withVectors(routed.residual()),
+                                tokens.withVectors(routed.carried()),
                                 choices,
                                 routed.scales(tokens.rows()),
                                 Vectors.NONE)));

@@ -40,8 +40,8 @@ public interface ChoiceCounter {
      * Counts all choices of a block and writes the counts to the state.
      *
      * @param timestamps [T]
-     * @param outcomes [T, k], codes of {@link Outcome}, or {@link Choices#PENDING} if another
-     *     operator counts the outcome
+     * @param outcomes [T, k], codes of {@link Outcome}, {@link Outcome#NO_CHOICE}, or {@link
+     *     Choices#PENDING} if another operator counts the outcome
      * @param k choices per token
      */
     void countBlock(long[] timestamps, byte[] outcomes, int k) throws Exception;

@@ -21,6 +21,9 @@ public final class MoeMetrics {
     /** The key of an expert's group; the value is the expert's number. */
     public static final String EXPERT = "expert";
 
+    /** The key of a gate's group; the value is the gate's name, or its number. */
+    public static final String GATE = "gate";
+
     /** The number of most recent values from which a histogram computes quantiles. */
     private static final int HISTORY = 512;
 

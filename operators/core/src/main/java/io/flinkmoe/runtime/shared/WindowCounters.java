@@ -101,6 +101,12 @@ public final class WindowCounters implements ChoiceCounter {
     public void countBlock(long[] timestamps, byte[] outcomes, int k) throws Exception {
         for (int choice = 0; choice < outcomes.length; choice++) {
             long timestamp = timestamps[choice / k];
+            if (choice % k == 0 && outcomes[choice] != Outcome.LATE.code()) {
+                current = at(timestamp).plusTokens(1);
+            }
+            if (outcomes[choice] == Outcome.NO_CHOICE) {
+                continue;
+            }
             current =
                     outcomes[choice] == Choices.PENDING
                             ? at(timestamp).plusAsked(1)

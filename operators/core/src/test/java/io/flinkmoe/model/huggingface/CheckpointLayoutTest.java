@@ -291,7 +291,7 @@ class CheckpointLayoutTest {
     }
 
     private RoutingConfig routing(PublishedCheckpoint checkpoint, String name) throws Exception {
-        return importBundle(checkpoint, name).spec().layers().get(0).routing();
+        return importBundle(checkpoint, name).spec().layers().get(0).gates().get(0).routing();
     }
 
     /** The first layer's norm of one token. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
+import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.routing.RoutingConfig;
@@ -27,11 +28,14 @@ class FlightsImportTest {
         BundleSpec spec = bundle.spec();
         assertThat(spec.name()).isEqualTo("flights");
         assertThat(spec.inputSize()).isEqualTo(10);
-        assertThat(spec.hiddenSize()).isEqualTo(64);
         assertThat(spec.outputSize()).isEqualTo(1);
         assertThat(spec.layers()).hasSize(1);
         LayerSpec layer = spec.layers().get(0);
-        assertThat(layer.routing()).isEqualTo(RoutingConfig.mixtral(8, 2));
+        assertThat(layer.inputSize()).isEqualTo(64);
+        assertThat(layer.outputSize()).isEqualTo(64);
+        assertThat(layer.gates())
+                .containsExactly(
+                        GateSpec.of("layers/0/router.onnx", RoutingConfig.mixtral(8, 2)));
         assertThat(layer.norm()).isNull();
         assertThat(layer.residual()).isEqualTo(ResidualKind.INPUT);
         assertThat(layer.experts()).hasSize(8);
@@ -53,7 +57,7 @@ class FlightsImportTest {
 
         BundleSpec spec = bundle.spec();
         float[] hidden = run(bundle, spec.encoder(), features, 10);
-        float[] logits = run(bundle, spec.layers().get(0).router(), hidden, 64);
+        float[] logits = run(bundle, spec.layers().get(0).gates().get(0).router(), hidden, 64);
 
         assertThat(logits).hasSameSizeAs(expected);
         for (int i = 0; i < logits.length; i++) {

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flinkmoe.golden.GoldenCase;
 import io.flinkmoe.golden.GoldenCases;
 import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.tensor.DType;
@@ -77,11 +78,12 @@ class GoldenImportTest {
         int d = golden.integer("d_model");
         float[] x = golden.floats("x");
 
-        assertThat(layer.routing().numExpertsPerTok()).isEqualTo(golden.integer("top_k"));
-        assertThat(layer.routing().normTopKProb()).isEqualTo(golden.integer("top_k") > 1);
-        golden.assertClose("logits", run(bundle, layer.router(), x, d), 1e-5);
+        GateSpec gate = layer.gates().get(0);
+        assertThat(gate.routing().numExpertsPerTok()).isEqualTo(golden.integer("top_k"));
+        assertThat(gate.routing().normTopKProb()).isEqualTo(golden.integer("top_k") > 1);
+        golden.assertClose("logits", run(bundle, gate.router(), x, d), 1e-5);
         for (int e = 0; e < layer.experts().size(); e++) {
-            float[] found = run(bundle, layer.experts().get(e), x, d);
+            float[] found = run(bundle, layer.experts().get(e).file(), x, d);
             float[] expected = plainExpert(golden, e, x);
             for (int i = 0; i < expected.length; i++) {
                 assertThat(found[i])

@@ -66,7 +66,7 @@ class MixtralImportTest {
         assertThat(bundle.spec().inputSize()).isEqualTo(D);
         assertThat(bundle.spec().outputSize()).isEqualTo(D);
         assertThat(bundle.spec().layers())
-                .extracting(LayerSpec::router)
+                .extracting(layer -> layer.gates().get(0).router())
                 .containsExactly("layers/0/router.onnx", "layers/1/router.onnx");
         assertThat(bundle.spec().layers())
                 .extracting(LayerSpec::norm)

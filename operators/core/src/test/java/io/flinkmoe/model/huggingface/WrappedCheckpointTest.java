@@ -229,7 +229,7 @@ class WrappedCheckpointTest {
                     system.equals("deepseek_v2") ? "group_limited_greedy" : "noaux_tc");
             one.config.put("n_group", 1).put("topk_group", 1);
             BundleSpec expected = importBundle(one);
-            assertThat(expected.layers().get(0).routing().groupLimit()).isNull();
+            assertThat(expected.layers().get(0).gates().get(0).routing().groupLimit()).isNull();
 
             one.config.putNull("n_group");
             assertSame(importBundle(one), expected);

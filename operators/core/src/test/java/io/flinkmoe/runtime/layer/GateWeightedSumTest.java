@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.WeightRule;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.RoutedBlock;
@@ -22,6 +24,13 @@ import org.junit.jupiter.api.Test;
 class GateWeightedSumTest {
 
     private static final int D = 5;
+    private static final int N = 9;
+    private static final LayerSpec LAYER =
+            LayerSpec.oneGate(
+                    D,
+                    "router.onnx",
+                    RoutingConfig.softmax(N, 2),
+                    Collections.nCopies(N, "expert.onnx"));
 
     private static final Outcome[] ANSWERS = {
         Outcome.EXECUTED, Outcome.EXECUTED, Outcome.OVERFLOWED, Outcome.LATE, Outcome.FAILED
@@ -30,8 +39,8 @@ class GateWeightedSumTest {
     private final Random random = new Random(1);
 
     @Test
-    void givesTheBitsOfAPlainLoopInOrderOfRank() {
-        GateWeightedSum sum = new GateWeightedSum(D, WeightRule.ROUTER);
+    void givesTheBitsOfAPlainLoopInOrderOfRank() throws Exception {
+        GateWeightedSum sum = new GateWeightedSum(LAYER, WeightRule.ROUTER, PostNorm.NONE);
         for (int run = 0; run < 500; run++) {
             Case test = new Case(1 + random.nextInt(20), 1 + random.nextInt(4));
             byte[] before = test.residual.tokens().vectors().clone();
@@ -50,7 +59,7 @@ class GateWeightedSumTest {
     }
 
     @Test
-    void keepsTheResidualWhereNothingWasExecuted() {
+    void keepsTheResidualWhereNothingWasExecuted() throws Exception {
         Choices late =
                 new Choices(
                         2,
@@ -62,7 +71,7 @@ class GateWeightedSumTest {
                 new TokenBlock(
                         0, new String[] {"a"}, new long[1], new long[1], vectors, new Choices[0]);
         TokenBlock found =
-                new GateWeightedSum(D, WeightRule.ROUTER)
+                new GateWeightedSum(LAYER, WeightRule.ROUTER, PostNorm.NONE)
                         .of(new RoutedBlock(0, tokens, late), List.of(), new int[] {0});
         assertThat(found.vectors()).isEqualTo(vectors);
         assertThat(found.layers()[0]).usingRecursiveComparison().isEqualTo(late);
@@ -149,7 +158,7 @@ class GateWeightedSumTest {
             int ranks = 2 * k;
             return new Choices(
                     k,
-                    random.ints(rows * ranks, 0, 9).toArray(),
+                    random.ints(rows * ranks, 0, N).toArray(),
                     gaussian(rows * ranks, 1),
                     Choices.NO_SCORES,
                     codes,

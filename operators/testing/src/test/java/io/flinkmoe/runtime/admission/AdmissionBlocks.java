@@ -60,7 +60,7 @@ final class AdmissionBlocks {
     static CandidateBlock block(int expert, long batch, Row... rows) {
         int[] choices = new int[rows.length];
         long[] timestamps = new long[rows.length];
-        Priorities priorities = Priorities.ofRows(rows.length, 1);
+        Priorities priorities = Priorities.ofRows(rows.length, 1, false);
         for (int i = 0; i < rows.length; i++) {
             choices[i] = rows[i].choice;
             timestamps[i] = rows[i].timestamp;
@@ -74,7 +74,7 @@ final class AdmissionBlocks {
     /** Choices of lane 0 whose timestamp is their number. Expert e + 1 is their next expert. */
     static CandidateBlock withNextExpert(int expert, long batch, int attempt, int... choices) {
         long[] timestamps = new long[choices.length];
-        Priorities priorities = Priorities.ofRows(choices.length, 2);
+        Priorities priorities = Priorities.ofRows(choices.length, 2, false);
         for (int row = 0; row < choices.length; row++) {
             timestamps[row] = choices[row];
             priorities.streams()[row] = "s";

@@ -104,7 +104,7 @@ class AdmissionOfAllRoundsTest {
             int[] tokens =
                     IntStream.range(0, TOKENS).filter(t -> preferences[t * N] == expert).toArray();
             long[] timestamps = new long[tokens.length];
-            Priorities priorities = Priorities.ofRows(tokens.length, 1 + ROUNDS);
+            Priorities priorities = Priorities.ofRows(tokens.length, 1 + ROUNDS, false);
             for (int row = 0; row < tokens.length; row++) {
                 int first = tokens[row] * N;
                 timestamps[row] = tokens[row] / 10;

@@ -67,8 +67,8 @@ class AdmissionRoundsTest {
             assertThat(harness.numKeyedStateEntries()).isZero();
             assertThat(summaries(harness))
                     .containsExactlyInAnyOrder(
-                            summary(0, 1, new WindowCounts(3, 2, 1, 0, 0, 0, 0, 0)),
-                            summary(0, 2, new WindowCounts(1, 1, 0, 0, 0, 0, 0, 0)))
+                            summary(0, 1, new WindowCounts(3, 2, 1, 0, 0, 0, 0, 0, 0)),
+                            summary(0, 2, new WindowCounts(1, 1, 0, 0, 0, 0, 0, 0, 0)))
                     .allMatch(summary -> summary.counts().isBalanced());
         }
     }
@@ -104,8 +104,8 @@ class AdmissionRoundsTest {
             assertThat(harness.numKeyedStateEntries()).isZero();
             assertThat(summaries(harness))
                     .containsExactlyInAnyOrder(
-                            summary(1, 2, new WindowCounts(3, 1, 0, 0, 0, 2, 0, 0)),
-                            summary(1, 3, new WindowCounts(3, 2, 0, 0, 0, 1, 0, 0)));
+                            summary(1, 2, new WindowCounts(3, 1, 0, 0, 0, 2, 0, 0, 0)),
+                            summary(1, 3, new WindowCounts(3, 2, 0, 0, 0, 1, 0, 0, 0)));
         }
     }
 
@@ -162,7 +162,7 @@ class AdmissionRoundsTest {
             assertThat(harness.decided()).isEqualTo(Map.of(1, ADMITTED));
             assertThat(nextRound(harness)).endsWith("expert 1, window 0: capacity 0 left");
             assertThat(summaries(harness))
-                    .containsExactly(summary(0, 1, new WindowCounts(2, 1, 1, 0, 0, 0, 0, 0)));
+                    .containsExactly(summary(0, 1, new WindowCounts(2, 1, 1, 0, 0, 0, 0, 0, 0)));
         }
         try (var harness = open(capacity, 1)) {
             harness.send(withNextExpert(2, 0, 1, 2), new RemainingCapacity(2, 0, 0));

@@ -177,9 +177,9 @@ class AdmissionSlicesTest {
             assertThat(summaries(harness))
                     .extracting(WindowSummary::expert, WindowSummary::counts)
                     .containsExactlyInAnyOrder(
-                            tuple(0, new WindowCounts(3, 2, 1, 0, 0, 0, 0, 0)),
-                            tuple(0, new WindowCounts(1, 0, 0, 0, 0, 0, 1, 0)),
-                            tuple(3, new WindowCounts(4, 2, 1, 0, 0, 0, 1, 0)));
+                            tuple(0, new WindowCounts(3, 2, 1, 0, 0, 0, 0, 0, 0)),
+                            tuple(0, new WindowCounts(1, 0, 0, 0, 0, 0, 1, 0, 0)),
+                            tuple(3, new WindowCounts(4, 2, 1, 0, 0, 0, 1, 0, 0)));
             harness.processWatermark(119_999);
             assertThat(harness.decided()).containsEntry(60_035, ADMITTED);
         }

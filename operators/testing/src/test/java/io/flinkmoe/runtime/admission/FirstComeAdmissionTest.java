@@ -130,8 +130,8 @@ class FirstComeAdmissionTest {
             harness.processWatermark(59_999);
             assertThat(summaries(harness))
                     .containsExactlyInAnyOrder(
-                            summary(0, 0, new WindowCounts(3, 2, 0, 0, 0, 1, 0, 0)),
-                            summary(3, 0, new WindowCounts(4, 2, 0, 0, 0, 2, 0, 0)));
+                            summary(0, 0, new WindowCounts(3, 2, 0, 0, 0, 1, 0, 0, 0)),
+                            summary(3, 0, new WindowCounts(4, 2, 0, 0, 0, 2, 0, 0, 0)));
         }
     }
 
@@ -162,9 +162,9 @@ class FirstComeAdmissionTest {
             harness.processWatermark(119_999);
             assertThat(summaries(harness))
                     .containsExactly(
-                            summary(1, 0, new WindowCounts(3, 2, 0, 0, 0, 1, 0, 0)),
-                            summary(1, 0, new WindowCounts(1, 0, 0, 0, 0, 0, 1, 0)),
-                            summary(1, 60_000, new WindowCounts(2, 2, 0, 0, 0, 0, 0, 0)))
+                            summary(1, 0, new WindowCounts(3, 2, 0, 0, 0, 1, 0, 0, 0)),
+                            summary(1, 0, new WindowCounts(1, 0, 0, 0, 0, 0, 1, 0, 0)),
+                            summary(1, 60_000, new WindowCounts(2, 2, 0, 0, 0, 0, 0, 0, 0)))
                     .allMatch(summary -> summary.counts().isBalanced());
             assertThat(harness.getSideOutput(WindowSummary.SUMMARIES))
                     .extracting(StreamRecord::getTimestamp)

@@ -110,7 +110,7 @@ class LargeWindowTest {
         for (int batch = 0; batch < BLOCKS; batch++) {
             int[] choices = new int[ROWS];
             long[] timestamps = new long[ROWS];
-            Priorities priorities = Priorities.ofRows(ROWS, 1);
+            Priorities priorities = Priorities.ofRows(ROWS, 1, false);
             Arrays.fill(priorities.streams(), "s");
             for (int row = 0; row < ROWS; row++) {
                 choices[row] = batch * ROWS + row;

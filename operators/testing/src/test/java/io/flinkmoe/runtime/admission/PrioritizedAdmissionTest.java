@@ -121,8 +121,8 @@ class PrioritizedAdmissionTest {
                     .extracting(WindowSummary::windowStart, WindowSummary::counts)
                     .as("expert 2 was asked for nothing")
                     .containsExactly(
-                            tuple(0L, new WindowCounts(3, 2, 0, 0, 0, 1, 0, 0)),
-                            tuple(60_000L, new WindowCounts(2, 1, 0, 0, 0, 1, 0, 0)));
+                            tuple(0L, new WindowCounts(3, 2, 0, 0, 0, 1, 0, 0, 0)),
+                            tuple(60_000L, new WindowCounts(2, 1, 0, 0, 0, 1, 0, 0, 0)));
         }
     }
 
@@ -168,8 +168,8 @@ class PrioritizedAdmissionTest {
             assertThat(summaries(harness))
                     .extracting(WindowSummary::expert, WindowSummary::counts)
                     .containsExactlyInAnyOrder(
-                            tuple(0, new WindowCounts(2, 2, 0, 0, 0, 0, 0, 0)),
-                            tuple(3, new WindowCounts(3, 1, 0, 0, 0, 2, 0, 0)));
+                            tuple(0, new WindowCounts(2, 2, 0, 0, 0, 0, 0, 0, 0)),
+                            tuple(3, new WindowCounts(3, 1, 0, 0, 0, 2, 0, 0, 0)));
         }
     }
 

@@ -160,7 +160,7 @@ class CombineTest {
                                     0,
                                     WindowSummary.NONE,
                                     2,
-                                    new WindowCounts(2, 0, 0, 1, 0, 0, 0, 1)),
+                                    new WindowCounts(2, 0, 0, 1, 0, 0, 0, 1, 1)),
                             new WindowSummary(
                                     0,
                                     0,
@@ -168,7 +168,7 @@ class CombineTest {
                                     0,
                                     0,
                                     2,
-                                    new WindowCounts(2, 0, 0, 1, 0, 0, 0, 1)));
+                                    new WindowCounts(2, 0, 0, 1, 0, 0, 0, 1, 0)));
         }
     }
 

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.dispatch;
 
-import static io.flinkmoe.runtime.dispatch.DispatchBlocks.D;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.LANES;
-import static io.flinkmoe.runtime.dispatch.DispatchBlocks.N;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.admitted;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.kill;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.late;
@@ -13,9 +11,11 @@ import static io.flinkmoe.runtime.dispatch.DispatchBlocks.sent;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.undecided;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.shared.EvenKeys;
+import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.testing.Backend;
 import io.flinkmoe.testing.DispatchHarness;
 import io.flinkmoe.testing.OperatorHarnesses;
@@ -144,7 +144,8 @@ class DispatchSlicesTest {
         try (var harness =
                 new KeyedTwoInputStreamOperatorTestHarness<
                         Integer, RoutedBlock, DecisionBlock, RoutedBlock>(
-                        new Dispatch(0, D, N, lanes),
+                        new Dispatch(
+ new LocalBundle(options.get(MoeOptions.BUNDLE), null), 0, lanes),
                         block -> lanes.keyOf(block.tokens().lane()),
                         block -> lanes.keyOf(block.lane()),
                         Types.INT,

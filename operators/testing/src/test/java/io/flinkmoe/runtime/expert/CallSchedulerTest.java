@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.config.ExpertBatching;
 import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.block.Vectors;
@@ -37,12 +38,15 @@ class CallSchedulerTest {
     @BeforeEach
     void openExperts() throws Exception {
         sessions = new BundleSessions(NumberedBundle.write(directory.resolve("bundle"), N, 2, 1));
+        CallBuffers.Shared buffers =
+                new CallBuffers.Shared(new ExpertBatching(BATCH, Duration.ZERO, false));
         for (int expert = 0; expert < N; expert++) {
+            OnnxModel model = sessions.expert(0, expert);
             experts.add(
                     new ExpertCalls(
-                            sessions.expert(0, expert),
-                            new CallBuffers(new ExpertBatching(BATCH, Duration.ZERO, false), N),
-                            (model, rows, cause) -> {},
+                            model,
+                            buffers.of(model),
+                            (failed, rows, cause) -> {},
                             new ExpertMetrics()));
         }
         scheduler = new CallScheduler(experts);

@@ -40,7 +40,7 @@ public final class LimitContender implements Contender {
         this.name = "%dx%d threads, batch %d".formatted(batches, threadsPerCall, batchSize);
         this.bundle = bundle;
         this.sessions = new BundleSessions(bundle);
-        int n = bundle.spec().layers().get(0).routing().numExperts();
+        int n = bundle.spec().layers().get(0).numExperts();
         for (int expert = 0; expert < n; expert++) {
             experts.add(threadsPerCall == 1 ? sessions.expert(0, expert) : open(expert));
         }
@@ -49,14 +49,14 @@ public final class LimitContender implements Contender {
                     new LimitWorker(
                             sessions,
                             experts,
-                            Pool.of(bundle.spec().hiddenSize(), worker),
+                            Pool.of(bundle.spec().firstSize(), worker),
                             batchSize));
         }
     }
 
     private OnnxModel open(int expert) throws BundleException {
-        int d = bundle.spec().hiddenSize();
-        String file = bundle.spec().layers().get(0).experts().get(expert);
+        int d = bundle.spec().firstSize();
+        String file = bundle.spec().layers().get(0).experts().get(expert).file();
         OnnxModel model = OnnxModel.open(bundle.file(file), d, d, CORES, Device.CPU);
         ownModels.add(model);
         return model;

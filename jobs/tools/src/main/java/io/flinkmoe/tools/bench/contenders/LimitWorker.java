@@ -42,8 +42,8 @@ final class LimitWorker {
         this.experts = experts;
         this.batchSize = batchSize;
         this.router = new LayerRouter(sessions, 0, batchSize);
-        this.d = sessions.spec().hiddenSize();
-        this.k = router.routing().numExpertsPerTok();
+        this.d = sessions.spec().layers().get(0).inputSize();
+        this.k = sessions.spec().layers().get(0).choices();
         this.input = new DirectRows(batchSize, d);
         this.output = new DirectRows(batchSize, d);
         this.choicesOf = new int[experts.size()][batchSize];
@@ -109,7 +109,7 @@ final class LimitWorker {
             Floats.get(batch, token * d, sum, 0, d);
             for (int choice = token * k; choice < token * k + k; choice++) {
                 System.arraycopy(outputs, outputOfChoice[choice] * d, vector, 0, d);
-                Floats.addScaled(sum, routed.weights()[choice], vector, d);
+                Floats.addScaled(sum, routed.weights(0)[choice], vector, d);
             }
             System.arraycopy(sum, 0, sums, token * d, d);
         }

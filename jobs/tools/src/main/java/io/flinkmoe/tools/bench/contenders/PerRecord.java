@@ -6,6 +6,7 @@ import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.LayerRouter;
@@ -46,12 +47,13 @@ final class PerRecord extends RichMapFunction<Token, ScoredToken> {
     public void open(OpenContext context) throws Exception {
         sessions = new BundleSessions(Bundle.read(Path.of(bundle)));
         router = new LayerRouter(sessions, 0, 1);
-        experts = new OnnxModel[router.routing().numExperts()];
+        LayerSpec layer = sessions.spec().layers().get(0);
+        experts = new OnnxModel[layer.numExperts()];
         for (int expert = 0; expert < experts.length; expert++) {
             experts[expert] = sessions.expert(0, expert);
         }
-        d = sessions.spec().hiddenSize();
-        k = router.routing().numExpertsPerTok();
+        d = layer.inputSize();
+        k = layer.choices();
         input = new DirectRows(1, d);
         output = new DirectRows(1, d);
         values = new float[d];
@@ -61,7 +63,7 @@ final class PerRecord extends RichMapFunction<Token, ScoredToken> {
     public ScoredToken map(Token token) throws Exception {
         Routed routed = router.route(Floats.toBytes(token.values()), 1);
         int[] chosen = Arrays.copyOf(routed.experts(), k);
-        float[] weights = Arrays.copyOf(routed.weights(), k);
+        float[] weights = Arrays.copyOf(routed.weights(0), k);
         float[] sum = token.values().clone();
         input.put(token.values(), 0, 1);
         for (int rank = 0; rank < k; rank++) {

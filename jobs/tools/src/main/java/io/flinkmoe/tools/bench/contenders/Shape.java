@@ -5,7 +5,6 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.LayerSpec;
-import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.ExpertGraphs;
 import io.flinkmoe.model.graph.OnnxGraph;
@@ -62,20 +61,14 @@ public record Shape(String name, int d, int h, int numExperts, int k, int layers
                 writer.add(experts.get(expert), expert(expert));
             }
             LayerSpec layer =
-                    new LayerSpec(
-                            RoutingConfig.mixtral(numExperts, k),
-                            null,
-                            "router.onnx",
-                            ResidualKind.INPUT,
-                            experts,
-                            List.of());
+                    LayerSpec.oneGate(
+                            d, "router.onnx", RoutingConfig.mixtral(numExperts, k), experts);
             return writer.finish(
                     (version, checksums) ->
                             new BundleSpec(
                                     BundleSpec.FORMAT_VERSION,
                                     name,
                                     version,
-                                    d,
                                     d,
                                     d,
                                     null,

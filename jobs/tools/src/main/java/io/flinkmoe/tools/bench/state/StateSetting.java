@@ -38,7 +38,7 @@ record StateSetting(Shape shape, Backend backend, int tokens) {
                 layer.norm() != null
                         || !layer.sharedExperts().isEmpty()
                         || layer.residual() != ResidualKind.INPUT;
-        int k = layer.routing().numExpertsPerTok();
+        int k = layer.choices();
         return OVERHEAD * (two ? 2 : 1) * d * Float.BYTES + BYTES_PER_CHOICE * k;
     }
 

@@ -46,12 +46,13 @@ class StateSettingTest {
     }
 
     private static LayerSpec layer(String norm, ResidualKind residual, List<String> shared) {
-        return new LayerSpec(
-                RoutingConfig.mixtral(2, 2),
-                norm,
-                "router.onnx",
-                residual,
-                List.of("e0.onnx", "e1.onnx"),
-                shared);
+        return LayerSpec.oneGate(
+                        D,
+                        "router.onnx",
+                        RoutingConfig.mixtral(2, 2),
+                        List.of("e0.onnx", "e1.onnx"))
+                .withNorm(norm)
+                .withResidual(residual)
+                .withSharedExperts(shared);
     }
 }

@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.api.DecisionRecord;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.runtime.block.Choices;
-import io.flinkmoe.runtime.block.TokenBlock;
+import java.util.Collections;
 import org.junit.jupiter.api.Test;
 
-class HeadTest {
+class DecisionsTest {
 
     /** It waited in state when the log was turned on. */
     @Test
@@ -21,19 +23,19 @@ class HeadTest {
                         new int[] {3, 4},
                         new float[] {0.5f, 0.25f},
                         new byte[] {executed, executed});
-        TokenBlock tokens =
-                new TokenBlock(
-                        0,
-                        new String[] {"a", "b"},
-                        new long[] {1, 2},
-                        new long[] {10, 20},
-                        new byte[8],
-                        new Choices[] {choices});
+        LayerSpec spec =
+                LayerSpec.oneGate(
+                        1,
+                        "router.onnx",
+                        RoutingConfig.softmax(5, 1),
+                        Collections.nCopies(5, "expert.onnx"));
 
-        DecisionRecord.Layer layer = Head.decisionRecord(tokens, 1, 0, "v1").layers()[0];
+        DecisionRecord.Layer layer = Decisions.ranked(choices, 1, spec);
 
         assertThat(layer.experts()).containsExactly(4);
-        assertThat(layer.scores()).containsExactly(Float.NaN);
-        assertThat(layer.weights()).containsExactly(0.25f);
+        assertThat(layer.gates())
+                .containsExactly(
+                        new DecisionRecord.Gate(
+                                "0", new int[] {4}, new float[] {Float.NaN}, new float[] {0.25f}));
     }
 }

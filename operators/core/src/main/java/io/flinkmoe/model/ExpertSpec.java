@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.model;
+
+import org.apache.flink.annotation.PublicEvolving;
+
+/**
+ * An expert of a layer.
+ *
+ * @param name the name by which rules and reports call the expert; null for its number
+ * @param file the model [batch, input] → [batch, outputSize], relative to the bundle
+ * @param input the columns of the layer's input that the expert reads; null for all
+ * @param outputSize the width of its output
+ */
+@PublicEvolving
+public record ExpertSpec(String name, String file, Slice input, int outputSize) {
+
+    public ExpertSpec {
+        if (name != null) {
+            Check.text("name", name);
+        }
+        Check.path("file", file);
+        Check.width("output_size", outputSize);
+    }
+
+    /** An expert without a name that reads the whole input. */
+    public static ExpertSpec of(String file, int outputSize) {
+        return new ExpertSpec(null, file, null, outputSize);
+    }
+}

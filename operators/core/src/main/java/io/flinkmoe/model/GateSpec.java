@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.model;
+
+import io.flinkmoe.routing.RouterNoise;
+import io.flinkmoe.routing.RoutingConfig;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.apache.flink.annotation.PublicEvolving;
+
+/**
+ * A gate of a layer: what chooses experts and weighs them. Its output is the weighted sum of their
+ * outputs. A gate has a router with a routing, or a rule.
+ *
+ * @param name the name by which outputs and reports call the gate; null for its number
+ * @param router the model [batch, input] → [batch, n] that computes the logits; null for a rule
+ * @param routerInput what the router reads: the hidden vectors, or, in the first layer only, the
+ *     token's own values (a hash router reads a token id that is one of them); null means hidden
+ * @param routerNoise the model [batch, input] → [batch, n] that computes the standard deviation of
+ *     noise of kind NORMAL; null for other kinds
+ * @param input the columns of the layer's input that the router reads; null for all
+ * @param experts the n experts that the gate may use: column i of the logits belongs to the i-th of
+ *     them; null for all experts of the layer, in their order
+ * @param routing how the gate selects experts and weighs them; null for a rule
+ * @param rule a table from streams to experts; null for a router
+ */
+@PublicEvolving
+public record GateSpec(
+        String name,
+        String router,
+        RouterInput routerInput,
+        String routerNoise,
+        Slice input,
+        List<Integer> experts,
+        RoutingConfig routing,
+        RuleSpec rule) {
+
+    /** What a router reads. */
+    public enum RouterInput {
+        HIDDEN,
+        TOKEN
+    }
+
+    public GateSpec {
+        if (name != null) {
+            Check.text("name", name);
+        }
+        if (rule != null) {
+            refuse("router", router);
+            refuse("router_input", routerInput);
+            refuse("router_noise", routerNoise);
+            refuse("input", input);
+            refuse("experts", experts);
+            refuse("routing", routing);
+        } else {
+            Check.path("router", router);
+            Check.present("routing", routing);
+            checkNoise(routerNoise, routing);
+        }
+        if (input != null && routerInput == RouterInput.TOKEN) {
+            throw new IllegalArgumentException(
+                    "input is [%d, %d], but router_input is token; a slice is one of the hidden vectors, so remove one of the two"
+                            .formatted(input.from(), input.to()));
+        }
+        if (experts != null) {
+            experts = Check.list("experts", experts);
+            checkExperts(experts, routing.numExperts());
+        }
+    }
+
+    private static void refuse(String field, Object value) {
+        if (value != null) {
+            throw new IllegalArgumentException(
+                    "%s is set, but the gate has a rule; remove one of the two".formatted(field));
+        }
+    }
+
+    private static void checkNoise(String routerNoise, RoutingConfig routing) {
+        if (routerNoise != null) {
+            Check.path("router_noise", routerNoise);
+        }
+        boolean normalNoise =
+                routing.noise() != null && routing.noise().kind() == RouterNoise.Kind.NORMAL;
+        if (normalNoise != (routerNoise != null)) {
+            throw new IllegalArgumentException(
+                    "router_noise is %s, but noise is %s; noise of kind normal requires router_noise, and other noise does not allow it"
+                            .formatted(
+                                    routerNoise == null ? "missing" : "'" + routerNoise + "'",
+                                    routing.noise() == null ? "none" : routing.noise().kind()));
+        }
+    }
+
+    private static void checkExperts(List<Integer> experts, int columns) {
+        if (experts.size() != columns) {
+            throw new IllegalArgumentException(
+                    "experts lists %d experts, but routing.num_experts is %d; list one expert per column of the logits"
+                            .formatted(experts.size(), columns));
+        }
+        Set<Integer> seen = new HashSet<>();
+        for (int i = 0; i < experts.size(); i++) {
+            if (!seen.add(experts.get(i))) {
+                throw new IllegalArgumentException(
+                        "experts[%d] is %d, which is listed twice; list each expert once"
+                                .formatted(i, experts.get(i)));
+            }
+        }
+    }
+
+    /** A gate without a name, over the whole input and all experts. */
+    public static GateSpec of(String router, RoutingConfig routing) {
+        return new GateSpec(null, router, null, null, null, null, routing, null);
+    }
+
+    /** A gate with a rule. */
+    public static GateSpec of(String name, RuleSpec rule) {
+        return new GateSpec(name, null, null, null, null, null, null, rule);
+    }
+
+    /** k, the choices that the gate makes for a token: n for a dense gate, 1 for a rule. */
+    public int k() {
+        return rule != null ? 1 : routing.k();
+    }
+
+    /** Whether the router has noise. */
+    public boolean isNoisy() {
+        return routing != null && routing.noise() != null;
+    }
+
+    /** Whether the router reads the token's own values. */
+    public boolean readsToken() {
+        return routerInput == RouterInput.TOKEN;
+    }
+
+    /** All files of the gate. */
+    Stream<String> files() {
+        return Stream.of(router, routerNoise).filter(file -> file != null);
+    }
+}

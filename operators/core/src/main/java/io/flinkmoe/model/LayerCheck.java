@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.model;
+
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.IntStream;
+import org.apache.flink.annotation.Internal;
+
+/** Checks that the parts of a layer fit together. A message begins with the name of the field. */
+@Internal
+record LayerCheck(
+        int inputSize,
+        int outputSize,
+        ResidualKind residual,
+        List<ExpertSpec> experts,
+        List<GateSpec> gates) {
+
+    void check() {
+        if (residual == ResidualKind.INPUT && inputSize != outputSize) {
+            throw new IllegalArgumentException(
+                    "residual is input, but input_size is %d and output_size is %d; they must be equal, or set residual to none"
+                            .formatted(inputSize, outputSize));
+        }
+        checkExperts();
+        int width = 0;
+        for (int gate = 0; gate < gates.size(); gate++) {
+            width += checkGate(gate);
+        }
+        if (width != outputSize) {
+            throw new IllegalArgumentException(
+                    "output_size is %d, but the outputs of the experts at the %d gates have %d values together; they must be equal"
+                            .formatted(outputSize, gates.size(), width));
+        }
+        checkGateNames();
+    }
+
+    private void checkExperts() {
+        Set<String> names = new HashSet<>();
+        for (int i = 0; i < experts.size(); i++) {
+            ExpertSpec expert = experts.get(i);
+            checkSlice("experts[%d].input".formatted(i), expert.input());
+            if (expert.name() != null && !names.add(expert.name())) {
+                throw new IllegalArgumentException(
+                        "experts[%d].name is %s, which another expert has; names must differ"
+                                .formatted(i, expert.name()));
+            }
+        }
+    }
+
+    private void checkSlice(String field, Slice slice) {
+        if (slice != null && slice.to() > inputSize) {
+            throw new IllegalArgumentException(
+                    "%s is [%d, %d], but input_size is %d; allowed: slices of 0 to %d"
+                            .formatted(field, slice.from(), slice.to(), inputSize, inputSize));
+        }
+    }
+
+    /** Returns the width of the gate's sum. */
+    private int checkGate(int gate) {
+        GateSpec spec = gates.get(gate);
+        String field = "gates[%d]".formatted(gate);
+        if (gates.size() > 1 && spec.routing() != null && spec.routing().noise() != null) {
+            throw new IllegalArgumentException(
+                    "%s.routing.noise is set, but the layer has %d gates; noise is allowed with one gate"
+                            .formatted(field, gates.size()));
+        }
+        checkSlice(field + ".input", spec.input());
+        if (spec.rule() != null) {
+            return checkRule(field, spec.rule());
+        }
+        int n = spec.routing().numExperts();
+        if (spec.experts() == null && n != experts.size()) {
+            throw new IllegalArgumentException(
+                    "%s.routing.num_experts is %d, but the layer has %d experts; they must be equal, or list the gate's experts in %s.experts"
+                            .formatted(field, n, experts.size(), field));
+        }
+        int width = 0;
+        for (int i = 0; i < n; i++) {
+            int expert = spec.experts() == null ? i : spec.experts().get(i);
+            String entry = "%s.experts[%d]".formatted(field, i);
+            if (expert < 0 || expert >= experts.size()) {
+                throw new IllegalArgumentException(
+                        "%s is %d; allowed: 0 to %d, the experts of the layer"
+                                .formatted(entry, expert, experts.size() - 1));
+            }
+            width = sameWidth(entry, expert, width);
+        }
+        return width;
+    }
+
+    private int checkRule(String field, RuleSpec rule) {
+        int width = 0;
+        for (String name : rule.experts()) {
+            int expert = number(experts, name);
+            if (expert < 0) {
+                throw new IllegalArgumentException(
+                        "%s.rule chooses the expert %s, which is not there; allowed: %s"
+                                .formatted(field, name, names()));
+            }
+            width = sameWidth(field + ".rule", expert, width);
+        }
+        return width;
+    }
+
+    private int sameWidth(String field, int expert, int width) {
+        int own = experts.get(expert).outputSize();
+        if (width != 0 && own != width) {
+            throw new IllegalArgumentException(
+                    "%s is expert %d, whose output_size is %d; the gate's other experts have %d, and all experts of a gate must have one width"
+                            .formatted(field, expert, own, width));
+        }
+        return own;
+    }
+
+    private void checkGateNames() {
+        Set<String> names = new HashSet<>();
+        for (int gate = 0; gate < gates.size(); gate++) {
+            String name = gates.get(gate).name();
+            if (name != null && !names.add(name)) {
+                throw new IllegalArgumentException(
+                        "gates[%d].name is %s, which another gate has; names must differ"
+                                .formatted(gate, name));
+            }
+        }
+    }
+
+    private List<String> names() {
+        return IntStream.range(0, experts.size()).mapToObj(i -> name(experts, i)).toList();
+    }
+
+    /** The number of the expert with a name, or of the one without a name that it numbers. */
+    static int number(List<ExpertSpec> experts, String name) {
+        for (int i = 0; i < experts.size(); i++) {
+            if (name.equals(name(experts, i))) {
+                return i;
+            }
+        }
+        return -1;
+    }
+
+    /** The name of an expert, or its number. */
+    static String name(List<ExpertSpec> experts, int expert) {
+        String name = experts.get(expert).name();
+        return name == null ? String.valueOf(expert) : name;
+    }
+}

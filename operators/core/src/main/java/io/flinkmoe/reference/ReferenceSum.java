@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.reference;
+
+import ai.onnxruntime.OrtException;
+import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.WeightRule;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ResidualKind;
+import io.flinkmoe.onnx.DirectRows;
+import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.tensor.Floats;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.flink.annotation.Internal;
+
+/**
+ * The output of a layer: the weighted sums of the gates, in order of rank, with the shared experts,
+ * the post_norm and the residual.
+ */
+@Internal
+final class ReferenceSum {
+
+    private final LayerSpec spec;
+    private final WeightRule rule;
+    private final OnnxModel postNorm; // null for none
+    private final int k;
+
+    ReferenceSum(LayerSpec spec, WeightRule rule, OnnxModel postNorm) {
+        this.spec = spec;
+        this.rule = rule;
+        this.postNorm = postNorm;
+        this.k = spec.choices();
+    }
+
+    /**
+     * Writes the output of T tokens, and the final weights and outcomes of their choices.
+     *
+     * @param outputs [T, k, widest], the outputs of the experts
+     */
+    void write(RoutedLayer routed, float[] outputs, int widest, LayerResult result)
+            throws OrtException {
+        int tokens = result.outcomes().length / k;
+        weigh(routed, result);
+        for (int token = 0; token < tokens; token++) {
+            float[] sum = sum(routed, token, outputs, widest, result);
+            boolean finite = Floats.allFinite(sum, 0, sum.length);
+            if (finite && postNorm != null) {
+                finite = addNormed(routed, token, sum, result);
+            }
+            if (!finite) {
+                fail(token, result);
+                sum = postNorm == null ? shared(routed, token) : residual(routed, token);
+            }
+            System.arraycopy(sum, 0, result.out(), token * sum.length, sum.length);
+        }
+    }
+
+    private void weigh(RoutedLayer routed, LayerResult result) {
+        boolean[] executed = new boolean[result.outcomes().length];
+        for (int choice = 0; choice < executed.length; choice++) {
+            executed[choice] = result.isExecuted(choice);
+        }
+        if (spec.hasOneGate()) {
+            rule.apply(result.weights(), executed, k, routed.scales);
+            return;
+        }
+        int from = 0;
+        for (int gate = 0; gate < result.gates().size(); gate++) {
+            float[] weights = result.gates().get(gate).weights();
+            int ofGate = spec.gates().get(gate).k();
+            boolean[] executedRanks = new boolean[weights.length];
+            for (int i = 0; i < weights.length; i++) {
+                int place = place(routed, i / ofGate, from + i % ofGate);
+                executedRanks[i] = place >= 0 && executed[i / ofGate * k + place];
+            }
+            float[] scales = ofGate(routed.scales, gate);
+            rule.apply(weights, executedRanks, ofGate, scales);
+            from += ofGate;
+        }
+    }
+
+    private float[] ofGate(float[] scales, int gate) {
+        int gates = spec.gates().size();
+        float[] own = new float[scales.length / gates];
+        for (int token = 0; token < own.length; token++) {
+            own[token] = scales[token * gates + gate];
+        }
+        return own;
+    }
+
+    /** The place among a token's choices of rank {@code at} of all gates; -1 for none. */
+    private int place(RoutedLayer routed, int token, int at) {
+        int sum = spec.gates().stream().mapToInt(gate -> gate.k()).sum();
+        return routed.places[token * sum + at];
+    }
+
+    private float[] sum(
+            RoutedLayer routed, int token, float[] outputs, int widest, LayerResult result) {
+        float[] sum = shared(routed, token);
+        if (spec.hasOneGate()) {
+            for (int choice = token * k; choice < token * k + k; choice++) {
+                if (result.isExecuted(choice)) {
+                    add(sum, 0, result.weights()[choice], outputs, choice * widest, 0);
+                }
+            }
+            return sum;
+        }
+        int column = 0;
+        int from = 0;
+        for (int gate = 0; gate < result.gates().size(); gate++) {
+            int ofGate = spec.gates().get(gate).k();
+            for (int rank = 0; rank < ofGate; rank++) {
+                int place = place(routed, token, from + rank);
+                int choice = token * k + place;
+                if (place >= 0 && result.isExecuted(choice)) {
+                    float weight = result.gates().get(gate).weights()[token * ofGate + rank];
+                    result.weights()[choice] += weight;
+                    add(sum, column, weight, outputs, choice * widest, gate);
+                }
+            }
+            from += ofGate;
+            column += spec.gateWidth(gate);
+        }
+        return sum;
+    }
+
+    private void add(float[] sum, int column, float weight, float[] outputs, int from, int gate) {
+        int width = spec.gateWidth(gate);
+        float[] output = Arrays.copyOfRange(outputs, from, from + width);
+        Floats.addScaled(sum, column, weight, output, width);
+    }
+
+    /** What the sums of the gates are added to. */
+    private float[] shared(RoutedLayer routed, int token) {
+        int width = spec.outputSize();
+        int carried = spec.carriedSize();
+        boolean hasShared = !spec.sharedExperts().isEmpty();
+        float[] base = new float[width];
+        if (postNorm == null ? carried > 0 : hasShared) {
+            System.arraycopy(
+                    routed.carried, (token + 1) * carried - width, base, 0, width);
+        }
+        return base;
+    }
+
+    private float[] residual(RoutedLayer routed, int token) {
+        int width = spec.outputSize();
+        float[] residual = new float[width];
+        if (spec.residual() == ResidualKind.INPUT) {
+            System.arraycopy(routed.carried, token * spec.carriedSize(), residual, 0, width);
+        }
+        return residual;
+    }
+
+    /** Turns a sum into residual + post_norm(sum); returns whether that is finite. */
+    private boolean addNormed(RoutedLayer routed, int token, float[] sum, LayerResult result)
+            throws OrtException {
+        float[] out = residual(routed, token);
+        if (result.isAnyExecuted(token, k) || !spec.sharedExperts().isEmpty()) {
+            DirectRows row = new DirectRows(1, sum.length);
+            DirectRows normed = new DirectRows(1, sum.length);
+            row.put(sum, 0, 1);
+            postNorm.run(row, normed, 1);
+            normed.get(sum, 0, 1);
+            Floats.addScaled(out, 1, sum, sum.length);
+        }
+        System.arraycopy(out, 0, sum, 0, sum.length);
+        return Floats.allFinite(sum, 0, sum.length);
+    }
+
+    /** The executed choices of a token fail. */
+    private void fail(int token, LayerResult result) {
+        for (int choice = token * k; choice < token * k + k; choice++) {
+            if (result.isExecuted(choice)) {
+                result.outcomes()[choice] = Outcome.FAILED.code();
+                if (rule.replacesRouterWeights()) {
+                    result.weights()[choice] = 0;
+                }
+            }
+        }
+        for (GateResult gate : rule.replacesRouterWeights() ? result.gates() : List.<GateResult>of()) {
+            int ofGate = gate.weights().length / (result.outcomes().length / k);
+            Arrays.fill(gate.weights(), token * ofGate, (token + 1) * ofGate, 0);
+        }
+    }
+}
