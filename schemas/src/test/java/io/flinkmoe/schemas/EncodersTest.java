@@ -84,8 +84,7 @@ class EncodersTest {
                                                 0.75f,
                                                 Outcome.EXECUTED,
                                                 List.of(0.5f, 0f, 0.25f)),
-                                        new Choice(
-                                                1, 1.5f, Outcome.LATE, List.of(0f, 1f, 0.5f))),
+                                        new Choice(1, 1.5f, Outcome.LATE, List.of(0f, 1f, 0.5f))),
                                 layer(new Choice(2, 0.5f, Outcome.LATE, List.of()))));
 
         byte[] bytes =

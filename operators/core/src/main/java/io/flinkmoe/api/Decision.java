@@ -22,8 +22,8 @@ import org.apache.flink.core.memory.DataOutputView;
 
 /**
  * The k choices of one token in one MoE layer, in order of rank: the most probable expert first.
- * With several gates, they are the experts that some gate chose, each once; k then differs from token
- * to token.
+ * With several gates, they are the experts that some gate chose, each once; k then differs from
+ * token to token.
  *
  * @param experts [k], the expert that determined the outcome of each choice, counted from 0; if the
  *     choice overflowed, the first expert that it tried; -1 if the token could not be routed

@@ -116,9 +116,9 @@ public record DecisionRecord(
     }
 
     /**
-     * The choices of a token in one layer. With one gate, choice j tried the experts of ranks j, j +
-     * k, j + 2k … up to attempt {@code attempts[j]}, counted from 0. With several gates, the choices
-     * are the experts that some gate ranks, each once.
+     * The choices of a token in one layer. With one gate, choice j tried the experts of ranks j, j
+     * + k, j + 2k … up to attempt {@code attempts[j]}, counted from 0. With several gates, the
+     * choices are the experts that some gate ranks, each once.
      *
      * @param gates [G], what each gate chose
      * @param experts [k], the expert that determined the outcome of each choice; if the choice

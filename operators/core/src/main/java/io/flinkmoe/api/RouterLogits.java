@@ -31,8 +31,7 @@ import org.apache.flink.util.OutputTag;
  */
 @PublicEvolving
 @TypeInfo(RouterLogits.Factory.class)
-public record RouterLogits(
-        int layer, int gate, String stream, long position, float[] logits) {
+public record RouterLogits(int layer, int gate, String stream, long position, float[] logits) {
 
     /** The type information of this record. */
     public static final TypeInformation<RouterLogits> TYPE =

@@ -23,9 +23,10 @@ import org.apache.flink.util.OutputTag;
  * The counts of one window in one operator. Summaries of the same window, source, expert and lane
  * add up: choices that arrive after the window has closed, such as those of late tokens, follow in
  * another summary. Summed over all of them, {@code asked} is k·T for the routers and for the
- * combines. For the admission in round 0, it is smaller by the choices whose outcome the router
- * determines. Over all rounds, what the admission of an expert admits is what the expert executed
- * or failed. Choices of diverted late tokens are counted by the routers of the first layer only.
+ * combines of a layer with one gate. For the admission in round 0, it is smaller by the choices
+ * whose outcome the router determines. Over all rounds, what the admission of an expert admits is
+ * what the expert executed or failed. Choices of diverted late tokens are counted by the routers of
+ * the first layer only.
  *
  * @param layer the MoE layer, counted from 0
  * @param windowStart first timestamp of the window, milliseconds since the epoch
@@ -34,6 +35,7 @@ import org.apache.flink.util.OutputTag;
  * @param expert the expert for {@link Source#ADMISSION} and {@link Source#EXPERT}, else {@link
  *     #NONE}
  * @param lane the lane, or {@link #NONE} for {@link Source#ADMISSION}
+ * @param gate the gate for {@link Source#GATE}, else {@link #NONE}
  * @param counts the number of choices by outcome
  */
 @PublicEvolving
@@ -45,9 +47,22 @@ public record WindowSummary(
         int round,
         int expert,
         int lane,
+        int gate,
         WindowCounts counts) {
 
-    /** The expert or lane of a summary that is not by expert or lane. */
+    /** A summary that is not by gate. */
+    public WindowSummary(
+            int layer,
+            long windowStart,
+            Source source,
+            int round,
+            int expert,
+            int lane,
+            WindowCounts counts) {
+        this(layer, windowStart, source, round, expert, lane, NONE, counts);
+    }
+
+    /** The expert, lane or gate of a summary that is not by expert, lane or gate. */
     public static final int NONE = -1;
 
     /** The type information of this record. */
@@ -75,7 +90,12 @@ public record WindowSummary(
          * The final outcome of every choice; by lane. A choice that an expert executed is FAILED
          * here if the token's weighted sum is not finite.
          */
-        COMBINE
+        COMBINE,
+        /**
+         * The final outcomes of the choices of each of several gates; by gate and lane. The
+         * combines count them. An expert that two gates choose for a token counts for both.
+         */
+        GATE
     }
 
     /** The side output for the summaries of an operator. */
@@ -108,6 +128,7 @@ public record WindowSummary(
             out.writeInt(record.round);
             out.writeInt(record.expert);
             out.writeInt(record.lane);
+            out.writeInt(record.gate);
             COUNTS.serialize(record.counts, out);
         }
 
@@ -117,6 +138,7 @@ public record WindowSummary(
                     in.readInt(),
                     in.readLong(),
                     SOURCES[in.readByte()],
+                    in.readInt(),
                     in.readInt(),
                     in.readInt(),
                     in.readInt(),

@@ -26,8 +26,8 @@ public enum Outcome {
     FAILED;
 
     /**
-     * In an array of codes: a choice that the token does not make, because it asks for fewer experts
-     * than others do.
+     * In an array of codes: a choice that the token does not make, because it asks for fewer
+     * experts than others do.
      */
     public static final byte NO_CHOICE = -2;
 

@@ -22,7 +22,6 @@ public record RoutedWindow(
         this(tokens, topK, experts, scores, ChoiceRanks.OF_ONE_GATE);
     }
 
-
     public RoutedWindow {
         if (tokens.tokens() > 0 && experts.length % tokens.tokens() != 0
                 || scores.length != experts.length) {

@@ -4,8 +4,8 @@ package io.flinkmoe.capacity;
 import org.apache.flink.annotation.PublicEvolving;
 
 /**
- * The choices of one window by outcome (a token of a layer with one top-k gate makes k choices). The
- * counts of several subtasks add up. What is counted depends on the operator:
+ * The choices of one window by outcome (a token of a layer with one top-k gate makes k choices).
+ * The counts of several subtasks add up. What is counted depends on the operator:
  *
  * <pre>
  *   router     asked = overflowed + late + failed + those that it sends to the experts' admission

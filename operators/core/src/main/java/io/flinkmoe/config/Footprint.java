@@ -22,8 +22,8 @@ import org.apache.flink.annotation.Experimental;
  * @param directBytes direct buffers, outside the heap, of a slot that runs one subtask of every
  *     operator: the inputs and outputs of calls
  * @param windowBytesPerToken state of an open window per token: in each layer, 4 bytes at the
- *     dispatch for each value that the token carries past the experts, and for each that the experts
- *     read if that is something else, and about 100 bytes per choice; 0 unless admission is
+ *     dispatch for each value that the token carries past the experts, and for each that the
+ *     experts read if that is something else, and about 100 bytes per choice; 0 unless admission is
  *     prioritized
  */
 @Experimental
@@ -66,7 +66,8 @@ public record Footprint(
             windowBytes +=
                     (layer.carriedSize() + hidden) * Float.BYTES + layer.choices() * CHOICE_BYTES;
         }
-        floats += spec.head() == null ? 0 : (long) blockRows * (spec.lastSize() + spec.outputSize());
+        floats +=
+                spec.head() == null ? 0 : (long) blockRows * (spec.lastSize() + spec.outputSize());
         boolean holdsTokens = settings.capacity().decidesAtClose(0);
         return new Footprint(
                 spec,

@@ -17,8 +17,8 @@ import org.apache.flink.annotation.PublicEvolving;
  * @param version the version of the model; every scored token carries it
  * @param inputSize the number of values of a token
  * @param outputSize the number of values of a result
- * @param encoder the model [batch, inputSize] → [batch, input size of the first layer]; null if
- *     the first layer reads the values of a token
+ * @param encoder the model [batch, inputSize] → [batch, input size of the first layer]; null if the
+ *     first layer reads the values of a token
  * @param head the model [batch, output size of the last layer] → [batch, outputSize]; null if the
  *     output of the last layer is the result
  * @param layers the MoE layers in order, at least one; each reads the output of the one before it

@@ -124,8 +124,7 @@ final class ModelJson {
     /** The fields of another format would be reported as unknown, which helps nobody. */
     private static void checkVersion(JsonNode version, Path file) throws BundleException {
         if (version.isInt() && version.asInt() != BundleSpec.FORMAT_VERSION) {
-            throw new BundleException(
-                    file, BundleSpec.otherFormat(version.asInt()), null);
+            throw new BundleException(file, BundleSpec.otherFormat(version.asInt()), null);
         }
     }
 

@@ -70,8 +70,8 @@ public final class BundleSessions implements AutoCloseable {
     }
 
     /**
-     * The standard deviations of a gate's noise, [batch, its input] → [batch, n]; the gate must have
-     * them.
+     * The standard deviations of a gate's noise, [batch, its input] → [batch, n]; the gate must
+     * have them.
      */
     public OnnxModel routerNoise(int layer, int gate) throws BundleException {
         GateSpec gateSpec = layer(layer).gates().get(gate);

@@ -5,8 +5,8 @@ import ai.onnxruntime.OrtException;
 import org.apache.flink.annotation.Internal;
 
 /**
- * One gate of a layer: a {@link ModelGate} or a {@link RuleGate}. Arrays are those of the last call,
- * for its T tokens; the next call reuses them.
+ * One gate of a layer: a {@link ModelGate} or a {@link RuleGate}. Arrays are those of the last
+ * call, for its T tokens; the next call reuses them.
  */
 @Internal
 interface Gate {

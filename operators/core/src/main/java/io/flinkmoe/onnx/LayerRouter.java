@@ -28,8 +28,8 @@ import org.apache.flink.annotation.Internal;
  * routed_scaling_factor and expertScale, and {@link Routed#scales} is their product. What is not
  * finite is a {@link RoutingFault}.
  *
- * <p>The next call reuses the arrays of the result, except {@code hidden} and {@code carried}, which
- * are new arrays (or the input array if they equal it). Not thread-safe.
+ * <p>The next call reuses the arrays of the result, except {@code hidden} and {@code carried},
+ * which are new arrays (or the input array if they equal it). Not thread-safe.
  */
 @Internal
 public final class LayerRouter {

@@ -52,7 +52,11 @@ final class ModelGate implements Gate {
      * @param token the tokens' own values, for a router that reads them
      */
     ModelGate(
-            BundleSessions sessions, LayerGate place, DirectRows token, int maxRows, Capacity capacity)
+            BundleSessions sessions,
+            LayerGate place,
+            DirectRows token,
+            int maxRows,
+            Capacity capacity)
             throws BundleException {
         LayerSpec layer = place.spec();
         GateSpec gate = place.gate();

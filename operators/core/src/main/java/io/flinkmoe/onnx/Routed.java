@@ -9,6 +9,7 @@ import io.flinkmoe.routing.GateUnion;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.routing.RoutingConfig;
 import java.util.Arrays;
+import java.util.function.IntPredicate;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -199,35 +200,22 @@ public final class Routed {
     public float[] admissionScores(AdmissionScore kind, int tokens, NoiseSource draws) {
         return switch (kind) {
             case NONE -> NONE;
-            case GATE_SCORE -> union == null ? gates[0].scores(tokens) : highestScores(tokens);
+            case GATE_SCORE ->
+                    union == null
+                            ? gates[0].scores(tokens)
+                            : union.highest(scoresOfGates(tokens), places, tokens);
             case ROUTER_LOGIT -> model(0).chosenLogits(tokens);
             case RANDOM_DRAW -> {
                 if (draws == null) {
                     throw new IllegalArgumentException("random admission needs draws");
                 }
-                yield randomScores(tokens, draws);
+                float[] random = new float[tokens * ranks];
+                for (int i = 0; i < random.length; i++) {
+                    random[i] = experts[i] < 0 ? 0 : draws.priority(i / ranks, experts[i]);
+                }
+                yield random;
             }
         };
-    }
-
-    private float[] highestScores(int tokens) {
-        float[] highest = new float[tokens * ranks];
-        float[] scores = scoresOfGates(tokens);
-        for (int i = 0; i < scores.length; i++) {
-            if (places[i] >= 0) {
-                int at = i / union.sum() * ranks + places[i];
-                highest[at] = Math.max(highest[at], scores[i]);
-            }
-        }
-        return highest;
-    }
-
-    private float[] randomScores(int tokens, NoiseSource draws) {
-        float[] random = new float[tokens * ranks];
-        for (int i = 0; i < random.length; i++) {
-            random[i] = experts[i] < 0 ? 0 : draws.priority(i / ranks, experts[i]);
-        }
-        return random;
     }
 
     /**
@@ -286,22 +274,19 @@ public final class Routed {
 
     /** The tokens of T with a fault, ascending. */
     public int[] rowsWith(RoutingFault fault, int tokens) {
-        int[] rows = new int[tokens];
-        int count = 0;
-        for (int row = 0; row < tokens; row++) {
-            if (faults[row] == fault) {
-                rows[count++] = row;
-            }
-        }
-        return Arrays.copyOf(rows, count);
+        return rows(tokens, row -> faults[row] == fault);
     }
 
     /** The tokens of T that are not rejected, ascending. */
     public int[] acceptedRows(int tokens) {
+        return rows(tokens, row -> !isRejected(row));
+    }
+
+    private static int[] rows(int tokens, IntPredicate wanted) {
         int[] rows = new int[tokens];
         int count = 0;
         for (int row = 0; row < tokens; row++) {
-            if (!isRejected(row)) {
+            if (wanted.test(row)) {
                 rows[count++] = row;
             }
         }

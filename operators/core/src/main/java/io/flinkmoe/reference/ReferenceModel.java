@@ -161,8 +161,8 @@ public final class ReferenceModel implements AutoCloseable {
      *
      * @param out [T, output size], the head's output, or the last layer's; NaN for rejected and for
      *     absent tokens
-     * @param rejected [T], whether a stream would reject the token: the output of the encoder or the
-     *     head is not finite, or no rule of a gate matches; the latter and one that the encoder
+     * @param rejected [T], whether a stream would reject the token: the output of the encoder or
+     *     the head is not finite, or no rule of a gate matches; the latter and one that the encoder
      *     rejects take no capacity
      * @param absent [T], whether the token has no output: no expert executed a choice of it in a
      *     layer without a residual and without shared experts

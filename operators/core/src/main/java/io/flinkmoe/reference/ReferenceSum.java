@@ -137,8 +137,7 @@ final class ReferenceSum {
         boolean hasShared = !spec.sharedExperts().isEmpty();
         float[] base = new float[width];
         if (postNorm == null ? carried > 0 : hasShared) {
-            System.arraycopy(
-                    routed.carried, (token + 1) * carried - width, base, 0, width);
+            System.arraycopy(routed.carried, (token + 1) * carried - width, base, 0, width);
         }
         return base;
     }
@@ -178,7 +177,8 @@ final class ReferenceSum {
                 }
             }
         }
-        for (GateResult gate : rule.replacesRouterWeights() ? result.gates() : List.<GateResult>of()) {
+        for (GateResult gate :
+                rule.replacesRouterWeights() ? result.gates() : List.<GateResult>of()) {
             int ofGate = gate.weights().length / (result.outcomes().length / k);
             Arrays.fill(gate.weights(), token * ofGate, (token + 1) * ofGate, 0);
         }

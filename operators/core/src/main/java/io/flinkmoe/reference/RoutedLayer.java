@@ -129,8 +129,6 @@ final class RoutedLayer {
         copy(Floats.toFloats(routed.carried()), carried, from, rows);
         copy(routed.admissionScores(capacity.score(), rows, draws), scores, from, rows);
         System.arraycopy(routed.experts(), 0, experts, from * ranks, rows * ranks);
-        int[] ofBlock = routed.choiceRanks(rows).ranks();
-        System.arraycopy(ofBlock, 0, choiceRanks, from * routed.k(), ofBlock.length);
         if (routed.hasOneGate()) {
             System.arraycopy(routed.weights(0), 0, weights, from * ranks, rows * ranks);
             if (routed.routing(0) != null) {
@@ -138,6 +136,8 @@ final class RoutedLayer {
             }
             return;
         }
+        int[] ofBlock = routed.choiceRanks(rows).ranks();
+        System.arraycopy(ofBlock, 0, choiceRanks, from * routed.k(), ofBlock.length);
         short[] ofGates = routed.places(rows);
         System.arraycopy(ofGates, 0, places, from * sum(routed), ofGates.length);
         for (int gate = 0; gate < gates.size(); gate++) {
@@ -145,7 +145,8 @@ final class RoutedLayer {
             int k = routed.ranks(gate);
             System.arraycopy(routed.weights(gate), 0, result.weights(), from * k, rows * k);
             for (int row = 0; row < rows; row++) {
-                copyExperts(ofGates, row * sum(routed) + offset(routed, gate), from + row, result, k);
+                copyExperts(
+                        ofGates, row * sum(routed) + offset(routed, gate), from + row, result, k);
             }
             if (routed.routing(gate) != null) {
                 int n = routed.routing(gate).numExperts();

@@ -54,8 +54,7 @@ public final class GateUnion {
      * @param places [T, S], written: for each rank of each gate, the place of its expert among the
      *     token's; -1 for none
      */
-    public void merge(
-            int[][] experts, int tokens, int[] union, int[] ranks, short[] places) {
+    public void merge(int[][] experts, int tokens, int[] union, int[] ranks, short[] places) {
         for (int token = 0; token < tokens; token++) {
             int count = place(experts, token, union, ranks, places);
             for (int place = 0; place < count; place++) {
@@ -63,6 +62,24 @@ public final class GateUnion {
             }
             Arrays.fill(union, token * size + count, (token + 1) * size, -1);
         }
+    }
+
+    /**
+     * Returns the highest of the values that the gates give each expert of T tokens, at least 0.
+     *
+     * @param values [T, S]
+     * @param places [T, S], of {@link #merge}
+     * @return [T, U]
+     */
+    public float[] highest(float[] values, short[] places, int tokens) {
+        float[] highest = new float[tokens * size];
+        for (int i = 0; i < tokens * sum; i++) {
+            if (places[i] >= 0) {
+                int at = i / sum * size + places[i];
+                highest[at] = Math.max(highest[at], values[i]);
+            }
+        }
+        return highest;
     }
 
     /** Returns the number of the token's experts. */

@@ -11,8 +11,8 @@ public enum ScoringFunc {
     /** {@code 1 / (1 + exp(-z_e))}, each expert by itself. */
     SIGMOID,
     /**
-     * {@code z_e}: the router's outputs are the weights. An expert whose weight is 0 does not run; a
-     * token with a negative weight fails.
+     * {@code z_e}: the router's outputs are the weights. An expert whose weight is 0 does not run;
+     * a token with a negative weight fails.
      */
     IDENTITY
 }

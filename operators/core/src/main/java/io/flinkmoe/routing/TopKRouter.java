@@ -24,9 +24,9 @@ import org.apache.flink.annotation.Internal;
  * scores that underflow to 0 or saturate at 1 would tie.
  *
  * <p>A logit of −∞ masks an expert: it is never chosen, whatever bias, groups and ranks ({@link
- * MaskedTopK}); with the scoring function identity, a logit of 0 does. A rank for which no expert is
- * left has expert -1 and weight 0. A token that {@link #isInvalid cannot be routed} has that in all
- * ranks: a logit is NaN or +∞, or fewer than k are finite (none, if the gate is dense); with
+ * MaskedTopK}); with the scoring function identity, a logit of 0 does. A rank for which no expert
+ * is left has expert -1 and weight 0. A token that {@link #isInvalid cannot be routed} has that in
+ * all ranks: a logit is NaN or +∞, or fewer than k are finite (none, if the gate is dense); with
  * identity, a logit is not finite or negative. Not for several threads.
  */
 @Internal

@@ -40,8 +40,7 @@ public final class JobChecks {
                         MoeOptions.OVERFLOW,
                         MoeOptions.OverflowPolicy.NEXT_EXPERT,
                         MoeOptions.OverflowPolicy.RESIDUAL);
-                checkRounds(
-                        capacity.overflowRounds(), layerSpec.gates().get(0).routing(), layer);
+                checkRounds(capacity.overflowRounds(), layerSpec.gates().get(0).routing(), layer);
             }
             if (capacity.weightRule().usesWindowShares()) {
                 requireTopK(

@@ -283,8 +283,7 @@ public final class Topology {
             DataStream<ContributionBlock> contributions,
             int layer) {
         EvenKeys keys = laneKeys;
-        Combine combine =
-                new Combine(bundle, layer, keys, settings.capacity());
+        Combine combine = new Combine(bundle, layer, keys, settings.capacity());
         return operators.spread(
                 keys,
                 0,

@@ -40,7 +40,8 @@ class WindowCountsTest {
     void addsUpFieldByField() {
         WindowCounts one = new WindowCounts(28, 1, 2, 3, 4, 5, 6, 7, 8);
         WindowCounts other = new WindowCounts(280, 10, 20, 30, 40, 50, 60, 70, 80);
-        assertThat(one.plus(other)).isEqualTo(new WindowCounts(308, 11, 22, 33, 44, 55, 66, 77, 88));
+        assertThat(one.plus(other))
+                .isEqualTo(new WindowCounts(308, 11, 22, 33, 44, 55, 66, 77, 88));
         assertThat(one.plus(WindowCounts.EMPTY)).isEqualTo(one);
     }
 

@@ -13,6 +13,7 @@ import io.flinkmoe.model.graph.ExpertGraphs;
 import io.flinkmoe.model.graph.ProtoWriter;
 import io.flinkmoe.model.graph.RouterGraphs;
 import io.flinkmoe.routing.RoutingConfig;
+import io.flinkmoe.routing.ScoringFunc;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.charset.StandardCharsets;
@@ -20,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import org.assertj.core.api.AbstractStringAssert;
 import org.junit.jupiter.api.BeforeEach;
@@ -94,6 +96,184 @@ class BundleTest {
     }
 
     @Test
+    void readsEveryFieldOfALayerThatItWrites() throws Exception {
+        LayerSpec layer = severalGates();
+        Bundle written = write(layer);
+
+        assertThat(Bundle.read(written.directory()).spec().layers()).containsExactly(layer);
+        JsonNode json =
+                JSON.readTree(written.directory().resolve("model.json").toFile()).at("/layers/0");
+        assertThat(json)
+                .isEqualTo(
+                        JSON.readTree(
+                                """
+                                {"input_size": 4, "output_size": 8, "norm": "norm.onnx",
+                                 "residual": "none", "shared_experts": ["shared.onnx"],
+                                 "experts": [
+                                  {"name": "left", "file": "half.onnx", "input": [0, 2],
+                                   "output_size": 4},
+                                  {"file": "whole.onnx", "output_size": 4}],
+                                 "gates": [
+                                  {"name": "first", "router": "router.onnx",
+                                   "router_input": "hidden", "input": [1, 3], "experts": [1, 0],
+                                   "routing": {"num_experts": 2, "scoring_func": "identity",
+                                    "norm_topk_prob": false}},
+                                  {"name": "second",
+                                   "rule": {"stream": true, "table": {"s": "left"},
+                                    "fallback": "1"}}]}
+                                """));
+    }
+
+    private static LayerSpec severalGates() {
+        RoutingConfig dense =
+                new RoutingConfig(
+                        2, null, ScoringFunc.IDENTITY, null, null, false, null, null, null);
+        return new LayerSpec(
+                D,
+                2 * D,
+                "norm.onnx",
+                null,
+                ResidualKind.NONE,
+                List.of(
+                        new ExpertSpec("left", "half.onnx", new Slice(0, 2), D),
+                        ExpertSpec.of("whole.onnx", D)),
+                List.of("shared.onnx"),
+                List.of(
+                        new GateSpec(
+                                "first",
+                                "router.onnx",
+                                GateSpec.RouterInput.HIDDEN,
+                                null,
+                                new Slice(1, 3),
+                                List.of(1, 0),
+                                dense,
+                                null),
+                        GateSpec.of("second", new RuleSpec(true, Map.of("s", "left"), "1"))),
+                null);
+    }
+
+    private Bundle write(LayerSpec layer) throws Exception {
+        try (BundleWriter writer = new BundleWriter(dir.resolve("gates"))) {
+            writer.add("norm.onnx", ExpertGraphs.rmsNorm(new float[D], D, 1e-5f));
+            writer.add("router.onnx", RouterGraphs.linear(new float[2 * 2], 2, 2));
+            writer.add("half.onnx", RouterGraphs.linear(new float[D * 2], D, 2));
+            writer.add("whole.onnx", expert(D));
+            writer.add("shared.onnx", RouterGraphs.linear(new float[2 * D * D], 2 * D, D));
+            return writer.finish(
+                    (version, checksums) ->
+                            new BundleSpec(
+                                    BundleSpec.FORMAT_VERSION,
+                                    "gates",
+                                    version,
+                                    D,
+                                    2 * D,
+                                    null,
+                                    null,
+                                    List.of(layer),
+                                    checksums));
+        }
+    }
+
+    /** The widths of slices, gates and outputs count, not those of the layer. */
+    @Test
+    void refusesModelsThatDoNotFitTheSlicesOfALayer() throws Exception {
+        root = write(severalGates()).directory();
+        byte[] wide = RouterGraphs.linear(new float[D * D], D, D);
+
+        replace("half.onnx", wide);
+        assertRefused(
+                "half.onnx: input hidden is [batch, 4]; expected [batch, 2],"
+                        + " the layers[0].experts[0].input of model.json");
+        replace("half.onnx", RouterGraphs.linear(new float[D * 2], D, 2));
+
+        replace("router.onnx", RouterGraphs.linear(new float[2 * D], 2, D));
+        assertRefused(
+                "router.onnx: input hidden is [batch, 4]; expected [batch, 2],"
+                        + " the layers[0].gates[0].input of model.json");
+        replace("router.onnx", RouterGraphs.linear(new float[2 * 2], 2, 2));
+
+        replace("shared.onnx", wide);
+        assertRefused(
+                "shared.onnx: output logits is [batch, 4]; expected [batch, 8],"
+                        + " the layers[0].output_size of model.json");
+    }
+
+    @Test
+    void namesWhatIsWrongInASlice() throws Exception {
+        edit(json -> json.withObject("/layers/0/experts/1").putArray("input").add(2).add(1));
+        assertRefused("layers[0].experts[1].input")
+                .contains("[2, 1] is no slice; allowed: [from, to]");
+
+        edit(json -> json.withObject("/layers/0/experts/1").putArray("input").add(0).add(5));
+        assertRefused("layers[0]: experts[1].input is [0, 5], but input_size is 4");
+
+        edit(json -> json.withObject("/layers/0/experts/1").put("input", "0-2"));
+        assertRefused("layers[0].experts[1].input");
+
+        edit(json -> json.withObject("/layers/0/experts/1").putArray("input").add(0));
+        assertRefused("layers[0].experts[1].input");
+
+        edit(json -> json.withObject("/layers/0/experts/1").putArray("input").add(0).add(1).add(2));
+        assertRefused("layers[0].experts[1].input");
+    }
+
+    @Test
+    void namesWhatIsWrongInARule() throws Exception {
+        edit(
+                json -> {
+                    ObjectNode gate = json.withObject("/layers/0/gates/0");
+                    gate.removeAll();
+                    gate.putObject("rule").put("stream", true).put("fallback", "x");
+                });
+        assertRefused("layers[0].gates[0].rule: table is missing; set it");
+
+        edit(json -> json.withObject("/layers/0/gates/0/rule").putObject("table").put("s", "0"));
+        assertRefused("layers[0]: gates[0].rule chooses the expert x, which is not there");
+
+        edit(json -> json.withObject("/layers/0/gates/0/rule").remove("stream"));
+        assertRefused("layers[0].gates[0].rule.stream is missing; expected true or false");
+    }
+
+    @Test
+    void refusesLayersWhoseWidthsDoNotChain() throws Exception {
+        edit(
+                json -> {
+                    ObjectNode next = json.withObject("/layers/0").deepCopy();
+                    next.put("input_size", 3).put("residual", "none");
+                    ((ArrayNode) json.at("/layers")).add(next);
+                });
+        assertRefused(
+                "layers[1].input_size is 3, but output_size of layers[0] is 4; they must be equal");
+    }
+
+    @Test
+    void refusesATokensOwnValuesAfterTheFirstLayer() throws Exception {
+        edit(
+                json -> {
+                    ObjectNode next = json.withObject("/layers/0").deepCopy();
+                    next.withObject("/gates/0").put("router_input", "token");
+                    ((ArrayNode) json.at("/layers")).add(next);
+                });
+        assertRefused(
+                "router_input of layers[1] is token;"
+                        + " only the routers of layers[0] can read the token's own values");
+    }
+
+    @Test
+    void refusesAnInputSizeThatNeedsAnEncoder() throws Exception {
+        edit(json -> json.remove("encoder"));
+        assertRefused(
+                "input_size is 3, but layers[0].input_size is 4;"
+                        + " without encoder they must be equal");
+    }
+
+    @Test
+    void namesAMissingFormatVersion() throws Exception {
+        edit(json -> json.remove("format_version"));
+        assertRefused("format_version is missing; expected an integer");
+    }
+
+    @Test
     void namesAMissingDirectory() {
         root = dir.resolve("nowhere");
         assertRefused("nowhere: there is no such directory; pass the one that holds model.json");
@@ -131,7 +311,8 @@ class BundleTest {
     @Test
     void namesAnUnknownFieldAndTheKnownOnes() throws Exception {
         edit(json -> json.withObject("/layers/0/gates/0/routing").put("num_expert", 2));
-        assertRefused("layers[0].gates[0].routing.num_expert is not a known field; known fields are [")
+        assertRefused(
+                        "layers[0].gates[0].routing.num_expert is not a known field; known fields are [")
                 .contains("num_experts_per_tok")
                 .contains("norm_topk_prob");
     }
@@ -163,7 +344,8 @@ class BundleTest {
     @Test
     void namesAnUnknownScoringFunc() throws Exception {
         edit(json -> json.withObject("/layers/0/gates/0/routing").put("scoring_func", "hardmax"));
-        assertRefused("layers[0].gates[0].routing.scoring_func is \"hardmax\"; expected one of [softmax");
+        assertRefused(
+                "layers[0].gates[0].routing.scoring_func is \"hardmax\"; expected one of [softmax");
     }
 
     @Test
@@ -197,7 +379,8 @@ class BundleTest {
     @Test
     void refusesAWrongNumberOfExperts() throws Exception {
         edit(json -> ((ArrayNode) json.at("/layers/0/experts")).remove(1));
-        assertRefused("layers[0]: gates[0].routing.num_experts is 2, but the layer has 1 experts;"
+        assertRefused(
+                "layers[0]: gates[0].routing.num_experts is 2, but the layer has 1 experts;"
                         + " they must be equal, or list the gate's experts in gates[0].experts");
     }
 
@@ -210,7 +393,8 @@ class BundleTest {
     @Test
     void refusesAnOutputSizeThatNeedsAHead() throws Exception {
         edit(json -> json.put("output_size", 1));
-        assertRefused("output_size is 1, but layers[0].output_size is 4; without head they must be equal");
+        assertRefused(
+                "output_size is 1, but layers[0].output_size is 4; without head they must be equal");
     }
 
     @Test

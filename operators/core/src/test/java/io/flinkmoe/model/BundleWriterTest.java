@@ -179,7 +179,14 @@ class BundleWriterTest {
                 (version, checksums) ->
                         new BundleSpec(
                                 BundleSpec.FORMAT_VERSION,
-"b", version, D, D, null, null, List.of(layer), checksums),
+                                "b",
+                                version,
+                                D,
+                                D,
+                                null,
+                                null,
+                                List.of(layer),
+                                checksums),
                 inspection);
     }
 

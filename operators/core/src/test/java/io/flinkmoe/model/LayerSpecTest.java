@@ -25,8 +25,7 @@ class LayerSpecTest {
     @Test
     void tellsTheSizesOfALayerWithOneGate() {
         LayerSpec layer =
-                LayerSpec.oneGate(
-                        4, "router.onnx", RoutingConfig.mixtral(2, 1), List.of("a", "b"));
+                LayerSpec.oneGate(4, "router.onnx", RoutingConfig.mixtral(2, 1), List.of("a", "b"));
 
         assertThat(layer.numExperts()).isEqualTo(2);
         assertThat(layer.choices()).isEqualTo(1);
@@ -74,8 +73,7 @@ class LayerSpecTest {
         assertThat(layer.expertNumber("b")).isEqualTo(1);
         assertThat(layer.expertNumber("1")).isEqualTo(-1);
         assertThat(layer.widthsOfCalls()).isEqualTo(14);
-        assertThat(layer.files())
-                .containsExactly("router.onnx", "second.onnx", "a.onnx", "b.onnx");
+        assertThat(layer.files()).containsExactly("router.onnx", "second.onnx", "a.onnx", "b.onnx");
     }
 
     @Test
@@ -147,8 +145,7 @@ class LayerSpecTest {
 
     private static LayerSpec lists(
             List<ExpertSpec> experts, List<String> shared, List<GateSpec> gates) {
-        return new LayerSpec(
-                4, 4, null, null, ResidualKind.INPUT, experts, shared, gates, null);
+        return new LayerSpec(4, 4, null, null, ResidualKind.INPUT, experts, shared, gates, null);
     }
 
     @Test
@@ -175,8 +172,7 @@ class LayerSpecTest {
                 "experts[1].input is [2, 5], but input_size is 4; allowed: slices of 0 to 4");
 
         GateSpec gate =
-                new GateSpec(
-                        null, "r", null, null, new Slice(4, 5), null, TOP.routing(), null);
+                new GateSpec(null, "r", null, null, new Slice(4, 5), null, TOP.routing(), null);
         assertRefused(
                 () -> layer(4, ResidualKind.INPUT, List.of(A, B), gate),
                 "gates[0].input is [4, 5], but input_size is 4; allowed: slices of 0 to 4");
@@ -290,8 +286,7 @@ class LayerSpecTest {
         assertRefused(
                 () -> GateSpec.of("..", TOP.routing()),
                 "router is '..'; expected a path inside the bundle, such as experts/0.onnx");
-        assertRefused(
-                () -> GateSpec.of("r", (RoutingConfig) null), "routing is missing; set it");
+        assertRefused(() -> GateSpec.of("r", (RoutingConfig) null), "routing is missing; set it");
     }
 
     @Test
@@ -356,8 +351,7 @@ class LayerSpecTest {
                 "table.s is missing or blank; set it");
         Map<String, String> holes = new TreeMap<>();
         holes.put("s", null);
-        assertRefused(
-                () -> new RuleSpec(true, holes, "a"), "table.s is missing or blank; set it");
+        assertRefused(() -> new RuleSpec(true, holes, "a"), "table.s is missing or blank; set it");
         assertRefused(
                 () -> new RuleSpec(true, Map.of(), null),
                 "table is empty and there is no fallback; set one of them");
@@ -385,8 +379,7 @@ class LayerSpecTest {
                         () -> new Slice(-1, 2), () -> new Slice(2, 2), () -> new Slice(3, 1))) {
             assertThatIllegalArgumentException()
                     .isThrownBy(slice::run)
-                    .withMessageEndingWith(
-                            " is no slice; allowed: [from, to] with 0 <= from < to");
+                    .withMessageEndingWith(" is no slice; allowed: [from, to] with 0 <= from < to");
         }
         assertRefused(
                 () -> new Slice(3, 1),

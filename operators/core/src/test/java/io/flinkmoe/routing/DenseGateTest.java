@@ -76,8 +76,7 @@ class DenseGateTest {
     /** The norm is that of the experts that are left. */
     @Test
     void dividesByTheNormOfThoseThatAreNotMasked() {
-        assertClose(
-                Chosen.of(DENSE.normalized(true), 1, MASK, 3, MASK).weights, softmax(2, 3, 1));
+        assertClose(Chosen.of(DENSE.normalized(true), 1, MASK, 3, MASK).weights, softmax(2, 3, 1));
         double share = 1 / (1 + Math.exp(-2));
         double norm = Math.hypot(share, 1 - share);
         assertClose(
@@ -106,8 +105,7 @@ class DenseGateTest {
 
         router.route(logits, 4, experts, weights);
 
-        assertThat(experts)
-                .containsExactly(3, 2, 1, 0, 2, 0, -1, -1, -1, -1, -1, -1, 0, 1, 2, 3);
+        assertThat(experts).containsExactly(3, 2, 1, 0, 2, 0, -1, -1, -1, -1, -1, -1, 0, 1, 2, 3);
         float[] alone = Chosen.of(DENSE, 1, MASK, 3, MASK).weights;
         assertThat(weights).containsSequence(alone);
         assertThat(router.isInvalid(logits, 1, experts)).isFalse();

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.DecisionRecord;
 import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.RawRecord;
 import io.flinkmoe.api.Rejection;
@@ -13,8 +14,14 @@ import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.schemas.Choice;
+import io.flinkmoe.schemas.ChoiceOutcome;
+import io.flinkmoe.schemas.GateRanking;
 import io.flinkmoe.schemas.Header;
 import io.flinkmoe.schemas.LayerDecision;
+import io.flinkmoe.schemas.LayerRanking;
+import io.flinkmoe.schemas.RankedExpert;
+import io.flinkmoe.schemas.SettledChoice;
+import io.flinkmoe.schemas.TokenDecision;
 import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -79,6 +86,99 @@ class SerializersTest {
                                                 List.of(
                                                         choice(3, 0.75f, "EXECUTED"),
                                                         choice(1, 0.25f, "LATE"))))));
+    }
+
+    @Test
+    void writesTheWeightsOfSeveralGatesAndATokenWithoutValues() throws Exception {
+        ScoredToken token =
+                new ScoredToken(
+                        "s",
+                        7,
+                        99,
+                        null,
+                        "v1",
+                        new Decision[] {
+                            new Decision(
+                                    new int[] {3, 1},
+                                    new float[] {0.75f, 0, 0.25f, 1},
+                                    new Outcome[] {Outcome.OVERFLOWED, Outcome.LATE})
+                        });
+
+        byte[] value =
+                serialize(new ScoredTokenSerializer("out", RecordFormat.AVRO), token).value();
+
+        io.flinkmoe.schemas.ScoredToken read =
+                io.flinkmoe.schemas.ScoredToken.fromByteBuffer(ByteBuffer.wrap(value));
+        assertThat(read.getValues()).isNull();
+        assertThat(read.getLayers().get(0).getChoices())
+                .containsExactly(
+                        new Choice(
+                                3,
+                                1f,
+                                io.flinkmoe.schemas.Outcome.OVERFLOWED,
+                                List.of(0.75f, 0.25f)),
+                        new Choice(1, 1f, io.flinkmoe.schemas.Outcome.LATE, List.of(0f, 1f)));
+    }
+
+    @Test
+    void writesADecisionWithTheRanksOfEveryGate() throws Exception {
+        DecisionRecord decision =
+                new DecisionRecord(
+                        "s",
+                        7,
+                        99,
+                        DecisionRecord.NO_WINDOW,
+                        "v1",
+                        new DecisionRecord.Layer[] {
+                            new DecisionRecord.Layer(
+                                    new DecisionRecord.Gate[] {
+                                        new DecisionRecord.Gate(
+                                                "click",
+                                                new int[] {3},
+                                                new float[] {0.5f},
+                                                new float[] {1}),
+                                        new DecisionRecord.Gate(
+                                                "1",
+                                                new int[] {1, -1},
+                                                new float[] {0.25f, 0},
+                                                new float[] {0.75f, 0})
+                                    },
+                                    new int[] {3, 1},
+                                    new Outcome[] {Outcome.EXECUTED, Outcome.LATE},
+                                    new int[2])
+                        });
+
+        ProducerRecord<byte[], byte[]> record =
+                serialize(new DecisionSerializer("log", RecordFormat.AVRO), decision);
+
+        assertThat(TokenDecision.fromByteBuffer(ByteBuffer.wrap(record.value())))
+                .isEqualTo(
+                        new TokenDecision(
+                                "s",
+                                7L,
+                                Instant.ofEpochMilli(99),
+                                null,
+                                "v1",
+                                List.of(
+                                        new LayerRanking(
+                                                List.of(
+                                                        new GateRanking(
+                                                                "click",
+                                                                List.of(
+                                                                        new RankedExpert(
+                                                                                3, 0.5f, 1f))),
+                                                        new GateRanking(
+                                                                "1",
+                                                                List.of(
+                                                                        new RankedExpert(
+                                                                                1, 0.25f, 0.75f),
+                                                                        new RankedExpert(
+                                                                                -1, 0f, 0f)))),
+                                                List.of(
+                                                        new SettledChoice(
+                                                                3, ChoiceOutcome.EXECUTED, 0),
+                                                        new SettledChoice(
+                                                                1, ChoiceOutcome.LATE, 0))))));
     }
 
     @Test
@@ -243,8 +343,7 @@ class SerializersTest {
     }
 
     private static Choice choice(int expert, float weight, String outcome) {
-        return new Choice(
-expert, weight, io.flinkmoe.schemas.Outcome.valueOf(outcome), List.of());
+        return new Choice(expert, weight, io.flinkmoe.schemas.Outcome.valueOf(outcome), List.of());
     }
 
     /** As a task does: from the serialized form. The stream record's timestamp is not used. */

@@ -99,6 +99,13 @@ public final class WindowSummaryAssert extends AbstractAssert<WindowSummaryAsser
                                     actual.windowStart(),
                                     actual.expert(),
                                     actual.lane());
+            case GATE ->
+                    "layer %d, window %d, gate %d of lane %d"
+                            .formatted(
+                                    actual.layer(),
+                                    actual.windowStart(),
+                                    actual.gate(),
+                                    actual.lane());
             case ROUTER, COMBINE ->
                     "layer %d, window %d, %s of lane %d"
                             .formatted(

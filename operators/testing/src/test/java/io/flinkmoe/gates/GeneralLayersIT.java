@@ -56,8 +56,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * General layers drawn at random (gates, slices, lists of experts, dense and sparse, rules, norms,
  * capacities, orders): the stream has the bits of the reference at any parallelism, batching and
- * placement, and after a restart at another parallelism; the reference agrees with an oracle. {@code
- * -Dgeneral.seeds=FROM,TO} draws others.
+ * placement, and after a restart at another parallelism; the reference agrees with an oracle.
+ * {@code -Dgeneral.seeds=FROM,TO} draws others.
  */
 class GeneralLayersIT {
 
@@ -177,8 +177,7 @@ class GeneralLayersIT {
         StreamExecutionEnvironment env =
                 StreamExecutionEnvironment.getExecutionEnvironment(options);
         env.setParallelism(parallelism);
-        MoeResult result =
-                MoeLayers.builder(options).build().score(GatedTokens.of(env, WINDOW));
+        MoeResult result = MoeLayers.builder(options).build().score(GatedTokens.of(env, WINDOW));
         StateSink.add(result.scored(), "scored");
         return env.executeAsync();
     }
@@ -188,8 +187,8 @@ class GeneralLayersIT {
         options.set(MoeOptions.EXPERT_BATCH_SIZE, 1 + random.nextInt(12));
     }
 
-    private static Map<Long, String> run(
-            Configuration options, List<Token> tokens, Random random) throws Exception {
+    private static Map<Long, String> run(Configuration options, List<Token> tokens, Random random)
+            throws Exception {
         drawBatches(options, random);
         StateSink.clear();
         GatedTokens.use(tokens, TOKENS);
@@ -318,8 +317,7 @@ class GeneralLayersIT {
             Map<Integer, Outcome> outcomes = new HashMap<>();
             for (int choice = row * k; choice < (row + 1) * k; choice++) {
                 if (last.outcomes()[choice] != Outcome.NO_CHOICE && last.experts()[choice] >= 0) {
-                    outcomes.put(
-                            last.experts()[choice], Outcome.ofCode(last.outcomes()[choice]));
+                    outcomes.put(last.experts()[choice], Outcome.ofCode(last.outcomes()[choice]));
                 }
             }
             assertThat(outcomes).as("row %d", row).isEqualTo(state.outcomes);

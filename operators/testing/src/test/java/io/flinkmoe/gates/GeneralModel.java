@@ -154,7 +154,8 @@ final class GeneralModel {
         Slice slice = slice(in);
         boolean dense = random.nextInt(2) == 0;
         Last last =
-                dense ? Last.values()[random.nextInt(3)]
+                dense
+                        ? Last.values()[random.nextInt(3)]
                         : random.nextInt(4) == 0 ? Last.WEIGHTS : Last.LINEAR;
         ScoringFunc scoring =
                 last == Last.WEIGHTS
@@ -287,11 +288,7 @@ final class GeneralModel {
                         "linear",
                         List.of(
                                 MlpGraph.Layer.of(
-                                        matrix.weights,
-                                        null,
-                                        activation,
-                                        matrix.in,
-                                        matrix.out))));
+                                        matrix.weights, null, activation, matrix.in, matrix.out))));
         return name + ".onnx";
     }
 }

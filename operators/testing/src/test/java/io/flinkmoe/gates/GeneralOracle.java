@@ -84,8 +84,7 @@ final class GeneralOracle {
         state.failed = state.absent;
         double[] u = hidden(layer, state);
         for (Gate gate : layer.gates()) {
-            List<Ranked> ranked =
-                    gate.rule() != null ? rule(gate, state.token) : model(gate, u);
+            List<Ranked> ranked = gate.rule() != null ? rule(gate, state.token) : model(gate, u);
             state.failed |= ranked == null;
             state.gates.add(ranked == null ? List.of() : ranked);
         }
@@ -273,9 +272,7 @@ final class GeneralOracle {
             weights[r.expert] =
                     !survivors
                             ? r.weight
-                            : executed
-                                    ? r.weight / factor / Math.max(alive, 0x1p-23) * factor
-                                    : 0;
+                            : executed ? r.weight / factor / Math.max(alive, 0x1p-23) * factor : 0;
         }
         return weights;
     }

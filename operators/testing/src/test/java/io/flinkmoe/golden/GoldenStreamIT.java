@@ -45,8 +45,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Every golden case with a capacity or with several gates, of the folder that {@code -Dgolden.dir}
- * gives (default: the project's own), through {@link MoeLayers} at parallelism 1, 2 and 4. A group (a sequence of HF
- * Switch) is one window; its tokens arrive in random order. Random draws are those of the case.
+ * gives (default: the project's own), through {@link MoeLayers} at parallelism 1, 2 and 4. A group
+ * (a sequence of HF Switch) is one window; its tokens arrive in random order. Random draws are
+ * those of the case.
  */
 class GoldenStreamIT {
 
@@ -200,8 +201,7 @@ class GoldenStreamIT {
     }
 
     /** Writes the experts to which a gate gives weight, by descending weight. */
-    private static void rank(
-            Decision decision, int gate, int at, int[] experts, float[] weights) {
+    private static void rank(Decision decision, int gate, int at, int[] experts, float[] weights) {
         int c = decision.experts().length;
         List<Integer> choices = new ArrayList<>();
         for (int choice = 0; choice < c; choice++) {
@@ -209,8 +209,7 @@ class GoldenStreamIT {
                 choices.add(choice);
             }
         }
-        choices.sort(
-                Comparator.comparing(choice -> -decision.weights()[gate * c + (int) choice]));
+        choices.sort(Comparator.comparing(choice -> -decision.weights()[gate * c + (int) choice]));
         for (int rank = 0; rank < choices.size(); rank++) {
             experts[at + rank] = decision.experts()[choices.get(rank)];
             weights[at + rank] = decision.weights()[gate * c + choices.get(rank)];

@@ -234,7 +234,7 @@ class SerializersTest {
                                 .map(
                                         source ->
                                                 new WindowSummary(
-                                                        2, -60_000, source, 1, 9, -1, ACCOUNT))
+                                                        2, -60_000, source, 1, 9, -1, 3, ACCOUNT))
                                 .toArray()),
                 of(
                         RouterLogits.TYPE,
@@ -273,7 +273,9 @@ class SerializersTest {
                         new WindowTokens(2, 3, -60_000, Integer.MAX_VALUE),
                         new RemainingCapacity(2, -60_000, Integer.MAX_VALUE),
                         NO_CANDIDATES),
-                new Case(new CandidateBlock.Serializer(), List.of(CANDIDATES, OF_SEVERAL_GATES, NO_CANDIDATES)),
+                new Case(
+                        new CandidateBlock.Serializer(),
+                        List.of(CANDIDATES, OF_SEVERAL_GATES, NO_CANDIDATES)),
                 of(
                         DecisionBlock.TYPE,
                         new DecisionBlock(
@@ -330,14 +332,14 @@ class SerializersTest {
                                 2,
                                 DecisionRecord.NO_WINDOW,
                                 "v1",
-                                new DecisionRecord.Layer[] {
-                                    RANKED
-                                }),
+                                new DecisionRecord.Layer[] {RANKED}),
                         new DecisionRecord(null, 0, 0, 0, LONG, new DecisionRecord.Layer[0])),
                 new Case(
                         new RemainingCapacity.Serializer(),
                         List.of(new RemainingCapacity(1, -1, 0))),
-                new Case(new Choices.Serializer(), List.of(CHOICES, SCORED, GATED, GATED_WITHOUT_SCORES, NO_CHOICES)),
+                new Case(
+                        new Choices.Serializer(),
+                        List.of(CHOICES, SCORED, GATED, GATED_WITHOUT_SCORES, NO_CHOICES)),
                 new Case(new WindowCountsSerializer(), List.of(ACCOUNT, WindowCounts.EMPTY)));
     }
 

@@ -95,8 +95,7 @@ final class FlinkForward {
         try (CloseableIterator<DeadLetter> letters = answers.deadLetters().collectAsync();
                 CloseableIterator<ScoredToken> scores = answers.scored().collectAsync();
                 CloseableIterator<RouterLogits> logits = answers.routerLogits().collectAsync();
-                CloseableIterator<DecisionRecord> decisions =
-                        answers.decisions().collectAsync()) {
+                CloseableIterator<DecisionRecord> decisions = answers.decisions().collectAsync()) {
             JobClient job = env.executeAsync("moe forward");
             CompletableFuture<Integer> logitsRead =
                     CompletableFuture.supplyAsync(
@@ -176,7 +175,10 @@ final class FlinkForward {
                             LayerResult result =
                                     new LayerResult(
                                             null,
-                                            new float[layer.hasOneGate() ? tokens * layer.numExperts() : 0],
+                                            new float
+                                                    [layer.hasOneGate()
+                                                            ? tokens * layer.numExperts()
+                                                            : 0],
                                             new int[choices],
                                             new float[choices],
                                             new byte[choices],

@@ -281,7 +281,9 @@ class DemoPageTest {
                         Instant.ofEpochMilli(START),
                         List.of(0.5f),
                         "v1",
-                        List.of(new LayerDecision(List.of(new Choice(1, 1f, Outcome.EXECUTED, List.of()))))),
+                        List.of(
+                                new LayerDecision(
+                                        List.of(new Choice(1, 1f, Outcome.EXECUTED, List.of()))))),
                 1000,
                 1000);
         DemoReport small = new DemoReport(one, late, null, EXPERTS);

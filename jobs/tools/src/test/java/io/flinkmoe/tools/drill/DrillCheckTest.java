@@ -51,7 +51,8 @@ class DrillCheckTest {
     @Test
     void aBitOfAValueOrAWeightCounts() {
         ScoredToken value = answer(0, Math.nextUp(0f), CHOICE);
-        ScoredToken weight = answer(2, 0, new Choice(3, Math.nextUp(0.5f), Outcome.EXECUTED, List.of()));
+        ScoredToken weight =
+                answer(2, 0, new Choice(3, Math.nextUp(0.5f), Outcome.EXECUTED, List.of()));
 
         DrillCheck check = check(List.of(value, weight, answer(1), answer(3)));
 

@@ -122,7 +122,11 @@ class ExplanationTest {
     private static Stream<String> layer(LayerRanking layer) {
         TokenDecision decision =
                 new TokenDecision("s", 0L, Instant.EPOCH, null, "v", List.of(layer));
-        return new Explanation(decision).toString().lines().dropWhile(line -> !line.isEmpty()).skip(1);
+        return new Explanation(decision)
+                .toString()
+                .lines()
+                .dropWhile(line -> !line.isEmpty())
+                .skip(1);
     }
 
     private static GateRanking gate(String name, RankedExpert... ranks) {

@@ -14,10 +14,11 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * The choices of one layer for the T tokens of a block. A token has k choices at most. Choice {@code
- * row * k + rank} tries the expert of its rank in attempt 0 and, if it is rerouted, the expert of
- * rank + a·k in attempt a. K is the number of ranks known per token; with one attempt, K = k. With
- * several gates, the choices are the union of what the gates chose, and there is one attempt.
+ * The choices of one layer for the T tokens of a block. A token has k choices at most. Choice
+ * {@code row * k + rank} tries the expert of its rank in attempt 0 and, if it is rerouted, the
+ * expert of rank + a·k in attempt a. K is the number of ranks known per token; with one attempt, K
+ * = k. With several gates, the choices are the union of what the gates chose, and there is one
+ * attempt.
  *
  * @param k choices per token, at most
  * @param experts [T, K], the token's experts in order of rank; -1 if the token could not be routed

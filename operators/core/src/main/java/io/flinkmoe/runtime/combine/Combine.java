@@ -65,6 +65,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private transient GateWeightedSum sum;
     private transient ChoiceCounter counter;
     private transient ExpertOutcomes experts;
+    private transient GateOutcomes gates;
     private transient SummaryOutput summaries;
     private transient CombineMetrics metrics;
     private transient long inputWatermark;
@@ -107,6 +108,13 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
                                 spec.numExperts(),
                                 new SummaryOutput(output, layer, WindowSummary.Source.EXPERT, 0))
                         : ExpertOutcomes.NONE;
+        gates =
+                capacity.windows().areBounded() && !spec.hasOneGate()
+                        ? new GateOutcomes.InState(
+                                getRuntimeContext(),
+                                capacity.windows(),
+                                new SummaryOutput(output, layer, WindowSummary.Source.GATE, 0))
+                        : GateOutcomes.NONE;
         batches = new WaitingBatches(this);
         restore();
     }
@@ -124,6 +132,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
                     counter.remove(window.start()),
                     last);
             experts.close(window.start(), window.index(), last);
+            gates.close(window.start(), window.index(), last);
         }
     }
 
@@ -213,6 +222,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
             Choices choices = tokens.layers()[layer];
             counter.countBlock(tokens.timestamps(), choices.outcomes(), choices.k());
             experts.count(tokens.timestamps(), choices);
+            gates.count(tokens.timestamps(), choices);
             metrics.emitted(
                     tokens,
                     choices.outcomes(),

@@ -118,8 +118,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
             }
             metrics[expert] = new ExpertMetrics().register(getMetricGroup(), expert);
             OnnxModel model = sessions.expert(layer, expert);
-            calls[expert] =
-                    new ExpertCalls(model, buffers.of(model), failures, metrics[expert]);
+            calls[expert] = new ExpertCalls(model, buffers.of(model), failures, metrics[expert]);
             ExpertMetrics.registerWaiting(getMetricGroup(), expert, calls[expert]::waiting);
         }
     }

@@ -132,8 +132,7 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
         long timestamp = tokens.timestamps()[row];
         DecisionRecord.Layer[] layers = new DecisionRecord.Layer[tokens.layers().length];
         for (int layer = 0; layer < layers.length; layer++) {
-            layers[layer] =
-                    Decisions.ranked(tokens.layers()[layer], row, spec.layers().get(layer));
+            layers[layer] = Decisions.ranked(tokens.layers()[layer], row, spec.layers().get(layer));
         }
         DecisionRecord entry =
                 new DecisionRecord(

@@ -220,9 +220,7 @@ public final class BlockRouter {
 
     /** Returns the draws for noise and random admission; null if there is neither. */
     private NoiseSource draws(TokenBlock tokens) {
-        return needsDraws
-                ? settings.draws().of(tokens.streams(), tokens.positions(), layer)
-                : null;
+        return needsDraws ? settings.draws().of(tokens.streams(), tokens.positions(), layer) : null;
     }
 
     private void choose(TokenBlock tokens, Routed routed, NoiseSource draws, Receiver receiver)

@@ -65,7 +65,8 @@ final class GateColumns {
     }
 
     /**
-     * Returns the weights of all ranks [T, S] after a rule, which is applied to each gate by itself.
+     * Returns the weights of all ranks [T, S] after a rule, which is applied to each gate by
+     * itself.
      *
      * @param k choices per token
      * @param executed [T, k]

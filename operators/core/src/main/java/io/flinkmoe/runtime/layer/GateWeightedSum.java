@@ -65,8 +65,7 @@ public final class GateWeightedSum {
      * @return the tokens with their y and the outcomes of their choices
      * @throws OrtException if the post_norm throws
      */
-    public TokenBlock of(
-            RoutedBlock routed, Iterable<ContributionBlock> contributions, int[] rows)
+    public TokenBlock of(RoutedBlock routed, Iterable<ContributionBlock> contributions, int[] rows)
             throws OrtException {
         TokenBlock tokens = routed.tokens();
         Choices choices = weigh(withOutcomes(routed.choices(), contributions), routed.scales());

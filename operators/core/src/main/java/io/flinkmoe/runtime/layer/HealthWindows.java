@@ -13,10 +13,10 @@ import java.util.TreeMap;
 import org.apache.flink.annotation.Internal;
 
 /**
- * The routing health of one gate in one router subtask: per capacity window, once the window is closed, or
- * without a capacity per {@value #TOKENS} tokens. Late tokens and tokens that cannot be routed do
- * not count. Kept in memory only: after a restart, the open windows count only the tokens after the
- * checkpoint.
+ * The routing health of one gate in one router subtask: per capacity window, once the window is
+ * closed, or without a capacity per {@value #TOKENS} tokens. Late tokens and tokens that cannot be
+ * routed do not count. Kept in memory only: after a restart, the open windows count only the tokens
+ * after the checkpoint.
  */
 @Internal
 public final class HealthWindows {

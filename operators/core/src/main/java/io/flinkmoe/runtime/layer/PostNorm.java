@@ -40,7 +40,8 @@ public interface PostNorm {
     /**
      * Writes what a token's sum starts with.
      *
-     * @param size the number of values that a token carries; where that is 0, {@code sums} has zeros
+     * @param size the number of values that a token carries; where that is 0, {@code sums} has
+     *     zeros
      */
     void startSum(byte[] carried, int from, int size, float[] sums, int at);
 
@@ -63,7 +64,8 @@ public interface PostNorm {
 
     /**
      * residual + post_norm(sum). The sum starts with that of the shared experts. Without shared
-     * experts and executed choices there is nothing to normalize, and the residual passes unchanged.
+     * experts and executed choices there is nothing to normalize, and the residual passes
+     * unchanged.
      */
     final class Onnx implements PostNorm {
 

@@ -42,8 +42,7 @@ public final class RouterOutcomes {
             for (int choice = row * k; choice < row * k + k; choice++) {
                 byte outcome = routed.outcome(choice, Choices.PENDING, Outcome.NO_CHOICE);
                 boolean isLate =
-                        tokens.isLate(row)
-                                && (choice == row * k || outcome != Outcome.NO_CHOICE);
+                        tokens.isLate(row) && (choice == row * k || outcome != Outcome.NO_CHOICE);
                 choices.outcomes()[choice] = isLate ? Outcome.LATE.code() : outcome;
             }
         }

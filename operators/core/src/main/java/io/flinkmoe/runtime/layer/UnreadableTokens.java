@@ -15,8 +15,7 @@ import org.apache.flink.util.FlinkException;
 /**
  * The tokens for which a model of the router throws, for example an encoder at an unknown category,
  * for which the encoder's output is not finite, or for which a rule has no expert. They are
- * rejected. The job fails only if the
- * models throw for every input.
+ * rejected. The job fails only if the models throw for every input.
  */
 @Internal
 final class UnreadableTokens {

@@ -74,8 +74,7 @@ final class LocalLayer {
         LayerSpec layerSpec = spec.layers().get(layer);
         this.router = router;
         this.rowsByExpert = new RowsByExpert(layerSpec);
-        this.sum = 
-                new GateWeightedSum(layerSpec, WeightRule.ROUTER, PostNorm.of(sessions, layer));
+        this.sum = new GateWeightedSum(layerSpec, WeightRule.ROUTER, PostNorm.of(sessions, layer));
         this.metrics = metrics.combine;
         this.expertMetrics = metrics.experts;
         CallBuffers.Shared buffers = new CallBuffers.Shared(settings.batching());

@@ -75,7 +75,7 @@ public final class ReplicatedLayers extends AbstractStreamOperator<TokenBlock>
                             maxRows,
                             routerSettings,
                             new BlockRouter.Host(output, group, ChoiceCounter.NONE));
-            ProcessMetrics ofExperts = 
+            ProcessMetrics ofExperts =
                     ProcessMetrics.open(key(layer), router.spec().numExperts(), group);
             expertMetrics.add(ofExperts);
             if (ofExperts.reports()) {

@@ -59,9 +59,8 @@ final class ToAdmission implements RoutedOutput {
                 choices.scores().length > 0 && capacity.score() == AdmissionScore.GATE_SCORE;
         float[] scores =
                 areKept ? choices.scores() : routed.admissionScores(capacity.score(), rows, draws);
-        for (CandidateBlock block : 
-                candidates.split(
-                        batch, tokens, choices, scores, routed.choiceRanks(rows))) {
+        for (CandidateBlock block :
+                candidates.split(batch, tokens, choices, scores, routed.choiceRanks(rows))) {
             output.collect(AdmissionInputSerializer.OUTPUT, new StreamRecord<>(block));
         }
     }

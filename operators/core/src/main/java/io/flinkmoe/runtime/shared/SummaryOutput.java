@@ -23,13 +23,18 @@ public record SummaryOutput(Output<?> output, int layer, WindowSummary.Source so
      * @param lane the lane, or {@link WindowSummary#NONE}
      */
     public void emit(long windowStart, int expert, int lane, WindowCounts counts, long timestamp) {
-        if (counts.asked() > 0) {
-            output.collect(
-                    WindowSummary.SUMMARIES,
-                    new StreamRecord<>(
-                            new WindowSummary(
-                                    layer, windowStart, source, round, expert, lane, counts),
-                            timestamp));
+        emit(new WindowSummary(layer, windowStart, source, round, expert, lane, counts), timestamp);
+    }
+
+    /** Emits a summary of a gate, unless it is empty. */
+    public void emitGate(long windowStart, int gate, int lane, WindowCounts counts, long time) {
+        int none = WindowSummary.NONE;
+        emit(new WindowSummary(layer, windowStart, source, round, none, lane, gate, counts), time);
+    }
+
+    private void emit(WindowSummary summary, long timestamp) {
+        if (summary.counts().asked() > 0) {
+            output.collect(WindowSummary.SUMMARIES, new StreamRecord<>(summary, timestamp));
         }
     }
 }

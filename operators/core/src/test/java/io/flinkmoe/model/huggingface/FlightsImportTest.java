@@ -34,8 +34,7 @@ class FlightsImportTest {
         assertThat(layer.inputSize()).isEqualTo(64);
         assertThat(layer.outputSize()).isEqualTo(64);
         assertThat(layer.gates())
-                .containsExactly(
-                        GateSpec.of("layers/0/router.onnx", RoutingConfig.mixtral(8, 2)));
+                .containsExactly(GateSpec.of("layers/0/router.onnx", RoutingConfig.mixtral(8, 2)));
         assertThat(layer.norm()).isNull();
         assertThat(layer.residual()).isEqualTo(ResidualKind.INPUT);
         assertThat(layer.experts()).hasSize(8);

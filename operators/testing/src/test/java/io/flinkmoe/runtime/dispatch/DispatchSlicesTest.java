@@ -145,7 +145,7 @@ class DispatchSlicesTest {
                 new KeyedTwoInputStreamOperatorTestHarness<
                         Integer, RoutedBlock, DecisionBlock, RoutedBlock>(
                         new Dispatch(
- new LocalBundle(options.get(MoeOptions.BUNDLE), null), 0, lanes),
+                                new LocalBundle(options.get(MoeOptions.BUNDLE), null), 0, lanes),
                         block -> lanes.keyOf(block.tokens().lane()),
                         block -> lanes.keyOf(block.lane()),
                         Types.INT,

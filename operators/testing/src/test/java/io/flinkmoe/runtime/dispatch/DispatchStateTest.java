@@ -125,7 +125,7 @@ class DispatchStateTest {
 
     @Test
     void anotherWidthIsRefused() throws Exception {
-        assertRefused(bundle(DispatchBlocks.N, 5), "hidden_size is 5");
+        assertRefused(bundle(DispatchBlocks.N, 5), "input_size of layer 0 is 5");
     }
 
     private Configuration bundle(int numExperts, int hiddenSize) {

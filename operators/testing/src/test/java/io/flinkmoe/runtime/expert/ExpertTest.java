@@ -161,7 +161,8 @@ class ExpertTest {
                         "num_experts of layer 0 is 8, but the checkpoint was written with 4");
         use(tiny("width", N, N + 2));
         assertThatThrownBy(() -> open(state))
-                .hasMessageContaining("hidden_size is 6, but the checkpoint was written with 4");
+                .hasMessageContaining(
+                        "input_size of layer 0 is 6, but the checkpoint was written with 4");
     }
 
     @Test

@@ -180,7 +180,7 @@ class RouterWindowsTest {
                                     0,
                                     WindowSummary.NONE,
                                     1,
-                                    WindowCounts.EMPTY.plusAsked(4)));
+                                    WindowCounts.EMPTY.plusAsked(4).plusTokens(2)));
         }
     }
 
