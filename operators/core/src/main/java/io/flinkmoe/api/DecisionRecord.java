@@ -55,67 +55,6 @@ public record DecisionRecord(
     public static final long NO_WINDOW = GlobalWindow.START;
 
     /**
-     * What a gate chose for a token. K is the number of the token's best experts that its k choices
-     * may try: k without rerouting, else up to k · (1 + overflow rounds).
-     *
-     * @param name the gate's name in the model, or its number
-     * @param experts [K], the experts in order of rank, counted from 0; -1 if the token could not
-     *     be routed, or where it has fewer
-     * @param scores [K], the scores of the experts, neither normalized nor scaled; NaN for a token
-     *     that was routed before the decision log was enabled
-     * @param weights [K], the factor of each expert's output if the expert executes the token
-     */
-    public record Gate(String name, int[] experts, float[] scores, float[] weights) {
-
-        @Override
-        public boolean equals(Object other) {
-            return other instanceof Gate that
-                    && Objects.equals(name, that.name)
-                    && Arrays.equals(experts, that.experts)
-                    && Arrays.equals(scores, that.scores)
-                    && Arrays.equals(weights, that.weights);
-        }
-
-        @Override
-        public int hashCode() {
-            return Objects.hash(
-                    name,
-                    Arrays.hashCode(experts),
-                    Arrays.hashCode(scores),
-                    Arrays.hashCode(weights));
-        }
-
-        @Override
-        public String toString() {
-            return "Gate[name=%s, experts=%s, scores=%s, weights=%s]"
-                    .formatted(
-                            name,
-                            Arrays.toString(experts),
-                            Arrays.toString(scores),
-                            Arrays.toString(weights));
-        }
-
-        private Gate copy() {
-            return new Gate(name, experts.clone(), scores.clone(), weights.clone());
-        }
-
-        private void write(DataOutputView out) throws IOException {
-            Wire.writeString(name, out);
-            Wire.writeInts(experts, out);
-            Wire.writeFloats(scores, out);
-            Wire.writeFloats(weights, out);
-        }
-
-        private static Gate read(DataInputView in) throws IOException {
-            return new Gate(
-                    Wire.readString(in),
-                    Wire.readInts(in),
-                    Wire.readFloats(in),
-                    Wire.readFloats(in));
-        }
-    }
-
-    /**
      * The choices of a token in one layer. With one gate, choice j tried the experts of ranks j, j
      * + k, j + 2k … up to attempt {@code attempts[j]}, counted from 0. With several gates, the
      * choices are the experts that some gate ranks, each once.
@@ -127,7 +66,7 @@ public record DecisionRecord(
      * @param attempts [k], the attempt that determined the outcome of each choice
      */
     @TypeInfo(Layer.Factory.class)
-    public record Layer(Gate[] gates, int[] experts, Outcome[] outcomes, int[] attempts) {
+    public record Layer(RankedGate[] gates, int[] experts, Outcome[] outcomes, int[] attempts) {
 
         /** The type information, with its own serializer. */
         public static final TypeInformation<Layer> TYPE =
@@ -179,7 +118,7 @@ public record DecisionRecord(
             /** Copies the arrays, because user functions may modify them. */
             @Override
             public Layer copy(Layer from) {
-                Gate[] gates = new Gate[from.gates.length];
+                RankedGate[] gates = new RankedGate[from.gates.length];
                 for (int gate = 0; gate < gates.length; gate++) {
                     gates[gate] = from.gates[gate].copy();
                 }
@@ -190,7 +129,7 @@ public record DecisionRecord(
             @Override
             public void serialize(Layer record, DataOutputView out) throws IOException {
                 out.writeInt(record.gates.length);
-                for (Gate gate : record.gates) {
+                for (RankedGate gate : record.gates) {
                     gate.write(out);
                 }
                 Wire.writeInts(record.experts, out);
@@ -202,9 +141,9 @@ public record DecisionRecord(
 
             @Override
             public Layer deserialize(DataInputView in) throws IOException {
-                Gate[] gates = new Gate[in.readInt()];
+                RankedGate[] gates = new RankedGate[in.readInt()];
                 for (int gate = 0; gate < gates.length; gate++) {
-                    gates[gate] = Gate.read(in);
+                    gates[gate] = RankedGate.read(in);
                 }
                 int[] experts = Wire.readInts(in);
                 int[] attempts = Wire.readInts(in);

@@ -36,14 +36,18 @@ record LayerCheck(
     }
 
     private void checkExperts() {
+        if (experts.size() > Short.MAX_VALUE) {
+            throw new IllegalArgumentException(
+                    "experts lists %d experts; allowed: 1 to %d"
+                            .formatted(experts.size(), Short.MAX_VALUE));
+        }
         Set<String> names = new HashSet<>();
         for (int i = 0; i < experts.size(); i++) {
-            ExpertSpec expert = experts.get(i);
-            checkSlice("experts[%d].input".formatted(i), expert.input());
-            if (expert.name() != null && !names.add(expert.name())) {
+            checkSlice("experts[%d].input".formatted(i), experts.get(i).input());
+            if (!names.add(name(experts, i))) {
                 throw new IllegalArgumentException(
                         "experts[%d].name is %s, which another expert has; names must differ"
-                                .formatted(i, expert.name()));
+                                .formatted(i, name(experts, i)));
             }
         }
     }

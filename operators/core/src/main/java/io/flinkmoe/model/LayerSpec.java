@@ -164,6 +164,11 @@ public record LayerSpec(
         return Math.min(numExperts(), ranks());
     }
 
+    /** [G], k of each gate. */
+    public List<Integer> choicesOfGates() {
+        return gates.stream().map(GateSpec::k).toList();
+    }
+
     /** Σ k over the gates. */
     public int ranks() {
         return gates.stream().mapToInt(GateSpec::k).sum();

@@ -2,6 +2,7 @@
 package io.flinkmoe.kafka;
 
 import io.flinkmoe.api.DecisionRecord;
+import io.flinkmoe.api.RankedGate;
 import io.flinkmoe.schemas.ChoiceOutcome;
 import io.flinkmoe.schemas.GateRanking;
 import io.flinkmoe.schemas.LayerRanking;
@@ -67,7 +68,7 @@ public final class DecisionSerializer extends TopicSerializer<DecisionRecord> {
         List<LayerRanking> layers = new ArrayList<>();
         for (DecisionRecord.Layer layer : decision.layers()) {
             List<GateRanking> gates = new ArrayList<>();
-            for (DecisionRecord.Gate gate : layer.gates()) {
+            for (RankedGate gate : layer.gates()) {
                 gates.add(avro(gate));
             }
             List<SettledChoice> choices = new ArrayList<>();
@@ -89,7 +90,7 @@ public final class DecisionSerializer extends TopicSerializer<DecisionRecord> {
                 layers);
     }
 
-    private static GateRanking avro(DecisionRecord.Gate gate) {
+    private static GateRanking avro(RankedGate gate) {
         List<RankedExpert> ranks = new ArrayList<>();
         for (int rank = 0; rank < gate.experts().length; rank++) {
             ranks.add(

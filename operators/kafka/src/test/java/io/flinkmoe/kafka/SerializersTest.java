@@ -8,6 +8,7 @@ import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.DecisionRecord;
 import io.flinkmoe.api.Origin;
+import io.flinkmoe.api.RankedGate;
 import io.flinkmoe.api.RawRecord;
 import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.ScoredToken;
@@ -131,13 +132,13 @@ class SerializersTest {
                         "v1",
                         new DecisionRecord.Layer[] {
                             new DecisionRecord.Layer(
-                                    new DecisionRecord.Gate[] {
-                                        new DecisionRecord.Gate(
+                                    new RankedGate[] {
+                                        new RankedGate(
                                                 "click",
                                                 new int[] {3},
                                                 new float[] {0.5f},
                                                 new float[] {1}),
-                                        new DecisionRecord.Gate(
+                                        new RankedGate(
                                                 "1",
                                                 new int[] {1, -1},
                                                 new float[] {0.25f, 0},

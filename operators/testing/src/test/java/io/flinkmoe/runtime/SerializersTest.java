@@ -16,6 +16,7 @@ import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.DecisionRecord;
 import io.flinkmoe.api.Origin;
+import io.flinkmoe.api.RankedGate;
 import io.flinkmoe.api.RawRecord;
 import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.RouterLogits;
@@ -165,9 +166,9 @@ class SerializersTest {
 
     private static final DecisionRecord.Layer RANKED =
             new DecisionRecord.Layer(
-                    new DecisionRecord.Gate[] {
-                        new DecisionRecord.Gate(UNICODE, new int[] {3, -1}, FLOATS, FLOATS),
-                        new DecisionRecord.Gate("1", new int[0], new float[0], new float[0])
+                    new RankedGate[] {
+                        new RankedGate(UNICODE, new int[] {3, -1}, FLOATS, FLOATS),
+                        new RankedGate("1", new int[0], new float[0], new float[0])
                     },
                     new int[] {3, -1, 0, 5, 1},
                     Outcome.values(),
@@ -255,10 +256,7 @@ class SerializersTest {
                         DecisionRecord.Layer.TYPE,
                         RANKED,
                         new DecisionRecord.Layer(
-                                new DecisionRecord.Gate[0],
-                                new int[0],
-                                new Outcome[0],
-                                new int[0])),
+                                new RankedGate[0], new int[0], new Outcome[0], new int[0])),
                 of(TokenBlock.TYPE, BLOCK, EMPTY_BLOCK, withStream(LONG)),
                 of(
                         RoutedBlock.TYPE,
@@ -456,7 +454,7 @@ class SerializersTest {
         ranked.outcomes()[0] = Outcome.LATE;
         ranked.attempts()[0] = 4;
         assertThat(RANKED.gates()[0])
-                .isEqualTo(new DecisionRecord.Gate(UNICODE, new int[] {3, -1}, FLOATS, FLOATS));
+                .isEqualTo(new RankedGate(UNICODE, new int[] {3, -1}, FLOATS, FLOATS));
         assertThat(RANKED.gates()[1]).isNotNull();
         assertThat(RANKED.experts()).containsExactly(3, -1, 0, 5, 1);
         assertThat(RANKED.outcomes()).isEqualTo(Outcome.values());

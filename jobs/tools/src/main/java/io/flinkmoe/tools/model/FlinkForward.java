@@ -6,6 +6,7 @@ import io.flinkmoe.MoeResult;
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.DecisionRecord;
+import io.flinkmoe.api.RankedGate;
 import io.flinkmoe.api.RouterLogits;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
@@ -240,7 +241,7 @@ final class FlinkForward {
         for (int i = 0; i < entry.layers().length; i++) {
             List<GateResult> gates = result.layers().get(i).gates();
             for (int gate = 0; gate < gates.size(); gate++) {
-                DecisionRecord.Gate ranked = entry.layers()[i].gates()[gate];
+                RankedGate ranked = entry.layers()[i].gates()[gate];
                 int k = ranked.experts().length;
                 System.arraycopy(ranked.experts(), 0, gates.get(gate).experts(), row * k, k);
                 System.arraycopy(ranked.weights(), 0, gates.get(gate).weights(), row * k, k);

@@ -8,9 +8,9 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * What each of several gates chose for T tokens. The tokens' {@link Choices} are the union of it.
- * The ranks of a token stand side by side: those of gate 0, then those of gate 1, and so on. S is
- * their number.
+ * What each of several gates chose for T tokens. The choices of the tokens are the union of it. The
+ * ranks of a token stand side by side: those of gate 0, then those of gate 1, and so on. S is their
+ * number.
  *
  * @param sizes [G], the number of ranks of each gate; empty if the layer has one gate, whose ranks
  *     are the choices themselves

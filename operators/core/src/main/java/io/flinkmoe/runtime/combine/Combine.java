@@ -91,6 +91,8 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         FixedSettings.of(capacity)
                 .with(MoeOptions.LANES.key(), laneKeys.count())
                 .with("output_size of layer " + layer, spec.outputSize())
+                .with("carried values of layer " + layer, spec.carriedSize())
+                .with("num_experts_per_tok of the gates of layer " + layer, spec.choicesOfGates())
                 .keep(getOperatorStateBackend());
         sum = new GateWeightedSum(spec, capacity.weightRule(), PostNorm.of(sessions, layer));
         metrics = new CombineMetrics(getMetricGroup());

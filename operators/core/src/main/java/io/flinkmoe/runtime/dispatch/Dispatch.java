@@ -95,6 +95,8 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
                 .with(MoeOptions.LANES.key(), laneKeys.count())
                 .with("num_experts of layer " + layer, spec.numExperts())
                 .with("input_size of layer " + layer, spec.inputSize())
+                .with("carried values of layer " + layer, spec.carriedSize())
+                .with("num_experts_per_tok of the gates of layer " + layer, spec.choicesOfGates())
                 .keep(getOperatorStateBackend());
         active = new LinkedHashSet<>();
         batches = new WaitingBatches(this);

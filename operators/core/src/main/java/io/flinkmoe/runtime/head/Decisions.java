@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.head;
 
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.DecisionRecord;
+import io.flinkmoe.api.RankedGate;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.runtime.block.Choices;
@@ -75,26 +76,26 @@ final class Decisions {
             outcomes[i] = Outcome.ofCode(choices.outcomes()[own[i]]);
             attempts[i] = choices.attempts()[own[i]];
         }
-        DecisionRecord.Gate[] gates =
+        RankedGate[] gates =
                 choices.gates().isOne()
-                        ? new DecisionRecord.Gate[] {oneGate(choices, row, spec.gateName(0))}
+                        ? new RankedGate[] {oneGate(choices, row, spec.gateName(0))}
                         : severalGates(choices, row, spec);
         return new DecisionRecord.Layer(gates, experts, outcomes, attempts);
     }
 
-    private static DecisionRecord.Gate oneGate(Choices choices, int row, String name) {
+    private static RankedGate oneGate(Choices choices, int row, String name) {
         int from = row * choices.ranks();
         int to = from + choices.ranks();
-        return new DecisionRecord.Gate(
+        return new RankedGate(
                 name,
                 Arrays.copyOfRange(choices.experts(), from, to),
                 scores(choices.scores(), from, to),
                 Arrays.copyOfRange(choices.weights(), from, to));
     }
 
-    private static DecisionRecord.Gate[] severalGates(Choices choices, int row, LayerSpec spec) {
+    private static RankedGate[] severalGates(Choices choices, int row, LayerSpec spec) {
         GateRanks ranks = choices.gates();
-        DecisionRecord.Gate[] gates = new DecisionRecord.Gate[ranks.sizes().length];
+        RankedGate[] gates = new RankedGate[ranks.sizes().length];
         int from = row * ranks.sum();
         for (int gate = 0; gate < gates.length; gate++) {
             int to = from + ranks.sizes()[gate];
@@ -105,7 +106,7 @@ final class Decisions {
                         place < 0 ? -1 : choices.experts()[row * choices.ranks() + place];
             }
             gates[gate] =
-                    new DecisionRecord.Gate(
+                    new RankedGate(
                             spec.gateName(gate),
                             experts,
                             scores(ranks.scores(), from, to),

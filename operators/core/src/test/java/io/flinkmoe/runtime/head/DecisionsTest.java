@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.DecisionRecord;
+import io.flinkmoe.api.RankedGate;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
@@ -41,7 +42,7 @@ class DecisionsTest {
         assertThat(layer.experts()).containsExactly(4);
         assertThat(layer.gates())
                 .containsExactly(
-                        new DecisionRecord.Gate(
+                        new RankedGate(
                                 "0", new int[] {4}, new float[] {Float.NaN}, new float[] {0.25f}));
     }
 
@@ -126,7 +127,7 @@ class DecisionsTest {
         assertThat(first)
                 .isEqualTo(
                         new DecisionRecord.Layer(
-                                new DecisionRecord.Gate[] {
+                                new RankedGate[] {
                                     gate("click", new int[] {4}, scores, 0, 1, 1),
                                     gate("1", new int[] {2, 4}, scores, 1, 3, 0.75f, 0.25f)
                                 },
@@ -136,7 +137,7 @@ class DecisionsTest {
         assertThat(second)
                 .isEqualTo(
                         new DecisionRecord.Layer(
-                                new DecisionRecord.Gate[] {
+                                new RankedGate[] {
                                     gate("click", new int[] {3}, scores, 3, 4, 0.5f),
                                     gate("1", new int[] {-1, -1}, scores, 4, 6, 0, 0)
                                 },
@@ -147,10 +148,9 @@ class DecisionsTest {
                 .containsExactly(Float.NaN, Float.NaN);
     }
 
-    private static DecisionRecord.Gate gate(
+    private static RankedGate gate(
             String name, int[] experts, float[] scores, int from, int to, float... weights) {
-        return new DecisionRecord.Gate(
-                name, experts, Arrays.copyOfRange(scores, from, to), weights);
+        return new RankedGate(name, experts, Arrays.copyOfRange(scores, from, to), weights);
     }
 
     /** Where the one gate is dense and masks experts. */
