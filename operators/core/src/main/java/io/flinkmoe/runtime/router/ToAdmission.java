@@ -13,14 +13,17 @@ import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.runtime.block.WindowTokens;
+import io.flinkmoe.runtime.shared.TaskOutputs;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.operators.Output;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /**
  * With a capacity: sends the vectors to the dispatch, once, and the choices without vectors to the
- * admission of the experts. Where the capacity depends on the number of tokens in a window, it
- * reports that to the admission of every expert before the watermark that closes the window.
+ * admission of the experts. Where the admission decides on arrival, each block is sent at once: the
+ * tokens wait for the decisions, whatever the buffer timeout. Where the capacity depends on the
+ * number of tokens in a window, it reports that to the admission of every expert before the
+ * watermark that closes the window.
  */
 @Internal
 final class ToAdmission implements RoutedOutput {
@@ -29,15 +32,22 @@ final class ToAdmission implements RoutedOutput {
     private final Capacity capacity;
     private final int numExperts;
     private final int k;
+    private final TaskOutputs buffers;
     private final CandidatesByExpert candidates;
 
     /**
      * @param numExperts N
      * @param k choices per token
+     * @param buffers the buffers of the output
      */
     ToAdmission(
-            Output<StreamRecord<RoutedBlock>> output, Capacity capacity, int numExperts, int k) {
+            Output<StreamRecord<RoutedBlock>> output,
+            Capacity capacity,
+            int numExperts,
+            int k,
+            TaskOutputs buffers) {
         this.output = output;
+        this.buffers = buffers;
         this.capacity = capacity;
         this.numExperts = numExperts;
         this.k = k;
@@ -63,6 +73,9 @@ final class ToAdmission implements RoutedOutput {
                 areKept ? choices.scores() : routed.admissionScores(capacity.score(), rows, draws);
         for (CandidateBlock block : candidates.split(batch, tokens, choices, scores)) {
             output.collect(AdmissionInputSerializer.OUTPUT, new StreamRecord<>(block));
+        }
+        if (!capacity.decidesAtClose(0)) {
+            buffers.flush(); // Otherwise the decisions come one buffer timeout later.
         }
     }
 
