@@ -26,12 +26,14 @@ final class Operators {
      * records in flight, and windows would close before these records arrive. Therefore no exchange
      * whose receiver counts on the watermark may have in-flight data in a checkpoint.
      *
-     * <p>All inputs of an operator must agree. If one of them lets the barrier overtake its
-     * records, Flink takes the snapshot at once, with what is in flight on all inputs, and blocks
-     * inputs whose barrier has come until the others' come, too: a cycle of waiting tasks if these
-     * need the output. So the exchanges of decisions and of the experts' results are aligned like
-     * those of the vectors and residuals beside them. Only rows on their way to the experts may be
-     * in a checkpoint.
+     * <p>The exchanges of rows to the experts and of what the experts and their admission return do
+     * not count on the watermark, but they are aligned, too. A combine reads residuals directly and
+     * outputs through the experts. If a barrier overtook the rows to an expert, it would reach the
+     * combine before the outputs of rows that a dispatch or router has yet to send ahead of its own
+     * barrier. The combine would not read those outputs before that barrier, so the expert would
+     * stop, and with it the dispatch or router in front of the barrier: a cycle of waiting tasks.
+     * The same holds for the inputs of a dispatch. Where all exchanges are aligned, what is ahead
+     * of a barrier is always read.
      */
     static <T> KeyedStream<T, Integer> aligned(KeyedStream<T, Integer> stream) {
         ((PartitionTransformation<T>) stream.getTransformation())

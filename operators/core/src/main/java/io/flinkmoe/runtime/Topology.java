@@ -259,7 +259,8 @@ public final class Topology {
                 operators.spread(
                         keys,
                         settings.expertParallelism(),
-                        rows.keyBy(block -> keys.keyOf(block.expert()), Types.INT)
+                        Operators.aligned(
+                                        rows.keyBy(block -> keys.keyOf(block.expert()), Types.INT))
                                 .transform(
                                         job.name() + "-expert-" + layer,
                                         ContributionBlock.TYPE,

@@ -6,6 +6,7 @@ import java.time.Duration;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.eventtime.TimestampAssigner;
 import org.apache.flink.api.common.eventtime.TimestampAssignerSupplier;
+import org.apache.flink.api.common.eventtime.Watermark;
 import org.apache.flink.api.common.eventtime.WatermarkGenerator;
 import org.apache.flink.api.common.eventtime.WatermarkGeneratorSupplier;
 import org.apache.flink.api.common.eventtime.WatermarkOutput;
@@ -105,8 +106,29 @@ public final class TokenWatermarks implements WatermarkStrategy<Arrival> {
             if (!hasEventTime && behind == MIN_BEHIND) {
                 output.markIdle();
             } else {
-                generator.onPeriodicEmit(output);
+                generator.onPeriodicEmit(hasEventTime ? output : new IdlenessOnly(output));
             }
+        }
+    }
+
+    /**
+     * Takes no watermark. Before a partition has a token, its watermark is the lowest, which says
+     * nothing. Flink takes it as activity all the same: a reader as a whole has a generator without
+     * records, and would be active though all its partitions are idle.
+     */
+    private record IdlenessOnly(WatermarkOutput output) implements WatermarkOutput {
+
+        @Override
+        public void emitWatermark(Watermark watermark) {}
+
+        @Override
+        public void markIdle() {
+            output.markIdle();
+        }
+
+        @Override
+        public void markActive() {
+            output.markActive();
         }
     }
 }

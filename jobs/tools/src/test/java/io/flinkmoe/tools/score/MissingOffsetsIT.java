@@ -244,6 +244,38 @@ class MissingOffsetsIT {
                                 + " skipped, as moe.source.missing-offsets (earliest) allows.");
     }
 
+    /** The enumerator is created anew, and Flink keeps the group of its metrics. */
+    @Test
+    void areNamedByProgressAfterARestartOfTheEnumerator() throws Exception {
+        Configuration options = options("again");
+        options.set(KafkaOptions.SOURCE_MISSING_OFFSETS, MissingOffsets.EARLIEST);
+        options.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
+        options.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 1_000);
+        send(options, 0, 15);
+        StringWriter out = new StringWriter();
+        try (EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
+            StreamExecutionEnvironment env = flink.environment();
+            ScoringJob.build(env, options);
+            JobClient job = env.executeAsync();
+            new ScoreProgress(
+                            flink,
+                            job.getJobID(),
+                            new GlobalWindow(),
+                            false,
+                            new PrintWriter(out, true))
+                    .start();
+            awaitScored(options, 15);
+            TimeUnit.SECONDS.sleep(6); // It looks at the topic every five seconds.
+            recreate("again-in", 1);
+            send(options, 100, 140);
+            long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
+            while (!out.toString().contains("goes on at offset 0 instead of 15")) {
+                assertThat(System.nanoTime()).as("time for %s", out).isLessThan(deadline);
+                TimeUnit.MILLISECONDS.sleep(100);
+            }
+        }
+    }
+
     /** Retention removes records that an open transaction keeps from the job. */
     @Test
     void ofARunningJobFailIt() throws Exception {
@@ -266,6 +298,46 @@ class MissingOffsetsIT {
                                     assertThat(ExceptionUtils.stringifyException(failure))
                                             .contains(
                                                     "overtaken-in-0 at offset 5 (the topic has the offsets from 20 to 30)"));
+        }
+    }
+
+    /** Kafka would skip them and say nothing. */
+    @ParameterizedTest
+    @CsvSource({"EARLIEST, 20", "LATEST, 30"})
+    void ofARunningJobAreSkippedIfAllowed(MissingOffsets policy, long first) throws Exception {
+        String name = "behind-" + policy;
+        Configuration options = options(name);
+        options.set(KafkaOptions.SOURCE_MISSING_OFFSETS, policy);
+        options.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
+        send(options, 0, 5);
+        Map<String, Object> transactional = Map.of("transactional.id", name);
+        try (LogWatch log = LogWatch.forTexts(" goes on at offset ");
+                KafkaProducer<byte[], byte[]> producer =
+                        TestTopics.producer(broker.bootstrapServers(), transactional)) {
+            JobClient job = TestJob.start(options);
+            awaitScored(options, 5);
+            producer.initTransactions();
+            producer.beginTransaction();
+            send(producer, options, 5, 30);
+            producer.flush();
+            cut(name + "-in", 20);
+            awaitFound(log);
+            producer.commitTransaction();
+            send(options, 30, 34);
+            awaitScored(options, 5 + 34 - (int) first);
+            job.cancel().get();
+
+            assertThat(log.found())
+                    .first()
+                    .asString()
+                    .contains(
+                            "The partition %s-in-0 goes on at offset %d instead of 5: "
+                                    .formatted(name, first));
+            assertThat(scored(options))
+                    .containsExactlyElementsOf(
+                            LongStream.concat(LongStream.range(0, 5), LongStream.range(first, 34))
+                                    .boxed()
+                                    .toList());
         }
     }
 
@@ -321,6 +393,14 @@ class MissingOffsetsIT {
         TopicPartition partition = new TopicPartition(options.get(KafkaOptions.SOURCE_TOPIC), 0);
         while (TestTopics.committed(broker.bootstrapServers(), group, partition) < 0) {
             assertThat(System.nanoTime()).as("time to start").isLessThan(deadline);
+            TimeUnit.MILLISECONDS.sleep(100);
+        }
+    }
+
+    private static void awaitFound(LogWatch log) throws InterruptedException {
+        long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
+        while (log.found().isEmpty()) {
+            assertThat(System.nanoTime()).as("time to log").isLessThan(deadline);
             TimeUnit.MILLISECONDS.sleep(100);
         }
     }

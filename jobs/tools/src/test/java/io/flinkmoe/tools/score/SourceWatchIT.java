@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.kafka.source.Claim;
 import io.flinkmoe.kafka.source.GroupOwners;
+import io.flinkmoe.kafka.source.MissingOffsets;
 import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.scoring.GroupCheck;
 import io.flinkmoe.scoring.KafkaOptions;
@@ -35,9 +36,11 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.apache.flink.util.ExceptionUtils;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -254,6 +257,39 @@ class SourceWatchIT {
                                 + " 'dead-producer', since 20[0-9-]+T[0-9:]+Z: 51 records wait\\.");
     }
 
+    /** Kafka then reports a stable offset between the transaction and the first record. */
+    @Test
+    void progressNamesAnOpenTransactionWhoseFirstRecordsAreGone() throws Exception {
+        Configuration options = options("gone", 1);
+        options.set(KafkaOptions.SOURCE_MISSING_OFFSETS, MissingOffsets.EARLIEST);
+        Map<String, Object> settings = Map.of("bootstrap.servers", broker.bootstrapServers());
+        Map<String, Object> transactional = Map.of("transactional.id", "long-dead");
+        StringWriter out = new StringWriter();
+        try (Admin admin = Admin.create(settings);
+                KafkaProducer<byte[], byte[]> dead =
+                        TestTopics.producer(broker.bootstrapServers(), transactional);
+                KafkaProducer<byte[], byte[]> alive =
+                        TestTopics.producer(broker.bootstrapServers());
+                EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
+            dead.initTransactions();
+            dead.beginTransaction();
+            send(dead, "gone-in", 0, 0, System.currentTimeMillis(), 1);
+            dead.flush();
+            send(alive, "gone-in", 0, 1, System.currentTimeMillis(), 25);
+            alive.flush();
+            RecordsToDelete cut = RecordsToDelete.beforeOffset(20);
+            admin.deleteRecords(Map.of(new TopicPartition("gone-in", 0), cut)).all().get();
+
+            startWithProgress(flink, options, out);
+
+            await(() -> out.toString().contains("waits for"));
+        }
+        assertThat(out.toString())
+                .containsPattern(
+                        "The partition gone-in-0 waits for an open transaction of the producer"
+                                + " 'long-dead', since 20[0-9-]+T[0-9:]+Z: 6 records wait\\.");
+    }
+
     /** The tokens of one partition have a timestamp of a year ago. */
     @Test
     void progressNamesAPartitionThatHoldsBackTheOthers() throws Exception {
@@ -282,6 +318,33 @@ class SourceWatchIT {
                 .containsPattern(
                         "The partition slow-in-1 holds back the event time of all others: it is at"
                                 + " 20[0-9-]+T[0-9:.]+Z, and the next slowest is at");
+    }
+
+    /** Each reader has one partition. That of the first one has seconds instead of milliseconds. */
+    @Test
+    void aPartitionOfOldTimestampsDoesNotHoldBackTheOtherReader() throws Exception {
+        Configuration options = options("seconds", 2);
+        options.setString("moe.capacity.policy", "fixed");
+        options.setString("moe.capacity.size", "1000");
+        options.setString("moe.capacity.window.size", "1 s");
+        options.setString("moe.capacity.admission", "prioritized");
+        options.setString("execution.checkpointing.dir", dir.resolve("state").toUri().toString());
+        options.set(KafkaOptions.SOURCE_IDLE_TIMEOUT, Duration.ZERO);
+        options.setString("parallelism.default", "2");
+        StringWriter out = new StringWriter();
+        try (KafkaProducer<byte[], byte[]> producer =
+                        TestTopics.producer(broker.bootstrapServers());
+                EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
+            long now = System.currentTimeMillis();
+            send(producer, "seconds-in", 0, 0, now / 1_000, 10);
+            send(producer, "seconds-in", 1, 0, now, 20);
+            send(producer, "seconds-in", 1, 20, now + 60_000, 1);
+            producer.flush();
+
+            startWithProgress(flink, options, out);
+
+            await(() -> out.toString().contains("scored 30"));
+        }
     }
 
     private static void startWithProgress(

@@ -15,6 +15,7 @@ import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.OpenWindows;
 import io.flinkmoe.runtime.shared.Slices;
 import io.flinkmoe.runtime.shared.SummaryOutput;
+import io.flinkmoe.runtime.shared.TaskOutputs;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
 import org.apache.flink.annotation.Internal;
@@ -53,6 +54,7 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
     private transient AdmissionRule rule;
     private transient Outbox outbox;
     private transient Slices slices;
+    private transient TaskOutputs buffers;
     private transient AdmissionMetrics[] metrics; // by expert; null for experts of other subtasks
     private transient SummaryOutput summaries;
     private transient long forwarded;
@@ -95,6 +97,7 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
         }
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.ADMISSION, round);
         forwarded = Long.MIN_VALUE;
+        buffers = new TaskOutputs(getContainingTask().getEnvironment());
         outbox = new Outbox(this, expertKeys, watermark.owned(), output);
         slices =
                 new Slices(
@@ -125,6 +128,9 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
         decisions.endBlock();
         counters.save();
         outbox.send(decisions);
+        if (!capacity.decidesAtClose(round)) {
+            buffers.flush(); // The tokens wait for the decisions.
+        }
     }
 
     /** Decides on the late rows of a block, and returns the others. */

@@ -23,6 +23,7 @@ import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.runtime.shared.OpenWindows;
 import io.flinkmoe.runtime.shared.SummaryOutput;
+import io.flinkmoe.runtime.shared.TaskOutputs;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
 import org.apache.flink.annotation.Internal;
@@ -117,7 +118,11 @@ public final class Router extends AbstractStreamOperator<RoutedBlock>
                 .keep(getOperatorStateBackend());
         routedOutput =
                 capacity.windows().areBounded()
-                        ? new ToAdmission(output, capacity, spec)
+                        ? new ToAdmission(
+                                output,
+                                capacity,
+                                spec,
+                                new TaskOutputs(getContainingTask().getEnvironment()))
                         : new ToExperts(output, new RowsByExpert(spec));
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         lateTokens =

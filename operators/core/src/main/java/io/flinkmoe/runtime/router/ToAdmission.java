@@ -14,14 +14,17 @@ import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.runtime.block.WindowTokens;
+import io.flinkmoe.runtime.shared.TaskOutputs;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.operators.Output;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 
 /**
  * With a capacity: sends the vectors to the dispatch, once, and the choices without vectors to the
- * admission of the experts. Where the capacity depends on the number of tokens in a window, it
- * reports that to the admission of every expert before the watermark that closes the window.
+ * admission of the experts. Where the admission decides on arrival, each block is sent at once: the
+ * tokens wait for the decisions, whatever the buffer timeout. Where the capacity depends on the
+ * number of tokens in a window, it reports that to the admission of every expert before the
+ * watermark that closes the window.
  */
 @Internal
 final class ToAdmission implements RoutedOutput {
@@ -29,13 +32,20 @@ final class ToAdmission implements RoutedOutput {
     private final Output<StreamRecord<RoutedBlock>> output;
     private final Capacity capacity;
     private final int numExperts;
+    private final TaskOutputs buffers;
     private final CandidatesByExpert candidates;
 
     /**
      * @param layer the layer of the router
+     * @param buffers the buffers of the output
      */
-    ToAdmission(Output<StreamRecord<RoutedBlock>> output, Capacity capacity, LayerSpec layer) {
+    ToAdmission(
+            Output<StreamRecord<RoutedBlock>> output,
+            Capacity capacity,
+            LayerSpec layer,
+            TaskOutputs buffers) {
         this.output = output;
+        this.buffers = buffers;
         this.capacity = capacity;
         this.numExperts = layer.numExperts();
         this.candidates =
@@ -62,6 +72,9 @@ final class ToAdmission implements RoutedOutput {
         for (CandidateBlock block :
                 candidates.split(batch, tokens, choices, scores, routed.choiceRanks(rows))) {
             output.collect(AdmissionInputSerializer.OUTPUT, new StreamRecord<>(block));
+        }
+        if (!capacity.decidesAtClose(0)) {
+            buffers.flush(); // Otherwise the decisions come one buffer timeout later.
         }
     }
 

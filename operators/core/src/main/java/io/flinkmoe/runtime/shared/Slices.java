@@ -4,7 +4,6 @@ package io.flinkmoe.runtime.shared;
 import java.util.concurrent.CompletableFuture;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.execution.Environment;
-import org.apache.flink.runtime.io.network.api.writer.ResultPartitionWriter;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 
 /**
@@ -23,7 +22,7 @@ public final class Slices {
     private static final long NOW = 0;
 
     private final ProcessingTimeService time;
-    private final ResultPartitionWriter[] writers;
+    private final TaskOutputs outputs;
     private final Work work;
     private boolean scheduled;
 
@@ -43,7 +42,7 @@ public final class Slices {
      */
     public Slices(ProcessingTimeService time, Environment task, Work work) {
         this.time = time;
-        this.writers = task.getAllWriters();
+        this.outputs = new TaskOutputs(task);
         this.work = work;
     }
 
@@ -67,7 +66,7 @@ public final class Slices {
     }
 
     private void run() throws Exception {
-        CompletableFuture<?> available = outputsAvailable();
+        CompletableFuture<?> available = outputs.available();
         if (!available.isDone()) {
             available.thenRun(this::enqueue);
             return;
@@ -76,13 +75,5 @@ public final class Slices {
         if (work.runSlice()) {
             start();
         }
-    }
-
-    private CompletableFuture<?> outputsAvailable() {
-        CompletableFuture<?>[] futures = new CompletableFuture<?>[writers.length];
-        for (int i = 0; i < writers.length; i++) {
-            futures[i] = writers[i].getAvailableFuture();
-        }
-        return CompletableFuture.allOf(futures);
     }
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.source;
 
+import static org.apache.kafka.common.IsolationLevel.READ_COMMITTED;
+import static org.apache.kafka.common.IsolationLevel.READ_UNCOMMITTED;
+
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -10,6 +13,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
@@ -103,14 +107,17 @@ final class OpenTransactions implements SourceWatch {
 
     private List<String> find(long now)
             throws ExecutionException, InterruptedException, TimeoutException {
-        Map<TopicPartition, Long> stable = ends(IsolationLevel.READ_COMMITTED);
-        Map<TopicPartition, Long> ends = ends(IsolationLevel.READ_UNCOMMITTED);
+        Map<TopicPartition, Long> stable = offsets(OffsetSpec.latest(), READ_COMMITTED);
+        Map<TopicPartition, Long> ends = offsets(OffsetSpec.latest(), READ_UNCOMMITTED);
+        Map<TopicPartition, Long> starts = offsets(OffsetSpec.earliest(), READ_UNCOMMITTED);
         blocked.keySet().retainAll(stable.keySet());
         Map<TopicPartition, Long> stopped = new HashMap<>();
         for (Map.Entry<TopicPartition, Long> entry : stable.entrySet()) {
             TopicPartition partition = entry.getKey();
             long offset = entry.getValue();
-            long behind = ends.getOrDefault(partition, 0L) - offset;
+            // Retention can have removed records of the transaction.
+            long from = Math.max(offset, starts.getOrDefault(partition, 0L));
+            long behind = ends.getOrDefault(partition, 0L) - from;
             Blocked before = blocked.get(partition);
             if (behind <= 0) {
                 blocked.remove(partition);
@@ -136,15 +143,22 @@ final class OpenTransactions implements SourceWatch {
         Blocked at = blocked.get(partition);
         String since = ", since " + time(at.since) + " at the latest";
         try {
-            for (ProducerState producer : producers(partition)) {
-                if (producer.currentTransactionStartOffset().orElse(-1) == at.stableOffset) {
-                    return describe(producer);
-                }
+            Optional<ProducerState> first =
+                    producers(partition).stream()
+                            .filter(producer -> start(producer) <= at.stableOffset)
+                            .min(Comparator.comparingLong(OpenTransactions::start));
+            if (first.isPresent()) {
+                return describe(first.get());
             }
         } catch (ExecutionException e) {
             LOG.debug("Cannot describe the producers of {}", partition, e);
         }
         return since;
+    }
+
+    /** Where the open transaction of a producer begins; the highest number if it has none. */
+    private static long start(ProducerState producer) {
+        return producer.currentTransactionStartOffset().orElse(Long.MAX_VALUE);
     }
 
     private String describe(ProducerState producer)
@@ -173,18 +187,18 @@ final class OpenTransactions implements SourceWatch {
                 .activeProducers();
     }
 
-    private Map<TopicPartition, Long> ends(IsolationLevel isolation)
+    private Map<TopicPartition, Long> offsets(OffsetSpec spec, IsolationLevel isolation)
             throws ExecutionException, InterruptedException, TimeoutException {
         Map<TopicPartition, OffsetSpec> specs =
                 get(admin.describeTopics(Set.of(topic)).topicNameValues().get(topic))
                         .partitions()
                         .stream()
                         .map(info -> new TopicPartition(topic, info.partition()))
-                        .collect(Collectors.toMap(p -> p, p -> OffsetSpec.latest()));
-        Map<TopicPartition, Long> ends = new HashMap<>();
+                        .collect(Collectors.toMap(p -> p, p -> spec));
+        Map<TopicPartition, Long> offsets = new HashMap<>();
         get(admin.listOffsets(specs, new ListOffsetsOptions(isolation)).all())
-                .forEach((partition, result) -> ends.put(partition, result.offset()));
-        return ends;
+                .forEach((partition, result) -> offsets.put(partition, result.offset()));
+        return offsets;
     }
 
     private static <T> T get(KafkaFuture<T> future)

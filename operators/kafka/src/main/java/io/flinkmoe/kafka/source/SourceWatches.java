@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.function.LongSupplier;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.runtime.metrics.groups.AbstractMetricGroup;
 import org.apache.flink.util.FlinkRuntimeException;
 import org.apache.flink.util.IOUtils;
 
@@ -33,6 +34,7 @@ public final class SourceWatches implements SourceWatch {
 
     private final List<SourceWatch> watches;
     private final HeldBackPartitions heldBack;
+    private final MetricGroup metrics;
     private final LongSupplier clock;
     private final Map<String, Long> skipped = new LinkedHashMap<>();
     private volatile List<String> status = List.of();
@@ -52,10 +54,10 @@ public final class SourceWatches implements SourceWatch {
         this.watches.add(heldBack);
         this.heldBack = heldBack;
         this.clock = clock;
-        MetricGroup group = operator.addGroup("moe").addGroup("source");
-        group.gauge(RECORDS_WAITING, transactions::waiting);
-        group.gauge(SLOWEST_LAG, heldBack::lagMillis);
-        group.gauge(STATUS.substring("moe.source.".length()), () -> String.join("\n", status));
+        metrics = operator.addGroup("moe").addGroup("source");
+        metrics.gauge(RECORDS_WAITING, transactions::waiting);
+        metrics.gauge(SLOWEST_LAG, heldBack::lagMillis);
+        metrics.gauge(STATUS.substring("moe.source.".length()), () -> String.join("\n", status));
     }
 
     @Override
@@ -93,8 +95,14 @@ public final class SourceWatches implements SourceWatch {
         }
     }
 
+    /**
+     * Removes the metrics, too. Otherwise those of the next enumerator would have the same names.
+     */
     @Override
     public void close() {
+        if (metrics instanceof AbstractMetricGroup<?> closeable) {
+            closeable.close();
+        }
         try {
             IOUtils.closeAll(watches);
         } catch (Exception e) {

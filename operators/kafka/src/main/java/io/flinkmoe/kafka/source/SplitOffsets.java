@@ -10,6 +10,8 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.connector.kafka.source.split.KafkaPartitionSplit;
+import org.apache.flink.runtime.execution.SuppressRestartsException;
+import org.apache.flink.util.FlinkRuntimeException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
 import org.slf4j.Logger;
@@ -120,12 +122,12 @@ final class SplitOffsets implements Serializable {
 
     /**
      * The failure of a running consumer that retention has overtaken, or whose topic was created
-     * anew.
+     * anew. If other positions are allowed, the job restarts and {@link #resolve} finds them.
      *
      * @param positions the offsets that it could not read
      * @param topicIds the ids of the topics of its splits
      */
-    MissingOffsetsException overtaken(
+    RuntimeException overtaken(
             Map<TopicPartition, Long> positions, Map<TopicPartition, Uuid> topicIds) {
         List<String> gaps = new ArrayList<>();
         try (TopicOffsets topic = new TopicOffsets(properties, positions.keySet())) {
@@ -136,7 +138,12 @@ final class SplitOffsets implements Serializable {
                         gaps.add(topic.gap(new TopicSplit(split, id), position));
                     });
         }
-        return failure(gaps);
+        if (missing == MissingOffsets.FAIL) {
+            return new SuppressRestartsException(failure(gaps));
+        }
+        return new FlinkRuntimeException(
+                "the topic no longer has the records that this job has to read next: %s; the job goes on at its %s offsets"
+                        .formatted(String.join("; ", gaps), missing));
     }
 
     private static MissingOffsetsException failure(List<String> gaps) {

@@ -13,12 +13,10 @@ import org.apache.kafka.common.TopicPartition;
 /**
  * Where to start partitions that the source has not read yet: an offset, or a mark that {@link
  * SplitOffsets} replaces by an offset.
- *
- * @param missing also decides what Kafka's consumer does if retention overtakes it
  */
 @Internal
 @SuppressWarnings("deprecation") // OffsetResetStrategy: the connector accepts no other type.
-record StartingOffsets(StartPosition start, MissingOffsets missing) implements OffsetsInitializer {
+record StartingOffsets(StartPosition start) implements OffsetsInitializer {
 
     @Override
     public Map<TopicPartition, Long> getPartitionOffsets(
@@ -36,12 +34,9 @@ record StartingOffsets(StartPosition start, MissingOffsets missing) implements O
         return marks;
     }
 
+    /** Kafka's consumer would jump to other records and say nothing. */
     @Override
     public OffsetResetStrategy getAutoOffsetResetStrategy() {
-        return switch (missing) {
-            case FAIL -> OffsetResetStrategy.NONE;
-            case EARLIEST -> OffsetResetStrategy.EARLIEST;
-            case LATEST -> OffsetResetStrategy.LATEST;
-        };
+        return OffsetResetStrategy.NONE;
     }
 }

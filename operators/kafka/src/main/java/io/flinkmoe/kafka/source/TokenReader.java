@@ -24,9 +24,9 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.Uuid;
 
 /**
- * Reads splits with the connector's reader. Fails the job for good if the records to read next are
- * gone, keeps the ids of topics in the state, and reports to the enumerator how far the partitions
- * are in event time.
+ * Reads splits with the connector's reader. Fails the job if the records to read next are gone,
+ * keeps the ids of topics in the state, and reports to the enumerator how far the partitions are in
+ * event time.
  */
 @Internal
 @SuppressWarnings("try") // Flink's readers may be interrupted while they close.
@@ -96,8 +96,7 @@ final class TokenReader implements SourceReader<Arrival, KafkaPartitionSplit> {
             Optional<OffsetOutOfRangeException> gone =
                     ExceptionUtils.findThrowable(e, OffsetOutOfRangeException.class);
             if (gone.isPresent()) {
-                throw new SuppressRestartsException(
-                        offsets.overtaken(gone.get().offsetOutOfRangePartitions(), topicIds));
+                throw offsets.overtaken(gone.get().offsetOutOfRangePartitions(), topicIds);
             }
             throw e;
         }

@@ -76,7 +76,7 @@ public final class TokenSource
                 KafkaSource.<Arrival>builder()
                         .setProperties(properties)
                         .setTopics(topic)
-                        .setStartingOffsets(new StartingOffsets(builder.start, missing))
+                        .setStartingOffsets(new StartingOffsets(builder.start))
                         .setDeserializer(times);
         if (builder.stopAtLatest) {
             kafka.setBounded(OffsetsInitializer.latest());

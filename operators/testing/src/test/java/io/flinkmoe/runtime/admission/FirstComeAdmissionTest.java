@@ -17,6 +17,7 @@ import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.testing.AdmissionHarness;
 import io.flinkmoe.testing.Backend;
+import io.flinkmoe.testing.FlushCounter;
 import io.flinkmoe.testing.OperatorHarnesses;
 import java.nio.file.Path;
 import java.util.Map;
@@ -79,6 +80,17 @@ class FirstComeAdmissionTest {
             assertThat(decisions.attempt()).isZero();
             assertThat(decisions.choices()).containsExactlyInAnyOrder(2, 4, 9);
             assertThat(decisions.weights()).isEmpty();
+        }
+    }
+
+    @Test
+    void sendsTheDecisionsOnABlockAtOnce() throws Exception {
+        try (var harness = open()) {
+            FlushCounter output = FlushCounter.of(harness);
+            harness.send(onArrival(3, 7, new int[] {4, 2, 9}, 0, 60_000, 0));
+            assertThat(output.flushes()).isEqualTo(1);
+            harness.send(onArrival(3, 8, new int[] {0}, 0));
+            assertThat(output.flushes()).isEqualTo(2);
         }
     }
 

@@ -29,6 +29,7 @@ import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.block.WindowTokens;
 import io.flinkmoe.testing.Backend;
+import io.flinkmoe.testing.FlushCounter;
 import io.flinkmoe.testing.NumberedBundle;
 import io.flinkmoe.testing.OperatorHarnesses;
 import io.flinkmoe.testing.RouterHarness;
@@ -205,6 +206,22 @@ class RouterWindowsTest {
             harness.send(block(0, new long[] {10, 20}, first, second));
             assertThat(harness.candidates())
                     .allSatisfy(block -> assertThat(block.priorities().scores()).isEmpty());
+        }
+    }
+
+    @Test
+    void sendsABlockAtOnceIfItIsDecidedOnArrival() throws Exception {
+        try (var harness = open(MINUTE)) {
+            FlushCounter output = FlushCounter.of(harness);
+            harness.send(block(0, new long[] {10, 20}, row(), row()));
+            assertThat(output.flushes()).isEqualTo(1);
+        }
+        Capacity prioritized =
+                AtWindowClose.of(WINDOWS, CapacityFormula.fixed(1), AdmissionOrder.GATE_SCORE);
+        try (var harness = open(prioritized)) {
+            FlushCounter output = FlushCounter.of(harness);
+            harness.send(block(0, new long[] {10, 20}, row(), row()));
+            assertThat(output.flushes()).isZero();
         }
     }
 
