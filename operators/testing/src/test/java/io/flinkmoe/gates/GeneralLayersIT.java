@@ -75,7 +75,7 @@ class GeneralLayersIT {
     @TempDir private Path directory;
 
     static List<Long> seeds() {
-        String[] range = System.getProperty("general.seeds", "0,24").split(",");
+        String[] range = System.getProperty("general.seeds", "0,14").split(",");
         List<Long> seeds = new ArrayList<>();
         for (long seed = Long.parseLong(range[0]); seed < Long.parseLong(range[1]); seed++) {
             seeds.add(seed);
