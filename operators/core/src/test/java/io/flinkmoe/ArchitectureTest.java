@@ -48,6 +48,7 @@ class ArchitectureTest {
                     "model.graph",
                     "model",
                     "model.huggingface",
+                    "model.parts",
                     "onnx",
                     "serialization",
                     "api",

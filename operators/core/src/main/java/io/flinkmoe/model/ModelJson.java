@@ -6,6 +6,7 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
@@ -35,7 +36,7 @@ import org.apache.flink.annotation.Internal;
  * fields and values of another type are errors.
  */
 @Internal
-final class ModelJson {
+public final class ModelJson {
     private static final JsonMapper MAPPER =
             JsonMapper.builder()
                     .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
@@ -92,6 +93,32 @@ final class ModelJson {
 
     static void write(BundleSpec spec, Path file) throws IOException {
         Files.write(file, MAPPER.writeValueAsBytes(spec));
+    }
+
+    /**
+     * Reads a routing.
+     *
+     * @throws IllegalArgumentException if a field is unknown or wrong; the message names it
+     */
+    public static RoutingConfig routing(JsonNode json) {
+        try {
+            return MAPPER.treeToValue(json, RoutingConfig.class);
+        } catch (UnrecognizedPropertyException e) {
+            throw new IllegalArgumentException(
+                    "%s is not a known field; known fields are %s"
+                            .formatted(where(e), e.getKnownPropertyIds()),
+                    e);
+        } catch (ValueInstantiationException e) {
+            Throwable cause = e.getCause() == null ? e : e.getCause();
+            throw new IllegalArgumentException(cause.getMessage(), e);
+        } catch (MismatchedInputException e) {
+            throw new IllegalArgumentException(
+                    "%s is %s; expected %s"
+                            .formatted(where(e), found(json, e), expected(e.getTargetType())),
+                    e);
+        } catch (JsonProcessingException e) {
+            throw new IllegalArgumentException(e.getOriginalMessage(), e);
+        }
     }
 
     static BundleSpec read(Path file) throws IOException {

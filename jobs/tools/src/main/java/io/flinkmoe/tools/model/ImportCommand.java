@@ -4,6 +4,7 @@ package io.flinkmoe.tools.model;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.model.huggingface.ImportCheck;
+import io.flinkmoe.model.parts.PartsImporter;
 import io.flinkmoe.onnx.ModelCheck;
 import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.tools.text.Progress;
@@ -17,17 +18,19 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.apache.flink.annotation.Internal;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Converts a Hugging Face checkpoint to a bundle. */
+/** Makes a bundle from a Hugging Face checkpoint, or from parts. */
 @Command(
         name = "import",
         description = {
-            "Convert a Hugging Face checkpoint to a model bundle.",
-            "Only the MoE layers are imported: router, experts and the norm before them. Attention,"
+            "Make a model bundle from a Hugging Face checkpoint, or from a folder of ONNX parts and"
+                    + " PyTorch state dicts.",
+            "Of a checkpoint only the MoE layers are imported: router, experts and the norm before them. Attention,"
                     + " dense layers and embeddings are not, so a bundle of several layers of a"
                     + " language model is not the language model."
         },
@@ -35,7 +38,13 @@ import picocli.CommandLine.Spec;
             "  moe import --checkpoint mixtral --output model",
             "  moe import --checkpoint qwen3-moe --layers 0,2-5 --output model",
             "  moe import --checkpoint checkpoint --encoder encoder.onnx --head head.onnx \\",
-            "             --output model"
+            "             --output model",
+            "  moe import --parts folder-with-manifest --output model",
+            "  moe import --parts folder --residual none --scoring-func softmax \\",
+            "             --num-experts-per-tok 2 --norm-topk-prob true --output model",
+            "  moe import --parts folder --state-dict model.safetensors --router router \\",
+            "             --experts experts.{e}.0,experts.{e}.2 --activations relu,none \\",
+            "             --residual none --scoring-func softmax --output model"
         })
 @Internal
 public final class ImportCommand implements Callable<Integer> {
@@ -49,7 +58,6 @@ public final class ImportCommand implements Callable<Integer> {
 
     @Option(
             names = "--checkpoint",
-            required = true,
             paramLabel = "DIR",
             description = "The folder with config.json and the safetensors files, sharded or not.")
     private Path checkpoint;
@@ -74,6 +82,8 @@ public final class ImportCommand implements Callable<Integer> {
             description = "An ONNX model from the last layer's output to the answer.")
     private Path head;
 
+    @Mixin private PartsOptions parts;
+
     @Option(
             names = "--output",
             required = true,
@@ -83,6 +93,46 @@ public final class ImportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
+        if ((checkpoint == null) == !parts.areUsed()) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    checkpoint == null
+                            ? "--checkpoint and --parts are missing; give one of them"
+                            : "--checkpoint is set, but so are options of --parts; give one of them");
+        }
+        if (checkpoint == null) {
+            importParts();
+        } else {
+            importCheckpoint();
+        }
+        return 0;
+    }
+
+    private void importParts() throws IOException {
+        if (parts.folder == null) {
+            throw new ParameterException(spec.commandLine(), "--parts is missing; set it");
+        }
+        for (Object of : new Object[] {layers, encoder, head}) {
+            if (of != null) {
+                throw new ParameterException(
+                        spec.commandLine(),
+                        "--layers, --encoder and --head are for --checkpoint; with --parts, the manifest or the folder says which files to use");
+            }
+        }
+        OnnxCheck check = new OnnxCheck();
+        PartsImporter.Result result =
+                PartsImporter.importBundle(parts.manifest(), output, check::checkBundle);
+        if (!result.unusedTensors().isEmpty()) {
+            spec.commandLine()
+                    .getErr()
+                    .printf(
+                            "moe: warning: tensors of the state dict that no part uses: %s%n",
+                            String.join(", ", result.unusedTensors()));
+        }
+        OpenedBundle.print(result.bundle(), check.result, spec.commandLine().getOut());
+    }
+
+    private void importCheckpoint() throws IOException {
         Progress progress = new Progress(spec.commandLine().getErr(), System.console() != null);
         OnnxCheck check = new OnnxCheck();
         Bundle bundle =
@@ -95,7 +145,6 @@ public final class ImportCommand implements Callable<Integer> {
                         (written, total) -> show(progress, written, total),
                         check);
         OpenedBundle.print(bundle, check.result, spec.commandLine().getOut());
-        return 0;
     }
 
     /** Opens models with ONNX Runtime; a bundle that no job can use does not appear. */

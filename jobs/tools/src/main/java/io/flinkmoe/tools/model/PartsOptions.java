@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.tools.model;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.FileErrors;
+import io.flinkmoe.model.parts.PartsImporter.Manifest;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.annotation.Internal;
+import picocli.CommandLine.Option;
+
+/** The options of {@code moe import --parts}. They make a manifest if the folder has none. */
+@Internal
+final class PartsOptions {
+
+    private static final String MANIFEST = "manifest.yaml";
+
+    private static final YAMLMapper YAML =
+            YAMLMapper.builder()
+                    .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
+                    .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                    .build();
+
+    @Option(
+            names = "--parts",
+            paramLabel = "DIR",
+            description = {
+                "A folder with manifest.yaml and the parts that it names: ONNX files, or PyTorch"
+                        + " state dicts in safetensors files.",
+                "Without a manifest: router.onnx, experts/0.onnx, experts/1.onnx, ... and, if they"
+                        + " are there, encoder.onnx and head.onnx; or one state dict and --router,"
+                        + " --experts and --activations. Then --residual and --scoring-func are"
+                        + " required."
+            })
+    Path folder;
+
+    @Option(
+            names = "--residual",
+            paramLabel = "KIND",
+            description = "What the experts' outputs are added to: input or none.")
+    private String residual;
+
+    @Option(
+            names = "--scoring-func",
+            paramLabel = "FUNCTION",
+            description = "How the router's outputs become scores: softmax, sigmoid or identity.")
+    private String scoringFunc;
+
+    @Option(
+            names = "--num-experts-per-tok",
+            paramLabel = "K",
+            description = "How many experts a token is sent to. Default: all (a dense gate).")
+    private Integer numExpertsPerTok;
+
+    @Option(
+            names = "--norm-topk-prob",
+            paramLabel = "BOOL",
+            arity = "1",
+            description =
+                    "Whether the weights of the K experts are divided by their sum; required with"
+                            + " --num-experts-per-tok.")
+    private Boolean normTopkProb;
+
+    @Option(
+            names = "--state-dict",
+            paramLabel = "FILE",
+            description = "A state dict in the folder, such as model.safetensors.")
+    private String stateDict;
+
+    @Option(
+            names = "--router",
+            paramLabel = "LINEAR",
+            description = "The router's linear layer in the state dict, such as router.linear.")
+    private String router;
+
+    @Option(
+            names = "--experts",
+            paramLabel = "LINEAR[,LINEAR...]",
+            split = ",",
+            description =
+                    "The linear layers of an expert in the state dict, with {e} for its number,"
+                            + " such as experts.{e}.0,experts.{e}.2.")
+    private List<String> experts = List.of();
+
+    @Option(
+            names = "--activations",
+            paramLabel = "NAME[,NAME...]",
+            split = ",",
+            description =
+                    "The activation after each linear layer of an expert: relu, silu, gelu_erf,"
+                            + " gelu_tanh, tanh or none.")
+    private List<String> activations = List.of();
+
+    /** Whether any of the options is set. */
+    boolean areUsed() {
+        return folder != null || !flags().isEmpty();
+    }
+
+    private List<String> flags() {
+        List<String> flags = new ArrayList<>();
+        add(flags, "--residual", residual != null);
+        add(flags, "--scoring-func", scoringFunc != null);
+        add(flags, "--num-experts-per-tok", numExpertsPerTok != null);
+        add(flags, "--norm-topk-prob", normTopkProb != null);
+        add(flags, "--state-dict", stateDict != null);
+        add(flags, "--router", router != null);
+        add(flags, "--experts", !experts.isEmpty());
+        add(flags, "--activations", !activations.isEmpty());
+        return flags;
+    }
+
+    private static void add(List<String> flags, String flag, boolean isSet) {
+        if (isSet) {
+            flags.add(flag);
+        }
+    }
+
+    /** Returns the manifest of the folder, or one made from the flags. */
+    Manifest manifest() throws IOException {
+        if (!Files.isDirectory(folder)) {
+            throw new BundleException(folder, FileErrors.notAFolder(folder));
+        }
+        Path file = folder.resolve(MANIFEST);
+        if (!Files.exists(file)) {
+            return new Manifest(fromFlags(), file, folder);
+        }
+        if (!flags().isEmpty()) {
+            throw new BundleException(
+                    file,
+                    "the folder has a manifest, so %s cannot be given; change the manifest"
+                            .formatted(String.join(", ", flags())));
+        }
+        try {
+            JsonNode content = YAML.readTree(Files.readAllBytes(file));
+            return new Manifest(content, file, folder);
+        } catch (JsonProcessingException e) {
+            throw new BundleException(file, "not valid YAML: " + e.getOriginalMessage(), e);
+        }
+    }
+
+    /** A missing key is refused by the importer, as in a manifest. */
+    private ObjectNode fromFlags() {
+        ObjectNode manifest = YAML.createObjectNode();
+        for (String part : List.of("encoder", "head")) {
+            if (Files.exists(folder.resolve(part + ".onnx"))) {
+                manifest.put(part, part + ".onnx");
+            }
+        }
+        ObjectNode layer = manifest.putArray("layers").addObject();
+        put(layer, "residual", residual);
+        ObjectNode gate = layer.putArray("gates").addObject();
+        if (stateDict == null) {
+            layer.put("experts", "experts/*.onnx");
+            gate.put("router", "router.onnx");
+        } else {
+            state(layer.putObject("experts"), experts, activations);
+            state(
+                    gate.putObject("router"),
+                    router == null ? List.of() : List.of(router),
+                    List.of("none"));
+        }
+        put(gate, "scoring_func", scoringFunc);
+        if (numExpertsPerTok != null) {
+            gate.put("num_experts_per_tok", numExpertsPerTok);
+        }
+        if (normTopkProb != null) {
+            gate.put("norm_topk_prob", normTopkProb);
+        }
+        return manifest;
+    }
+
+    private void state(ObjectNode part, List<String> linears, List<String> functions) {
+        part.put("state_dict", stateDict);
+        ArrayNode names = part.putArray("linears");
+        linears.forEach(names::add);
+        ArrayNode after = part.putArray("activations");
+        functions.forEach(after::add);
+    }
+
+    private static void put(ObjectNode node, String field, String value) {
+        if (value != null) {
+            node.put(field, value);
+        }
+    }
+}

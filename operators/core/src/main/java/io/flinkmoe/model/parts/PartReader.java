@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.model.parts;
+
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.graph.Activation;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.apache.flink.annotation.Internal;
+
+/**
+ * Reads the parts that a manifest names: an ONNX file by its path, or layers of a state dict:
+ * {@code {state_dict: FILE, linears: [NAME, …], activations: [relu, none]}}. Paths are relative to
+ * the folder.
+ */
+@Internal
+final class PartReader implements AutoCloseable {
+
+    /** Stands for the number of an expert in the name of a linear layer. */
+    private static final String EXPERT = "{e}";
+
+    private static final Pattern NUMBER = Pattern.compile("(\\d+)\\D*$");
+
+    private final Path folder;
+    private final Map<Path, StateDict> dicts = new HashMap<>();
+
+    PartReader(Path folder) {
+        this.folder = folder;
+    }
+
+    /** Reads one part. */
+    Part read(ManifestNode node) throws IOException {
+        return node.json().isObject()
+                ? layers(node.object("state_dict", "linears", "activations"), -1)
+                : Part.Onnx.read(file(node));
+    }
+
+    /** Reads experts: a pattern such as {@code experts/*.onnx}, or layers of a state dict. */
+    List<Part> readAll(ManifestNode node) throws IOException {
+        List<Part> parts = new ArrayList<>();
+        if (!node.json().isObject()) {
+            for (Path file : matching(node)) {
+                parts.add(Part.Onnx.read(file));
+            }
+            return parts;
+        }
+        node.object("state_dict", "count", "linears", "activations");
+        int count = count(node);
+        for (int expert = 0; expert < count; expert++) {
+            parts.add(layers(node, expert));
+        }
+        return parts;
+    }
+
+    private int count(ManifestNode node) throws IOException {
+        ManifestNode given = node.field("count");
+        if (given.isPresent()) {
+            if (given.integer() < 1) {
+                throw given.wrong("1 or more");
+            }
+            return given.integer();
+        }
+        StateDict dict = dict(node.required("state_dict"));
+        List<ManifestNode> names = node.required("linears").items();
+        String first = names.isEmpty() ? "" : names.get(0).text();
+        int count = 0;
+        while (first.contains(EXPERT) && dict.has(name(first, count))) {
+            count++;
+        }
+        return Math.max(1, count); // The first one is missed by name.
+    }
+
+    private Part layers(ManifestNode node, int expert) throws IOException {
+        StateDict dict = dict(node.required("state_dict"));
+        ManifestNode linears = node.required("linears");
+        List<ManifestNode> names = linears.items();
+        if (names.isEmpty()) {
+            throw linears.wrong("the name of at least one linear layer");
+        }
+        List<ManifestNode> activations = node.required("activations").items();
+        if (activations.size() != names.size()) {
+            throw node.field("activations")
+                    .wrong("one activation per linear layer, %d".formatted(names.size()));
+        }
+        List<StateDict.Linear> found = new ArrayList<>();
+        for (int i = 0; i < names.size(); i++) {
+            String name = names.get(i).text();
+            if (expert >= 0 && !name.contains(EXPERT)) {
+                throw names.get(i).wrong("a name with {e} for the number of the expert");
+            }
+            found.add(dict.linear(name(name, expert), activation(activations.get(i))));
+        }
+        dict.requireChain(found);
+        return new Part.Layers(dict, found);
+    }
+
+    private static String name(String pattern, int expert) {
+        return expert < 0 ? pattern : pattern.replace(EXPERT, String.valueOf(expert));
+    }
+
+    private static Activation activation(ManifestNode node) throws BundleException {
+        try {
+            return Activation.valueOf(node.text().toUpperCase(Locale.ROOT));
+        } catch (IllegalArgumentException e) {
+            throw node.wrong(
+                    "one of "
+                            + Stream.of(Activation.values())
+                                    .map(a -> a.name().toLowerCase(Locale.ROOT))
+                                    .toList());
+        }
+    }
+
+    private StateDict dict(ManifestNode node) throws IOException {
+        Path file = file(node);
+        StateDict open = dicts.get(file);
+        if (open == null) {
+            open = new StateDict(file);
+            dicts.put(file, open);
+        }
+        return open;
+    }
+
+    private Path file(ManifestNode node) throws BundleException {
+        Path file = folder.resolve(node.text());
+        if (!Files.isRegularFile(file)) {
+            throw new BundleException(
+                    node.file(),
+                    "%s is '%s'; there is no file %s"
+                            .formatted(node.path(), node.json().asText(), file));
+        }
+        return file;
+    }
+
+    /** The files that a pattern names, by the last number in their names: 2 before 10. */
+    private List<Path> matching(ManifestNode node) throws IOException {
+        String pattern = node.text();
+        int slash = pattern.lastIndexOf('/');
+        Path in = folder.resolve(slash < 0 ? "" : pattern.substring(0, slash));
+        String[] around = pattern.substring(slash + 1).split("\\*", -1);
+        if (around.length != 2) {
+            throw node.wrong("a pattern with one *, such as experts/*.onnx, or a list");
+        }
+        List<Path> files;
+        try (Stream<Path> all = Files.isDirectory(in) ? Files.list(in) : Stream.empty()) {
+            files =
+                    all.filter(file -> matches(file.getFileName().toString(), around))
+                            .sorted(Comparator.comparingLong(PartReader::number))
+                            .toList();
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+        if (files.isEmpty()) {
+            throw new BundleException(
+                    node.file(),
+                    "%s is '%s'; there is no such file in %s".formatted(node.path(), pattern, in));
+        }
+        for (Path file : files) {
+            if (number(file) < 0) {
+                throw new BundleException(
+                        file,
+                        "its name has no number, so its place among the experts of '%s' is unknown; list the experts instead"
+                                .formatted(pattern));
+            }
+        }
+        return files;
+    }
+
+    private static boolean matches(String name, String[] around) {
+        return name.length() >= around[0].length() + around[1].length()
+                && name.startsWith(around[0])
+                && name.endsWith(around[1]);
+    }
+
+    private static long number(Path file) {
+        String name = file.getFileName().toString();
+        int dot = name.lastIndexOf('.');
+        Matcher matcher = NUMBER.matcher(dot < 0 ? name : name.substring(0, dot));
+        return matcher.find() && matcher.group(1).length() < 10
+                ? Long.parseLong(matcher.group(1))
+                : -1;
+    }
+
+    /** The tensors of state dicts that no part uses. */
+    List<String> unused() {
+        return dicts.values().stream().flatMap(dict -> dict.unused().stream()).sorted().toList();
+    }
+
+    @Override
+    public void close() throws IOException {
+        for (StateDict dict : dicts.values()) {
+            dict.close();
+        }
+    }
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.model.parts;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.graph.Activation;
+import io.flinkmoe.model.graph.MlpGraph;
+import io.flinkmoe.reference.ReferenceModel;
+import io.flinkmoe.tensor.SafetensorsFile;
+import io.flinkmoe.tensor.SafetensorsWriter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class PartsImporterTest {
+
+    private static final Path TEXTBOOK =
+            Path.of("src", "test", "resources", "parts", "textbook_moe");
+
+    private static final String STATE =
+            "{'state_dict': 'model.safetensors', 'linears': ['%s'], 'activations': ['none']}";
+
+    @TempDir private Path folder;
+
+    /** As tutorials write it: argmax, two experts, all of them. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            value = {
+                "out_argmax; 'num_experts_per_tok': 1, 'norm_topk_prob': true,",
+                "out_top2; 'num_experts_per_tok': 2, 'norm_topk_prob': false,",
+                "out_dense; ''"
+            })
+    void aPlainStateDictAnswersAsItsOwnCode(String answer, String selection) throws Exception {
+        PartsImporter.Result result = importParts(TEXTBOOK, textbook(selection));
+
+        assertThat(result.unusedTensors()).isEmpty();
+        try (ReferenceModel model = ReferenceModel.open(result.bundle());
+                SafetensorsFile expected =
+                        SafetensorsFile.open(TEXTBOOK.resolve("expected.safetensors"))) {
+            float[] x = expected.floats("x");
+            float[] out = expected.floats(answer);
+            float[] found = model.forward(x, x.length / 128).out();
+            assertThat(found).hasSize(out.length);
+            for (int i = 0; i < out.length; i++) {
+                assertThat(Math.abs(found[i] - out[i])).isLessThan(1e-5f * 4);
+            }
+        }
+    }
+
+    private static String textbook(String selection) {
+        return ("{'name': 'textbook', 'layers': [{'residual': 'none', 'experts': %s, 'gates':"
+                        + " [{'router': %s, %s 'scoring_func': 'softmax'}]}]}")
+                .formatted(
+                        STATE.formatted("experts.{e}.linear"),
+                        STATE.formatted("router.linear"),
+                        selection);
+    }
+
+    @Test
+    void expertsOfTwoLayersWithoutBias() throws Exception {
+        new SafetensorsWriter()
+                .add("gate.weight", new long[] {2, 2}, new float[] {5, 0, 0, 5})
+                .add("ffn.0.up.weight", new long[] {1, 2}, new float[] {1, 0})
+                .add("ffn.0.down.weight", new long[] {2, 1}, new float[] {2, 3})
+                .add("ffn.1.up.weight", new long[] {1, 2}, new float[] {-1, 0})
+                .add("ffn.1.down.weight", new long[] {2, 1}, new float[] {4, 5})
+                .add("lm_head.weight", new long[] {1, 2}, new float[] {1, 1})
+                .writeTo(folder.resolve("model.safetensors"));
+        String manifest =
+                "{'layers': [{'residual': 'input', 'experts': {'state_dict': 'model.safetensors',"
+                        + " 'linears': ['ffn.{e}.up', 'ffn.{e}.down'], 'activations': ['relu', 'none']},"
+                        + " 'gates': [{'router': %s, 'scoring_func': 'softmax', 'num_experts_per_tok':"
+                        + " 1, 'norm_topk_prob': true}]}]}";
+
+        PartsImporter.Result result =
+                importParts(folder, manifest.formatted(STATE.formatted("gate")));
+
+        assertThat(result.unusedTensors()).containsExactly("lm_head.weight");
+        try (ReferenceModel model = ReferenceModel.open(result.bundle())) {
+            // Expert 0 gives relu(2) · (2, 3); expert 1 gives relu(-1) · (4, 5).
+            assertThat(model.forward(new float[] {2, 1, 1, 2}, 2).out())
+                    .containsExactly(2 + 4, 1 + 6, 1, 2);
+        }
+    }
+
+    /** By the number in the name: 2 before 10. Gates see other experts and slices. */
+    @Test
+    void onnxPartsWithSeveralGates() throws Exception {
+        Files.createDirectories(folder.resolve("experts"));
+        for (int i = 0; i <= 10; i++) {
+            linear("experts/part-" + i + ".onnx", new float[] {i, 0}, 2, 1);
+        }
+        linear("experts/notes.txt", new float[] {1}, 1, 1);
+        linear("a.onnx", new float[] {0, 0}, 1, 2);
+        linear("b.onnx", new float[22], 2, 11);
+        String manifest =
+                "{'layers': [{'residual': 'none', 'experts': 'experts/*.onnx', 'gates': [{'name':"
+                        + " 'a', 'router': 'a.onnx', 'input': [1, 2], 'experts': [10, 2],"
+                        + " 'scoring_func': 'softmax'}, {'name': 'b', 'router': 'b.onnx',"
+                        + " 'scoring_func': 'sigmoid', 'num_experts_per_tok': 1, 'norm_topk_prob':"
+                        + " true}]}]}";
+
+        Bundle bundle = importParts(folder, manifest).bundle();
+
+        assertThat(bundle.spec().outputSize()).isEqualTo(2);
+        try (ReferenceModel model = ReferenceModel.open(bundle)) {
+            // (10 + 2) / 2 and expert 0, as all scores are equal.
+            assertThat(model.forward(new float[] {1, 7}, 1).out()).containsExactly(6, 0);
+        }
+    }
+
+    private void linear(String file, float[] weight, int in, int out) throws IOException {
+        MlpGraph.of("linear", List.of(MlpGraph.Layer.of(weight, null, Activation.NONE, in, out)))
+                .writeTo(folder.resolve(file));
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "{} | layers is missing; set it",
+                "{'layer': []} | layer is not a known field; known fields are [encoder, head, layers, name]",
+                "{'layers': {}} | layers is {}; expected a list",
+                "{'layers': []} | layers is []; expected at least one layer",
+                "{'layers': [{}]} | layers[0].residual is missing; set it",
+                "{'layers': [{'residual': 'none'}]} | layers[0].experts is missing; set it",
+                "{'layers': [{'residual': 'none', 'experts': 'no/*.onnx'}]} | layers[0].experts is 'no/*.onnx'; there is no such file in",
+                "{'layers': [{'residual': 'none', 'experts': 7}]} | layers[0].experts is 7; expected a text",
+                "{'encoder': 'e.onnx', 'layers': []} | encoder is 'e.onnx'; there is no file",
+                "{'inputs': {}, 'layers': []} | inputs is not a known field"
+            })
+    void aWrongManifestIsRefused(String manifest, String message) {
+        assertRefused(manifest, message);
+    }
+
+    /** One word of a manifest that works is replaced. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "scoring_func | scoring_funk | layers[0].gates[0].scoring_func is missing; set it",
+                "softmax | soft | scoring_func is \"soft\"; expected one of [softmax, sigmoid, identity]",
+                "norm_topk_prob | norm | layers[0].gates[0].norm_topk_prob is missing; set it",
+                "tok': 2 | tok': 5 | layers[0].gates[0]: num_experts_per_tok is 5; allowed: 1 to num_experts, which is 4",
+                "'none', 'exp | 'some', 'exp | layers[0].residual is \"some\"; expected input or none",
+                "'none', 'exp | 'input', 'exp | layers[0]: residual is input, but input_size is 128 and output_size is 64",
+                "{e}. | 0. | layers[0].experts.linears[0] is \"experts.0.linear\"; expected a name with {e}",
+                "experts.{e} | expert.{e} | there is no tensor expert.0.linear.weight",
+                "['none'] | ['swish'] | expected one of [relu, silu, gelu_tanh, gelu_erf, tanh, none]",
+                "['none'] | [] | expected one activation per linear layer, 1"
+            })
+    void aWrongWordIsRefused(String word, String other, String message) {
+        String right = textbook("'num_experts_per_tok': 2, 'norm_topk_prob': false,");
+        int at = right.indexOf(word);
+        assertThat(at).isPositive();
+        String wrong = right.substring(0, at) + other + right.substring(at + word.length());
+
+        assertThatThrownBy(() -> importParts(TEXTBOOK, wrong))
+                .isInstanceOf(BundleException.class)
+                .hasMessageContaining(message);
+    }
+
+    private void assertRefused(String manifest, String message) {
+        assertThatThrownBy(() -> importParts(TEXTBOOK, manifest))
+                .isInstanceOf(BundleException.class)
+                .hasMessageContaining("manifest.yaml: ")
+                .hasMessageContaining(message);
+        assertThat(folder.resolve("bundle")).doesNotExist();
+    }
+
+    private PartsImporter.Result importParts(Path parts, String manifest) throws IOException {
+        JsonNode json = JsonMapper.builder().build().readTree(manifest.replace('\'', '"'));
+        return PartsImporter.importBundle(
+                new PartsImporter.Manifest(json, parts.resolve("manifest.yaml"), parts),
+                folder.resolve("bundle"),
+                bundle -> {});
+    }
+}
