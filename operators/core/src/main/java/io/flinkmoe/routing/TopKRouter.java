@@ -39,6 +39,7 @@ public final class TopKRouter {
     private final boolean selectsByScore;
     private final float[] bias;
     private final float[] selectionScores;
+    private final double[] exponentials; // [N], of one token
     private final double[] chosen;
 
     /** Chooses k experts. */
@@ -69,6 +70,7 @@ public final class TopKRouter {
             }
         }
         this.selectionScores = new float[TopK.BLOCK * numExperts];
+        this.exponentials = new double[numExperts];
         this.chosen = new double[ranks];
     }
 
@@ -166,7 +168,7 @@ public final class TopKRouter {
     }
 
     private void writeSelectionScores(float[] logits, int from, int at) {
-        Scores.write(config.scoringFunc(), logits, from, numExperts, selectionScores, at);
+        Scores.write(config.scoringFunc(), logits, from, exponentials, selectionScores, at);
         for (int expert = 0; expert < numExperts; expert++) {
             selectionScores[at + expert] += bias[expert];
         }
