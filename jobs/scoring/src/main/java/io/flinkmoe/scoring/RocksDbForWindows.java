@@ -30,9 +30,9 @@ public final class RocksDbForWindows implements RocksDBOptionsFactory {
 
     private static final String ROCKSDB = "rocksdb";
 
-    private static final int FILES_TO_COMPACT = 16;
-    private static final int FILES_TO_SLOW_DOWN = 48;
-    private static final int FILES_TO_STOP = 64;
+    private static final int FILES_TO_COMPACT = 32;
+    private static final int FILES_TO_SLOW_DOWN = 96;
+    private static final int FILES_TO_STOP = 128;
 
     /** Otherwise the end of a flush waits until the disk has all of the file. */
     private static final long BYTES_PER_SYNC = 1 << 20;

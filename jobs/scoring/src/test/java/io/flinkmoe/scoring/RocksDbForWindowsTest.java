@@ -38,7 +38,7 @@ class RocksDbForWindowsTest {
             assertThat(
                             factory.createColumnOptions(states, toClose)
                                     .level0FileNumCompactionTrigger())
-                    .isEqualTo(16);
+                    .isEqualTo(32);
         }
     }
 
