@@ -177,7 +177,7 @@ class RestartIT {
         checkResults();
     }
 
-    /** Two layers, whose tokens, rows and results are partly on their way at the checkpoint. */
+    /** Two layers. Their exchanges stay aligned; those outside may have records in flight. */
     @ParameterizedTest(name = "{0}, parallelism {1}, then {2}")
     @CsvSource({"HEAP, 2, 3", "ROCKSDB, 3, 2", "HEAP, 3, 1"})
     void goesOnFromAnUnalignedCheckpointAtAnotherParallelism(

@@ -171,6 +171,7 @@ public final class ScoringJob {
         job.set(PipelineOptions.OBJECT_REUSE, true);
         job.set(PipelineOptions.GENERIC_TYPES, false);
         job.set(PipelineOptions.AUTO_GENERATE_UIDS, false);
+        RocksDbForWindows.setDefaults(job, env.getConfiguration());
         env.configure(job);
 
         if (env.getConfiguration()

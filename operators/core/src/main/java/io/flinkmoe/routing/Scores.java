@@ -20,20 +20,26 @@ public final class Scores {
      */
     public static float[] of(ScoringFunc function, float[] logits, int numExperts) {
         float[] scores = new float[logits.length];
+        double[] exponentials = new double[numExperts];
         for (int from = 0; from < logits.length; from += numExperts) {
-            write(function, logits, from, numExperts, scores, from);
+            write(function, logits, from, exponentials, scores, from);
         }
         return scores;
     }
 
-    /** Writes the scores of one token, whose logits begin at {@code from}, to {@code at} on. */
+    /**
+     * Writes the scores of one token, whose logits begin at {@code from}, to {@code at} on.
+     *
+     * @param exponentials [N], overwritten
+     */
     static void write(
             ScoringFunc function,
             float[] logits,
             int from,
-            int numExperts,
+            double[] exponentials,
             float[] scores,
             int at) {
+        int numExperts = exponentials.length;
         if (function == ScoringFunc.IDENTITY) {
             System.arraycopy(logits, from, scores, at, numExperts);
             return;
@@ -45,9 +51,13 @@ public final class Scores {
             return;
         }
         double max = max(logits, from, numExperts);
-        double sum = sumOfExponentials(logits, from, numExperts, max);
+        double sum = 0;
         for (int expert = 0; expert < numExperts; expert++) {
-            scores[at + expert] = (float) (StrictMath.exp(logits[from + expert] - max) / sum);
+            exponentials[expert] = StrictMath.exp(logits[from + expert] - max);
+            sum += exponentials[expert];
+        }
+        for (int expert = 0; expert < numExperts; expert++) {
+            scores[at + expert] = (float) (exponentials[expert] / sum);
         }
     }
 

@@ -43,6 +43,7 @@ public final class TopKRouter {
     private final boolean selectsByScore;
     private final float[] bias;
     private final float[] selectionScores;
+    private final double[] exponentials; // [N], of one token
     private final double[] chosen;
 
     /** Chooses k experts. */
@@ -75,6 +76,7 @@ public final class TopKRouter {
             }
         }
         this.selectionScores = new float[TopK.BLOCK * numExperts];
+        this.exponentials = new double[numExperts];
         this.chosen = new double[ranks];
     }
 
@@ -211,7 +213,7 @@ public final class TopKRouter {
     }
 
     private void writeSelectionScores(float[] logits, int from, int at) {
-        Scores.write(config.scoringFunc(), logits, from, numExperts, selectionScores, at);
+        Scores.write(config.scoringFunc(), logits, from, exponentials, selectionScores, at);
         for (int expert = 0; expert < numExperts; expert++) {
             selectionScores[at + expert] += bias[expert];
         }

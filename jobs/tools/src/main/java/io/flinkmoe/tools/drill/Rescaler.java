@@ -17,7 +17,7 @@ import org.apache.flink.configuration.StateRecoveryOptions;
 
 /**
  * Stops a job while it processes a stream, and continues it at another parallelism: from a
- * savepoint, or from an unaligned checkpoint with in-flight data.
+ * savepoint, or from its last checkpoint, which may be unaligned.
  */
 @Internal
 final class Rescaler {

@@ -17,6 +17,7 @@ import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
+import org.apache.flink.core.execution.RecoveryClaimMode;
 import org.apache.flink.runtime.executiongraph.AccessExecutionGraph;
 import org.apache.flink.runtime.jobgraph.SavepointRestoreSettings;
 import org.apache.flink.runtime.minicluster.MiniCluster;
@@ -103,7 +104,8 @@ public final class BenchCluster implements AutoCloseable {
      */
     public JobID submit(StreamExecutionEnvironment env, String checkpoint) throws Exception {
         StreamGraph graph = env.getStreamGraph();
-        graph.setSavepointRestoreSettings(SavepointRestoreSettings.forPath(checkpoint));
+        graph.setSavepointRestoreSettings(
+                SavepointRestoreSettings.forPath(checkpoint, false, RecoveryClaimMode.CLAIM));
         return submit(graph);
     }
 

@@ -10,6 +10,7 @@ import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
 import io.flinkmoe.runtime.shared.NumberedState;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -104,19 +105,17 @@ final class WindowQueue {
             throws Exception {
         float[] shares =
                 capacity.weightRule().usesWindowShares() ? WindowSoftmax.of(scores(blocks)) : NONE;
-        Candidate[] candidates = new Candidate[rows(blocks)];
-        int index = 0;
-        for (CandidateBlock block : blocks) {
-            for (int row = 0; row < block.rows(); row++) {
-                Candidate candidate = block.candidate(row, topK, index);
-                candidates[index] =
-                        shares.length == 0 ? candidate : candidate.withScore(shares[index]);
-                index++;
-            }
+        boolean[] admitted = new boolean[rows(blocks)];
+        int left = Math.max(0, remaining - admitted.length);
+        if (admitted.length <= remaining) {
+            Arrays.fill(admitted, true); // Whatever their order.
+        } else {
+            ExpertAdmission admission =
+                    capacity.admit(candidates(blocks, shares), remaining, round);
+            admitted = admission.flags(admitted.length);
+            left = admission.remaining();
         }
-        ExpertAdmission admission = capacity.admit(candidates, remaining, round);
-        boolean[] admitted = admission.flags(candidates.length);
-        index = 0;
+        int index = 0;
         for (CandidateBlock block : blocks) {
             decisions.startBlock(block);
             for (int row = 0; row < block.rows(); row++) {
@@ -131,7 +130,21 @@ final class WindowQueue {
             }
             decisions.endBlock();
         }
-        return admission.remaining();
+        return left;
+    }
+
+    private Candidate[] candidates(List<CandidateBlock> blocks, float[] shares) {
+        Candidate[] candidates = new Candidate[rows(blocks)];
+        int index = 0;
+        for (CandidateBlock block : blocks) {
+            for (int row = 0; row < block.rows(); row++) {
+                Candidate candidate = block.candidate(row, topK, index);
+                candidates[index] =
+                        shares.length == 0 ? candidate : candidate.withScore(shares[index]);
+                index++;
+            }
+        }
+        return candidates;
     }
 
     private static float[] scores(List<CandidateBlock> blocks) {

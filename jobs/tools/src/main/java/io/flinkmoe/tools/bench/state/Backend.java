@@ -1,34 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.state;
 
+import io.flinkmoe.scoring.RocksDbForWindows;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.changelog.fs.FsStateChangelogOptions;
+import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.StateBackendOptions;
+import org.apache.flink.configuration.StateChangelogOptions;
 import org.apache.flink.state.rocksdb.RocksDBConfigurableOptions;
 import org.rocksdb.CompressionType;
 
 /** The state backends that are measured. */
 @Internal
 enum Backend {
-    HEAP("hashmap"),
-    ROCKSDB("rocksdb");
+    HEAP("hashmap", false),
+    /** The heap, with checkpoints that contain only the log of changes since the last full one. */
+    CHANGELOG("hashmap", true),
+    ROCKSDB("rocksdb", false);
 
     private final String option;
+    private final boolean logsChanges;
 
-    Backend(String option) {
+    Backend(String option, boolean logsChanges) {
         this.option = option;
+        this.logsChanges = logsChanges;
     }
 
-    /** Sets Flink's option. */
+    /** Sets the options of a cluster for the jobs that log changes. */
+    static void configureCluster(Configuration options, Path changes) {
+        options.set(StateChangelogOptions.STATE_CHANGE_LOG_STORAGE, "filesystem");
+        options.set(FsStateChangelogOptions.BASE_PATH, changes.toUri().toString());
+    }
+
+    /** Sets Flink's options as the ready job does. */
     void chooseIn(Configuration options) {
         options.set(StateBackendOptions.STATE_BACKEND, option);
+        options.set(StateChangelogOptions.ENABLE_STATE_CHANGE_LOG, logsChanges);
+        RocksDbForWindows.setDefaults(options, options);
     }
 
-    /** Lets checkpoints contain what was written, and not less. */
-    void disableCompressionIn(Configuration options) {
+    /** Lets checkpoints contain the whole state as it was written, and not less. */
+    void makeFullIn(Configuration options) {
+        options.set(StateChangelogOptions.ENABLE_STATE_CHANGE_LOG, false);
+        options.set(CheckpointingOptions.INCREMENTAL_CHECKPOINTS, false);
         options.set(ExecutionOptions.SNAPSHOT_COMPRESSION, false);
         if (this == ROCKSDB) {
             // A full checkpoint consists of RocksDB's files.
@@ -38,7 +57,15 @@ enum Backend {
         }
     }
 
-    /** Whether a checkpoint can contain only what has changed. */
+    /** Whether the state is on the heap. */
+    boolean isOnHeap() {
+        return this != ROCKSDB;
+    }
+
+    /**
+     * Whether a checkpoint contains all that has changed since the last one, and only that. A log
+     * of changes is written all the time; Flink counts only what a checkpoint adds to it.
+     */
     boolean isIncremental() {
         return this == ROCKSDB;
     }

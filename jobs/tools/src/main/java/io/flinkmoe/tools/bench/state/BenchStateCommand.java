@@ -92,8 +92,10 @@ public final class BenchStateCommand implements Callable<Integer> {
             names = "--backends",
             split = ",",
             paramLabel = "NAME",
-            description = "The state backends: ${COMPLETION-CANDIDATES}. Default: both.")
-    private List<Backend> backends = List.of(Backend.values());
+            description =
+                    "The state backends: ${COMPLETION-CANDIDATES}. 'changelog' is the heap with"
+                            + " Flink's changelog. Default: heap,rocksdb.")
+    private List<Backend> backends = List.of(Backend.HEAP, Backend.ROCKSDB);
 
     @Option(
             names = "--tokens",

@@ -42,8 +42,7 @@ record JobPlan(
     /** Options of a job whose checkpoints are complete and uncompressed, and taken on request. */
     Configuration fullCheckpoints() {
         Configuration flink = checkpointsOnRequest();
-        flink.set(CheckpointingOptions.INCREMENTAL_CHECKPOINTS, false);
-        setting.backend().disableCompressionIn(flink);
+        setting.backend().makeFullIn(flink);
         return flink;
     }
 

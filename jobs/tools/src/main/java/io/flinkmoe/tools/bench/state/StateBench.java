@@ -56,6 +56,7 @@ final class StateBench implements AutoCloseable {
         Configuration flink = new Configuration();
         flink.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MANAGED);
         flink.set(WebOptions.CHECKPOINTS_HISTORY_SIZE, HISTORY);
+        Backend.configureCluster(flink, folder.resolve("changes"));
         flink.addAll(options);
         this.cluster = BenchCluster.start(Contenders.PARALLELISM, flink);
     }

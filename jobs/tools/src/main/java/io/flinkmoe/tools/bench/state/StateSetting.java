@@ -45,7 +45,7 @@ record StateSetting(Shape shape, Backend backend, int tokens) {
     /** The approximate heap that the measurement needs, in bytes. */
     long neededHeap() {
         long state = (long) tokens * (shape.d() * Float.BYTES + BYTES_PER_CHOICE * shape.k());
-        return OTHER_HEAP + (backend == Backend.HEAP ? (long) (HEAP_PER_STATE * state) : 0);
+        return OTHER_HEAP + (backend.isOnHeap() ? (long) (HEAP_PER_STATE * state) : 0);
     }
 
     @Override

@@ -16,14 +16,23 @@ class BenchStateIT {
     @TempDir private Path folder;
 
     @Test
-    void measuresAnOpenWindowOnBothBackends() throws Exception {
+    void measuresAnOpenWindowOnAllBackends() throws Exception {
         Path output = folder.resolve("figures.json");
         Program program =
-                Program.run("bench", "state", "--quick", "--tokens", 4000, "--output", output);
+                Program.run(
+                        "bench",
+                        "state",
+                        "--quick",
+                        "--tokens",
+                        4000,
+                        "--backends",
+                        "heap,changelog,rocksdb",
+                        "--output",
+                        output);
 
         assertThat(program.exitCode()).as(program.out() + program.err()).isZero();
         JsonNode flights = new ObjectMapper().readTree(output.toFile()).at("/state/flights");
-        assertThat(flights.size()).isEqualTo(2);
+        assertThat(flights.size()).isEqualTo(3);
         for (JsonNode backend : flights) {
             JsonNode figures = backend.get("4000");
             // At least the vectors of 64 floats.
@@ -53,7 +62,7 @@ class BenchStateIT {
         Program tokens = Program.run("bench", "state", "--tokens", 10);
 
         assertThat(backend.exitCode()).isEqualTo(ExitCode.USAGE);
-        assertThat(backend.err()).contains("disk", "HEAP, ROCKSDB");
+        assertThat(backend.err()).contains("disk", "HEAP, CHANGELOG, ROCKSDB");
         assertThat(shape.exitCode()).isEqualTo(ExitCode.USAGE);
         assertThat(shape.err()).contains("--shapes has 'huge'; allowed: flights, medium");
         assertThat(tokens.exitCode()).isEqualTo(ExitCode.USAGE);

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.scoring;
+
+import java.util.Collection;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.configuration.StateBackendOptions;
+import org.apache.flink.state.rocksdb.RocksDBConfigurableOptions;
+import org.apache.flink.state.rocksdb.RocksDBOptions;
+import org.apache.flink.state.rocksdb.RocksDBOptionsFactory;
+import org.rocksdb.ColumnFamilyOptions;
+import org.rocksdb.DBOptions;
+
+/**
+ * RocksDB for tokens that wait for the close of their window: they are written once, read once and
+ * deleted. Each checkpoint flushes a file to level 0. RocksDB's default compacts level 0 whenever
+ * it has four files: that writes the waiting tokens again and again, and the next incremental
+ * checkpoint contains all that was rewritten. With more files in level 0, most tokens are deleted
+ * before they are compacted; Bloom filters keep reads fast.
+ *
+ * <p>The task waits while a checkpoint flushes. Without the atomic flush, RocksDB flushes the
+ * states of an operator one after another, and waits for the disk several times for each.
+ */
+@Internal
+public final class RocksDbForWindows implements RocksDBOptionsFactory {
+
+    private static final long serialVersionUID = 1L;
+
+    private static final String ROCKSDB = "rocksdb";
+
+    private static final int FILES_TO_COMPACT = 32;
+    private static final int FILES_TO_SLOW_DOWN = 96;
+    private static final int FILES_TO_STOP = 128;
+
+    /** Otherwise the end of a flush waits until the disk has all of the file. */
+    private static final long BYTES_PER_SYNC = 1 << 20;
+
+    /** RocksDB uses a quarter of them for flushes, for all operators of a process together. */
+    private static final int BACKGROUND_THREADS = 8;
+
+    /**
+     * Sets the options of a job with state in RocksDB, unless they are set already. Other jobs do
+     * not need RocksDB on their class path.
+     *
+     * @param cluster the options that apply unless the job sets them
+     */
+    public static void setDefaults(Configuration job, ReadableConfig cluster) {
+        String backend =
+                job.getOptional(StateBackendOptions.STATE_BACKEND)
+                        .orElseGet(() -> cluster.get(StateBackendOptions.STATE_BACKEND));
+        if (ROCKSDB.equals(backend)) {
+            String factory = RocksDbForWindows.class.getName();
+            setDefault(job, cluster, RocksDBOptions.OPTIONS_FACTORY, factory);
+            setDefault(
+                    job,
+                    cluster,
+                    RocksDBConfigurableOptions.MAX_BACKGROUND_THREADS,
+                    BACKGROUND_THREADS);
+            setDefault(job, cluster, RocksDBConfigurableOptions.USE_BLOOM_FILTER, true);
+        }
+    }
+
+    private static <T> void setDefault(
+            Configuration job, ReadableConfig cluster, ConfigOption<T> option, T value) {
+        if (!job.contains(option) && cluster.getOptional(option).isEmpty()) {
+            job.set(option, value);
+        }
+    }
+
+    @Override
+    public DBOptions createDBOptions(DBOptions options, Collection<AutoCloseable> toClose) {
+        return options.setAtomicFlush(true).setBytesPerSync(BYTES_PER_SYNC);
+    }
+
+    @Override
+    public ColumnFamilyOptions createColumnOptions(
+            ColumnFamilyOptions options, Collection<AutoCloseable> toClose) {
+        return options.setLevel0FileNumCompactionTrigger(FILES_TO_COMPACT)
+                .setLevel0SlowdownWritesTrigger(FILES_TO_SLOW_DOWN)
+                .setLevel0StopWritesTrigger(FILES_TO_STOP);
+    }
+}
