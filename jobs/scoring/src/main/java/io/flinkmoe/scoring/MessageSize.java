@@ -5,6 +5,7 @@ import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
+import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.flink.annotation.Internal;
@@ -37,6 +38,9 @@ final class MessageSize {
      */
     private static final int ENTRY_BYTES = 13;
 
+    /** The maximum bytes of an array besides its items, and of a text besides its characters. */
+    private static final int FRAME_BYTES = 6;
+
     private MessageSize() {}
 
     /** The maximum bytes of the largest field of a message. */
@@ -63,32 +67,46 @@ final class MessageSize {
     static Map<ConfigOption<String>, Long> require(ReadableConfig options, BundleSpec spec) {
         int attempts = MoeSettings.of(options).attempts();
         long choices = 0;
-        long ranks = 0;
+        long decisions = 0;
         for (LayerSpec layer : spec.layers()) {
-            int k = layer.choices();
-            choices += k;
-            ranks += (long) k * attempts;
+            choices += choices(layer);
+            decisions += decisions(layer, attempts);
         }
         Map<ConfigOption<String>, Long> largest = new HashMap<>();
         largest.put(KafkaOptions.DEAD_LETTER_TOPIC, (long) MINIMUM);
         largest.put(
                 KafkaOptions.SINK_TOPIC,
-                require(options, "a scored token", bytes(spec.outputSize(), choices)));
+                require(options, "a scored token", vector(spec.outputSize()) + choices));
         if (options.getOptional(KafkaOptions.LATE_TOPIC).isPresent()) {
             largest.put(
                     KafkaOptions.LATE_TOPIC,
-                    require(options, "a late token", bytes(spec.inputSize(), 0)));
+                    require(options, "a late token", vector(spec.inputSize())));
         }
         if (options.getOptional(KafkaOptions.DECISION_LOG_TOPIC).isPresent()) {
-            largest.put(
-                    KafkaOptions.DECISION_LOG_TOPIC,
-                    require(options, "a decision", bytes(0, choices + ranks)));
+            largest.put(KafkaOptions.DECISION_LOG_TOPIC, require(options, "a decision", decisions));
         }
         return largest;
     }
 
-    private static long bytes(int width, long entries) {
-        return (long) width * Float.BYTES + entries * ENTRY_BYTES;
+    private static long vector(int width) {
+        return (long) width * Float.BYTES;
+    }
+
+    /** The maximum bytes of a scored token's choices: with several gates, each has G weights. */
+    private static long choices(LayerSpec layer) {
+        long weights =
+                layer.hasOneGate() ? 0 : FRAME_BYTES + (long) layer.gates().size() * Float.BYTES;
+        return layer.choices() * (ENTRY_BYTES + weights);
+    }
+
+    /** The maximum bytes of a decision: the ranks of each gate, and the choices. */
+    private static long decisions(LayerSpec layer, int attempts) {
+        long ranks = layer.hasOneGate() ? (long) layer.choices() * attempts : layer.ranks();
+        long bytes = (layer.choices() + ranks) * ENTRY_BYTES;
+        for (String gate : layer.gateNames()) {
+            bytes += 2 * FRAME_BYTES + gate.getBytes(StandardCharsets.UTF_8).length;
+        }
+        return bytes;
     }
 
     /**

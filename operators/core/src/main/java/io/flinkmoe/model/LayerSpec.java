@@ -207,6 +207,11 @@ public record LayerSpec(
         return name == null ? String.valueOf(gate) : name;
     }
 
+    /** [G], the names of the gates, or their numbers. */
+    public List<String> gateNames() {
+        return IntStream.range(0, gates.size()).mapToObj(this::gateName).toList();
+    }
+
     /** The experts that a gate may use, in the order of its logits' columns. */
     public int[] expertsOf(int gate) {
         GateSpec spec = gates.get(gate);

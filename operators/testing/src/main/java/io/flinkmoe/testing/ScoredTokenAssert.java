@@ -104,7 +104,7 @@ public final class ScoredTokenAssert extends AbstractAssert<ScoredTokenAssert, S
     }
 
     private static boolean areClose(float[] found, float[] expected, float tolerance) {
-        if (found.length != expected.length) {
+        if (found == null || found.length != expected.length) {
             return false;
         }
         for (int i = 0; i < found.length; i++) {

@@ -116,6 +116,11 @@ public final class Bench implements AutoCloseable {
         return CheckpointCost.measure(context, shape);
     }
 
+    /** Compares a layer with several gates with one that has the same experts and one gate. */
+    public Rates gates(Shape shape) throws Exception {
+        return GatesPart.measure(context, shape);
+    }
+
     /** Measures the cost of a hop between operators, for several widths. */
     public List<HopCost> hops() throws Exception {
         return HopCost.measure(context);

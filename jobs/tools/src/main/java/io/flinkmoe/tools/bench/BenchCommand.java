@@ -43,8 +43,8 @@ import picocli.CommandLine.Spec;
             "  flink-moe-prioritized  the same, admitted at the close of each window",
             "",
             "For flink-moe it also measures the speed from Kafka to Kafka with exactly-once"
-                    + " delivery, the latency below full speed, the cost of checkpoints and of hops"
-                    + " between operators, and how the speed depends on N (experts), k (experts per"
+                    + " delivery, the latency below full speed, the cost of checkpoints, of hops"
+                    + " between operators and of several gates, and how the speed depends on N (experts), k (experts per"
                     + " token) and d (vector width). It takes up to 30 minutes. Nothing else should run"
                     + " meanwhile."
         },
@@ -74,6 +74,7 @@ public final class BenchCommand implements Callable<Integer> {
         KAFKA,
         LATENCY,
         CHECKPOINTS,
+        GATES,
         HOPS,
         GROWTH;
 
@@ -184,6 +185,9 @@ public final class BenchCommand implements Callable<Integer> {
         }
         if (measures(Part.CHECKPOINTS) && chosen) {
             report.checkpoints(shape, bench.checkpoints(shape));
+        }
+        if (measures(Part.GATES) && GatesPart.SHAPES.contains(shape.name())) {
+            report.gates(shape, bench.gates(shape));
         }
     }
 

@@ -132,6 +132,32 @@ final class BenchReport {
         save();
     }
 
+    /** The ratio is that of the times per token: several gates / one gate. */
+    void gates(Shape shape, Rates rates) throws IOException {
+        TextTable table =
+                new TextTable(
+                        shape.name(),
+                        ">tokens/s",
+                        ">min",
+                        ">max",
+                        ">time / one gate",
+                        ">min",
+                        ">max");
+        Spread one = rates.of(GatesPart.ONE_GATE);
+        Spread dense = rates.of(GatesPart.DENSE_GATES);
+        Spread ratio = rates.ratio(GatesPart.ONE_GATE, GatesPart.DENSE_GATES);
+        row(table, GatesPart.ONE_GATE, one, null);
+        row(table, GatesPart.DENSE_GATES, dense, ratio);
+        table.row("mark", "", "", "", "%.2f".formatted(GatesPart.MARK), "", "");
+        ObjectNode json = root.withObject("/gates").putObject(shape.name());
+        json.set("one_gate", one.toJson());
+        json.set("dense_gates", dense.toJson());
+        json.set("time_ratio", ratio.toJson());
+        json.put("mark", GatesPart.MARK);
+        print(table);
+        save();
+    }
+
     void hops(List<HopCost> costs) throws IOException {
         TextTable table = new TextTable("hop between operators", ">microseconds per token");
         ObjectNode json = root.withObject("/hop_micros");

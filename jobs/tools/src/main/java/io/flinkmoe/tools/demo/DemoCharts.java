@@ -119,6 +119,37 @@ final class DemoCharts {
                         .toList());
     }
 
+    /** The share of each expert in the choices of each of several gates. */
+    String gateShares() {
+        return ofGates(
+                "Share of each gate's choices per expert",
+                Axis.linear("% of the gate's choices"),
+                (gate, expert) -> 100 * report.gates().share(gate, expert));
+    }
+
+    /** The mean weight of each expert at each of several gates. */
+    String gateWeights() {
+        return ofGates(
+                "Mean weight per gate and expert",
+                Axis.linear("mean weight"),
+                report.gates()::meanWeight);
+    }
+
+    private interface OfGateAndExpert {
+        double of(int gate, int expert);
+    }
+
+    private String ofGates(String title, Axis scale, OfGateAndExpert value) {
+        List<String> gates = report.gates().names();
+        double[][] values = new double[gates.size()][numExperts];
+        for (int gate = 0; gate < values.length; gate++) {
+            for (int expert = 0; expert < numExperts; expert++) {
+                values[gate][expert] = value.of(gate, expert);
+            }
+        }
+        return HeatMap.of(title, experts, "gate", gates, scale, values).size(HALF, HEIGHT).svg();
+    }
+
     String latency() {
         return half(
                 "Distribution of the latency",

@@ -224,8 +224,8 @@ public final class DemoCommand implements Callable<Integer> {
             Configuration options)
             throws IOException {
         ExpectedFlights expected = capacity == null ? ExpectedFlights.read(flightsFolder) : null;
-        int numExperts = bundle.spec().layers().get(0).numExperts();
-        DemoReport report = new DemoReport(results, flights.late(), expected, numExperts);
+        GateShares gates = GateShares.of(results, bundle.spec().layers().get(0));
+        DemoReport report = new DemoReport(results, flights.late(), expected, gates);
         print("%n%s", report);
         List<String> defects = report.defects();
         for (String defect : defects) {
@@ -237,7 +237,7 @@ public final class DemoCommand implements Callable<Integer> {
         if (page != null) {
             long[] times = flights.tokens().stream().mapToLong(Token::timestamp).toArray();
             long length = TimeUtils.parseDuration(window).toMillis();
-            DemoTimeline timeline = new DemoTimeline(results, times, numExperts, length);
+            DemoTimeline timeline = new DemoTimeline(results, times, gates.numExperts(), length);
             List<String> command = spec.commandLine().getParseResult().originalArgs();
             String html = DemoPage.html(report, results, timeline, command, rate, options.toMap());
             Files.writeString(page, html);

@@ -118,6 +118,34 @@ final class DemoPage {
                                 + " all choices. Whole run: %.1f.")
                         .formatted(100 * DemoTimeline.evenness(load)),
                 false);
+        if (report.gates().areSeveral()) {
+            gates(charts, load);
+        } else {
+            shares(charts, load);
+        }
+        html.table(
+                "expert-table",
+                "Experts",
+                List.of("expert", ">choices", ">share", ">mean weight", ">executed", ">overflowed"),
+                expertRows(load, importance));
+    }
+
+    private void gates(DemoCharts charts, double[] load) {
+        html.chart(
+                "gate-shares",
+                charts.gateShares(),
+                ("The share of each expert in the choices of a gate. A dense gate chooses all its"
+                                + " experts. Dead experts, which no gate ever chose: %s.")
+                        .formatted(dead(load)),
+                false);
+        html.chart(
+                "gate-weights",
+                charts.gateWeights(),
+                "The mean of an expert's weights where the gate chose it.",
+                false);
+    }
+
+    private void shares(DemoCharts charts, double[] load) {
         html.chart(
                 "shares",
                 charts.shares(),
@@ -125,11 +153,6 @@ final class DemoPage {
                                 + " each. Dead experts, which were never chosen: %s.")
                         .formatted(100.0 / load.length, dead(load)),
                 false);
-        html.table(
-                "expert-table",
-                "Experts",
-                List.of("expert", ">choices", ">share", ">mean weight", ">executed", ">overflowed"),
-                expertRows(load, importance));
     }
 
     private List<List<String>> expertRows(double[] load, double[] importance) {

@@ -31,6 +31,7 @@ final class DemoReport {
     record Figure(String name, String value, String note) {}
 
     private final DemoResults results;
+    private final GateShares gates;
     private final int[] scored;
     private final float[] scores;
     private final boolean[] truth;
@@ -44,21 +45,25 @@ final class DemoReport {
     /**
      * @param late whether each of the T flights was late
      * @param expected the expected answers; null if overflow changes the answers
-     * @param numExperts N
+     * @param gates what the gates chose, with N experts
      */
-    DemoReport(DemoResults results, boolean[] late, ExpectedFlights expected, int numExperts) {
+    DemoReport(DemoResults results, boolean[] late, ExpectedFlights expected, GateShares gates) {
         this.results = results;
         this.expected = expected;
+        this.gates = gates;
         scored = IntStream.range(0, results.tokens()).filter(results::isScored).toArray();
-        load = new long[numExperts];
-        scores = new float[scored.length];
-        truth = new boolean[scored.length];
-        for (int i = 0; i < scored.length; i++) {
-            scores[i] = results.probability(scored[i]);
-            truth[i] = late[scored[i]];
-            count(scored[i]);
+        load = new long[gates.numExperts()];
+        int[] withOutput = Arrays.stream(scored).filter(results::hasOutput).toArray();
+        scores = new float[withOutput.length];
+        truth = new boolean[withOutput.length];
+        for (int i = 0; i < withOutput.length; i++) {
+            scores[i] = results.probability(withOutput[i]);
+            truth[i] = late[withOutput[i]];
+        }
+        for (int position : scored) {
+            count(position);
             if (expected != null) {
-                compare(scored[i]);
+                compare(position);
             }
         }
         auc = Statistics.auc(scores, truth);
@@ -86,6 +91,9 @@ final class DemoReport {
         if (results.deadLetters() > 0) {
             defects.add("%,d tokens were rejected".formatted(results.deadLetters()));
         }
+        if (expected != null && withoutOutput() > 0) {
+            defects.add("%,d tokens have no output".formatted(withoutOutput()));
+        }
         if (largestDifference > ALLOWED_DIFFERENCE) {
             defects.add(
                     "a probability differs by %.1e; allowed: %.0e"
@@ -108,6 +116,13 @@ final class DemoReport {
                         "%,d missing, %,d duplicated"
                                 .formatted(results.missing(), results.surplus())));
         figures.add(new Figure("dead letters", figure(results.deadLetters()), ""));
+        if (withoutOutput() > 0) {
+            figures.add(
+                    new Figure(
+                            "without output",
+                            figure(withoutOutput()),
+                            "tokens, none of whose choices was executed"));
+        }
         figures.add(new Figure("throughput", figure(tokensPerSecond()), "tokens/s"));
         figures.add(latency("latency until scored", results::scoredAt));
         figures.add(latency("latency until committed", results::committedAt));
@@ -145,7 +160,8 @@ final class DemoReport {
         for (Figure figure : figures()) {
             table.row(figure.name(), figure.value(), figure.note());
         }
-        return table + System.lineSeparator() + loadTable();
+        String text = table + System.lineSeparator() + loadTable();
+        return gates.areSeveral() ? text + System.lineSeparator() + gateTable() : text;
     }
 
     /** The choices that each expert executed, [N]. */
@@ -158,7 +174,12 @@ final class DemoReport {
         return scored;
     }
 
-    /** The answers to these tokens: the probability that the flight is late. */
+    /** What the gates chose. */
+    GateShares gates() {
+        return gates;
+    }
+
+    /** The outputs for the tokens that have one: the probability that the flight is late. */
     float[] scores() {
         return scores;
     }
@@ -193,6 +214,27 @@ final class DemoReport {
                     mark.repeat((int) (30 * load[expert] / most)));
         }
         return table;
+    }
+
+    private TextTable gateTable() {
+        TextTable table = new TextTable("gate", ">expert", ">share of choices", ">mean weight");
+        for (int gate = 0; gate < gates.names().size(); gate++) {
+            for (int expert = 0; expert < gates.numExperts(); expert++) {
+                double weight = gates.meanWeight(gate, expert);
+                table.row(
+                        gates.names().get(gate),
+                        expert,
+                        Double.isNaN(weight)
+                                ? "-"
+                                : "%.1f %%".formatted(100 * gates.share(gate, expert)),
+                        Double.isNaN(weight) ? "-" : "%.3f".formatted(weight));
+            }
+        }
+        return table;
+    }
+
+    private int withoutOutput() {
+        return scored.length - scores.length;
     }
 
     private Figure latency(String name, IntToLongFunction until) {
@@ -231,6 +273,9 @@ final class DemoReport {
         }
         if (!asExpected) {
             inUnexpectedExperts++;
+        }
+        if (!results.hasOutput(position)) {
+            return;
         }
         double difference =
                 Math.abs((double) results.probability(position) - expected.probability(position));

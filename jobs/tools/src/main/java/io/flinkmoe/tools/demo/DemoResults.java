@@ -15,6 +15,7 @@ public final class DemoResults {
     private final float[] probability;
     private final int[][] experts;
     private final float[][] weights;
+    private final float[][] gateWeights;
     private final Outcome[][] outcomes;
     private final long[] producedAt;
     private final long[] scoredAt;
@@ -28,6 +29,7 @@ public final class DemoResults {
         probability = new float[tokens];
         experts = new int[tokens][];
         weights = new float[tokens][];
+        gateWeights = new float[tokens][];
         outcomes = new Outcome[tokens][];
         producedAt = new long[tokens];
         scoredAt = new long[tokens];
@@ -58,16 +60,27 @@ public final class DemoResults {
             return;
         }
         distinct++;
-        probability[position] = answer.getValues().get(0);
+        List<Float> values = answer.getValues();
+        probability[position] = values == null ? Float.NaN : values.get(0);
         List<Choice> choices = answer.getLayers().get(0).getChoices();
         experts[position] = choices.stream().mapToInt(Choice::getExpert).toArray();
         weights[position] = new float[choices.size()];
         for (int rank = 0; rank < choices.size(); rank++) {
             weights[position][rank] = choices.get(rank).getWeight();
         }
+        gateWeights[position] = gateWeights(choices);
         outcomes[position] = choices.stream().map(Choice::getOutcome).toArray(Outcome[]::new);
         scoredAt[position] = at;
         committedAt[position] = now;
+    }
+
+    private static float[] gateWeights(List<Choice> choices) {
+        int gates = choices.isEmpty() ? 0 : choices.get(0).getGateWeights().size();
+        float[] all = new float[gates * choices.size()];
+        for (int i = 0; i < all.length; i++) {
+            all[i] = choices.get(i % choices.size()).getGateWeights().get(i / choices.size());
+        }
+        return all;
     }
 
     void deadLetter() {
@@ -109,6 +122,14 @@ public final class DemoResults {
         return times[position] > 0;
     }
 
+    /**
+     * Whether the answer has an output: else no choice of a layer without residual was executed.
+     */
+    boolean hasOutput(int position) {
+        return isScored(position) && !Float.isNaN(probability[position]);
+    }
+
+    /** NaN for a token without an output. */
     public float probability(int position) {
         return probability[position];
     }
@@ -120,6 +141,11 @@ public final class DemoResults {
 
     float[] weights(int position) {
         return weights[position];
+    }
+
+    /** The weights of each of several gates, [G, k]; empty with one gate. */
+    float[] gateWeights(int position) {
+        return gateWeights[position];
     }
 
     Outcome[] outcomes(int position) {

@@ -52,8 +52,10 @@ interface AnswerRule {
     static boolean sameWeights(LayerDecision one, LayerDecision other) {
         List<Choice> choices = one.getChoices();
         for (int i = 0; i < choices.size(); i++) {
-            float weight = other.getChoices().get(i).getWeight();
-            if (Float.compare(choices.get(i).getWeight(), weight) != 0) {
+            Choice choice = other.getChoices().get(i);
+            // Float.equals compares bits.
+            if (Float.compare(choices.get(i).getWeight(), choice.getWeight()) != 0
+                    || !choices.get(i).getGateWeights().equals(choice.getGateWeights())) {
                 return false;
             }
         }

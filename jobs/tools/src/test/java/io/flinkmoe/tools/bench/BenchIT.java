@@ -51,6 +51,32 @@ class BenchIT {
     }
 
     @Test
+    void comparesSeveralGatesWithOne() throws Exception {
+        Path output = folder.resolve("gates.json");
+        Program program =
+                Program.run(
+                        "bench",
+                        "--quick",
+                        "--rounds",
+                        1,
+                        "--parts",
+                        "gates",
+                        "--shapes",
+                        "flights,fine-grained",
+                        "--contenders",
+                        "flink-moe",
+                        "--output",
+                        output);
+
+        assertThat(program.exitCode()).as(program.err()).isZero();
+        assertThat(program.out()).contains("one gate, k = 6", "3 dense gates", "mark");
+        JsonNode gates = new ObjectMapper().readTree(output.toFile()).get("gates");
+        assertThat(gates.fieldNames()).toIterable().containsExactly("flights");
+        assertThat(gates.at("/flights/time_ratio/median").asDouble()).isPositive();
+        assertThat(gates.at("/flights/mark").asDouble()).isEqualTo(1.2);
+    }
+
+    @Test
     void namesTheShapesThatThereAre() {
         Program program = Program.run("bench", "--shapes", "huge");
 

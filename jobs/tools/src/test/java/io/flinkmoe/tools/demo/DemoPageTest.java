@@ -83,7 +83,7 @@ class DemoPageTest {
                     scored,
                     scored + 100);
         }
-        report = new DemoReport(results, late, null, EXPERTS);
+        report = new DemoReport(results, late, null, gates(results));
         page =
                 Page.parse(
                         DemoPage.html(
@@ -259,7 +259,7 @@ class DemoPageTest {
         Page empty =
                 Page.parse(
                         DemoPage.html(
-                                new DemoReport(none, late, null, EXPERTS),
+                                new DemoReport(none, late, null, gates(none)),
                                 none,
                                 new DemoTimeline(none, timestamps, EXPERTS, HOUR),
                                 List.of("demo"),
@@ -286,7 +286,7 @@ class DemoPageTest {
                                         List.of(new Choice(1, 1f, Outcome.EXECUTED, List.of()))))),
                 1000,
                 1000);
-        DemoReport small = new DemoReport(one, late, null, EXPERTS);
+        DemoReport small = new DemoReport(one, late, null, gates(one));
         Page alone =
                 Page.parse(
                         DemoPage.html(
@@ -299,6 +299,50 @@ class DemoPageTest {
 
         assertThat(alone.charts()).contains("load", "latency").doesNotContain("roc", "overflow");
         assertThat(alone.text()).contains("quality of the answers cannot be measured");
+    }
+
+    @Test
+    void severalGatesAreShownByGateAndExpert() throws Exception {
+        DemoResults two = new DemoResults(2);
+        for (int token = 0; token < 2; token++) {
+            List<Choice> choices =
+                    List.of(
+                            new Choice(1, 1f, Outcome.EXECUTED, List.of(0.75f, 0f)),
+                            new Choice(3 + token, 1f, Outcome.EXECUTED, List.of(0.25f, 1f)));
+            two.scored(
+                    new ScoredToken(
+                            "LAS",
+                            (long) token,
+                            Instant.ofEpochMilli(START),
+                            token == 0 ? null : List.of(0.5f),
+                            "v1",
+                            List.of(new LayerDecision(choices))),
+                    1,
+                    1);
+        }
+        GateShares gates = new GateShares(two, List.of("click", "buy"), EXPERTS);
+        Page several =
+                Page.parse(
+                        DemoPage.html(
+                                new DemoReport(two, late, null, gates),
+                                two,
+                                new DemoTimeline(two, new long[] {START, START}, EXPERTS, HOUR),
+                                List.of("demo"),
+                                0,
+                                Map.of()));
+
+        assertThat(several.charts()).contains("gate-shares", "gate-weights");
+        assertThat(several.charts()).doesNotContain("shares");
+        assertThat(several.explanations("gate-shares"))
+                .contains("click, 1: 50", "click, 3: 25", "click, 0: 0", "buy, 1: 0", "buy, 4: 50");
+        assertThat(several.explanations("gate-weights"))
+                .contains("click, 1: 0.75", "click, 3: 0.25", "buy, 3: 1");
+        assertThat(several.caption("gate-shares")).endsWith("no gate ever chose: 0, 2.");
+        assertThat(page.charts()).contains("shares").doesNotContain("gate-shares", "gate-weights");
+    }
+
+    private static GateShares gates(DemoResults results) {
+        return new GateShares(results, List.of("0"), EXPERTS);
     }
 
     @Test

@@ -8,6 +8,7 @@ import io.flinkmoe.schemas.Choice;
 import io.flinkmoe.schemas.LayerDecision;
 import io.flinkmoe.schemas.Outcome;
 import io.flinkmoe.schemas.ScoredToken;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,6 +20,8 @@ class DrillCheckTest {
 
     private static final String STREAM = "LAS";
     private static final Choice CHOICE = new Choice(3, 0.5f, Outcome.EXECUTED, List.of());
+
+    private static final Duration WINDOW = Duration.ofSeconds(1);
 
     private final List<Token> sent = List.of(token(0), token(2), token(1), token(3));
     private final List<ScoredToken> good = List.of(answer(0), answer(2), answer(1), answer(3));
@@ -58,6 +61,20 @@ class DrillCheckTest {
 
         assertThat(check.count(Difference.BITS)).isEqualTo(2);
         assertThat(check.count(Difference.OUTCOMES)).isZero();
+    }
+
+    @Test
+    void answersWithoutOutputAreCompared() {
+        ScoredToken none = ScoredToken.newBuilder(answer(0)).setValues(null).build();
+        ScoredToken gates =
+                answer(2, 0, new Choice(3, 0.5f, Outcome.EXECUTED, List.of(0.25f, 0.25f)));
+
+        for (AnswerRule rule : List.of(AnswerRule.SAME, new FirstComeAnswers(WINDOW, 1))) {
+            assertThat(rule.compare(none, none)).isEmpty();
+            assertThat(rule.compare(none, answer(0))).containsExactly(Difference.BITS);
+            assertThat(rule.compare(answer(0), none)).containsExactly(Difference.BITS);
+            assertThat(rule.compare(answer(2), gates)).containsExactly(Difference.BITS);
+        }
     }
 
     @Test

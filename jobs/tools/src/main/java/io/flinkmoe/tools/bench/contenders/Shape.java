@@ -4,7 +4,10 @@ package io.flinkmoe.tools.bench.contenders;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
+import io.flinkmoe.model.ExpertSpec;
+import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.ExpertGraphs;
 import io.flinkmoe.model.graph.OnnxGraph;
@@ -21,16 +24,19 @@ import org.apache.flink.annotation.Internal;
 
 /**
  * A model like Mixtral: a linear router, SwiGLU experts, combine weights with sum 1, and the input
- * as residual. Its parameters are random, but the same in every run.
+ * as residual. Its parameters are random, but the same in every run. {@link #withGates} gives other
+ * gates and no residual.
  *
  * @param d the width of a vector
  * @param h the inner width of an expert; 0 for experts that return their input
  * @param numExperts N
  * @param k the experts per token
  * @param layers the number of layers, which are equal
+ * @param gates the gates of a layer; empty for one like Mixtral's and the input as residual
  */
 @Internal
-public record Shape(String name, int d, int h, int numExperts, int k, int layers) {
+public record Shape(
+        String name, int d, int h, int numExperts, int k, int layers, List<RoutingConfig> gates) {
 
     /** The shapes that are always measured. */
     public static final List<Shape> ALL =
@@ -46,23 +52,41 @@ public record Shape(String name, int d, int h, int numExperts, int k, int layers
         this(name, d, h, numExperts, k, 1);
     }
 
+    public Shape(String name, int d, int h, int numExperts, int k, int layers) {
+        this(name, d, h, numExperts, k, layers, List.of());
+    }
+
+    /**
+     * One layer over fewer experts of the same size, with the given gates and without a residual.
+     * Its output is the concatenation of the gates' sums.
+     */
+    public Shape withGates(String newName, List<RoutingConfig> others) {
+        int n = others.get(0).numExperts();
+        return new Shape(newName, d, h, n, others.get(0).k(), 1, others);
+    }
+
     /** The same shape with experts that return their input. */
     Shape withIdentityExperts() {
-        return new Shape(name, d, 0, numExperts, k, layers);
+        return new Shape(name, d, 0, numExperts, k, layers, gates);
     }
 
     /** Writes the model as a bundle. */
     Bundle writeBundle(Path directory) throws IOException {
         try (BundleWriter writer = new BundleWriter(directory)) {
-            writer.add("router.onnx", RouterGraphs.linear(router(), numExperts, d));
+            List<GateSpec> specs = new ArrayList<>();
+            for (RoutingConfig routing : routings()) {
+                String router =
+                        specs.isEmpty() ? "router.onnx" : "router-" + specs.size() + ".onnx";
+                float[] weights = router(specs.size());
+                writer.add(router, RouterGraphs.linear(weights, numExperts, d));
+                specs.add(GateSpec.of(router, routing));
+            }
             List<String> experts = new ArrayList<>();
             for (int expert = 0; expert < numExperts; expert++) {
                 experts.add("expert-" + expert + ".onnx");
                 writer.add(experts.get(expert), expert(expert));
             }
-            LayerSpec layer =
-                    LayerSpec.oneGate(
-                            d, "router.onnx", RoutingConfig.mixtral(numExperts, k), experts);
+            LayerSpec layer = layer(specs, experts);
             return writer.finish(
                     (version, checksums) ->
                             new BundleSpec(
@@ -70,12 +94,29 @@ public record Shape(String name, int d, int h, int numExperts, int k, int layers
                                     name,
                                     version,
                                     d,
-                                    d,
+                                    layer.outputSize(),
                                     null,
                                     null,
                                     Collections.nCopies(layers, layer),
                                     checksums));
         }
+    }
+
+    private List<RoutingConfig> routings() {
+        return gates.isEmpty() ? List.of(RoutingConfig.mixtral(numExperts, k)) : gates;
+    }
+
+    private LayerSpec layer(List<GateSpec> specs, List<String> experts) {
+        return new LayerSpec(
+                d,
+                specs.size() * d,
+                null,
+                null,
+                gates.isEmpty() ? ResidualKind.INPUT : ResidualKind.NONE,
+                experts.stream().map(file -> ExpertSpec.of(file, d)).toList(),
+                List.of(),
+                specs,
+                null);
     }
 
     /**
@@ -86,7 +127,7 @@ public record Shape(String name, int d, int h, int numExperts, int k, int layers
         new OnnxGraph("fused")
                 .input("hidden", d)
                 .output("output", d)
-                .linear("logits", "hidden", router(), null, d, numExperts)
+                .linear("logits", "hidden", router(0), null, d, numExperts)
                 .weights("gate_and_up", gatesAndUps(), numExperts, 2 * h, d)
                 .weights("down", downs(), numExperts, d, h)
                 .microsoftNode(
@@ -129,8 +170,8 @@ public record Shape(String name, int d, int h, int numExperts, int k, int layers
         return all;
     }
 
-    private float[] router() {
-        return random(ROUTER_SEED, numExperts * d, d);
+    private float[] router(int gate) {
+        return random(ROUTER_SEED - gate, numExperts * d, d);
     }
 
     private byte[] expert(int expert) {
