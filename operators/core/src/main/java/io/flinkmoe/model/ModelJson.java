@@ -6,7 +6,9 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -14,6 +16,8 @@ import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.SerializerProvider;
+import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
+import com.fasterxml.jackson.databind.deser.std.StdDeserializer;
 import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
@@ -68,7 +72,35 @@ final class ModelJson {
     /** A slice is {@code [from, to]}. */
     @JsonFormat(shape = JsonFormat.Shape.ARRAY)
     @JsonPropertyOrder({"from", "to"})
+    @JsonDeserialize(using = SliceReader.class)
     private interface AsList {}
+
+    /** Jackson's own reader of records takes a list of three numbers, too. */
+    private static final class SliceReader extends StdDeserializer<Slice> {
+        private static final long serialVersionUID = 1L;
+
+        SliceReader() {
+            super(Slice.class);
+        }
+
+        @Override
+        public Slice deserialize(JsonParser json, DeserializationContext context)
+                throws IOException {
+            JsonNode list = context.readTree(json);
+            if (!list.isArray()
+                    || list.size() != 2
+                    || !list.get(0).isInt()
+                    || !list.get(1).isInt()) {
+                throw MismatchedInputException.from(json, Slice.class, "not two integers");
+            }
+            try {
+                return new Slice(list.get(0).asInt(), list.get(1).asInt());
+            } catch (IllegalArgumentException e) {
+                throw ValueInstantiationException.from(
+                        json, e.getMessage(), context.constructType(Slice.class), e);
+            }
+        }
+    }
 
     /**
      * Writes enum constants in lower case. Jackson's own feature uses the default locale, and a
@@ -142,10 +174,14 @@ final class ModelJson {
     private static String expected(Class<?> type) {
         if (type.isEnum()) {
             return "one of " + Arrays.toString(type.getEnumConstants()).toLowerCase(Locale.ROOT);
-        } else if (type == int.class) {
+        } else if (type == int.class || type == Integer.class) {
             return "an integer";
+        } else if (type == float.class || type == Float.class) {
+            return "a number";
         } else if (type == boolean.class) {
             return "true or false";
+        } else if (type == Slice.class) {
+            return "[from, to], two integers";
         } else if (type == String.class) {
             return "a string";
         }
