@@ -54,6 +54,10 @@ public record GateSpec(
             refuse("experts", experts);
             refuse("routing", routing);
         } else {
+            if (router == null) {
+                throw new IllegalArgumentException(
+                        "router is missing; set router and routing, or set rule");
+            }
             Check.path("router", router);
             Check.present("routing", routing);
             checkNoise(routerNoise, routing);

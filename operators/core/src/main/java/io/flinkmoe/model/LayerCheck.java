@@ -44,10 +44,10 @@ record LayerCheck(
         Set<String> names = new HashSet<>();
         for (int i = 0; i < experts.size(); i++) {
             checkSlice("experts[%d].input".formatted(i), experts.get(i).input());
-            if (!names.add(name(experts, i))) {
+            if (!names.add(expertName(experts, i))) {
                 throw new IllegalArgumentException(
                         "experts[%d].name is %s, which another expert has; names must differ"
-                                .formatted(i, name(experts, i)));
+                                .formatted(i, expertName(experts, i)));
             }
         }
     }
@@ -88,7 +88,7 @@ record LayerCheck(
                         "%s is %d; allowed: 0 to %d, the experts of the layer"
                                 .formatted(entry, expert, experts.size() - 1));
             }
-            width = sameWidth(entry, expert, width);
+            width = sameWidth("%s is expert %d".formatted(entry, expert), expert, width);
         }
         return width;
     }
@@ -102,17 +102,17 @@ record LayerCheck(
                         "%s.rule chooses the expert %s, which is not there; allowed: %s"
                                 .formatted(field, name, names()));
             }
-            width = sameWidth(field + ".rule", expert, width);
+            width = sameWidth("%s.rule chooses expert %s".formatted(field, name), expert, width);
         }
         return width;
     }
 
-    private int sameWidth(String field, int expert, int width) {
+    private int sameWidth(String choice, int expert, int width) {
         int own = experts.get(expert).outputSize();
         if (width != 0 && own != width) {
             throw new IllegalArgumentException(
-                    "%s is expert %d, whose output_size is %d; the gate's other experts have %d, and all experts of a gate must have one width"
-                            .formatted(field, expert, own, width));
+                    "%s, whose output_size is %d; the gate's other experts have %d, and all experts of a gate must have one width"
+                            .formatted(choice, own, width));
         }
         return own;
     }
@@ -120,8 +120,8 @@ record LayerCheck(
     private void checkGateNames() {
         Set<String> names = new HashSet<>();
         for (int gate = 0; gate < gates.size(); gate++) {
-            String name = gates.get(gate).name();
-            if (name != null && !names.add(name)) {
+            String name = gateName(gates, gate);
+            if (!names.add(name)) {
                 throw new IllegalArgumentException(
                         "gates[%d].name is %s, which another gate has; names must differ"
                                 .formatted(gate, name));
@@ -129,14 +129,20 @@ record LayerCheck(
         }
     }
 
+    /** The name of a gate, or its number. */
+    static String gateName(List<GateSpec> gates, int gate) {
+        String name = gates.get(gate).name();
+        return name == null ? String.valueOf(gate) : name;
+    }
+
     private List<String> names() {
-        return IntStream.range(0, experts.size()).mapToObj(i -> name(experts, i)).toList();
+        return IntStream.range(0, experts.size()).mapToObj(i -> expertName(experts, i)).toList();
     }
 
     /** The number of the expert with a name, or of the one without a name that it numbers. */
     static int number(List<ExpertSpec> experts, String name) {
         for (int i = 0; i < experts.size(); i++) {
-            if (name.equals(name(experts, i))) {
+            if (name.equals(expertName(experts, i))) {
                 return i;
             }
         }
@@ -144,7 +150,7 @@ record LayerCheck(
     }
 
     /** The name of an expert, or its number. */
-    static String name(List<ExpertSpec> experts, int expert) {
+    static String expertName(List<ExpertSpec> experts, int expert) {
         String name = experts.get(expert).name();
         return name == null ? String.valueOf(expert) : name;
     }

@@ -50,7 +50,9 @@ public record LayerSpec(
     public LayerSpec {
         Check.width("input_size", inputSize);
         Check.width("output_size", outputSize);
-        Check.present("residual", residual);
+        if (residual == null) {
+            throw new IllegalArgumentException("residual is missing; allowed: input, none");
+        }
         Check.optionalPath("norm", norm);
         Check.optionalPath("post_norm", postNorm);
         Check.optionalPath("expert_scale", expertScale);
@@ -198,13 +200,12 @@ public record LayerSpec(
 
     /** The name of an expert, or its number. */
     public String expertName(int expert) {
-        return LayerCheck.name(experts, expert);
+        return LayerCheck.expertName(experts, expert);
     }
 
     /** The name of a gate, or its number. */
     public String gateName(int gate) {
-        String name = gates.get(gate).name();
-        return name == null ? String.valueOf(gate) : name;
+        return LayerCheck.gateName(gates, gate);
     }
 
     /** [G], the names of the gates, or their numbers. */

@@ -6,8 +6,10 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyOrder;
 import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -15,6 +17,8 @@ import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.SerializerProvider;
+import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
+import com.fasterxml.jackson.databind.deser.std.StdDeserializer;
 import com.fasterxml.jackson.databind.exc.MismatchedInputException;
 import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
@@ -69,7 +73,35 @@ public final class ModelJson {
     /** A slice is {@code [from, to]}. */
     @JsonFormat(shape = JsonFormat.Shape.ARRAY)
     @JsonPropertyOrder({"from", "to"})
+    @JsonDeserialize(using = SliceReader.class)
     private interface AsList {}
+
+    /** Jackson's own reader of records takes a list of three numbers, too. */
+    private static final class SliceReader extends StdDeserializer<Slice> {
+        private static final long serialVersionUID = 1L;
+
+        SliceReader() {
+            super(Slice.class);
+        }
+
+        @Override
+        public Slice deserialize(JsonParser json, DeserializationContext context)
+                throws IOException {
+            JsonNode list = context.readTree(json);
+            if (!list.isArray()
+                    || list.size() != 2
+                    || !list.get(0).isInt()
+                    || !list.get(1).isInt()) {
+                throw MismatchedInputException.from(json, Slice.class, "not two integers");
+            }
+            try {
+                return new Slice(list.get(0).asInt(), list.get(1).asInt());
+            } catch (IllegalArgumentException e) {
+                throw ValueInstantiationException.from(
+                        json, e.getMessage(), context.constructType(Slice.class), e);
+            }
+        }
+    }
 
     /**
      * Writes enum constants in lower case. Jackson's own feature uses the default locale, and a
@@ -103,19 +135,8 @@ public final class ModelJson {
     public static RoutingConfig routing(JsonNode json) {
         try {
             return MAPPER.treeToValue(json, RoutingConfig.class);
-        } catch (UnrecognizedPropertyException e) {
-            throw new IllegalArgumentException(
-                    "%s is not a known field; known fields are %s"
-                            .formatted(where(e), e.getKnownPropertyIds()),
-                    e);
-        } catch (ValueInstantiationException e) {
-            Throwable cause = e.getCause() == null ? e : e.getCause();
-            throw new IllegalArgumentException(cause.getMessage(), e);
-        } catch (MismatchedInputException e) {
-            throw new IllegalArgumentException(
-                    "%s is %s; expected %s"
-                            .formatted(where(e), found(json, e), expected(e.getTargetType())),
-                    e);
+        } catch (JsonMappingException e) {
+            throw new IllegalArgumentException(message(json, e), e);
         } catch (JsonProcessingException e) {
             throw new IllegalArgumentException(e.getOriginalMessage(), e);
         }
@@ -126,26 +147,28 @@ public final class ModelJson {
         checkVersion(json.path("format_version"), file);
         try {
             return MAPPER.treeToValue(json, BundleSpec.class);
-        } catch (UnrecognizedPropertyException e) {
-            throw new BundleException(
-                    file,
-                    "%s is not a known field; known fields are %s"
-                            .formatted(where(e), e.getKnownPropertyIds()),
-                    e);
-        } catch (ValueInstantiationException e) {
-            String where = where(e);
+        } catch (JsonMappingException e) {
+            throw new BundleException(file, message(json, e), e);
+        }
+    }
+
+    /** Names the field, what was found and what is expected. */
+    private static String message(JsonNode json, JsonMappingException e) {
+        String where = where(e);
+        if (e instanceof UnrecognizedPropertyException unknown) {
+            return "%s is not a known field; known fields are %s"
+                    .formatted(where, unknown.getKnownPropertyIds());
+        }
+        if (e instanceof ValueInstantiationException) {
             String cause =
                     e.getCause() == null ? e.getOriginalMessage() : e.getCause().getMessage();
-            throw new BundleException(file, where.isEmpty() ? cause : where + ": " + cause, e);
-        } catch (MismatchedInputException e) {
-            throw new BundleException(
-                    file,
-                    "%s is %s; expected %s"
-                            .formatted(where(e), found(json, e), expected(e.getTargetType())),
-                    e);
-        } catch (JsonMappingException e) {
-            throw new BundleException(file, where(e) + ": " + e.getOriginalMessage(), e);
+            return where.isEmpty() ? cause : where + ": " + cause;
         }
+        if (e instanceof MismatchedInputException mismatch) {
+            return "%s is %s; expected %s"
+                    .formatted(where, found(json, e), expected(mismatch.getTargetType()));
+        }
+        return where + ": " + e.getOriginalMessage();
     }
 
     /** The fields of another format would be reported as unknown, which helps nobody. */
@@ -169,10 +192,14 @@ public final class ModelJson {
     private static String expected(Class<?> type) {
         if (type.isEnum()) {
             return "one of " + Arrays.toString(type.getEnumConstants()).toLowerCase(Locale.ROOT);
-        } else if (type == int.class) {
+        } else if (type == int.class || type == Integer.class) {
             return "an integer";
+        } else if (type == float.class || type == Float.class) {
+            return "a number";
         } else if (type == boolean.class) {
             return "true or false";
+        } else if (type == Slice.class) {
+            return "[from, to], two integers";
         } else if (type == String.class) {
             return "a string";
         }

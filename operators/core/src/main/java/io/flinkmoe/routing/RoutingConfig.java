@@ -51,16 +51,20 @@ public record RoutingConfig(
             checkDense(scoreCorrectionBias, groupLimit, noise);
         }
         if (scoreCorrectionBias != null) {
-            scoreCorrectionBias = List.copyOf(scoreCorrectionBias);
             if (scoreCorrectionBias.size() != numExperts) {
                 throw new IllegalArgumentException(
                         "e_score_correction_bias has %d values; allowed: num_experts, which is %d"
                                 .formatted(scoreCorrectionBias.size(), numExperts));
             }
-            if (!scoreCorrectionBias.stream().allMatch(Float::isFinite)) {
-                throw new IllegalArgumentException(
-                        "e_score_correction_bias has a value that is not finite");
+            for (int expert = 0; expert < numExperts; expert++) {
+                Float bias = scoreCorrectionBias.get(expert);
+                if (bias == null || !Float.isFinite(bias)) {
+                    throw new IllegalArgumentException(
+                            "e_score_correction_bias[%d] is %s; allowed: finite values"
+                                    .formatted(expert, bias));
+                }
             }
+            scoreCorrectionBias = List.copyOf(scoreCorrectionBias);
         }
         if (groupLimit != null) {
             checkGroups(groupLimit, numExperts, numExpertsPerTok);

@@ -2,9 +2,11 @@
 package io.flinkmoe.golden;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.OnnxGraph;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -20,11 +22,11 @@ record DselectK(GoldenCase golden, String prefix, JsonNode spec) {
         int k = spec.path("num_nonzeros").asInt();
         int n = spec.path("experts").size();
         int bits = Integer.numberOfTrailingZeros(n);
-        int d = golden.shape(prefix + "mix.weight")[1];
         double gamma = spec.path("gamma").asDouble();
-        OnnxGraph graph = new OnnxGraph("dselect_k").input("input", d).output("logits", n);
-        linear(graph, "z", "selectors.", d, k * bits);
-        linear(graph, "mix", "mix.", d, k);
+        OnnxGraph graph = new OnnxGraph("dselect_k").output("logits", n);
+        String u = hiddenLayers(graph);
+        linear(graph, "z", u, "selectors.");
+        linear(graph, "mix", u, "mix.");
         smoothStep(graph, gamma);
         graph.weights("one", new float[] {1})
                 .node("Sub", "not", List.of("one", "step"))
@@ -49,17 +51,38 @@ record DselectK(GoldenCase golden, String prefix, JsonNode spec) {
                 .node("Log", "logits", List.of("weights"));
     }
 
-    private void linear(OnnxGraph graph, String output, String name, int in, int out) {
-        graph.linear(
-                output,
-                "input",
-                golden.floats(prefix + name + "weight"),
-                golden.floats(prefix + name + "bias"),
-                in,
-                out);
+    /** Declares the input and adds the hidden layers, if any; returns what the selectors read. */
+    private String hiddenLayers(OnnxGraph graph) {
+        int count = spec.path("activations").size();
+        graph.input(
+                "input", golden.shape(prefix + (count > 0 ? "layers.0." : "mix.") + "weight")[1]);
+        String u = "input";
+        for (int layer = 0; layer < count; layer++) {
+            String activation = spec.path("activations").get(layer).asText();
+            String sum = "sum." + layer;
+            linear(graph, sum, u, "layers." + layer + ".");
+            u = "hidden." + layer;
+            Activation.valueOf(activation.toUpperCase(Locale.ROOT)).addTo(graph, u, sum);
+        }
+        return u;
     }
 
-    /** step = 0 for z <= -g/2, 1 for z >= g/2, else -2z^3/g^3 + 3z/(2g) + 1/2. */
+    private void linear(OnnxGraph graph, String output, String input, String name) {
+        int[] shape = golden.shape(prefix + name + "weight");
+        String bias = prefix + name + "bias";
+        graph.linear(
+                output,
+                input,
+                golden.floats(prefix + name + "weight"),
+                golden.hasTensor(bias) ? golden.floats(bias) : null,
+                shape[1],
+                shape[0]);
+    }
+
+    /**
+     * step = 0 for z <= -g/2, 1 for z >= g/2, else -2z^3/g^3 + 3z/(2g) + 1/2, which in float32 can
+     * be a little outside of [0, 1] near the ends.
+     */
     private static void smoothStep(OnnxGraph graph, double gamma) {
         graph.weights("low", new float[] {(float) (-gamma / 2)})
                 .weights("high", new float[] {(float) (gamma / 2)})
@@ -77,7 +100,8 @@ record DselectK(GoldenCase golden, String prefix, JsonNode spec) {
                 .node("LessOrEqual", "isLow", List.of("z", "low"))
                 .node("GreaterOrEqual", "isHigh", List.of("z", "high"))
                 .node("Where", "notLow", List.of("isLow", "zero", "inside"))
-                .node("Where", "step", List.of("isHigh", "full", "notLow"));
+                .node("Where", "rounded", List.of("isHigh", "full", "notLow"))
+                .node("Clip", "step", List.of("rounded", "zero", "full"));
     }
 
     private static void gather(OnnxGraph graph, String output, String from, long[] columns) {

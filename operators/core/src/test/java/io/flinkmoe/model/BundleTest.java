@@ -201,20 +201,24 @@ class BundleTest {
     @Test
     void namesWhatIsWrongInASlice() throws Exception {
         edit(json -> json.withObject("/layers/0/experts/1").putArray("input").add(2).add(1));
-        assertRefused("layers[0].experts[1].input")
-                .contains("[2, 1] is no slice; allowed: [from, to]");
+        assertRefused("layers[0].experts[1].input: [2, 1] is no slice; allowed: [from, to]");
 
         edit(json -> json.withObject("/layers/0/experts/1").putArray("input").add(0).add(5));
         assertRefused("layers[0]: experts[1].input is [0, 5], but input_size is 4");
 
         edit(json -> json.withObject("/layers/0/experts/1").put("input", "0-2"));
-        assertRefused("layers[0].experts[1].input");
+        assertRefused("layers[0].experts[1].input is \"0-2\"; expected [from, to], two integers");
 
         edit(json -> json.withObject("/layers/0/experts/1").putArray("input").add(0));
-        assertRefused("layers[0].experts[1].input");
+        assertRefused("layers[0].experts[1].input is [0]; expected [from, to], two integers");
 
-        edit(json -> json.withObject("/layers/0/experts/1").putArray("input").add(0).add(1).add(2));
-        assertRefused("layers[0].experts[1].input");
+        // The first two are the whole width, so nothing else would notice the third.
+        edit(json -> json.withObject("/layers/0/experts/1").putArray("input").add(0).add(4).add(2));
+        assertRefused("layers[0].experts[1].input is [0,4,2]; expected [from, to], two integers");
+
+        edit(json -> json.withObject("/layers/0/experts/1").putArray("input").add("0").add("4"));
+        assertRefused(
+                "layers[0].experts[1].input is [\"0\",\"4\"]; expected [from, to], two integers");
     }
 
     @Test
@@ -323,6 +327,32 @@ class BundleTest {
         assertRefused("output_size is \"wide\"; expected an integer");
     }
 
+    /** What may be left out has the type of an object in Java; the message must not call it so. */
+    @Test
+    void namesAnOptionalNumberOfTheWrongType() throws Exception {
+        edit(json -> json.withObject("/layers/0/gates/0").putArray("experts").add(1).add("a"));
+        assertRefused("layers[0].gates[0].experts[1] is \"a\"; expected an integer");
+        edit(json -> json.withObject("/layers/0/gates/0").remove("experts"));
+
+        edit(json -> routing(json).put("num_experts_per_tok", 1.5));
+        assertRefused("layers[0].gates[0].routing.num_experts_per_tok is 1.5; expected an integer");
+        edit(json -> routing(json).put("num_experts_per_tok", 1));
+
+        edit(json -> routing(json).put("routed_scaling_factor", "x"));
+        assertRefused(
+                "layers[0].gates[0].routing.routed_scaling_factor is \"x\"; expected a number");
+        edit(json -> routing(json).remove("routed_scaling_factor"));
+
+        edit(json -> routing(json).putArray("e_score_correction_bias").add(1).addNull());
+        assertRefused(
+                "layers[0].gates[0].routing: e_score_correction_bias[1] is null;"
+                        + " allowed: finite values");
+    }
+
+    private static ObjectNode routing(ObjectNode json) {
+        return json.withObject("/layers/0/gates/0/routing");
+    }
+
     @Test
     void namesAStringInPlaceOfAList() throws Exception {
         edit(json -> json.withObject("/layers/0").put("experts", "experts/0.onnx"));
@@ -400,7 +430,7 @@ class BundleTest {
     @Test
     void namesALayerFieldThatIsMissing() throws Exception {
         edit(json -> json.withObject("/layers/0/gates/0").remove("router"));
-        assertRefused("layers[0].gates[0]: router is missing or blank");
+        assertRefused("layers[0].gates[0]: router is missing; set router and routing, or set rule");
     }
 
     @Test

@@ -103,7 +103,9 @@ class LayerSpecTest {
         assertRefused(
                 () -> spec(4, 1 << 20 | 1, null, null, ResidualKind.NONE, null),
                 "output_size is 1048577; allowed: 1 to 1048576");
-        assertRefused(() -> spec(4, 4, null, null, null, null), "residual is missing; set it");
+        assertRefused(
+                () -> spec(4, 4, null, null, null, null),
+                "residual is missing; allowed: input, none");
         assertRefused(
                 () -> spec(4, 4, "../n", null, ResidualKind.INPUT, null),
                 "norm is '../n'; expected a path inside the bundle, such as experts/0.onnx");
@@ -188,6 +190,11 @@ class LayerSpecTest {
         assertRefused(
                 () -> layer(12, ResidualKind.NONE, List.of(A, B), named, TOP, named),
                 "gates[2].name is g, which another gate has; names must differ");
+        // A gate without a name is called by its number.
+        GateSpec zero = new GateSpec("0", "r", null, null, null, null, TOP.routing(), null);
+        assertRefused(
+                () -> layer(8, ResidualKind.NONE, List.of(A, B), TOP, zero),
+                "gates[1].name is 0, which another gate has; names must differ");
     }
 
     @Test
@@ -225,7 +232,7 @@ class LayerSpecTest {
         GateSpec rule = GateSpec.of("g", new RuleSpec(true, Map.of("s", "a"), "narrow"));
         assertRefused(
                 () -> layer(4, ResidualKind.INPUT, List.of(A, narrow), rule),
-                "gates[0].rule is expert 1, whose output_size is 3; the gate's other experts"
+                "gates[0].rule chooses expert narrow, whose output_size is 3; the gate's other experts"
                         + " have 4, and all experts of a gate must have one width");
     }
 
@@ -282,7 +289,7 @@ class LayerSpecTest {
                 "name is missing or blank; set it");
         assertRefused(
                 () -> GateSpec.of((String) null, TOP.routing()),
-                "router is missing or blank; set it");
+                "router is missing; set router and routing, or set rule");
         assertRefused(
                 () -> GateSpec.of("..", TOP.routing()),
                 "router is '..'; expected a path inside the bundle, such as experts/0.onnx");

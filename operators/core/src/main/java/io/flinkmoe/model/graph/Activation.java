@@ -28,7 +28,7 @@ public enum Activation {
     NONE;
 
     /** Adds the nodes of {@code y} = activation({@code x}) to a graph; their names begin with y. */
-    OnnxGraph addTo(OnnxGraph graph, String y, String x) {
+    public OnnxGraph addTo(OnnxGraph graph, String y, String x) {
         return switch (this) {
             case RELU -> graph.node("Relu", y, List.of(x));
             case SILU ->
