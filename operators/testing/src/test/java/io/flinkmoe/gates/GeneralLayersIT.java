@@ -9,12 +9,14 @@ import io.flinkmoe.MoeResult;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.api.WindowSummary;
 import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TokenMetadata;
 import io.flinkmoe.capacity.WeightRule;
+import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.config.PlacementOptions;
@@ -94,10 +96,12 @@ class GeneralLayersIT {
         Configuration options = options(bundle, random);
         Capacity capacity = MoeSettings.of(options).capacity();
         Map<Long, String> expected;
+        Map<String, WindowCounts> ofGates;
         try (ReferenceModel reference = ReferenceModel.open(bundle, capacity)) {
             ReferenceModel.Result result = reference.forward(matrix(tokens), metadata(tokens));
             checkOracle(model, capacity, tokens, result);
             expected = bits(tokens, result);
+            ofGates = countsOfGates(capacity, tokens, result);
         }
 
         assertSame(run(options, tokens, random), expected);
@@ -107,6 +111,7 @@ class GeneralLayersIT {
             options.set(PlacementOptions.PLACEMENT, Placement.PARTITIONED);
         }
         assertSame(runInTwoParts(options, tokens, random, cluster), expected);
+        assertThat(countsOfGates()).isEqualTo(ofGates);
     }
 
     private static void assertSame(Map<Long, String> found, Map<Long, String> expected) {
@@ -179,7 +184,61 @@ class GeneralLayersIT {
         env.setParallelism(parallelism);
         MoeResult result = MoeLayers.builder(options).build().score(GatedTokens.of(env, WINDOW));
         StateSink.add(result.scored(), "scored");
+        StateSink.add(result.windowSummaries(), "summaries");
         return env.executeAsync();
+    }
+
+    /** What the summaries say of each of several gates, by layer, window and gate. */
+    private static Map<String, WindowCounts> countsOfGates() {
+        Map<String, WindowCounts> counts = new HashMap<>();
+        for (WindowSummary summary : StateSink.ended("summaries", WindowSummary.class)) {
+            if (summary.source() == WindowSummary.Source.GATE) {
+                String key = key(summary.layer(), summary.windowStart(), summary.gate());
+                counts.merge(key, summary.counts(), WindowCounts::plus);
+            }
+        }
+        return counts;
+    }
+
+    private static String key(int layer, long window, int gate) {
+        return "layer %d, window %d, gate %d".formatted(layer, window, gate);
+    }
+
+    /** The same from the choices of the reference. */
+    private static Map<String, WindowCounts> countsOfGates(
+            Capacity capacity, List<Token> tokens, ReferenceModel.Result result) {
+        Map<String, WindowCounts> counts = new HashMap<>();
+        for (int layer = 0; layer < result.layers().size(); layer++) {
+            LayerResult ofLayer = result.layers().get(layer);
+            int k = ofLayer.outcomes().length / TOKENS;
+            for (int gate = 0; gate < ofLayer.gates().size(); gate++) {
+                int[] experts = ofLayer.gates().get(gate).experts();
+                int ranks = experts.length / TOKENS;
+                for (int i = 0; i < experts.length; i++) {
+                    int row = i / ranks;
+                    Outcome outcome = outcome(ofLayer, row, k, experts[i]);
+                    if (outcome != null && capacity.windows().areBounded()) {
+                        long window = capacity.windows().startOf(tokens.get(row).timestamp());
+                        counts.merge(
+                                key(layer, window, gate),
+                                WindowCounts.EMPTY.plus(outcome, 1),
+                                WindowCounts::plus);
+                    }
+                }
+            }
+        }
+        return counts;
+    }
+
+    /** The outcome of a token's choice of an expert; null if the token has none. */
+    private static Outcome outcome(LayerResult layer, int row, int k, int expert) {
+        for (int choice = row * k; choice < (row + 1) * k; choice++) {
+            boolean exists = layer.outcomes()[choice] != Outcome.NO_CHOICE;
+            if (exists && layer.experts()[choice] == expert) { // or both are -1
+                return Outcome.ofCode(layer.outcomes()[choice]);
+            }
+        }
+        return null;
     }
 
     private static void drawBatches(Configuration options, Random random) {

@@ -94,8 +94,15 @@ interface GateOutcomes {
 
         private static void count(Choices choices, int row, long[] counts) {
             GateRanks gates = choices.gates();
+            byte first = choices.outcomes()[row * choices.k()];
+            boolean isRouted = choices.experts()[row * choices.ranks()] >= 0;
             int rank = row * gates.sum();
             for (int gate = 0; gate < gates.sizes().length; gate++) {
+                if (!isRouted && first != Outcome.NO_CHOICE) {
+                    // All that the gate would have chosen.
+                    counts[gate * OUTCOMES.length + first] += gates.sizes()[gate];
+                    continue;
+                }
                 for (int i = 0; i < gates.sizes()[gate]; i++, rank++) {
                     int place = gates.places()[rank];
                     if (place >= 0) {
