@@ -148,7 +148,8 @@ public final class LayerRouter {
                     routed.setFault(token, fault);
                 }
             }
-            if (!Floats.allFinite(routed.scales, token * gates.length, gates.length)) {
+            if (routed.hasScales
+                    && !Floats.allFinite(routed.scales, token * gates.length, gates.length)) {
                 routed.setFault(token, RoutingFault.WEIGHTS);
             }
         }

@@ -166,7 +166,10 @@ public final class Routed {
     }
 
     private float[] sideBySide(int tokens, OfGate values) {
-        int sum = union == null ? ranks : union.sum();
+        if (union == null) {
+            return Arrays.copyOf(values.of(0), tokens * ranks);
+        }
+        int sum = union.sum();
         float[] all = new float[tokens * sum];
         int at = 0;
         for (int gate = 0; gate < gates.length; gate++) {

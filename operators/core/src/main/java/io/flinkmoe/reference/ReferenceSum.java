@@ -126,8 +126,9 @@ final class ReferenceSum {
 
     private void add(float[] sum, int column, float weight, float[] outputs, int from, int gate) {
         int width = spec.gateWidth(gate);
-        float[] output = Arrays.copyOfRange(outputs, from, from + width);
-        Floats.addScaled(sum, column, weight, output, width);
+        for (int i = 0; i < width; i++) {
+            sum[column + i] += weight * outputs[from + i];
+        }
     }
 
     /** What the sums of the gates are added to. */

@@ -45,6 +45,7 @@ public final class TopKRouter {
     private final float[] selectionScores;
     private final double[] exponentials; // [N], of one token
     private final double[] chosen;
+    private final double[] exponentials;
 
     /** Chooses k experts. */
     public TopKRouter(RoutingConfig config) {
@@ -78,6 +79,7 @@ public final class TopKRouter {
         this.selectionScores = new float[TopK.BLOCK * numExperts];
         this.exponentials = new double[numExperts];
         this.chosen = new double[ranks];
+        this.exponentials = new double[numExperts];
     }
 
     /**
@@ -267,11 +269,19 @@ public final class TopKRouter {
                 max = Math.max(max, logits[from + expert]);
             }
         }
-        // Divided by their own sum, the chosen need no sum over all.
-        double sum =
-                config.normTopKProb() ? 1 : Scores.sumOfExponentials(logits, from, numExperts, max);
+        if (config.normTopKProb()) { // Divided by their own sum, they need no sum over all.
+            for (int rank = 0; rank < count; rank++) {
+                chosen[rank] = StrictMath.exp(logits[from + indices[at + rank]] - max);
+            }
+            return;
+        }
+        double sum = 0;
+        for (int expert = 0; expert < numExperts; expert++) {
+            exponentials[expert] = StrictMath.exp(logits[from + expert] - max);
+            sum += exponentials[expert];
+        }
         for (int rank = 0; rank < count; rank++) {
-            chosen[rank] = StrictMath.exp(logits[from + indices[at + rank]] - max) / sum;
+            chosen[rank] = exponentials[indices[at + rank]] / sum;
         }
     }
 

@@ -84,13 +84,8 @@ public final class Floats {
      * four times as long.
      */
     public static void addScaled(float[] sum, float weight, float[] values, int width) {
-        addScaled(sum, 0, weight, values, width);
-    }
-
-    /** The same for the values of a sum from {@code at} on. */
-    public static void addScaled(float[] sum, int at, float weight, float[] values, int width) {
         for (int i = 0; i < width; i++) {
-            sum[at + i] += weight * values[i];
+            sum[i] += weight * values[i];
         }
     }
 

@@ -117,8 +117,8 @@ public final class Bench implements AutoCloseable {
     }
 
     /** Compares a layer with several gates with one that has the same experts and one gate. */
-    public Rates gates(Shape shape) throws Exception {
-        return GatesPart.measure(context, shape);
+    GatesCost gates(Shape shape) throws Exception {
+        return GatesCost.measure(context, shape);
     }
 
     /** Measures the cost of a hop between operators, for several widths. */

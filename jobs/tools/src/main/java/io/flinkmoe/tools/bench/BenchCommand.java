@@ -186,7 +186,7 @@ public final class BenchCommand implements Callable<Integer> {
         if (measures(Part.CHECKPOINTS) && chosen) {
             report.checkpoints(shape, bench.checkpoints(shape));
         }
-        if (measures(Part.GATES) && GatesPart.SHAPES.contains(shape.name())) {
+        if (measures(Part.GATES) && GatesCost.SHAPES.contains(shape.name())) {
             report.gates(shape, bench.gates(shape));
         }
     }

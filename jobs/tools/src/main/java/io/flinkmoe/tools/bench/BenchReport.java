@@ -132,8 +132,8 @@ final class BenchReport {
         save();
     }
 
-    /** The ratio is that of the times per token: several gates / one gate. */
-    void gates(Shape shape, Rates rates) throws IOException {
+    /** The ratios are those of the times per token: several gates / one gate. */
+    void gates(Shape shape, GatesCost cost) throws IOException {
         TextTable table =
                 new TextTable(
                         shape.name(),
@@ -143,19 +143,24 @@ final class BenchReport {
                         ">time / one gate",
                         ">min",
                         ">max");
-        Spread one = rates.of(GatesPart.ONE_GATE);
-        Spread dense = rates.of(GatesPart.DENSE_GATES);
-        Spread ratio = rates.ratio(GatesPart.ONE_GATE, GatesPart.DENSE_GATES);
-        row(table, GatesPart.ONE_GATE, one, null);
-        row(table, GatesPart.DENSE_GATES, dense, ratio);
-        table.row("mark", "", "", "", "%.2f".formatted(GatesPart.MARK), "", "");
         ObjectNode json = root.withObject("/gates").putObject(shape.name());
+        addGates(cost.byClock(), "", table, json.putObject("by_clock"));
+        addGates(cost.byCpu(), ", CPU time", table, json.putObject("by_cpu_time"));
+        table.row("mark", "", "", "", "%.2f".formatted(GatesCost.MARK), "", "");
+        json.put("mark", GatesCost.MARK);
+        print(table);
+        save();
+    }
+
+    private static void addGates(Rates rates, String by, TextTable table, ObjectNode json) {
+        Spread one = rates.of(GatesCost.ONE_GATE);
+        Spread dense = rates.of(GatesCost.DENSE_GATES);
+        Spread ratio = rates.ratio(GatesCost.ONE_GATE, GatesCost.DENSE_GATES);
+        row(table, GatesCost.ONE_GATE + by, one, null);
+        row(table, GatesCost.DENSE_GATES + by, dense, ratio);
         json.set("one_gate", one.toJson());
         json.set("dense_gates", dense.toJson());
         json.set("time_ratio", ratio.toJson());
-        json.put("mark", GatesPart.MARK);
-        print(table);
-        save();
     }
 
     void hops(List<HopCost> costs) throws IOException {

@@ -72,7 +72,8 @@ class BenchIT {
         assertThat(program.out()).contains("one gate, k = 6", "3 dense gates", "mark");
         JsonNode gates = new ObjectMapper().readTree(output.toFile()).get("gates");
         assertThat(gates.fieldNames()).toIterable().containsExactly("flights");
-        assertThat(gates.at("/flights/time_ratio/median").asDouble()).isPositive();
+        assertThat(gates.at("/flights/by_clock/time_ratio/median").asDouble()).isPositive();
+        assertThat(gates.at("/flights/by_cpu_time/time_ratio/median").asDouble()).isPositive();
         assertThat(gates.at("/flights/mark").asDouble()).isEqualTo(1.2);
     }
 

@@ -20,7 +20,8 @@ final class Decisions {
     /** Returns the choices with their weights and outcomes. */
     static Decision of(Choices choices, int row) {
         int[] own = choicesOf(choices, row);
-        int gates = Math.max(1, choices.gates().sizes().length);
+        boolean one = choices.gates().isOne();
+        int gates = one ? 1 : choices.gates().sizes().length;
         Decision decision =
                 new Decision(
                         new int[own.length],
@@ -30,11 +31,13 @@ final class Decisions {
             int at = choices.finalAt(own[i]);
             decision.experts()[i] = choices.experts()[at];
             decision.outcomes()[i] = Outcome.ofCode(choices.outcomes()[own[i]]);
-            if (choices.gates().isOne()) {
+            if (one) {
                 decision.weights()[i] = choices.weights()[at];
             }
         }
-        writeGateWeights(choices, row, own.length, decision.weights());
+        if (!one) {
+            writeGateWeights(choices, row, own.length, decision.weights());
+        }
         return decision;
     }
 
@@ -48,7 +51,7 @@ final class Decisions {
                 own[count++] = choice;
             }
         }
-        return Arrays.copyOf(own, count);
+        return count == k ? own : Arrays.copyOf(own, count);
     }
 
     /** Writes the weights of several gates, [G, k]: a token's choices are its first ones. */

@@ -35,8 +35,9 @@ public final class GateWeightedSum {
     private final GateColumns gates;
     private final WeightRule weightRule;
     private final PostNorm postNorm;
-    private final float[] output;
-    private float[] sums = {};
+    private final GateOutputs outputsOfToken;
+    private final float[] row;
+    private float[] sums = {}; // of all tokens, for a post_norm
 
     /** By choice: the block with its output, and the index of the output in the block. */
     private ContributionBlock[] blocks = {};
@@ -53,7 +54,8 @@ public final class GateWeightedSum {
         this.gates = new GateColumns(layer);
         this.weightRule = weightRule;
         this.postNorm = postNorm;
-        this.output = new float[gates.widest()];
+        this.outputsOfToken = new GateOutputs(layer.choices(), gates.widest());
+        this.row = new float[width];
     }
 
     /**
@@ -70,29 +72,31 @@ public final class GateWeightedSum {
         TokenBlock tokens = routed.tokens();
         Choices choices = weigh(withOutcomes(routed.choices(), contributions), routed.scales());
         nonFiniteSums = 0;
-        if (sums.length < rows.length * width) {
+        byte[] carried = tokens.vectors();
+        byte[] vectors = new byte[rows.length * width * Float.BYTES];
+        boolean isNormed = postNorm != PostNorm.NONE;
+        if (isNormed && sums.length < rows.length * width) {
             sums = new float[rows.length * width];
         }
-        if (carriedSize == 0) {
-            Arrays.fill(sums, 0, rows.length * width, 0);
-        }
         for (int i = 0; i < rows.length; i++) {
-            int at = i * width;
-            postNorm.startSum(tokens.vectors(), rows[i] * carriedSize, carriedSize, sums, at);
-            add(choices, rows[i], at);
-        }
-        postNorm.apply(tokens.vectors(), rows, choices, sums);
-        byte[] vectors = new byte[rows.length * width * Float.BYTES];
-        for (int i = 0; i < rows.length; i++) {
-            int at = i * width;
-            if (!Floats.allFinite(sums, at, width)) {
-                fail(choices, rows[i]);
-                Arrays.fill(sums, at, at + width, 0);
-                postNorm.startOutput(
-                        tokens.vectors(), rows[i] * carriedSize, carriedSize, sums, at);
+            if (carriedSize == 0) {
+                Arrays.fill(row, 0);
+            }
+            postNorm.startSum(carried, rows[i] * carriedSize, carriedSize, row, 0);
+            add(choices, rows[i]);
+            if (isNormed) {
+                System.arraycopy(row, 0, sums, i * width, width);
+            } else {
+                write(choices, carried, rows[i], vectors, i);
             }
         }
-        Floats.put(sums, 0, vectors, 0, rows.length * width);
+        if (isNormed) {
+            postNorm.apply(carried, rows, choices, sums);
+            for (int i = 0; i < rows.length; i++) {
+                System.arraycopy(sums, i * width, row, 0, width);
+                write(choices, carried, rows[i], vectors, i);
+            }
+        }
         Arrays.fill(blocks, null); // Do not keep the blocks in memory.
         Choices[] layers = Arrays.copyOf(tokens.layers(), tokens.layers().length + 1);
         layers[layers.length - 1] = choices;
@@ -104,34 +108,50 @@ public final class GateWeightedSum {
         return nonFiniteSums;
     }
 
-    /** Adds the sums of the gates for one token. */
-    private void add(Choices choices, int row, int at) {
+    /** Writes the output of one token, which is {@link #row} if that is finite. */
+    private void write(Choices choices, byte[] carried, int token, byte[] vectors, int at) {
+        if (!Floats.allFinite(row, 0, width)) {
+            fail(choices, token);
+            Arrays.fill(row, 0);
+            postNorm.startOutput(carried, token * carriedSize, carriedSize, row, 0);
+        }
+        Floats.put(row, 0, vectors, at * width, width);
+    }
+
+    /** Adds the sums of the gates for one token to {@link #row}. */
+    private void add(Choices choices, int token) {
         if (choices.gates().isOne()) {
+            float[] output = outputsOfToken.buffer();
             int k = choices.k();
-            for (int choice = row * k; choice < row * k + k; choice++) {
+            for (int choice = token * k; choice < token * k + k; choice++) {
                 if (choices.isExecuted(choice)) {
-                    add(choice, choices.weights()[choices.finalAt(choice)], at, width);
+                    blocks[choice].vectors().get(outputs[choice], output, width);
+                    float weight = choices.weights()[choices.finalAt(choice)];
+                    Floats.addScaled(row, weight, output, width);
                 }
             }
             return;
         }
         short[] places = choices.gates().places();
         float[] weights = choices.gates().weights();
-        int rank = row * gates.ranks();
+        outputsOfToken.clear();
+        int rank = token * gates.ranks();
         for (int gate = 0; gate < gates.count(); gate++) {
+            int columns = gates.widthOf(gate);
+            float[] sum = outputsOfToken.startSum(row, gates.columnOf(gate), columns);
             int end = rank + gates.ranksOf(gate);
             for (; rank < end; rank++) {
-                int choice = row * choices.k() + places[rank];
-                if (places[rank] >= 0 && choices.isExecuted(choice)) {
-                    add(choice, weights[rank], at + gates.columnOf(gate), gates.widthOf(gate));
+                int place = places[rank];
+                int choice = token * choices.k() + place;
+                if (place >= 0 && choices.isExecuted(choice)) {
+                    float[] output =
+                            outputsOfToken.of(
+                                    place, blocks[choice].vectors(), outputs[choice], columns);
+                    Floats.addScaled(sum, weights[rank], output, columns);
                 }
             }
+            System.arraycopy(sum, 0, row, gates.columnOf(gate), columns);
         }
-    }
-
-    private void add(int choice, float weight, int at, int columns) {
-        blocks[choice].vectors().get(outputs[choice], output, columns);
-        Floats.addScaled(sums, at, weight, output, columns);
     }
 
     private void fail(Choices choices, int row) {

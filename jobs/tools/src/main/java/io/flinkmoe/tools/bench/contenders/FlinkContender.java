@@ -39,9 +39,14 @@ public final class FlinkContender implements Contender {
 
     @Override
     public double rate(Duration time) throws Exception {
+        return speed(time).tokensPerSecond();
+    }
+
+    /** The same, also by CPU time. */
+    public FlinkRun.Speed speed(Duration time) throws Exception {
         try (FlinkRun run = start(0, Duration.ZERO)) {
             run.rate(time); // The JVM compiles code again for each job, for a second or two.
-            return run.rate(time);
+            return run.speed(time);
         }
     }
 

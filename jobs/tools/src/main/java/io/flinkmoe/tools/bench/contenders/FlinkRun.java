@@ -2,6 +2,7 @@
 package io.flinkmoe.tools.bench.contenders;
 
 import io.flinkmoe.tools.flink.BenchCluster;
+import io.flinkmoe.tools.machine.CpuShare;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.annotation.Internal;
@@ -22,6 +23,15 @@ public final class FlinkRun implements AutoCloseable {
      * imprecise.
      */
     private static final long MIN_TOKENS = 4096;
+
+    /**
+     * The speed of a job.
+     *
+     * @param tokensPerSecond by the clock
+     * @param tokensPerCpuSecond by the CPU time of this process, which other processes on the
+     *     machine change little
+     */
+    public record Speed(double tokensPerSecond, double tokensPerCpuSecond) {}
 
     private final BenchCluster cluster;
     private final JobID job;
@@ -56,6 +66,11 @@ public final class FlinkRun implements AutoCloseable {
      * @return tokens per second
      */
     public double rate(Duration time) throws Exception {
+        return speed(time).tokensPerSecond;
+    }
+
+    /** The same, also by CPU time. */
+    public Speed speed(Duration time) throws Exception {
         Mark from = mark();
         long end = System.nanoTime() + time.toNanos();
         long latest = System.nanoTime() + 3 * time.toNanos();
@@ -64,16 +79,20 @@ public final class FlinkRun implements AutoCloseable {
             Thread.sleep(5);
         }
         Mark to = mark();
-        return (to.count - from.count) * 1e9 / (to.nanos - from.nanos);
+        double tokens = to.count - from.count;
+        return new Speed(
+                tokens * 1e9 / (to.nanos - from.nanos),
+                tokens * 1e9 / (to.cpuNanos - from.cpuNanos));
     }
 
-    private record Mark(long nanos, long count) {}
+    private record Mark(long nanos, long cpuNanos, long count) {}
 
     /** The time of the next arrival. The count includes all results of the same block. */
     private Mark mark() throws Exception {
         long nanos = awaitArrival(CountingSink.count());
+        long cpuNanos = CpuShare.ownNanos();
         LockSupport.parkNanos(BURST_NANOS);
-        return new Mark(nanos, CountingSink.count());
+        return new Mark(nanos, cpuNanos, CountingSink.count());
     }
 
     private long awaitArrival(long before) throws Exception {

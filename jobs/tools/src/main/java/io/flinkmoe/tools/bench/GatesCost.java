@@ -2,8 +2,9 @@
 package io.flinkmoe.tools.bench;
 
 import io.flinkmoe.routing.RoutingConfig;
-import io.flinkmoe.tools.bench.contenders.Contender;
 import io.flinkmoe.tools.bench.contenders.Contenders;
+import io.flinkmoe.tools.bench.contenders.FlinkContender;
+import io.flinkmoe.tools.bench.contenders.FlinkRun;
 import io.flinkmoe.tools.bench.contenders.Shape;
 import io.flinkmoe.tools.statistics.Rates;
 import java.util.Collections;
@@ -16,9 +17,12 @@ import org.apache.flink.annotation.Internal;
  * The cost of several gates: a layer whose one gate selects all of 6 experts, and the same experts
  * with three dense gates. In both, a token runs each expert once, and there is no residual. The
  * output of the second is three times as wide.
+ *
+ * @param byClock tokens per second
+ * @param byCpu tokens per second of CPU time
  */
 @Internal
-final class GatesPart {
+record GatesCost(Rates byClock, Rates byCpu) {
 
     static final String ONE_GATE = "one gate, k = 6";
     static final String DENSE_GATES = "3 dense gates";
@@ -32,41 +36,41 @@ final class GatesPart {
     private static final int NUM_EXPERTS = 6;
     private static final int GATES = 3;
 
-    private GatesPart() {}
-
     /** Measures both in turn, in several rounds. The first round is not counted. */
-    static Rates measure(BenchContext context, Shape shape) throws Exception {
-        Map<String, Contender> layers = new LinkedHashMap<>();
+    static GatesCost measure(BenchContext context, Shape shape) throws Exception {
         RoutingConfig topK = RoutingConfig.mixtral(NUM_EXPERTS, NUM_EXPERTS);
         RoutingConfig dense = RoutingConfig.dense(NUM_EXPERTS);
+        Map<String, FlinkContender> layers = new LinkedHashMap<>();
         layers.put(ONE_GATE, flinkMoe(context, shape, "one-gate", List.of(topK)));
         layers.put(
                 DENSE_GATES,
                 flinkMoe(context, shape, "dense-gates", Collections.nCopies(GATES, dense)));
-        Rates rates = new Rates();
+        GatesCost cost = new GatesCost(new Rates(), new Rates());
         for (int round = 0; round <= context.rounds(); round++) {
-            for (Map.Entry<String, Contender> layer : layers.entrySet()) {
-                double rate = layer.getValue().rate(context.time());
+            for (Map.Entry<String, FlinkContender> layer : layers.entrySet()) {
+                FlinkRun.Speed speed = layer.getValue().speed(context.time());
                 if (round > 0) {
-                    rates.add(layer.getKey(), rate);
+                    cost.byClock.add(layer.getKey(), speed.tokensPerSecond());
+                    cost.byCpu.add(layer.getKey(), speed.tokensPerCpuSecond());
                 }
                 context.report(
-                        "%s, %s: %s: %,.0f tokens/s",
+                        "%s, %s: %s: %,.0f tokens/s, %,.0f per second of CPU time",
                         shape.name(),
                         round == 0
                                 ? "warm-up"
                                 : "round %d of %d".formatted(round, context.rounds()),
                         layer.getKey(),
-                        rate);
+                        speed.tokensPerSecond(),
+                        speed.tokensPerCpuSecond());
             }
         }
-        return rates;
+        return cost;
     }
 
-    private static Contender flinkMoe(
+    private static FlinkContender flinkMoe(
             BenchContext context, Shape shape, String suffix, List<RoutingConfig> gates)
             throws Exception {
         Shape layer = shape.withGates(shape.name() + "-" + suffix, gates);
-        return context.contenders(layer).of(Contenders.FLINK_MOE);
+        return (FlinkContender) context.contenders(layer).of(Contenders.FLINK_MOE);
     }
 }
