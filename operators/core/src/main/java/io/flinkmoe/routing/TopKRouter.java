@@ -45,7 +45,6 @@ public final class TopKRouter {
     private final float[] selectionScores;
     private final double[] exponentials; // [N], of one token
     private final double[] chosen;
-    private final double[] exponentials;
 
     /** Chooses k experts. */
     public TopKRouter(RoutingConfig config) {
@@ -79,7 +78,6 @@ public final class TopKRouter {
         this.selectionScores = new float[TopK.BLOCK * numExperts];
         this.exponentials = new double[numExperts];
         this.chosen = new double[ranks];
-        this.exponentials = new double[numExperts];
     }
 
     /**

@@ -32,21 +32,38 @@ final class GoldenBundle {
     private final int d;
     private final int n;
     private final boolean noiseInTheToken;
+    private final boolean addsTheVector;
 
     GoldenBundle(GoldenCase golden) {
-        this(golden, false);
+        this(golden, false, false);
     }
 
-    private GoldenBundle(GoldenCase golden, boolean noiseInTheToken) {
+    private GoldenBundle(GoldenCase golden, boolean noiseInTheToken, boolean addsTheVector) {
         this.golden = golden;
         this.noiseInTheToken = noiseInTheToken;
+        this.addsTheVector = addsTheVector;
         this.d = golden.integer("d_model");
         this.n = golden.integer("num_experts");
     }
 
     /** The same layer over tokens that bear their own draws of normal noise, before the vector. */
     GoldenBundle withNoiseInTheToken() {
-        return new GoldenBundle(golden, true);
+        return new GoldenBundle(golden, true, false);
+    }
+
+    /**
+     * The same layer with the residual, if it has shared experts: without, a token none of whose
+     * choices is executed has no output, where the published block gives that of the shared
+     * experts.
+     */
+    GoldenBundle withTheVectorWhereShared() throws IOException {
+        return new GoldenBundle(golden, noiseInTheToken, sharedExpert() != null);
+    }
+
+    /** What the layer adds to the block's output [T, d]: the vectors, or nothing. */
+    float[] added() {
+        float[] x = golden.floats("x");
+        return addsTheVector ? x : new float[x.length];
     }
 
     /** Whether the router sees the token's id, in a column before the vector. */
@@ -133,7 +150,7 @@ final class GoldenBundle {
                                                     null)))
                             .withExpertScale(mixed ? "scale.onnx" : null)
                             .withResidual(
-                                    golden.system().equals("base_layer")
+                                    addsTheVector || golden.system().equals("base_layer")
                                             ? ResidualKind.INPUT
                                             : ResidualKind.NONE)
                             .withSharedExperts(shared);
