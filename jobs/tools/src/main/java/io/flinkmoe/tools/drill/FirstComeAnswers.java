@@ -11,6 +11,7 @@ import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import org.apache.flink.annotation.Internal;
 
@@ -62,7 +63,7 @@ record FirstComeAnswers(Duration window, int capacity) implements AnswerRule {
             sameWeights &= AnswerRule.sameWeights(one, other);
         }
         // Float.equals compares bits.
-        return sameWeights && expected.getValues().equals(found.getValues())
+        return sameWeights && Objects.equals(expected.getValues(), found.getValues())
                 ? EnumSet.noneOf(Difference.class)
                 : EnumSet.of(Difference.BITS);
     }

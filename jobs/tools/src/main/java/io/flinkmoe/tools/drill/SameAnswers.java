@@ -6,6 +6,7 @@ import io.flinkmoe.schemas.ScoredToken;
 import java.util.Collection;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import org.apache.flink.annotation.Internal;
 
@@ -19,7 +20,7 @@ final class SameAnswers implements AnswerRule {
         // Float.equals compares bits.
         boolean sameBits =
                 AnswerRule.sameToken(expected, found)
-                        && expected.getValues().equals(found.getValues());
+                        && Objects.equals(expected.getValues(), found.getValues());
         List<LayerDecision> layers = expected.getLayers();
         for (int layer = 0; sameOutcomes && layer < layers.size(); layer++) {
             LayerDecision other = found.getLayers().get(layer);

@@ -120,10 +120,9 @@ final class Explanation {
         return switch (outcome) {
             case EXECUTED -> "executed";
             case REROUTED -> "rerouted: this expert executed it instead";
-            case OVERFLOWED -> "overflowed: no remaining capacity, only the residual passes";
-            case LATE -> "late: the window was closed, only the residual passes";
-            case FAILED ->
-                    "failed: an error or a value that is not finite, only the residual passes";
+            case OVERFLOWED -> "overflowed: no remaining capacity, so it adds nothing";
+            case LATE -> "late: the window was closed, so it adds nothing";
+            case FAILED -> "failed: an error or a value that is not finite, so it adds nothing";
         };
     }
 }

@@ -85,7 +85,7 @@ class ExplanationTest {
                         List.of(
                                 new SettledChoice(5, ChoiceOutcome.EXECUTED, 0),
                                 new SettledChoice(2, ChoiceOutcome.OVERFLOWED, 0)));
-        String overflowed = "overflowed: no remaining capacity, only the residual passes";
+        String overflowed = "overflowed: no remaining capacity, so it adds nothing";
 
         assertThat(layer(layer))
                 .containsExactly(
