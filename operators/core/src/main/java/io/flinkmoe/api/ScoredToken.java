@@ -26,8 +26,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param position the token's position in its stream
  * @param timestamp the token's event time, milliseconds since the epoch
  * @param values the output of the head, or of the last layer if the model has no head; null if
- *     there is none, because some layer without a residual and without shared experts executed no
- *     choice of the token
+ *     there is none, because some layer without a residual executed no choice of the token
  * @param modelVersion the version of the bundle that scored the token
  * @param layers the token's choices, one entry per MoE layer
  */

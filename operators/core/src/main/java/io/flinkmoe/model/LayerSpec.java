@@ -264,9 +264,12 @@ public record LayerSpec(
         return norm == null && sharedExperts.isEmpty() && residual == ResidualKind.INPUT;
     }
 
-    /** Whether a token none of whose choices is executed has no output at all. */
+    /**
+     * Whether a token none of whose choices is executed has no output at all. What shared experts
+     * alone answer is not the layer's output.
+     */
     public boolean needsAnExpert() {
-        return residual == ResidualKind.NONE && sharedExperts.isEmpty();
+        return residual == ResidualKind.NONE;
     }
 
     /** All files of the layer. */

@@ -94,14 +94,15 @@ public final class LayerRouter {
         return input.width();
     }
 
-    /** Routes T tokens without noise; no rule may need their streams. */
+    /** Routes T tokens without noise and without streams: a rule gives them its fallback. */
     public Routed route(byte[] vectors, int tokens) throws OrtException {
         return route(vectors, tokens, null);
     }
 
-    /** Routes T tokens; no rule may need their streams. */
+    /** Routes T tokens without streams. */
     public Routed route(byte[] vectors, int tokens, NoiseSource noise) throws OrtException {
-        return route(new RouterBatch(vectors, tokens, null, RouterBatch.NONE_ABSENT, noise));
+        String[] streams = new String[tokens];
+        return route(new RouterBatch(vectors, tokens, streams, RouterBatch.NONE_ABSENT, noise));
     }
 
     /** Routes T tokens, at most {@code maxRows}. */

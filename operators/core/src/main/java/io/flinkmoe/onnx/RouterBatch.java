@@ -9,7 +9,7 @@ import org.apache.flink.annotation.Internal;
  *
  * @param vectors [T, input width] float32, little endian
  * @param tokens T
- * @param streams [T], the streams, which rules read; may be null without rules
+ * @param streams [T], the streams, which rules read; null for a token without one
  * @param absent [T], the tokens for which an earlier layer had no output; empty if there are none
  * @param noise the random numbers for the noise of the layer; null for no noise
  */

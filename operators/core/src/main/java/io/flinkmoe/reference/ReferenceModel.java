@@ -165,7 +165,7 @@ public final class ReferenceModel implements AutoCloseable {
      *     the head is not finite, or no rule of a gate matches; the latter and one that the encoder
      *     rejects take no capacity
      * @param absent [T], whether the token has no output: no expert executed a choice of it in a
-     *     layer without a residual and without shared experts
+     *     layer without a residual
      * @param layers a result per MoE layer; FAILED for tokens that the encoder rejects
      */
     public record Result(

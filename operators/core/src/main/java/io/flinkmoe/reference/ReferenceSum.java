@@ -75,6 +75,12 @@ final class ReferenceSum {
             }
             float[] scales = ofGate(routed.scales, gate);
             rule.apply(weights, executedRanks, ofGate, scales);
+            for (int i = 0; i < weights.length; i++) {
+                int place = place(routed, i / ofGate, from + i % ofGate);
+                if (place >= 0) {
+                    result.weights()[i / ofGate * k + place] += weights[i];
+                }
+            }
             from += ofGate;
         }
     }
@@ -114,7 +120,6 @@ final class ReferenceSum {
                 int choice = token * k + place;
                 if (place >= 0 && result.isExecuted(choice)) {
                     float weight = result.gates().get(gate).weights()[token * ofGate + rank];
-                    result.weights()[choice] += weight;
                     add(sum, column, weight, outputs, choice * widest, gate);
                 }
             }

@@ -39,6 +39,9 @@ class LayerSpecTest {
         assertThat(layer.expertsTakeTheResidual()).isTrue();
         assertThat(layer.withResidual(ResidualKind.NONE).carriedSize()).isZero();
         assertThat(layer.withResidual(ResidualKind.NONE).needsAnExpert()).isTrue();
+        LayerSpec shared = layer.withSharedExperts(List.of("s"));
+        assertThat(shared.needsAnExpert()).isFalse();
+        assertThat(shared.withResidual(ResidualKind.NONE).needsAnExpert()).isTrue();
         assertThat(layer.widthsOfCalls()).isEqualTo(8);
     }
 

@@ -7,8 +7,11 @@ import static org.assertj.core.api.Assertions.within;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
+import io.flinkmoe.model.ExpertSpec;
+import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.model.ResidualKind;
+import io.flinkmoe.model.RuleSpec;
 import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.ExpertGraphs;
 import io.flinkmoe.model.graph.RouterGraphs;
@@ -20,6 +23,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -107,6 +111,45 @@ class LayerRouterTest {
         try (BundleSessions sessions = write(false, false, 1, ResidualKind.NONE)) {
             Routed routed = new LayerRouter(sessions, 0, MAX_ROWS).route(Floats.toBytes(x), T);
             assertClose("carried", routed.carried(), swiGlu(widen(x), 0));
+        }
+    }
+
+    /** The row of zeros has none by which an operator finds out whether a model runs at all. */
+    @Test
+    void aRuleGivesATokenWithoutAStreamItsFallback() throws Exception {
+        try (BundleWriter writer = new BundleWriter(directory.resolve("rule"))) {
+            writer.add("expert.onnx", RouterGraphs.linear(router, N, D));
+            ExpertSpec expert = ExpertSpec.of("expert.onnx", N);
+            LayerSpec layer =
+                    new LayerSpec(
+                            D,
+                            N,
+                            null,
+                            null,
+                            ResidualKind.NONE,
+                            List.of(expert, expert),
+                            List.of(),
+                            List.of(GateSpec.of("r", new RuleSpec(true, Map.of("s", "0"), "1"))),
+                            null);
+            Bundle bundle =
+                    writer.finish(
+                            (version, checksums) ->
+                                    new BundleSpec(
+                                            BundleSpec.FORMAT_VERSION,
+                                            "rule",
+                                            version,
+                                            D,
+                                            N,
+                                            null,
+                                            null,
+                                            List.of(layer),
+                                            checksums));
+            try (BundleSessions sessions = new BundleSessions(bundle)) {
+                Routed routed =
+                        new LayerRouter(sessions, 0, MAX_ROWS)
+                                .route(Floats.toBytes(gaussian(D)), 1);
+                assertThat(routed.experts()[0]).isEqualTo(1);
+            }
         }
     }
 

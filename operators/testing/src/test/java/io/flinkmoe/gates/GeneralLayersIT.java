@@ -14,7 +14,6 @@ import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.capacity.AdmissionOrder;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.capacity.TokenMetadata;
 import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.config.MoeOptions;
@@ -98,7 +97,8 @@ class GeneralLayersIT {
         Map<Long, String> expected;
         Map<String, WindowCounts> ofGates;
         try (ReferenceModel reference = ReferenceModel.open(bundle, capacity)) {
-            ReferenceModel.Result result = reference.forward(matrix(tokens), metadata(tokens));
+            ReferenceModel.Result result =
+                    reference.forward(GeneralTokens.matrix(tokens), GeneralTokens.metadata(tokens));
             checkOracle(model, capacity, tokens, result);
             expected = bits(tokens, result);
             ofGates = countsOfGates(capacity, tokens, result);
@@ -126,32 +126,12 @@ class GeneralLayersIT {
         List<Token> tokens = new ArrayList<>();
         Map<Token, Integer> arrivals = new HashMap<>();
         for (int i = 0; i < TOKENS; i++) {
-            float[] values = new float[width];
-            for (int j = 0; j < width; j++) {
-                values[j] = (float) random.nextGaussian();
-            }
-            Token token = new Token("s" + random.nextInt(5), i, i, values);
+            Token token = GeneralTokens.draw(i, width, random);
             arrivals.put(token, i + random.nextInt((int) WINDOW.toMillis()));
             tokens.add(token);
         }
         tokens.sort(Comparator.comparing(arrivals::get));
         return tokens;
-    }
-
-    private static float[] matrix(List<Token> tokens) {
-        int width = tokens.get(0).values().length;
-        float[] x = new float[tokens.size() * width];
-        for (int row = 0; row < tokens.size(); row++) {
-            System.arraycopy(tokens.get(row).values(), 0, x, row * width, width);
-        }
-        return x;
-    }
-
-    private static TokenMetadata metadata(List<Token> tokens) {
-        return new TokenMetadata(
-                tokens.stream().mapToLong(Token::timestamp).toArray(),
-                tokens.stream().map(Token::stream).toArray(String[]::new),
-                tokens.stream().mapToLong(Token::position).toArray());
     }
 
     private Configuration options(Bundle bundle, Random random) {

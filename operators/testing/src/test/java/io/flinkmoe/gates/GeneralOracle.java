@@ -250,7 +250,7 @@ final class GeneralOracle {
         for (int i = 0; i < sum.length && layer.residual(); i++) {
             sum[i] += state.values[i];
         }
-        state.absent |= !any && !layer.residual() && layer.shared() == null;
+        state.absent |= !any && !layer.residual();
         state.values = sum;
     }
 

@@ -11,6 +11,7 @@ import io.flinkmoe.api.RouterLogits;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.capacity.TokenMetadata;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
@@ -84,6 +85,21 @@ final class FlinkForward {
             }
         }
         return result;
+    }
+
+    /** Says what the tokens of a matrix are, for the engine without Flink. */
+    static TokenMetadata metadata(int tokens) {
+        String[] streams = new String[tokens];
+        long[] rows = new long[tokens];
+        for (int row = 0; row < tokens; row++) {
+            streams[row] = stream(row);
+            rows[row] = row;
+        }
+        return new TokenMetadata(rows, streams, rows);
+    }
+
+    private static String stream(long row) {
+        return "row-" + row % STREAMS;
     }
 
     /** Runs the job, and returns the number of scored and rejected tokens. */
@@ -162,8 +178,7 @@ final class FlinkForward {
         @Override
         public Token map(Long row) {
             int from = Math.toIntExact(row * width);
-            return new Token(
-                    "row-" + row % STREAMS, row, row, Arrays.copyOfRange(x, from, from + width));
+            return new Token(stream(row), row, row, Arrays.copyOfRange(x, from, from + width));
         }
     }
 
@@ -177,7 +192,7 @@ final class FlinkForward {
                                     new LayerResult(
                                             null,
                                             new float
-                                                    [layer.hasOneGate()
+                                                    [ForwardCommand.hasLogits(layer)
                                                             ? tokens * layer.numExperts()
                                                             : 0],
                                             new int[choices],

@@ -5,6 +5,7 @@ import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.config.Draws;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
@@ -38,9 +39,13 @@ import picocli.CommandLine.TypeConversionException;
             "",
             "The input file contains a float tensor `x` [T, input size]. The output file contains"
                     + " `out` [T, output size], `logits` [T, N], and `experts`, `weights` and"
-                    + " `outcomes` [T, k] in order of rank. A model with several layers has"
-                    + " `layers.<i>.logits` and so on instead. Outcomes: 0 executed, 1 rerouted, 2"
-                    + " overflowed, 3 late, 4 failed."
+                    + " `outcomes` [T, k] in order of rank. A layer with several gates has"
+                    + " `gates.<name>.logits`, `.experts` and `.weights` of each; its `experts` are"
+                    + " their union, and its `weights` the sums. A rule has no logits. A model with"
+                    + " several layers has `layers.<i>.logits` and so on instead. Outcomes: 0"
+                    + " executed, 1 rerouted, 2 overflowed, 3 late, 4 failed, -2 no choice.",
+            "",
+            "For rules, row i has the stream row-<i modulo 16>."
         },
         footer = {
             "  moe forward --bundle model --input in.safetensors --output out.safetensors",
@@ -128,7 +133,7 @@ public final class ForwardCommand implements Callable<Integer> {
         ReferenceModel.Result result;
         if (engine == Engine.REFERENCE) {
             try (ReferenceModel reference = ReferenceModel.open(model)) {
-                result = reference.forward(x, tokens);
+                result = reference.forward(x, FlinkForward.metadata(tokens), Draws.NONE);
             }
         } else {
             result = new FlinkForward(model).run(x, parallelism == null ? 1 : parallelism);
@@ -203,7 +208,7 @@ public final class ForwardCommand implements Callable<Integer> {
 
     private static void clearRejected(LayerSpec spec, int row, LayerResult layer) {
         int k = spec.choices();
-        if (spec.hasOneGate()) {
+        if (hasLogits(spec)) {
             clearRow(layer.logits(), row, spec.numExperts(), Float.NaN);
         }
         clearRow(layer.weights(), row, k, 0);
@@ -216,6 +221,11 @@ public final class ForwardCommand implements Callable<Integer> {
             clearRow(result.weights(), row, ranks, 0);
             Arrays.fill(result.experts(), row * ranks, (row + 1) * ranks, -1);
         }
+    }
+
+    /** Whether the layer itself has logits: of its one gate, which has a router. */
+    static boolean hasLogits(LayerSpec spec) {
+        return spec.hasOneGate() && columns(spec, 0) > 0;
     }
 
     private static void clearRow(float[] values, int row, int width, float value) {
@@ -252,7 +262,7 @@ public final class ForwardCommand implements Callable<Integer> {
             for (int choice = 0; choice < outcomes.length; choice++) {
                 outcomes[choice] = layer.outcomes()[choice];
             }
-            if (layerSpec.hasOneGate()) {
+            if (hasLogits(layerSpec)) {
                 long[] shape = {tokens, layerSpec.numExperts()};
                 writer.add(prefix + "logits", shape, layer.logits());
             }

@@ -103,6 +103,18 @@ class FirstComeAnswersTest {
                 .isEqualTo(Map.of(Difference.BITS, 1L));
     }
 
+    /** Without a residual, a token none of whose choices is executed has no output. */
+    @Test
+    void answersWithoutAnOutputAreCompared() {
+        ScoredToken zero = answer(2, 0f, layer(3, OVERFLOWED));
+        ScoredToken none = ScoredToken.newBuilder(zero).setValues(null).build();
+
+        for (AnswerRule rule : List.of(RULE, new SameAnswers())) {
+            assertThat(rule.compare(none, none)).isEmpty();
+            assertThat(rule.compare(none, zero)).containsExactly(Difference.BITS);
+        }
+    }
+
     @Test
     void missingDoubledAndReorderedAnswersAreDifferencesToo() {
         DrillCheck check =

@@ -8,8 +8,8 @@ import java.util.stream.IntStream;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Tells for which tokens some layer had no output: it has neither a residual nor shared experts,
- * and no expert executed a choice of the token. No later layer can compute anything for them.
+ * Tells for which tokens some layer had no output: it has no residual, and no expert executed a
+ * choice of the token. No later layer can compute anything for them.
  *
  * @param layers the layers that need an expert, of those that the tokens have passed
  */
