@@ -74,10 +74,11 @@ public final class Routed {
         hasFaults = false;
     }
 
-    /** The first fault of a token counts. */
+    /** The first fault of a token counts, but a rejection before any other, whatever the order. */
     void setFault(int token, RoutingFault fault) {
         hasFaults = true;
-        if (faults[token] == RoutingFault.NONE) {
+        boolean rejects = fault == RoutingFault.NO_MATCH && !isRejected(token);
+        if (rejects || faults[token] == RoutingFault.NONE) {
             faults[token] = fault;
         }
     }

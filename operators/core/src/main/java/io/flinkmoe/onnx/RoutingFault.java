@@ -3,7 +3,10 @@ package io.flinkmoe.onnx;
 
 import org.apache.flink.annotation.Internal;
 
-/** What keeps a layer from sending a token to its experts. The first fault of a token counts. */
+/**
+ * What keeps a layer from sending a token to its experts. The first fault of a token counts, but a
+ * rejection before any other.
+ */
 @Internal
 public enum RoutingFault {
     /** None: the experts can be asked. */

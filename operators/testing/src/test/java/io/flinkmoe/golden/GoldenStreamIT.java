@@ -107,7 +107,8 @@ class GoldenStreamIT {
             options.set(MoeOptions.EXPERT_BATCH_SIZE, 3);
             options.set(PlacementOptions.PLACEMENT, placement);
             options.set(PipelineOptions.GENERIC_TYPES, false);
-            for (int parallelism : PARALLELISMS) {
+            boolean isSpread = placement == Placement.PARTITIONED;
+            for (int parallelism : isSpread ? PARALLELISMS : new int[] {2}) {
                 MoeLayers layers = MoeLayers.builder(options).build();
                 checkGates(golden, scored(golden, layers, options, parallelism));
             }

@@ -24,7 +24,7 @@ class DrillIT {
 
     @Test
     void killsChangeNothing() {
-        Program drill = Program.run("drill", "--seed", 4, "--kills", 2, "--no-cost");
+        Program drill = Program.run("drill", "--seed", 4, "--kills", 1, "--no-cost");
 
         assertThat(drill.exitCode()).as(drill.out() + drill.err()).isZero();
         assertThat(drill.out())

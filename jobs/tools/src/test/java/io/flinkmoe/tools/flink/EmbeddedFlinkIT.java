@@ -29,7 +29,7 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
 import org.junit.jupiter.api.Test;
 
-class EmbeddedFlinkTest {
+class EmbeddedFlinkIT {
 
     private final StringWriter err = new StringWriter();
 
