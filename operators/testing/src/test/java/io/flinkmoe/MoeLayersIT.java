@@ -52,8 +52,13 @@ class MoeLayersIT {
     }
 
     static Stream<Arguments> topologies() {
-        return Stream.of(1, 2, 3, 8)
-                .flatMap(p -> Stream.of(1, 7, 256).map(block -> Arguments.of(p, block)));
+        return Stream.of(
+                Arguments.of(1, 1),
+                Arguments.of(1, 256),
+                Arguments.of(2, 7),
+                Arguments.of(3, 256),
+                Arguments.of(8, 1),
+                Arguments.of(8, 7));
     }
 
     @ParameterizedTest(name = "parallelism {0}, blocks of {1}")

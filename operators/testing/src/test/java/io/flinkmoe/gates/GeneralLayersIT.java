@@ -76,7 +76,7 @@ class GeneralLayersIT {
     @TempDir private Path directory;
 
     static List<Long> seeds() {
-        String[] range = System.getProperty("general.seeds", "0,14").split(",");
+        String[] range = System.getProperty("general.seeds", "0,7").split(",");
         List<Long> seeds = new ArrayList<>();
         for (long seed = Long.parseLong(range[0]); seed < Long.parseLong(range[1]); seed++) {
             seeds.add(seed);

@@ -35,16 +35,6 @@ class DrillIT {
     }
 
     @Test
-    void savepointsGoOnAtAnyParallelism() {
-        Program drill = Program.run("drill", "--rescale=3", "--rate", 5000, "--no-cost");
-
-        assertThat(drill.exitCode()).as(drill.out() + drill.err()).isZero();
-        assertThat(drill.out())
-                .contains("parallelism 2 to 3 with savepoint")
-                .contains("Every flight was scored once, in order, with the same bits.");
-    }
-
-    @Test
     void unalignedCheckpointsGoOnAtAnyParallelism() {
         Program drill =
                 Program.run("drill", "--rescale=1", "--unaligned", "--rate", 5000, "--no-cost");
