@@ -64,8 +64,8 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     private transient WaitingBatches batches;
     private transient GateWeightedSum sum;
     private transient ChoiceCounter counter;
-    private transient ExpertOutcomes experts;
-    private transient GateOutcomes gates;
+    private transient WindowOutcomes experts;
+    private transient WindowOutcomes gates;
     private transient SummaryOutput summaries;
     private transient CombineMetrics metrics;
     private transient long inputWatermark;
@@ -104,19 +104,20 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         counter = WindowCounters.of(this, laneKeys, capacity.windows());
         experts =
                 capacity.windows().areBounded()
-                        ? new ExpertOutcomes.InState(
+                        ? new ExpertOutcomes(
                                 getRuntimeContext(),
                                 capacity.windows(),
                                 spec.numExperts(),
                                 new SummaryOutput(output, layer, WindowSummary.Source.EXPERT, 0))
-                        : ExpertOutcomes.NONE;
+                        : WindowOutcomes.NONE;
         gates =
                 capacity.windows().areBounded() && !spec.hasOneGate()
-                        ? new GateOutcomes.InState(
+                        ? new GateOutcomes(
                                 getRuntimeContext(),
                                 capacity.windows(),
+                                spec.gates().size(),
                                 new SummaryOutput(output, layer, WindowSummary.Source.GATE, 0))
-                        : GateOutcomes.NONE;
+                        : WindowOutcomes.NONE;
         batches = new WaitingBatches(this);
         restore();
     }
