@@ -15,6 +15,8 @@ import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -31,6 +33,8 @@ final class ReferenceLayer {
     private final WindowDecisions decisions;
     private final OnnxModel[] experts;
     private final ReferenceSum sum;
+    private final Map<Integer, DirectRows> inputs = new HashMap<>(); // by width
+    private final Map<Integer, DirectRows> outputs = new HashMap<>();
     private final int k;
     private final int widest;
 
@@ -89,19 +93,19 @@ final class ReferenceLayer {
         Arrays.fill(result.slots(), -1);
         decisions.apply(metadata, rejected, routed.ranked(), result);
         rule.apply(result);
-        float[] outputs = new float[tokens * k * widest];
+        float[] ofChoices = new float[tokens * k * widest];
         for (int expert = 0; expert < experts.length; expert++) {
-            execute(expert, result, outputs);
+            execute(expert, result, ofChoices);
         }
-        sum.write(routed, outputs, widest, result);
+        sum.write(routed, ofChoices, widest, result);
         for (int token = 0; token < tokens; token++) {
             absent[token] |= spec.needsAnExpert() && !result.isAnyExecuted(token, k);
         }
         return result;
     }
 
-    /** Runs every choice of one expert; {@code outputs} is [T, k, widest]. */
-    private void execute(int expert, LayerResult result, float[] outputs) throws OrtException {
+    /** Runs every choice of one expert; {@code ofChoices} is [T, k, widest]. */
+    private void execute(int expert, LayerResult result, float[] ofChoices) throws OrtException {
         int[] choices = new int[result.experts().length];
         int count = 0;
         for (int choice = 0; choice < choices.length; choice++) {
@@ -114,17 +118,17 @@ final class ReferenceLayer {
                     expert,
                     Arrays.copyOfRange(choices, from, Math.min(count, from + MAX_ROWS)),
                     result,
-                    outputs);
+                    ofChoices);
         }
     }
 
-    private void run(int expert, int[] choices, LayerResult result, float[] outputs)
+    private void run(int expert, int[] choices, LayerResult result, float[] ofChoices)
             throws OrtException {
         int in = spec.expertInput(expert);
         int column = spec.experts().get(expert).input() == null ? 0 : slice(expert);
         int out = spec.experts().get(expert).outputSize();
-        DirectRows input = new DirectRows(choices.length, in);
-        DirectRows output = new DirectRows(choices.length, out);
+        DirectRows input = inputs.computeIfAbsent(in, width -> new DirectRows(MAX_ROWS, width));
+        DirectRows output = outputs.computeIfAbsent(out, width -> new DirectRows(MAX_ROWS, width));
         float[] row = new float[in];
         for (int i = 0; i < choices.length; i++) {
             int from = choices[i] / k * spec.inputSize() + column;
@@ -136,7 +140,7 @@ final class ReferenceLayer {
         output.get(rows, 0, choices.length);
         for (int i = 0; i < choices.length; i++) {
             if (Floats.allFinite(rows, i * out, out)) {
-                System.arraycopy(rows, i * out, outputs, choices[i] * widest, out);
+                System.arraycopy(rows, i * out, ofChoices, choices[i] * widest, out);
             } else {
                 result.outcomes()[choices[i]] = Outcome.FAILED.code();
             }

@@ -24,12 +24,23 @@ final class ReferenceSum {
     private final WeightRule rule;
     private final OnnxModel postNorm; // null for none
     private final int k;
+    private final int ranks; // of all gates
+    private final int[] widths; // of the sum of each gate
+    private final DirectRows row;
+    private final DirectRows normed;
 
     ReferenceSum(LayerSpec spec, WeightRule rule, OnnxModel postNorm) {
         this.spec = spec;
         this.rule = rule;
         this.postNorm = postNorm;
         this.k = spec.choices();
+        this.ranks = spec.ranks();
+        this.widths = new int[spec.gates().size()];
+        for (int gate = 0; gate < widths.length; gate++) {
+            widths[gate] = spec.gateWidth(gate);
+        }
+        this.row = new DirectRows(1, spec.outputSize());
+        this.normed = new DirectRows(1, spec.outputSize());
     }
 
     /**
@@ -96,8 +107,7 @@ final class ReferenceSum {
 
     /** The place among a token's choices of rank {@code at} of all gates; -1 for none. */
     private int place(RoutedLayer routed, int token, int at) {
-        int sum = spec.gates().stream().mapToInt(gate -> gate.k()).sum();
-        return routed.places[token * sum + at];
+        return routed.places[token * ranks + at];
     }
 
     private float[] sum(
@@ -124,14 +134,13 @@ final class ReferenceSum {
                 }
             }
             from += ofGate;
-            column += spec.gateWidth(gate);
+            column += widths[gate];
         }
         return sum;
     }
 
     private void add(float[] sum, int column, float weight, float[] outputs, int from, int gate) {
-        int width = spec.gateWidth(gate);
-        for (int i = 0; i < width; i++) {
+        for (int i = 0; i < widths[gate]; i++) {
             sum[column + i] += weight * outputs[from + i];
         }
     }
@@ -162,8 +171,6 @@ final class ReferenceSum {
             throws OrtException {
         float[] out = residual(routed, token);
         if (result.isAnyExecuted(token, k) || !spec.sharedExperts().isEmpty()) {
-            DirectRows row = new DirectRows(1, sum.length);
-            DirectRows normed = new DirectRows(1, sum.length);
             row.put(sum, 0, 1);
             postNorm.run(row, normed, 1);
             normed.get(sum, 0, 1);

@@ -105,7 +105,7 @@ final class RoutedLayer {
         scores = new float[tokens * ranks];
         outcomes = new byte[tokens * routed.k()];
         choiceRanks = new int[one ? 0 : tokens * routed.k()];
-        places = new short[one ? 0 : tokens * sum(routed)];
+        places = new short[one ? 0 : tokens * spec.ranks()];
         logits = new float[one && routed.routing(0) != null ? tokens * spec.numExperts() : 0];
         gates = new ArrayList<>();
         for (int gate = 0; gate < routed.gates() && !one; gate++) {
@@ -113,14 +113,6 @@ final class RoutedLayer {
             int size = tokens * routed.ranks(gate);
             gates.add(new GateResult(new float[tokens * n], new int[size], new float[size]));
         }
-    }
-
-    private static int sum(Routed routed) {
-        int sum = 0;
-        for (int gate = 0; gate < routed.gates(); gate++) {
-            sum += routed.ranks(gate);
-        }
-        return sum;
     }
 
     private void collect(Routed routed, int from, int rows, NoiseSource draws) {
@@ -139,28 +131,22 @@ final class RoutedLayer {
         int[] ofBlock = routed.choiceRanks(rows).ranks();
         System.arraycopy(ofBlock, 0, choiceRanks, from * routed.k(), ofBlock.length);
         short[] ofGates = routed.places(rows);
-        System.arraycopy(ofGates, 0, places, from * sum(routed), ofGates.length);
+        int sum = spec.ranks();
+        System.arraycopy(ofGates, 0, places, from * sum, ofGates.length);
+        int first = 0; // of the gate's ranks
         for (int gate = 0; gate < gates.size(); gate++) {
             GateResult result = gates.get(gate);
             int k = routed.ranks(gate);
             System.arraycopy(routed.weights(gate), 0, result.weights(), from * k, rows * k);
             for (int row = 0; row < rows; row++) {
-                copyExperts(
-                        ofGates, row * sum(routed) + offset(routed, gate), from + row, result, k);
+                copyExperts(ofGates, row * sum + first, from + row, result, k);
             }
+            first += k;
             if (routed.routing(gate) != null) {
                 int n = routed.routing(gate).numExperts();
                 System.arraycopy(routed.logits(gate), 0, result.logits(), from * n, rows * n);
             }
         }
-    }
-
-    private static int offset(Routed routed, int gate) {
-        int offset = 0;
-        for (int before = 0; before < gate; before++) {
-            offset += routed.ranks(before);
-        }
-        return offset;
     }
 
     private void copyExperts(short[] ofGates, int at, int row, GateResult result, int k) {
