@@ -5,7 +5,6 @@ import static org.apache.flink.core.execution.SavepointFormatType.NATIVE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.kafka.source.MissingOffsets;
 import io.flinkmoe.kafka.source.StartPosition;
 import io.flinkmoe.schemas.ScoredToken;
@@ -17,7 +16,6 @@ import io.flinkmoe.tools.flink.EmbeddedFlink;
 import io.flinkmoe.tools.kafka.KafkaBroker;
 import io.flinkmoe.tools.kafka.TestTopics;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -32,7 +30,6 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.core.execution.JobClient;
-import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.apache.flink.util.ExceptionUtils;
 import org.apache.kafka.clients.admin.Admin;
@@ -222,21 +219,8 @@ class MissingOffsetsIT {
         restoreBeforeTheCut(options);
         StringWriter out = new StringWriter();
         try (EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
-            StreamExecutionEnvironment env = flink.environment();
-            ScoringJob.build(env, options);
-            JobClient job = env.executeAsync();
-            new ScoreProgress(
-                            flink,
-                            job.getJobID(),
-                            new GlobalWindow(),
-                            false,
-                            new PrintWriter(out, true))
-                    .start();
-            long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
-            while (!out.toString().contains("skipped")) {
-                assertThat(System.nanoTime()).as("time for %s", out).isLessThan(deadline);
-                TimeUnit.MILLISECONDS.sleep(100);
-            }
+            TestJob.startWithProgress(flink, options, out);
+            awaitText(out, "skipped");
         }
         assertThat(out.toString().lines())
                 .contains(
@@ -254,26 +238,21 @@ class MissingOffsetsIT {
         send(options, 0, 15);
         StringWriter out = new StringWriter();
         try (EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
-            StreamExecutionEnvironment env = flink.environment();
-            ScoringJob.build(env, options);
-            JobClient job = env.executeAsync();
-            new ScoreProgress(
-                            flink,
-                            job.getJobID(),
-                            new GlobalWindow(),
-                            false,
-                            new PrintWriter(out, true))
-                    .start();
+            TestJob.startWithProgress(flink, options, out);
             awaitScored(options, 15);
             TimeUnit.SECONDS.sleep(6); // It looks at the topic every five seconds.
             recreate("again-in", 1);
             send(options, 100, 140);
-            long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
             // Instead of 15, or of 40: it may have read on before it looked at the topic.
-            while (!out.toString().contains("goes on at offset 0 instead of ")) {
-                assertThat(System.nanoTime()).as("time for %s", out).isLessThan(deadline);
-                TimeUnit.MILLISECONDS.sleep(100);
-            }
+            awaitText(out, "goes on at offset 0 instead of ");
+        }
+    }
+
+    private static void awaitText(StringWriter out, String text) throws InterruptedException {
+        long deadline = System.nanoTime() + Duration.ofMinutes(1).toNanos();
+        while (!out.toString().contains(text)) {
+            assertThat(System.nanoTime()).as("time for %s", out).isLessThan(deadline);
+            TimeUnit.MILLISECONDS.sleep(100);
         }
     }
 

@@ -5,7 +5,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.kafka.source.Claim;
 import io.flinkmoe.kafka.source.GroupOwners;
 import io.flinkmoe.kafka.source.MissingOffsets;
@@ -18,7 +17,6 @@ import io.flinkmoe.tools.flink.EmbeddedFlink;
 import io.flinkmoe.tools.kafka.KafkaBroker;
 import io.flinkmoe.tools.kafka.TestTopics;
 import java.io.IOException;
-import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -32,7 +30,6 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.core.execution.JobClient;
-import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.test.junit5.MiniClusterExtension;
 import org.apache.flink.util.ExceptionUtils;
 import org.apache.kafka.clients.admin.Admin;
@@ -210,7 +207,7 @@ class SourceWatchIT {
                     });
 
             GroupCheck.warn(options, messages::add);
-            startWithProgress(flink, options, out);
+            TestJob.startWithProgress(flink, options, out);
 
             await(
                     () -> {
@@ -247,7 +244,7 @@ class SourceWatchIT {
             send(alive, "open-in", 1, 1, System.currentTimeMillis(), 50);
             alive.flush();
 
-            startWithProgress(flink, options, out);
+            TestJob.startWithProgress(flink, options, out);
 
             await(() -> out.toString().contains("waits for"));
         }
@@ -280,7 +277,7 @@ class SourceWatchIT {
             RecordsToDelete cut = RecordsToDelete.beforeOffset(20);
             admin.deleteRecords(Map.of(new TopicPartition("gone-in", 0), cut)).all().get();
 
-            startWithProgress(flink, options, out);
+            TestJob.startWithProgress(flink, options, out);
 
             await(() -> out.toString().contains("waits for"));
         }
@@ -301,7 +298,7 @@ class SourceWatchIT {
                         TestTopics.producer(broker.bootstrapServers());
                 EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
             long now = System.currentTimeMillis();
-            startWithProgress(flink, options, out);
+            TestJob.startWithProgress(flink, options, out);
 
             int[] position = {0};
             await(
@@ -341,24 +338,10 @@ class SourceWatchIT {
             send(producer, "seconds-in", 1, 20, now + 60_000, 1);
             producer.flush();
 
-            startWithProgress(flink, options, out);
+            TestJob.startWithProgress(flink, options, out);
 
             await(() -> out.toString().contains("scored 30"));
         }
-    }
-
-    private static void startWithProgress(
-            EmbeddedFlink flink, Configuration options, StringWriter out) throws Exception {
-        StreamExecutionEnvironment env = flink.environment();
-        ScoringJob.build(env, options);
-        JobClient job = env.executeAsync();
-        new ScoreProgress(
-                        flink,
-                        job.getJobID(),
-                        new GlobalWindow(),
-                        false,
-                        new PrintWriter(out, true))
-                .start();
     }
 
     private static Configuration options(String name, int partitions) throws IOException {

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.score;
 
+import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
+import io.flinkmoe.tools.flink.EmbeddedFlink;
 import io.flinkmoe.tools.kafka.KafkaBroker;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.Writer;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
@@ -60,6 +64,21 @@ final class TestJob {
         env.setParallelism(1);
         ScoringJob.build(env, options);
         return env.executeAsync();
+    }
+
+    /** Starts a job whose progress is written to {@code out}. */
+    static void startWithProgress(EmbeddedFlink flink, Configuration options, Writer out)
+            throws Exception {
+        StreamExecutionEnvironment env = flink.environment();
+        ScoringJob.build(env, options);
+        JobClient job = env.executeAsync();
+        new ScoreProgress(
+                        flink,
+                        job.getJobID(),
+                        new GlobalWindow(),
+                        false,
+                        new PrintWriter(out, true))
+                .start();
     }
 
     /** Runs a job to its end, in a cluster of its own. */
