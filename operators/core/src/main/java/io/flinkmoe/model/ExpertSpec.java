@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import java.util.List;
 import org.apache.flink.annotation.PublicEvolving;
 
 /**
@@ -25,5 +26,21 @@ public record ExpertSpec(String name, String file, Slice input, int outputSize) 
     /** An expert without a name that reads the whole input. */
     public static ExpertSpec of(String file, int outputSize) {
         return new ExpertSpec(null, file, null, outputSize);
+    }
+
+    /** The number of the expert with a name, or of the one without a name that it numbers. */
+    static int number(List<ExpertSpec> experts, String name) {
+        for (int i = 0; i < experts.size(); i++) {
+            if (name.equals(name(experts, i))) {
+                return i;
+            }
+        }
+        return -1;
+    }
+
+    /** The name of an expert, or its number. */
+    static String name(List<ExpertSpec> experts, int expert) {
+        String name = experts.get(expert).name();
+        return name == null ? String.valueOf(expert) : name;
     }
 }

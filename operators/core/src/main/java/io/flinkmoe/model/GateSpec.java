@@ -126,6 +126,21 @@ public record GateSpec(
         return rule != null ? 1 : routing.k();
     }
 
+    /**
+     * The width of the gate's sum, which is that of its experts' outputs.
+     *
+     * @param all the experts of the layer; one that is not there counts as the first, and the layer
+     *     is refused for it
+     */
+    public int outputSize(List<ExpertSpec> all) {
+        int first = experts == null ? 0 : experts.get(0);
+        if (rule != null) {
+            first = ExpertSpec.number(all, rule.experts().first());
+        }
+        boolean exists = first >= 0 && first < all.size();
+        return all.get(exists ? first : 0).outputSize();
+    }
+
     /** Whether the router has noise. */
     public boolean isNoisy() {
         return routing != null && routing.noise() != null;

@@ -44,10 +44,10 @@ record LayerCheck(
         Set<String> names = new HashSet<>();
         for (int i = 0; i < experts.size(); i++) {
             checkSlice("experts[%d].input".formatted(i), experts.get(i).input());
-            if (!names.add(expertName(experts, i))) {
+            if (!names.add(ExpertSpec.name(experts, i))) {
                 throw new IllegalArgumentException(
                         "experts[%d].name is %s, which another expert has; names must differ"
-                                .formatted(i, expertName(experts, i)));
+                                .formatted(i, ExpertSpec.name(experts, i)));
             }
         }
     }
@@ -96,7 +96,7 @@ record LayerCheck(
     private int checkRule(String field, RuleSpec rule) {
         int width = 0;
         for (String name : rule.experts()) {
-            int expert = number(experts, name);
+            int expert = ExpertSpec.number(experts, name);
             if (expert < 0) {
                 throw new IllegalArgumentException(
                         "%s.rule chooses the expert %s, which is not there; allowed: %s"
@@ -136,22 +136,8 @@ record LayerCheck(
     }
 
     private List<String> names() {
-        return IntStream.range(0, experts.size()).mapToObj(i -> expertName(experts, i)).toList();
-    }
-
-    /** The number of the expert with a name, or of the one without a name that it numbers. */
-    static int number(List<ExpertSpec> experts, String name) {
-        for (int i = 0; i < experts.size(); i++) {
-            if (name.equals(expertName(experts, i))) {
-                return i;
-            }
-        }
-        return -1;
-    }
-
-    /** The name of an expert, or its number. */
-    static String expertName(List<ExpertSpec> experts, int expert) {
-        String name = experts.get(expert).name();
-        return name == null ? String.valueOf(expert) : name;
+        return IntStream.range(0, experts.size())
+                .mapToObj(i -> ExpertSpec.name(experts, i))
+                .toList();
     }
 }

@@ -200,7 +200,7 @@ public record LayerSpec(
 
     /** The name of an expert, or its number. */
     public String expertName(int expert) {
-        return LayerCheck.expertName(experts, expert);
+        return ExpertSpec.name(experts, expert);
     }
 
     /** The name of a gate, or its number. */
@@ -226,12 +226,12 @@ public record LayerSpec(
 
     /** The number of an expert by its name; -1 if there is none. */
     public int expertNumber(String name) {
-        return LayerCheck.number(experts, name);
+        return ExpertSpec.number(experts, name);
     }
 
     /** The width of a gate's sum, which is that of its experts' outputs. */
     public int gateWidth(int gate) {
-        return experts.get(expertsOf(gate)[0]).outputSize();
+        return gates.get(gate).outputSize(experts);
     }
 
     /** The width of what an expert reads. */

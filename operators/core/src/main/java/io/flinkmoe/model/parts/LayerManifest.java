@@ -123,7 +123,7 @@ final class LayerManifest {
         try {
             return new LayerSpec(
                     inputWidth,
-                    outputWidth(gateSpecs, expertSpecs),
+                    gateSpecs.stream().mapToInt(gate -> gate.outputSize(expertSpecs)).sum(),
                     norm == null ? null : write(norm, "norm", writer),
                     postNorm == null ? null : write(postNorm, "post_norm", writer),
                     residual(),
@@ -148,31 +148,6 @@ final class LayerManifest {
             case "none" -> ResidualKind.NONE;
             default -> throw node.field("residual").wrong("input or none");
         };
-    }
-
-    /** The sum of the widths of the gates' first experts; LayerSpec checks the others. */
-    private static int outputWidth(List<GateSpec> gates, List<ExpertSpec> experts) {
-        int width = 0;
-        for (GateSpec gate : gates) {
-            int first = gate.experts() == null ? 0 : gate.experts().get(0);
-            if (gate.rule() != null) {
-                first = ruleExpert(gate.rule(), experts);
-            }
-            boolean exists = first >= 0 && first < experts.size();
-            width += experts.get(exists ? first : 0).outputSize();
-        }
-        return width;
-    }
-
-    private static int ruleExpert(RuleSpec rule, List<ExpertSpec> experts) {
-        String name =
-                rule.table().isEmpty() ? rule.fallback() : rule.table().values().iterator().next();
-        for (int i = 0; i < experts.size(); i++) {
-            if (name.equals(experts.get(i).name()) || name.equals(String.valueOf(i))) {
-                return i;
-            }
-        }
-        return -1;
     }
 
     private GateSpec write(Gate gate, int number, BundleWriter writer) throws IOException {
