@@ -6,6 +6,7 @@ import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.api.TokenCheck;
+import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.config.Draws;
 import io.flinkmoe.config.Footprint;
 import io.flinkmoe.config.JobSettings;
@@ -69,9 +70,9 @@ public final class MoeLayers {
         return new Builder(options);
     }
 
-    /** The width of {@link Token#values()}. */
-    public int inputWidth() {
-        return spec.inputSize();
+    /** The input columns of the model, of which a token has the values. */
+    public InputLayout inputs() {
+        return spec.inputLayout();
     }
 
     /** Whether there are windows, so that tokens can be late. Only layers with a capacity have. */
@@ -116,18 +117,18 @@ public final class MoeLayers {
      */
     public MoeResult score(DataStream<Token> tokens) {
         JobChecks.checkOrder(tokens);
-        int width = spec.inputSize();
+        InputLayout inputs = spec.inputLayout();
         String check = job.name() + "-check";
         return scoreArrivals(
-                tokens.map(token -> check(token, width), Arrival.TYPE)
+                tokens.map(token -> check(token, inputs), Arrival.TYPE)
                         .name(check)
                         .uid(check)
                         .setParallelism(tokens.getParallelism())
                         .setMaxParallelism(Topology.ANY_PARALLELISM));
     }
 
-    private static Arrival check(Token token, int width) {
-        Rejection rejection = TokenCheck.reasonToReject(token, width);
+    private static Arrival check(Token token, InputLayout inputs) {
+        Rejection rejection = TokenCheck.reasonToReject(token, inputs);
         return rejection == null ? Arrival.of(token) : Arrival.of(DeadLetter.of(token, rejection));
     }
 

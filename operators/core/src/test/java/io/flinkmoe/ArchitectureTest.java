@@ -42,6 +42,7 @@ class ArchitectureTest {
     private static final List<String> BOTTOM_UP =
             List.of(
                     "tensor",
+                    "column",
                     "routing",
                     "routing.health",
                     "capacity",

@@ -129,13 +129,13 @@ class MoeLayersTest {
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, 1);
         options.set(MoeOptions.CAPACITY_WEIGHTS, WeightRule.SURVIVORS);
-        assertThat(MoeLayers.builder(options).build().inputWidth()).isEqualTo(N);
+        assertThat(MoeLayers.builder(options).build().inputs().words()).isEqualTo(N);
     }
 
     @Test
     void tellsTheWidthAndTheVersionOfTheBundle() throws Exception {
         MoeLayers layers = MoeLayers.builder(options).build();
-        assertThat(layers.inputWidth()).isEqualTo(N);
+        assertThat(layers.inputs().words()).isEqualTo(N);
         assertThat(layers.modelVersion()).matches("[0-9a-f]{12}");
     }
 

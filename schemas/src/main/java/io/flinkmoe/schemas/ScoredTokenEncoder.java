@@ -3,6 +3,7 @@ package io.flinkmoe.schemas;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.util.Map;
 import org.apache.avro.io.BinaryEncoder;
 
 /** Writes a {@link ScoredToken} to Avro bytes and copies the vector in bulk. Not thread-safe. */
@@ -27,7 +28,8 @@ public final class ScoredTokenEncoder {
 
     /**
      * @param timestamp event time, milliseconds since the epoch
-     * @param values the output; null for none
+     * @param values the output; null for none, or for named ones
+     * @param outputs the outputs by name; null for none, or for a vector
      * @param experts the expert of each layer and choice: [layers][k]
      * @param weights the weights of each layer, gate and choice: [layers][G * k]
      * @param outcomes the ordinal of the {@link Outcome} of each layer and choice: [layers][k]
@@ -38,6 +40,7 @@ public final class ScoredTokenEncoder {
             long position,
             long timestamp,
             float[] values,
+            Map<String, ?> outputs,
             String modelVersion,
             int[][] experts,
             float[][] weights,
@@ -51,6 +54,7 @@ public final class ScoredTokenEncoder {
             if (values != null) {
                 vectors.write(values, out);
             }
+            NamedValuesWriter.write(outputs, out);
             out.writeString(modelVersion);
             out.writeArrayStart();
             out.setItemCount(experts.length);

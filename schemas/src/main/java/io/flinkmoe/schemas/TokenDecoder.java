@@ -15,17 +15,21 @@ import org.apache.avro.io.DecoderFactory;
  * Reads tokens from Avro bytes and copies the vector in bulk.
  *
  * <p>A writer schema is any record with the fields {@code stream} (string, or union of null and
- * string), {@code position} (long), {@code timestamp} (long, milliseconds) and {@code values}
- * (array of float), in any order. Its other fields are skipped.
+ * string), {@code position} (long), {@code timestamp} (long, milliseconds), and {@code values}
+ * (array of float) or {@code inputs} (a map from columns to values) or both, in any order. Its
+ * other fields are skipped.
  *
  * <p>A decoder holds the token that it read last. It is not thread-safe.
  */
 public final class TokenDecoder {
 
+    private static final float[] NO_VALUES = {};
+
     private final boolean header;
     private final long[] fingerprints;
     private final TokenLayout[] layouts;
     private final VectorCodec vectors = new VectorCodec();
+    private final InputSink sink;
 
     private BinaryDecoder in;
     private byte[] scratch = new byte[64];
@@ -33,33 +37,47 @@ public final class TokenDecoder {
     private long position;
     private long timestamp;
     private float[] values;
+    private boolean hasInputs;
 
-    private TokenDecoder(boolean header, List<Schema> writers) {
+    private TokenDecoder(boolean header, List<Schema> writers, InputSink sink) {
         this.header = header;
+        this.sink = sink;
         fingerprints = writers.stream().mapToLong(SingleObject::fingerprint).toArray();
         layouts = writers.stream().map(TokenLayout::new).toArray(TokenLayout[]::new);
+    }
+
+    /** A decoder for Avro's single-object encoding of tokens that have a vector. */
+    public static TokenDecoder singleObject(List<Schema> writers) {
+        return singleObject(writers, InputSink.NONE);
+    }
+
+    /** A decoder for bare Avro, without a header, of tokens that have a vector. */
+    public static TokenDecoder raw(Schema writer) {
+        return raw(writer, InputSink.NONE);
     }
 
     /**
      * A decoder for Avro's single-object encoding.
      *
      * @param writers writer schemas of tokens, in addition to the shipped {@link Token}
+     * @param sink receives the inputs of tokens that have columns instead of a vector
      * @throws IllegalArgumentException if one of them is not a token schema, with the reason
      */
-    public static TokenDecoder singleObject(List<Schema> writers) {
+    public static TokenDecoder singleObject(List<Schema> writers, InputSink sink) {
         List<Schema> all = new ArrayList<>(writers);
         all.add(0, Token.getClassSchema());
-        return new TokenDecoder(true, all);
+        return new TokenDecoder(true, all, sink);
     }
 
     /**
      * A decoder for bare Avro, without a header.
      *
      * @param writer the writer schema of all tokens
+     * @param sink receives the inputs of tokens that have columns instead of a vector
      * @throws IllegalArgumentException if it is not a token schema, with the reason
      */
-    public static TokenDecoder raw(Schema writer) {
-        return new TokenDecoder(false, List.of(writer));
+    public static TokenDecoder raw(Schema writer, InputSink sink) {
+        return new TokenDecoder(false, List.of(writer), sink);
     }
 
     /**
@@ -99,7 +117,7 @@ public final class TokenDecoder {
             try {
                 read(layout, message, false);
                 // A few zero bytes are a token, too, but an empty one.
-                return stream != null && !stream.isEmpty() && values.length > 0;
+                return stream != null && !stream.isEmpty() && (hasInputs || values.length > 0);
             } catch (MalformedRecordException e) {
                 // It is not a token of this schema.
             }
@@ -111,6 +129,9 @@ public final class TokenDecoder {
             throws MalformedRecordException {
         int start = withHeader ? SingleObject.HEADER_BYTES : 0;
         in = DecoderFactory.get().binaryDecoder(message, start, message.length - start, in);
+        values = NO_VALUES;
+        hasInputs = false;
+        sink.start();
         int field = 0;
         try {
             for (; field < layout.parts.length; field++) {
@@ -145,7 +166,12 @@ public final class TokenDecoder {
         return timestamp;
     }
 
-    /** The vector, in a new array for each message. */
+    /** Whether the message has inputs, which the sink has received. */
+    public boolean hasInputs() {
+        return hasInputs;
+    }
+
+    /** The vector, in a new array for each message; empty if the message has none. */
     public float[] values() {
         return values;
     }
@@ -168,6 +194,7 @@ public final class TokenDecoder {
             case TokenLayout.STREAM_OR_NULL -> stream = readNullableString(layout.nullIndex, limit);
             case TokenLayout.POSITION -> position = in.readLong();
             case TokenLayout.TIMESTAMP -> timestamp = in.readLong();
+            case TokenLayout.INPUTS -> hasInputs = layout.inputs.read(in, limit, sink);
             case TokenLayout.VALUES -> values = vectors.read(in, limit);
             default -> GenericDatumReader.skip(layout.schemas[field], in);
         }

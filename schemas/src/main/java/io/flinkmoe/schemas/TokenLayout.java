@@ -20,14 +20,18 @@ final class TokenLayout {
     static final int POSITION = 3;
     static final int TIMESTAMP = 4;
     static final int VALUES = 5;
+    static final int INPUTS = 6;
 
-    private static final List<String> NEEDED = List.of("stream", "position", "timestamp", "values");
+    private static final List<String> NEEDED = List.of("stream", "position", "timestamp");
 
     /** The part of each field: one of the constants above. */
     final int[] parts;
 
     final Schema[] schemas;
     final String[] names;
+
+    /** For {@link #INPUTS}: reads the map. */
+    final InputsReader inputs;
 
     /** For {@link #STREAM_OR_NULL}: the index of null in the union. */
     final int nullIndex;
@@ -43,10 +47,18 @@ final class TokenLayout {
         for (String name : NEEDED) {
             if (writer.getField(name) == null) {
                 throw new IllegalArgumentException(
-                        "schema %s has no field `%s`; a token needs the fields %s"
+                        "schema %s has no field `%s`; a token needs the fields %s, and values or inputs"
                                 .formatted(writer.getFullName(), name, String.join(", ", NEEDED)));
             }
         }
+        Schema.Field typed = writer.getField("inputs");
+        boolean readsInputs = typed != null && InputsReader.canRead(typed.schema());
+        if (writer.getField("values") == null && !readsInputs) {
+            throw new IllegalArgumentException(
+                    "schema %s has no field `values` or `inputs`; a token needs values, an array of float, or inputs, a map of values by column"
+                            .formatted(writer.getFullName()));
+        }
+        inputs = readsInputs ? new InputsReader(typed.schema()) : null;
         List<Schema.Field> fields = writer.getFields();
         parts = new int[fields.size()];
         schemas = new Schema[parts.length];
@@ -54,7 +66,10 @@ final class TokenLayout {
         for (int i = 0; i < parts.length; i++) {
             names[i] = fields.get(i).name();
             schemas[i] = fields.get(i).schema();
-            parts[i] = part(names[i], schemas[i], writer.getFullName());
+            parts[i] =
+                    readsInputs && names[i].equals("inputs")
+                            ? INPUTS
+                            : part(names[i], schemas[i], writer.getFullName());
         }
         Schema stream = writer.getField("stream").schema();
         nullIndex = stream.isUnion() ? stream.getIndexNamed("null") : -1;

@@ -21,7 +21,7 @@ class EncodersTest {
     @ValueSource(ints = {0, 1, 10, 511, 20_000})
     void writesTokensAsAvroDoes(int width) throws IOException {
         float[] values = vector(width);
-        Token token = new Token("JFK ✈", -7L, TIMESTAMP, boxed(values));
+        Token token = new Token("JFK ✈", -7L, TIMESTAMP, boxed(values), null);
 
         byte[] single =
                 TokenEncoder.singleObject().encode("JFK ✈", -7, TIMESTAMP.toEpochMilli(), values);
@@ -47,6 +47,7 @@ class EncodersTest {
                         Long.MAX_VALUE,
                         TIMESTAMP,
                         boxed(values),
+                        null,
                         "v1",
                         List.of(
                                 layer(
@@ -76,6 +77,7 @@ class EncodersTest {
                         0L,
                         TIMESTAMP,
                         List.of(1f),
+                        null,
                         "v1",
                         List.of(
                                 layer(
@@ -101,7 +103,7 @@ class EncodersTest {
 
     @Test
     void writesScoredTokensWithoutValues() throws IOException {
-        ScoredToken scored = new ScoredToken("JFK", 1L, TIMESTAMP, null, "v1", List.of());
+        ScoredToken scored = new ScoredToken("JFK", 1L, TIMESTAMP, null, null, "v1", List.of());
 
         byte[] bytes =
                 encode(
@@ -118,7 +120,7 @@ class EncodersTest {
 
     @Test
     void writesScoredTokensWithoutLayers() throws IOException {
-        ScoredToken scored = new ScoredToken("", 0L, TIMESTAMP, List.of(), "", List.of());
+        ScoredToken scored = new ScoredToken("", 0L, TIMESTAMP, List.of(), null, "", List.of());
 
         byte[] bytes =
                 encode(
@@ -157,6 +159,7 @@ class EncodersTest {
                 token.getPosition(),
                 token.getTimestamp().toEpochMilli(),
                 values,
+                null,
                 token.getModelVersion(),
                 experts,
                 weights,

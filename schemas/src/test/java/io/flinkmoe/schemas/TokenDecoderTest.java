@@ -48,7 +48,8 @@ class TokenDecoderTest {
     @ValueSource(ints = {0, 1, 2, 10, 511, 20_000})
     void readsWhatAvroWrites(int width) throws Exception {
         float[] values = vector(width, 1);
-        Token token = new Token("JFK ✈", Long.MIN_VALUE, Instant.ofEpochMilli(-5), boxed(values));
+        Token token =
+                new Token("JFK ✈", Long.MIN_VALUE, Instant.ofEpochMilli(-5), boxed(values), null);
 
         TokenDecoder single = TokenDecoder.singleObject(List.of());
         TokenDecoder raw = TokenDecoder.raw(Token.getClassSchema());
@@ -140,7 +141,7 @@ class TokenDecoderTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                // stream "a", position 1, timestamp 2, values [] is 02 61 02 04 00
+                // stream "a", position 1, timestamp 2, values [], no inputs is 02 61 02 04 00 00
                 "'' | ends in the middle of `stream`",
                 "0261 | ends in the middle of `position`",
                 "0461 | ends in the middle of `stream`",
@@ -153,8 +154,10 @@ class TokenDecoderTest {
                 "02610204040000803F00 | ends in the middle of `values`",
                 "02610204FEFFFF0F0000 | ends in the middle of `values`",
                 "0261020401080000803F | ends in the middle of `values`",
-                "0261020400FF | has more bytes after the end of the record",
-                "02610204020000803F0000 | has more bytes after the end of the record"
+                "0261020400 | ends in the middle of `inputs`",
+                "026102040004 | `inputs` is malformed: its union has no branch 2",
+                "026102040000FF | has more bytes after the end of the record",
+                "02610204020000803F000000 | has more bytes after the end of the record"
             })
     void saysWhereARawMessageIsWrong(String hex, String reason) {
         TokenDecoder decoder = TokenDecoder.raw(Token.getClassSchema());
@@ -218,7 +221,7 @@ class TokenDecoderTest {
     /** Its schema ids begin at 1. */
     @Test
     void takesNoZeroBytesForConfluentsWireFormat() {
-        for (int length : new int[] {5, 6, 40}) {
+        for (int length : new int[] {6, 7, 40}) {
             for (TokenDecoder decoder : decoders()) {
                 assertThatThrownBy(() -> decoder.decode(new byte[length]))
                         .isInstanceOfSatisfying(
@@ -332,7 +335,7 @@ class TokenDecoderTest {
                 "stream | has no field `stream`",
                 "position | has no field `position`",
                 "timestamp | has no field `timestamp`",
-                "values | has no field `values`"
+                "values | has no field `values` or `inputs`"
             })
     void refusesSchemasThatLackAField(String missing, String reason) {
         String[] fields =
@@ -353,9 +356,7 @@ class TokenDecoderTest {
 
         assertThatThrownBy(() -> TokenDecoder.singleObject(List.of(token(fields))))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage(
-                        "schema test.T %s; a token needs the fields stream, position, timestamp, values",
-                        reason);
+                .hasMessageStartingWith("schema test.T %s; a token needs ", reason);
     }
 
     @ParameterizedTest

@@ -2,6 +2,7 @@
 package io.flinkmoe.scoring;
 
 import io.flinkmoe.api.Arrival;
+import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.kafka.TokenDeserializer;
 import io.flinkmoe.kafka.TokenWatermarks;
 import io.flinkmoe.kafka.source.TokenSource;
@@ -35,9 +36,9 @@ final class KafkaInput {
      *     schema of tokens
      */
     static TokenDeserializer deserializer(
-            ReadableConfig options, int inputWidth, boolean hasWindows) {
+            ReadableConfig options, InputLayout inputs, boolean hasWindows) {
         TokenDeserializer.Builder builder =
-                TokenDeserializer.builder(inputWidth)
+                TokenDeserializer.builder(inputs)
                         .format(options.get(KafkaOptions.FORMAT))
                         .maxAhead(options.get(KafkaOptions.SOURCE_MAX_AHEAD))
                         .maxBehind(options.get(KafkaOptions.SOURCE_MAX_BEHIND));

@@ -85,7 +85,7 @@ public final class ScoringJob {
         }
         MoeLayers layers = builder.build();
         TokenDeserializer deserializer =
-                KafkaInput.deserializer(options, layers.inputWidth(), layers.hasWindows());
+                KafkaInput.deserializer(options, layers.inputs(), layers.hasWindows());
         Footprint footprint = layers.footprint();
         Map<ConfigOption<String>, Long> largest = MessageSize.require(options, footprint.spec());
         KafkaPreflight.Topics topics = KafkaPreflight.check(options, largest, warnings);

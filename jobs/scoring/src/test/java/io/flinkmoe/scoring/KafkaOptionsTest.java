@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.capacity.AdmissionMode;
+import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.kafka.source.StartPosition;
@@ -185,7 +186,7 @@ class KafkaOptionsTest {
         for (String file : List.of(missing, broken, other)) {
             Configuration options = complete();
             options.set(KafkaOptions.SCHEMAS, List.of(file));
-            assertThatThrownBy(() -> KafkaInput.deserializer(options, 2, true))
+            assertThatThrownBy(() -> KafkaInput.deserializer(options, InputLayout.vector(2), true))
                     .isInstanceOf(IllegalConfigurationException.class)
                     .hasMessageStartingWith("moe.schema: cannot use " + file);
         }

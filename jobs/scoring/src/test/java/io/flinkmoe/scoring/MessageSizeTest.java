@@ -42,6 +42,7 @@ class MessageSizeTest {
                                 0,
                                 0,
                                 new float[GATES * WIDTH],
+                                null,
                                 "v1",
                                 new int[][] {experts},
                                 new float[][] {new float[GATES * EXPERTS]},

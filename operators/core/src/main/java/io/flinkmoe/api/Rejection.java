@@ -44,6 +44,8 @@ public record Rejection(Kind kind, String reason) {
         AHEAD_OF_CLOCK("a timestamp too far ahead of this machine's clock"),
         /** No values, or another number of them than the model takes. */
         WIDTH("a wrong number of values"),
+        /** An input that is missing, has another type, or is not finite. */
+        INPUT("inputs that are missing, have another type, or are not finite"),
         /** A value that is NaN or infinite. */
         NOT_FINITE("values that are not finite"),
         /** A token that makes a part of the model throw. */

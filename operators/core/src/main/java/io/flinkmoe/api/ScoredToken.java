@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
+import io.flinkmoe.column.TypedValues;
 import io.flinkmoe.serialization.RecordSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
+import io.flinkmoe.serialization.TypedValuesWire;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
 import java.lang.reflect.Type;
@@ -25,8 +27,11 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param stream the token's stream
  * @param position the token's position in its stream
  * @param timestamp the token's event time, milliseconds since the epoch
- * @param values the output of the head, or of the last layer if the model has no head; null if
- *     there is none, because some layer without a residual executed no choice of the token
+ * @param values the output of the head, or of the last layer if the model has no head; with several
+ *     outputs, those of type float, one after another; null if there is none, because some layer
+ *     without a residual executed no choice of the token
+ * @param outputs the outputs by name; null if there is none, or if the model answers with one
+ *     vector, which is {@code values}
  * @param modelVersion the version of the bundle that scored the token
  * @param layers the token's choices, one entry per MoE layer
  */
@@ -37,6 +42,7 @@ public record ScoredToken(
         long position,
         long timestamp,
         float[] values,
+        TypedValues outputs,
         String modelVersion,
         Decision[] layers) {
 
@@ -46,6 +52,17 @@ public record ScoredToken(
 
     private static final Decision.Serializer DECISIONS = new Decision.Serializer();
 
+    /** Creates the answer of a model that answers with a vector. */
+    public ScoredToken(
+            String stream,
+            long position,
+            long timestamp,
+            float[] values,
+            String modelVersion,
+            Decision[] layers) {
+        this(stream, position, timestamp, values, null, modelVersion, layers);
+    }
+
     @Override
     public boolean equals(Object other) {
         return other instanceof ScoredToken that
@@ -53,6 +70,7 @@ public record ScoredToken(
                 && position == that.position
                 && timestamp == that.timestamp
                 && Arrays.equals(values, that.values)
+                && Objects.equals(outputs, that.outputs)
                 && Objects.equals(modelVersion, that.modelVersion)
                 && Arrays.equals(layers, that.layers);
     }
@@ -64,18 +82,20 @@ public record ScoredToken(
                 position,
                 timestamp,
                 Arrays.hashCode(values),
+                outputs,
                 modelVersion,
                 Arrays.hashCode(layers));
     }
 
     @Override
     public String toString() {
-        return "ScoredToken[stream=%s, position=%s, timestamp=%s, values=%s, modelVersion=%s, layers=%s]"
+        return "ScoredToken[stream=%s, position=%s, timestamp=%s, values=%s, outputs=%s, modelVersion=%s, layers=%s]"
                 .formatted(
                         stream,
                         position,
                         timestamp,
                         Arrays.toString(values),
+                        outputs,
                         modelVersion,
                         Arrays.toString(layers));
     }
@@ -107,6 +127,7 @@ public record ScoredToken(
                     from.position,
                     from.timestamp,
                     from.values == null ? null : from.values.clone(),
+                    from.outputs,
                     from.modelVersion,
                     layers);
         }
@@ -120,6 +141,7 @@ public record ScoredToken(
             if (record.values != null) {
                 Wire.writeFloats(record.values, out);
             }
+            TypedValuesWire.write(record.outputs, out);
             Wire.writeString(record.modelVersion, out);
             out.writeInt(record.layers.length);
             for (Decision decision : record.layers) {
@@ -133,12 +155,14 @@ public record ScoredToken(
             long position = in.readLong();
             long timestamp = in.readLong();
             float[] values = in.readBoolean() ? Wire.readFloats(in) : null;
+            TypedValues outputs = TypedValuesWire.read(in);
             String modelVersion = Wire.readString(in);
             Decision[] layers = new Decision[in.readInt()];
             for (int layer = 0; layer < layers.length; layer++) {
                 layers[layer] = DECISIONS.deserialize(in);
             }
-            return new ScoredToken(stream, position, timestamp, values, modelVersion, layers);
+            return new ScoredToken(
+                    stream, position, timestamp, values, outputs, modelVersion, layers);
         }
 
         @Override

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.api;
 
+import io.flinkmoe.column.TypedValues;
 import io.flinkmoe.serialization.RecordSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
+import io.flinkmoe.serialization.TypedValuesWire;
 import io.flinkmoe.serialization.Wire;
 import java.io.IOException;
 import java.lang.reflect.Type;
@@ -20,21 +22,41 @@ import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * One token of a stream: a language model's hidden state, or the feature vector of an event.
+ * One token of a stream: a language model's hidden state, or the features of an event.
  *
  * @param stream the stream that the token belongs to, such as a sequence, an account or an airport;
  *     its tokens stay in order; up to {@link TokenCheck#MAX_STREAM_LENGTH} characters
  * @param position the token's position in its stream
  * @param timestamp event time, milliseconds since the epoch
- * @param values [input size], the vector
+ * @param values [input size], the vector, if the model takes one; else null
+ * @param inputs the values of the model's input columns, if they are anything but a vector of
+ *     floats; else null
  */
 @PublicEvolving
 @TypeInfo(Token.Factory.class)
-public record Token(String stream, long position, long timestamp, float[] values) {
+public record Token(
+        String stream, long position, long timestamp, float[] values, TypedValues inputs) {
 
     /** The type information of this record. */
     public static final TypeInformation<Token> TYPE =
             new RecordTypeInfo<>(Token.class, new Serializer());
+
+    /** Creates a token for a model that takes a vector. */
+    public Token(String stream, long position, long timestamp, float[] values) {
+        this(stream, position, timestamp, values, null);
+    }
+
+    /**
+     * Returns a token with the values of the model's input columns.
+     *
+     * @param inputs values that were built with the inputs of the model
+     */
+    public static Token of(String stream, long position, long timestamp, TypedValues inputs) {
+        boolean isVector = inputs.layout().isVector() && inputs.problem() == null;
+        return isVector
+                ? new Token(stream, position, timestamp, inputs.floats())
+                : new Token(stream, position, timestamp, null, inputs);
+    }
 
     @Override
     public boolean equals(Object other) {
@@ -42,18 +64,23 @@ public record Token(String stream, long position, long timestamp, float[] values
                 && Objects.equals(stream, that.stream)
                 && position == that.position
                 && timestamp == that.timestamp
-                && Arrays.equals(values, that.values);
+                && Arrays.equals(values, that.values)
+                && Objects.equals(inputs, that.inputs);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(stream, position, timestamp, Arrays.hashCode(values));
+        return Objects.hash(stream, position, timestamp, Arrays.hashCode(values), inputs);
     }
 
     @Override
     public String toString() {
-        return "Token[stream=%s, position=%s, timestamp=%s, values=%s]"
-                .formatted(stream, position, timestamp, Arrays.toString(values));
+        return "Token[stream=%s, position=%s, timestamp=%s, %s]"
+                .formatted(
+                        stream,
+                        position,
+                        timestamp,
+                        inputs == null ? "values=" + Arrays.toString(values) : "inputs=" + inputs);
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
@@ -75,7 +102,7 @@ public record Token(String stream, long position, long timestamp, float[] values
         @Override
         public Token copy(Token from) {
             float[] values = from.values == null ? null : from.values.clone();
-            return new Token(from.stream, from.position, from.timestamp, values);
+            return new Token(from.stream, from.position, from.timestamp, values, from.inputs);
         }
 
         @Override
@@ -83,13 +110,21 @@ public record Token(String stream, long position, long timestamp, float[] values
             Wire.writeString(record.stream, out);
             out.writeLong(record.position);
             out.writeLong(record.timestamp);
-            Wire.writeFloats(record.values, out);
+            out.writeBoolean(record.values != null);
+            if (record.values != null) {
+                Wire.writeFloats(record.values, out);
+            }
+            TypedValuesWire.write(record.inputs, out);
         }
 
         @Override
         public Token deserialize(DataInputView in) throws IOException {
             return new Token(
-                    Wire.readString(in), in.readLong(), in.readLong(), Wire.readFloats(in));
+                    Wire.readString(in),
+                    in.readLong(),
+                    in.readLong(),
+                    in.readBoolean() ? Wire.readFloats(in) : null,
+                    TypedValuesWire.read(in));
         }
 
         @Override

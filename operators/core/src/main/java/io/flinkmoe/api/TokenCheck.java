@@ -2,10 +2,12 @@
 package io.flinkmoe.api;
 
 import io.flinkmoe.api.Rejection.Kind;
+import io.flinkmoe.column.InputLayout;
+import io.flinkmoe.column.TypedValues;
 import io.flinkmoe.tensor.Floats;
 import org.apache.flink.annotation.PublicEvolving;
 
-/** Checks whether a token is valid for a model of a given input width. */
+/** Checks whether a token is valid for the inputs of a model. */
 @PublicEvolving
 public final class TokenCheck {
 
@@ -21,15 +23,18 @@ public final class TokenCheck {
      */
     private static final long MAX_TIMESTAMP = 1L << 61;
 
+    /** The most bytes of a token's numbers and strings, which must fit a block of tokens. */
+    private static final long MAX_INPUT_BYTES = 1 << 20;
+
     private TokenCheck() {}
 
     /**
      * Returns why a token cannot be scored.
      *
-     * @param width the model's input width
+     * @param inputs the model's inputs
      * @return the reason, or null if the token is valid
      */
-    public static Rejection reasonToReject(Token token, int width) {
+    public static Rejection reasonToReject(Token token, InputLayout inputs) {
         if (token.stream() == null) {
             return new Rejection(Kind.STREAM, "stream is null");
         }
@@ -46,7 +51,45 @@ public final class TokenCheck {
                     "timestamp is %d; allowed: -2^61 to 2^61 ms",
                     token.timestamp());
         }
-        float[] values = token.values();
+        return token.inputs() != null || !inputs.isVector()
+                ? reasonToRejectInputs(token, inputs)
+                : reasonToRejectVector(token.values(), inputs);
+    }
+
+    private static Rejection reasonToRejectInputs(Token token, InputLayout inputs) {
+        TypedValues values = token.inputs();
+        if (values == null) {
+            return reject(
+                    Kind.INPUT,
+                    "the token has %s; the model takes the inputs %s",
+                    token.values() == null ? "no inputs" : "a vector",
+                    inputs.columns().describe());
+        }
+        if (values.problem() != null) {
+            return new Rejection(Kind.INPUT, values.problem());
+        }
+        if (!values.layout().equals(inputs.columns())) {
+            return reject(
+                    Kind.INPUT,
+                    "the token has the inputs %s; the model takes %s",
+                    values.layout().describe(),
+                    inputs.columns().describe());
+        }
+        long bytes = values.numbers().length;
+        for (String text : values.strings()) {
+            bytes += 2L * text.length();
+        }
+        return bytes <= MAX_INPUT_BYTES
+                ? null
+                : reject(
+                        Kind.INPUT,
+                        "the inputs have %d bytes; allowed: up to %d",
+                        bytes,
+                        MAX_INPUT_BYTES);
+    }
+
+    private static Rejection reasonToRejectVector(float[] values, InputLayout inputs) {
+        int width = inputs.words();
         if (values == null) {
             return new Rejection(Kind.WIDTH, "values is null");
         }
@@ -57,15 +100,17 @@ public final class TokenCheck {
         if (Floats.allFinite(values, 0, width)) {
             return null;
         }
-        int bad = 0;
-        while (Float.isFinite(values[bad])) {
-            bad++;
+        for (int i = 0; i < width; i++) {
+            boolean isAllowed = inputs.allowsNan() && Float.isNaN(values[i]);
+            if (!Float.isFinite(values[i]) && !isAllowed) {
+                return reject(
+                        Kind.NOT_FINITE,
+                        "values[%d] is %s; only finite values are allowed",
+                        i,
+                        values[i]);
+            }
         }
-        return reject(
-                Kind.NOT_FINITE,
-                "values[%d] is %s; only finite values are allowed",
-                bad,
-                values[bad]);
+        return null;
     }
 
     private static Rejection reject(Kind kind, String format, Object... arguments) {

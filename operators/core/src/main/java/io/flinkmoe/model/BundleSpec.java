@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import io.flinkmoe.column.ColumnLayout;
+import io.flinkmoe.column.ColumnType;
+import io.flinkmoe.column.InputLayout;
+import io.flinkmoe.column.InputSpec;
+import io.flinkmoe.column.OutputSpec;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -15,11 +21,12 @@ import org.apache.flink.annotation.PublicEvolving;
  * @param formatVersion the format of model.json, {@link #FORMAT_VERSION}
  * @param name the name of the model
  * @param version the version of the model; every scored token carries it
- * @param inputSize the number of values of a token
- * @param outputSize the number of values of a result
- * @param encoder the model [batch, inputSize] → [batch, input size of the first layer]; null if the
- *     first layer reads the values of a token
- * @param head the model [batch, output size of the last layer] → [batch, outputSize]; null if the
+ * @param inputs the input columns of a token, at least one
+ * @param outputs the outputs of the head, at least one; without a head each is a part of the last
+ *     layer's output, in order
+ * @param encoder the model from the input columns to [batch, input size of the first layer]; null
+ *     if the first layer reads the only float column of a token
+ * @param head the model from [batch, output size of the last layer] to the outputs; null if the
  *     output of the last layer is the result
  * @param layers the MoE layers in order, at least one; each reads the output of the one before it
  * @param checksums the SHA-256 of every file, in lower-case hexadecimal digits
@@ -29,8 +36,8 @@ public record BundleSpec(
         int formatVersion,
         String name,
         String version,
-        int inputSize,
-        int outputSize,
+        List<InputSpec> inputs,
+        List<OutputSpec> outputs,
         String encoder,
         String head,
         List<LayerSpec> layers,
@@ -45,20 +52,10 @@ public record BundleSpec(
         }
         Check.text("name", name);
         Check.text("version", version);
-        Check.width("input_size", inputSize);
-        Check.width("output_size", outputSize);
         layers = Check.list("layers", layers);
-        int first = layers.get(0).inputSize();
-        int last = layers.get(layers.size() - 1).outputSize();
-        checkEncoderOrHead(
-                "encoder", encoder, "input_size", inputSize, "layers[0].input_size", first);
-        checkEncoderOrHead(
-                "head",
-                head,
-                "output_size",
-                outputSize,
-                "layers[%d].output_size".formatted(layers.size() - 1),
-                last);
+        inputs = Check.list("inputs", inputs);
+        outputs = Check.list("outputs", outputs);
+        new ColumnCheck(inputs, outputs, layers).check(encoder, head);
         for (int i = 1; i < layers.size(); i++) {
             checkChain(layers, i);
         }
@@ -74,6 +71,54 @@ public record BundleSpec(
             }
         }
         checksums = Collections.unmodifiableMap(checksums);
+    }
+
+    /**
+     * A model from one vector to another, or to the sums of the last layer's gates.
+     *
+     * @param inputSize the number of values of a token
+     * @param outputSize the number of values of a result
+     */
+    public BundleSpec(
+            int formatVersion,
+            String name,
+            String version,
+            int inputSize,
+            int outputSize,
+            String encoder,
+            String head,
+            List<LayerSpec> layers,
+            Map<String, String> checksums) {
+        this(
+                formatVersion,
+                name,
+                version,
+                List.of(new InputSpec("x", ColumnType.FLOAT, inputSize)),
+                head == null ? outputsOf(layers, outputSize) : OutputSpec.vector(outputSize),
+                encoder,
+                head,
+                layers,
+                checksums);
+    }
+
+    /**
+     * The outputs of a model without a head: the sum of each gate, or the vector of the only one.
+     */
+    public static List<OutputSpec> outputsOf(List<LayerSpec> layers, int outputSize) {
+        if (layers.isEmpty() || layers.get(layers.size() - 1).hasOneGate()) {
+            return OutputSpec.vector(outputSize);
+        }
+        LayerSpec last = layers.get(layers.size() - 1);
+        List<OutputSpec> outputs = new ArrayList<>();
+        for (int gate = 0; gate < last.gates().size(); gate++) {
+            outputs.add(
+                    new OutputSpec(
+                            last.gateName(gate),
+                            ColumnType.FLOAT,
+                            last.gates().get(gate).outputSize(last.experts()),
+                            null));
+        }
+        return outputs;
     }
 
     /** Says that a format is not the one of this release. */
@@ -114,15 +159,47 @@ public record BundleSpec(
         }
     }
 
-    private static void checkEncoderOrHead(
-            String field, String file, String sizeField, int size, String layerField, int width) {
-        if (file != null) {
-            Check.path(field, file);
-        } else if (size != width) {
-            throw new IllegalArgumentException(
-                    "%s is %d, but %s is %d; without %s they must be equal"
-                            .formatted(sizeField, size, layerField, width, field));
+    /** The input columns, and where a block has them. */
+    public InputLayout inputLayout() {
+        return new InputLayout(inputs, ruleColumns());
+    }
+
+    private Set<String> ruleColumns() {
+        Set<String> columns = new LinkedHashSet<>();
+        for (LayerSpec layer : layers) {
+            columns.addAll(layer.ruleColumns());
         }
+        return columns;
+    }
+
+    /** Whether a layer after this one has a rule that reads a column. */
+    public boolean readsColumnsAfter(int layer) {
+        return layers.subList(layer + 1, layers.size()).stream()
+                .anyMatch(later -> !later.ruleColumns().isEmpty());
+    }
+
+    /** Whether the model answers with one vector of floats. */
+    public boolean answersWithVector() {
+        return outputLayout().isVector();
+    }
+
+    /** The output columns. */
+    public ColumnLayout outputLayout() {
+        return new ColumnLayout(outputs.stream().map(OutputSpec::column).toList());
+    }
+
+    /** The 4-byte words of a token's numbers: for a vector, its width. */
+    public int inputSize() {
+        return inputLayout().words();
+    }
+
+    /** The number of float values of a result. */
+    public int outputSize() {
+        int size = 0;
+        for (OutputSpec output : outputs) {
+            size += output.type() == ColumnType.FLOAT ? output.column().count() : 0;
+        }
+        return size;
     }
 
     /** The width of the vectors that the head reads, or of the results. */
@@ -137,7 +214,7 @@ public record BundleSpec(
 
     /** The width of the widest vectors between, before and after the layers. */
     public int widestSize() {
-        int widest = Math.max(inputSize, outputSize);
+        int widest = Math.max(inputSize(), outputSize());
         for (LayerSpec layer : layers) {
             widest = Math.max(widest, Math.max(layer.inputSize(), layer.outputSize()));
         }

@@ -23,7 +23,7 @@ import org.apache.flink.annotation.PublicEvolving;
  * @param experts the n experts that the gate may use: column i of the logits belongs to the i-th of
  *     them; null for all experts of the layer, in their order
  * @param routing how the gate selects experts and weighs them; null for a rule
- * @param rule a table from streams to experts; null for a router
+ * @param rule a table from streams or values to experts; null for a router
  */
 @PublicEvolving
 public record GateSpec(
@@ -149,6 +149,11 @@ public record GateSpec(
     /** Whether the router reads the token's own values. */
     public boolean readsToken() {
         return routerInput == RouterInput.TOKEN;
+    }
+
+    /** The input column that the gate's rule reads; null if it has none. */
+    String ruleColumn() {
+        return rule == null ? null : rule.column();
     }
 
     /** All files of the gate. */

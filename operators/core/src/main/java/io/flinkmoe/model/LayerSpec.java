@@ -198,6 +198,11 @@ public record LayerSpec(
         return gates.size() == 1;
     }
 
+    /** The input columns that rules of this layer read. */
+    public List<String> ruleColumns() {
+        return gates.stream().map(GateSpec::ruleColumn).filter(Objects::nonNull).toList();
+    }
+
     /** The name of an expert, or its number. */
     public String expertName(int expert) {
         return ExpertSpec.name(experts, expert);

@@ -26,15 +26,18 @@ public record ModelUse(
     private static final String INPUT = "input_size";
     private static final String OUTPUT = "output_size";
 
-    /** All uses of files in a bundle, in the order of the computation. */
+    /**
+     * All uses of files with one input and one output, both vectors, in the order of the
+     * computation: all but an encoder or a head with typed columns.
+     */
     public static List<ModelUse> of(BundleSpec spec) {
         List<ModelUse> uses = new ArrayList<>();
         List<LayerSpec> layers = spec.layers();
-        if (spec.encoder() != null) {
+        if (spec.encoder() != null && spec.inputLayout().numbersAreVector()) {
             uses.add(
                     model(
                             spec.encoder(),
-                            INPUT,
+                            "inputs[0].width",
                             spec.inputSize(),
                             "layers[0].input_size",
                             spec.firstSize()));
@@ -42,13 +45,13 @@ public record ModelUse(
         for (int i = 0; i < layers.size(); i++) {
             new OfLayer(uses, spec.inputSize(), layers.get(i), "layers[%d].".formatted(i)).add();
         }
-        if (spec.head() != null) {
+        if (spec.head() != null && spec.answersWithVector()) {
             uses.add(
                     model(
                             spec.head(),
                             "layers[%d].output_size".formatted(layers.size() - 1),
                             spec.lastSize(),
-                            OUTPUT,
+                            "outputs[0].width",
                             spec.outputSize()));
         }
         return uses;
@@ -108,7 +111,7 @@ public record ModelUse(
             uses.add(
                     model(
                             spec.router(),
-                            spec.readsToken() ? INPUT : in,
+                            spec.readsToken() ? "inputs[0].width" : in,
                             spec.readsToken() ? tokenSize : width,
                             columns,
                             n));

@@ -7,6 +7,7 @@ import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.ExpertSpec;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.onnx.ColumnModel.Binding;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -22,7 +23,7 @@ public final class BundleSessions implements AutoCloseable {
     private final BundleSpec spec;
     private final Device expertDevice;
     private final Runnable onFailure;
-    private final List<SessionCache.Lease> leases = new ArrayList<>();
+    private final List<SessionCache.Lease<?>> leases = new ArrayList<>();
 
     /** All models run on the CPU. */
     public BundleSessions(Bundle bundle) {
@@ -58,6 +59,26 @@ public final class BundleSessions implements AutoCloseable {
     /** The head, [batch, output of the last layer] → [batch, output]; there must be one. */
     public OnnxModel head() throws BundleException {
         return lease(spec.head(), spec.lastSize(), spec.outputSize());
+    }
+
+    /** Whether the encoder reads one float vector. */
+    boolean encodesVectors() {
+        return spec.inputLayout().numbersAreVector();
+    }
+
+    /** Whether the head's only output is a vector of floats. */
+    boolean answersWithVectors() {
+        return spec.answersWithVector();
+    }
+
+    /** The encoder, from the typed columns that it reads to vectors; there must be one. */
+    ColumnModel columnEncoder() throws BundleException {
+        return leaseColumns(spec.encoder(), ColumnModel.inputsOf(spec), List.of());
+    }
+
+    /** The head, from vectors to named outputs; there must be one. */
+    ColumnModel columnHead() throws BundleException {
+        return leaseColumns(spec.head(), List.of(), ColumnModel.outputsOf(spec));
     }
 
     /** The router of a gate, [batch, its input] → logits [batch, n]; it must not have a rule. */
@@ -125,6 +146,21 @@ public final class BundleSessions implements AutoCloseable {
         leases.clear();
     }
 
+    private ColumnModel leaseColumns(String file, List<Binding> inputs, List<Binding> outputs)
+            throws BundleException {
+        try {
+            SessionCache.Lease<ColumnModel> lease =
+                    SessionCache.shared()
+                            .acquireColumns(
+                                    bundle.file(file), spec.checksums().get(file), inputs, outputs);
+            leases.add(lease);
+            return lease.model();
+        } catch (Throwable t) {
+            onFailure.run();
+            throw t;
+        }
+    }
+
     private OnnxModel lease(String file, int inputWidth, int outputWidth) throws BundleException {
         return lease(file, inputWidth, outputWidth, Device.CPU);
     }
@@ -132,7 +168,7 @@ public final class BundleSessions implements AutoCloseable {
     private OnnxModel lease(String file, int inputWidth, int outputWidth, Device device)
             throws BundleException {
         try {
-            SessionCache.Lease lease =
+            SessionCache.Lease<OnnxModel> lease =
                     SessionCache.shared()
                             .acquire(
                                     bundle.file(file),

@@ -34,13 +34,11 @@ import org.apache.flink.annotation.Internal;
 @Internal
 public final class LayerRouter {
 
-    private final OnnxModel encoder;
+    private final InputReader reader;
     private final OnnxModel norm;
     private final OnnxModel expertScale;
     private final Gate[] gates;
     private final CarriedVectors carried;
-    private final DirectRows input;
-    private final DirectRows encoded;
     private final DirectRows normed;
     private final DirectRows scales;
     private final int hiddenSize;
@@ -63,22 +61,19 @@ public final class LayerRouter {
             throws BundleException {
         BundleSpec spec = sessions.spec();
         LayerSpec layerSpec = spec.layers().get(layer);
-        boolean encodes = layer == 0 && spec.encoder() != null;
         this.hiddenSize = layerSpec.inputSize();
-        this.encoder = encodes ? sessions.encoder() : null;
+        this.reader = InputReaders.of(sessions, layer, maxRows);
         this.norm = layerSpec.norm() == null ? null : sessions.norm(layer);
         this.expertScale = layerSpec.expertScale() == null ? null : sessions.expertScale(layer);
-        this.input = new DirectRows(maxRows, encodes ? spec.inputSize() : hiddenSize);
-        this.encoded = encodes ? new DirectRows(maxRows, hiddenSize) : input;
-        this.normed = norm == null ? encoded : new DirectRows(maxRows, hiddenSize);
+        this.normed = norm == null ? reader.vectors() : new DirectRows(maxRows, hiddenSize);
         this.scales = expertScale == null ? null : new DirectRows(maxRows, 1);
         this.gates = new Gate[layerSpec.gates().size()];
         for (int gate = 0; gate < gates.length; gate++) {
             LayerGate place = new LayerGate(layerSpec, layer, gate);
             gates[gate] =
                     place.gate().rule() != null
-                            ? new RuleGate(layerSpec, gate, maxRows)
-                            : new ModelGate(sessions, place, input, maxRows, capacity);
+                            ? new RuleGate(layerSpec, gate, maxRows, spec.inputLayout())
+                            : new ModelGate(sessions, place, reader.inputs(), maxRows, capacity);
         }
         this.carried = new CarriedVectors(sessions, layer, maxRows);
         this.scalesLater = capacity.weightRule().replacesRouterWeights();
@@ -89,9 +84,9 @@ public final class LayerRouter {
                                 || Arrays.stream(gates).anyMatch(g -> g.laterFactor() != 1));
     }
 
-    /** The width of the vectors that {@link #route} takes. */
+    /** The width of the vectors that {@link #route} takes: of packed numbers, the 4-byte words. */
     public int inputWidth() {
-        return input.width();
+        return reader.inputWidth();
     }
 
     /** Routes T tokens without noise and without streams: a rule gives them its fallback. */
@@ -102,24 +97,23 @@ public final class LayerRouter {
     /** Routes T tokens without streams. */
     public Routed route(byte[] vectors, int tokens, NoiseSource noise) throws OrtException {
         String[] streams = new String[tokens];
-        return route(new RouterBatch(vectors, tokens, streams, RouterBatch.NONE_ABSENT, noise));
+        return route(
+                new RouterBatch(
+                        vectors, RouterBatch.NO_STRINGS, streams, RouterBatch.NONE_ABSENT, noise));
     }
 
     /** Routes T tokens, at most {@code maxRows}. */
     public Routed route(RouterBatch batch) throws OrtException {
         int tokens = batch.tokens();
-        input.put(batch.vectors(), 0, 0, tokens);
-        if (encoder != null) {
-            encoder.run(input, encoded, tokens);
-        }
+        reader.read(batch);
         if (norm != null) {
-            norm.run(encoded, normed, tokens);
+            norm.run(reader.vectors(), normed, tokens);
         }
         for (Gate gate : gates) {
             gate.route(batch, normed);
         }
         scaleWeights(tokens);
-        byte[] base = encoder == null ? batch.vectors() : bytesOf(encoded, tokens);
+        byte[] base = reader.bytes(batch);
         routed.hidden = norm == null ? base : bytesOf(normed, tokens);
         findFaults(batch, base);
         routed.carried =
@@ -136,7 +130,7 @@ public final class LayerRouter {
     private void findFaults(RouterBatch batch, byte[] base) {
         int tokens = batch.tokens();
         routed.clearFaults(tokens);
-        boolean encodes = encoder != null && !Floats.allFinite(base, 0, tokens * hiddenSize);
+        boolean encodes = reader.encodes() && !Floats.allFinite(base, 0, tokens * hiddenSize);
         for (int token = 0; token < tokens; token++) {
             if (encodes && !Floats.allFinite(base, token * hiddenSize, hiddenSize)) {
                 routed.setFault(token, RoutingFault.ENCODING);

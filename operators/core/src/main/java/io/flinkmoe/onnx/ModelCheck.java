@@ -5,6 +5,7 @@ import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtException.OrtErrorCode;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.FileErrors;
 import io.flinkmoe.model.GraphDigest;
 import io.flinkmoe.model.ModelUse;
@@ -14,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -121,6 +123,7 @@ public final class ModelCheck {
                 }
             }
         }
+        openColumns();
         OPENED.addAll(opened);
         OpenedModels record = new OpenedModels(version(), opened);
         return new Result(version(), opened.size(), gpuOnly, record(record));
@@ -139,6 +142,7 @@ public final class ModelCheck {
     private void openUnrecorded(long mostBytes) throws BundleException {
         Set<String> known = new HashSet<>(OpenedModels.read(bundle, version()).digests());
         known.addAll(OPENED);
+        openColumns();
         long bytesLeft = mostBytes;
         for (ModelUse use : ModelUse.of(bundle.spec())) {
             if (known.contains(fileKey(use))) {
@@ -161,6 +165,19 @@ public final class ModelCheck {
             if (open(use) == null) {
                 OPENED.add(model);
             }
+        }
+    }
+
+    /** Opens and closes an encoder and a head with typed columns. */
+    private void openColumns() throws BundleException {
+        BundleSpec spec = bundle.spec();
+        if (spec.encoder() != null && !spec.inputLayout().numbersAreVector()) {
+            ColumnModel.open(bundle.file(spec.encoder()), ColumnModel.inputsOf(spec), List.of())
+                    .close();
+        }
+        if (spec.head() != null && !spec.answersWithVector()) {
+            ColumnModel.open(bundle.file(spec.head()), List.of(), ColumnModel.outputsOf(spec))
+                    .close();
         }
     }
 

@@ -111,8 +111,23 @@ public final class OnnxModel implements AutoCloseable {
     }
 
     private static OnnxModel open(Path file, int threads, Device device) throws BundleException {
+        OrtSession session = session(file, threads, device);
+        try {
+            return new OnnxModel(file, session);
+        } catch (OrtException | BundleException e) {
+            closeQuietly(session, e);
+            throw e instanceof BundleException known
+                    ? known
+                    : new BundleException(file, e.getMessage().strip(), e);
+        } catch (RuntimeException e) {
+            closeQuietly(session, e);
+            throw e;
+        }
+    }
+
+    /** Opens a session, whatever inputs and outputs the file has. */
+    static OrtSession session(Path file, int threads, Device device) throws BundleException {
         requireTelemetryChoice();
-        OrtSession session = null;
         try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
             options.setIntraOpNumThreads(threads);
             options.setInterOpNumThreads(1);
@@ -120,18 +135,13 @@ public final class OnnxModel implements AutoCloseable {
             // Without this, a file whose name ends in .ort is read as another format.
             options.addConfigEntry("session.load_model_format", "ONNX");
             device.addTo(options, file);
-            session = open(file, options);
-            return new OnnxModel(file, session);
+            return open(file, options);
         } catch (OrtException | IOException e) {
-            closeQuietly(session, e);
             if (e instanceof BundleException known) {
                 throw known;
             }
             throw new BundleException(
                     file, "ONNX Runtime cannot open it: " + e.getMessage().strip(), e);
-        } catch (RuntimeException e) {
-            closeQuietly(session, e);
-            throw e;
         }
     }
 

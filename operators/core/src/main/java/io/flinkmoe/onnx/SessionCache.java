@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -25,7 +26,7 @@ public final class SessionCache {
     private static final SessionCache SHARED = new SessionCache(Duration.ofSeconds(60));
 
     private final Executor later;
-    private final Map<Key, Entry> entries = new HashMap<>();
+    private final Map<Key, Entry<?>> entries = new HashMap<>();
 
     SessionCache(Duration keepIdle) {
         this.later = CompletableFuture.delayedExecutor(keepIdle.toMillis(), TimeUnit.MILLISECONDS);
@@ -41,38 +42,63 @@ public final class SessionCache {
      *
      * @param checksum the checksum of the file: a file whose content has changed is another model
      */
-    public Lease acquire(Path file, String checksum, int inputWidth, int outputWidth)
+    public Lease<OnnxModel> acquire(Path file, String checksum, int inputWidth, int outputWidth)
             throws BundleException {
         return acquire(file, checksum, inputWidth, outputWidth, Device.CPU);
     }
 
     /** Leases the model of a file on a device. The same file on another device is another model. */
-    public synchronized Lease acquire(
+    public Lease<OnnxModel> acquire(
             Path file, String checksum, int inputWidth, int outputWidth, Device device)
             throws BundleException {
-        Key key =
+        List<Integer> use = List.of(inputWidth, outputWidth);
+        return acquire(
+                new Key(file.toAbsolutePath().normalize(), checksum, use, device),
+                path -> {
+                    OnnxModel model = OnnxModel.open(path, inputWidth, outputWidth, 1, device);
+                    try {
+                        BatchProbe.warnIfBatchMatters(model);
+                        return model;
+                    } catch (Throwable t) {
+                        model.close();
+                        throw t;
+                    }
+                });
+    }
+
+    /** Leases a model with named inputs and outputs, on the CPU. */
+    Lease<ColumnModel> acquireColumns(
+            Path file,
+            String checksum,
+            List<ColumnModel.Binding> inputs,
+            List<ColumnModel.Binding> outputs)
+            throws BundleException {
+        return acquire(
                 new Key(
                         file.toAbsolutePath().normalize(),
                         checksum,
-                        inputWidth,
-                        outputWidth,
-                        device);
-        Entry entry = entries.get(key);
+                        List.of(inputs, outputs),
+                        Device.CPU),
+                path -> ColumnModel.open(path, inputs, outputs));
+    }
+
+    /** Opens a model. */
+    private interface Opener<M extends AutoCloseable> {
+        M open(Path file) throws BundleException;
+    }
+
+    @SuppressWarnings("unchecked") // a key says what its model is used for
+    private synchronized <M extends AutoCloseable> Lease<M> acquire(Key key, Opener<M> opener)
+            throws BundleException {
+        Entry<M> entry = (Entry<M>) entries.get(key);
         if (entry == null) {
             long bytes = size(key.file);
-            OnnxModel model = OnnxModel.open(key.file, inputWidth, outputWidth, 1, device);
-            try {
-                BatchProbe.warnIfBatchMatters(model);
-            } catch (Throwable t) {
-                model.close();
-                throw t;
-            }
-            entry = new Entry(model, bytes);
+            entry = new Entry<>(opener.open(key.file), bytes);
             entries.put(key, entry);
         }
         entry.leases++;
         entry.lastUse++;
-        return new Lease(key, entry);
+        return new Lease<>(key, entry);
     }
 
     /** The number of open models, with and without leases. */
@@ -83,7 +109,7 @@ public final class SessionCache {
     /** The total size of the files of the open models. */
     public synchronized long bytes() {
         long sum = 0;
-        for (Entry entry : entries.values()) {
+        for (Entry<?> entry : entries.values()) {
             sum += entry.bytes;
         }
         return sum;
@@ -97,7 +123,7 @@ public final class SessionCache {
         }
     }
 
-    private synchronized void release(Key key, Entry entry) {
+    private synchronized void release(Key key, Entry<?> entry) {
         entry.leases--;
         if (entry.leases == 0) {
             long use = entry.lastUse;
@@ -105,39 +131,51 @@ public final class SessionCache {
         }
     }
 
-    private synchronized void closeIfUnusedSince(Key key, Entry entry, long use) {
+    private synchronized void closeIfUnusedSince(Key key, Entry<?> entry, long use) {
         if (entry.leases == 0 && entry.lastUse == use && entries.remove(key, entry)) {
-            entry.model.close();
+            close(entry.model);
         }
     }
 
-    private record Key(
-            Path file, String checksum, int inputWidth, int outputWidth, Device device) {}
+    /**
+     * @param use the widths or columns that the model was opened for
+     */
+    private record Key(Path file, String checksum, List<?> use, Device device) {}
 
-    private static final class Entry {
-        final OnnxModel model;
+    private static final class Entry<M extends AutoCloseable> {
+        final M model;
         final long bytes;
         int leases;
         long lastUse;
 
-        Entry(OnnxModel model, long bytes) {
+        Entry(M model, long bytes) {
             this.model = model;
             this.bytes = bytes;
         }
     }
 
+    private static void close(AutoCloseable model) {
+        try {
+            model.close();
+        } catch (RuntimeException e) {
+            throw e;
+        } catch (Exception e) {
+            throw new IllegalStateException(e); // Models throw no checked exception.
+        }
+    }
+
     /** The right to run a model until the lease is closed. */
-    public final class Lease implements AutoCloseable {
+    public final class Lease<M extends AutoCloseable> implements AutoCloseable {
         private final Key key;
-        private final Entry entry;
+        private final Entry<M> entry;
         private boolean closed;
 
-        private Lease(Key key, Entry entry) {
+        private Lease(Key key, Entry<M> entry) {
             this.key = key;
             this.entry = entry;
         }
 
-        public OnnxModel model() {
+        public M model() {
             if (closed) {
                 throw new IllegalStateException("the lease of " + key.file + " is closed");
             }

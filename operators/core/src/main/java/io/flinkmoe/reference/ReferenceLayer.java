@@ -5,6 +5,7 @@ import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TokenMetadata;
+import io.flinkmoe.column.InputRows;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.ExpertSpec;
 import io.flinkmoe.model.LayerSpec;
@@ -63,7 +64,7 @@ final class ReferenceLayer {
     /**
      * Runs T tokens.
      *
-     * @param x [T, input size], or [T, input size of the model] in a first layer that encodes
+     * @param x the inputs of the model in the first layer, else vectors [T, input size]
      * @param rejected [T], tokens that are no part of any window; those that this layer rejects are
      *     added
      * @param absent [T], tokens for which an earlier layer had no output; those for which this one
@@ -71,7 +72,7 @@ final class ReferenceLayer {
      * @param noise the draws for this layer; null for none
      */
     LayerResult forward(
-            float[] x,
+            InputRows x,
             TokenMetadata metadata,
             boolean[] rejected,
             boolean[] absent,

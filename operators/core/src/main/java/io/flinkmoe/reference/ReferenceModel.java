@@ -5,17 +5,17 @@ import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Dropless;
 import io.flinkmoe.capacity.TokenMetadata;
+import io.flinkmoe.column.InputRows;
+import io.flinkmoe.column.OutputRows;
 import io.flinkmoe.config.Draws;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.onnx.BundleSessions;
-import io.flinkmoe.onnx.DirectRows;
-import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.onnx.RouterBatch;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.tensor.Floats;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.annotation.Experimental;
 
@@ -29,7 +29,7 @@ public final class ReferenceModel implements AutoCloseable {
     private final BundleSpec spec;
     private final BundleSessions sessions;
     private final List<ReferenceLayer> layers = new ArrayList<>();
-    private final OnnxModel head;
+    private final ReferenceHead head;
 
     private ReferenceModel(Bundle bundle, BundleSessions sessions, Capacity capacity)
             throws BundleException {
@@ -38,7 +38,7 @@ public final class ReferenceModel implements AutoCloseable {
         for (int layer = 0; layer < spec.layers().size(); layer++) {
             layers.add(new ReferenceLayer(sessions, layer, capacity));
         }
-        this.head = spec.head() == null ? null : sessions.head();
+        this.head = ReferenceHead.of(sessions);
     }
 
     /** Opens every model of a bundle, dropless. */
@@ -75,11 +75,16 @@ public final class ReferenceModel implements AutoCloseable {
      * @param tokens T of them
      */
     public Result forward(float[] x, TokenMetadata tokens) throws OrtException {
-        return forward(x, tokens, Draws.SEEDED);
+        return forward(vectors(x, tokens), tokens, Draws.SEEDED);
     }
 
     /** The same with draws of the caller's own. */
     public Result forward(float[] x, TokenMetadata tokens, Draws noise) throws OrtException {
+        return forward(vectors(x, tokens), tokens, noise, layer -> {});
+    }
+
+    /** The same with typed columns. */
+    public Result forward(InputRows x, TokenMetadata tokens, Draws noise) throws OrtException {
         return forward(x, tokens, noise, layer -> {});
     }
 
@@ -94,61 +99,48 @@ public final class ReferenceModel implements AutoCloseable {
      */
     public Result forward(float[] x, int tokens, NoiseSource noise, ChoiceRule rule)
             throws OrtException {
-        return forward(x, TokenMetadata.ofRows(tokens), (streams, positions, layer) -> noise, rule);
+        TokenMetadata metadata = TokenMetadata.ofRows(tokens);
+        return forward(vectors(x, metadata), metadata, (streams, positions, layer) -> noise, rule);
     }
 
-    private Result forward(float[] x, TokenMetadata metadata, Draws noise, ChoiceRule rule)
+    private InputRows vectors(float[] x, TokenMetadata metadata) {
+        int expected = metadata.tokens() * spec.inputSize();
+        if (x.length != expected || spec.inputLayout().strings() > 0) {
+            throw new IllegalArgumentException(
+                    "x has %d values; %d tokens with the inputs %s have %d"
+                            .formatted(
+                                    x.length,
+                                    metadata.tokens(),
+                                    spec.inputLayout().columns().describe(),
+                                    expected));
+        }
+        return vectors(x);
+    }
+
+    private static InputRows vectors(float[] x) {
+        return new InputRows(Floats.toBytes(x), RouterBatch.NO_STRINGS);
+    }
+
+    private Result forward(InputRows x, TokenMetadata metadata, Draws noise, ChoiceRule rule)
             throws OrtException {
         int tokens = metadata.tokens();
-        if (x.length != tokens * spec.inputSize()) {
-            throw new IllegalArgumentException(
-                    "x has %d values; %d tokens of width %d have %d"
-                            .formatted(
-                                    x.length, tokens, spec.inputSize(), tokens * spec.inputSize()));
-        }
-        float[] values = x;
+        InputRows input = x;
         boolean[] rejected = new boolean[tokens];
         boolean[] absent = new boolean[tokens];
         List<LayerResult> results = new ArrayList<>();
         for (ReferenceLayer layer : layers) {
             NoiseSource draws = noise.of(metadata.streams(), metadata.positions(), results.size());
-            LayerResult result = layer.forward(values, metadata, rejected, absent, draws, rule);
+            LayerResult result = layer.forward(input, metadata, rejected, absent, draws, rule);
             results.add(result);
-            values = result.out();
+            boolean keeps = spec.readsColumnsAfter(results.size() - 1);
+            input =
+                    new InputRows(
+                            Floats.toBytes(result.out()),
+                            keeps ? input.strings() : RouterBatch.NO_STRINGS);
         }
-        float[] out = head == null ? values.clone() : runHead(values, tokens);
-        clear(out, rejected, absent);
-        return new Result(out, rejected, absent, results);
-    }
-
-    /**
-     * Adds the tokens for which the head's output is not finite, and clears what is rejected or has
-     * no output.
-     */
-    private void clear(float[] out, boolean[] rejected, boolean[] absent) {
-        int width = spec.outputSize();
-        for (int row = 0; row < rejected.length; row++) {
-            if (head != null && !absent[row] && !Floats.allFinite(out, row * width, width)) {
-                rejected[row] = true;
-            }
-            absent[row] &= !rejected[row];
-            if (rejected[row] || absent[row]) {
-                Arrays.fill(out, row * width, row * width + width, Float.NaN);
-            }
-        }
-    }
-
-    private float[] runHead(float[] values, int tokens) throws OrtException {
-        float[] out = new float[tokens * spec.outputSize()];
-        DirectRows input = new DirectRows(ReferenceLayer.MAX_ROWS, spec.lastSize());
-        DirectRows output = new DirectRows(ReferenceLayer.MAX_ROWS, spec.outputSize());
-        for (int from = 0; from < tokens; from += ReferenceLayer.MAX_ROWS) {
-            int rows = Math.min(ReferenceLayer.MAX_ROWS, tokens - from);
-            input.put(values, from, rows);
-            head.run(input, output, rows);
-            output.get(out, from, rows);
-        }
-        return out;
+        float[] last = results.get(results.size() - 1).out();
+        OutputRows outputs = head.run(last, tokens, rejected, absent);
+        return new Result(outputs.floats(), outputs, rejected, absent, results);
     }
 
     @Override
@@ -159,8 +151,9 @@ public final class ReferenceModel implements AutoCloseable {
     /**
      * What the model answered for T tokens.
      *
-     * @param out [T, output size], the head's output, or the last layer's; NaN for rejected and for
-     *     absent tokens
+     * @param out [T, output size], the head's outputs of type float, or the last layer's; NaN for
+     *     rejected and for absent tokens
+     * @param outputs all outputs by name
      * @param rejected [T], whether a stream would reject the token: the output of the encoder or
      *     the head is not finite, or no rule of a gate matches; the latter and one that the encoder
      *     rejects take no capacity
@@ -169,5 +162,9 @@ public final class ReferenceModel implements AutoCloseable {
      * @param layers a result per MoE layer; FAILED for tokens that the encoder rejects
      */
     public record Result(
-            float[] out, boolean[] rejected, boolean[] absent, List<LayerResult> layers) {}
+            float[] out,
+            OutputRows outputs,
+            boolean[] rejected,
+            boolean[] absent,
+            List<LayerResult> layers) {}
 }

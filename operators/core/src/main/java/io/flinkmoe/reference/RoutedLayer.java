@@ -6,6 +6,7 @@ import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.ChoiceRanks;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TokenMetadata;
+import io.flinkmoe.column.InputRows;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.onnx.LayerRouter;
 import io.flinkmoe.onnx.Routed;
@@ -58,31 +59,31 @@ final class RoutedLayer {
     /**
      * Routes T tokens.
      *
-     * @param x [T, the router's input width]
+     * @param x what the router reads
      * @param rejected [T], tokens that are no part of any window; those that this layer rejects are
      *     added
      * @param absent [T], tokens for which an earlier layer had no output
      * @param noise the draws for this layer; null for none
      */
     void route(
-            float[] x,
+            InputRows x,
             TokenMetadata metadata,
             boolean[] rejected,
             boolean[] absent,
             NoiseSource noise)
             throws OrtException {
         int tokens = metadata.tokens();
-        int width = router.inputWidth();
+        int bytes = router.inputWidth() * Float.BYTES;
+        int strings = x.strings().length / Math.max(tokens, 1);
         ranks = -1;
         for (int from = 0; from < Math.max(tokens, 1); from += maxRows) {
             int to = Math.min(tokens, from + maxRows);
-            byte[] block = Floats.toBytes(Arrays.copyOfRange(x, from * width, to * width));
             NoiseSource draws = noise == null ? null : noise.from(from);
             Routed routed =
                     router.route(
                             new RouterBatch(
-                                    block,
-                                    to - from,
+                                    Arrays.copyOfRange(x.numbers(), from * bytes, to * bytes),
+                                    Arrays.copyOfRange(x.strings(), from * strings, to * strings),
                                     Arrays.copyOfRange(metadata.streams(), from, to),
                                     Arrays.copyOfRange(absent, from, to),
                                     draws));

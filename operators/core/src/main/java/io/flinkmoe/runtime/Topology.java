@@ -153,7 +153,7 @@ public final class Topology {
             DataStream<Arrival> arrivals, int lanes, int rows) {
         Ingest ingest =
                 new Ingest(
-                        spec.inputSize(),
+                        spec.inputLayout(),
                         new IngestSettings(
                                 lanes,
                                 rows,

@@ -18,7 +18,6 @@ import org.apache.flink.annotation.PublicEvolving;
 @PublicEvolving
 public final class SafetensorsFile implements AutoCloseable {
     private static final int MAX_HEADER_BYTES = 100_000_000;
-    private static final int CHUNK_BYTES = 1 << 16;
 
     private final ChannelReader file;
     private final SafetensorsHeader.Contents contents;
@@ -172,27 +171,23 @@ public final class SafetensorsFile implements AutoCloseable {
      */
     public int[] ints(String name) throws IOException {
         TensorInfo tensor = info(name);
-        switch (tensor.dtype()) {
-            case I64, I32, I16, I8, U8 -> {}
-            default ->
-                    throw wrongType(tensor, "expected one of I64, I32, I16, I8, U8 to read ints");
-        }
-        int[] out = new int[arrayLength(tensor)];
-        forEachChunk(
-                tensor,
-                (bytes, at, n) -> {
-                    for (int i = 0; i < n; i++) {
-                        out[at + i] =
-                                switch (tensor.dtype()) {
-                                    case I64 -> toInt(tensor, bytes.getLong(8 * i), at + i);
-                                    case I32 -> bytes.getInt(4 * i);
-                                    case I16 -> bytes.getShort(2 * i);
-                                    case I8 -> bytes.get(i);
-                                    default -> bytes.get(i) & 0xff;
-                                };
-                    }
-                });
-        return out;
+        arrayLength(tensor);
+        return new TensorArrays(file, tensor).ints();
+    }
+
+    /**
+     * A tensor in the array of its type, row-major: float[] for F32, F16 and BF16, double[] for
+     * F64, long[] for integers, boolean[] for BOOL.
+     *
+     * @throws SafetensorsException if there is no such tensor, or it has another type
+     */
+    public Object array(String name) throws IOException {
+        TensorInfo tensor = info(name);
+        arrayLength(tensor);
+        return switch (tensor.dtype()) {
+            case F32, F16, BF16 -> floats(tensor, FloatCheck.ANY);
+            default -> new TensorArrays(file, tensor).array();
+        };
     }
 
     @Override
@@ -223,11 +218,6 @@ public final class SafetensorsFile implements AutoCloseable {
         return tensor;
     }
 
-    private SafetensorsException wrongType(TensorInfo tensor, String allowed) {
-        return new SafetensorsException(
-                file.path(), tensor.name(), "dtype is %s; %s".formatted(tensor.dtype(), allowed));
-    }
-
     private int arrayLength(TensorInfo tensor) throws SafetensorsException {
         if (tensor.elements() > Integer.MAX_VALUE - 8) {
             throw new SafetensorsException(
@@ -237,36 +227,5 @@ public final class SafetensorsFile implements AutoCloseable {
                             .formatted(tensor.elements(), Integer.MAX_VALUE - 8));
         }
         return (int) tensor.elements();
-    }
-
-    private int toInt(TensorInfo tensor, long value, int index) throws SafetensorsException {
-        if (value != (int) value) {
-            throw new SafetensorsException(
-                    file.path(),
-                    tensor.name(),
-                    "element %d is %d; allowed: %d to %d"
-                            .formatted(index, value, Integer.MIN_VALUE, Integer.MAX_VALUE));
-        }
-        return (int) value;
-    }
-
-    private interface ChunkReader {
-        /**
-         * Reads the {@code n} elements in {@code bytes}, the first of which is element {@code at}.
-         */
-        void read(ByteBuffer bytes, int at, int n) throws SafetensorsException;
-    }
-
-    private void forEachChunk(TensorInfo tensor, ChunkReader reader) throws IOException {
-        int elements = (int) tensor.elements();
-        int size = tensor.dtype().bytes();
-        int perChunk = Math.min(elements, CHUNK_BYTES / size);
-        ByteBuffer chunk = ByteBuffer.allocateDirect(perChunk * size);
-        for (int at = 0, n; at < elements; at += n) {
-            n = Math.min(perChunk, elements - at);
-            chunk.clear().limit(n * size);
-            file.readFully(tensor.position() + (long) at * size, chunk);
-            reader.read(chunk, at, n);
-        }
     }
 }

@@ -4,6 +4,7 @@ package io.flinkmoe.tensor;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.lang.reflect.Array;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
@@ -18,16 +19,25 @@ import org.apache.flink.annotation.PublicEvolving;
 public final class SafetensorsWriter {
     private static final int CHUNK = 1 << 14;
 
-    private record Tensor(DType dtype, long[] shape, float[] floats, int[] ints) {
+    /**
+     * @param data a float[], int[], long[], double[] or boolean[]
+     */
+    private record Tensor(DType dtype, long[] shape, Object data) {
         int elements() {
-            return floats == null ? ints.length : floats.length;
+            return Array.getLength(data);
         }
 
         void copy(int at, int n, ByteBuffer into) {
-            if (floats == null) {
-                into.asIntBuffer().put(ints, at, n);
-            } else {
-                into.asFloatBuffer().put(floats, at, n);
+            switch (dtype) {
+                case F32 -> into.asFloatBuffer().put((float[]) data, at, n);
+                case I32 -> into.asIntBuffer().put((int[]) data, at, n);
+                case I64 -> into.asLongBuffer().put((long[]) data, at, n);
+                case F64 -> into.asDoubleBuffer().put((double[]) data, at, n);
+                default -> {
+                    for (int i = 0; i < n; i++) {
+                        into.put(i, (byte) (((boolean[]) data)[at + i] ? 1 : 0));
+                    }
+                }
             }
         }
     }
@@ -35,23 +45,30 @@ public final class SafetensorsWriter {
     private final Map<String, Tensor> tensors = new LinkedHashMap<>();
 
     /**
-     * Adds a tensor of type F32. The data is not copied.
+     * Adds a tensor of the type of an array. The data is not copied.
      *
-     * @throws IllegalArgumentException if the name is already used, or the shape does not fit the
-     *     data
+     * @param data a float[], int[], long[], double[] or boolean[]
+     * @throws IllegalArgumentException if the name is already used, the shape does not fit the
+     *     data, or the data is anything else
      */
-    public SafetensorsWriter add(String name, long[] shape, float[] data) {
-        return add(name, new Tensor(DType.F32, shape.clone(), data, null));
-    }
-
-    /**
-     * Adds a tensor of type I32. The data is not copied.
-     *
-     * @throws IllegalArgumentException if the name is already used, or the shape does not fit the
-     *     data
-     */
-    public SafetensorsWriter add(String name, long[] shape, int[] data) {
-        return add(name, new Tensor(DType.I32, shape.clone(), null, data));
+    public SafetensorsWriter add(String name, long[] shape, Object data) {
+        DType dtype;
+        if (data instanceof float[]) {
+            dtype = DType.F32;
+        } else if (data instanceof int[]) {
+            dtype = DType.I32;
+        } else if (data instanceof long[]) {
+            dtype = DType.I64;
+        } else if (data instanceof double[]) {
+            dtype = DType.F64;
+        } else if (data instanceof boolean[]) {
+            dtype = DType.BOOL;
+        } else {
+            throw new IllegalArgumentException(
+                    "tensor %s: the data is a %s; allowed: arrays of float, int, long, double and boolean"
+                            .formatted(name, data.getClass().getSimpleName()));
+        }
+        return add(name, new Tensor(dtype, shape.clone(), data));
     }
 
     private SafetensorsWriter add(String name, Tensor tensor) {
@@ -82,12 +99,12 @@ public final class SafetensorsWriter {
         try (OutputStream out = Files.newOutputStream(path)) {
             out.write(littleEndian(8).putLong(header.length).array());
             out.write(header);
-            ByteBuffer chunk = littleEndian(4 * CHUNK);
+            ByteBuffer chunk = littleEndian(8 * CHUNK);
             for (Tensor tensor : tensors.values()) {
                 for (int at = 0, n; at < tensor.elements(); at += n) {
                     n = Math.min(CHUNK, tensor.elements() - at);
                     tensor.copy(at, n, chunk);
-                    out.write(chunk.array(), 0, 4 * n);
+                    out.write(chunk.array(), 0, tensor.dtype.bytes() * n);
                 }
             }
         }
@@ -100,7 +117,7 @@ public final class SafetensorsWriter {
         for (Map.Entry<String, Tensor> e : tensors.entrySet()) {
             Tensor tensor = e.getValue();
             long begin = end;
-            end += 4L * tensor.elements();
+            end += (long) tensor.dtype.bytes() * tensor.elements();
             Map<String, Object> entry = new LinkedHashMap<>();
             entry.put("dtype", tensor.dtype.name());
             entry.put("shape", tensor.shape);

@@ -3,6 +3,7 @@ package io.flinkmoe.api;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.column.InputLayout;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -64,7 +65,7 @@ class TokenCheckTest {
     }
 
     private static String reason(Token token) {
-        Rejection rejection = TokenCheck.reasonToReject(token, 2);
+        Rejection rejection = TokenCheck.reasonToReject(token, InputLayout.vector(2));
         return rejection == null ? null : rejection.reason();
     }
 }

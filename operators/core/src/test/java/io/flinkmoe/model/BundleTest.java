@@ -148,7 +148,7 @@ class BundleTest {
                                 List.of(1, 0),
                                 dense,
                                 null),
-                        GateSpec.of("second", new RuleSpec(true, Map.of("s", "left"), "1"))),
+                        GateSpec.of("second", RuleSpec.ofStream(Map.of("s", "left"), "1"))),
                 null);
     }
 
@@ -235,7 +235,13 @@ class BundleTest {
         assertRefused("layers[0]: gates[0].rule chooses the expert x, which is not there");
 
         edit(json -> json.withObject("/layers/0/gates/0/rule").remove("stream"));
-        assertRefused("layers[0].gates[0].rule.stream is missing; expected true or false");
+        assertRefused(
+                "layers[0].gates[0].rule: stream is null and column is null; set stream to true, or column to the name of an input");
+
+        edit(json -> json.withObject("/layers/0/gates/0/rule").put("column", "card"));
+        edit(json -> json.withObject("/layers/0/gates/0/rule").put("fallback", "1"));
+        assertRefused(
+                "layers[0] has a rule with the column card, and the inputs are x float[3]; allowed: the name of an input of type string, bool, int32 or int64 with one value in a row");
     }
 
     @Test
@@ -267,7 +273,7 @@ class BundleTest {
     void refusesAnInputSizeThatNeedsAnEncoder() throws Exception {
         edit(json -> json.remove("encoder"));
         assertRefused(
-                "input_size is 3, but layers[0].input_size is 4;"
+                "inputs are [x float[3]], but layers[0].input_size is 4;"
                         + " without encoder they must be equal");
     }
 
@@ -323,8 +329,8 @@ class BundleTest {
 
     @Test
     void namesAFieldOfTheWrongType() throws Exception {
-        edit(json -> json.put("output_size", "wide"));
-        assertRefused("output_size is \"wide\"; expected an integer");
+        edit(json -> json.withObject("/layers/0").put("output_size", "wide"));
+        assertRefused("layers[0].output_size is \"wide\"; expected an integer");
     }
 
     /** What may be left out has the type of an object in Java; the message must not call it so. */
@@ -367,8 +373,8 @@ class BundleTest {
 
     @Test
     void namesAMissingNumber() throws Exception {
-        edit(json -> json.remove("output_size"));
-        assertRefused("output_size is missing; expected an integer");
+        edit(json -> json.withObject("/layers/0").remove("output_size"));
+        assertRefused("layers[0].output_size is missing; expected an integer");
     }
 
     @Test
@@ -422,9 +428,9 @@ class BundleTest {
 
     @Test
     void refusesAnOutputSizeThatNeedsAHead() throws Exception {
-        edit(json -> json.put("output_size", 1));
+        edit(json -> json.withObject("/outputs/0").put("width", 1));
         assertRefused(
-                "output_size is 1, but layers[0].output_size is 4; without head they must be equal");
+                "outputs have 1 values, but layers[0].output_size is 4; without head they must be equal");
     }
 
     @Test
@@ -542,8 +548,10 @@ class BundleTest {
     @ParameterizedTest
     @ValueSource(ints = {0, -1, 1 << 20 | 1, Integer.MAX_VALUE})
     void refusesWidthsThatNoModelHas(int width) throws Exception {
-        edit(json -> json.put("input_size", width));
-        assertRefused("model.json: input_size is %d; allowed: 1 to 1048576".formatted(width));
+        edit(json -> json.withObject("/inputs/0").put("width", width));
+        assertRefused(
+                "model.json: inputs[0]: width of x is %d; allowed: 1 to 1048576, or none for one value in a row"
+                        .formatted(width));
     }
 
     @Test
@@ -574,10 +582,10 @@ class BundleTest {
 
     @Test
     void refusesAnEncoderForAnotherInput() throws Exception {
-        edit(json -> json.put("input_size", 5));
+        edit(json -> json.withObject("/inputs/0").put("width", 5));
         assertRefused(
                 "encoder.onnx: input hidden is [batch, 3];"
-                        + " expected [batch, 5], the input_size of model.json");
+                        + " expected [batch, 5], the inputs[0].width of model.json");
     }
 
     @Test

@@ -57,7 +57,7 @@ class LayerSpecTest {
                         List.of(1),
                         RoutingConfig.dense(1),
                         null);
-        GateSpec rule = GateSpec.of("rule", new RuleSpec(true, Map.of("s", "b"), "a"));
+        GateSpec rule = GateSpec.of("rule", RuleSpec.ofStream(Map.of("s", "b"), "a"));
         LayerSpec layer = layer(12, ResidualKind.NONE, List.of(A, B), TOP, second, rule);
 
         assertThat(layer.ranks()).isEqualTo(3);
@@ -232,7 +232,7 @@ class LayerSpecTest {
                 () -> layer(4, ResidualKind.INPUT, List.of(A, narrow), TOP),
                 "gates[0].experts[1] is expert 1, whose output_size is 3; the gate's other experts"
                         + " have 4, and all experts of a gate must have one width");
-        GateSpec rule = GateSpec.of("g", new RuleSpec(true, Map.of("s", "a"), "narrow"));
+        GateSpec rule = GateSpec.of("g", RuleSpec.ofStream(Map.of("s", "a"), "narrow"));
         assertRefused(
                 () -> layer(4, ResidualKind.INPUT, List.of(A, narrow), rule),
                 "gates[0].rule chooses expert narrow, whose output_size is 3; the gate's other experts"
@@ -242,11 +242,11 @@ class LayerSpecTest {
     @Test
     void refusesARuleForAnExpertThatIsNotThere() {
         ExpertSpec unnamed = ExpertSpec.of("u.onnx", 4);
-        GateSpec rule = GateSpec.of("g", new RuleSpec(true, Map.of("s", "c"), null));
+        GateSpec rule = GateSpec.of("g", RuleSpec.ofStream(Map.of("s", "c"), null));
         assertRefused(
                 () -> layer(4, ResidualKind.INPUT, List.of(A, unnamed, unnamed), rule),
                 "gates[0].rule chooses the expert c, which is not there; allowed: [a, 1, 2]");
-        GateSpec fallback = GateSpec.of("g", new RuleSpec(true, Map.of("s", "2"), "0"));
+        GateSpec fallback = GateSpec.of("g", RuleSpec.ofStream(Map.of("s", "2"), "0"));
         assertRefused(
                 () -> layer(4, ResidualKind.INPUT, List.of(A, unnamed, unnamed), fallback),
                 "gates[0].rule chooses the expert 0, which is not there; allowed: [a, 1, 2]");
@@ -254,7 +254,7 @@ class LayerSpecTest {
 
     @Test
     void refusesARuleBesidesARouter() {
-        RuleSpec rule = new RuleSpec(true, Map.of(), "a");
+        RuleSpec rule = RuleSpec.ofStream(Map.of(), "a");
         String end = " is set, but the gate has a rule; remove one of the two";
         assertRefused(
                 () -> new GateSpec("g", "r", null, null, null, null, null, rule), "router" + end);
@@ -353,17 +353,20 @@ class LayerSpecTest {
     @Test
     void refusesARuleThatSaysNothing() {
         assertRefused(
-                () -> new RuleSpec(false, Map.of("s", "a"), null),
-                "stream is false; allowed: true (a rule reads the stream of a token)");
-        assertRefused(() -> new RuleSpec(true, null, "a"), "table is missing; set it");
+                () -> new RuleSpec(false, null, Map.of("s", "a"), null),
+                "stream is false and column is null; set stream to true, or column to the name of an input");
         assertRefused(
-                () -> new RuleSpec(true, Map.of("s", " "), "a"),
+                () -> new RuleSpec(true, "card", Map.of("s", "a"), null),
+                "stream is true and column is card; set stream to true, or column to the name of an input");
+        assertRefused(() -> RuleSpec.ofStream(null, "a"), "table is missing; set it");
+        assertRefused(
+                () -> RuleSpec.ofStream(Map.of("s", " "), "a"),
                 "table.s is missing or blank; set it");
         Map<String, String> holes = new TreeMap<>();
         holes.put("s", null);
-        assertRefused(() -> new RuleSpec(true, holes, "a"), "table.s is missing or blank; set it");
+        assertRefused(() -> RuleSpec.ofStream(holes, "a"), "table.s is missing or blank; set it");
         assertRefused(
-                () -> new RuleSpec(true, Map.of(), null),
+                () -> RuleSpec.ofStream(Map.of(), null),
                 "table is empty and there is no fallback; set one of them");
     }
 

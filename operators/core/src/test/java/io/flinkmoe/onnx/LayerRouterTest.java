@@ -129,7 +129,7 @@ class LayerRouterTest {
                             ResidualKind.NONE,
                             List.of(expert, expert),
                             List.of(),
-                            List.of(GateSpec.of("r", new RuleSpec(true, Map.of("s", "0"), "1"))),
+                            List.of(GateSpec.of("r", RuleSpec.ofStream(Map.of("s", "0"), "1"))),
                             null);
             Bundle bundle =
                     writer.finish(

@@ -40,7 +40,7 @@ class JobChecksTest {
     private static final GateSpec TOP = GateSpec.of("router.onnx", RoutingConfig.softmax(4, 2));
     private static final GateSpec DENSE = GateSpec.of("router.onnx", RoutingConfig.dense(4));
     private static final GateSpec RULE =
-            GateSpec.of("rule", new RuleSpec(true, Map.of("s", "1"), null));
+            GateSpec.of("rule", RuleSpec.ofStream(Map.of("s", "1"), null));
 
     /** What a message says, and the gates that it is about. */
     record Gates(String found, List<GateSpec> gates) {

@@ -141,10 +141,8 @@ public final class DeadLetterSerializer extends TopicSerializer<DeadLetter> {
 
     /** Returns null for a token without stream or values, which cannot be encoded. */
     private byte[] encode(Token token) {
-        return token.stream() == null || token.values() == null
-                ? null
-                : tokens.encode(
-                        token.stream(), token.position(), token.timestamp(), token.values());
+        boolean hasValues = token.values() != null || token.inputs() != null;
+        return token.stream() == null || !hasValues ? null : TokenSerializer.encode(token, tokens);
     }
 
     private byte[] encode(io.flinkmoe.schemas.DeadLetter letter) {

@@ -9,6 +9,7 @@ import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.api.TokenCheck;
+import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.schemas.MalformedRecordException;
 import io.flinkmoe.schemas.TokenDecoder;
 import java.time.Clock;
@@ -55,19 +56,20 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
 
     private final RecordFormat format;
     private final List<String> schemas;
-    private final int width;
+    private final InputLayout inputs;
     private final boolean checkTimestamps;
     private final Duration maxAhead;
     private final Duration maxBehind;
     private final Clock clock;
 
     private transient TokenDecoder decoder;
+    private transient InputColumns columns;
     private transient TimestampCheck timestamps;
 
     private TokenDeserializer(Builder builder) {
         this.format = builder.format;
         this.schemas = List.copyOf(builder.schemas);
-        this.width = builder.width;
+        this.inputs = builder.inputs;
         this.checkTimestamps = builder.checkTimestamps;
         this.maxAhead = builder.maxAhead;
         this.maxBehind = builder.maxBehind;
@@ -77,17 +79,17 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
     /**
      * Creates a builder. Its defaults are {@link RecordFormat#AVRO} and the built-in schema.
      *
-     * @param inputWidth the number of values of a token, which is the model's input width
+     * @param inputs the inputs of the model
      */
-    public static Builder builder(int inputWidth) {
-        return new Builder(inputWidth);
+    public static Builder builder(InputLayout inputs) {
+        return new Builder(inputs);
     }
 
     /** Builds a {@link TokenDeserializer}. */
     @PublicEvolving
     public static final class Builder {
 
-        private final int width;
+        private final InputLayout inputs;
         private final List<String> schemas = new ArrayList<>();
         private RecordFormat format = RecordFormat.AVRO;
         private boolean checkTimestamps = true;
@@ -95,8 +97,8 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         private Duration maxBehind = DEFAULT_MAX_BEHIND;
         private Clock clock = Clock.systemUTC();
 
-        private Builder(int width) {
-            this.width = width;
+        private Builder(InputLayout inputs) {
+            this.inputs = inputs;
         }
 
         /** Sets the format of the topic's records. */
@@ -108,8 +110,8 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         /**
          * Adds a schema that tokens are written with. With {@link RecordFormat#AVRO} it is used in
          * addition to the built-in schema. With {@link RecordFormat#RAW} it replaces the built-in
-         * schema. The schema is a record with the fields stream, position, timestamp and values, in
-         * any order. Other fields are skipped.
+         * schema. The schema is a record with the fields stream, position and timestamp, and values
+         * or inputs, in any order. Other fields are skipped.
          *
          * @param json the schema, as in an .avsc file
          * @throws IllegalArgumentException if it is not a schema of tokens; the message contains
@@ -198,15 +200,17 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
     @Override
     public void open(DeserializationSchema.InitializationContext context) {
         timestamps = new TimestampCheck(maxAhead, maxBehind, clock);
+        columns = new InputColumns(inputs);
         List<Schema> writers = schemas.stream().map(TokenDeserializer::parse).toList();
         if (format == RecordFormat.AVRO) {
-            decoder = TokenDecoder.singleObject(writers);
+            decoder = TokenDecoder.singleObject(writers, columns);
         } else {
             decoder =
                     TokenDecoder.raw(
                             writers.isEmpty()
                                     ? io.flinkmoe.schemas.Token.getClassSchema()
-                                    : writers.get(0));
+                                    : writers.get(0),
+                            columns);
         }
     }
 
@@ -215,13 +219,8 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         Origin origin = new Origin(record.topic(), record.partition(), record.offset());
         Rejection rejection = reasonToRejectBytes(record);
         if (rejection == null) {
-            Token token =
-                    new Token(
-                            decoder.stream(),
-                            decoder.position(),
-                            decoder.timestamp(),
-                            decoder.values());
-            rejection = TokenCheck.reasonToReject(token, width);
+            Token token = token();
+            rejection = TokenCheck.reasonToReject(token, inputs);
             if (rejection == null && checkTimestamps) {
                 rejection = timestamps.reasonToReject(token.timestamp(), record);
             }
@@ -234,6 +233,14 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
             }
         }
         out.collect(Arrival.of(DeadLetter.of(origin, raw(record), rejection)));
+    }
+
+    /** The token that was decoded last. */
+    private Token token() {
+        String stream = decoder.stream();
+        return decoder.hasInputs()
+                ? Token.of(stream, decoder.position(), decoder.timestamp(), columns.take())
+                : new Token(stream, decoder.position(), decoder.timestamp(), decoder.values());
     }
 
     /** Decodes the record's value, or says why that is not possible. */

@@ -35,9 +35,17 @@ public final class TokenSerializer extends TopicSerializer<Token> {
     @Override
     public ProducerRecord<byte[], byte[]> serialize(
             Token token, KafkaSinkContext context, Long timestamp) {
-        byte[] value =
-                encoder.encode(token.stream(), token.position(), token.timestamp(), token.values());
+        byte[] value = encode(token, encoder);
         byte[] key = token.stream().getBytes(StandardCharsets.UTF_8);
         return new ProducerRecord<>(topic, key, value);
+    }
+
+    /** Encodes a token with its vector or its inputs. */
+    static byte[] encode(Token token, TokenEncoder encoder) {
+        String stream = token.stream();
+        return token.inputs() == null
+                ? encoder.encode(stream, token.position(), token.timestamp(), token.values())
+                : encoder.encode(
+                        stream, token.position(), token.timestamp(), token.inputs().toMap());
     }
 }

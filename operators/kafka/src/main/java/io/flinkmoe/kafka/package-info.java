@@ -3,7 +3,7 @@
  * job. Use it in your own jobs.
  *
  * <pre>{@code
- * TokenDeserializer deserializer = TokenDeserializer.builder(layers.inputWidth()).build();
+ * TokenDeserializer deserializer = TokenDeserializer.builder(layers.inputs()).build();
  * Properties properties = new Properties();
  * properties.put("bootstrap.servers", "localhost:9092");
  * properties.put("group.id", "fraud");

@@ -81,6 +81,7 @@ class SerializersTest {
                                 7L,
                                 Instant.ofEpochMilli(99),
                                 List.of(0.5f, 1f),
+                                null,
                                 "v1",
                                 List.of(
                                         new LayerDecision(

@@ -10,6 +10,7 @@ import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.RawRecord;
 import io.flinkmoe.api.Rejection;
+import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.schemas.TokenEncoder;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
@@ -53,7 +54,8 @@ class TokenDeserializerTest {
 
     private TimestampType timestampType = TimestampType.CREATE_TIME;
 
-    private final TokenDeserializer.Builder builder = TokenDeserializer.builder(2).clock(CLOCK);
+    private final TokenDeserializer.Builder builder =
+            TokenDeserializer.builder(InputLayout.vector(2)).clock(CLOCK);
 
     @Test
     void givesTokens() throws Exception {

@@ -157,7 +157,7 @@ public final class OperatorHarnesses {
     public OneInputStreamOperatorTestHarness<Arrival, TokenBlock> ingest() throws Exception {
         Ingest ingest =
                 new Ingest(
-                        spec.inputSize(),
+                        spec.inputLayout(),
                         new IngestSettings(
                                 settings.lanes(),
                                 blockRows(),

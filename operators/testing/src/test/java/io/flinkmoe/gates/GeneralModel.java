@@ -245,7 +245,7 @@ final class GeneralModel {
         if (gate.rule != null) {
             Map<String, String> table = new java.util.TreeMap<>();
             gate.rule.forEach((stream, expert) -> table.put(stream, "e" + expert));
-            return GateSpec.of(name, new RuleSpec(true, table, "e" + gate.experts.get(0)));
+            return GateSpec.of(name, RuleSpec.ofStream(table, "e" + gate.experts.get(0)));
         }
         Matrix router = gate.router;
         OnnxGraph graph =

@@ -42,8 +42,8 @@ class SessionCacheTest {
     @Test
     void opensAModelOnceForAllItsLeases() throws Exception {
         SessionCache cache = new SessionCache(LONG);
-        try (SessionCache.Lease one = lease(cache, 2);
-                SessionCache.Lease other = lease(cache, 2)) {
+        try (SessionCache.Lease<OnnxModel> one = lease(cache, 2);
+                SessionCache.Lease<OnnxModel> other = lease(cache, 2)) {
             assertThat(other.model()).isSameAs(one.model());
             assertThat(cache.size()).isEqualTo(1);
         }
@@ -53,8 +53,8 @@ class SessionCacheTest {
     void findsAFileUnderAnyOfItsPaths() throws Exception {
         SessionCache cache = new SessionCache(LONG);
         Path detour = directory.resolve("x").resolve("..").resolve("2.onnx");
-        try (SessionCache.Lease one = lease(cache, 2);
-                SessionCache.Lease other = cache.acquire(detour, "sum", D, D)) {
+        try (SessionCache.Lease<OnnxModel> one = lease(cache, 2);
+                SessionCache.Lease<OnnxModel> other = cache.acquire(detour, "sum", D, D)) {
             assertThat(other.model()).isSameAs(one.model());
         }
     }
@@ -62,10 +62,10 @@ class SessionCacheTest {
     @Test
     void takesAFileThatWasReplacedForAnotherModel() throws Exception {
         SessionCache cache = new SessionCache(LONG);
-        try (SessionCache.Lease before = cache.acquire(file(2), "before", D, D)) {
+        try (SessionCache.Lease<OnnxModel> before = cache.acquire(file(2), "before", D, D)) {
             Files.delete(file(2));
             Files.write(file(2), FixedExperts.scaling(5).onnx(0, D));
-            try (SessionCache.Lease after = cache.acquire(file(2), "after", D, D)) {
+            try (SessionCache.Lease<OnnxModel> after = cache.acquire(file(2), "after", D, D)) {
                 assertThat(times(after.model(), 1)).isEqualTo(5);
                 assertThat(times(before.model(), 1)).isEqualTo(2);
                 assertThat(cache.size()).isEqualTo(2);
@@ -82,7 +82,7 @@ class SessionCacheTest {
                 .isInstanceOf(BundleException.class)
                 .hasMessageContainingAll("on GPU 1", "onnxruntime_gpu", "Flink's lib/", "-Pgpu");
         assertThat(cache.size()).isZero();
-        try (SessionCache.Lease lease = cache.acquire(file(2), "sum", D, D)) {
+        try (SessionCache.Lease<OnnxModel> lease = cache.acquire(file(2), "sum", D, D)) {
             assertThat(times(lease.model(), 3)).isEqualTo(6);
         }
     }
@@ -91,11 +91,11 @@ class SessionCacheTest {
     void keepsAnIdleModelForTheNextLease() throws Exception {
         SessionCache cache = new SessionCache(LONG);
         OnnxModel model;
-        try (SessionCache.Lease lease = lease(cache, 2)) {
+        try (SessionCache.Lease<OnnxModel> lease = lease(cache, 2)) {
             model = lease.model();
         }
         assertThat(cache.size()).isEqualTo(1);
-        try (SessionCache.Lease lease = lease(cache, 2)) {
+        try (SessionCache.Lease<OnnxModel> lease = lease(cache, 2)) {
             assertThat(lease.model()).isSameAs(model);
             assertThat(times(model, 3)).isEqualTo(6);
         }
@@ -104,14 +104,14 @@ class SessionCacheTest {
     @Test
     void closesAModelThatStaysIdle() throws Exception {
         SessionCache cache = new SessionCache(SHORT);
-        SessionCache.Lease lease = lease(cache, 2);
+        SessionCache.Lease<OnnxModel> lease = lease(cache, 2);
         OnnxModel model = lease.model();
         lease.close();
 
         awaitSize(cache, 0);
 
         assertThatThrownBy(() -> times(model, 1)).isInstanceOf(IllegalStateException.class);
-        try (SessionCache.Lease again = lease(cache, 2)) {
+        try (SessionCache.Lease<OnnxModel> again = lease(cache, 2)) {
             assertThat(again.model()).isNotSameAs(model);
             assertThat(times(again.model(), 1)).isEqualTo(2);
         }
@@ -121,7 +121,7 @@ class SessionCacheTest {
     void keepsAModelOpenThatIsLeasedAgain() throws Exception {
         SessionCache cache = new SessionCache(SHORT);
         lease(cache, 2).close();
-        try (SessionCache.Lease again = lease(cache, 2)) {
+        try (SessionCache.Lease<OnnxModel> again = lease(cache, 2)) {
             // This lease expires later than the first one above.
             lease(cache, 3).close();
             awaitSize(cache, 1);
@@ -133,8 +133,8 @@ class SessionCacheTest {
     @Test
     void doesNotMindALeaseThatIsClosedTwice() throws Exception {
         SessionCache cache = new SessionCache(SHORT);
-        try (SessionCache.Lease kept = lease(cache, 2)) {
-            SessionCache.Lease other = lease(cache, 2);
+        try (SessionCache.Lease<OnnxModel> kept = lease(cache, 2)) {
+            SessionCache.Lease<OnnxModel> other = lease(cache, 2);
             other.close();
             other.close();
             lease(cache, 3).close();
@@ -147,7 +147,7 @@ class SessionCacheTest {
     @Test
     void refusesTheUseOfAClosedLease() throws Exception {
         SessionCache cache = new SessionCache(LONG);
-        SessionCache.Lease lease = lease(cache, 2);
+        SessionCache.Lease<OnnxModel> lease = lease(cache, 2);
         lease.close();
         assertThatThrownBy(lease::model)
                 .isInstanceOf(IllegalStateException.class)
@@ -185,14 +185,15 @@ class SessionCacheTest {
     private Void leaseAndRun(SessionCache cache, int start) throws Exception {
         for (int i = start; i < start + 150; i++) {
             int factor = 1 + i % 3;
-            try (SessionCache.Lease lease = lease(cache, factor)) {
+            try (SessionCache.Lease<OnnxModel> lease = lease(cache, factor)) {
                 assertThat(times(lease.model(), i)).isEqualTo((float) factor * i);
             }
         }
         return null;
     }
 
-    private SessionCache.Lease lease(SessionCache cache, int factor) throws BundleException {
+    private SessionCache.Lease<OnnxModel> lease(SessionCache cache, int factor)
+            throws BundleException {
         return cache.acquire(file(factor), "sum", D, D);
     }
 

@@ -113,6 +113,7 @@ class SerializersTest {
                         new Origin("in", 0, 1L << 40), new Origin("in", 1, 0), Origin.UNKNOWN
                     },
                     BYTES,
+                    new String[] {"x", "", UNICODE},
                     new Choices[] {CHOICES, NO_CHOICES});
     private static final TokenBlock EMPTY_BLOCK =
             new TokenBlock(0, new String[0], new long[0], new long[0], new byte[0], new Choices[0]);

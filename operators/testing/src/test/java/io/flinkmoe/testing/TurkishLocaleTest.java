@@ -56,6 +56,6 @@ class TurkishLocaleTest {
         options.setString(MoeOptions.CAPACITY_ADMISSION.key(), "prioritized");
         options.setString(MoeOptions.CAPACITY_ORDER.key(), "token-priority");
 
-        assertThat(MoeLayers.builder(options).build().inputWidth()).isEqualTo(4);
+        assertThat(MoeLayers.builder(options).build().inputs().words()).isEqualTo(4);
     }
 }

@@ -173,7 +173,7 @@ final class LayerManifest {
     }
 
     private static RuleSpec rule(ManifestNode node) throws BundleException {
-        node.object("stream", "table", "fallback");
+        node.object("stream", "column", "table", "fallback");
         Map<String, String> table = new LinkedHashMap<>();
         ManifestNode entries = node.required("table");
         if (!entries.json().isObject()) {
@@ -183,8 +183,11 @@ final class LayerManifest {
             table.put(value, entries.field(value).text());
         }
         ManifestNode fallback = node.field("fallback");
+        ManifestNode stream = node.field("stream");
+        ManifestNode column = node.field("column");
         return new RuleSpec(
-                node.required("stream").flag(),
+                stream.isPresent() ? stream.flag() : null,
+                column.isPresent() ? column.text() : null,
                 table,
                 fallback.isPresent() ? fallback.text() : null);
     }

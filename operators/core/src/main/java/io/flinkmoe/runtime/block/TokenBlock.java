@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.serialization.ImmutableSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
 import io.flinkmoe.serialization.Wire;
@@ -27,7 +28,10 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param timestamps [T], event time, milliseconds since the epoch
  * @param late [T], whether the token is late; empty if no token is
  * @param origins [T], the origins of the tokens; empty if none is known
- * @param vectors [T, width] float32, little endian
+ * @param vectors [T, width] float32, little endian; before the first layer the packed numbers of
+ *     the input columns, [T, words]
+ * @param strings [T, S], the strings of the input columns; empty if there are none, or if nothing
+ *     reads them any more
  * @param layers the choices of these tokens in the previous layers
  */
 @Internal
@@ -39,6 +43,7 @@ public record TokenBlock(
         boolean[] late,
         Origin[] origins,
         byte[] vectors,
+        String[] strings,
         Choices[] layers) {
 
     /** The type information of this record. */
@@ -51,6 +56,9 @@ public record TokenBlock(
     /** The {@code origins} of a block without known origins. */
     public static final Origin[] NO_ORIGINS = {};
 
+    /** The {@code strings} of a block without string columns. */
+    public static final String[] NO_STRINGS = {};
+
     private static final Choices.Serializer CHOICES = new Choices.Serializer();
 
     /** Creates a block of tokens of unknown origin without late tokens. */
@@ -61,7 +69,16 @@ public record TokenBlock(
             long[] timestamps,
             byte[] vectors,
             Choices[] layers) {
-        this(lane, streams, positions, timestamps, NONE_LATE, NO_ORIGINS, vectors, layers);
+        this(
+                lane,
+                streams,
+                positions,
+                timestamps,
+                NONE_LATE,
+                NO_ORIGINS,
+                vectors,
+                NO_STRINGS,
+                layers);
     }
 
     /** T, the number of tokens. */
@@ -71,18 +88,27 @@ public record TokenBlock(
 
     /** Returns the same tokens with other vectors. */
     public TokenBlock withVectors(byte[] others) {
-        return new TokenBlock(lane, streams, positions, timestamps, late, origins, others, layers);
+        return with(late, others, strings, layers);
+    }
+
+    /** Returns the same tokens without the strings of their input columns. */
+    public TokenBlock withoutStrings() {
+        return strings.length == 0 ? this : with(late, vectors, NO_STRINGS, layers);
     }
 
     /** Returns the same tokens with the choices of other layers. */
     public TokenBlock withLayers(Choices[] others) {
-        return new TokenBlock(lane, streams, positions, timestamps, late, origins, vectors, others);
+        return with(late, vectors, strings, others);
     }
 
     /** Returns the same tokens with other late marks. */
     public TokenBlock withLate(boolean[] flags) {
+        return with(flags, vectors, strings, layers);
+    }
+
+    private TokenBlock with(boolean[] flags, byte[] rows, String[] texts, Choices[] choices) {
         return new TokenBlock(
-                lane, streams, positions, timestamps, flags, origins, vectors, layers);
+                lane, streams, positions, timestamps, flags, origins, rows, texts, choices);
     }
 
     /** Whether a token is late. */
@@ -163,6 +189,7 @@ public record TokenBlock(
                 selectedOrigins[i] = origins[rows[i]];
             }
         }
+        String[] selectedStrings = selectStrings(rows);
         Choices[] selectedLayers = new Choices[layers.length];
         for (int layer = 0; layer < layers.length; layer++) {
             selectedLayers[layer] = layers[layer].select(rows);
@@ -175,7 +202,20 @@ public record TokenBlock(
                 selectedLate,
                 selectedOrigins,
                 selectedVectors,
+                selectedStrings,
                 selectedLayers);
+    }
+
+    private String[] selectStrings(int[] rows) {
+        if (strings.length == 0) {
+            return NO_STRINGS;
+        }
+        int perToken = strings.length / rows();
+        String[] selected = new String[rows.length * perToken];
+        for (int i = 0; i < rows.length; i++) {
+            System.arraycopy(strings, rows[i] * perToken, selected, i * perToken, perToken);
+        }
+        return selected;
     }
 
     /** Returns the rows that are late, or those that are not, ascending. */
@@ -190,9 +230,17 @@ public record TokenBlock(
         return Arrays.copyOf(rows, count);
     }
 
-    /** Returns the token of a block of one token. */
-    public Token only() {
-        return new Token(streams[0], positions[0], timestamps[0], Floats.toFloats(vectors));
+    /** Returns the token of a block of one token, whose vectors are still its inputs. */
+    public Token only(InputLayout inputs) {
+        return inputs.isVector()
+                ? new Token(streams[0], positions[0], timestamps[0], Floats.toFloats(vectors))
+                : Token.of(
+                        streams[0], positions[0], timestamps[0], inputs.row(vectors, strings, 0));
+    }
+
+    /** Returns the token of a block of one token, whose inputs are no longer known. */
+    public Token onlyIdentity() {
+        return new Token(streams[0], positions[0], timestamps[0], new float[0]);
     }
 
     /** The serializer of this record. */
@@ -208,6 +256,7 @@ public record TokenBlock(
             Wire.writeBooleans(record.late, out);
             Origins.write(record.origins, out);
             Wire.writeBytes(record.vectors, out);
+            Wire.writeStrings(record.strings, out);
             out.writeInt(record.layers.length);
             for (Choices choices : record.layers) {
                 CHOICES.serialize(choices, out);
@@ -223,12 +272,13 @@ public record TokenBlock(
             boolean[] late = Wire.readBooleans(in);
             Origin[] origins = Origins.read(in);
             byte[] vectors = Wire.readBytes(in);
+            String[] strings = Wire.readStrings(in);
             Choices[] layers = new Choices[in.readInt()];
             for (int layer = 0; layer < layers.length; layer++) {
                 layers[layer] = CHOICES.deserialize(in);
             }
             return new TokenBlock(
-                    lane, streams, positions, timestamps, late, origins, vectors, layers);
+                    lane, streams, positions, timestamps, late, origins, vectors, strings, layers);
         }
 
         @Override

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.runtime.head;
 
+import ai.onnxruntime.OrtException;
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.DecisionRecord;
@@ -8,15 +9,15 @@ import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Windows;
+import io.flinkmoe.column.OutputRows;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Device;
+import io.flinkmoe.onnx.ModelHead;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.layer.TokensWithoutOutput;
 import io.flinkmoe.runtime.shared.LocalBundle;
-import io.flinkmoe.tensor.Floats;
-import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
@@ -40,10 +41,10 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
     private final boolean logDecisions;
 
     private transient BundleSessions sessions;
-    private transient HeadModel head;
+    private transient ModelHead head;
     private transient HeadMetrics metrics;
     private transient String version;
-    private transient int width;
+    private transient boolean namesOutputs;
     private transient BundleSpec spec;
     private transient TokensWithoutOutput withoutOutput;
 
@@ -65,13 +66,10 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
         sessions = bundle.sessions(getRuntimeContext(), Device.CPU);
         version = sessions.spec().version();
         metrics = new HeadMetrics(getMetricGroup());
-        width = sessions.spec().outputSize();
         spec = sessions.spec();
         withoutOutput = TokensWithoutOutput.before(spec.layers().size(), spec);
-        head =
-                sessions.spec().head() == null
-                        ? new HeadModel.None(width)
-                        : new HeadModel.Onnx(sessions.head(), version, maxRows);
+        namesOutputs = !spec.answersWithVector();
+        head = ModelHead.of(sessions, maxRows);
     }
 
     @Override
@@ -83,11 +81,10 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
     }
 
     private void score(TokenBlock tokens) throws FlinkException {
-        float[] values = head.outputs(tokens);
-        boolean allFinite = Floats.allFinite(values, 0, values.length);
+        OutputRows outputs = run(tokens);
         for (int row = 0; row < tokens.rows(); row++) {
             boolean isAbsent = withoutOutput.contains(tokens, row);
-            if (!isAbsent && !allFinite && !Floats.allFinite(values, row * width, width)) {
+            if (!isAbsent && !outputs.isFinite(row)) {
                 reject(tokens, row);
                 continue;
             }
@@ -96,7 +93,8 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
                             tokens.streams()[row],
                             tokens.positions()[row],
                             tokens.timestamps()[row],
-                            isAbsent ? null : outputs(values, row),
+                            isAbsent ? null : outputs.floats(row),
+                            isAbsent || !namesOutputs ? null : outputs.row(row),
                             version,
                             decisions(tokens.layers(), row));
             output.collect(new StreamRecord<>(scored, scored.timestamp()));
@@ -106,8 +104,21 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
         }
     }
 
-    private float[] outputs(float[] values, int row) {
-        return Arrays.copyOfRange(values, row * width, row * width + width);
+    private OutputRows run(TokenBlock tokens) throws FlinkException {
+        try {
+            return head.run(tokens.vectors(), tokens.rows());
+        } catch (OrtException e) {
+            throw new FlinkException(
+                    "%s (model version %s) failed on %d tokens, from position %d of stream %s: %s"
+                            .formatted(
+                                    head.describe(),
+                                    version,
+                                    tokens.rows(),
+                                    tokens.positions()[0],
+                                    tokens.streams()[0],
+                                    e.getMessage()),
+                    e);
+        }
     }
 
     /** Only the identity of the token is known here, not its input values. */

@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.ingest;
 
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
+import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.config.IngestSettings;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.Lanes;
@@ -31,7 +32,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
 
     private static final long serialVersionUID = 1L;
 
-    private final int width;
+    private final InputLayout inputs;
     private final IngestSettings settings;
 
     private transient PartitionLateness lateness;
@@ -43,10 +44,10 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
     private transient IngestMetrics metrics;
 
     /**
-     * @param width the width of a token's values
+     * @param inputs the model's inputs
      */
-    public Ingest(int width, IngestSettings settings) {
-        this.width = width;
+    public Ingest(InputLayout inputs, IngestSettings settings) {
+        this.inputs = inputs;
         this.settings = settings;
     }
 
@@ -89,7 +90,7 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
         }
         int lane = Lanes.of(arrival.token().stream(), settings.lanes());
         if (pending[lane] == null) {
-            pending[lane] = new TokenBlockBuilder(lane, settings.blockRows(), width);
+            pending[lane] = new TokenBlockBuilder(lane, settings.blockRows(), inputs);
         }
         pending[lane].add(arrival.token(), arrival.origin(), lateness.isLate(arrival));
         pendingTokens++;

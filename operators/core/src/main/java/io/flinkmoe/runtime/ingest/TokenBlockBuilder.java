@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.ingest;
 
 import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.tensor.Floats;
@@ -18,27 +19,36 @@ final class TokenBlockBuilder {
     /** The number of rows that are allocated first. Most lanes of most jobs have few tokens. */
     private static final int FIRST_ROWS = 16;
 
+    /** A block with so many characters of strings is full. */
+    private static final int MAX_CHARS = 1 << 19;
+
     private final int lane;
     private final int maxRows;
+    private final InputLayout inputs;
     private final int width;
+    private final int stringsOfToken;
     private String[] streams;
     private long[] positions;
     private long[] timestamps;
     private boolean[] late;
     private Origin[] origins;
     private byte[] vectors;
+    private String[] strings;
+    private int chars;
     private int rows;
     private boolean anyLate;
     private boolean anyOrigin;
 
     /**
      * @param maxRows the number of tokens in a full block
-     * @param width the width of a token's values
+     * @param inputs the model's inputs
      */
-    TokenBlockBuilder(int lane, int maxRows, int width) {
+    TokenBlockBuilder(int lane, int maxRows, InputLayout inputs) {
         this.lane = lane;
         this.maxRows = maxRows;
-        this.width = width;
+        this.inputs = inputs;
+        this.width = inputs.words();
+        this.stringsOfToken = inputs.strings();
         allocate(Math.min(maxRows, FIRST_ROWS));
     }
 
@@ -59,12 +69,23 @@ final class TokenBlockBuilder {
         anyLate |= isLate;
         origins[rows] = origin;
         anyOrigin |= origin != Origin.UNKNOWN;
-        Floats.put(token.values(), 0, vectors, rows * width, width);
+        if (token.inputs() == null) {
+            Floats.put(token.values(), 0, vectors, rows * width, width);
+        } else {
+            inputs.put(token.inputs(), vectors, strings, rows);
+            countChars();
+        }
         rows++;
     }
 
+    private void countChars() {
+        for (int i = rows * stringsOfToken; i < (rows + 1) * stringsOfToken; i++) {
+            chars += strings[i].length();
+        }
+    }
+
     boolean isFull() {
-        return rows == maxRows;
+        return rows == maxRows || chars >= MAX_CHARS;
     }
 
     boolean isEmpty() {
@@ -73,37 +94,25 @@ final class TokenBlockBuilder {
 
     /** Builds a block of all added tokens. A full block takes over the arrays without a copy. */
     TokenBlock build() {
-        TokenBlock block;
-        boolean[] flags = anyLate ? Arrays.copyOf(late, rows) : TokenBlock.NONE_LATE;
-        Origin[] places = anyOrigin ? Arrays.copyOf(origins, rows) : TokenBlock.NO_ORIGINS;
-        if (isFull()) {
-            block =
-                    new TokenBlock(
-                            lane,
-                            streams,
-                            positions,
-                            timestamps,
-                            flags,
-                            places,
-                            vectors,
-                            NO_LAYERS);
+        boolean takesOver = rows == streams.length;
+        TokenBlock block =
+                new TokenBlock(
+                        lane,
+                        takesOver ? streams : Arrays.copyOf(streams, rows),
+                        takesOver ? positions : Arrays.copyOf(positions, rows),
+                        takesOver ? timestamps : Arrays.copyOf(timestamps, rows),
+                        anyLate ? Arrays.copyOf(late, rows) : TokenBlock.NONE_LATE,
+                        anyOrigin ? Arrays.copyOf(origins, rows) : TokenBlock.NO_ORIGINS,
+                        takesOver ? vectors : Arrays.copyOf(vectors, rows * width * Float.BYTES),
+                        takesOver ? strings : Arrays.copyOf(strings, rows * stringsOfToken),
+                        NO_LAYERS);
+        if (rows == maxRows) {
             allocate(maxRows); // A lane that has filled one block is likely to fill the next.
-        } else {
-            block =
-                    new TokenBlock(
-                            lane,
-                            Arrays.copyOf(streams, rows),
-                            Arrays.copyOf(positions, rows),
-                            Arrays.copyOf(timestamps, rows),
-                            flags,
-                            places,
-                            Arrays.copyOf(vectors, rows * width * Float.BYTES),
-                            NO_LAYERS);
-            if (streams.length > FIRST_ROWS && rows < streams.length / 4) {
-                allocate(FIRST_ROWS); // The lane has few tokens now.
-            }
+        } else if (takesOver || streams.length > FIRST_ROWS && rows < streams.length / 4) {
+            allocate(Math.min(maxRows, FIRST_ROWS)); // The lane has few tokens now.
         }
         rows = 0;
+        chars = 0;
         anyLate = false;
         anyOrigin = false;
         return block;
@@ -116,6 +125,7 @@ final class TokenBlockBuilder {
         late = new boolean[size];
         origins = new Origin[size];
         vectors = new byte[size * width * Float.BYTES];
+        strings = new String[size * stringsOfToken];
     }
 
     private void grow(int size) {
@@ -125,5 +135,6 @@ final class TokenBlockBuilder {
         late = Arrays.copyOf(late, size);
         origins = Arrays.copyOf(origins, size);
         vectors = Arrays.copyOf(vectors, size * width * Float.BYTES);
+        strings = Arrays.copyOf(strings, size * stringsOfToken);
     }
 }

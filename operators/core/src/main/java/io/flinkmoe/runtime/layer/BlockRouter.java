@@ -4,6 +4,7 @@ package io.flinkmoe.runtime.layer;
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.capacity.AdmissionScore;
+import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.GateSpec;
@@ -57,6 +58,8 @@ public final class BlockRouter {
     private final LayerSpec spec;
     private final int layer;
     private final TokensWithoutOutput withoutInput;
+    private final InputLayout inputs;
+    private final boolean dropsStrings;
     private final boolean needsDraws;
     private final RouterSettings settings;
     private final Output<?> output;
@@ -84,10 +87,14 @@ public final class BlockRouter {
         this.needsDraws =
                 settings.capacity().score() == AdmissionScore.RANDOM_DRAW
                         || spec.gates().stream().anyMatch(GateSpec::isNoisy);
-        byte[] zeros = new byte[router.inputWidth() * Float.BYTES];
+        inputs =
+                layer == 0
+                        ? sessions.spec().inputLayout()
+                        : InputLayout.vector(router.inputWidth());
+        dropsStrings = !sessions.spec().readsColumnsAfter(layer);
         unreadable =
                 new UnreadableTokens(
-                        layer, sessions.spec().version(), () -> router.route(zeros, 1));
+                        layer, inputs, sessions.spec().version(), () -> router.route(zeros()));
         outcomes = new RouterOutcomes(host.counter, spec.choices());
         metrics = new RouterMetrics(host.metrics);
         group = host.metrics;
@@ -104,6 +111,23 @@ public final class BlockRouter {
         }
         logits = new LogitsOutput(output, layer);
         sizes = spec.gates().stream().mapToInt(GateSpec::k).toArray();
+    }
+
+    /** A token of zeros and empty strings. */
+    private RouterBatch zeros() {
+        String[] strings = new String[inputs.strings()];
+        Arrays.fill(strings, "");
+        return new RouterBatch(
+                new byte[router.inputWidth() * Float.BYTES],
+                strings,
+                new String[1],
+                RouterBatch.NONE_ABSENT,
+                null);
+    }
+
+    /** The columns of the tokens that arrive here: after the first layer, a vector. */
+    public InputLayout inputs() {
+        return inputs;
     }
 
     /** The layer. */
@@ -169,13 +193,13 @@ public final class BlockRouter {
                     router.route(
                             new RouterBatch(
                                     tokens.vectors(),
-                                    tokens.rows(),
+                                    tokens.strings(),
                                     tokens.streams(),
                                     withoutInput.flags(tokens),
                                     draws));
         } catch (OrtException e) {
             if (tokens.rows() == 1) {
-                unreadable.add(tokens.only(), tokens.origin(0), e);
+                unreadable.add(tokens, e);
             } else {
                 int half = (tokens.rows() + 1) / 2;
                 for (TokenBlock part : tokens.slices(half, router.inputWidth())) {
@@ -236,7 +260,7 @@ public final class BlockRouter {
         metrics.countFaults(routed, rows);
         metrics.tokensRouted.inc(rows);
         metrics.batchSize.update(rows);
-        receiver.accept(tokens, routed, choices, draws);
+        receiver.accept(dropsStrings ? tokens.withoutStrings() : tokens, routed, choices, draws);
         if (settings.emitLogits()) {
             logits.emit(tokens, routed);
         }

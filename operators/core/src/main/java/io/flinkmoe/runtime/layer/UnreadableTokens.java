@@ -3,9 +3,9 @@ package io.flinkmoe.runtime.layer;
 
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.api.DeadLetter;
-import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.runtime.block.TokenBlock;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,6 +29,7 @@ final class UnreadableTokens {
     }
 
     private final int layer;
+    private final InputLayout inputs;
     private final String version;
     private final Probe zeros;
     private final List<DeadLetter> unreadable = new ArrayList<>();
@@ -37,11 +38,13 @@ final class UnreadableTokens {
 
     /**
      * @param layer the MoE layer, counted from 0
+     * @param inputs the input columns of tokens, which only the first layer knows
      * @param version the version of the model
      * @param zeros tests whether the models can read any input
      */
-    UnreadableTokens(int layer, String version, Probe zeros) {
+    UnreadableTokens(int layer, InputLayout inputs, String version, Probe zeros) {
         this.layer = layer;
+        this.inputs = inputs;
         this.version = version;
         this.zeros = zeros;
     }
@@ -51,29 +54,26 @@ final class UnreadableTokens {
         anyIsRead = true;
     }
 
-    /** Records a token that could not be read. */
-    void add(Token token, Origin origin, OrtException cause) {
-        String where = "position %d of stream %s".formatted(token.position(), token.stream());
-        if (layer == 0) {
-            add(
-                    token,
-                    origin,
-                    Rejection.Kind.MODEL,
-                    "the model cannot read %s: %s".formatted(where, cause.getMessage()));
-            return;
-        }
-        // Only a hidden vector is known here, which must not be mistaken for the token's values.
-        Token known = new Token(token.stream(), token.position(), token.timestamp(), new float[0]);
+    /** Records the token of a block of one token, which could not be read. */
+    void add(TokenBlock alone, OrtException cause) {
+        String where = where(alone);
         add(
-                known,
-                origin,
+                alone,
                 Rejection.Kind.MODEL,
-                "layer %d cannot read %s (its input values are no longer known): %s"
-                        .formatted(layer, where, cause.getMessage()));
+                layer == 0
+                        ? "the model cannot read %s: %s".formatted(where, cause.getMessage())
+                        : "layer %d cannot read %s (its input values are no longer known): %s"
+                                .formatted(layer, where, cause.getMessage()));
     }
 
-    private void add(Token token, Origin origin, Rejection.Kind kind, String reason) {
-        unreadable.add(DeadLetter.of(origin, token, new Rejection(kind, reason)));
+    /** After the first layer only a hidden vector is known, which must not pass for the inputs. */
+    private void add(TokenBlock alone, Rejection.Kind kind, String reason) {
+        Token token = layer == 0 ? alone.only(inputs) : alone.onlyIdentity();
+        unreadable.add(DeadLetter.of(alone.origin(0), token, new Rejection(kind, reason)));
+    }
+
+    private static String where(TokenBlock alone) {
+        return "position %d of stream %s".formatted(alone.positions()[0], alone.streams()[0]);
     }
 
     /**
@@ -84,13 +84,10 @@ final class UnreadableTokens {
     void addNotFinite(TokenBlock tokens, int width) {
         markReadable(); // The models ran.
         for (TokenBlock alone : tokens.slices(1, width)) {
-            Token token = alone.only();
             add(
-                    token,
-                    alone.origin(0),
+                    alone,
                     Rejection.Kind.OUTPUT_NOT_FINITE,
-                    "the encoder's output for position %d of stream %s is not finite"
-                            .formatted(token.position(), token.stream()));
+                    "the encoder's output for %s is not finite".formatted(where(alone)));
         }
     }
 
@@ -102,21 +99,11 @@ final class UnreadableTokens {
     void addWithoutExpert(TokenBlock tokens, int width) {
         markReadable(); // The models ran.
         for (TokenBlock alone : tokens.slices(1, width)) {
-            Token token = alone.only();
-            Token known =
-                    layer == 0
-                            ? token
-                            : new Token(
-                                    token.stream(),
-                                    token.position(),
-                                    token.timestamp(),
-                                    new float[0]);
             add(
-                    known,
-                    alone.origin(0),
+                    alone,
                     Rejection.Kind.NO_EXPERT,
-                    "layer %d has a rule without an expert for stream %s, and without a fallback"
-                            .formatted(layer, token.stream()));
+                    "layer %d has a rule without an expert for %s, and without a fallback"
+                            .formatted(layer, where(alone)));
         }
     }
 

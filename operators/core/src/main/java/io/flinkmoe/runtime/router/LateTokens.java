@@ -2,6 +2,7 @@
 package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.api.Token;
+import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.layer.RouterOutcomes;
 import org.apache.flink.annotation.Internal;
@@ -26,19 +27,22 @@ public interface LateTokens {
      * Emits late tokens to the side output.
      *
      * @param outcomes counts the choices that they would have made
-     * @param width the width of a token's vector
+     * @param inputs the columns of the tokens
      */
-    record Divert(Output<?> output, RouterOutcomes outcomes, int width) implements LateTokens {
+    record Divert(Output<?> output, RouterOutcomes outcomes, InputLayout inputs)
+            implements LateTokens {
         @Override
         public TokenBlock filter(TokenBlock tokens) throws Exception {
             int[] late = tokens.rowsThatAreLate(true);
             if (late.length == 0) {
                 return tokens;
             }
+            int width = inputs.words();
             TokenBlock diverted = tokens.select(late, width);
             outcomes.countDiverted(diverted);
             for (TokenBlock token : diverted.slices(1, width)) {
-                output.collect(OUTPUT, new StreamRecord<>(token.only(), token.timestamps()[0]));
+                output.collect(
+                        OUTPUT, new StreamRecord<>(token.only(inputs), token.timestamps()[0]));
             }
             return tokens.select(tokens.rowsThatAreLate(false), width)
                     .withLate(TokenBlock.NONE_LATE);

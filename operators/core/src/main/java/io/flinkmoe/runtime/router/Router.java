@@ -127,7 +127,7 @@ public final class Router extends AbstractStreamOperator<RoutedBlock>
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         lateTokens =
                 settings.divertLate()
-                        ? new LateTokens.Divert(output, router.outcomes(), router.inputWidth())
+                        ? new LateTokens.Divert(output, router.outcomes(), router.inputs())
                         : LateTokens.KEEP;
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.ROUTER, 0);
     }

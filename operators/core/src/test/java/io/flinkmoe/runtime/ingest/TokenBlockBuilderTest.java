@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.tensor.Floats;
 import org.junit.jupiter.api.Test;
@@ -18,7 +19,7 @@ class TokenBlockBuilderTest {
     @ParameterizedTest
     @ValueSource(ints = {1, 5, 8, 16, 17, 100, 256})
     void blocksHoldWhatWasAddedWhetherBusyOrQuiet(int capacity) {
-        TokenBlockBuilder builder = new TokenBlockBuilder(3, capacity, WIDTH);
+        TokenBlockBuilder builder = new TokenBlockBuilder(3, capacity, InputLayout.vector(WIDTH));
         long next = 0;
         for (int rows : new int[] {capacity, 1, capacity, capacity / 2, 1, 1, capacity}) {
             if (rows == 0) {
@@ -50,7 +51,7 @@ class TokenBlockBuilderTest {
 
     @Test
     void aBlockWithoutOriginsHasNoArrayOfThem() {
-        TokenBlockBuilder builder = new TokenBlockBuilder(0, 2, WIDTH);
+        TokenBlockBuilder builder = new TokenBlockBuilder(0, 2, InputLayout.vector(WIDTH));
         Token token = new Token("s", 0, 0, new float[WIDTH]);
         builder.add(token, new Origin("t", 0, 7), false);
         assertThat(builder.build().origins()).hasSize(1);

@@ -9,6 +9,10 @@ import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.column.InputLayout;
+import io.flinkmoe.runtime.block.Choices;
+import io.flinkmoe.runtime.block.TokenBlock;
+import io.flinkmoe.tensor.Floats;
 import org.apache.flink.util.FlinkException;
 import org.junit.jupiter.api.Test;
 
@@ -18,12 +22,24 @@ class UnreadableTokensTest {
     private static final Token TOKEN = new Token("s", 7, 8, new float[] {9});
 
     private static final Origin ORIGIN = new Origin("tokens", 3, 42);
+    private static final TokenBlock BLOCK =
+            new TokenBlock(
+                    0,
+                    new String[] {TOKEN.stream()},
+                    new long[] {TOKEN.position()},
+                    new long[] {TOKEN.timestamp()},
+                    TokenBlock.NONE_LATE,
+                    new Origin[] {ORIGIN},
+                    Floats.toBytes(TOKEN.values()),
+                    TokenBlock.NO_STRINGS,
+                    new Choices[0]);
 
     private boolean zerosAreRead;
 
     private UnreadableTokens tokens(int layer) {
         return new UnreadableTokens(
                 layer,
+                InputLayout.vector(1),
                 "v1",
                 () -> {
                     if (!zerosAreRead) {
@@ -35,11 +51,11 @@ class UnreadableTokensTest {
     @Test
     void areGivenOnceWithWhatTheyWere() throws Exception {
         UnreadableTokens tokens = tokens(0);
-        tokens.add(TOKEN, ORIGIN, CAUSE);
+        tokens.add(BLOCK, CAUSE);
 
         DeadLetter letter = tokens.take().get(0);
 
-        assertThat(letter.token()).isSameAs(TOKEN);
+        assertThat(letter.token()).isEqualTo(TOKEN);
         assertThat(letter.origin()).isEqualTo(ORIGIN);
         assertThat(letter.rejection().kind()).isEqualTo(Rejection.Kind.MODEL);
         assertThat(letter.reason())
@@ -51,7 +67,7 @@ class UnreadableTokensTest {
     @Test
     void ofALaterLayerHaveNoHiddenVectorForValues() throws Exception {
         UnreadableTokens tokens = tokens(2);
-        tokens.add(TOKEN, ORIGIN, CAUSE);
+        tokens.add(BLOCK, CAUSE);
 
         DeadLetter letter = tokens.take().get(0);
 
@@ -91,7 +107,7 @@ class UnreadableTokensTest {
 
     private static void reject(UnreadableTokens tokens, int count) throws FlinkException {
         for (int i = 0; i < count; i++) {
-            tokens.add(TOKEN, ORIGIN, CAUSE);
+            tokens.add(BLOCK, CAUSE);
             assertThat(tokens.take()).hasSize(1);
         }
     }

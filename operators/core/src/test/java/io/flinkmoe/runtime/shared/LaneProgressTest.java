@@ -161,6 +161,7 @@ class LaneProgressTest {
                                     late(batch.rows),
                                     TokenBlock.NO_ORIGINS,
                                     new byte[0],
+                                    TokenBlock.NO_STRINGS,
                                     new Choices[0]),
                             new Choices(K, new int[rows * K], new float[rows * K], outcomes));
             batches.add(batch);

@@ -94,6 +94,7 @@ final class DispatchBlocks {
                         late,
                         TokenBlock.NO_ORIGINS,
                         Floats.toBytes(vectors),
+                        TokenBlock.NO_STRINGS,
                         new Choices[0]),
                 new Choices(K, experts, weights, Choices.NO_SCORES, outcomes, new byte[rows * K]));
     }

@@ -135,6 +135,7 @@ final class RandomInput {
                         late,
                         TokenBlock.NO_ORIGINS,
                         Floats.toBytes(floats(rows * D)),
+                        TokenBlock.NO_STRINGS,
                         new Choices[0]);
         Choices choices =
                 new Choices(

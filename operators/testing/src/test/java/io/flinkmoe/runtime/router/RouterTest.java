@@ -193,6 +193,7 @@ class RouterTest {
                 block.late(),
                 origins,
                 block.vectors(),
+                block.strings(),
                 block.layers());
     }
 

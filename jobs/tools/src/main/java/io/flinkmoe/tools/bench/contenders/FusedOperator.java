@@ -6,6 +6,7 @@ import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.onnx.DirectRows;
+import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.onnx.SessionCache;
 import java.nio.file.Path;
 import org.apache.flink.annotation.Internal;
@@ -31,7 +32,7 @@ final class FusedOperator extends AbstractStreamOperator<ScoredToken>
     private final int d;
     private final int batchSize;
 
-    private transient SessionCache.Lease model;
+    private transient SessionCache.Lease<OnnxModel> model;
     private transient DirectRows input;
     private transient DirectRows results;
     private transient Token[] waiting;

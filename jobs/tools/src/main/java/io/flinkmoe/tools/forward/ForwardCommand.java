@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.tools.model;
+package io.flinkmoe.tools.forward;
 
-import io.flinkmoe.api.Rejection;
-import io.flinkmoe.api.Token;
-import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.capacity.Outcome;
+import io.flinkmoe.column.InputLayout;
+import io.flinkmoe.column.InputRows;
 import io.flinkmoe.config.Draws;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
@@ -13,13 +12,10 @@ import io.flinkmoe.reference.GateResult;
 import io.flinkmoe.reference.LayerResult;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.routing.RoutingConfig;
-import io.flinkmoe.tensor.SafetensorsFile;
-import io.flinkmoe.tensor.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.apache.flink.annotation.Internal;
@@ -37,18 +33,25 @@ import picocli.CommandLine.TypeConversionException;
         description = {
             "Run tokens from a file through a model bundle.",
             "",
-            "The input file contains a float tensor `x` [T, input size]. The output file contains"
-                    + " `out` [T, output size], `logits` [T, N], and `experts`, `weights` and"
+            "The input file is a safetensors file with a tensor [T, width], or [T] for one value a"
+                    + " row, for each input of the model, or JSON lines: an object in each line"
+                    + " with a key for each input. A model that takes a vector has the input x.",
+            "",
+            "The output file is a safetensors file with `out`, all float outputs [T, output size],"
+                    + " and a tensor for each named output (`output.<name>` if the name is taken);"
+                    + " or, if its name ends in .jsonl, JSON lines with the outputs. The safetensors"
+                    + " file also has `logits` [T, N], and `experts`, `weights` and"
                     + " `outcomes` [T, k] in order of rank. A layer with several gates has"
                     + " `gates.<name>.logits`, `.experts` and `.weights` of each; its `experts` are"
                     + " their union, and its `weights` the sums. A rule has no logits. A model with"
                     + " several layers has `layers.<i>.logits` and so on instead. Outcomes: 0"
                     + " executed, 1 rerouted, 2 overflowed, 3 late, 4 failed, -2 no choice.",
             "",
-            "For rules, row i has the stream row-<i modulo 16>."
+            "For rules that read the stream, row i has the stream row-<i modulo 16>."
         },
         footer = {
             "  moe forward --bundle model --input in.safetensors --output out.safetensors",
+            "  moe forward --bundle model --input in.jsonl --output out.jsonl",
             "  moe forward --bundle model --input in.safetensors --output out.safetensors \\",
             "              --engine flink --parallelism 4"
         })
@@ -68,14 +71,14 @@ public final class ForwardCommand implements Callable<Integer> {
             names = "--input",
             required = true,
             paramLabel = "FILE",
-            description = "A safetensors file with the tensor x.")
+            description = "The tokens: a safetensors file, or JSON lines.")
     private Path input;
 
     @Option(
             names = "--output",
             required = true,
             paramLabel = "FILE",
-            description = "The safetensors file to write.")
+            description = "The safetensors file to write, or FILE.jsonl for JSON lines.")
     private Path output;
 
     @Option(
@@ -128,19 +131,22 @@ public final class ForwardCommand implements Callable<Integer> {
                     "--output is '%s'; there is no folder %s".formatted(output, folder));
         }
         Bundle model = Bundle.read(bundle);
-        float[] x = readInput(model.spec().inputSize());
-        int tokens = x.length / model.spec().inputSize();
+        ForwardOutput answers = new ForwardOutput(output, model.spec());
+        answers.check();
+        InputLayout inputs = model.spec().inputLayout();
+        InputRows x = InputRows.of(inputs, new ForwardInput(input, inputs).read());
+        int tokens = x.tokens(inputs);
         ReferenceModel.Result result;
         if (engine == Engine.REFERENCE) {
             try (ReferenceModel reference = ReferenceModel.open(model)) {
                 result = reference.forward(x, FlinkForward.metadata(tokens), Draws.NONE);
             }
         } else {
-            result = new FlinkForward(model).run(x, parallelism == null ? 1 : parallelism);
+            result = new FlinkForward(model).run(x, tokens, parallelism == null ? 1 : parallelism);
         }
         int rejected = clearRejected(model.spec(), result);
         int absent = clearAbsent(model.spec(), result);
-        write(model, tokens, result);
+        answers.write(tokens, result);
         spec.commandLine()
                 .getOut()
                 .printf("Wrote the answers for %,d tokens to %s%n", tokens, output);
@@ -163,31 +169,6 @@ public final class ForwardCommand implements Callable<Integer> {
         }
         spec.commandLine().getOut().flush();
         return 0;
-    }
-
-    private float[] readInput(int width) throws IOException {
-        try (SafetensorsFile file = SafetensorsFile.open(input)) {
-            long[] shape = file.shape("x");
-            if (shape.length != 2 || shape[1] != width) {
-                throw new IOException(
-                        "%s: x is %s; the model takes [T, %d]"
-                                .formatted(input, Arrays.toString(shape), width));
-            }
-            float[] x = file.floats("x");
-            checkRows(x, width);
-            return x;
-        }
-    }
-
-    /** Rejects invalid tokens, as the operators do. The reference would propagate a NaN. */
-    private void checkRows(float[] x, int width) throws IOException {
-        for (int row = 0; row < x.length / width; row++) {
-            float[] values = Arrays.copyOfRange(x, row * width, (row + 1) * width);
-            Rejection reason = TokenCheck.reasonToReject(new Token("x", row, row, values), width);
-            if (reason != null) {
-                throw new IOException("%s: row %d of x: %s".formatted(input, row, reason));
-            }
-        }
     }
 
     /** A stream says nothing of a rejected token but that, so no engine does. */
@@ -233,7 +214,7 @@ public final class ForwardCommand implements Callable<Integer> {
     }
 
     /** The columns of a gate's logits. */
-    private static int columns(LayerSpec spec, int gate) {
+    static int columns(LayerSpec spec, int gate) {
         RoutingConfig routing = spec.gates().get(gate).routing();
         return routing == null ? 0 : routing.numExperts();
     }
@@ -247,49 +228,5 @@ public final class ForwardCommand implements Callable<Integer> {
             }
         }
         return count;
-    }
-
-    private void write(Bundle model, int tokens, ReferenceModel.Result result) throws IOException {
-        SafetensorsWriter writer = new SafetensorsWriter();
-        writer.add("out", new long[] {tokens, model.spec().outputSize()}, result.out());
-        List<LayerResult> layers = result.layers();
-        for (int i = 0; i < layers.size(); i++) {
-            LayerResult layer = layers.get(i);
-            String prefix = layers.size() == 1 ? "" : "layers.%d.".formatted(i);
-            LayerSpec layerSpec = model.spec().layers().get(i);
-            int k = layerSpec.choices();
-            int[] outcomes = new int[layer.outcomes().length];
-            for (int choice = 0; choice < outcomes.length; choice++) {
-                outcomes[choice] = layer.outcomes()[choice];
-            }
-            if (hasLogits(layerSpec)) {
-                long[] shape = {tokens, layerSpec.numExperts()};
-                writer.add(prefix + "logits", shape, layer.logits());
-            }
-            writer.add(prefix + "experts", new long[] {tokens, k}, layer.experts())
-                    .add(prefix + "weights", new long[] {tokens, k}, layer.weights())
-                    .add(prefix + "outcomes", new long[] {tokens, k}, outcomes);
-            for (int gate = 0; gate < layer.gates().size(); gate++) {
-                String name = "%sgates.%s.".formatted(prefix, layerSpec.gateName(gate));
-                addGate(writer, name, tokens, layerSpec, gate, layer.gates().get(gate));
-            }
-        }
-        writer.writeTo(output);
-    }
-
-    private static void addGate(
-            SafetensorsWriter writer,
-            String prefix,
-            int tokens,
-            LayerSpec spec,
-            int gate,
-            GateResult result) {
-        long[] ranks = {tokens, spec.gates().get(gate).k()};
-        long[] columns = {tokens, columns(spec, gate)};
-        writer.add(prefix + "experts", ranks, result.experts());
-        writer.add(prefix + "weights", ranks, result.weights());
-        if (columns[1] > 0) {
-            writer.add(prefix + "logits", columns, result.logits());
-        }
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.tools.model;
+package io.flinkmoe.tools.forward;
 
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.MoeResult;
@@ -12,6 +12,11 @@ import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TokenMetadata;
+import io.flinkmoe.column.ColumnLayout;
+import io.flinkmoe.column.InputLayout;
+import io.flinkmoe.column.InputRows;
+import io.flinkmoe.column.OutputRows;
+import io.flinkmoe.column.TypedValues;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
@@ -20,6 +25,7 @@ import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.reference.GateResult;
 import io.flinkmoe.reference.LayerResult;
 import io.flinkmoe.reference.ReferenceModel;
+import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.tools.flink.EmbeddedFlink;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -61,10 +67,9 @@ final class FlinkForward {
     /**
      * Runs T tokens. The outputs of the layers are not recorded and are null in the result.
      *
-     * @param x [T, input size]
+     * @param x the inputs of T tokens
      */
-    ReferenceModel.Result run(float[] x, int parallelism) throws Exception {
-        int tokens = x.length / spec.inputSize();
+    ReferenceModel.Result run(InputRows x, int tokens, int parallelism) throws Exception {
         ReferenceModel.Result result = empty(tokens);
         if (tokens == 0) {
             return result;
@@ -78,7 +83,7 @@ final class FlinkForward {
         MoeLayers layers = MoeLayers.builder(options).routerLogits().decisionLog().build();
         try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
             StreamExecutionEnvironment env = flink.environment();
-            int answered = execute(env, layers.score(tokens(env, x)), result);
+            int answered = execute(env, layers.score(tokens(env, x, tokens)), result);
             if (answered != tokens) {
                 throw new IOException(
                         "%,d of %,d tokens were scored or rejected".formatted(answered, tokens));
@@ -148,12 +153,11 @@ final class FlinkForward {
         }
     }
 
-    private DataStream<Token> tokens(StreamExecutionEnvironment env, float[] x) {
-        int tokens = x.length / spec.inputSize();
+    private DataStream<Token> tokens(StreamExecutionEnvironment env, InputRows x, int tokens) {
         return env.fromSequence(0, tokens - 1)
                 .uid("row-numbers")
                 .setParallelism(1)
-                .map(new Rows(x, spec.inputSize()))
+                .map(new Rows(x, spec.inputLayout()))
                 .uid("rows")
                 .setParallelism(1)
                 .assignTimestampsAndWatermarks(
@@ -163,22 +167,22 @@ final class FlinkForward {
                 .setParallelism(1);
     }
 
-    /** Emits the rows of the matrix, which is part of the job. */
+    /** Emits the tokens of a file, which are part of the job. */
     private static final class Rows implements MapFunction<Long, Token> {
         private static final long serialVersionUID = 1L;
 
-        private final float[] x;
-        private final int width;
+        private final InputRows x;
+        private final InputLayout inputs;
 
-        Rows(float[] x, int width) {
+        Rows(InputRows x, InputLayout inputs) {
             this.x = x;
-            this.width = width;
+            this.inputs = inputs;
         }
 
         @Override
         public Token map(Long row) {
-            int from = Math.toIntExact(row * width);
-            return new Token(stream(row), row, row, Arrays.copyOfRange(x, from, from + width));
+            TypedValues values = inputs.row(x.numbers(), x.strings(), Math.toIntExact(row));
+            return Token.of(stream(row), row, row, values);
         }
     }
 
@@ -206,8 +210,15 @@ final class FlinkForward {
                             Arrays.fill(result.outcomes(), Outcome.NO_CHOICE);
                             layers.add(result);
                         });
+        ColumnLayout outputs = spec.outputLayout();
+        OutputRows rows =
+                new OutputRows(
+                        outputs,
+                        new byte[tokens * outputs.words() * Integer.BYTES],
+                        new String[tokens * outputs.strings()]);
         return new ReferenceModel.Result(
                 new float[tokens * spec.outputSize()],
+                rows,
                 new boolean[tokens],
                 new boolean[tokens],
                 layers);
@@ -225,7 +236,9 @@ final class FlinkForward {
     }
 
     private static void record(DeadLetter letter, ReferenceModel.Result result) {
-        result.rejected()[(int) letter.token().position()] = true;
+        int row = (int) letter.token().position();
+        result.rejected()[row] = true;
+        result.outputs().clear(row);
     }
 
     private static void record(ScoredToken token, ReferenceModel.Result result) {
@@ -233,8 +246,17 @@ final class FlinkForward {
         float[] values = token.values();
         if (values == null) {
             result.absent()[row] = true;
+            result.outputs().clear(row);
         } else {
             System.arraycopy(values, 0, result.out(), row * values.length, values.length);
+            TypedValues outputs =
+                    token.outputs() == null
+                            ? TypedValues.of(
+                                    result.outputs().layout(),
+                                    Floats.toBytes(values),
+                                    new String[0])
+                            : token.outputs();
+            result.outputs().set(row, outputs);
         }
         for (int i = 0; i < token.layers().length; i++) {
             Decision decision = token.layers()[i];

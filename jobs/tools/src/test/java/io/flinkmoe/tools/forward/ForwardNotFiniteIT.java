@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.tools.model;
+package io.flinkmoe.tools.forward;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.tools.model;
+package io.flinkmoe.tools.forward;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -97,7 +97,7 @@ class ForwardGatesIT {
     }
 
     private static GateSpec rule(Map<String, String> table, String fallback) {
-        return GateSpec.of("by_stream", new RuleSpec(true, table, fallback));
+        return GateSpec.of("by_stream", RuleSpec.ofStream(table, fallback));
     }
 
     private static GateSpec dense(String router, Integer... experts) {

@@ -1,0 +1,2 @@
+/** The command that runs tokens from a file through a bundle. */
+package io.flinkmoe.tools.forward;

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.column;
+
+import java.lang.reflect.Array;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.flink.annotation.PublicEvolving;
+
+/**
+ * Builds the values of tokens, one after another. A column that is not set is missing. A value that
+ * its column cannot have does not throw: the first one is the {@link TypedValues#problem()} of the
+ * row, which then becomes a dead letter.
+ *
+ * <p>Integers must fit the column exactly: 3.0 is an int32, 3.5 is not, and 16,777,217 is not a
+ * float. Numbers with a fraction are rounded to the nearest float or double, as a model's training
+ * data was. A number is not a text or a bool, nor the reverse. NaN is accepted where missing values
+ * are NaN. Infinity never is.
+ */
+@PublicEvolving
+public final class TypedValuesBuilder {
+
+    /** The length of a value that is no vector. */
+    public static final int NO_VECTOR = -1;
+
+    private static final int MAX_SHOWN = 60;
+
+    private final ColumnLayout layout;
+    private final List<Column> columns;
+    private final MissingValue[] missing;
+    private final boolean[] isSet;
+    private byte[] numbers;
+    private String[] strings;
+    private String problem;
+
+    /**
+     * @param inputs the inputs of the model
+     */
+    public TypedValuesBuilder(InputLayout inputs) {
+        this.layout = inputs.columns();
+        this.columns = layout.columns();
+        this.missing =
+                inputs.inputs().stream().map(InputSpec::missingValue).toArray(MissingValue[]::new);
+        this.isSet = new boolean[columns.size()];
+        clear();
+    }
+
+    /** Forgets what was set since the last row. */
+    public void clear() {
+        numbers = new byte[layout.words() * Integer.BYTES];
+        strings = new String[layout.strings()];
+        Arrays.fill(isSet, false);
+        problem = null;
+    }
+
+    /** Sets a column by its name. */
+    public TypedValuesBuilder set(String name, Object value) {
+        int column = layout.indexOf(name);
+        if (column < 0) {
+            return refuse(
+                    "%s is not an input of the model; its inputs are %s"
+                            .formatted(shorten(name), layout.describe()));
+        }
+        return set(column, value);
+    }
+
+    /**
+     * Sets a column.
+     *
+     * @param value a Number, Boolean or CharSequence; for a vector an array or a List of them; null
+     *     if it is missing
+     */
+    public TypedValuesBuilder set(int column, Object value) {
+        Integer width = columns.get(column).width();
+        if (width == null || value == null) {
+            return width == null ? setElement(column, 0, value) : setNull(column);
+        }
+        int length = length(value);
+        if (!requireLength(column, length)) {
+            return this;
+        }
+        for (int i = 0; i < length; i++) {
+            setElement(column, i, value instanceof List<?> l ? l.get(i) : Array.get(value, i));
+        }
+        return this;
+    }
+
+    private static int length(Object value) {
+        if (value instanceof List<?> list) {
+            return list.size();
+        }
+        return value.getClass().isArray() ? Array.getLength(value) : NO_VECTOR;
+    }
+
+    /**
+     * Requires that a column is a vector of some length.
+     *
+     * @param length how many values there are, or {@link #NO_VECTOR}
+     * @return whether it is; otherwise the row has a problem
+     */
+    public boolean requireLength(int column, int length) {
+        Column spec = columns.get(column);
+        isSet[column] = true;
+        if (spec.width() == null || spec.width() != length) {
+            String found = length == NO_VECTOR ? "one value" : "%d values".formatted(length);
+            refuse("%s has %s; the model takes %s".formatted(spec.name(), found, takes(spec)));
+            return false;
+        }
+        return true;
+    }
+
+    private TypedValuesBuilder setElement(int column, int element, Object value) {
+        if (value == null) {
+            return setNull(column, element);
+        } else if (value instanceof Boolean flag) {
+            return setBoolean(column, element, flag);
+        } else if (value instanceof CharSequence text) {
+            return setString(column, element, text.toString());
+        } else if (value instanceof Float || value instanceof Double) {
+            return setDouble(column, element, ((Number) value).doubleValue());
+        } else if (value instanceof BigDecimal || value instanceof BigInteger) {
+            return setDecimal(column, element, new BigDecimal(value.toString()));
+        } else if (value instanceof Number number) {
+            return setLong(column, element, number.longValue());
+        }
+        return mismatch(column, value, value.getClass().isArray() ? "a vector" : "of no type");
+    }
+
+    /** Sets a value of a column to missing; {@code element} is 0 if it is not a vector. */
+    public TypedValuesBuilder setNull(int column, int element) {
+        Column spec = columns.get(column);
+        MissingValue value = missing[column];
+        isSet[column] = true;
+        if (value.isRejected()) {
+            return refuse(
+                    spec.width() == null
+                            ? "%s is missing".formatted(spec.name())
+                            : "%s[%d] is missing".formatted(spec.name(), element));
+        }
+        int at = layout.offset(column) + element * size(spec.type());
+        switch (spec.type()) {
+            case FLOAT -> PackedNumbers.putFloat(numbers, at, (float) value.real());
+            case DOUBLE -> PackedNumbers.putDouble(numbers, at, value.real());
+            case INT32, BOOL -> PackedNumbers.putInt(numbers, at, (int) value.whole());
+            case INT64 -> PackedNumbers.putLong(numbers, at, value.whole());
+            case STRING -> strings[at] = value.text();
+        }
+        return this;
+    }
+
+    private TypedValuesBuilder setNull(int column) {
+        if (missing[column].isRejected()) {
+            isSet[column] = true;
+            return refuse("%s is missing".formatted(columns.get(column).name()));
+        }
+        for (int i = 0; i < columns.get(column).count(); i++) {
+            setNull(column, i);
+        }
+        return this;
+    }
+
+    /** Sets a value of a column to an integer; {@code element} is 0 if it is not a vector. */
+    public TypedValuesBuilder setLong(int column, int element, long value) {
+        Column spec = columns.get(column);
+        isSet[column] = true;
+        int at = layout.offset(column) + element * size(spec.type());
+        boolean isExact =
+                switch (spec.type()) {
+                    case FLOAT -> (long) (float) value == value && value != Long.MAX_VALUE;
+                    case DOUBLE -> (long) (double) value == value && value != Long.MAX_VALUE;
+                    case INT32 -> (int) value == value;
+                    case INT64 -> true;
+                    case BOOL, STRING -> false;
+                };
+        if (!isExact) {
+            return isNumber(spec)
+                    ? refuse(
+                            "%s is %d, which is not exactly %s"
+                                    .formatted(spec.name(), value, takes(spec)))
+                    : mismatch(column, value, "a number");
+        }
+        switch (spec.type()) {
+            case FLOAT -> PackedNumbers.putFloat(numbers, at, value);
+            case DOUBLE -> PackedNumbers.putDouble(numbers, at, value);
+            case INT32 -> PackedNumbers.putInt(numbers, at, (int) value);
+            default -> PackedNumbers.putLong(numbers, at, value);
+        }
+        return this;
+    }
+
+    /** Sets a value of a column to a real; {@code element} is 0 if it is not a vector. */
+    public TypedValuesBuilder setDouble(int column, int element, double value) {
+        Column spec = columns.get(column);
+        isSet[column] = true;
+        if (!isNumber(spec)) {
+            return mismatch(column, value, "a number");
+        }
+        if (!spec.type().isReal()) {
+            // 2^63 is not a long; all smaller integers of a double are.
+            return value == Math.rint(value) && Math.abs(value) < 0x1p63
+                    ? setLong(column, element, (long) value)
+                    : refuse(
+                            "%s is %s, which is not exactly %s"
+                                    .formatted(spec.name(), value, takes(spec)));
+        }
+        boolean isFloat = spec.type() == ColumnType.FLOAT;
+        double stored = isFloat ? (float) value : value;
+        boolean isAllowed =
+                Double.isFinite(stored)
+                        || Double.isNaN(stored) && Double.isNaN(missing[column].real());
+        if (!isAllowed) {
+            return refuse("%s is %s; only finite values are allowed".formatted(spec.name(), value));
+        }
+        int at = layout.offset(column) + element * size(spec.type());
+        if (isFloat) {
+            PackedNumbers.putFloat(numbers, at, (float) value);
+        } else {
+            PackedNumbers.putDouble(numbers, at, value);
+        }
+        return this;
+    }
+
+    /** Sets a value of a column to a decimal; {@code element} is 0 if it is not a vector. */
+    public TypedValuesBuilder setDecimal(int column, int element, BigDecimal value) {
+        Column spec = columns.get(column);
+        if (spec.type() == ColumnType.FLOAT) {
+            return setDouble(column, element, value.floatValue());
+        } else if (spec.type() == ColumnType.DOUBLE || !isNumber(spec)) {
+            return setDouble(column, element, value.doubleValue());
+        }
+        try {
+            return setLong(column, element, value.longValueExact());
+        } catch (ArithmeticException e) {
+            isSet[column] = true;
+            return refuse(
+                    "%s is %s, which is not exactly %s"
+                            .formatted(spec.name(), shorten(value.toString()), takes(spec)));
+        }
+    }
+
+    /** Sets a value of a column to true or false; {@code element} is 0 if it is not a vector. */
+    public TypedValuesBuilder setBoolean(int column, int element, boolean value) {
+        isSet[column] = true;
+        if (columns.get(column).type() != ColumnType.BOOL) {
+            return mismatch(column, value, "a bool");
+        }
+        int at = layout.offset(column) + element * Integer.BYTES;
+        PackedNumbers.putInt(numbers, at, value ? 1 : 0);
+        return this;
+    }
+
+    /** Sets a value of a column to a text; {@code element} is 0 if it is not a vector. */
+    public TypedValuesBuilder setString(int column, int element, String value) {
+        isSet[column] = true;
+        if (columns.get(column).type() != ColumnType.STRING) {
+            return mismatch(column, value, "a text");
+        }
+        strings[layout.offset(column) + element] = value;
+        return this;
+    }
+
+    /** Records that the row cannot be scored, unless it is already known. */
+    public TypedValuesBuilder refuse(String reason) {
+        if (problem == null) {
+            problem = reason;
+        }
+        return this;
+    }
+
+    /** Returns the row, and starts the next one. */
+    public TypedValues build() {
+        for (int column = 0; column < isSet.length; column++) {
+            if (!isSet[column]) {
+                setNull(column);
+            }
+        }
+        for (int i = 0; i < strings.length && problem != null; i++) {
+            strings[i] = strings[i] == null ? "" : strings[i];
+        }
+        TypedValues values =
+                problem == null
+                        ? TypedValues.of(layout, numbers, strings)
+                        : TypedValues.invalid(layout, numbers, strings, problem);
+        clear();
+        return values;
+    }
+
+    private TypedValuesBuilder mismatch(int column, Object value, String kind) {
+        Column spec = columns.get(column);
+        return refuse(
+                "%s is %s, %s; the model takes %s"
+                        .formatted(spec.name(), shorten(String.valueOf(value)), kind, takes(spec)));
+    }
+
+    private static boolean isNumber(Column column) {
+        return column.type() != ColumnType.BOOL && column.type() != ColumnType.STRING;
+    }
+
+    private static String takes(Column column) {
+        return "the type " + column.describe();
+    }
+
+    /** The bytes of a number, or 1: a string is one entry. */
+    private static int size(ColumnType type) {
+        return Math.max(1, type.words() * Integer.BYTES);
+    }
+
+    private static String shorten(String text) {
+        return text.length() <= MAX_SHOWN ? text : text.substring(0, MAX_SHOWN) + "...";
+    }
+}

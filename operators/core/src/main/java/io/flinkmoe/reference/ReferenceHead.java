@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.reference;
+
+import ai.onnxruntime.OrtException;
+import io.flinkmoe.column.ColumnLayout;
+import io.flinkmoe.column.OutputRows;
+import io.flinkmoe.model.BundleException;
+import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.ModelHead;
+import io.flinkmoe.tensor.Floats;
+import java.util.Arrays;
+import org.apache.flink.annotation.Internal;
+
+/** The head of a bundle over any number of tokens. */
+@Internal
+record ReferenceHead(ModelHead head, ColumnLayout layout, int width) {
+
+    static ReferenceHead of(BundleSessions sessions) throws BundleException {
+        return new ReferenceHead(
+                ModelHead.of(sessions, ReferenceLayer.MAX_ROWS),
+                sessions.spec().outputLayout(),
+                sessions.spec().lastSize());
+    }
+
+    /**
+     * Runs T tokens. Tokens for which the head's output is not finite are added to the rejected
+     * ones. What is rejected or absent is cleared.
+     *
+     * @param vectors [T, output size of the last layer]
+     */
+    OutputRows run(float[] vectors, int tokens, boolean[] rejected, boolean[] absent)
+            throws OrtException {
+        OutputRows all =
+                new OutputRows(
+                        layout,
+                        new byte[tokens * layout.words() * Integer.BYTES],
+                        new String[tokens * layout.strings()]);
+        for (int from = 0; from < tokens; from += ReferenceLayer.MAX_ROWS) {
+            int rows = Math.min(ReferenceLayer.MAX_ROWS, tokens - from);
+            float[] block = Arrays.copyOfRange(vectors, from * width, (from + rows) * width);
+            OutputRows outputs = head.run(Floats.toBytes(block), rows);
+            for (int row = 0; row < rows; row++) {
+                boolean isRejected = rejected[from + row];
+                if (!(head instanceof ModelHead.None) && !absent[from + row]) {
+                    isRejected |= !outputs.isFinite(row);
+                }
+                rejected[from + row] = isRejected;
+                absent[from + row] &= !isRejected;
+                if (isRejected || absent[from + row]) {
+                    all.clear(from + row);
+                } else {
+                    all.set(from + row, outputs.row(row));
+                }
+            }
+        }
+        return all;
+    }
+}
