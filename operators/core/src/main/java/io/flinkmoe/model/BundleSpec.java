@@ -31,8 +31,8 @@ public record BundleSpec(
         String version,
         int inputSize,
         int outputSize,
-        String encoder,
-        String head,
+        ModelFile encoder,
+        ModelFile head,
         List<LayerSpec> layers,
         Map<String, String> checksums) {
 
@@ -50,9 +50,8 @@ public record BundleSpec(
         layers = Check.list("layers", layers);
         int first = layers.get(0).inputSize();
         int last = layers.get(layers.size() - 1).outputSize();
-        checkEncoderOrHead(
-                "encoder", encoder, "input_size", inputSize, "layers[0].input_size", first);
-        checkEncoderOrHead(
+        checkWithout("encoder", encoder, "input_size", inputSize, "layers[0].input_size", first);
+        checkWithout(
                 "head",
                 head,
                 "output_size",
@@ -87,14 +86,14 @@ public record BundleSpec(
         return files(encoder, head, layers);
     }
 
-    private static Set<String> files(String encoder, String head, List<LayerSpec> layers) {
+    private static Set<String> files(ModelFile encoder, ModelFile head, List<LayerSpec> layers) {
         Set<String> files = new LinkedHashSet<>();
         if (encoder != null) {
-            files.add(encoder);
+            files.add(encoder.file());
         }
-        layers.forEach(layer -> layer.files().forEach(files::add));
+        layers.forEach(layer -> layer.files().map(ModelFile::file).forEach(files::add));
         if (head != null) {
-            files.add(head);
+            files.add(head.file());
         }
         return files;
     }
@@ -114,11 +113,14 @@ public record BundleSpec(
         }
     }
 
-    private static void checkEncoderOrHead(
-            String field, String file, String sizeField, int size, String layerField, int width) {
-        if (file != null) {
-            Check.path(field, file);
-        } else if (size != width) {
+    private static void checkWithout(
+            String field,
+            ModelFile file,
+            String sizeField,
+            int size,
+            String layerField,
+            int width) {
+        if (file == null && size != width) {
             throw new IllegalArgumentException(
                     "%s is %d, but %s is %d; without %s they must be equal"
                             .formatted(sizeField, size, layerField, width, field));

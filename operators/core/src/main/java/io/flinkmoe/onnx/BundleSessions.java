@@ -7,6 +7,7 @@ import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.ExpertSpec;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -109,7 +110,7 @@ public final class BundleSessions implements AutoCloseable {
     /** The shared experts of a layer, each [batch, input] → [batch, output]. */
     public List<OnnxModel> sharedExperts(int layer) throws BundleException {
         List<OnnxModel> models = new ArrayList<>();
-        for (String file : layer(layer).sharedExperts()) {
+        for (ModelFile file : layer(layer).sharedExperts()) {
             models.add(lease(file, layer(layer).inputSize(), layer(layer).outputSize()));
         }
         return models;
@@ -125,20 +126,20 @@ public final class BundleSessions implements AutoCloseable {
         leases.clear();
     }
 
-    private OnnxModel lease(String file, int inputWidth, int outputWidth) throws BundleException {
+    private OnnxModel lease(ModelFile file, int inputWidth, int outputWidth)
+            throws BundleException {
         return lease(file, inputWidth, outputWidth, Device.CPU);
     }
 
-    private OnnxModel lease(String file, int inputWidth, int outputWidth, Device device)
+    private OnnxModel lease(ModelFile file, int inputWidth, int outputWidth, Device device)
             throws BundleException {
         try {
             SessionCache.Lease lease =
                     SessionCache.shared()
                             .acquire(
-                                    bundle.file(file),
-                                    spec.checksums().get(file),
-                                    inputWidth,
-                                    outputWidth,
+                                    bundle.file(file.file()),
+                                    spec.checksums().get(file.file()),
+                                    ModelTensors.of(file, inputWidth, outputWidth),
                                     device);
             leases.add(lease);
             return lease.model();

@@ -7,6 +7,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.FileErrors;
 import io.flinkmoe.model.GraphDigest;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.ModelUse;
 import io.flinkmoe.model.OpenedModels;
 import java.io.IOException;
@@ -172,7 +173,9 @@ public final class ModelCheck {
     private String open(ModelUse use) throws BundleException {
         Path file = bundle.file(use.file());
         try {
-            OnnxModel.open(file, use.inputWidth(), use.outputWidth()).close();
+            try (OnnxModel model = OnnxModel.open(file, ModelTensors.of(use))) {
+                ShapeProbe.check(model);
+            }
             return null;
         } catch (BundleException e) {
             if (expertsOnGpu
@@ -213,9 +216,14 @@ public final class ModelCheck {
         return "graph:" + graph.digest() + widths(use);
     }
 
-    /** A model fits only its widths. */
+    /** A model fits only its widths and tensors. */
     private static String widths(ModelUse use) {
-        return ":" + use.inputWidth() + ":" + use.outputWidth();
+        ModelFile model = use.model();
+        return ":%d:%d%s"
+                .formatted(
+                        use.inputWidth(),
+                        use.outputWidth(),
+                        model.isPlain() ? "" : ":%s:%s".formatted(model.input(), model.output()));
     }
 
     private static String version() {

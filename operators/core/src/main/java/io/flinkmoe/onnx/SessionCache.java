@@ -43,24 +43,21 @@ public final class SessionCache {
      */
     public Lease acquire(Path file, String checksum, int inputWidth, int outputWidth)
             throws BundleException {
-        return acquire(file, checksum, inputWidth, outputWidth, Device.CPU);
+        return acquire(file, checksum, ModelTensors.of(inputWidth, outputWidth), Device.CPU);
     }
 
-    /** Leases the model of a file on a device. The same file on another device is another model. */
+    /**
+     * Leases the model of a file on a device. The same file on another device, or with other
+     * tensors, is another model.
+     */
     public synchronized Lease acquire(
-            Path file, String checksum, int inputWidth, int outputWidth, Device device)
+            Path file, String checksum, ModelTensors tensors, Device device)
             throws BundleException {
-        Key key =
-                new Key(
-                        file.toAbsolutePath().normalize(),
-                        checksum,
-                        inputWidth,
-                        outputWidth,
-                        device);
+        Key key = new Key(file.toAbsolutePath().normalize(), checksum, tensors, device);
         Entry entry = entries.get(key);
         if (entry == null) {
             long bytes = size(key.file);
-            OnnxModel model = OnnxModel.open(key.file, inputWidth, outputWidth, 1, device);
+            OnnxModel model = OnnxModel.open(key.file, tensors, 1, device);
             try {
                 BatchProbe.warnIfBatchMatters(model);
             } catch (Throwable t) {
@@ -111,8 +108,7 @@ public final class SessionCache {
         }
     }
 
-    private record Key(
-            Path file, String checksum, int inputWidth, int outputWidth, Device device) {}
+    private record Key(Path file, String checksum, ModelTensors tensors, Device device) {}
 
     private static final class Entry {
         final OnnxModel model;
