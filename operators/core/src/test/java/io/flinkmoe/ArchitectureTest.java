@@ -47,6 +47,7 @@ class ArchitectureTest {
                     "routing.health",
                     "capacity",
                     "model.graph",
+                    "model.proto",
                     "model",
                     "model.huggingface",
                     "model.parts",

@@ -11,7 +11,6 @@ import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
-import io.flinkmoe.model.ExpertSpec;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.runtime.JobChecks;
@@ -105,10 +104,10 @@ class MoeLayersTest {
                         List.of(
                                 LayerSpec.oneGate(
                                         wide,
-                                        tiny.layers().get(0).gates().get(0).router(),
+                                        tiny.layers().get(0).gates().get(0).router().file(),
                                         tiny.layers().get(0).gates().get(0).routing(),
                                         tiny.layers().get(0).experts().stream()
-                                                .map(ExpertSpec::file)
+                                                .map(expert -> expert.file().file())
                                                 .toList())),
                         tiny.checksums());
         options.set(MoeOptions.EXPERT_BATCH_SIZE, 512);

@@ -7,6 +7,7 @@ import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.ExpertSpec;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.schemas.ChoiceOutcome;
@@ -94,7 +95,7 @@ class MessageSizeTest {
                                 gate ->
                                         new GateSpec(
                                                 name(gate),
-                                                "router.onnx",
+                                                ModelFile.of("router.onnx"),
                                                 null,
                                                 null,
                                                 null,

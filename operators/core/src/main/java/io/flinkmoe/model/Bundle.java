@@ -109,7 +109,7 @@ public final class Bundle {
     private void checkWidths() throws IOException {
         for (ModelUse use : ModelUse.of(spec)) {
             Path file = file(use.file());
-            OnnxShapes shapes = OnnxShapes.read(file);
+            OnnxShapes shapes = OnnxShapes.read(file, use.model().input(), use.model().output());
             checkWidth(
                     file,
                     "input " + shapes.input(),

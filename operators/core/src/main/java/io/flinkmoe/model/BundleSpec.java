@@ -38,8 +38,8 @@ public record BundleSpec(
         String version,
         List<InputSpec> inputs,
         List<OutputSpec> outputs,
-        String encoder,
-        String head,
+        ModelFile encoder,
+        ModelFile head,
         List<LayerSpec> layers,
         Map<String, String> checksums) {
 
@@ -85,8 +85,8 @@ public record BundleSpec(
             String version,
             int inputSize,
             int outputSize,
-            String encoder,
-            String head,
+            ModelFile encoder,
+            ModelFile head,
             List<LayerSpec> layers,
             Map<String, String> checksums) {
         this(
@@ -132,14 +132,14 @@ public record BundleSpec(
         return files(encoder, head, layers);
     }
 
-    private static Set<String> files(String encoder, String head, List<LayerSpec> layers) {
+    private static Set<String> files(ModelFile encoder, ModelFile head, List<LayerSpec> layers) {
         Set<String> files = new LinkedHashSet<>();
         if (encoder != null) {
-            files.add(encoder);
+            files.add(encoder.file());
         }
-        layers.forEach(layer -> layer.files().forEach(files::add));
+        layers.forEach(layer -> layer.files().map(ModelFile::file).forEach(files::add));
         if (head != null) {
-            files.add(head);
+            files.add(head.file());
         }
         return files;
     }
@@ -170,6 +170,22 @@ public record BundleSpec(
             columns.addAll(layer.ruleColumns());
         }
         return columns;
+    }
+
+    /** The encoder of a model that reads one vector, with the tensor that the input names. */
+    public ModelFile vectorEncoder() {
+        String tensor =
+                inputs.stream().filter(InputSpec::isRead).findFirst().orElseThrow().tensor();
+        return encoder.input() != null
+                ? encoder
+                : new ModelFile(encoder.file(), tensor, encoder.output());
+    }
+
+    /** The head of a model that answers with one vector, with the tensor that the output names. */
+    public ModelFile vectorHead() {
+        return head.output() != null
+                ? head
+                : new ModelFile(head.file(), head.input(), outputs.get(0).tensor());
     }
 
     /** Whether a layer after this one has a rule that reads a column. */

@@ -112,14 +112,19 @@ public final class BundleWriter implements AutoCloseable {
     public Bundle finish(BiFunction<String, Map<String, String>, BundleSpec> spec, Inspection check)
             throws IOException {
         Map<String, String> all = Collections.unmodifiableMap(checksums);
-        // The version depends on the files and on how the layers use them, not on the model's name.
-        String layers = spec.apply("unnumbered", all).layers().toString();
-        String version =
-                Sha256.of((all + layers).getBytes(StandardCharsets.UTF_8)).substring(0, 12);
+        // The version depends on the files and on how they are used, not on the model's name.
+        BundleSpec unnumbered = spec.apply("unnumbered", all);
+        String uses =
+                unnumbered.layers() + tensors(unnumbered.encoder()) + tensors(unnumbered.head());
+        String version = Sha256.of((all + uses).getBytes(StandardCharsets.UTF_8)).substring(0, 12);
         ModelJson.write(spec.apply(version, all), staging.resolve(Bundle.MODEL_JSON));
         BundleSpec checked = inspect(check);
         staging.publish(Bundle.MODEL_JSON);
         return new Bundle(target, checked);
+    }
+
+    private static String tensors(ModelFile model) {
+        return model == null || model.isPlain() ? "" : model.toString();
     }
 
     private BundleSpec inspect(Inspection check) throws IOException {

@@ -53,6 +53,13 @@ final class Check {
         }
     }
 
+    /** Requires that the name of a tensor, if there is one, is not blank. */
+    static void tensor(String field, String name) {
+        if (name != null) {
+            text(field, name);
+        }
+    }
+
     static List<String> paths(String field, List<String> paths) {
         for (int i = 0; i < paths.size(); i++) {
             path("%s[%d]".formatted(field, i), paths.get(i));

@@ -14,22 +14,17 @@ import org.apache.flink.annotation.Internal;
 @Internal
 record ColumnCheck(List<InputSpec> inputs, List<OutputSpec> outputs, List<LayerSpec> layers) {
 
-    void check(String encoder, String head) {
+    void check(ModelFile encoder, ModelFile head) {
         names("inputs", inputs.stream().map(InputSpec::column).toList());
         names("outputs", outputs.stream().map(OutputSpec::column).toList());
         if (encoder == null) {
             checkWithoutEncoder();
-        } else {
-            Check.path("encoder", encoder);
-            if (inputs.stream().noneMatch(InputSpec::isRead)) {
-                throw new IllegalArgumentException(
-                        "inputs has no column that the encoder reads; add one, or remove encoder");
-            }
+        } else if (inputs.stream().noneMatch(InputSpec::isRead)) {
+            throw new IllegalArgumentException(
+                    "inputs has no column that the encoder reads; add one, or remove encoder");
         }
         if (head == null) {
             checkWithoutHead();
-        } else {
-            Check.path("head", head);
         }
         for (int layer = 0; layer < layers.size(); layer++) {
             checkRules(layer);

@@ -13,19 +13,19 @@ import org.apache.flink.annotation.PublicEvolving;
  * @param outputSize the width of its output
  */
 @PublicEvolving
-public record ExpertSpec(String name, String file, Slice input, int outputSize) {
+public record ExpertSpec(String name, ModelFile file, Slice input, int outputSize) {
 
     public ExpertSpec {
         if (name != null) {
             Check.text("name", name);
         }
-        Check.path("file", file);
+        Check.present("file", file);
         Check.width("output_size", outputSize);
     }
 
     /** An expert without a name that reads the whole input. */
     public static ExpertSpec of(String file, int outputSize) {
-        return new ExpertSpec(null, file, null, outputSize);
+        return new ExpertSpec(null, ModelFile.of(file), null, outputSize);
     }
 
     /** The number of the expert with a name, or of the one without a name that it numbers. */

@@ -5,6 +5,7 @@ import io.flinkmoe.routing.RouterNoise;
 import io.flinkmoe.routing.RoutingConfig;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.flink.annotation.PublicEvolving;
@@ -28,9 +29,9 @@ import org.apache.flink.annotation.PublicEvolving;
 @PublicEvolving
 public record GateSpec(
         String name,
-        String router,
+        ModelFile router,
         RouterInput routerInput,
-        String routerNoise,
+        ModelFile routerNoise,
         Slice input,
         List<Integer> experts,
         RoutingConfig routing,
@@ -58,7 +59,6 @@ public record GateSpec(
                 throw new IllegalArgumentException(
                         "router is missing; set router and routing, or set rule");
             }
-            Check.path("router", router);
             Check.present("routing", routing);
             checkNoise(routerNoise, routing);
         }
@@ -80,10 +80,7 @@ public record GateSpec(
         }
     }
 
-    private static void checkNoise(String routerNoise, RoutingConfig routing) {
-        if (routerNoise != null) {
-            Check.path("router_noise", routerNoise);
-        }
+    private static void checkNoise(ModelFile routerNoise, RoutingConfig routing) {
         boolean normalNoise =
                 routing.noise() != null && routing.noise().kind() == RouterNoise.Kind.NORMAL;
         if (normalNoise != (routerNoise != null)) {
@@ -113,7 +110,8 @@ public record GateSpec(
 
     /** A gate without a name, over the whole input and all experts. */
     public static GateSpec of(String router, RoutingConfig routing) {
-        return new GateSpec(null, router, null, null, null, null, routing, null);
+        return new GateSpec(
+                null, ModelFile.of("router", router), null, null, null, null, routing, null);
     }
 
     /** A gate with a rule. */
@@ -157,7 +155,7 @@ public record GateSpec(
     }
 
     /** All files of the gate. */
-    Stream<String> files() {
-        return Stream.of(router, routerNoise).filter(file -> file != null);
+    Stream<ModelFile> files() {
+        return Stream.of(router, routerNoise).filter(Objects::nonNull);
     }
 }

@@ -39,13 +39,13 @@ import org.apache.flink.annotation.PublicEvolving;
 public record LayerSpec(
         int inputSize,
         int outputSize,
-        String norm,
-        String postNorm,
+        ModelFile norm,
+        ModelFile postNorm,
         ResidualKind residual,
         List<ExpertSpec> experts,
-        List<String> sharedExperts,
+        List<ModelFile> sharedExperts,
         List<GateSpec> gates,
-        String expertScale) {
+        ModelFile expertScale) {
 
     public LayerSpec {
         Check.width("input_size", inputSize);
@@ -53,15 +53,12 @@ public record LayerSpec(
         if (residual == null) {
             throw new IllegalArgumentException("residual is missing; allowed: input, none");
         }
-        Check.optionalPath("norm", norm);
-        Check.optionalPath("post_norm", postNorm);
-        Check.optionalPath("expert_scale", expertScale);
         experts = Check.list("experts", experts);
         gates = Check.list("gates", gates);
         sharedExperts =
-                sharedExperts == null
+                sharedExperts == null || sharedExperts.isEmpty()
                         ? List.of()
-                        : List.copyOf(Check.paths("shared_experts", sharedExperts));
+                        : Check.list("shared_experts", sharedExperts);
         new LayerCheck(inputSize, outputSize, residual, experts, gates).check();
     }
 
@@ -91,7 +88,7 @@ public record LayerSpec(
         return new LayerSpec(
                 inputSize,
                 outputSize,
-                file,
+                ModelFile.of("norm", file),
                 postNorm,
                 residual,
                 experts,
@@ -109,7 +106,7 @@ public record LayerSpec(
                 postNorm,
                 residual,
                 experts,
-                files,
+                ModelFile.listOf("shared_experts", files),
                 gates,
                 expertScale);
     }
@@ -153,7 +150,7 @@ public record LayerSpec(
                 experts,
                 sharedExperts,
                 gates,
-                file);
+                ModelFile.of("expert_scale", file));
     }
 
     /** N. */
@@ -278,8 +275,8 @@ public record LayerSpec(
     }
 
     /** All files of the layer. */
-    Stream<String> files() {
-        List<String> files = new ArrayList<>();
+    Stream<ModelFile> files() {
+        List<ModelFile> files = new ArrayList<>();
         files.add(norm);
         gates.forEach(gate -> gate.files().forEach(files::add));
         files.add(expertScale);

@@ -58,7 +58,8 @@ public final class ModelJson {
                     .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
                     .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
                     .enable(SerializationFeature.INDENT_OUTPUT)
-                    .addModule(new SimpleModule().addSerializer(new LowerCase()))
+                    .addModule(
+                            ModelFileJson.addTo(new SimpleModule().addSerializer(new LowerCase())))
                     .build();
 
     /** The Hugging Face names that are not the snake case of ours. */
@@ -200,6 +201,8 @@ public final class ModelJson {
             return "true or false";
         } else if (type == Slice.class) {
             return "[from, to], two integers";
+        } else if (type == ModelFile.class) {
+            return "a path, or an object with file, input and output";
         } else if (type == String.class) {
             return "a string";
         }

@@ -9,14 +9,14 @@ import org.apache.flink.annotation.Internal;
  * What model.json says of one file: its widths, the fields that state them, and whether it is an
  * expert, which may run on a GPU.
  *
- * @param file the path relative to the bundle
+ * @param model the file, and which of its tensors are used
  * @param inputField the field that states the width of the input
  * @param outputField the field that states the width of the output
  * @param expert whether it is an expert; all other models run on the CPU
  */
 @Internal
 public record ModelUse(
-        String file,
+        ModelFile model,
         String inputField,
         int inputWidth,
         String outputField,
@@ -25,6 +25,11 @@ public record ModelUse(
 
     private static final String INPUT = "input_size";
     private static final String OUTPUT = "output_size";
+
+    /** The path relative to the bundle. */
+    public String file() {
+        return model.file();
+    }
 
     /**
      * All uses of files with one input and one output, both vectors, in the order of the
@@ -36,7 +41,7 @@ public record ModelUse(
         if (spec.encoder() != null && spec.inputLayout().numbersAreVector()) {
             uses.add(
                     model(
-                            spec.encoder(),
+                            spec.vectorEncoder(),
                             "inputs[0].width",
                             spec.inputSize(),
                             "layers[0].input_size",
@@ -48,7 +53,7 @@ public record ModelUse(
         if (spec.head() != null && spec.answersWithVector()) {
             uses.add(
                     model(
-                            spec.head(),
+                            spec.vectorHead(),
                             "layers[%d].output_size".formatted(layers.size() - 1),
                             spec.lastSize(),
                             "outputs[0].width",
@@ -58,7 +63,7 @@ public record ModelUse(
     }
 
     private static ModelUse model(
-            String file, String inputField, int in, String outputField, int out) {
+            ModelFile file, String inputField, int in, String outputField, int out) {
         return new ModelUse(file, inputField, in, outputField, out, false);
     }
 
@@ -92,7 +97,7 @@ public record ModelUse(
                                 spec.outputSize(),
                                 true));
             }
-            for (String shared : layer.sharedExperts()) {
+            for (ModelFile shared : layer.sharedExperts()) {
                 uses.add(model(shared, in, width, out, layer.outputSize()));
             }
             if (layer.postNorm() != null) {

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import io.flinkmoe.model.proto.ExternalData;
+import io.flinkmoe.model.proto.GraphSignature;
+import io.flinkmoe.model.proto.GraphTensor;
+import io.flinkmoe.model.proto.ProtoReader;
 import io.flinkmoe.tensor.ForeignFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -8,16 +12,14 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
 
 /**
- * The input and the output of an ONNX file that has one of each, both float32 [batch, width]. They
- * are read without ONNX Runtime. The numbers in the code are the field numbers of {@code
- * onnx.proto}.
+ * The input and the output of an ONNX file that a bundle uses, float or double [batch, width]; a
+ * tensor [batch] has the width 1. They are read without ONNX Runtime.
  *
  * @param input the name of the input
  * @param inputWidth its width, or {@link #UNKNOWN} if the file does not fix it
@@ -27,18 +29,64 @@ import org.apache.flink.annotation.Internal;
 @Internal
 public record OnnxShapes(String input, int inputWidth, String output, int outputWidth) {
     public static final int UNKNOWN = -1;
-    private static final int FLOAT = 1;
 
-    /** An input or output of the graph. A dimension that is not fixed is {@link #UNKNOWN}. */
-    private record Value(String name, long type, List<Long> shape) {}
+    private static final Set<String> TYPES = Set.of("float", "double");
+    private static final int MOST_LISTED = 8;
+    private static final String ZIPMAP =
+            "; a sequence of maps is what skl2onnx makes by default: export with options={id(model): {'zipmap': False}}";
+
+    /** Reads a file with one input and one output. */
+    public static OnnxShapes read(Path file) throws IOException {
+        return read(file, null, null);
+    }
 
     /**
-     * Reads the graph of a file, without its weights.
+     * Reads the graph of a file of a bundle, without its weights.
      *
+     * @param input the name of the input; null for the only one
+     * @param output the name of the output; null for the only one
      * @throws BundleException if the file is not an ONNX model, stores tensors in a separate file,
      *     or has other inputs or outputs than the models of a bundle may have
      */
-    public static OnnxShapes read(Path file) throws IOException {
+    public static OnnxShapes read(Path file, String input, String output) throws IOException {
+        ByteBuffer bytes = map(file);
+        try {
+            if (ExternalData.isIn(new ProtoReader(bytes))) {
+                throw new BundleException(
+                        file,
+                        "its weights are in a separate file (ONNX external data), but a bundle has one file per model; save it with onnx.save_model(onnx.load(FILE), OUT, save_as_external_data=False)");
+            }
+        } catch (ProtoReader.MalformedException e) {
+            throw damaged(file, e);
+        }
+        return of(file, bytes, input, output);
+    }
+
+    /** The same for a file that becomes a part of a bundle: weights may be in a separate file. */
+    public static OnnxShapes readPart(Path file, String input, String output) throws IOException {
+        return of(file, map(file), input, output);
+    }
+
+    private static OnnxShapes of(Path file, ByteBuffer bytes, String input, String output)
+            throws BundleException {
+        try {
+            GraphSignature signature = GraphSignature.read(new ProtoReader(bytes));
+            if (signature.inputs().size() > 1) {
+                throw new BundleException(
+                        file,
+                        "it has %d inputs, %s; expected exactly one, float [batch, width]"
+                                .formatted(signature.inputs().size(), list(signature.inputs())));
+            }
+            GraphTensor in = chosen(file, "input", input, signature.inputs());
+            GraphTensor out = chosen(file, "output", output, signature.outputs());
+            return new OnnxShapes(
+                    in.name(), width(file, "input", in), out.name(), width(file, "output", out));
+        } catch (ProtoReader.MalformedException e) {
+            throw damaged(file, e);
+        }
+    }
+
+    private static ByteBuffer map(Path file) throws IOException {
         if (!Files.isRegularFile(file)) {
             throw new BundleException(file, FileErrors.notAFile(file) + "; pass an ONNX model");
         }
@@ -49,163 +97,79 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
                         "it has %d bytes; an ONNX file must be smaller than 2 GiB"
                                 .formatted(channel.size()));
             }
-            ByteBuffer bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
-            if (ExternalData.isIn(new ProtoReader(bytes))) {
-                throw new BundleException(
-                        file,
-                        "its weights are in a separate file (ONNX external data), but a bundle has one file per model; save it with onnx.save_model(onnx.load(FILE), OUT, save_as_external_data=False)");
-            }
-            return readModel(file, new ProtoReader(bytes));
-        } catch (ProtoReader.MalformedException e) {
-            String reason = "it is not an ONNX model, or it is damaged: " + e.getMessage();
-            throw new BundleException(file, ForeignFile.kindOf(file).orElse(reason), e);
+            return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
         }
     }
 
-    private static OnnxShapes readModel(Path file, ProtoReader model)
-            throws BundleException, ProtoReader.MalformedException {
-        ProtoReader graph = null;
-        for (int field; (field = model.nextField()) != 0; ) {
-            if (field == 7 && graph == null) {
-                graph = model.message();
-            } else if (field == 7) { // Protobuf would merge them.
-                throw new ProtoReader.MalformedException("the model has two graphs");
-            } else {
-                model.skip();
-            }
-        }
-        if (graph == null) {
-            throw new ProtoReader.MalformedException("the model has no graph");
-        }
-        Set<String> weights = new HashSet<>();
-        List<Value> inputs = new ArrayList<>();
-        List<Value> outputs = new ArrayList<>();
-        for (int field; (field = graph.nextField()) != 0; ) {
-            switch (field) {
-                case 5 -> weights.add(weightsName(graph.message()));
-                case 11 -> inputs.add(value(graph.message()));
-                case 12 -> outputs.add(value(graph.message()));
-                default -> graph.skip();
-            }
-        }
-        // Files before IR version 4 list their weights among the inputs.
-        inputs.removeIf(input -> weights.contains(input.name));
-        Value input = only(file, "input", inputs);
-        Value output = only(file, "output", outputs);
-        return new OnnxShapes(
-                input.name,
-                width(file, "input", input),
-                output.name,
-                width(file, "output", output));
+    private static BundleException damaged(Path file, ProtoReader.MalformedException e) {
+        String reason = "it is not an ONNX model, or it is damaged: " + e.getMessage();
+        return new BundleException(file, ForeignFile.kindOf(file).orElse(reason), e);
     }
 
-    private static String weightsName(ProtoReader tensor) throws ProtoReader.MalformedException {
-        String name = "";
-        for (int field; (field = tensor.nextField()) != 0; ) {
-            if (field == 8) {
-                name = tensor.string();
-            } else {
-                tensor.skip();
+    private static GraphTensor chosen(
+            Path file, String kind, String name, List<GraphTensor> tensors) throws BundleException {
+        if (name == null && tensors.size() == 1) {
+            return tensors.get(0);
+        }
+        for (GraphTensor tensor : tensors) {
+            if (tensor.name().equals(name)) {
+                return tensor;
             }
         }
-        return name;
+        String expected =
+                name != null
+                        ? "there is no %s '%s' among them".formatted(kind, name)
+                        : tensors.isEmpty()
+                                ? "expected exactly one, float [batch, width]"
+                                : "name the one to use: {file: %s, %s: NAME}"
+                                        .formatted(file.getFileName(), kind);
+        throw new BundleException(
+                file,
+                "it has %d %s%s, %s; %s%s"
+                        .formatted(
+                                tensors.size(),
+                                kind,
+                                tensors.size() == 1 ? "" : "s",
+                                list(tensors),
+                                expected,
+                                tensors.stream().allMatch(GraphTensor::isTensor) ? "" : ZIPMAP));
     }
 
-    private static Value value(ProtoReader info) throws ProtoReader.MalformedException {
-        Value value = new Value("", 0, List.of());
-        for (int field; (field = info.nextField()) != 0; ) {
-            if (field == 1) {
-                value = new Value(info.string(), value.type, value.shape);
-            } else if (field == 2) {
-                value = withType(value.name, info.message());
-            } else {
-                info.skip();
-            }
-        }
-        return value;
+    private static String list(List<GraphTensor> tensors) {
+        return tensors.stream()
+                .limit(MOST_LISTED)
+                .map(GraphTensor::toString)
+                .collect(Collectors.joining(", ", "[", "]"));
     }
 
-    private static Value withType(String name, ProtoReader type)
-            throws ProtoReader.MalformedException {
-        long elementType = 0;
-        List<Long> shape = List.of();
-        for (int field; (field = type.nextField()) != 0; ) {
-            if (field != 1) { // not a tensor: a sequence, a map
-                type.skip();
-                continue;
-            }
-            ProtoReader tensor = type.message();
-            for (int part; (part = tensor.nextField()) != 0; ) {
-                switch (part) {
-                    case 1 -> elementType = tensor.varint();
-                    case 2 -> shape = shape(tensor.message());
-                    default -> tensor.skip();
-                }
-            }
-        }
-        return new Value(name, elementType, shape);
-    }
-
-    private static List<Long> shape(ProtoReader shape) throws ProtoReader.MalformedException {
-        List<Long> dims = new ArrayList<>();
-        for (int field; (field = shape.nextField()) != 0; ) {
-            if (field != 1) {
-                shape.skip();
-                continue;
-            }
-            long size = UNKNOWN;
-            ProtoReader dim = shape.message();
-            for (int part; (part = dim.nextField()) != 0; ) {
-                if (part == 1) {
-                    size = Math.max(UNKNOWN, dim.varint());
-                } else {
-                    dim.skip();
-                }
-            }
-            dims.add(size);
-        }
-        return dims;
-    }
-
-    private static Value only(Path file, String kind, List<Value> values) throws BundleException {
-        if (values.size() != 1) {
+    private static int width(Path file, String kind, GraphTensor tensor) throws BundleException {
+        String what = "%s %s is %s".formatted(kind, tensor.name(), tensor.declared());
+        if (!TYPES.contains(tensor.type())) {
             throw new BundleException(
                     file,
-                    "it has %d %ss, %s; expected exactly one, float32 [batch, width]"
-                            .formatted(
-                                    values.size(),
-                                    kind,
-                                    values.stream().limit(8).map(Value::name).toList()));
+                    "%s; expected float or double [batch, width]%s"
+                            .formatted(what, tensor.isTensor() ? "" : ZIPMAP));
         }
-        return values.get(0);
-    }
-
-    private static int width(Path file, String kind, Value value) throws BundleException {
-        String what = kind + " " + value.name;
-        if (value.type != FLOAT) {
+        if (tensor.shape() == null) {
+            return UNKNOWN;
+        }
+        int rank = tensor.shape().size();
+        if (rank != 1 && rank != 2) {
             throw new BundleException(
                     file,
-                    "%s has the ONNX element type %d; expected 1, float32"
-                            .formatted(what, value.type));
+                    "%s; expected two dimensions, [batch, width], or [batch]".formatted(what));
         }
-        if (value.shape.size() != 2) {
+        long batch = tensor.shape().get(0).size();
+        if (batch != GraphTensor.FREE) {
             throw new BundleException(
                     file,
-                    "%s has %d dimensions; expected two, [batch, width]"
-                            .formatted(what, value.shape.size()));
+                    "%s, with a fixed batch size of %d; export the model with a dynamic first dimension: dynamic_shapes=({0: 'batch'},) with dynamo=True, dynamic_axes={NAME: {0: 'batch'}} without"
+                            .formatted(what, batch));
         }
-        if (value.shape.get(0) != UNKNOWN) {
-            throw new BundleException(
-                    file,
-                    "%s has a fixed batch size of %d; export the model with a dynamic first dimension"
-                            .formatted(what, value.shape.get(0)));
-        }
-        long width = value.shape.get(1);
+        long width = rank == 1 ? 1 : tensor.shape().get(1).size();
         if (width == 0 || width > Integer.MAX_VALUE) {
             throw new BundleException(
-                    file,
-                    "%s is [batch, %d]; allowed: 1 to %d"
-                            .formatted(what, width, Integer.MAX_VALUE));
+                    file, "%s; allowed: widths of 1 to %d".formatted(what, Integer.MAX_VALUE));
         }
         return (int) width;
     }

@@ -7,6 +7,7 @@ import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.ExpertSpec;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.onnx.ColumnModel.Binding;
 import java.util.ArrayList;
 import java.util.List;
@@ -53,12 +54,12 @@ public final class BundleSessions implements AutoCloseable {
 
     /** The encoder, [batch, input] → [batch, input of the first layer]; there must be one. */
     public OnnxModel encoder() throws BundleException {
-        return lease(spec.encoder(), spec.inputSize(), spec.firstSize());
+        return lease(spec.vectorEncoder(), spec.inputSize(), spec.firstSize());
     }
 
     /** The head, [batch, output of the last layer] → [batch, output]; there must be one. */
     public OnnxModel head() throws BundleException {
-        return lease(spec.head(), spec.lastSize(), spec.outputSize());
+        return lease(spec.vectorHead(), spec.lastSize(), spec.outputSize());
     }
 
     /** Whether the encoder reads one float vector. */
@@ -130,7 +131,7 @@ public final class BundleSessions implements AutoCloseable {
     /** The shared experts of a layer, each [batch, input] → [batch, output]. */
     public List<OnnxModel> sharedExperts(int layer) throws BundleException {
         List<OnnxModel> models = new ArrayList<>();
-        for (String file : layer(layer).sharedExperts()) {
+        for (ModelFile file : layer(layer).sharedExperts()) {
             models.add(lease(file, layer(layer).inputSize(), layer(layer).outputSize()));
         }
         return models;
@@ -146,13 +147,16 @@ public final class BundleSessions implements AutoCloseable {
         leases.clear();
     }
 
-    private ColumnModel leaseColumns(String file, List<Binding> inputs, List<Binding> outputs)
+    private ColumnModel leaseColumns(ModelFile file, List<Binding> inputs, List<Binding> outputs)
             throws BundleException {
         try {
             SessionCache.Lease<ColumnModel> lease =
                     SessionCache.shared()
                             .acquireColumns(
-                                    bundle.file(file), spec.checksums().get(file), inputs, outputs);
+                                    bundle.file(file.file()),
+                                    spec.checksums().get(file.file()),
+                                    inputs,
+                                    outputs);
             leases.add(lease);
             return lease.model();
         } catch (Throwable t) {
@@ -161,20 +165,20 @@ public final class BundleSessions implements AutoCloseable {
         }
     }
 
-    private OnnxModel lease(String file, int inputWidth, int outputWidth) throws BundleException {
+    private OnnxModel lease(ModelFile file, int inputWidth, int outputWidth)
+            throws BundleException {
         return lease(file, inputWidth, outputWidth, Device.CPU);
     }
 
-    private OnnxModel lease(String file, int inputWidth, int outputWidth, Device device)
+    private OnnxModel lease(ModelFile file, int inputWidth, int outputWidth, Device device)
             throws BundleException {
         try {
             SessionCache.Lease<OnnxModel> lease =
                     SessionCache.shared()
                             .acquire(
-                                    bundle.file(file),
-                                    spec.checksums().get(file),
-                                    inputWidth,
-                                    outputWidth,
+                                    bundle.file(file.file()),
+                                    spec.checksums().get(file.file()),
+                                    ModelTensors.of(file, inputWidth, outputWidth),
                                     device);
             leases.add(lease);
             return lease.model();

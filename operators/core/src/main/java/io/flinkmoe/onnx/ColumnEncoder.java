@@ -3,7 +3,6 @@ package io.flinkmoe.onnx;
 
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtException;
-import ai.onnxruntime.OrtSession;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.column.InputSpec;
 import io.flinkmoe.model.BundleException;
@@ -18,19 +17,20 @@ import org.apache.flink.annotation.Internal;
 final class ColumnEncoder implements InputReader {
 
     private final ColumnModel model;
-    private final String output;
+    private final ModelPort output;
     private final int inputWidth;
     private final List<TensorColumn> columns = new ArrayList<>();
     private final DirectRows vectors;
 
     /**
+     * @param output the tensor of the vectors; null for the only one
      * @param inputs the columns of a token, of which the model reads some
      * @param vectors [batch, input size of the first layer], receives the output
      */
-    ColumnEncoder(ColumnModel model, InputLayout inputs, DirectRows vectors)
+    ColumnEncoder(ColumnModel model, String output, InputLayout inputs, DirectRows vectors)
             throws BundleException {
         this.model = model;
-        this.output = model.onlyOutput(vectors.width());
+        this.output = model.output(output, vectors.width());
         this.inputWidth = inputs.words();
         this.vectors = vectors;
         for (int i = 0; i < inputs.inputs().size(); i++) {
@@ -67,13 +67,12 @@ final class ColumnEncoder implements InputReader {
     public void read(RouterBatch batch) throws OrtException {
         int tokens = batch.tokens();
         Map<String, OnnxTensor> tensors = new HashMap<>();
-        try (OnnxTensor out = vectors.tensor(OnnxModel.environment(), tokens)) {
+        try (OnnxTensor out = output.output(OnnxModel.environment(), vectors, 0, tokens)) {
             for (TensorColumn column : columns) {
                 tensors.put(column.tensor(), column.fill(batch, inputWidth));
             }
-            try (OrtSession.Result result = model.session().run(tensors, Map.of(output, out))) {
-                assert result.size() == 1;
-            }
+            model.session().run(tensors, Map.of(output.name(), out)).close();
+            output.store(out, vectors, 0, tokens);
         } finally {
             tensors.values().forEach(OnnxTensor::close);
         }

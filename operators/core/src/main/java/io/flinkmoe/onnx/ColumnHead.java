@@ -25,18 +25,20 @@ import org.apache.flink.annotation.Internal;
 public final class ColumnHead {
 
     private final ColumnModel model;
-    private final String input;
+    private final ModelPort input;
     private final List<Binding> outputs;
     private final Set<String> tensors = new LinkedHashSet<>();
     private final ColumnLayout layout;
 
     /**
+     * @param input the tensor of the vectors; null for the only one
      * @param outputs the outputs, in order
      * @param width the width of the vectors that the head reads
      */
-    ColumnHead(ColumnModel model, List<Binding> outputs, int width) throws BundleException {
+    ColumnHead(ColumnModel model, String input, List<Binding> outputs, int width)
+            throws BundleException {
         this.model = model;
-        this.input = model.onlyInput(width);
+        this.input = model.input(input, width);
         this.outputs = outputs;
         this.layout = new ColumnLayout(outputs.stream().map(Binding::column).toList());
         outputs.forEach(output -> tensors.add(output.tensor()));
@@ -55,8 +57,8 @@ public final class ColumnHead {
         int rowBytes = layout.words() * Integer.BYTES;
         byte[] numbers = new byte[rows * rowBytes];
         String[] strings = new String[rows * layout.strings()];
-        try (OnnxTensor in = vectors.tensor(OnnxModel.environment(), rows);
-                OrtSession.Result result = model.session().run(Map.of(input, in), tensors)) {
+        try (OnnxTensor in = input.input(OnnxModel.environment(), vectors, 0, rows);
+                OrtSession.Result result = model.session().run(Map.of(input.name(), in), tensors)) {
             for (int i = 0; i < outputs.size(); i++) {
                 Column column = outputs.get(i).column();
                 OnnxTensor tensor = (OnnxTensor) result.get(outputs.get(i).tensor()).orElseThrow();

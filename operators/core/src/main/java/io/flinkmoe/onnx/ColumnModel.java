@@ -98,15 +98,23 @@ public final class ColumnModel implements AutoCloseable {
         return ((TensorInfo) inputs().get(input).getInfo()).getShape().length == 2;
     }
 
-    /** The name of the only input, which must be [batch, width] of floats. */
-    String onlyInput(int width) throws BundleException {
-        return onlyVector("input", inputs(), width);
+    /**
+     * The input that takes vectors.
+     *
+     * @param name its name; null for the only one
+     */
+    ModelPort input(String name, int width) throws BundleException {
+        return ModelPort.of(file, "input", inputs(), name, width);
     }
 
-    /** The name of the only output, which must be [batch, width] of floats. */
-    String onlyOutput(int width) throws BundleException {
+    /**
+     * The output that gives vectors.
+     *
+     * @param name its name; null for the only one
+     */
+    ModelPort output(String name, int width) throws BundleException {
         try {
-            return onlyVector("output", session.getOutputInfo(), width);
+            return ModelPort.of(file, "output", session.getOutputInfo(), name, width);
         } catch (OrtException e) {
             throw new BundleException(file, e.getMessage(), e);
         }
@@ -118,18 +126,6 @@ public final class ColumnModel implements AutoCloseable {
         } catch (OrtException e) {
             throw new BundleException(file, e.getMessage(), e);
         }
-    }
-
-    private String onlyVector(String kind, Map<String, NodeInfo> nodes, int width)
-            throws BundleException {
-        if (nodes.size() != 1) {
-            throw new BundleException(
-                    file,
-                    "expected one %s, found %d: %s".formatted(kind, nodes.size(), nodes.keySet()));
-        }
-        String name = nodes.keySet().iterator().next();
-        check(kind, new Binding(new Column("of vectors", ColumnType.FLOAT, width), name), nodes);
-        return name;
     }
 
     private void checkInputs(List<Binding> inputs) throws BundleException, OrtException {

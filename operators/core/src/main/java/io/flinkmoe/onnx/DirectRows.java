@@ -97,9 +97,15 @@ public final class DirectRows {
         }
     }
 
-    /** The first {@code rows} rows as a tensor over this memory; the caller closes it. */
-    OnnxTensor tensor(OrtEnvironment environment, int rows) throws OrtException {
+    /**
+     * Some rows as a tensor over this memory; the caller closes it.
+     *
+     * @param row the first row
+     * @param shape [count, width], or [count] if the width is 1
+     */
+    OnnxTensor tensor(OrtEnvironment environment, int row, int count, long[] shape)
+            throws OrtException {
         return OnnxTensor.createTensor(
-                environment, floats.slice(0, rows * width), new long[] {rows, width});
+                environment, floats.slice(row * width, count * width), shape);
     }
 }

@@ -31,6 +31,9 @@ final class InputReaders {
                         new DirectRows(maxRows, inputs.words()),
                         new DirectRows(maxRows, width))
                 : new ColumnEncoder(
-                        sessions.columnEncoder(), inputs, new DirectRows(maxRows, width));
+                        sessions.columnEncoder(),
+                        spec.encoder().output(),
+                        inputs,
+                        new DirectRows(maxRows, width));
     }
 }

@@ -8,6 +8,7 @@ import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.FileErrors;
 import io.flinkmoe.model.GraphDigest;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.ModelUse;
 import io.flinkmoe.model.OpenedModels;
 import java.io.IOException;
@@ -172,11 +173,15 @@ public final class ModelCheck {
     private void openColumns() throws BundleException {
         BundleSpec spec = bundle.spec();
         if (spec.encoder() != null && !spec.inputLayout().numbersAreVector()) {
-            ColumnModel.open(bundle.file(spec.encoder()), ColumnModel.inputsOf(spec), List.of())
+            ColumnModel.open(
+                            bundle.file(spec.encoder().file()),
+                            ColumnModel.inputsOf(spec),
+                            List.of())
                     .close();
         }
         if (spec.head() != null && !spec.answersWithVector()) {
-            ColumnModel.open(bundle.file(spec.head()), List.of(), ColumnModel.outputsOf(spec))
+            ColumnModel.open(
+                            bundle.file(spec.head().file()), List.of(), ColumnModel.outputsOf(spec))
                     .close();
         }
     }
@@ -189,7 +194,9 @@ public final class ModelCheck {
     private String open(ModelUse use) throws BundleException {
         Path file = bundle.file(use.file());
         try {
-            OnnxModel.open(file, use.inputWidth(), use.outputWidth()).close();
+            try (OnnxModel model = OnnxModel.open(file, ModelTensors.of(use))) {
+                ShapeProbe.check(model);
+            }
             return null;
         } catch (BundleException e) {
             if (expertsOnGpu
@@ -230,9 +237,14 @@ public final class ModelCheck {
         return "graph:" + graph.digest() + widths(use);
     }
 
-    /** A model fits only its widths. */
+    /** A model fits only its widths and tensors. */
     private static String widths(ModelUse use) {
-        return ":" + use.inputWidth() + ":" + use.outputWidth();
+        ModelFile model = use.model();
+        return ":%d:%d%s"
+                .formatted(
+                        use.inputWidth(),
+                        use.outputWidth(),
+                        model.isPlain() ? "" : ":%s:%s".formatted(model.input(), model.output()));
     }
 
     private static String version() {

@@ -35,6 +35,7 @@ public interface ModelHead {
                 : new Columns(
                         new ColumnHead(
                                 sessions.columnHead(),
+                                sessions.spec().head().input(),
                                 ColumnModel.outputsOf(sessions.spec()),
                                 sessions.spec().lastSize()),
                         new DirectRows(maxRows, sessions.spec().lastSize()));

@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.onnx;
 
-import ai.onnxruntime.NodeInfo;
-import ai.onnxruntime.OnnxJavaType;
 import ai.onnxruntime.OnnxTensor;
 import ai.onnxruntime.OrtEnvironment;
 import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtLoggingLevel;
 import ai.onnxruntime.OrtSession;
-import ai.onnxruntime.TensorInfo;
 import io.flinkmoe.model.BundleException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.util.Arrays;
 import java.util.Map;
+import java.util.Set;
 import org.apache.flink.annotation.Internal;
 
 /**
- * An open ONNX file with one input {@code [batch, inputWidth]} and one output {@code [batch,
- * outputWidth]}, both float32. Several threads may run it at once.
+ * An open ONNX file, of which one input {@code [batch, inputWidth]} and one output {@code [batch,
+ * outputWidth]} are used. Several threads may run it at once.
  *
  * <p>A session has one intra-op thread and does not spin: parallelism comes from Flink's subtasks,
  * and spinning thread pools would take the cores from each other. Prepacking stays on, because it
@@ -38,20 +35,35 @@ public final class OnnxModel implements AutoCloseable {
 
     private final Path file;
     private final OrtSession session;
-    private final String inputName;
-    private final String outputName;
-    private final int inputWidth;
-    private final int outputWidth;
+    private final ModelPort input;
+    private final ModelPort output;
 
-    private OnnxModel(Path file, OrtSession session) throws BundleException, OrtException {
+    private OnnxModel(Path file, OrtSession session, ModelTensors tensors)
+            throws BundleException, OrtException {
         this.file = file;
         this.session = session;
-        Map.Entry<String, NodeInfo> input = only("input", session.getInputInfo());
-        Map.Entry<String, NodeInfo> output = only("output", session.getOutputInfo());
-        this.inputName = input.getKey();
-        this.outputName = output.getKey();
-        this.inputWidth = width("input", input);
-        this.outputWidth = width("output", output);
+        this.input =
+                ModelPort.of(
+                        file,
+                        "input",
+                        session.getInputInfo(),
+                        tensors.input(),
+                        tensors.inputWidth());
+        this.output =
+                ModelPort.of(
+                        file,
+                        "output",
+                        session.getOutputInfo(),
+                        tensors.output(),
+                        tensors.outputWidth());
+        if (session.getInputInfo().size() > 1) {
+            throw new BundleException(
+                    file,
+                    "expected one input, found %d: %s"
+                            .formatted(
+                                    session.getInputInfo().size(),
+                                    session.getInputInfo().keySet()));
+        }
     }
 
     static OrtEnvironment environment() {
@@ -78,7 +90,7 @@ public final class OnnxModel implements AutoCloseable {
     }
 
     /**
-     * Opens a file and checks its input and output.
+     * Opens a file with one input and one output, and checks them.
      *
      * @param inputWidth the expected width of the input
      * @param outputWidth the expected width of the output
@@ -87,7 +99,12 @@ public final class OnnxModel implements AutoCloseable {
      */
     public static OnnxModel open(Path file, int inputWidth, int outputWidth)
             throws BundleException {
-        return open(file, inputWidth, outputWidth, 1, Device.CPU);
+        return open(file, ModelTensors.of(inputWidth, outputWidth));
+    }
+
+    /** Opens a file, of which these tensors are used. */
+    public static OnnxModel open(Path file, ModelTensors tensors) throws BundleException {
+        return open(file, tensors, 1, Device.CPU);
     }
 
     /**
@@ -96,24 +113,11 @@ public final class OnnxModel implements AutoCloseable {
      * @param threads the number of threads that share one run on the CPU
      * @param device runs the model; input and output stay in the memory of this process
      */
-    public static OnnxModel open(
-            Path file, int inputWidth, int outputWidth, int threads, Device device)
+    public static OnnxModel open(Path file, ModelTensors tensors, int threads, Device device)
             throws BundleException {
-        OnnxModel model = open(file, threads, device);
-        try {
-            model.checkWidth("input", model.inputName, inputWidth, model.inputWidth);
-            model.checkWidth("output", model.outputName, outputWidth, model.outputWidth);
-            return model;
-        } catch (BundleException e) {
-            model.close();
-            throw e;
-        }
-    }
-
-    private static OnnxModel open(Path file, int threads, Device device) throws BundleException {
         OrtSession session = session(file, threads, device);
         try {
-            return new OnnxModel(file, session);
+            return new OnnxModel(file, session, tensors);
         } catch (OrtException | BundleException e) {
             closeQuietly(session, e);
             throw e instanceof BundleException known
@@ -167,24 +171,42 @@ public final class OnnxModel implements AutoCloseable {
     }
 
     public int inputWidth() {
-        return inputWidth;
+        return input.width();
     }
 
     public int outputWidth() {
-        return outputWidth;
+        return output.width();
     }
 
     /**
-     * Runs the model on the first {@code rows} rows of {@code input}; fills those of {@code
-     * output}.
+     * Runs the model on the first {@code rows} rows of {@code from}; fills those of {@code into}.
      */
-    public void run(DirectRows input, DirectRows output, int rows) throws OrtException {
-        try (OnnxTensor in = input.tensor(environment(), rows);
-                OnnxTensor out = output.tensor(environment(), rows);
+    public void run(DirectRows from, DirectRows into, int rows) throws OrtException {
+        run(from, into, 0, rows);
+    }
+
+    private void run(DirectRows from, DirectRows into, int row, int count) throws OrtException {
+        try (OnnxTensor in = input.input(environment(), from, row, count);
+                OnnxTensor out = output.output(environment(), into, row, count);
                 OrtSession.Result result =
-                        session.run(Map.of(inputName, in), Map.of(outputName, out))) {
+                        session.run(Map.of(input.name(), in), Map.of(output.name(), out))) {
             assert result.size() == 1;
+            output.store(out, into, row, count);
         }
+    }
+
+    /** Runs the model, and returns the shape of the output, whatever the model declares. */
+    long[] outputShape(DirectRows from, int rows) throws OrtException {
+        try (OnnxTensor in = input.input(environment(), from, 0, rows);
+                OrtSession.Result result =
+                        session.run(Map.of(input.name(), in), Set.of(output.name()))) {
+            return ((OnnxTensor) result.get(0)).getInfo().getShape();
+        }
+    }
+
+    /** The name of the output. */
+    String outputName() {
+        return output.name();
     }
 
     @Override
@@ -193,42 +215,6 @@ public final class OnnxModel implements AutoCloseable {
             session.close();
         } catch (OrtException e) {
             throw new IllegalStateException(file + ": ONNX Runtime cannot close its session", e);
-        }
-    }
-
-    private Map.Entry<String, NodeInfo> only(String kind, Map<String, NodeInfo> nodes)
-            throws BundleException {
-        if (nodes.size() != 1) {
-            throw new BundleException(
-                    file,
-                    "expected one %s, found %d: %s".formatted(kind, nodes.size(), nodes.keySet()));
-        }
-        return nodes.entrySet().iterator().next();
-    }
-
-    private int width(String kind, Map.Entry<String, NodeInfo> node) throws BundleException {
-        String found = String.valueOf(node.getValue().getInfo());
-        if (node.getValue().getInfo() instanceof TensorInfo tensor) {
-            long[] shape = tensor.getShape();
-            boolean anyBatch = shape.length == 2 && shape[0] == -1;
-            if (tensor.type == OnnxJavaType.FLOAT && anyBatch && shape[1] > 0) {
-                return Math.toIntExact(shape[1]);
-            }
-            found = "%s %s".formatted(tensor.type, Arrays.toString(shape));
-        }
-        throw new BundleException(
-                file,
-                "%s '%s' must be FLOAT [batch, width] with a dynamic batch dimension; found %s"
-                        .formatted(kind, node.getKey(), found));
-    }
-
-    private void checkWidth(String kind, String name, int expected, int found)
-            throws BundleException {
-        if (expected != found) {
-            throw new BundleException(
-                    file,
-                    "%s '%s' must be [batch, %d]; found [batch, %d]"
-                            .formatted(kind, name, expected, found));
         }
     }
 

@@ -44,18 +44,19 @@ public final class SessionCache {
      */
     public Lease<OnnxModel> acquire(Path file, String checksum, int inputWidth, int outputWidth)
             throws BundleException {
-        return acquire(file, checksum, inputWidth, outputWidth, Device.CPU);
+        return acquire(file, checksum, ModelTensors.of(inputWidth, outputWidth), Device.CPU);
     }
 
-    /** Leases the model of a file on a device. The same file on another device is another model. */
-    public Lease<OnnxModel> acquire(
-            Path file, String checksum, int inputWidth, int outputWidth, Device device)
+    /**
+     * Leases the model of a file on a device. The same file on another device, or with other
+     * tensors, is another model.
+     */
+    public Lease<OnnxModel> acquire(Path file, String checksum, ModelTensors tensors, Device device)
             throws BundleException {
-        List<Integer> use = List.of(inputWidth, outputWidth);
         return acquire(
-                new Key(file.toAbsolutePath().normalize(), checksum, use, device),
+                new Key(file.toAbsolutePath().normalize(), checksum, tensors, device),
                 path -> {
-                    OnnxModel model = OnnxModel.open(path, inputWidth, outputWidth, 1, device);
+                    OnnxModel model = OnnxModel.open(path, tensors, 1, device);
                     try {
                         BatchProbe.warnIfBatchMatters(model);
                         return model;
@@ -138,9 +139,9 @@ public final class SessionCache {
     }
 
     /**
-     * @param use the widths or columns that the model was opened for
+     * @param use the tensors that the model was opened for
      */
-    private record Key(Path file, String checksum, List<?> use, Device device) {}
+    private record Key(Path file, String checksum, Object use, Device device) {}
 
     private static final class Entry<M extends AutoCloseable> {
         final M model;

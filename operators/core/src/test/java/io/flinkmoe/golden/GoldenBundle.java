@@ -7,6 +7,7 @@ import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.GateSpec.RouterInput;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.ExpertGraphs;
@@ -141,9 +142,9 @@ final class GoldenBundle {
                                     List.of(
                                             new GateSpec(
                                                     null,
-                                                    "router.onnx",
+                                                    ModelFile.of("router.onnx"),
                                                     encodes ? RouterInput.TOKEN : null,
-                                                    noisy ? "noise.onnx" : null,
+                                                    noisy ? ModelFile.of("noise.onnx") : null,
                                                     null,
                                                     null,
                                                     config,
@@ -162,7 +163,7 @@ final class GoldenBundle {
                                     version,
                                     inputWidth(),
                                     d,
-                                    encodes ? "encoder.onnx" : null,
+                                    encodes ? ModelFile.of("encoder.onnx") : null,
                                     null,
                                     List.of(layer),
                                     checksums));

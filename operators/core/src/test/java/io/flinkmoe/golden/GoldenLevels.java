@@ -8,6 +8,7 @@ import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.ExpertSpec;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.Slice;
 import io.flinkmoe.model.graph.Activation;
@@ -101,7 +102,7 @@ public final class GoldenLevels {
             List<MlpGraph.Layer> layers = mlp(prefix, spec);
             writer.add(file, MlpGraph.of("expert", layers));
             int width = layers.get(layers.size() - 1).out();
-            experts.add(new ExpertSpec(null, file, slice(spec.path("input")), width));
+            experts.add(new ExpertSpec(null, ModelFile.of(file), slice(spec.path("input")), width));
         }
         List<GateSpec> gates = new ArrayList<>();
         for (int gate = 0; gate < gates(level).size(); gate++) {
@@ -149,7 +150,14 @@ public final class GoldenLevels {
         List<Integer> experts = new ArrayList<>();
         spec.path("experts").forEach(expert -> experts.add(expert.asInt()));
         return new GateSpec(
-                null, file, null, null, slice(spec.path("input")), experts, routing, null);
+                null,
+                ModelFile.of(file),
+                null,
+                null,
+                slice(spec.path("input")),
+                experts,
+                routing,
+                null);
     }
 
     private static Slice slice(JsonNode json) {

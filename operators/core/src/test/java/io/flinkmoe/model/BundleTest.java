@@ -61,7 +61,7 @@ class BundleTest {
                                     version,
                                     3,
                                     D,
-                                    "encoder.onnx",
+                                    ModelFile.of("encoder.onnx"),
                                     null,
                                     List.of(layer),
                                     checksums));
@@ -74,8 +74,8 @@ class BundleTest {
 
         assertThat(bundle.spec().layers().get(0).experts())
                 .containsExactly(
-                        new ExpertSpec(null, "experts/0.onnx", null, D),
-                        new ExpertSpec(null, "experts/1.onnx", null, D));
+                        new ExpertSpec(null, ModelFile.of("experts/0.onnx"), null, D),
+                        new ExpertSpec(null, ModelFile.of("experts/1.onnx"), null, D));
         assertThat(bundle.spec().head()).isNull();
         assertThat(bundle.file("experts/1.onnx")).exists();
         assertThat(bundle.directory()).isEqualTo(root);
@@ -131,17 +131,17 @@ class BundleTest {
         return new LayerSpec(
                 D,
                 2 * D,
-                "norm.onnx",
+                ModelFile.of("norm.onnx"),
                 null,
                 ResidualKind.NONE,
                 List.of(
-                        new ExpertSpec("left", "half.onnx", new Slice(0, 2), D),
+                        new ExpertSpec("left", ModelFile.of("half.onnx"), new Slice(0, 2), D),
                         ExpertSpec.of("whole.onnx", D)),
-                List.of("shared.onnx"),
+                List.of(ModelFile.of("shared.onnx")),
                 List.of(
                         new GateSpec(
                                 "first",
-                                "router.onnx",
+                                ModelFile.of("router.onnx"),
                                 GateSpec.RouterInput.HIDDEN,
                                 null,
                                 new Slice(1, 3),
@@ -472,7 +472,7 @@ class BundleTest {
             })
     void refusesAPathThatLeavesTheBundle(String path) throws Exception {
         edit(json -> json.withObject("/layers/0/experts/1").put("file", path));
-        assertRefused("layers[0].experts[1]: file is ");
+        assertRefused("layers[0].experts[1].file: file is ");
     }
 
     @Test

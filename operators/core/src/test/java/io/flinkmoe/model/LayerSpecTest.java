@@ -17,8 +17,10 @@ import org.junit.jupiter.api.Test;
 /** Each test of a refusal breaks one thing in a good layer. */
 class LayerSpecTest {
 
-    private static final ExpertSpec A = new ExpertSpec("a", "a.onnx", null, 4);
-    private static final ExpertSpec B = new ExpertSpec("b", "b.onnx", new Slice(1, 3), 4);
+    private static final ModelFile R = ModelFile.of("r");
+    private static final ExpertSpec A = new ExpertSpec("a", ModelFile.of("a.onnx"), null, 4);
+    private static final ExpertSpec B =
+            new ExpertSpec("b", ModelFile.of("b.onnx"), new Slice(1, 3), 4);
     private static final GateSpec TOP = GateSpec.of("router.onnx", RoutingConfig.mixtral(2, 1));
     private static final RouterNoise NORMAL = new RouterNoise(RouterNoise.Kind.NORMAL, 1);
 
@@ -50,7 +52,7 @@ class LayerSpecTest {
         GateSpec second =
                 new GateSpec(
                         "second",
-                        "second.onnx",
+                        ModelFile.of("second.onnx"),
                         null,
                         null,
                         new Slice(0, 3),
@@ -76,7 +78,8 @@ class LayerSpecTest {
         assertThat(layer.expertNumber("b")).isEqualTo(1);
         assertThat(layer.expertNumber("1")).isEqualTo(-1);
         assertThat(layer.widthsOfCalls()).isEqualTo(14);
-        assertThat(layer.files()).containsExactly("router.onnx", "second.onnx", "a.onnx", "b.onnx");
+        assertThat(layer.files().map(ModelFile::file))
+                .containsExactly("router.onnx", "second.onnx", "a.onnx", "b.onnx");
     }
 
     @Test
@@ -87,13 +90,21 @@ class LayerSpecTest {
         assertThat(withPostNorm(ResidualKind.INPUT, List.of()).carriedSize()).isEqualTo(4);
         assertThat(withPostNorm(ResidualKind.NONE, List.of("s.onnx")).carriedSize()).isEqualTo(4);
         assertThat(withPostNorm(ResidualKind.NONE, List.of()).carriedSize()).isZero();
-        assertThat(both.files())
+        assertThat(both.files().map(ModelFile::file))
                 .containsExactly("router.onnx", "a.onnx", "b.onnx", "shared.onnx", "post.onnx");
     }
 
     private static LayerSpec withPostNorm(ResidualKind residual, List<String> shared) {
         return new LayerSpec(
-                4, 4, null, "post.onnx", residual, List.of(A, B), shared, List.of(TOP), null);
+                4,
+                4,
+                null,
+                ModelFile.of("post.onnx"),
+                residual,
+                List.of(A, B),
+                files(shared),
+                List.of(TOP),
+                null);
     }
 
     @Test
@@ -111,13 +122,13 @@ class LayerSpecTest {
                 "residual is missing; allowed: input, none");
         assertRefused(
                 () -> spec(4, 4, "../n", null, ResidualKind.INPUT, null),
-                "norm is '../n'; expected a path inside the bundle, such as experts/0.onnx");
+                "file is '../n'; expected a path inside the bundle, such as experts/0.onnx");
         assertRefused(
                 () -> spec(4, 4, null, "/p", ResidualKind.INPUT, null),
-                "post_norm is '/p'; expected a path inside the bundle, such as experts/0.onnx");
+                "file is '/p'; expected a path inside the bundle, such as experts/0.onnx");
         assertRefused(
                 () -> spec(4, 4, null, null, ResidualKind.INPUT, "a/"),
-                "expert_scale is 'a/'; expected a path inside the bundle, such as experts/0.onnx");
+                "file is 'a/'; expected a path inside the bundle, such as experts/0.onnx");
         assertRefused(
                 () -> lists(null, List.of(), gates),
                 "experts is missing or empty; expected at least one entry");
@@ -138,19 +149,32 @@ class LayerSpecTest {
                 "gates[0] is missing; set it");
         assertRefused(
                 () -> lists(experts, Arrays.asList("s.onnx", null), gates),
-                "shared_experts[1] is missing or blank; set it");
+                "shared_experts[1] is missing; set it");
         assertThat(lists(experts, null, gates).sharedExperts()).isEmpty();
     }
 
     private static LayerSpec spec(
             int in, int out, String norm, String postNorm, ResidualKind residual, String scale) {
         return new LayerSpec(
-                in, out, norm, postNorm, residual, List.of(A, B), List.of(), List.of(TOP), scale);
+                in,
+                out,
+                ModelFile.ofNullable(norm),
+                ModelFile.ofNullable(postNorm),
+                residual,
+                List.of(A, B),
+                List.of(),
+                List.of(TOP),
+                ModelFile.ofNullable(scale));
     }
 
     private static LayerSpec lists(
             List<ExpertSpec> experts, List<String> shared, List<GateSpec> gates) {
-        return new LayerSpec(4, 4, null, null, ResidualKind.INPUT, experts, shared, gates, null);
+        return new LayerSpec(
+                4, 4, null, null, ResidualKind.INPUT, experts, files(shared), gates, null);
+    }
+
+    private static List<ModelFile> files(List<String> paths) {
+        return paths == null ? null : paths.stream().map(ModelFile::ofNullable).toList();
     }
 
     @Test
@@ -171,13 +195,13 @@ class LayerSpecTest {
 
     @Test
     void refusesASliceBeyondTheInput() {
-        ExpertSpec wide = new ExpertSpec(null, "b.onnx", new Slice(2, 5), 4);
+        ExpertSpec wide = new ExpertSpec(null, ModelFile.of("b.onnx"), new Slice(2, 5), 4);
         assertRefused(
                 () -> layer(4, ResidualKind.INPUT, List.of(A, wide), TOP),
                 "experts[1].input is [2, 5], but input_size is 4; allowed: slices of 0 to 4");
 
         GateSpec gate =
-                new GateSpec(null, "r", null, null, new Slice(4, 5), null, TOP.routing(), null);
+                new GateSpec(null, R, null, null, new Slice(4, 5), null, TOP.routing(), null);
         assertRefused(
                 () -> layer(4, ResidualKind.INPUT, List.of(A, B), gate),
                 "gates[0].input is [4, 5], but input_size is 4; allowed: slices of 0 to 4");
@@ -189,12 +213,12 @@ class LayerSpecTest {
                 () -> layer(4, ResidualKind.INPUT, List.of(A, A), TOP),
                 "experts[1].name is a, which another expert has; names must differ");
 
-        GateSpec named = new GateSpec("g", "r", null, null, null, null, TOP.routing(), null);
+        GateSpec named = new GateSpec("g", R, null, null, null, null, TOP.routing(), null);
         assertRefused(
                 () -> layer(12, ResidualKind.NONE, List.of(A, B), named, TOP, named),
                 "gates[2].name is g, which another gate has; names must differ");
         // A gate without a name is called by its number.
-        GateSpec zero = new GateSpec("0", "r", null, null, null, null, TOP.routing(), null);
+        GateSpec zero = new GateSpec("0", R, null, null, null, null, TOP.routing(), null);
         assertRefused(
                 () -> layer(8, ResidualKind.NONE, List.of(A, B), TOP, zero),
                 "gates[1].name is 0, which another gate has; names must differ");
@@ -227,7 +251,7 @@ class LayerSpecTest {
 
     @Test
     void refusesExpertsOfSeveralWidthsAtOneGate() {
-        ExpertSpec narrow = new ExpertSpec("narrow", "n.onnx", null, 3);
+        ExpertSpec narrow = new ExpertSpec("narrow", ModelFile.of("n.onnx"), null, 3);
         assertRefused(
                 () -> layer(4, ResidualKind.INPUT, List.of(A, narrow), TOP),
                 "gates[0].experts[1] is expert 1, whose output_size is 3; the gate's other experts"
@@ -257,7 +281,7 @@ class LayerSpecTest {
         RuleSpec rule = RuleSpec.ofStream(Map.of(), "a");
         String end = " is set, but the gate has a rule; remove one of the two";
         assertRefused(
-                () -> new GateSpec("g", "r", null, null, null, null, null, rule), "router" + end);
+                () -> new GateSpec("g", R, null, null, null, null, null, rule), "router" + end);
         assertRefused(
                 () ->
                         new GateSpec(
@@ -271,7 +295,7 @@ class LayerSpecTest {
                                 rule),
                 "router_input" + end);
         assertRefused(
-                () -> new GateSpec("g", null, null, "n", null, null, null, rule),
+                () -> new GateSpec("g", null, null, R, null, null, null, rule),
                 "router_noise" + end);
         assertRefused(
                 () -> new GateSpec("g", null, null, null, new Slice(0, 1), null, null, rule),
@@ -288,7 +312,7 @@ class LayerSpecTest {
     @Test
     void refusesAGateWithoutItsParts() {
         assertRefused(
-                () -> new GateSpec(" ", "r", null, null, null, null, TOP.routing(), null),
+                () -> new GateSpec(" ", R, null, null, null, null, TOP.routing(), null),
                 "name is missing or blank; set it");
         assertRefused(
                 () -> GateSpec.of((String) null, TOP.routing()),
@@ -314,8 +338,8 @@ class LayerSpecTest {
                 "router_noise is 'n.onnx', but noise is INPUT_JITTER" + end);
         assertRefused(
                 () -> noisy("/n", TOP.routing().withNoise(NORMAL)),
-                "router_noise is '/n'; expected a path inside the bundle, such as experts/0.onnx");
-        assertThat(noisy("n.onnx", TOP.routing().withNoise(NORMAL)).files())
+                "file is '/n'; expected a path inside the bundle, such as experts/0.onnx");
+        assertThat(noisy("n.onnx", TOP.routing().withNoise(NORMAL)).files().map(ModelFile::file))
                 .containsExactly("router.onnx", "n.onnx");
     }
 
@@ -325,7 +349,7 @@ class LayerSpecTest {
                 () ->
                         new GateSpec(
                                 null,
-                                "r",
+                                R,
                                 GateSpec.RouterInput.TOKEN,
                                 null,
                                 new Slice(1, 2),
@@ -373,7 +397,8 @@ class LayerSpecTest {
     @Test
     void refusesAnExpertWithoutItsParts() {
         assertRefused(
-                () -> new ExpertSpec("", "a.onnx", null, 1), "name is missing or blank; set it");
+                () -> new ExpertSpec("", ModelFile.of("a.onnx"), null, 1),
+                "name is missing or blank; set it");
         assertRefused(() -> ExpertSpec.of(null, 1), "file is missing or blank; set it");
         assertRefused(
                 () -> ExpertSpec.of("a//b", 1),
@@ -411,11 +436,19 @@ class LayerSpecTest {
     }
 
     private static GateSpec over(List<Integer> experts) {
-        return new GateSpec(null, "r", null, null, null, experts, TOP.routing(), null);
+        return new GateSpec(null, R, null, null, null, experts, TOP.routing(), null);
     }
 
     private static GateSpec noisy(String model, RoutingConfig routing) {
-        return new GateSpec(null, "router.onnx", null, model, null, null, routing, null);
+        return new GateSpec(
+                null,
+                ModelFile.of("router.onnx"),
+                null,
+                ModelFile.ofNullable(model),
+                null,
+                null,
+                routing,
+                null);
     }
 
     private static RouterNoise jitter() {

@@ -56,23 +56,24 @@ class OnnxShapesTest {
     void refusesInputsThatABundleCannotFeed() {
         assertRefused(
                 wrap(unary(value("x", INT64, -1, 4))),
-                "input x has the ONNX element type 7; expected 1, float32");
+                "input x is int64 [n, 4]; expected float or double [batch, width]");
         assertRefused(
                 wrap(unary(value("x", FLOAT, -1, 4, 4))),
-                "input x has 3 dimensions; expected two, [batch, width]");
+                "input x is float [n, 4, 4]; expected two dimensions, [batch, width], or [batch]");
         assertRefused(
                 wrap(unary(value("x", FLOAT, 16, 4))),
-                "input x has a fixed batch size of 16;"
-                        + " export the model with a dynamic first dimension");
+                "input x is float [16, 4], with a fixed batch size of 16; export the model with a"
+                        + " dynamic first dimension: dynamic_shapes=({0: 'batch'},) with"
+                        + " dynamo=True, dynamic_axes={NAME: {0: 'batch'}} without");
         assertRefused(
                 wrap(unary(value("x", FLOAT, -1, 0))),
-                "input x is [batch, 0]; allowed: 1 to 2147483647");
+                "input x is float [n, 0]; allowed: widths of 1 to 2147483647");
         assertRefused(
                 wrap(graph(value("x", FLOAT, -1, 4), value("z", FLOAT, -1, 4)).toBytes()),
-                "it has 2 inputs, [x, z]; expected exactly one, float32 [batch, width]");
+                "it has 2 inputs, [x float [n, 4], z float [n, 4]]; expected exactly one, float [batch, width]");
         assertRefused(
                 wrap(graph(value("x", FLOAT, -1, 4)).toBytes()),
-                "it has 0 outputs, []; expected exactly one, float32 [batch, width]");
+                "it has 0 outputs, []; expected exactly one, float [batch, width]");
     }
 
     @Test

@@ -10,6 +10,7 @@ import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.ExpertSpec;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.RuleSpec;
 import io.flinkmoe.model.graph.Activation;
@@ -257,7 +258,7 @@ class LayerRouterTest {
                                             version,
                                             encodes ? INPUT : D,
                                             D,
-                                            encodes ? "encoder.onnx" : null,
+                                            encodes ? ModelFile.of("encoder.onnx") : null,
                                             null,
                                             List.of(layer, layer),
                                             checksums));

@@ -34,7 +34,7 @@ class OnnxModelTest {
     private static final int D = 24;
     private static final int H = 40;
     private static final int MAX_ROWS = 300;
-    private static final int DOUBLE = 11;
+    private static final int INT64 = 7;
 
     @TempDir private Path directory;
 
@@ -81,21 +81,15 @@ class OnnxModelTest {
                         .node("Add", "sum", List.of("left", "right"))
                         .toBytes();
         assertRefused(write(model), 2, 2)
-                .hasMessageEndingWith("expected one input, found 2: [left, right]");
+                .hasMessageEndingWith(
+                        "expected one input, found 2: [left FLOAT [-1, 2], right FLOAT [-1, 2]]");
     }
 
     @Test
     void refusesTwoOutputs() throws Exception {
-        byte[] model =
-                new OnnxGraph("two")
-                        .input("x", 2)
-                        .output("same", 2)
-                        .output("negative", 2)
-                        .node("Identity", "same", List.of("x"))
-                        .node("Neg", "negative", List.of("x"))
-                        .toBytes();
-        assertRefused(write(model), 2, 2)
-                .hasMessageEndingWith("expected one output, found 2: [same, negative]");
+        assertRefused(write(twoOutputs()), 2, 2)
+                .hasMessageEndingWith(
+                        "expected one output, found 2: [same FLOAT [-1, 2], negative FLOAT [-1, 2]]");
     }
 
     @Test
@@ -113,17 +107,17 @@ class OnnxModelTest {
         byte[] model = replace(identity(), "0a071205" + "6261746368", "0a070885" + "8080808000");
         assertRefused(write(model), 2, 2)
                 .hasMessageEndingWith(
-                        "input 'x' must be FLOAT [batch, width] with a dynamic batch dimension; found FLOAT [5,"
+                        "input 'x' must be FLOAT or DOUBLE [batch, width] with a dynamic batch dimension; found FLOAT [5,"
                                 + " 2]");
     }
 
     @Test
     void refusesAnotherType() throws Exception {
-        // Replaces the element type 1, float, by 11, double.
-        byte[] model = replace(identity(), "080112", "080b12");
+        // Replaces the element type 1, float, by 10, float16.
+        byte[] model = replace(identity(), "080112", "080a12");
         assertRefused(write(model), 2, 2)
                 .hasMessageEndingWith(
-                        "input 'x' must be FLOAT [batch, width] with a dynamic batch dimension; found DOUBLE"
+                        "input 'x' must be FLOAT or DOUBLE [batch, width] with a dynamic batch dimension; found FLOAT16"
                                 + " [-1, 2]");
     }
 
@@ -133,14 +127,34 @@ class OnnxModelTest {
                 new OnnxGraph("cast")
                         .input("x", 2)
                         .output("y", 2)
-                        .node("Cast", "y", List.of("x"), Map.of("to", DOUBLE))
+                        .node("Cast", "y", List.of("x"), Map.of("to", INT64))
                         .toBytes();
         int output = HexFormat.of().formatHex(model).lastIndexOf("080112") / 2;
-        model[output + 1] = DOUBLE;
+        model[output + 1] = INT64;
         assertRefused(write(model), 2, 2)
                 .hasMessageEndingWith(
-                        "output 'y' must be FLOAT [batch, width] with a dynamic batch dimension; found DOUBLE"
+                        "output 'y' must be FLOAT or DOUBLE [batch, width] with a dynamic batch dimension; found INT64"
                                 + " [-1, 2]");
+    }
+
+    @Test
+    void convertsFloat64() throws Exception {
+        byte[] identity = replace(identity(), "080112", "080b12");
+        try (OnnxModel model = OnnxModel.open(write(identity), 2, 2)) {
+            assertThat(run(model, new float[] {1, 0.1f, -3, 1e30f}, 2))
+                    .containsExactly(1, 0.1f, -3, 1e30f);
+        }
+    }
+
+    @Test
+    void usesTheTensorsThatAreNamed() throws Exception {
+        Path file = write(twoOutputs());
+        try (OnnxModel model = OnnxModel.open(file, new ModelTensors("x", 2, "negative", 2))) {
+            assertThat(run(model, new float[] {1, 2, 3, 4}, 2)).containsExactly(-1, -2, -3, -4);
+        }
+        assertThatThrownBy(() -> OnnxModel.open(file, new ModelTensors(null, 2, "no", 2)))
+                .hasMessageEndingWith(
+                        "there is no output 'no'; found [same FLOAT [-1, 2], negative FLOAT [-1, 2]]");
     }
 
     @Test
@@ -233,6 +247,16 @@ class OnnxModelTest {
 
     private Path write(byte[] model) throws Exception {
         return Files.write(directory.resolve("model.onnx"), model);
+    }
+
+    private static byte[] twoOutputs() {
+        return new OnnxGraph("two")
+                .input("x", 2)
+                .output("same", 2)
+                .output("negative", 2)
+                .node("Identity", "same", List.of("x"))
+                .node("Neg", "negative", List.of("x"))
+                .toBytes();
     }
 
     private static byte[] identity() {

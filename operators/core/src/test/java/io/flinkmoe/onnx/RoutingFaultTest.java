@@ -14,6 +14,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.graph.ExpertGraphs;
 import io.flinkmoe.model.graph.OnnxGraph;
@@ -201,7 +202,7 @@ class RoutingFaultTest {
                                             version,
                                             2,
                                             2,
-                                            first,
+                                            ModelFile.ofNullable(first),
                                             null,
                                             List.of(layer),
                                             checksums));

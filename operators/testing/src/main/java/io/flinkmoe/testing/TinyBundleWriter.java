@@ -5,6 +5,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.ExpertGraphs;
 import io.flinkmoe.model.graph.OnnxGraph;
@@ -49,8 +50,8 @@ final class TinyBundleWriter {
                                     version,
                                     model.inputSize(),
                                     model.outputSize(),
-                                    encoder,
-                                    head,
+                                    ModelFile.ofNullable(encoder),
+                                    ModelFile.ofNullable(head),
                                     layers,
                                     checksums));
         } catch (IOException e) {

@@ -7,6 +7,7 @@ import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.ExpertSpec;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.RuleSpec;
 import io.flinkmoe.model.Slice;
@@ -220,14 +221,14 @@ final class GeneralModel {
         List<ExpertSpec> experts = new ArrayList<>();
         for (int i = 0; i < layer.experts.size(); i++) {
             Expert expert = layer.experts.get(i);
-            String file = add(writer, folder + "experts/" + i, expert.matrix, Activation.TANH);
+            ModelFile file = add(writer, folder + "experts/" + i, expert.matrix, Activation.TANH);
             experts.add(new ExpertSpec("e" + i, file, expert.input, expert.matrix.out));
         }
         List<GateSpec> gates = new ArrayList<>();
         for (int i = 0; i < layer.gates.size(); i++) {
             gates.add(write(layer.gates.get(i), "g" + i, folder, writer));
         }
-        String shared = add(writer, folder + "shared", layer.shared, Activation.NONE);
+        ModelFile shared = add(writer, folder + "shared", layer.shared, Activation.NONE);
         return new LayerSpec(
                 layer.in,
                 layer.out,
@@ -263,7 +264,7 @@ final class GeneralModel {
         writer.add(folder + name + ".onnx", graph);
         return new GateSpec(
                 name,
-                folder + name + ".onnx",
+                ModelFile.of(folder + name + ".onnx"),
                 null,
                 null,
                 gate.input,
@@ -276,7 +277,7 @@ final class GeneralModel {
         return graph.linear(output, "input", matrix.weights, null, matrix.in, matrix.out);
     }
 
-    private static String add(
+    private static ModelFile add(
             BundleWriter writer, String name, Matrix matrix, Activation activation)
             throws IOException {
         if (matrix == null) {
@@ -289,6 +290,6 @@ final class GeneralModel {
                         List.of(
                                 MlpGraph.Layer.of(
                                         matrix.weights, null, activation, matrix.in, matrix.out))));
-        return name + ".onnx";
+        return ModelFile.of(name + ".onnx");
     }
 }

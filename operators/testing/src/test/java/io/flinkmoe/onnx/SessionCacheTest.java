@@ -78,7 +78,7 @@ class SessionCacheTest {
         assumeThat(OrtEnvironment.getAvailableProviders()).doesNotContain(OrtProvider.CUDA);
         SessionCache cache = new SessionCache(LONG);
         Device gpu = Device.cuda(1, 0);
-        assertThatThrownBy(() -> cache.acquire(file(2), "sum", D, D, gpu))
+        assertThatThrownBy(() -> cache.acquire(file(2), "sum", ModelTensors.of(D, D), gpu))
                 .isInstanceOf(BundleException.class)
                 .hasMessageContainingAll("on GPU 1", "onnxruntime_gpu", "Flink's lib/", "-Pgpu");
         assertThat(cache.size()).isZero();

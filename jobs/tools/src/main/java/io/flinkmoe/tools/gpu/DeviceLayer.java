@@ -5,6 +5,7 @@ import ai.onnxruntime.OrtException;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.onnx.Device;
 import io.flinkmoe.onnx.DirectRows;
+import io.flinkmoe.onnx.ModelTensors;
 import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.tensor.Floats;
 import io.flinkmoe.tools.gpu.GpuShape.Precision;
@@ -77,7 +78,7 @@ final class DeviceLayer implements AutoCloseable {
         while (experts.size() < shape.numExperts()) {
             Path file = files.get(experts.size() % files.size());
             try {
-                OnnxModel expert = OnnxModel.open(file, d, d, threads, device);
+                OnnxModel expert = OnnxModel.open(file, ModelTensors.of(d, d), threads, device);
                 experts.add(expert);
                 // The first run allocates buffers, and the weights must leave enough memory for
                 // them.

@@ -5,6 +5,7 @@ import ai.onnxruntime.OrtException;
 import io.flinkmoe.model.graph.OnnxGraph;
 import io.flinkmoe.onnx.Device;
 import io.flinkmoe.onnx.DirectRows;
+import io.flinkmoe.onnx.ModelTensors;
 import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.tools.gpu.GpuShape.Precision;
 import java.io.IOException;
@@ -221,7 +222,8 @@ public final class GpuCheckCommand implements Callable<Integer> {
         Files.write(file, negation);
         DirectRows input = new DirectRows(tokens, shape.d());
         DirectRows output = new DirectRows(tokens, shape.d());
-        try (OnnxModel model = OnnxModel.open(file, shape.d(), shape.d(), 1, device)) {
+        try (OnnxModel model =
+                OnnxModel.open(file, ModelTensors.of(shape.d(), shape.d()), 1, device)) {
             return rate(() -> model.run(input, output, tokens)) / shape.k();
         }
     }

@@ -5,6 +5,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.scoring.cli.TextTable;
 import java.io.IOException;
@@ -70,10 +71,11 @@ final class BundleReport {
         return text;
     }
 
-    private void add(String name, String relative) throws IOException {
-        if (relative == null) {
+    private void add(String name, ModelFile model) throws IOException {
+        if (model == null) {
             return;
         }
+        String relative = model.file();
         Path file = bundle.file(relative);
         long count = OnnxParameters.count(file);
         long size = Files.size(file);

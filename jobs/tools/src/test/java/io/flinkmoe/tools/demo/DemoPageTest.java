@@ -78,6 +78,7 @@ class DemoPageTest {
                             (long) token,
                             Instant.ofEpochMilli(timestamps[token]),
                             List.of(probability),
+                            null,
                             "v1",
                             List.of(new LayerDecision(choices))),
                     scored,
@@ -280,6 +281,7 @@ class DemoPageTest {
                         0L,
                         Instant.ofEpochMilli(START),
                         List.of(0.5f),
+                        null,
                         "v1",
                         List.of(
                                 new LayerDecision(
@@ -315,6 +317,7 @@ class DemoPageTest {
                             (long) token,
                             Instant.ofEpochMilli(START),
                             token == 0 ? null : List.of(0.5f),
+                            null,
                             "v1",
                             List.of(new LayerDecision(choices))),
                     1,

@@ -85,6 +85,7 @@ class DemoReportTest {
                 position,
                 Instant.EPOCH,
                 List.of(probability),
+                null,
                 "v1",
                 List.of(new LayerDecision(choices)));
     }
@@ -143,7 +144,13 @@ class DemoReportTest {
                         new Choice(1, 0f, Outcome.EXECUTED, first),
                         new Choice(3, 0f, Outcome.EXECUTED, second));
         return new ScoredToken(
-                "LAS", position, Instant.EPOCH, values, "v1", List.of(new LayerDecision(choices)));
+                "LAS",
+                position,
+                Instant.EPOCH,
+                values,
+                null,
+                "v1",
+                List.of(new LayerDecision(choices)));
     }
 
     @Test

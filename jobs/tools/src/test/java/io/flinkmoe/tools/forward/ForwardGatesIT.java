@@ -8,6 +8,7 @@ import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.ExpertSpec;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.RuleSpec;
 import io.flinkmoe.model.graph.OnnxGraph;
@@ -102,7 +103,8 @@ class ForwardGatesIT {
 
     private static GateSpec dense(String router, Integer... experts) {
         RoutingConfig routing = RoutingConfig.dense(experts.length);
-        return new GateSpec(null, router, null, null, null, List.of(experts), routing, null);
+        return new GateSpec(
+                null, ModelFile.of(router), null, null, null, List.of(experts), routing, null);
     }
 
     /** Experts 0 and 1 are linear, expert 2 answers infinity. */
@@ -122,7 +124,7 @@ class ForwardGatesIT {
             }
             for (GateSpec gate : gates) {
                 if (gate.router() != null) {
-                    writer.add(gate.router(), linear(gate.k()));
+                    writer.add(gate.router().file(), linear(gate.k()));
                 }
             }
             List<ExpertSpec> experts =
@@ -133,7 +135,15 @@ class ForwardGatesIT {
             int out = WIDTH * gates.size();
             LayerSpec layer =
                     new LayerSpec(
-                            D, out, null, null, ResidualKind.NONE, experts, shared, gates, null);
+                            D,
+                            out,
+                            null,
+                            null,
+                            ResidualKind.NONE,
+                            experts,
+                            shared.stream().map(ModelFile::of).toList(),
+                            gates,
+                            null);
             writer.finish(
                     (version, checksums) ->
                             new BundleSpec(

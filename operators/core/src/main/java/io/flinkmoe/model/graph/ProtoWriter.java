@@ -38,6 +38,14 @@ public final class ProtoWriter implements FileContent {
         return this;
     }
 
+    /** Adds a field whose value is encoded already, with its length if it has one. */
+    public ProtoWriter encoded(int field, int wireType, FileContent value) {
+        tag(field, wireType);
+        parts.add(value);
+        size += value.size();
+        return this;
+    }
+
     public ProtoWriter bytes(int field, byte[] value) {
         return bytes(field, FileContent.of(value));
     }

@@ -6,9 +6,10 @@ import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
+import io.flinkmoe.model.OnnxContent;
 import io.flinkmoe.model.OnnxShapes;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -111,10 +112,10 @@ public final class CheckpointImporter {
             writer.requireSpace(size);
             counter.start(size);
             if (encoder != null) {
-                writer.copy(ENCODER, encoder);
+                writer.add(ENCODER, OnnxContent.of(encoder));
             }
             if (head != null) {
-                writer.copy(HEAD, head);
+                writer.add(HEAD, OnnxContent.of(head));
             }
             List<LayerSpec> layers = new ArrayList<>();
             for (LayerFiles layer : files) {
@@ -129,8 +130,8 @@ public final class CheckpointImporter {
                                     version,
                                     inputSize,
                                     outputSize,
-                                    encoder == null ? null : ENCODER,
-                                    head == null ? null : HEAD,
+                                    encoder == null ? null : ModelFile.of(ENCODER),
+                                    head == null ? null : ModelFile.of(HEAD),
                                     layers,
                                     checksums),
                     check::checkBundle);
@@ -166,7 +167,7 @@ public final class CheckpointImporter {
     }
 
     private static long sizeOf(Path file) throws IOException {
-        return file == null ? 0 : Files.size(file);
+        return file == null ? 0 : OnnxContent.of(file).size();
     }
 
     private static List<String> select(List<Integer> selected, CheckpointLayout layout)
@@ -198,7 +199,7 @@ public final class CheckpointImporter {
 
     /** Checks the encoder and returns its input width. */
     private static int encoderInput(Path encoder, int d) throws IOException {
-        OnnxShapes shapes = OnnxShapes.read(encoder);
+        OnnxShapes shapes = OnnxShapes.readPart(encoder, null, null);
         int inputSize = requireFixed(encoder, "input", shapes.inputWidth());
         requireHiddenSize(encoder, "output", shapes.outputWidth(), d);
         return inputSize;
@@ -206,7 +207,7 @@ public final class CheckpointImporter {
 
     /** Checks the head and returns its output width. */
     private static int headOutput(Path head, int d) throws IOException {
-        OnnxShapes shapes = OnnxShapes.read(head);
+        OnnxShapes shapes = OnnxShapes.readPart(head, null, null);
         requireHiddenSize(head, "input", shapes.inputWidth(), d);
         return requireFixed(head, "output", shapes.outputWidth());
     }

@@ -3,14 +3,14 @@ package io.flinkmoe.model.parts;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.flinkmoe.model.BundleException;
-import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.ExpertSpec;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.ModelJson;
+import io.flinkmoe.model.OnnxShapes;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.RuleSpec;
-import io.flinkmoe.model.Slice;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -26,14 +26,12 @@ final class LayerManifest {
 
     private static final List<String> GATE_FIELDS = List.of("name", "router", "input", "experts");
 
-    private record Expert(String name, Part part, Slice input) {}
-
     private record Gate(ManifestNode node, Part router) {}
 
     private final ManifestNode node;
     private final PartReader reader;
     private final String folder;
-    private final List<Expert> experts = new ArrayList<>();
+    private final ExpertList experts;
     private final List<Gate> gates = new ArrayList<>();
     private final List<Part> shared = new ArrayList<>();
     private final Part norm;
@@ -44,11 +42,18 @@ final class LayerManifest {
      */
     LayerManifest(ManifestNode node, int index, PartReader reader) throws IOException {
         this.node =
-                node.object("experts", "gates", "norm", "post_norm", "residual", "shared_experts");
+                node.object(
+                        "experts",
+                        "gates",
+                        "input_size",
+                        "norm",
+                        "post_norm",
+                        "residual",
+                        "shared_experts");
         this.reader = reader;
         this.folder = "layers/%d/".formatted(index);
         node.required("residual");
-        readExperts(node.required("experts"));
+        experts = new ExpertList(node.required("experts"), reader);
         for (ManifestNode gate : node.required("gates").items()) {
             boolean isRule = gate.field("rule").isPresent();
             gates.add(new Gate(gate, isRule ? null : reader.read(gate.required("router"))));
@@ -66,57 +71,38 @@ final class LayerManifest {
         return node.field(field).isPresent() ? reader.read(node.field(field)) : null;
     }
 
-    private void readExperts(ManifestNode list) throws IOException {
-        if (!list.json().isArray()) {
-            for (Part part : reader.readAll(list)) {
-                experts.add(new Expert(null, part, null));
-            }
-            return;
+    /**
+     * The width of the layer's input: what the manifest says, or the parts that read all of it;
+     * {@link OnnxShapes#UNKNOWN} if none does.
+     */
+    int inputWidth() throws BundleException {
+        if (node.field("input_size").isPresent()) {
+            return node.field("input_size").integer();
         }
-        for (ManifestNode entry : list.items()) {
-            if (entry.json().isTextual()) {
-                experts.add(new Expert(null, reader.read(entry), null));
-                continue;
-            }
-            entry.object("name", "file", "input");
-            ManifestNode name = entry.field("name");
-            experts.add(
-                    new Expert(
-                            name.isPresent() ? name.text() : null,
-                            reader.read(entry.required("file")),
-                            slice(entry.field("input"))));
-        }
-    }
-
-    /** The width of the layer's input, from the parts that read all of it; -1 if none does. */
-    int inputWidth() {
         return Stream.concat(
                         Stream.concat(Stream.ofNullable(norm), shared.stream()),
                         Stream.concat(
-                                experts.stream().filter(e -> e.input == null).map(Expert::part),
+                                experts.ofWholeInput(),
                                 gates.stream()
                                         .filter(g -> g.router != null)
                                         .filter(g -> !g.node.field("input").isPresent())
                                         .map(Gate::router)))
                 .mapToInt(Part::inputWidth)
+                .filter(width -> width != OnnxShapes.UNKNOWN)
                 .findFirst()
-                .orElse(-1);
+                .orElse(OnnxShapes.UNKNOWN);
     }
 
     /** Writes the parts. */
-    LayerSpec write(int inputWidth, BundleWriter writer) throws IOException {
-        List<ExpertSpec> expertSpecs = new ArrayList<>();
-        for (Expert expert : experts) {
-            String file = "%sexperts/%d.onnx".formatted(folder, expertSpecs.size());
-            expert.part.write(writer, file);
-            expertSpecs.add(
-                    new ExpertSpec(expert.name, file, expert.input, expert.part.outputWidth()));
-        }
+    LayerSpec write(int inputWidth, PartWriter writer) throws IOException {
+        boolean keepsWidth = residual() == ResidualKind.INPUT && gates.size() == 1;
+        List<ExpertSpec> expertSpecs =
+                experts.write(folder, keepsWidth ? inputWidth : OnnxShapes.UNKNOWN, writer);
         List<GateSpec> gateSpecs = new ArrayList<>();
         for (Gate gate : gates) {
             gateSpecs.add(write(gate, gateSpecs.size(), writer));
         }
-        List<String> sharedFiles = new ArrayList<>();
+        List<ModelFile> sharedFiles = new ArrayList<>();
         for (Part part : shared) {
             sharedFiles.add(write(part, "shared/" + sharedFiles.size(), writer));
         }
@@ -124,8 +110,8 @@ final class LayerManifest {
             return new LayerSpec(
                     inputWidth,
                     gateSpecs.stream().mapToInt(gate -> gate.outputSize(expertSpecs)).sum(),
-                    norm == null ? null : write(norm, "norm", writer),
-                    postNorm == null ? null : write(postNorm, "post_norm", writer),
+                    write(norm, "norm", writer),
+                    write(postNorm, "post_norm", writer),
                     residual(),
                     expertSpecs,
                     sharedFiles,
@@ -136,10 +122,8 @@ final class LayerManifest {
         }
     }
 
-    private String write(Part part, String name, BundleWriter writer) throws IOException {
-        String file = folder + name + ".onnx";
-        part.write(writer, file);
-        return file;
+    private ModelFile write(Part part, String name, PartWriter writer) throws IOException {
+        return writer.write(part, folder + name + ".onnx");
     }
 
     private ResidualKind residual() throws BundleException {
@@ -150,7 +134,7 @@ final class LayerManifest {
         };
     }
 
-    private GateSpec write(Gate gate, int number, BundleWriter writer) throws IOException {
+    private GateSpec write(Gate gate, int number, PartWriter writer) throws IOException {
         ManifestNode spec = gate.node;
         try {
             String name = spec.field("name").isPresent() ? spec.field("name").text() : null;
@@ -163,9 +147,9 @@ final class LayerManifest {
                     write(gate.router, "gates/" + number, writer),
                     null,
                     null,
-                    slice(spec.field("input")),
+                    ExpertList.slice(spec.field("input")),
                     experts(spec.field("experts")),
-                    routing(spec, gate.router.outputWidth()),
+                    routing(spec, columns(gate)),
                     null);
         } catch (IllegalArgumentException e) {
             throw spec.invalid(e);
@@ -221,18 +205,13 @@ final class LayerManifest {
         return experts;
     }
 
-    private static Slice slice(ManifestNode node) throws BundleException {
-        if (!node.isPresent()) {
-            return null;
+    /** The columns of a router's output: one per expert of its gate. */
+    private int columns(Gate gate) throws BundleException {
+        int width = gate.router.outputWidth();
+        if (width != OnnxShapes.UNKNOWN) {
+            return width;
         }
-        List<ManifestNode> ends = node.items();
-        if (ends.size() != 2) {
-            throw node.wrong("[from, to]");
-        }
-        try {
-            return new Slice(ends.get(0).integer(), ends.get(1).integer());
-        } catch (IllegalArgumentException e) {
-            throw node.wrong("[from, to] with 0 <= from < to");
-        }
+        List<Integer> chosen = experts(gate.node.field("experts"));
+        return chosen == null ? experts.size() : chosen.size();
     }
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model.parts;
 
-import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleWriter;
+import io.flinkmoe.model.ModelFile;
+import io.flinkmoe.model.OnnxContent;
 import io.flinkmoe.model.OnnxShapes;
+import io.flinkmoe.model.graph.FileContent;
 import io.flinkmoe.model.graph.MlpGraph;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -15,39 +17,55 @@ import org.apache.flink.annotation.Internal;
 @Internal
 interface Part {
 
-    /** The width of its input. */
+    /** The width of its input, or {@link OnnxShapes#UNKNOWN} if the file leaves it open. */
     int inputWidth();
 
-    /** The width of its output. */
+    /** The width of its output, or {@link OnnxShapes#UNKNOWN} if the file leaves it open. */
     int outputWidth();
 
-    /** Writes the model. */
-    void write(BundleWriter writer, String file) throws IOException;
+    /** The file that the user gave. */
+    Path source();
 
-    /** An ONNX file, which is copied. */
-    record Onnx(Path path, int inputWidth, int outputWidth) implements Part {
+    /**
+     * Writes the model.
+     *
+     * @param file its path in the bundle
+     * @return how model.json names it
+     */
+    ModelFile write(BundleWriter writer, String file) throws IOException;
 
-        static Onnx read(Path path) throws IOException {
-            OnnxShapes shapes = OnnxShapes.read(path);
-            return new Onnx(
-                    path,
-                    fixed(path, "input " + shapes.input(), shapes.inputWidth()),
-                    fixed(path, "output " + shapes.output(), shapes.outputWidth()));
+    /**
+     * An ONNX file. Weights that are stored beside it move into the file of the bundle.
+     *
+     * @param input the name of the input as the manifest gives it; null for the only one
+     * @param output the same of the output
+     */
+    record Onnx(Path source, String input, String output, OnnxShapes shapes) implements Part {
+
+        static Onnx read(Path path, String input, String output) throws IOException {
+            Onnx part = new Onnx(path, input, output, OnnxShapes.readPart(path, input, output));
+            part.content(); // A missing file of weights is found before anything is written.
+            return part;
         }
 
-        private static int fixed(Path path, String tensor, int width) throws BundleException {
-            if (width == OnnxShapes.UNKNOWN) {
-                throw new BundleException(
-                        path,
-                        "the width of its %s is not fixed; export the model with a fixed width"
-                                .formatted(tensor));
-            }
-            return width;
+        private FileContent content() throws IOException {
+            return OnnxContent.of(source);
         }
 
         @Override
-        public void write(BundleWriter writer, String file) throws IOException {
-            writer.copy(file, path);
+        public int inputWidth() {
+            return shapes.inputWidth();
+        }
+
+        @Override
+        public int outputWidth() {
+            return shapes.outputWidth();
+        }
+
+        @Override
+        public ModelFile write(BundleWriter writer, String file) throws IOException {
+            writer.add(file, content());
+            return new ModelFile(file, input, output);
         }
     }
 
@@ -56,6 +74,11 @@ interface Part {
      * is written, so that the memory does not grow with the number of experts.
      */
     record Layers(StateDict dict, List<StateDict.Linear> linears) implements Part {
+
+        @Override
+        public Path source() {
+            return dict.path();
+        }
 
         @Override
         public int inputWidth() {
@@ -68,12 +91,13 @@ interface Part {
         }
 
         @Override
-        public void write(BundleWriter writer, String file) throws IOException {
+        public ModelFile write(BundleWriter writer, String file) throws IOException {
             List<MlpGraph.Layer> layers = new ArrayList<>();
             for (StateDict.Linear linear : linears) {
                 layers.add(dict.read(linear));
             }
             writer.add(file, MlpGraph.of("layers", layers));
+            return ModelFile.of(file);
         }
     }
 }

@@ -19,9 +19,9 @@ import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Reads the parts that a manifest names: an ONNX file by its path, or layers of a state dict:
- * {@code {state_dict: FILE, linears: [NAME, …], activations: [relu, none]}}. Paths are relative to
- * the folder.
+ * Reads the parts that a manifest names: an ONNX file by its path, or as {@code {file: FILE, input:
+ * NAME, output: NAME}}, or layers of a state dict: {@code {state_dict: FILE, linears: [NAME, …],
+ * activations: [relu, none]}}. Paths are relative to the folder.
  */
 @Internal
 final class PartReader implements AutoCloseable {
@@ -40,17 +40,29 @@ final class PartReader implements AutoCloseable {
 
     /** Reads one part. */
     Part read(ManifestNode node) throws IOException {
-        return node.json().isObject()
-                ? layers(node.object("state_dict", "linears", "activations"), -1)
-                : Part.Onnx.read(file(node));
+        if (isState(node)) {
+            return layers(node.object("state_dict", "linears", "activations"), -1);
+        }
+        ManifestNode file = node;
+        if (node.json().isObject()) {
+            file = node.object("file", "input", "output").required("file");
+        }
+        return onnx(file(file), node);
     }
 
-    /** Reads experts: a pattern such as {@code experts/*.onnx}, or layers of a state dict. */
+    /**
+     * Reads experts: a pattern such as {@code experts/*.onnx}, which may be the {@code file} of an
+     * object that names tensors, or layers of a state dict.
+     */
     List<Part> readAll(ManifestNode node) throws IOException {
         List<Part> parts = new ArrayList<>();
-        if (!node.json().isObject()) {
-            for (Path file : matching(node)) {
-                parts.add(Part.Onnx.read(file));
+        if (!isState(node)) {
+            ManifestNode pattern = node;
+            if (node.json().isObject()) {
+                pattern = node.object("file", "input", "output", "output_size").required("file");
+            }
+            for (Path file : matching(pattern)) {
+                parts.add(onnx(file, node));
             }
             return parts;
         }
@@ -60,6 +72,29 @@ final class PartReader implements AutoCloseable {
             parts.add(layers(node, expert));
         }
         return parts;
+    }
+
+    /** Whether a value describes layers of a state dict. */
+    static boolean isState(ManifestNode node) {
+        return node.json().has("state_dict");
+    }
+
+    /**
+     * Reads an ONNX file.
+     *
+     * @param tensors the value that may name its tensors
+     */
+    Part onnx(Path file, ManifestNode tensors) throws IOException {
+        return Part.Onnx.read(file, tensor(tensors, "input"), tensor(tensors, "output"));
+    }
+
+    /** The name of a tensor. YAML reads a name such as 17 as a number. */
+    private static String tensor(ManifestNode node, String field) throws BundleException {
+        ManifestNode name = node.field(field);
+        boolean isSlice = field.equals("input") && name.json().isArray();
+        return !name.isPresent() || isSlice
+                ? null
+                : name.json().isInt() ? name.json().asText() : name.text();
     }
 
     private int count(ManifestNode node) throws IOException {
@@ -130,7 +165,7 @@ final class PartReader implements AutoCloseable {
         return open;
     }
 
-    private Path file(ManifestNode node) throws BundleException {
+    Path file(ManifestNode node) throws BundleException {
         Path file = folder.resolve(node.text());
         if (!Files.isRegularFile(file)) {
             throw new BundleException(

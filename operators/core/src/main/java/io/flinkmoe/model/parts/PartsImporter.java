@@ -7,6 +7,8 @@ import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
+import io.flinkmoe.model.OnnxShapes;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -14,8 +16,8 @@ import java.util.List;
 import org.apache.flink.annotation.PublicEvolving;
 
 /**
- * Makes a bundle from a folder of parts, as a manifest describes it. A part is an ONNX file with
- * one float input and one float output, or linear layers of a PyTorch {@code state_dict}. Widths
+ * Makes a bundle from a folder of parts, as a manifest describes it. A part is an ONNX file, of
+ * which one input and one output are used, or linear layers of a PyTorch {@code state_dict}. Widths
  * and checksums are found out.
  */
 @PublicEvolving
@@ -56,6 +58,7 @@ public final class PartsImporter {
         root.object("name", "encoder", "head", "layers");
         try (PartReader reader = new PartReader(manifest.folder);
                 BundleWriter writer = new BundleWriter(output)) {
+            PartWriter parts = new PartWriter(writer);
             String name =
                     root.field("name").isPresent()
                             ? root.field("name").text()
@@ -69,35 +72,41 @@ public final class PartsImporter {
             if (layers.isEmpty()) {
                 throw root.field("layers").wrong("at least one layer");
             }
-            int first = encoder == null ? layers.get(0).inputWidth() : encoder.outputWidth();
-            if (first < 0) {
-                throw root.field("layers")
-                        .wrong("an encoder, or a part of layers[0] without a slice");
+            int first = firstWidth(encoder, layers.get(0));
+            if (first == OnnxShapes.UNKNOWN) {
+                throw new BundleException(
+                        manifest.file,
+                        "no part says the width of the input of layers[0]; set layers[0].input_size");
             }
             List<LayerSpec> specs = new ArrayList<>();
             for (LayerManifest layer : layers) {
                 int width = specs.isEmpty() ? first : specs.get(specs.size() - 1).outputSize();
-                specs.add(layer.write(width, writer));
+                specs.add(layer.write(width, parts));
             }
-            write(encoder, ENCODER, writer);
-            write(head, HEAD, writer);
-            int inputSize = encoder == null ? first : encoder.inputWidth();
+            ModelFile encoderFile = parts.write(encoder, ENCODER);
+            ModelFile headFile = parts.write(head, HEAD);
+            int inputSize = encoder == null ? first : fixed(encoder, "input", encoder.inputWidth());
             int last = specs.get(specs.size() - 1).outputSize();
-            Bundle bundle =
-                    writer.finish(
-                            (version, checksums) ->
-                                    new BundleSpec(
-                                            BundleSpec.FORMAT_VERSION,
-                                            name,
-                                            version,
-                                            inputSize,
-                                            head == null ? last : head.outputWidth(),
-                                            encoder == null ? null : ENCODER,
-                                            head == null ? null : HEAD,
-                                            specs,
-                                            checksums),
-                            check);
-            return new Result(bundle, reader.unused());
+            int outputSize = head == null ? last : fixed(head, "output", head.outputWidth());
+            try {
+                Bundle bundle =
+                        writer.finish(
+                                (version, checksums) ->
+                                        new BundleSpec(
+                                                BundleSpec.FORMAT_VERSION,
+                                                name,
+                                                version,
+                                                inputSize,
+                                                outputSize,
+                                                encoderFile,
+                                                headFile,
+                                                specs,
+                                                checksums),
+                                check);
+                return new Result(bundle, reader.unused());
+            } catch (BundleException e) {
+                throw parts.ofSource(e);
+            }
         }
     }
 
@@ -105,9 +114,19 @@ public final class PartsImporter {
         return node.isPresent() ? reader.read(node) : null;
     }
 
-    private static void write(Part part, String file, BundleWriter writer) throws IOException {
-        if (part != null) {
-            part.write(writer, file);
+    private static int firstWidth(Part encoder, LayerManifest layer) throws BundleException {
+        return encoder == null || encoder.outputWidth() == OnnxShapes.UNKNOWN
+                ? layer.inputWidth()
+                : encoder.outputWidth();
+    }
+
+    private static int fixed(Part part, String kind, int width) throws BundleException {
+        if (width == OnnxShapes.UNKNOWN) {
+            throw new BundleException(
+                    part.source(),
+                    "it does not say the width of its %s; export the model with a fixed width"
+                            .formatted(kind));
         }
+        return width;
     }
 }

@@ -33,6 +33,10 @@ final class StateDict implements AutoCloseable {
         this.file = SafetensorsFile.open(path);
     }
 
+    Path path() {
+        return path;
+    }
+
     /** Whether there is a linear layer of this name. */
     boolean has(String name) {
         return file.names().contains(name + ".weight");

@@ -297,7 +297,7 @@ class CheckpointLayoutTest {
     /** The first layer's norm of one token. */
     private float[] norm(PublishedCheckpoint checkpoint, float[] x) throws Exception {
         Bundle bundle = importBundle(checkpoint, "bundle");
-        Path file = bundle.file(bundle.spec().layers().get(0).norm());
+        Path file = bundle.file(bundle.spec().layers().get(0).norm().file());
         return OnnxRunner.run(Files.readAllBytes(file), x, x.length);
     }
 

@@ -55,8 +55,9 @@ class FlightsImportTest {
         }
 
         BundleSpec spec = bundle.spec();
-        float[] hidden = run(bundle, spec.encoder(), features, 10);
-        float[] logits = run(bundle, spec.layers().get(0).gates().get(0).router(), hidden, 64);
+        float[] hidden = run(bundle, spec.encoder().file(), features, 10);
+        float[] logits =
+                run(bundle, spec.layers().get(0).gates().get(0).router().file(), hidden, 64);
 
         assertThat(logits).hasSameSizeAs(expected);
         for (int i = 0; i < logits.length; i++) {

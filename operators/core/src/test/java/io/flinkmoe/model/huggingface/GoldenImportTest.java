@@ -81,9 +81,9 @@ class GoldenImportTest {
         GateSpec gate = layer.gates().get(0);
         assertThat(gate.routing().numExpertsPerTok()).isEqualTo(golden.integer("top_k"));
         assertThat(gate.routing().normTopKProb()).isEqualTo(golden.integer("top_k") > 1);
-        golden.assertClose("logits", run(bundle, gate.router(), x, d), 1e-5);
+        golden.assertClose("logits", run(bundle, gate.router().file(), x, d), 1e-5);
         for (int e = 0; e < layer.experts().size(); e++) {
-            float[] found = run(bundle, layer.experts().get(e).file(), x, d);
+            float[] found = run(bundle, layer.experts().get(e).file().file(), x, d);
             float[] expected = plainExpert(golden, e, x);
             for (int i = 0; i < expected.length; i++) {
                 assertThat(found[i])

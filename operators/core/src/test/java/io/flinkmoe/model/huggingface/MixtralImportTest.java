@@ -10,6 +10,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.ExpertGraphs;
 import io.flinkmoe.model.graph.RouterGraphs;
@@ -67,10 +68,11 @@ class MixtralImportTest {
         assertThat(bundle.spec().outputSize()).isEqualTo(D);
         assertThat(bundle.spec().layers())
                 .extracting(layer -> layer.gates().get(0).router())
+                .extracting(ModelFile::file)
                 .containsExactly("layers/0/router.onnx", "layers/1/router.onnx");
         assertThat(bundle.spec().layers())
                 .extracting(LayerSpec::norm)
-                .containsExactly(null, "layers/1/norm.onnx");
+                .containsExactly(null, ModelFile.of("layers/1/norm.onnx"));
         try (Checkpoint checkpoint = Checkpoint.open(dir.resolve("checkpoint"))) {
             for (int layer = 0; layer < 2; layer++) {
                 String expert = "model.layers.%d.block_sparse_moe.experts.1.".formatted(layer);

@@ -9,6 +9,7 @@ import io.flinkmoe.api.RankedGate;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.runtime.block.Choices;
@@ -99,7 +100,7 @@ class DecisionsTest {
                                 List.of(
                                         new GateSpec(
                                                 "click",
-                                                "router.onnx",
+                                                ModelFile.of("router.onnx"),
                                                 null,
                                                 null,
                                                 null,

@@ -5,6 +5,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Device;
+import io.flinkmoe.onnx.ModelTensors;
 import io.flinkmoe.onnx.OnnxModel;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -56,8 +57,9 @@ public final class LimitContender implements Contender {
 
     private OnnxModel open(int expert) throws BundleException {
         int d = bundle.spec().firstSize();
-        String file = bundle.spec().layers().get(0).experts().get(expert).file();
-        OnnxModel model = OnnxModel.open(bundle.file(file), d, d, CORES, Device.CPU);
+        String file = bundle.spec().layers().get(0).experts().get(expert).file().file();
+        OnnxModel model =
+                OnnxModel.open(bundle.file(file), ModelTensors.of(d, d), CORES, Device.CPU);
         ownModels.add(model);
         return model;
     }

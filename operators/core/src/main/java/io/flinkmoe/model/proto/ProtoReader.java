@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.model;
+package io.flinkmoe.model.proto;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -11,14 +11,14 @@ import org.apache.flink.annotation.Internal;
  * of the message, and allocates nothing except the requested strings.
  */
 @Internal
-final class ProtoReader {
+public final class ProtoReader {
     private static final int MAX_STRING = 4096;
 
     /** A message violates the wire format. */
-    static final class MalformedException extends Exception {
+    public static final class MalformedException extends Exception {
         private static final long serialVersionUID = 1L;
 
-        MalformedException(String message) {
+        public MalformedException(String message) {
             super(message);
         }
     }
@@ -26,14 +26,14 @@ final class ProtoReader {
     private final ByteBuffer message;
     private int wireType;
 
-    ProtoReader(ByteBuffer message) {
+    public ProtoReader(ByteBuffer message) {
         this.message = message.duplicate().order(ByteOrder.LITTLE_ENDIAN);
     }
 
     /**
      * The number of the next field, or 0 at the end. The caller must then read or skip the value.
      */
-    int nextField() throws MalformedException {
+    public int nextField() throws MalformedException {
         if (!message.hasRemaining()) {
             return 0;
         }
@@ -45,17 +45,17 @@ final class ProtoReader {
         return (int) (tag >>> 3);
     }
 
-    long varint() throws MalformedException {
+    public long varint() throws MalformedException {
         require(0);
         return rawVarint();
     }
 
-    ProtoReader message() throws MalformedException {
+    public ProtoReader message() throws MalformedException {
         require(2);
         return new ProtoReader(take(rawVarint()));
     }
 
-    String string() throws MalformedException {
+    public String string() throws MalformedException {
         require(2);
         ByteBuffer bytes = take(rawVarint());
         if (bytes.remaining() > MAX_STRING) {
@@ -67,18 +67,28 @@ final class ProtoReader {
     }
 
     /** The encoded value of the field, whatever its type. */
-    ByteBuffer encoded() throws MalformedException {
+    public ByteBuffer encoded() throws MalformedException {
         int from = message.position();
         skip();
         return message.slice(from, message.position() - from);
     }
 
+    /** Another reader of what this one has not read yet. */
+    ProtoReader duplicate() {
+        return new ProtoReader(message);
+    }
+
+    /** The bytes that this reader has not read yet. */
+    ByteBuffer rest() {
+        return message.slice();
+    }
+
     /** The wire type of the field: 0 varint, 1 fixed 64 bits, 2 bytes, 5 fixed 32 bits. */
-    int wireType() {
+    public int wireType() {
         return wireType;
     }
 
-    void skip() throws MalformedException {
+    public void skip() throws MalformedException {
         switch (wireType) {
             case 0 -> rawVarint();
             case 1 -> take(8);

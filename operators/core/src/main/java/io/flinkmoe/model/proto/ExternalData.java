@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.model;
+package io.flinkmoe.model.proto;
 
-import io.flinkmoe.model.ProtoReader.MalformedException;
+import io.flinkmoe.model.proto.ProtoReader.MalformedException;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -12,11 +12,16 @@ import org.apache.flink.annotation.Internal;
  * onnx.proto}.
  */
 @Internal
-final class ExternalData {
+public final class ExternalData {
     /** The depth limit of protobuf itself. */
-    private static final int MAX_DEPTH = 100;
+    static final int MAX_DEPTH = 100;
 
-    private enum Message {
+    // Fields of a tensor.
+    static final int ENTRIES = 13;
+    static final int LOCATION = 14;
+
+    /** The kinds of messages that can contain a tensor. */
+    enum Message {
         MODEL,
         TRAINING_INFO,
         FUNCTION,
@@ -27,7 +32,7 @@ final class ExternalData {
         TENSOR;
 
         /** The kind of message in a field, or null if it cannot contain a tensor. */
-        private Message in(int field) {
+        Message in(int field) {
             return switch (this) {
                 case MODEL ->
                         switch (field) {
@@ -62,12 +67,11 @@ final class ExternalData {
     private ExternalData() {}
 
     /** Whether the data of any tensor of a model, at any depth, is stored outside the model. */
-    static boolean isIn(ProtoReader model) throws MalformedException {
+    public static boolean isIn(ProtoReader model) throws MalformedException {
         return isIn(Message.MODEL, model, 0);
     }
 
-    private static boolean isIn(Message kind, ProtoReader message, int depth)
-            throws MalformedException {
+    static boolean isIn(Message kind, ProtoReader message, int depth) throws MalformedException {
         if (depth > MAX_DEPTH) {
             throw new MalformedException(
                     "messages are nested more than %d levels deep".formatted(MAX_DEPTH));
@@ -78,9 +82,9 @@ final class ExternalData {
                 if (isIn(inner, message.message(), depth + 1)) {
                     return true;
                 }
-            } else if (kind == Message.TENSOR && field == 13) { // external_data
+            } else if (kind == Message.TENSOR && field == ENTRIES) {
                 return true;
-            } else if (kind == Message.TENSOR && field == 14) { // data_location
+            } else if (kind == Message.TENSOR && field == LOCATION) {
                 if ((int) message.varint() != 0) { // An enum, of which protobuf keeps 32 bits.
                     return true;
                 }
