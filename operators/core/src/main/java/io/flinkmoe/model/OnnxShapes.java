@@ -67,6 +67,15 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
         return of(file, map(file), input, output);
     }
 
+    /** Reads all inputs and outputs of a file that becomes a part of a bundle. */
+    public static GraphSignature signature(Path file) throws IOException {
+        try {
+            return GraphSignature.read(new ProtoReader(map(file)));
+        } catch (ProtoReader.MalformedException e) {
+            throw damaged(file, e);
+        }
+    }
+
     private static OnnxShapes of(Path file, ByteBuffer bytes, String input, String output)
             throws BundleException {
         try {
@@ -106,8 +115,14 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
         return new BundleException(file, ForeignFile.kindOf(file).orElse(reason), e);
     }
 
-    private static GraphTensor chosen(
-            Path file, String kind, String name, List<GraphTensor> tensors) throws BundleException {
+    /**
+     * Returns the tensor of a name.
+     *
+     * @param name null for the only one
+     * @throws BundleException if there is none, or a name is needed; the message lists all
+     */
+    public static GraphTensor chosen(Path file, String kind, String name, List<GraphTensor> tensors)
+            throws BundleException {
         if (name == null && tensors.size() == 1) {
             return tensors.get(0);
         }
@@ -135,6 +150,17 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
                                 tensors.stream().allMatch(GraphTensor::isTensor) ? "" : ZIPMAP));
     }
 
+    /**
+     * @throws BundleException if it is a sequence or a map, with the remedy
+     */
+    public static void requireTensor(Path file, String kind, GraphTensor tensor)
+            throws BundleException {
+        if (!tensor.isTensor()) {
+            throw new BundleException(
+                    file, "%s %s is not a tensor%s".formatted(kind, tensor, ZIPMAP));
+        }
+    }
+
     private static String list(List<GraphTensor> tensors) {
         return tensors.stream()
                 .limit(MOST_LISTED)
@@ -142,7 +168,12 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
                 .collect(Collectors.joining(", ", "[", "]"));
     }
 
-    private static int width(Path file, String kind, GraphTensor tensor) throws BundleException {
+    /**
+     * Returns the width of a tensor of vectors, or {@link #UNKNOWN}.
+     *
+     * @throws BundleException if it is not float or double, [batch, width] or [batch]
+     */
+    public static int width(Path file, String kind, GraphTensor tensor) throws BundleException {
         String what = "%s %s is %s".formatted(kind, tensor.name(), tensor.declared());
         if (!TYPES.contains(tensor.type())) {
             throw new BundleException(

@@ -63,6 +63,14 @@ record ManifestNode(Path file, String path, JsonNode json) {
         return json.asText();
     }
 
+    /** A text, number or flag as text: YAML reads a name such as 17 as a number. */
+    String scalar() throws BundleException {
+        if (!json.isValueNode() || json.asText().isEmpty()) {
+            throw wrong("a text or a number");
+        }
+        return json.asText();
+    }
+
     int integer() throws BundleException {
         if (!json.isInt()) {
             throw wrong("an integer");

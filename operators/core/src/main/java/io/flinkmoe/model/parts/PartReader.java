@@ -50,6 +50,27 @@ final class PartReader implements AutoCloseable {
         return onnx(file(file), node);
     }
 
+    /** Reads an encoder, whose inputs may have any type. */
+    Part readEncoder(ManifestNode node) throws IOException {
+        return isState(node)
+                ? read(node)
+                : GraphPart.encoder(graphFile(node), tensor(node, "input"), tensor(node, "output"));
+    }
+
+    /** Reads a head, whose outputs may have any type. */
+    Part readHead(ManifestNode node) throws IOException {
+        return isState(node)
+                ? read(node)
+                : GraphPart.head(graphFile(node), tensor(node, "input"), tensor(node, "output"));
+    }
+
+    private Path graphFile(ManifestNode node) throws BundleException {
+        return file(
+                node.json().isObject()
+                        ? node.object("file", "input", "output", "outputs").required("file")
+                        : node);
+    }
+
     /**
      * Reads experts: a pattern such as {@code experts/*.onnx}, which may be the {@code file} of an
      * object that names tensors, or layers of a state dict.

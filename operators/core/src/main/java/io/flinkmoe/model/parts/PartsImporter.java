@@ -2,6 +2,8 @@
 package io.flinkmoe.model.parts;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import io.flinkmoe.column.InputSpec;
+import io.flinkmoe.column.OutputSpec;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
@@ -55,7 +57,7 @@ public final class PartsImporter {
     public static Result importBundle(Manifest manifest, Path output, BundleWriter.Inspection check)
             throws IOException {
         ManifestNode root = new ManifestNode(manifest.file, "", manifest.content);
-        root.object("name", "encoder", "head", "layers");
+        root.object("name", "inputs", "encoder", "head", "layers");
         try (PartReader reader = new PartReader(manifest.folder);
                 BundleWriter writer = new BundleWriter(output)) {
             PartWriter parts = new PartWriter(writer);
@@ -63,8 +65,11 @@ public final class PartsImporter {
                     root.field("name").isPresent()
                             ? root.field("name").text()
                             : output.toAbsolutePath().normalize().getFileName().toString();
-            Part encoder = optional(root.field("encoder"), reader);
-            Part head = optional(root.field("head"), reader);
+            ColumnsManifest columns = new ColumnsManifest(root);
+            ManifestNode encoderNode = root.field("encoder");
+            ManifestNode headNode = root.field("head");
+            Part encoder = encoderNode.isPresent() ? reader.readEncoder(encoderNode) : null;
+            Part head = headNode.isPresent() ? reader.readHead(headNode) : null;
             List<LayerManifest> layers = new ArrayList<>();
             for (ManifestNode layer : root.required("layers").items()) {
                 layers.add(new LayerManifest(layer, layers.size(), reader));
@@ -85,9 +90,13 @@ public final class PartsImporter {
             }
             ModelFile encoderFile = parts.write(encoder, ENCODER);
             ModelFile headFile = parts.write(head, HEAD);
-            int inputSize = encoder == null ? first : fixed(encoder, "input", encoder.inputWidth());
-            int last = specs.get(specs.size() - 1).outputSize();
-            int outputSize = head == null ? last : fixed(head, "output", head.outputWidth());
+            List<InputSpec> inputs =
+                    columns.inputs(
+                            encoder,
+                            encoder == null || encoder instanceof GraphPart
+                                    ? first
+                                    : encoder.inputWidth());
+            List<OutputSpec> outputs = outputs(columns, head, specs);
             try {
                 Bundle bundle =
                         writer.finish(
@@ -96,8 +105,8 @@ public final class PartsImporter {
                                                 BundleSpec.FORMAT_VERSION,
                                                 name,
                                                 version,
-                                                inputSize,
-                                                outputSize,
+                                                inputs,
+                                                outputs,
                                                 encoderFile,
                                                 headFile,
                                                 specs,
@@ -110,23 +119,20 @@ public final class PartsImporter {
         }
     }
 
-    private static Part optional(ManifestNode node, PartReader reader) throws IOException {
-        return node.isPresent() ? reader.read(node) : null;
-    }
-
     private static int firstWidth(Part encoder, LayerManifest layer) throws BundleException {
         return encoder == null || encoder.outputWidth() == OnnxShapes.UNKNOWN
                 ? layer.inputWidth()
                 : encoder.outputWidth();
     }
 
-    private static int fixed(Part part, String kind, int width) throws BundleException {
-        if (width == OnnxShapes.UNKNOWN) {
-            throw new BundleException(
-                    part.source(),
-                    "it does not say the width of its %s; export the model with a fixed width"
-                            .formatted(kind));
+    private static List<OutputSpec> outputs(
+            ColumnsManifest columns, Part head, List<LayerSpec> layers) throws BundleException {
+        if (head instanceof GraphPart graph) {
+            return columns.outputs(graph);
         }
-        return width;
+        int last = layers.get(layers.size() - 1).outputSize();
+        return head == null
+                ? BundleSpec.outputsOf(layers, last)
+                : OutputSpec.vector(head.outputWidth());
     }
 }

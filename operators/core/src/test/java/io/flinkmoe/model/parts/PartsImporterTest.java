@@ -131,7 +131,7 @@ class PartsImporterTest {
             quoteCharacter = '`',
             value = {
                 "{} | layers is missing; set it",
-                "{'layer': []} | layer is not a known field; known fields are [encoder, head, layers, name]",
+                "{'layer': []} | layer is not a known field; known fields are [encoder, head, inputs, layers, name]",
                 "{'layers': {}} | layers is {}; expected a list",
                 "{'layers': []} | layers is []; expected at least one layer",
                 "{'layers': [{}]} | layers[0].residual is missing; set it",
@@ -139,7 +139,7 @@ class PartsImporterTest {
                 "{'layers': [{'residual': 'none', 'experts': 'no/*.onnx'}]} | layers[0].experts is 'no/*.onnx'; there is no such file in",
                 "{'layers': [{'residual': 'none', 'experts': 7}]} | layers[0].experts is 7; expected a text",
                 "{'encoder': 'e.onnx', 'layers': []} | encoder is 'e.onnx'; there is no file",
-                "{'inputs': {}, 'layers': []} | inputs is not a known field"
+                "{'colour': {}, 'layers': []} | colour is not a known field"
             })
     void aWrongManifestIsRefused(String manifest, String message) {
         assertRefused(manifest, message);
