@@ -47,6 +47,8 @@ final class Loops {
                     x / 2 * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
             case GELU_ERF -> x / 2 * (1 + erf(x / Math.sqrt(2)));
             case TANH -> Math.tanh(x);
+            case SIGMOID -> 1 / (1 + Math.exp(-x));
+            case LEAKY_RELU -> Math.max(x, 0.01 * x);
             case NONE -> x;
         };
     }

@@ -98,7 +98,7 @@ final class PartsOptions {
             split = ",",
             description =
                     "The activation after each linear layer of an expert: relu, silu, gelu_erf,"
-                            + " gelu_tanh, tanh or none.")
+                            + " gelu_tanh, tanh, sigmoid, leaky_relu or none.")
     private List<String> activations = List.of();
 
     /** Whether any of the options is set. */

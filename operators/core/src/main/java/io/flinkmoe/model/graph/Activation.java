@@ -12,6 +12,8 @@ import org.apache.flink.annotation.Internal;
  *   SILU       x / (1 + exp(-x))
  *   GELU_TANH  x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))
  *   GELU_ERF   x/2 · (1 + erf(x / √2))
+ *   SIGMOID    1 / (1 + exp(-x))
+ *   LEAKY_RELU max(x, 0.01 x)
  * </pre>
  *
  * The two forms of GELU (Hendrycks and Gimpel, arXiv 1606.08415) differ by up to 5e-4. A checkpoint
@@ -24,6 +26,8 @@ public enum Activation {
     GELU_TANH,
     GELU_ERF,
     TANH,
+    SIGMOID,
+    LEAKY_RELU,
     /** The identity. */
     NONE;
 
@@ -35,6 +39,8 @@ public enum Activation {
                     graph.node("Sigmoid", y + ".sigmoid", List.of(x))
                             .node("Mul", y, List.of(x, y + ".sigmoid"));
             case TANH -> graph.node("Tanh", y, List.of(x));
+            case SIGMOID -> graph.node("Sigmoid", y, List.of(x));
+            case LEAKY_RELU -> graph.node("LeakyRelu", y, List.of(x));
             case NONE -> graph.node("Identity", y, List.of(x));
             case GELU_TANH ->
                     half(

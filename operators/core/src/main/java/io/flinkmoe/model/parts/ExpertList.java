@@ -8,7 +8,9 @@ import io.flinkmoe.model.ExpertSpec;
 import io.flinkmoe.model.Slice;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.apache.flink.annotation.Internal;
 
@@ -27,7 +29,21 @@ import org.apache.flink.annotation.Internal;
 final class ExpertList {
 
     /** An expert, and the value of the manifest that describes it. */
-    private record Expert(ManifestNode node, String name, Part part, Slice input) {}
+    private record Expert(ManifestNode node, String name, Part part, Slice input) {
+
+        /** What the file or the manifest says. */
+        int outputWidth() throws BundleException {
+            ManifestNode given = node.field("output_size");
+            int width = part.outputWidth();
+            if (width != UNKNOWN && given.isPresent() && given.integer() != width) {
+                throw new BundleException(
+                        part.source(),
+                        "its output has the width %d, but %s is %d; remove it from the manifest"
+                                .formatted(width, given.path(), given.integer()));
+            }
+            return width == UNKNOWN && given.isPresent() ? given.integer() : width;
+        }
+    }
 
     private final PartReader reader;
     private final List<Expert> experts = new ArrayList<>();
@@ -39,9 +55,9 @@ final class ExpertList {
             return;
         }
         for (ManifestNode entry : list.items()) {
-            if (PartReader.isState(entry)) {
+            if (PartReader.isState(entry) && PartReader.isOfSeveral(entry)) {
                 addAll(entry);
-            } else if (entry.json().isTextual()) {
+            } else if (PartReader.isState(entry) || entry.json().isTextual()) {
                 experts.add(new Expert(entry, null, reader.read(entry), null));
             } else {
                 add(entry.object("name", "file", "input", "output", "output_size"));
@@ -118,27 +134,16 @@ final class ExpertList {
     }
 
     private int outputWidth(Expert expert, int otherWidth) throws BundleException {
-        ManifestNode given = expert.node.field("output_size");
-        int width = expert.part.outputWidth();
+        int width = expert.outputWidth();
         if (width != UNKNOWN) {
-            if (given.isPresent() && given.integer() != width) {
-                throw new BundleException(
-                        expert.part.source(),
-                        "its output has the width %d, but %s is %d; remove it from the manifest"
-                                .formatted(width, given.path(), given.integer()));
-            }
             return width;
         }
-        if (given.isPresent()) {
-            return given.integer();
+        Set<Integer> known = new HashSet<>();
+        for (Expert other : experts) {
+            known.add(other.outputWidth());
         }
-        int[] known =
-                experts.stream()
-                        .mapToInt(other -> other.part.outputWidth())
-                        .filter(other -> other != UNKNOWN)
-                        .distinct()
-                        .toArray();
-        int found = known.length == 1 ? known[0] : otherWidth;
+        known.remove(UNKNOWN);
+        int found = known.size() == 1 ? known.iterator().next() : otherWidth;
         if (found == UNKNOWN) {
             throw new BundleException(
                     expert.part.source(),

@@ -26,8 +26,7 @@ import org.apache.flink.annotation.Internal;
 @Internal
 final class PartReader implements AutoCloseable {
 
-    /** Stands for the number of an expert in the name of a linear layer. */
-    private static final String EXPERT = "{e}";
+    private static final Pattern PICKLE = Pattern.compile("(?i).*\\.(pt|pth|bin|ckpt|pkl)");
 
     private static final Pattern NUMBER = Pattern.compile("(\\d+)\\D*$");
 
@@ -41,7 +40,7 @@ final class PartReader implements AutoCloseable {
     /** Reads one part. */
     Part read(ManifestNode node) throws IOException {
         if (isState(node)) {
-            return layers(node.object("state_dict", "linears", "activations"), -1);
+            return layers(node.object("state_dict", "linears", "activations"), null);
         }
         ManifestNode file = node;
         if (node.json().isObject()) {
@@ -88,9 +87,8 @@ final class PartReader implements AutoCloseable {
             return parts;
         }
         node.object("state_dict", "count", "linears", "activations");
-        int count = count(node);
-        for (int expert = 0; expert < count; expert++) {
-            parts.add(layers(node, expert));
+        for (String number : numbers(node)) {
+            parts.add(layers(node, number));
         }
         return parts;
     }
@@ -98,6 +96,11 @@ final class PartReader implements AutoCloseable {
     /** Whether a value describes layers of a state dict. */
     static boolean isState(ManifestNode node) {
         return node.json().has("state_dict");
+    }
+
+    /** Whether the layers of a state dict are those of several experts. */
+    static boolean isOfSeveral(ManifestNode node) throws BundleException {
+        return ExpertNumbers.areIn(linears(node).get(0).text());
     }
 
     /**
@@ -118,31 +121,40 @@ final class PartReader implements AutoCloseable {
                 : name.json().isInt() ? name.json().asText() : name.text();
     }
 
-    private int count(ManifestNode node) throws IOException {
-        ManifestNode given = node.field("count");
-        if (given.isPresent()) {
-            if (given.integer() < 1) {
-                throw given.wrong("1 or more");
-            }
-            return given.integer();
-        }
+    /** The numbers of the experts in a state dict. */
+    private List<String> numbers(ManifestNode node) throws IOException {
         StateDict dict = dict(node.required("state_dict"));
-        List<ManifestNode> names = node.required("linears").items();
-        String first = names.isEmpty() ? "" : names.get(0).text();
-        int count = 0;
-        while (first.contains(EXPERT) && dict.has(name(first, count))) {
-            count++;
+        List<ManifestNode> names = linears(node);
+        for (ManifestNode name : names) {
+            if (!ExpertNumbers.areIn(name.text())) {
+                throw name.wrong("a name with {e} for the number of the expert");
+            }
         }
-        return Math.max(1, count); // The first one is missed by name.
+        List<String> found = ExpertNumbers.find(dict, names.get(0).text()).texts();
+        ManifestNode count = node.field("count");
+        if (!count.isPresent()) {
+            return found;
+        }
+        if (count.integer() < 1 || count.integer() > found.size()) {
+            throw count.wrong("1 to %d, the experts of %s".formatted(found.size(), dict.path()));
+        }
+        return found.subList(0, count.integer());
     }
 
-    private Part layers(ManifestNode node, int expert) throws IOException {
-        StateDict dict = dict(node.required("state_dict"));
-        ManifestNode linears = node.required("linears");
-        List<ManifestNode> names = linears.items();
+    private static List<ManifestNode> linears(ManifestNode node) throws BundleException {
+        List<ManifestNode> names = node.required("linears").items();
         if (names.isEmpty()) {
-            throw linears.wrong("the name of at least one linear layer");
+            throw node.field("linears").wrong("the name of at least one linear layer");
         }
+        return names;
+    }
+
+    /**
+     * @param number the number of the expert; null for a part that is none of several
+     */
+    private Part layers(ManifestNode node, String number) throws IOException {
+        StateDict dict = dict(node.required("state_dict"));
+        List<ManifestNode> names = linears(node);
         List<ManifestNode> activations = node.required("activations").items();
         if (activations.size() != names.size()) {
             throw node.field("activations")
@@ -151,17 +163,13 @@ final class PartReader implements AutoCloseable {
         List<StateDict.Linear> found = new ArrayList<>();
         for (int i = 0; i < names.size(); i++) {
             String name = names.get(i).text();
-            if (expert >= 0 && !name.contains(EXPERT)) {
-                throw names.get(i).wrong("a name with {e} for the number of the expert");
-            }
-            found.add(dict.linear(name(name, expert), activation(activations.get(i))));
+            found.add(
+                    dict.linear(
+                            number == null ? name : ExpertNumbers.in(name, number),
+                            activation(activations.get(i))));
         }
         dict.requireChain(found);
         return new Part.Layers(dict, found);
-    }
-
-    private static String name(String pattern, int expert) {
-        return expert < 0 ? pattern : pattern.replace(EXPERT, String.valueOf(expert));
     }
 
     private static Activation activation(ManifestNode node) throws BundleException {
@@ -178,6 +186,12 @@ final class PartReader implements AutoCloseable {
 
     private StateDict dict(ManifestNode node) throws IOException {
         Path file = file(node);
+        if (PICKLE.matcher(file.getFileName().toString()).matches()) {
+            throw new BundleException(
+                    file,
+                    "it is a pickle of PyTorch, which can run any code when it is read; expected a safetensors file, which these two lines write: from safetensors.torch import save_file; save_file(torch.load('%s', weights_only=True), 'model.safetensors')"
+                            .formatted(file.getFileName()));
+        }
         StateDict open = dicts.get(file);
         if (open == null) {
             open = new StateDict(file);

@@ -37,9 +37,16 @@ final class StateDict implements AutoCloseable {
         return path;
     }
 
-    /** Whether there is a linear layer of this name. */
-    boolean has(String name) {
-        return file.names().contains(name + ".weight");
+    /** The names of all tensors. */
+    Set<String> names() {
+        return file.names();
+    }
+
+    /** An error about a tensor that is not there. */
+    BundleException missing(String tensor) {
+        return new BundleException(
+                path,
+                "there is no tensor %s; it has %s".formatted(tensor, shortened(file.names())));
     }
 
     /**
@@ -50,10 +57,8 @@ final class StateDict implements AutoCloseable {
     Linear linear(String name, Activation activation) throws IOException {
         String weight = name + ".weight";
         String bias = name + ".bias";
-        if (!has(name)) {
-            throw new BundleException(
-                    path,
-                    "there is no tensor %s; it has %s".formatted(weight, shortened(file.names())));
+        if (!file.contains(weight)) {
+            throw missing(weight);
         }
         long[] shape = file.shape(weight);
         if (shape.length != 2) {

@@ -10,6 +10,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.MlpGraph;
+import io.flinkmoe.model.graph.ProtoWriter;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.tensor.SafetensorsFile;
 import io.flinkmoe.tensor.SafetensorsWriter;
@@ -21,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PartsImporterTest {
 
@@ -94,6 +96,177 @@ class PartsImporterTest {
         }
     }
 
+    /** Numbers begin with 0 or 1, may have leading zeros, and stand anywhere in the name. */
+    @ParameterizedTest
+    @CsvSource({
+        "expert%d.fc, expert{e}.fc, 0",
+        "moe.expert_%d.net.0, moe.expert_{e}.net.0, 1",
+        "e.%02d.w, e.{e}.w, 0",
+        "e%1$d.part%1$d, e{e}.part{e}, 1"
+    })
+    void expertsAreNumberedInManyWays(String name, String pattern, int first) throws Exception {
+        SafetensorsWriter writer = new SafetensorsWriter();
+        for (int i = 0; i < 12; i++) {
+            writer.add(
+                    name.formatted(first + i) + ".weight", new long[] {1, 1}, new float[] {i + 1});
+        }
+        writer.add("gate.weight", new long[] {12, 1}, new float[12])
+                .writeTo(folder.resolve("model.safetensors"));
+        String manifest =
+                "{'layers': [{'residual': 'none', 'experts': %s, 'gates': [{'router': %s,"
+                        + " 'scoring_func': 'softmax'}]}]}";
+
+        PartsImporter.Result result =
+                importParts(
+                        folder,
+                        manifest.formatted(STATE.formatted(pattern), STATE.formatted("gate")));
+
+        assertThat(result.unusedTensors()).isEmpty();
+        try (ReferenceModel model = ReferenceModel.open(result.bundle())) {
+            assertThat(model.forward(new float[] {2}, 1).out()).containsExactly(2 * 78 / 12f);
+        }
+    }
+
+    @Test
+    void aGapBetweenTheExpertsIsRefused() throws Exception {
+        SafetensorsWriter writer = new SafetensorsWriter();
+        for (int i : new int[] {0, 1, 3}) {
+            writer.add("e." + i + ".weight", new long[] {1, 1}, new float[1]);
+        }
+        writer.writeTo(folder.resolve("model.safetensors"));
+
+        assertThatThrownBy(() -> importParts(folder, layerOf(STATE.formatted("e.{e}"))))
+                .hasMessageContaining(
+                        "there is e.3.weight, but not e.2.weight; experts must be numbered without a gap, from 0 or 1");
+    }
+
+    /** In a list, a state dict can be one expert or several. */
+    @Test
+    void expertsOfSeveralStateDicts() throws Exception {
+        for (int i = 0; i < 2; i++) {
+            new SafetensorsWriter()
+                    .add("net.0.weight", new long[] {2, 1}, new float[] {i + 1, 10})
+                    .add("net.2.weight", new long[] {1, 2}, new float[] {1, 0})
+                    .writeTo(folder.resolve("expert" + i + ".safetensors"));
+        }
+        new SafetensorsWriter()
+                .add("gate.weight", new long[] {4, 1}, new float[4])
+                .add("more.0.weight", new long[] {1, 1}, new float[] {3})
+                .add("more.1.weight", new long[] {1, 1}, new float[] {6})
+                .writeTo(folder.resolve("model.safetensors"));
+        String one =
+                "{'state_dict': 'expert%d.safetensors', 'linears': ['net.0', 'net.2'],"
+                        + " 'activations': ['leaky_relu', 'none']}";
+        String experts =
+                "[%s, %s, %s]"
+                        .formatted(one.formatted(0), one.formatted(1), STATE.formatted("more.{e}"));
+        String manifest =
+                "{'layers': [{'residual': 'none', 'experts': %s, 'gates': [{'router': %s,"
+                        + " 'scoring_func': 'softmax'}]}]}";
+
+        PartsImporter.Result result =
+                importParts(folder, manifest.formatted(experts, STATE.formatted("gate")));
+
+        try (ReferenceModel model = ReferenceModel.open(result.bundle())) {
+            assertThat(model.forward(new float[] {2, -100}, 2).out())
+                    .containsExactly((2 + 4 + 6 + 12) / 4f, (-1 - 2 - 300 - 600) / 4f);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"model.pt", "pytorch_model.bin", "last.CKPT"})
+    void aPickleIsRefused(String name) throws Exception {
+        Files.write(folder.resolve(name), new byte[] {'P', 'K', 3, 4});
+
+        assertThatThrownBy(
+                        () ->
+                                importParts(
+                                        folder,
+                                        layerOf(
+                                                STATE.formatted("e.{e}")
+                                                        .replace("model.safetensors", name))))
+                .isInstanceOf(BundleException.class)
+                .hasMessageStartingWith(folder.resolve(name) + ": it is a pickle of PyTorch")
+                .hasMessageEndingWith(
+                        "from safetensors.torch import save_file; save_file(torch.load('%s',"
+                                        .formatted(name)
+                                + " weights_only=True), 'model.safetensors')");
+    }
+
+    private static String layerOf(String experts) {
+        return "{'layers': [{'residual': 'none', 'experts': %s, 'gates': []}]}".formatted(experts);
+    }
+
+    /** Where files leave widths open, other parts or the manifest say them. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "'a.onnx', 'open.onnx' | ",
+                "'open.onnx', {'file': 'a.onnx', 'output': 'output'} | ",
+                "'open.onnx', 'open.onnx' | 'input_size': 2, 'residual': 'input',",
+                "{'file': 'open.onnx', 'output_size': 2}, 'open.onnx' | 'input_size': 2,"
+            })
+    void openWidthsAreFilled(String experts, String fields) throws Exception {
+        linear("a.onnx", new float[] {1, 0, 0, 1}, 2, 2);
+        Files.write(folder.resolve("open.onnx"), openIdentity());
+
+        Bundle bundle = importParts(folder, openLayer(experts, fields)).bundle();
+
+        assertThat(bundle.spec().inputSize()).isEqualTo(2);
+        boolean hasResidual = fields != null && fields.contains("residual");
+        try (ReferenceModel model = ReferenceModel.open(bundle)) {
+            int times = hasResidual ? 2 : 1;
+            assertThat(model.forward(new float[] {3, 4}, 1).out())
+                    .containsExactly(3 * times, 4 * times);
+        }
+    }
+
+    @Test
+    void anOpenWidthThatNothingSaysIsAskedFor() throws Exception {
+        Files.write(folder.resolve("open.onnx"), openIdentity());
+
+        assertThatThrownBy(() -> importParts(folder, openLayer("'open.onnx'", null)))
+                .hasMessageContaining("set layers[0].input_size");
+        assertThatThrownBy(() -> importParts(folder, openLayer("'open.onnx'", "'input_size': 2,")))
+                .hasMessage(
+                        "%s: it does not say the width of its output; set output_size of the expert in the manifest: {file: open.onnx, output_size: WIDTH}"
+                                .formatted(folder.resolve("open.onnx")));
+    }
+
+    private static String openLayer(String experts, String fields) {
+        String residual =
+                fields != null && fields.contains("residual") ? "" : "'residual': 'none',";
+        return ("{'layers': [{%s %s 'experts': [%s], 'gates': [{'rule': {'stream': true, 'table':"
+                        + " {'s': '0'}, 'fallback': '0'}}]}]}")
+                .formatted(fields == null ? "" : fields, residual, experts);
+    }
+
+    /** A graph whose input and output are float [batch, any]. */
+    private static byte[] openIdentity() {
+        ProtoWriter node = new ProtoWriter().string(1, "x").string(2, "y").string(4, "Identity");
+        return new ProtoWriter()
+                .varint(1, 8)
+                .message(
+                        7,
+                        new ProtoWriter()
+                                .message(1, node)
+                                .string(2, "open")
+                                .message(11, openValue("x"))
+                                .message(12, openValue("y")))
+                .message(8, new ProtoWriter().string(1, "").varint(2, 17))
+                .toBytes();
+    }
+
+    private static ProtoWriter openValue(String name) {
+        ProtoWriter shape =
+                new ProtoWriter()
+                        .message(1, new ProtoWriter().string(2, "rows"))
+                        .message(1, new ProtoWriter());
+        ProtoWriter tensor = new ProtoWriter().varint(1, 1).message(2, shape);
+        return new ProtoWriter().string(1, name).message(2, new ProtoWriter().message(1, tensor));
+    }
+
     /** By the number in the name: 2 before 10. Gates see other experts and slices. */
     @Test
     void onnxPartsWithSeveralGates() throws Exception {
@@ -159,7 +332,7 @@ class PartsImporterTest {
                 "'none', 'exp | 'input', 'exp | layers[0]: residual is input, but input_size is 128 and output_size is 64",
                 "{e}. | 0. | layers[0].experts.linears[0] is \"experts.0.linear\"; expected a name with {e}",
                 "experts.{e} | expert.{e} | there is no tensor expert.0.linear.weight",
-                "['none'] | ['swish'] | expected one of [relu, silu, gelu_tanh, gelu_erf, tanh, none]",
+                "['none'] | ['swish'] | expected one of [relu, silu, gelu_tanh, gelu_erf, tanh, sigmoid, leaky_relu, none]",
                 "['none'] | [] | expected one activation per linear layer, 1"
             })
     void aWrongWordIsRefused(String word, String other, String message) {
