@@ -22,12 +22,16 @@ import io.flinkmoe.runtime.JobChecks;
 import io.flinkmoe.runtime.Topology;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import java.time.Duration;
+import java.util.Optional;
+import java.util.Set;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.util.Preconditions;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Adds the MoE layers of a model bundle to a streaming job: tokens in, scored tokens out.
@@ -46,19 +50,31 @@ import org.apache.flink.util.Preconditions;
 @PublicEvolving
 public final class MoeLayers {
 
+    private static final Logger LOG = LoggerFactory.getLogger(MoeLayers.class);
+
     private final LocalBundle bundle;
     private final BundleSpec spec;
     private final MoeSettings settings;
     private final JobSettings job;
     private final Footprint footprint;
+    private final Set<String> inexact;
 
+    /**
+     * @param inexact the models for which a row's bits depend on the other rows of a call
+     */
     private MoeLayers(
-            LocalBundle bundle, MoeSettings settings, JobSettings job, Footprint footprint) {
+            LocalBundle bundle,
+            MoeSettings settings,
+            JobSettings job,
+            Footprint footprint,
+            Set<String> inexact) {
         this.bundle = bundle;
         this.spec = footprint.spec();
         this.settings = settings;
         this.job = job;
         this.footprint = footprint;
+        this.inexact = inexact;
+        warning().ifPresent(LOG::warn);
     }
 
     /**
@@ -88,6 +104,20 @@ public final class MoeLayers {
     /** An estimate of the memory and state that the layers need. */
     public Footprint footprint() {
         return footprint;
+    }
+
+    /**
+     * Says for which models the guarantee of the same bits does not hold; empty if it holds, or if
+     * {@link PlacementOptions#ROW_BY_ROW} makes it hold.
+     */
+    public Optional<String> warning() {
+        return inexact.isEmpty() || settings.rowByRow()
+                ? Optional.empty()
+                : Optional.of(
+                        "a row's result depends on the other rows of a call, in its last bits, for %s. So the guarantee of the same bits does not hold for this model; %s: true makes it hold, but is slower"
+                                .formatted(
+                                        String.join(", ", inexact),
+                                        PlacementOptions.ROW_BY_ROW.key()));
     }
 
     /**
@@ -242,9 +272,12 @@ public final class MoeLayers {
             MoeSettings settings = MoeSettings.of(options);
             JobChecks.checkCalls(settings, spec);
             JobChecks.checkCapacity(settings.capacity(), spec);
-            ModelCheck.openUnrecorded(bundle, runsOnGpu(settings));
+            Set<String> inexact = ModelCheck.openUnrecorded(bundle, runsOnGpu(settings));
             return new MoeLayers(
-                    new LocalBundle(location, spec.version()),
+                    new LocalBundle(
+                            location,
+                            spec.version(),
+                            settings.rowByRow() ? Set.copyOf(inexact) : Set.of()),
                     settings,
                     new JobSettings(
                             name,
@@ -253,7 +286,8 @@ public final class MoeLayers {
                             divertLateTokens,
                             maxOutOfOrderness,
                             draws),
-                    Footprint.of(bundle, settings, BlockRows.largest(spec, settings)));
+                    Footprint.of(bundle, settings, BlockRows.largest(spec, settings)),
+                    inexact);
         }
     }
 }

@@ -84,6 +84,7 @@ public final class ScoringJob {
             builder.divertLateTokens();
         }
         MoeLayers layers = builder.build();
+        layers.warning().ifPresent(warnings);
         TokenDeserializer deserializer =
                 KafkaInput.deserializer(options, layers.inputs(), layers.hasWindows());
         Footprint footprint = layers.footprint();

@@ -35,6 +35,7 @@ import org.apache.flink.configuration.ReadableConfig;
  * @param capacity how many choices of a window an expert admits
  * @param placement where experts run
  * @param latency how long data may wait for more of it, where no other option says so
+ * @param rowByRow whether models whose bits depend on the rows of a call get one row at a time
  */
 @Internal
 public record MoeSettings(
@@ -46,7 +47,8 @@ public record MoeSettings(
         MoeOptions.OnError onError,
         Capacity capacity,
         ExpertPlacement placement,
-        LatencyProfile latency)
+        LatencyProfile latency,
+        boolean rowByRow)
         implements Serializable {
 
     /** The maximum number of key groups in Flink, and therefore of lanes and experts. */
@@ -94,7 +96,8 @@ public record MoeSettings(
                 value(options, MoeOptions.EXPERT_ON_ERROR),
                 capacity(options),
                 ExpertPlacement.of(options),
-                latency);
+                latency,
+                value(options, PlacementOptions.ROW_BY_ROW));
     }
 
     private static Duration linger(

@@ -7,7 +7,7 @@ import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.MemorySize;
 
-/** The options for where experts run: the placement, the device and the slots. */
+/** The options for where and how models run: the placement, the device, the slots, the calls. */
 @PublicEvolving
 public final class PlacementOptions {
 
@@ -53,6 +53,17 @@ public final class PlacementOptions {
                     .withDescription(
                             "The largest amount of GPU memory that each expert uses for weights"
                                     + " and buffers (gpu_mem_limit of ONNX Runtime). Default: no limit.");
+
+    public static final ConfigOption<Boolean> ROW_BY_ROW =
+            key("moe.model.row-by-row")
+                    .booleanType()
+                    .defaultValue(false)
+                    .withDescription(
+                            "Whether models for which a row's result depends on the other rows"
+                                    + " of a call, in its last bits, are called with one row at a time."
+                                    + " Then results have the same bits whatever the batches are, but"
+                                    + " these models run several times slower. `moe inspect` shows which"
+                                    + " models of a bundle they are: in most bundles there are none.");
 
     public static final ConfigOption<String> SLOT_SHARING_GROUP =
             key("moe.expert.slot-sharing-group")

@@ -2,6 +2,8 @@
 package io.flinkmoe.model;
 
 import io.flinkmoe.model.graph.FileContent;
+import io.flinkmoe.model.proto.InlinedModel;
+import io.flinkmoe.model.proto.ProtoReader;
 import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -74,6 +76,25 @@ public final class BundleWriter implements AutoCloseable {
             content.writeTo(out);
         }
         checksums.put(relative, Sha256.hex(digest));
+    }
+
+    /**
+     * The content of a user's ONNX file in a bundle: with the weights that are stored beside it.
+     *
+     * @throws BundleException if weights are in a separate file that is missing, too short or in
+     *     another folder, or if the model has 2 GiB or more with them
+     */
+    public static FileContent contentOf(Path onnx) throws IOException {
+        try {
+            FileContent content = InlinedModel.of(onnx);
+            content.size();
+            return content;
+        } catch (InlinedModel.ExternalFileException | IllegalArgumentException e) {
+            throw new BundleException(onnx, e.getMessage(), e);
+        } catch (ProtoReader.MalformedException e) {
+            throw new BundleException(
+                    onnx, "it is not an ONNX model, or it is damaged: " + e.getMessage(), e);
+        }
     }
 
     /** Adds a copy of a file. */

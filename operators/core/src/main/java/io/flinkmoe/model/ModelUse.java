@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import io.flinkmoe.routing.ScoringFunc;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 
 /**
- * What model.json says of one file: its widths, the fields that state them, and whether it is an
- * expert, which may run on a GPU.
+ * What model.json says of one file: its widths, the fields that state them, and its kind.
  *
  * @param model the file, and which of its tensors are used
  * @param inputField the field that states the width of the input
  * @param outputField the field that states the width of the output
- * @param expert whether it is an expert; all other models run on the CPU
+ * @param kind what is special about it
  */
 @Internal
 public record ModelUse(
@@ -21,7 +21,16 @@ public record ModelUse(
         int inputWidth,
         String outputField,
         int outputWidth,
-        boolean expert) {
+        Kind kind) {
+
+    /** What is special about a model. */
+    public enum Kind {
+        /** It is an expert and may run on a GPU; all other models run on the CPU. */
+        EXPERT,
+        /** Its outputs become scores by a softmax. */
+        SOFTMAX_ROUTER,
+        OTHER
+    }
 
     private static final String INPUT = "input_size";
     private static final String OUTPUT = "output_size";
@@ -64,7 +73,7 @@ public record ModelUse(
 
     private static ModelUse model(
             ModelFile file, String inputField, int in, String outputField, int out) {
-        return new ModelUse(file, inputField, in, outputField, out, false);
+        return new ModelUse(file, inputField, in, outputField, out, Kind.OTHER);
     }
 
     /** Adds the uses of one layer, whose fields begin with {@code prefix}. */
@@ -95,7 +104,7 @@ public record ModelUse(
                                 layer.expertInput(expert),
                                 field + OUTPUT,
                                 spec.outputSize(),
-                                true));
+                                Kind.EXPERT));
             }
             for (ModelFile shared : layer.sharedExperts()) {
                 uses.add(model(shared, in, width, out, layer.outputSize()));
@@ -113,13 +122,15 @@ public record ModelUse(
             String columns = field + "routing.num_experts";
             int n = spec.routing().numExperts();
             int width = layer.gateInput(gate);
+            boolean isSoftmax = spec.routing().scoringFunc() == ScoringFunc.SOFTMAX;
             uses.add(
-                    model(
+                    new ModelUse(
                             spec.router(),
                             spec.readsToken() ? "inputs[0].width" : in,
                             spec.readsToken() ? tokenSize : width,
                             columns,
-                            n));
+                            n,
+                            isSoftmax ? Kind.SOFTMAX_ROUTER : Kind.OTHER));
             if (spec.routerNoise() != null) {
                 uses.add(model(spec.routerNoise(), in, width, columns, n));
             }

@@ -40,10 +40,6 @@ final class BatchProbe {
         }
     }
 
-    /**
-     * The largest difference; empty if all bits are the same. It is NaN if a value is NaN in only
-     * one of two batches. A value that is NaN in both is no difference.
-     */
     private static OptionalDouble difference(OnnxModel model) throws OrtException {
         float[] x = new float[ROWS * model.inputWidth()];
         Random random = new Random(0);
@@ -53,20 +49,48 @@ final class BatchProbe {
         float[] together = run(model, x, ROWS);
         OptionalDouble difference = OptionalDouble.empty();
         for (int row : ALONE) {
-            int from = row * model.inputWidth();
-            float[] alone = run(model, Arrays.copyOfRange(x, from, from + model.inputWidth()), 1);
-            for (int i = 0; i < alone.length; i++) {
-                float among = together[row * alone.length + i];
-                if (Float.floatToIntBits(alone[i]) != Float.floatToIntBits(among)) {
-                    float found = Math.abs(alone[i] - among);
-                    difference = OptionalDouble.of(Math.max(difference.orElse(0), found));
-                }
+            Difference found = compare(model, x, together, row, 1);
+            if (found.differs) {
+                difference = OptionalDouble.of(Math.max(difference.orElse(0), found.largest));
             }
         }
         return difference;
     }
 
-    private static float[] run(OnnxModel model, float[] x, int rows) throws OrtException {
+    /**
+     * How the outputs of some rows differ from those in a larger batch. A value that is NaN in both
+     * is no difference.
+     *
+     * @param differs whether any bit differs
+     * @param largest the largest difference; NaN if a value is NaN in only one of the batches
+     */
+    record Difference(boolean differs, double largest) {}
+
+    /**
+     * Runs some rows of a batch alone.
+     *
+     * @param x [batch, input width]
+     * @param together [batch, output width], the outputs of the batch
+     * @param row the first row
+     */
+    static Difference compare(OnnxModel model, float[] x, float[] together, int row, int rows)
+            throws OrtException {
+        int from = row * model.inputWidth();
+        float[] part = Arrays.copyOfRange(x, from, from + rows * model.inputWidth());
+        float[] alone = run(model, part, rows);
+        boolean differs = false;
+        double largest = 0;
+        for (int i = 0; i < alone.length; i++) {
+            float among = together[row * model.outputWidth() + i];
+            if (Float.floatToIntBits(alone[i]) != Float.floatToIntBits(among)) {
+                differs = true;
+                largest = Math.max(largest, Math.abs((double) alone[i] - among));
+            }
+        }
+        return new Difference(differs, largest);
+    }
+
+    static float[] run(OnnxModel model, float[] x, int rows) throws OrtException {
         DirectRows input = new DirectRows(rows, model.inputWidth());
         DirectRows output = new DirectRows(rows, model.outputWidth());
         float[] y = new float[rows * model.outputWidth()];

@@ -11,6 +11,7 @@ import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.onnx.ColumnModel.Binding;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -23,6 +24,7 @@ public final class BundleSessions implements AutoCloseable {
     private final Bundle bundle;
     private final BundleSpec spec;
     private final Device expertDevice;
+    private final Set<String> rowByRow;
     private final Runnable onFailure;
     private final List<SessionCache.Lease<?>> leases = new ArrayList<>();
 
@@ -35,15 +37,18 @@ public final class BundleSessions implements AutoCloseable {
      * @param expertDevice the device of the experts; all other models run on the CPU
      */
     public BundleSessions(Bundle bundle, Device expertDevice) {
-        this(bundle, expertDevice, () -> {});
+        this(bundle, expertDevice, Set.of(), () -> {});
     }
 
     /**
+     * @param rowByRow the files of models that are called with one row at a time
      * @param onFailure runs when a model cannot be opened
      */
-    public BundleSessions(Bundle bundle, Device expertDevice, Runnable onFailure) {
+    public BundleSessions(
+            Bundle bundle, Device expertDevice, Set<String> rowByRow, Runnable onFailure) {
         this.bundle = bundle;
         this.expertDevice = expertDevice;
+        this.rowByRow = rowByRow;
         this.onFailure = onFailure;
         this.spec = bundle.spec();
     }
@@ -172,13 +177,14 @@ public final class BundleSessions implements AutoCloseable {
 
     private OnnxModel lease(ModelFile file, int inputWidth, int outputWidth, Device device)
             throws BundleException {
+        ModelTensors tensors = ModelTensors.of(file, inputWidth, outputWidth);
         try {
             SessionCache.Lease<OnnxModel> lease =
                     SessionCache.shared()
                             .acquire(
                                     bundle.file(file.file()),
                                     spec.checksums().get(file.file()),
-                                    ModelTensors.of(file, inputWidth, outputWidth),
+                                    rowByRow.contains(file.file()) ? tensors.asRows() : tensors,
                                     device);
             leases.add(lease);
             return lease.model();

@@ -10,26 +10,31 @@ import io.flinkmoe.model.FileErrors;
 import io.flinkmoe.model.GraphDigest;
 import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.ModelUse;
+import io.flinkmoe.model.ModelUse.Kind;
 import io.flinkmoe.model.OpenedModels;
+import io.flinkmoe.model.OpenedModels.Bits;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
+import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.flink.annotation.Internal;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Opens the models of a bundle with ONNX Runtime before a job runs them, one at a time. Only ONNX
- * Runtime can say whether it knows an operator or a version. Files of the same content are opened
- * once. Of the files that flink-moe generated, one of each graph is opened, because their weights
- * cannot make a difference; their checksums are verified when the bundle is read.
+ * Opens the models of a bundle with ONNX Runtime before a job runs them, one at a time, and runs
+ * them on probe rows. Only ONNX Runtime can say whether it knows an operator or a version. Files of
+ * the same content are opened once. Of the files that flink-moe generated, one of each graph is
+ * opened, because their weights cannot make a difference; their checksums are verified when the
+ * bundle is read.
  */
 @Internal
 public final class ModelCheck {
@@ -40,7 +45,7 @@ public final class ModelCheck {
     private static final long START_BYTES = 128 << 20;
 
     /** What this process has opened. A program builds a job several times. */
-    private static final Set<String> OPENED = ConcurrentHashMap.newKeySet();
+    private static final Map<String, Bits> OPENED = new ConcurrentHashMap<>();
 
     private final Bundle bundle;
     private final boolean expertsOnGpu;
@@ -51,10 +56,27 @@ public final class ModelCheck {
      * @param runtimeVersion the version of ONNX Runtime
      * @param opened the number of models that were opened
      * @param gpuOnly experts that ONNX Runtime cannot run on the CPU, with its reason
+     * @param bits by file, whether the bits of a row depend on the rows in the same call; without
+     *     the experts that run on a GPU only
+     * @param probabilities the softmax routers whose outputs are probabilities already
      * @param recorded whether the bundle has a record of the opened models now
      */
     public record Result(
-            String runtimeVersion, int opened, Map<String, String> gpuOnly, boolean recorded) {}
+            String runtimeVersion,
+            int opened,
+            Map<String, String> gpuOnly,
+            Map<String, Bits> bits,
+            List<String> probabilities,
+            boolean recorded) {
+
+        /** The files for which the guarantee of the same bits does not hold. */
+        public List<String> inexact() {
+            return bits.keySet().stream().filter(file -> bits.get(file) != Bits.EXACT).toList();
+        }
+    }
+
+    /** What opening a model has shown: the probe rows, or why it can run only on a GPU. */
+    private record Opened(ModelProbe.Finding finding, String gpuOnly) {}
 
     private ModelCheck(Bundle bundle, boolean expertsOnGpu) {
         this.bundle = bundle;
@@ -77,29 +99,33 @@ public final class ModelCheck {
      * cannot be used; the task managers report what they cannot open.
      *
      * @param expertsOnGpu whether the experts run on a GPU
+     * @return the files that run on the CPU and for which the guarantee of the same bits does not
+     *     hold, or is not known
      * @throws BundleException if a model cannot be opened; the message has ONNX Runtime's words
      */
-    public static void openUnrecorded(Bundle bundle, boolean expertsOnGpu) throws BundleException {
-        openUnrecorded(bundle, expertsOnGpu, START_BYTES);
+    public static Set<String> openUnrecorded(Bundle bundle, boolean expertsOnGpu)
+            throws BundleException {
+        return openUnrecorded(bundle, expertsOnGpu, START_BYTES);
     }
 
-    static void openUnrecorded(Bundle bundle, boolean expertsOnGpu, long mostBytes)
+    static Set<String> openUnrecorded(Bundle bundle, boolean expertsOnGpu, long mostBytes)
             throws BundleException {
         if (!OnnxModel.mayRun()) {
             LOG.warn(
                     "The models of {} are not opened before the start, because ORT_DISABLE_TELEMETRY"
                             + " is not set in the environment of this process",
                     bundle.directory());
-            return;
+            return new ModelCheck(bundle, expertsOnGpu).foreignFiles();
         }
         try {
-            new ModelCheck(bundle, expertsOnGpu).openUnrecorded(mostBytes);
+            return new ModelCheck(bundle, expertsOnGpu).openUnrecorded(mostBytes);
         } catch (LinkageError e) {
             LOG.warn(
                     "The models of {} are not opened before the start, because this process has no"
                             + " ONNX Runtime",
                     bundle.directory(),
                     e);
+            return new ModelCheck(bundle, expertsOnGpu).foreignFiles();
         }
     }
 
@@ -110,24 +136,34 @@ public final class ModelCheck {
 
     private Result openAll() throws BundleException {
         Map<String, String> gpuOnly = new LinkedHashMap<>();
-        Set<String> opened = new TreeSet<>();
+        Map<String, Bits> bits = new LinkedHashMap<>();
+        Map<String, Bits> opened = new TreeMap<>();
+        Set<String> probabilities = new LinkedHashSet<>();
         Set<String> seen = new HashSet<>();
         for (ModelUse use : ModelUse.of(bundle.spec())) {
             GraphDigest graph = graph(use);
             String model = graph.generated() ? graphKey(use, graph) : fileKey(use);
             if (seen.add(model)) {
-                String refusal = open(use);
-                if (refusal == null) {
-                    opened.add(model);
+                Opened found = open(use);
+                if (found.gpuOnly != null) {
+                    gpuOnly.put(use.file(), found.gpuOnly);
                 } else {
-                    gpuOnly.put(use.file(), refusal);
+                    opened.put(model, found.finding.bits());
+                    if (use.kind() == Kind.SOFTMAX_ROUTER
+                            && found.finding.isProbabilities(use.outputWidth())) {
+                        probabilities.add(use.file());
+                    }
                 }
+            }
+            if (opened.containsKey(model)) {
+                bits.put(use.file(), opened.get(model));
             }
         }
         openColumns();
-        OPENED.addAll(opened);
-        OpenedModels record = new OpenedModels(version(), opened);
-        return new Result(version(), opened.size(), gpuOnly, record(record));
+        OPENED.putAll(opened);
+        boolean recorded = record(new OpenedModels(version(), opened));
+        return new Result(
+                version(), opened.size(), gpuOnly, bits, List.copyOf(probabilities), recorded);
     }
 
     private boolean record(OpenedModels record) {
@@ -140,33 +176,53 @@ public final class ModelCheck {
         }
     }
 
-    private void openUnrecorded(long mostBytes) throws BundleException {
-        Set<String> known = new HashSet<>(OpenedModels.read(bundle, version()).digests());
-        known.addAll(OPENED);
+    private Set<String> openUnrecorded(long mostBytes) throws BundleException {
+        Map<String, Bits> known = new HashMap<>(OPENED);
+        known.putAll(OpenedModels.read(bundle, version()).models());
         openColumns();
+        Set<String> inexact = new LinkedHashSet<>();
         long bytesLeft = mostBytes;
         for (ModelUse use : ModelUse.of(bundle.spec())) {
-            if (known.contains(fileKey(use))) {
-                continue;
+            Bits bits = known.get(fileKey(use));
+            if (bits == null) {
+                GraphDigest graph = graph(use);
+                String model = graphKey(use, graph);
+                bits = known.get(model);
+                if (bits == null && size(use) <= bytesLeft) {
+                    bytesLeft -= size(use);
+                    Opened found = open(use);
+                    bits = found.gpuOnly != null ? Bits.UNCHECKED : found.finding.bits();
+                    known.put(model, bits);
+                    if (found.gpuOnly == null) {
+                        OPENED.put(model, bits);
+                    }
+                } else if (bits == null) {
+                    LOG.warn(
+                            "{} is not opened before the start, because it is large and the bundle has no"
+                                    + " record that ONNX Runtime {} opens it; `moe inspect` makes one",
+                            bundle.file(use.file()),
+                            version());
+                    bits = graph.generated() ? Bits.EXACT : Bits.UNCHECKED;
+                    known.put(model, bits);
+                }
             }
-            String model = graphKey(use, graph(use));
-            if (!known.add(model)) {
-                continue;
-            }
-            long bytes = size(use);
-            if (bytes > bytesLeft) {
-                LOG.warn(
-                        "{} is not opened before the start, because it is large and the bundle has no"
-                                + " record that ONNX Runtime {} opens it; `moe inspect` makes one",
-                        bundle.file(use.file()),
-                        version());
-                continue;
-            }
-            bytesLeft -= bytes;
-            if (open(use) == null) {
-                OPENED.add(model);
+            boolean isOnGpu = expertsOnGpu && use.kind() == Kind.EXPERT;
+            if (bits != Bits.EXACT && !isOnGpu) {
+                inexact.add(use.file());
             }
         }
+        return inexact;
+    }
+
+    /** The files that flink-moe has not generated. Of these it knows that they keep the bits. */
+    private Set<String> foreignFiles() throws BundleException {
+        Set<String> files = new LinkedHashSet<>();
+        for (ModelUse use : ModelUse.of(bundle.spec())) {
+            if (!graph(use).generated()) {
+                files.add(use.file());
+            }
+        }
+        return files;
     }
 
     /** Opens and closes an encoder and a head with typed columns. */
@@ -186,24 +242,17 @@ public final class ModelCheck {
         }
     }
 
-    /**
-     * Opens and closes a model on the CPU.
-     *
-     * @return null, or the reason why it can run only on a GPU
-     */
-    private String open(ModelUse use) throws BundleException {
+    /** Opens, runs and closes a model on the CPU. */
+    private Opened open(ModelUse use) throws BundleException {
         Path file = bundle.file(use.file());
-        try {
-            try (OnnxModel model = OnnxModel.open(file, ModelTensors.of(use))) {
-                ShapeProbe.check(model);
-            }
-            return null;
+        try (OnnxModel model = OnnxModel.open(file, ModelTensors.of(use))) {
+            return new Opened(ModelProbe.run(model), null);
         } catch (BundleException e) {
             if (expertsOnGpu
-                    && use.expert()
+                    && use.kind() == Kind.EXPERT
                     && e.getCause() instanceof OrtException cause
                     && cause.getCode() == OrtErrorCode.ORT_NOT_IMPLEMENTED) {
-                return cause.getMessage();
+                return new Opened(null, cause.getMessage());
             }
             throw e;
         }

@@ -37,11 +37,13 @@ public final class OnnxModel implements AutoCloseable {
     private final OrtSession session;
     private final ModelPort input;
     private final ModelPort output;
+    private final int rowsPerCall;
 
     private OnnxModel(Path file, OrtSession session, ModelTensors tensors)
             throws BundleException, OrtException {
         this.file = file;
         this.session = session;
+        this.rowsPerCall = tensors.rowByRow() ? 1 : Integer.MAX_VALUE;
         this.input =
                 ModelPort.of(
                         file,
@@ -182,7 +184,13 @@ public final class OnnxModel implements AutoCloseable {
      * Runs the model on the first {@code rows} rows of {@code from}; fills those of {@code into}.
      */
     public void run(DirectRows from, DirectRows into, int rows) throws OrtException {
-        run(from, into, 0, rows);
+        if (rows <= rowsPerCall) {
+            run(from, into, 0, rows);
+            return;
+        }
+        for (int row = 0; row < rows; row += rowsPerCall) {
+            run(from, into, row, rowsPerCall);
+        }
     }
 
     private void run(DirectRows from, DirectRows into, int row, int count) throws OrtException {

@@ -37,7 +37,8 @@ class MoeSettingsTest {
                                 MoeOptions.OnError.FAIL,
                                 new Dropless(),
                                 ExpertPlacement.DEFAULT,
-                                LatencyProfile.BALANCED));
+                                LatencyProfile.BALANCED,
+                                false));
         assertThat(settings.windows()).isEqualTo(new GlobalWindow());
     }
 

@@ -9,12 +9,13 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.OpenedModels;
+import io.flinkmoe.model.OpenedModels.Bits;
 import io.flinkmoe.testing.FixedExperts;
 import io.flinkmoe.testing.TinyBundle;
 import io.flinkmoe.testing.UnopenableModels;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Set;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -118,7 +119,7 @@ class ModelCheckTest {
     void startTrustsTheRecordOfTheSameVersionOnly() throws Exception {
         TinyBundle bundle = withExpert(UnopenableModels.foreign(UnopenableModels.ofTheFuture(D)));
         String digest = bundle.bundle().spec().checksums().get("layers/0/experts/2.onnx");
-        Set<String> digests = Set.of("file:%s:%d:%d".formatted(digest, D, D));
+        Map<String, Bits> digests = Map.of("file:%s:%d:%d".formatted(digest, D, D), Bits.EXACT);
 
         new OpenedModels("0.0.1", digests).writeTo(bundle.bundle());
         assertThatThrownBy(() -> MoeLayers.builder(bundle.options()).build())
@@ -179,7 +180,7 @@ class ModelCheckTest {
                 .doesNotThrowAnyException();
         ModelCheck.openAll(bundle.bundle(), true);
 
-        assertThat(OpenedModels.read(bundle.bundle(), version()).digests()).hasSize(2);
+        assertThat(OpenedModels.read(bundle.bundle(), version()).models()).hasSize(2);
         assertThat(record).content().contains("graph:");
     }
 

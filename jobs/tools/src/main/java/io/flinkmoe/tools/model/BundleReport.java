@@ -6,12 +6,14 @@ import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.model.ModelFile;
+import io.flinkmoe.model.OpenedModels.Bits;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.scoring.cli.TextTable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Map;
 import org.apache.flink.annotation.Internal;
 
 /** A bundle as text: its sizes, the routing of its layers, and all its models. */
@@ -19,17 +21,20 @@ import org.apache.flink.annotation.Internal;
 final class BundleReport {
 
     private final Bundle bundle;
+    private final Map<String, Bits> bits;
     private final TextTable models =
-            new TextTable("model", "file", ">parameters", ">bytes", "sha256");
+            new TextTable("model", "file", ">parameters", ">bytes", "sha256", "bits");
     private final String text;
     private long parameters;
     private long bytes;
 
     /**
      * @param bundle a bundle whose checksums were verified, as {@link Bundle#read} does
+     * @param bits by file, whether the bits of a row depend on the rows in the same call
      */
-    BundleReport(Bundle bundle) throws IOException {
+    BundleReport(Bundle bundle, Map<String, Bits> bits) throws IOException {
         this.bundle = bundle;
+        this.bits = bits;
         BundleSpec spec = bundle.spec();
         TextTable layers =
                 new TextTable(">layer", "experts", "gate", "routing", "width", "residual");
@@ -56,7 +61,8 @@ final class BundleReport {
             add(prefix + "norm after", layer.postNorm());
         }
         add("head", spec.head());
-        models.row("total", "", "%,d".formatted(parameters), "%,d".formatted(bytes), "verified");
+        models.row(
+                "total", "", "%,d".formatted(parameters), "%,d".formatted(bytes), "verified", "");
         TextTable sizes =
                 new TextTable("bundle", spec.name())
                         .row("version", spec.version())
@@ -85,7 +91,8 @@ final class BundleReport {
                 relative,
                 "%,d".formatted(count),
                 "%,d".formatted(size),
-                checksum.substring(0, 12));
+                checksum.substring(0, 12),
+                bits.containsKey(relative) ? bits.get(relative) : "");
         parameters += count;
         bytes += size;
     }

@@ -129,6 +129,7 @@ public final class ImportCommand implements Callable<Integer> {
                             "moe: warning: tensors of the state dict that no part uses: %s%n",
                             String.join(", ", result.unusedTensors()));
         }
+        OpenedBundle.warn(check.result, result.sources(), spec.commandLine().getErr());
         OpenedBundle.print(result.bundle(), check.result, spec.commandLine().getOut());
     }
 

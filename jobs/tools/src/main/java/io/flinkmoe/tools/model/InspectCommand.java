@@ -2,7 +2,9 @@
 package io.flinkmoe.tools.model;
 
 import io.flinkmoe.model.Bundle;
+import io.flinkmoe.onnx.ModelCheck;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import org.apache.flink.annotation.Internal;
 import picocli.CommandLine.Command;
@@ -19,7 +21,8 @@ import picocli.CommandLine.Spec;
             "The command verifies the checksums and opens the models with ONNX Runtime: every"
                     + " distinct file, but only one file of each graph that moe import generated."
                     + " It records them in the bundle's opened.json, so that jobs start without"
-                    + " opening them again."
+                    + " opening them again. It also runs them, and shows whether a row's result has"
+                    + " the same bits in every batch ('exact') or not ('rounding')."
         },
         footer = "  moe inspect model")
 @Internal
@@ -34,7 +37,10 @@ public final class InspectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws Exception {
-        OpenedBundle.print(Bundle.read(bundle), spec.commandLine().getOut());
+        Bundle checked = Bundle.read(bundle);
+        ModelCheck.Result result = ModelCheck.openAll(checked, true);
+        OpenedBundle.warn(result, Map.of(), spec.commandLine().getErr());
+        OpenedBundle.print(checked, result, spec.commandLine().getOut());
         return 0;
     }
 }

@@ -5,6 +5,8 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.onnx.ModelCheck;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.Map;
 import org.apache.flink.annotation.Internal;
 
 /** A bundle whose models ONNX Runtime opens, as text. */
@@ -13,18 +15,9 @@ final class OpenedBundle {
 
     private OpenedBundle() {}
 
-    /**
-     * Opens the models of a bundle, and prints its content.
-     *
-     * @throws IOException if ONNX Runtime cannot open a model; nothing is printed
-     */
-    static void print(Bundle bundle, PrintWriter out) throws IOException {
-        print(bundle, ModelCheck.openAll(bundle, true), out);
-    }
-
     /** Prints the content of a bundle whose models were opened. */
     static void print(Bundle bundle, ModelCheck.Result result, PrintWriter out) throws IOException {
-        out.print(new BundleReport(bundle));
+        out.print(new BundleReport(bundle, result.bits()));
         out.printf(
                 "ONNX Runtime %s opened %,d models%s.%n",
                 result.runtimeVersion(),
@@ -36,6 +29,30 @@ final class OpenedBundle {
                                 out.printf(
                                         "%s runs only on a GPU (moe.expert.device: cuda): %s%n",
                                         file, reason.strip()));
+        if (!result.inexact().isEmpty()) {
+            out.printf(
+                    "A row's result depends on the other rows of a call, in its last bits, for %s.%n"
+                            + "The guarantee of the same bits does not hold for this model;"
+                            + " moe.model.row-by-row: true makes it hold.%n",
+                    String.join(", ", result.inexact()));
+        }
         out.flush();
+    }
+
+    /**
+     * Warns of routers whose outputs are probabilities, which a softmax would change again.
+     *
+     * @param sources by file of the bundle, the user's file
+     */
+    static void warn(ModelCheck.Result result, Map<String, Path> sources, PrintWriter err) {
+        for (String router : result.probabilities()) {
+            err.printf(
+                    "moe: warning: %s: its outputs are probabilities already (every probe row sums to 1),"
+                            + " and scoring_func softmax makes a softmax of them again. Export the logits"
+                            + " (skl2onnx: options={id(model): {'raw_scores': True}}), or set"
+                            + " scoring_func: identity if they are to be the weights%n",
+                    sources.containsKey(router) ? sources.get(router) : router);
+        }
+        err.flush();
     }
 }

@@ -7,7 +7,6 @@ import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.model.ModelFile;
-import io.flinkmoe.model.OnnxContent;
 import io.flinkmoe.model.OnnxShapes;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -112,10 +111,10 @@ public final class CheckpointImporter {
             writer.requireSpace(size);
             counter.start(size);
             if (encoder != null) {
-                writer.add(ENCODER, OnnxContent.of(encoder));
+                writer.add(ENCODER, BundleWriter.contentOf(encoder));
             }
             if (head != null) {
-                writer.add(HEAD, OnnxContent.of(head));
+                writer.add(HEAD, BundleWriter.contentOf(head));
             }
             List<LayerSpec> layers = new ArrayList<>();
             for (LayerFiles layer : files) {
@@ -167,7 +166,7 @@ public final class CheckpointImporter {
     }
 
     private static long sizeOf(Path file) throws IOException {
-        return file == null ? 0 : OnnxContent.of(file).size();
+        return file == null ? 0 : BundleWriter.contentOf(file).size();
     }
 
     private static List<String> select(List<Integer> selected, CheckpointLayout layout)

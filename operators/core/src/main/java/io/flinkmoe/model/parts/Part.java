@@ -3,7 +3,6 @@ package io.flinkmoe.model.parts;
 
 import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.ModelFile;
-import io.flinkmoe.model.OnnxContent;
 import io.flinkmoe.model.OnnxShapes;
 import io.flinkmoe.model.graph.FileContent;
 import io.flinkmoe.model.graph.MlpGraph;
@@ -49,7 +48,7 @@ interface Part {
         }
 
         private FileContent content() throws IOException {
-            return OnnxContent.of(source);
+            return BundleWriter.contentOf(source);
         }
 
         @Override

@@ -35,6 +35,11 @@ final class PartWriter {
         return part.write(writer, file);
     }
 
+    /** By file of the bundle, the user's file. */
+    Map<String, Path> sources() {
+        return Map.copyOf(sources);
+    }
+
     /** The same error, but of the user's file if it is one of a file of the bundle. */
     BundleException ofSource(BundleException e) {
         for (Map.Entry<String, Path> file : sources.entrySet()) {

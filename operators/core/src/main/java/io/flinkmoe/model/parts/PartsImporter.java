@@ -15,6 +15,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.flink.annotation.PublicEvolving;
 
 /**
@@ -41,8 +42,9 @@ public final class PartsImporter {
      * What an import made.
      *
      * @param unusedTensors the tensors of the state dicts that no part uses
+     * @param sources by file of the bundle, the user's file from which it was made
      */
-    public record Result(Bundle bundle, List<String> unusedTensors) {}
+    public record Result(Bundle bundle, List<String> unusedTensors, Map<String, Path> sources) {}
 
     private PartsImporter() {}
 
@@ -112,7 +114,7 @@ public final class PartsImporter {
                                                 specs,
                                                 checksums),
                                 check);
-                return new Result(bundle, reader.unused());
+                return new Result(bundle, reader.unused(), parts.sources());
             } catch (BundleException e) {
                 throw parts.ofSource(e);
             }

@@ -12,6 +12,7 @@ import java.io.Serializable;
 import java.nio.file.InvalidPathException;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.configuration.IllegalConfigurationException;
@@ -27,11 +28,18 @@ import org.slf4j.LoggerFactory;
  *
  * @param location a path, or a URI of any file system that Flink supports
  * @param version the version that the job was built for; null accepts any version
+ * @param rowByRow the files of models that are called with one row at a time
  */
 @Internal
-public record LocalBundle(String location, String version) implements Serializable {
+public record LocalBundle(String location, String version, Set<String> rowByRow)
+        implements Serializable {
 
     private static final Logger LOG = LoggerFactory.getLogger(LocalBundle.class);
+
+    /** A bundle whose models are all called with many rows. */
+    public LocalBundle(String location, String version) {
+        this(location, version, Set.of());
+    }
 
     /**
      * The bundles that this process has checked, by location and version. Subtasks start together;
@@ -77,7 +85,7 @@ public record LocalBundle(String location, String version) implements Serializab
     public BundleSessions sessions(RuntimeContext context, Device expertDevice)
             throws BundleException {
         Bundle bundle = open(context);
-        return new BundleSessions(bundle, expertDevice, () -> doubt(bundle));
+        return new BundleSessions(bundle, expertDevice, rowByRow, () -> doubt(bundle));
     }
 
     private static void doubt(Bundle bundle) {

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.model.BundleException;
-import io.flinkmoe.model.OnnxContent;
+import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.graph.FileContent;
 import io.flinkmoe.model.graph.ProtoWriter;
 import java.io.ByteArrayOutputStream;
@@ -146,7 +146,7 @@ class InlinedModelTest {
 
     private byte[] inlined(byte[] bytes) throws IOException {
         Files.write(model, bytes);
-        FileContent content = OnnxContent.of(model);
+        FileContent content = BundleWriter.contentOf(model);
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         content.writeTo(out);
         assertThat(content.size()).isEqualTo(out.size());
