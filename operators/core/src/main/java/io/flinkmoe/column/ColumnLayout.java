@@ -6,6 +6,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 
 /**
@@ -84,6 +85,23 @@ public final class ColumnLayout implements Serializable {
     public int offset(int column) {
         boolean isText = columns.get(column).type() == ColumnType.STRING;
         return isText ? offsets[column] : offsets[column] * Integer.BYTES;
+    }
+
+    /**
+     * Writes a number for probes: as it is into a real column, else 1 for a positive one and 0.
+     *
+     * @param at the first byte of the column in the numbers
+     */
+    @Internal
+    public void putNumber(byte[] numbers, int at, int column, int element, double value) {
+        int whole = value > 0 ? 1 : 0;
+        switch (columns.get(column).type()) {
+            case FLOAT -> PackedNumbers.putFloat(numbers, at + 4 * element, (float) value);
+            case DOUBLE -> PackedNumbers.putDouble(numbers, at + 8 * element, value);
+            case INT32, BOOL -> PackedNumbers.putInt(numbers, at + 4 * element, whole);
+            case INT64 -> PackedNumbers.putLong(numbers, at + 8 * element, whole);
+            case STRING -> throw new IllegalArgumentException("a string is no number");
+        }
     }
 
     /** The names and types in words, such as {@code amount float, card string}. */

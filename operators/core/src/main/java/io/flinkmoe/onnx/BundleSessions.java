@@ -87,6 +87,11 @@ public final class BundleSessions implements AutoCloseable {
         return leaseColumns(spec.head(), List.of(), ColumnModel.outputsOf(spec));
     }
 
+    /** The most rows of a call of an encoder or a head with typed columns. */
+    int rowsPerCall(ModelFile model) {
+        return rowByRow.contains(model.file()) ? 1 : Integer.MAX_VALUE;
+    }
+
     /** The router of a gate, [batch, its input] → logits [batch, n]; it must not have a rule. */
     public OnnxModel router(int layer, int gate) throws BundleException {
         GateSpec gateSpec = layer(layer).gates().get(gate);

@@ -21,18 +21,26 @@ final class ColumnEncoder implements InputReader {
     private final int inputWidth;
     private final List<TensorColumn> columns = new ArrayList<>();
     private final DirectRows vectors;
+    private final int rowsPerCall;
 
     /**
      * @param output the tensor of the vectors; null for the only one
      * @param inputs the columns of a token, of which the model reads some
      * @param vectors [batch, input size of the first layer], receives the output
+     * @param rowsPerCall the most rows of a call of the model
      */
-    ColumnEncoder(ColumnModel model, String output, InputLayout inputs, DirectRows vectors)
+    ColumnEncoder(
+            ColumnModel model,
+            String output,
+            InputLayout inputs,
+            DirectRows vectors,
+            int rowsPerCall)
             throws BundleException {
         this.model = model;
         this.output = model.output(output, vectors.width());
         this.inputWidth = inputs.words();
         this.vectors = vectors;
+        this.rowsPerCall = rowsPerCall;
         for (int i = 0; i < inputs.inputs().size(); i++) {
             InputSpec input = inputs.inputs().get(i);
             if (input.isRead()) {
@@ -65,14 +73,19 @@ final class ColumnEncoder implements InputReader {
 
     @Override
     public void read(RouterBatch batch) throws OrtException {
-        int tokens = batch.tokens();
+        for (int from = 0; from < batch.tokens(); from += rowsPerCall) {
+            read(batch, from, Math.min(rowsPerCall, batch.tokens() - from));
+        }
+    }
+
+    private void read(RouterBatch batch, int from, int rows) throws OrtException {
         Map<String, OnnxTensor> tensors = new HashMap<>();
-        try (OnnxTensor out = output.output(OnnxModel.environment(), vectors, 0, tokens)) {
+        try (OnnxTensor out = output.output(OnnxModel.environment(), vectors, from, rows)) {
             for (TensorColumn column : columns) {
-                tensors.put(column.tensor(), column.fill(batch, inputWidth));
+                tensors.put(column.tensor(), column.fill(batch, inputWidth, from, rows));
             }
             model.session().run(tensors, Map.of(output.name(), out)).close();
-            output.store(out, vectors, 0, tokens);
+            output.store(out, vectors, from, rows);
         } finally {
             tensors.values().forEach(OnnxTensor::close);
         }

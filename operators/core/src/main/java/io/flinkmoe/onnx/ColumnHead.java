@@ -29,17 +29,20 @@ public final class ColumnHead {
     private final List<Binding> outputs;
     private final Set<String> tensors = new LinkedHashSet<>();
     private final ColumnLayout layout;
+    private final int rowsPerCall;
 
     /**
      * @param input the tensor of the vectors; null for the only one
      * @param outputs the outputs, in order
      * @param width the width of the vectors that the head reads
+     * @param rowsPerCall the most rows of a call of the model
      */
-    ColumnHead(ColumnModel model, String input, List<Binding> outputs, int width)
+    ColumnHead(ColumnModel model, String input, List<Binding> outputs, int width, int rowsPerCall)
             throws BundleException {
         this.model = model;
         this.input = model.input(input, width);
         this.outputs = outputs;
+        this.rowsPerCall = rowsPerCall;
         this.layout = new ColumnLayout(outputs.stream().map(Binding::column).toList());
         outputs.forEach(output -> tensors.add(output.tensor()));
     }
@@ -51,29 +54,41 @@ public final class ColumnHead {
     /**
      * Runs the head on the first {@code rows} rows of {@code vectors}.
      *
-     * @throws OrtException if the head throws, or a tensor has another shape than its column
+     * @throws IllegalStateException if a tensor has another shape than its column
      */
     OutputRows run(DirectRows vectors, int rows) throws OrtException {
-        int rowBytes = layout.words() * Integer.BYTES;
-        byte[] numbers = new byte[rows * rowBytes];
-        String[] strings = new String[rows * layout.strings()];
-        try (OnnxTensor in = input.input(OnnxModel.environment(), vectors, 0, rows);
+        OutputRows found =
+                new OutputRows(
+                        layout,
+                        new byte[rows * layout.words() * Integer.BYTES],
+                        new String[rows * layout.strings()]);
+        for (int from = 0; from < rows; from += rowsPerCall) {
+            run(vectors, from, Math.min(rowsPerCall, rows - from), found);
+        }
+        return found;
+    }
+
+    private void run(DirectRows vectors, int from, int rows, OutputRows found) throws OrtException {
+        try (OnnxTensor in = input.input(OnnxModel.environment(), vectors, from, rows);
                 OrtSession.Result result = model.session().run(Map.of(input.name(), in), tensors)) {
             for (int i = 0; i < outputs.size(); i++) {
                 Column column = outputs.get(i).column();
                 OnnxTensor tensor = (OnnxTensor) result.get(outputs.get(i).tensor()).orElseThrow();
                 checkShape(outputs.get(i), tensor.getInfo().getShape(), rows);
+                Place place = new Place(column, layout.offset(i), from, rows);
                 if (column.type() == ColumnType.STRING) {
-                    copyText(tensor, column, strings, layout.offset(i));
+                    copyText(tensor, place, found.strings());
                 } else {
-                    copyNumbers(tensor, column, numbers, layout.offset(i));
+                    copyNumbers(tensor, place, found.numbers());
                 }
             }
         }
-        return new OutputRows(layout, numbers, strings);
     }
 
-    private void checkShape(Binding output, long[] shape, int rows) throws OrtException {
+    /** Where the values of a column go: its offset in a row, the first row, the number of rows. */
+    private record Place(Column column, int offset, int from, int rows) {}
+
+    private void checkShape(Binding output, long[] shape, int rows) {
         int count = output.column().count();
         boolean fits =
                 shape.length > 0
@@ -81,40 +96,40 @@ public final class ColumnHead {
                         && shape[0] == rows
                         && (shape.length == 2 ? shape[1] == count : count == 1);
         if (!fits) {
-            throw new OrtException(
+            throw new IllegalStateException(
                     "output '%s' of %d rows is %s; expected [%d, %d]"
                             .formatted(output.tensor(), rows, Arrays.toString(shape), rows, count));
         }
     }
 
-    private void copyText(OnnxTensor tensor, Column column, String[] strings, int offset)
-            throws OrtException {
+    private void copyText(OnnxTensor tensor, Place place, String[] strings) throws OrtException {
         Object value = tensor.getValue();
-        int count = column.count();
-        int rows = strings.length / layout.strings();
-        for (int i = 0; i < rows * count; i++) {
+        int count = place.column.count();
+        for (int i = 0; i < place.rows * count; i++) {
             String text =
                     value instanceof String[] list
                             ? list[i]
                             : ((String[][]) value)[i / count][i % count];
-            strings[i / count * layout.strings() + offset + i % count] = text;
+            int row = place.from + i / count;
+            strings[row * layout.strings() + place.offset + i % count] = text;
         }
     }
 
-    private void copyNumbers(OnnxTensor tensor, Column column, byte[] numbers, int offset) {
+    private void copyNumbers(OnnxTensor tensor, Place place, byte[] numbers) {
         ByteBuffer values = tensor.getByteBuffer().order(ByteOrder.nativeOrder());
         int rowBytes = layout.words() * Integer.BYTES;
-        int rows = numbers.length / rowBytes;
-        int count = column.count();
-        if (column.type() == ColumnType.BOOL) {
-            for (int i = 0; i < rows * count; i++) {
-                numbers[i / count * rowBytes + offset + i % count * Integer.BYTES] = values.get(i);
+        int first = place.from * rowBytes + place.offset;
+        int count = place.column.count();
+        if (place.column.type() == ColumnType.BOOL) {
+            for (int i = 0; i < place.rows * count; i++) {
+                int at = first + i / count * rowBytes + i % count * Integer.BYTES;
+                numbers[at] = values.get(i);
             }
             return;
         }
-        int bytes = count * column.type().words() * Integer.BYTES;
-        for (int row = 0; row < rows; row++) {
-            values.get(row * bytes, numbers, row * rowBytes + offset, bytes);
+        int bytes = count * place.column.type().words() * Integer.BYTES;
+        for (int row = 0; row < place.rows; row++) {
+            values.get(row * bytes, numbers, first + row * rowBytes, bytes);
         }
     }
 }

@@ -34,6 +34,7 @@ final class InputReaders {
                         sessions.columnEncoder(),
                         spec.encoder().output(),
                         inputs,
-                        new DirectRows(maxRows, width));
+                        new DirectRows(maxRows, width),
+                        sessions.rowsPerCall(spec.encoder()));
     }
 }

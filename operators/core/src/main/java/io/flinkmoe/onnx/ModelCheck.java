@@ -5,7 +5,6 @@ import ai.onnxruntime.OrtException;
 import ai.onnxruntime.OrtException.OrtErrorCode;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
-import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.FileErrors;
 import io.flinkmoe.model.GraphDigest;
 import io.flinkmoe.model.ModelFile;
@@ -159,7 +158,11 @@ public final class ModelCheck {
                 bits.put(use.file(), opened.get(model));
             }
         }
-        openColumns();
+        for (ColumnUse use : ColumnUse.of(bundle.spec())) {
+            Bits found = use.open(bundle);
+            opened.put(use.key(bundle), found);
+            bits.put(use.file(), found);
+        }
         OPENED.putAll(opened);
         boolean recorded = record(new OpenedModels(version(), opened));
         return new Result(
@@ -179,8 +182,15 @@ public final class ModelCheck {
     private Set<String> openUnrecorded(long mostBytes) throws BundleException {
         Map<String, Bits> known = new HashMap<>(OPENED);
         known.putAll(OpenedModels.read(bundle, version()).models());
-        openColumns();
         Set<String> inexact = new LinkedHashSet<>();
+        for (ColumnUse use : ColumnUse.of(bundle.spec())) {
+            Bits bits = known.get(use.key(bundle));
+            bits = bits == null ? use.open(bundle) : bits;
+            OPENED.put(use.key(bundle), bits);
+            if (bits != Bits.EXACT) {
+                inexact.add(use.file());
+            }
+        }
         long bytesLeft = mostBytes;
         for (ModelUse use : ModelUse.of(bundle.spec())) {
             Bits bits = known.get(fileKey(use));
@@ -222,24 +232,8 @@ public final class ModelCheck {
                 files.add(use.file());
             }
         }
+        ColumnUse.of(bundle.spec()).forEach(use -> files.add(use.file()));
         return files;
-    }
-
-    /** Opens and closes an encoder and a head with typed columns. */
-    private void openColumns() throws BundleException {
-        BundleSpec spec = bundle.spec();
-        if (spec.encoder() != null && !spec.inputLayout().numbersAreVector()) {
-            ColumnModel.open(
-                            bundle.file(spec.encoder().file()),
-                            ColumnModel.inputsOf(spec),
-                            List.of())
-                    .close();
-        }
-        if (spec.head() != null && !spec.answersWithVector()) {
-            ColumnModel.open(
-                            bundle.file(spec.head().file()), List.of(), ColumnModel.outputsOf(spec))
-                    .close();
-        }
     }
 
     /** Opens, runs and closes a model on the CPU. */

@@ -37,7 +37,8 @@ public interface ModelHead {
                                 sessions.columnHead(),
                                 sessions.spec().head().input(),
                                 ColumnModel.outputsOf(sessions.spec()),
-                                sessions.spec().lastSize()),
+                                sessions.spec().lastSize(),
+                                sessions.rowsPerCall(sessions.spec().head())),
                         new DirectRows(maxRows, sessions.spec().lastSize()));
     }
 

@@ -22,11 +22,13 @@ interface TensorColumn {
     String tensor();
 
     /**
-     * Copies the column of all tokens out of their packed rows. The caller closes the tensor.
+     * Copies the column of some tokens out of their packed rows. The caller closes the tensor.
      *
      * @param words the 4-byte words of a packed row
+     * @param from the first of the tokens
+     * @param rows their number
      */
-    OnnxTensor fill(RouterBatch batch, int words) throws OrtException;
+    OnnxTensor fill(RouterBatch batch, int words, int from, int rows) throws OrtException;
 
     /**
      * @param isMatrix whether the tensor is [batch, count] and not [batch]
@@ -52,11 +54,11 @@ interface TensorColumn {
     /** Strings, which ONNX Runtime copies. */
     record Text(String tensor, int offset, Shape shape) implements TensorColumn {
         @Override
-        public OnnxTensor fill(RouterBatch batch, int words) throws OrtException {
-            int rows = batch.tokens();
+        public OnnxTensor fill(RouterBatch batch, int words, int from, int rows)
+                throws OrtException {
             String[] strings = new String[rows * shape.count];
             for (int i = 0; i < strings.length; i++) {
-                strings[i] = batch.string(i / shape.count, offset + i % shape.count);
+                strings[i] = batch.string(from + i / shape.count, offset + i % shape.count);
             }
             return OnnxTensor.createTensor(OnnxModel.environment(), strings, shape.of(rows));
         }
@@ -88,18 +90,18 @@ interface TensorColumn {
         }
 
         @Override
-        public OnnxTensor fill(RouterBatch batch, int words) throws OrtException {
-            int rows = batch.tokens();
+        public OnnxTensor fill(RouterBatch batch, int words, int from, int rows)
+                throws OrtException {
             byte[] numbers = batch.vectors();
             int stride = words * Integer.BYTES;
             if (type == OnnxJavaType.BOOL) {
                 for (int i = 0; i < rows * shape.count; i++) {
-                    int at = i / shape.count * stride + offset;
+                    int at = (from + i / shape.count) * stride + offset;
                     buffer.put(i, numbers[at + i % shape.count * Integer.BYTES]);
                 }
             } else {
                 for (int row = 0; row < rows; row++) {
-                    buffer.put(row * rowBytes, numbers, row * stride + offset, rowBytes);
+                    buffer.put(row * rowBytes, numbers, (from + row) * stride + offset, rowBytes);
                 }
             }
             return tensor(rows);

@@ -67,8 +67,8 @@ final class BundleReport {
                 new TextTable("bundle", spec.name())
                         .row("version", spec.version())
                         .row("format", spec.formatVersion())
-                        .row("input", spec.inputSize())
-                        .row("output", spec.outputSize());
+                        .row("inputs", spec.inputLayout().columns().describe())
+                        .row("outputs", spec.outputLayout().describe());
         text = String.join(System.lineSeparator(), sizes + "", layers + "", models + "");
     }
 
@@ -119,7 +119,8 @@ final class BundleReport {
     private static String routing(LayerSpec layer, int gate) {
         GateSpec spec = layer.gates().get(gate);
         if (spec.rule() != null) {
-            return "rule by stream, %d values".formatted(spec.rule().table().size());
+            String column = spec.rule().column() == null ? "stream" : spec.rule().column();
+            return "rule by %s, %d values".formatted(column, spec.rule().table().size());
         }
         RoutingConfig routing = spec.routing();
         return "%s, %s%s%s"

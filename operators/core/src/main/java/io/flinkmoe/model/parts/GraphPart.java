@@ -4,7 +4,6 @@ package io.flinkmoe.model.parts;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.ModelFile;
-import io.flinkmoe.model.OnnxContent;
 import io.flinkmoe.model.OnnxShapes;
 import io.flinkmoe.model.proto.GraphSignature;
 import io.flinkmoe.model.proto.GraphTensor;
@@ -33,7 +32,8 @@ record GraphPart(
 
     /** Reads an encoder, whose output is a vector. */
     static GraphPart encoder(Path path, String input, String output) throws IOException {
-        OnnxContent.of(path); // A missing file of weights is found before anything is written.
+        BundleWriter.contentOf(
+                path); // A missing file of weights is found before anything is written.
         GraphSignature signature = OnnxShapes.signature(path);
         GraphTensor chosen = OnnxShapes.chosen(path, "output", output, signature.outputs());
         int width = OnnxShapes.width(path, "output", chosen);
@@ -42,7 +42,7 @@ record GraphPart(
 
     /** Reads a head, whose input is a vector. */
     static GraphPart head(Path path, String input, String output) throws IOException {
-        OnnxContent.of(path);
+        BundleWriter.contentOf(path);
         GraphSignature signature = OnnxShapes.signature(path);
         GraphTensor chosen = OnnxShapes.chosen(path, "input", input, signature.inputs());
         int width = OnnxShapes.width(path, "input", chosen);
@@ -55,7 +55,7 @@ record GraphPart(
 
     @Override
     public ModelFile write(BundleWriter writer, String file) throws IOException {
-        writer.add(file, OnnxContent.of(source));
+        writer.add(file, BundleWriter.contentOf(source));
         return new ModelFile(file, input, output);
     }
 }
