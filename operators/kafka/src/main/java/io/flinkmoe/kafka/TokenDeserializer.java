@@ -166,6 +166,16 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
             return this;
         }
 
+        /**
+         * Compares timestamps with those of the records only, so that what becomes of a record
+         * depends on the topic's contents alone. Use it if a record that is read again must have
+         * the same result. A producer with a wrong clock can then make all other tokens late,
+         * unless the broker sets the timestamps of the topic's records.
+         */
+        public Builder ignoreClock() {
+            return clock(TimestampCheck.END_OF_TIME);
+        }
+
         /** Replaces this machine's clock. */
         @VisibleForTesting
         Builder clock(Clock machine) {
