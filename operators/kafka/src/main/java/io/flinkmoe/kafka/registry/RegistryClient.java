@@ -57,6 +57,17 @@ final class RegistryClient {
         http = builder.build();
     }
 
+    /** Asks for something small that every registry has. */
+    void ping() throws RegistryException {
+        try {
+            get("/config");
+        } catch (RegistryException e) {
+            if (e.kind() == Kind.AWAY) {
+                throw e;
+            }
+        }
+    }
+
     /** The schema with an id. */
     RegisteredSchema schema(int id) throws RegistryException {
         // An id is an unsigned number on the wire, but registries count from 1.

@@ -23,6 +23,15 @@ public final class SchemaRegistry {
         client = new RegistryClient(settings);
     }
 
+    /**
+     * Makes sure that the registry answers.
+     *
+     * @throws RegistryException if it is away
+     */
+    public void ping() throws RegistryException {
+        client.ping();
+    }
+
     /** The schema with an id. */
     public Schema byId(int id) throws RegistryException {
         return parse(client.schema(id), "schema " + id);
