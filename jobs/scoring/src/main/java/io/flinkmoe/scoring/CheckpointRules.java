@@ -37,8 +37,11 @@ final class CheckpointRules {
             requireCheckpointDirectory(env.getConfiguration(), options, capacity);
             warnOfLongWindows(checkpoints, capacity);
         }
+        if (options.get(KafkaOptions.SINK_DELIVERY) != Delivery.AT_LEAST_ONCE) {
+            requireCheckpoints(checkpoints, options);
+        }
         if (options.get(KafkaOptions.SINK_DELIVERY) == Delivery.EXACTLY_ONCE) {
-            requireCommits(checkpoints, options);
+            requireLongTransactions(checkpoints, options);
             LOG.warn(
                     "If the job is down for longer than {} ({}), results since its last checkpoint"
                             + " are lost",
@@ -47,15 +50,23 @@ final class CheckpointRules {
         }
     }
 
-    private static void requireCommits(CheckpointConfig checkpoints, ReadableConfig options) {
+    private static void requireCheckpoints(CheckpointConfig checkpoints, ReadableConfig options) {
         if (!checkpoints.isCheckpointingEnabled()) {
+            Delivery delivery = options.get(KafkaOptions.SINK_DELIVERY);
             throw new IllegalConfigurationException(
-                    ("%s disables checkpoints, but %s: exactly-once needs checkpoints to"
-                                    + " commit results")
+                    "%s disables checkpoints, but %s: %s needs checkpoints to %s"
                             .formatted(
                                     CheckpointingOptions.CHECKPOINTING_INTERVAL.key(),
-                                    KafkaOptions.SINK_DELIVERY.key()));
+                                    KafkaOptions.SINK_DELIVERY.key(),
+                                    delivery,
+                                    delivery == Delivery.EXACTLY_ONCE
+                                            ? "commit results"
+                                            : "go on from after a failure"));
         }
+    }
+
+    private static void requireLongTransactions(
+            CheckpointConfig checkpoints, ReadableConfig options) {
         Duration interval = Duration.ofMillis(checkpoints.getCheckpointInterval());
         Duration timeout = options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT);
         if (timeout.compareTo(interval) <= 0) {

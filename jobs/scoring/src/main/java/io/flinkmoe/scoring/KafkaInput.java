@@ -45,6 +45,9 @@ final class KafkaInput {
         if (!hasWindows) {
             builder.acceptAllTimestamps();
         }
+        if (options.get(KafkaOptions.SINK_DELIVERY) == Delivery.IDEMPOTENT) {
+            builder.ignoreClock();
+        }
         for (String file : options.get(KafkaOptions.SCHEMAS)) {
             try {
                 builder.writerSchema(Files.readString(Path.of(file)));

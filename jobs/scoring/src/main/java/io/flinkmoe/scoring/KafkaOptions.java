@@ -185,8 +185,14 @@ public final class KafkaOptions {
                     .withDescription(
                             "The delivery guarantee. 'exactly-once' writes in Kafka"
                                     + " transactions that checkpoints commit, so read_committed readers"
-                                    + " see new results once per checkpoint. 'at-least-once' makes results"
-                                    + " visible at once and can repeat some of them after a failure.");
+                                    + " see new results once per checkpoint. 'idempotent' makes results"
+                                    + " visible at once; after a failure it repeats some, each with the"
+                                    + " same key, value and headers, so that readers can drop what"
+                                    + " comes again. The key is stream/partition/position of the token,"
+                                    + " and the timestamp is its event time. It excludes options that"
+                                    + " let more than the source topic decide a result."
+                                    + " 'at-least-once' makes results visible at once under the key"
+                                    + " stream, and can repeat some of them after a failure.");
 
     public static final ConfigOption<String> SINK_TRANSACTIONAL_ID_PREFIX =
             key("moe.sink.transactional-id-prefix")
@@ -269,6 +275,7 @@ public final class KafkaOptions {
     /** The delivery guarantee of the sinks. */
     public enum Delivery {
         EXACTLY_ONCE,
+        IDEMPOTENT,
         AT_LEAST_ONCE;
 
         @Override

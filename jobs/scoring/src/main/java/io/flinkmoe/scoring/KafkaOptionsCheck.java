@@ -87,6 +87,7 @@ final class KafkaOptionsCheck {
                             + " identify their schema");
         }
         errors.addAll(ReservedProperties.errors(options));
+        errors.addAll(IdempotentRules.errors(options));
         if (!errors.isEmpty()) {
             throw new IllegalConfigurationException(String.join("; ", errors));
         }

@@ -2,6 +2,7 @@
 package io.flinkmoe.scoring;
 
 import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.scoring.KafkaOptions.Delivery;
 import java.util.Properties;
 import org.apache.flink.annotation.Internal;
@@ -46,6 +47,9 @@ final class KafkaOutput {
         properties.put(
                 ProducerConfig.TRANSACTION_TIMEOUT_CONFIG,
                 String.valueOf(options.get(KafkaOptions.SINK_TRANSACTION_TIMEOUT).toMillis()));
+        if (options.get(KafkaOptions.SINK_DELIVERY) == Delivery.IDEMPOTENT) {
+            IdempotentRules.configure(properties);
+        }
         KafkaSink<T> sink =
                 KafkaSink.<T>builder()
                         .setKafkaProducerConfig(properties)
@@ -65,6 +69,13 @@ final class KafkaOutput {
                 .name(uid)
                 .setParallelism(stream.getParallelism())
                 .setMaxParallelism(MAX_PARALLELISM);
+    }
+
+    /** The key of answers and decisions. */
+    static RecordKey recordKey(ReadableConfig options) {
+        return options.get(KafkaOptions.SINK_DELIVERY) == Delivery.IDEMPOTENT
+                ? RecordKey.TOKEN
+                : RecordKey.STREAM;
     }
 
     /**

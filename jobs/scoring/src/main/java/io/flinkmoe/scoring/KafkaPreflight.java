@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
+import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.scoring.KafkaOptions.Delivery;
 import java.io.IOException;
 import java.time.Duration;
@@ -113,10 +114,11 @@ public final class KafkaPreflight implements AutoCloseable {
         Map<ConfigOption<String>, TopicDescription> topics = checkTopics(keys);
         Map<ConfigResource, KafkaFuture<Config>> configs =
                 admin.describeConfigs(keys.stream().map(this::resource).toList()).values();
-        TopicCheck check = new TopicCheck();
+        TopicCheck check = new TopicCheck(options.get(KafkaOptions.SINK_DELIVERY));
         int maxLetterBytes = Integer.MAX_VALUE;
         for (ConfigOption<String> key : keys) {
             if (key == KafkaOptions.SOURCE_TOPIC) {
+                checkSource(configs.get(resource(key)), check);
                 continue;
             }
             try {
@@ -145,6 +147,18 @@ public final class KafkaPreflight implements AutoCloseable {
         check.warnings().forEach(warnings);
         return new Topics(
                 topics.get(KafkaOptions.SOURCE_TOPIC).partitions().size(), maxLetterBytes);
+    }
+
+    /** What the source topic's configuration has to be depends on the windows of the layers. */
+    private void checkSource(KafkaFuture<Config> future, TopicCheck check) throws IOException {
+        if (options.get(MoeOptions.CAPACITY) == MoeOptions.CapacityPolicy.NONE) {
+            return;
+        }
+        try {
+            check.checkSource(options.get(KafkaOptions.SOURCE_TOPIC), get(future));
+        } catch (ExecutionException e) {
+            LOG.debug("The configuration of the source topic cannot be read", e);
+        }
     }
 
     private ConfigResource resource(ConfigOption<String> key) {

@@ -9,6 +9,7 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.kafka.DeadLetterSerializer;
 import io.flinkmoe.kafka.DecisionSerializer;
 import io.flinkmoe.kafka.RecordFormat;
+import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.ScoredTokenSerializer;
 import io.flinkmoe.kafka.TokenDeserializer;
 import io.flinkmoe.kafka.TokenSerializer;
@@ -107,9 +108,10 @@ public final class ScoringJob {
                         .setMaxParallelism(KafkaOutput.MAX_PARALLELISM);
         MoeResult result = layers.scoreArrivals(arrivals);
         RecordFormat format = options.get(KafkaOptions.FORMAT);
+        RecordKey recordKey = KafkaOutput.recordKey(options);
         KafkaOutput.write(
                 result.scored(),
-                new ScoredTokenSerializer(options.get(KafkaOptions.SINK_TOPIC), format),
+                new ScoredTokenSerializer(options.get(KafkaOptions.SINK_TOPIC), format, recordKey),
                 SCORED_SINK_UID,
                 options);
         KafkaOutput.write(
@@ -124,7 +126,7 @@ public final class ScoringJob {
             String topic = options.get(KafkaOptions.DECISION_LOG_TOPIC);
             KafkaOutput.write(
                     result.decisions(),
-                    new DecisionSerializer(topic, format),
+                    new DecisionSerializer(topic, format, recordKey),
                     DECISION_SINK_UID,
                     options);
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
+import io.flinkmoe.scoring.KafkaOptions.Delivery;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
@@ -17,8 +18,20 @@ import org.apache.kafka.common.config.TopicConfig;
 @Internal
 final class TopicCheck {
 
+    /** The limits of timestamps that producers set, the second one in brokers before 3.6. */
+    private static final List<String> TIMESTAMP_LIMITS =
+            List.of(
+                    TopicConfig.MESSAGE_TIMESTAMP_AFTER_MAX_MS_CONFIG,
+                    TopicConfig.MESSAGE_TIMESTAMP_BEFORE_MAX_MS_CONFIG,
+                    "message.timestamp.difference.max.ms");
+
+    private final Delivery delivery;
     private final List<String> refusals = new ArrayList<>();
     private final List<String> warnings = new ArrayList<>();
+
+    TopicCheck(Delivery delivery) {
+        this.delivery = delivery;
+    }
 
     /**
      * Checks a topic.
@@ -52,15 +65,80 @@ final class TopicCheck {
                                     replicas));
         }
         // The key of a dead letter is unique, so compaction removes none.
-        if (option != KafkaOptions.DEAD_LETTER_TOPIC && isCompacted(config)) {
+        if (option != KafkaOptions.DEAD_LETTER_TOPIC) {
+            if (delivery == Delivery.IDEMPOTENT) {
+                checkKeysOfTokens(name, config);
+                checkTimestamps(name, config);
+            } else if (has(config, TopicConfig.CLEANUP_POLICY_COMPACT)) {
+                warnings.add(
+                        "%s has %s=%s, so Kafka keeps only the last record of each stream; set %s=%s to keep all records"
+                                .formatted(
+                                        name,
+                                        TopicConfig.CLEANUP_POLICY_CONFIG,
+                                        value(config, TopicConfig.CLEANUP_POLICY_CONFIG),
+                                        TopicConfig.CLEANUP_POLICY_CONFIG,
+                                        TopicConfig.CLEANUP_POLICY_DELETE));
+            }
+        }
+    }
+
+    /** A key per token: compaction removes what comes again, and never anything else. */
+    private void checkKeysOfTokens(String name, Config config) {
+        String problem = null;
+        if (value(config, TopicConfig.CLEANUP_POLICY_CONFIG) == null) {
+            return;
+        } else if (!has(config, TopicConfig.CLEANUP_POLICY_DELETE)) {
+            problem = "so it grows without a limit, because each token has a key of its own";
+        } else if (!has(config, TopicConfig.CLEANUP_POLICY_COMPACT)) {
+            problem = "so records that come again after a failure stay in it";
+        }
+        if (problem != null) {
             warnings.add(
-                    "%s has %s=%s, so Kafka keeps only the last record of each stream; set %s=%s to keep all records"
+                    "%s has %s=%s, %s; recommended with %s: %s: %s,%s"
                             .formatted(
                                     name,
                                     TopicConfig.CLEANUP_POLICY_CONFIG,
                                     value(config, TopicConfig.CLEANUP_POLICY_CONFIG),
-                                    TopicConfig.CLEANUP_POLICY_CONFIG,
+                                    problem,
+                                    KafkaOptions.SINK_DELIVERY.key(),
+                                    delivery,
+                                    TopicConfig.CLEANUP_POLICY_COMPACT,
                                     TopicConfig.CLEANUP_POLICY_DELETE));
+        }
+    }
+
+    /** The timestamps are event times. A broker that rejects one would fail the job for ever. */
+    private void checkTimestamps(String name, Config config) {
+        if (isTimeOfAppend(config)) {
+            return;
+        }
+        for (String key : TIMESTAMP_LIMITS) {
+            OptionalLong limit = number(config, key);
+            if (limit.isPresent() && limit.getAsLong() < Long.MAX_VALUE) {
+                refusals.add(
+                        "%s has %s=%d, so the broker rejects answers whose event time is further from its clock; set it to %d, or set %s=LogAppendTime"
+                                .formatted(
+                                        name,
+                                        key,
+                                        limit.getAsLong(),
+                                        Long.MAX_VALUE,
+                                        TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG));
+            }
+        }
+    }
+
+    /** Checks the source topic of a job with windows. */
+    void checkSource(String topic, Config config) {
+        boolean isKnown = value(config, TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG) != null;
+        if (delivery == Delivery.IDEMPOTENT && isKnown && !isTimeOfAppend(config)) {
+            warnings.add(
+                    "producers set the timestamps of the topic %s (%s), and with %s: %s a token is not compared with this machine's clock: one from the future makes the others late; set %s=LogAppendTime"
+                            .formatted(
+                                    topic,
+                                    KafkaOptions.SOURCE_TOPIC.key(),
+                                    KafkaOptions.SINK_DELIVERY.key(),
+                                    delivery,
+                                    TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG));
         }
     }
 
@@ -86,9 +164,13 @@ final class TopicCheck {
         return (int) number(config, TopicConfig.MAX_MESSAGE_BYTES_CONFIG).orElse(Integer.MAX_VALUE);
     }
 
-    private static boolean isCompacted(Config config) {
-        String policy = value(config, TopicConfig.CLEANUP_POLICY_CONFIG);
-        return policy != null && policy.contains(TopicConfig.CLEANUP_POLICY_COMPACT);
+    private static boolean has(Config config, String policy) {
+        String policies = value(config, TopicConfig.CLEANUP_POLICY_CONFIG);
+        return policies != null && policies.contains(policy);
+    }
+
+    private static boolean isTimeOfAppend(Config config) {
+        return "LogAppendTime".equals(value(config, TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG));
     }
 
     private static OptionalLong number(Config config, String key) {

@@ -137,6 +137,73 @@ class KafkaOptionsTest {
     }
 
     @Test
+    void idempotentDeliveryRefusesWhatLetsMoreThanContentsDecide() {
+        Configuration options = complete();
+        options.set(KafkaOptions.SINK_DELIVERY, KafkaOptions.Delivery.IDEMPOTENT);
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.setString("moe.expert.on-error", "residual");
+        options.setString("moe.expert.device", "cuda");
+        options.setString("moe.late.topic", "late");
+        options.setString(
+                "moe.kafka.properties",
+                "{acks: 1, delivery.timeout.ms: 120000, max.in.flight.requests.per.connection: 6,"
+                        + " retries: 2147483647, enable.idempotence: false}");
+
+        String with = "; allowed with moe.sink.delivery: idempotent: ";
+        assertThatThrownBy(() -> KafkaOptionsCheck.check(options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        String.join(
+                                "; ",
+                                "moe.capacity.admission is first-come"
+                                        + with
+                                        + "prioritized, because the order of arrival would decide"
+                                        + " answers",
+                                "moe.source.idle-timeout is 1 min"
+                                        + with
+                                        + "0, because the time of arrival would decide which tokens"
+                                        + " are late",
+                                "moe.expert.on-error is residual"
+                                        + with
+                                        + "fail, because a call that fails only once would decide"
+                                        + " answers",
+                                "moe.expert.batch.padding is false"
+                                        + with
+                                        + "true, because on a GPU the size of a call decides the"
+                                        + " bits of its rows",
+                                "moe.late.topic is late"
+                                        + with
+                                        + "no topic, because late tokens have no key that differs"
+                                        + " from token to token",
+                                "moe.kafka.properties contains acks: 1"
+                                        + with
+                                        + "all, which is the default there",
+                                "moe.kafka.properties contains delivery.timeout.ms: 120000"
+                                        + with
+                                        + "2147483647, which is the default there",
+                                "moe.kafka.properties contains enable.idempotence: false"
+                                        + with
+                                        + "true, which is the default there",
+                                "moe.kafka.properties contains"
+                                        + " max.in.flight.requests.per.connection: 6"
+                                        + with
+                                        + "1 to 5, which is the default there"));
+    }
+
+    @Test
+    void idempotentDeliveryTakesTheDefaultsAndPrioritizedWindows() {
+        Configuration options = complete();
+        options.setString("moe.sink.delivery", "idempotent");
+        options.setString("moe.kafka.properties", "{acks: -1}");
+
+        assertThatCode(() -> KafkaOptionsCheck.check(options)).doesNotThrowAnyException();
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
+        options.set(KafkaOptions.SOURCE_IDLE_TIMEOUT, Duration.ZERO);
+        assertThatCode(() -> KafkaOptionsCheck.check(options)).doesNotThrowAnyException();
+    }
+
+    @Test
     void asksForADirectoryOfCheckpointsWhereWindowsAreKept() {
         Configuration options = complete();
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);

@@ -3,6 +3,8 @@ package io.flinkmoe.scoring;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.scoring.KafkaOptions.Delivery;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.configuration.ConfigOption;
@@ -14,7 +16,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class TopicCheckTest {
 
-    private final TopicCheck check = new TopicCheck();
+    private final TopicCheck check = new TopicCheck(Delivery.EXACTLY_ONCE);
+    private final TopicCheck idempotent = new TopicCheck(Delivery.IDEMPOTENT);
 
     @Test
     void acceptsTopicsOfTheDefaults() {
@@ -86,12 +89,71 @@ class TopicCheckTest {
         assertThat(TopicCheck.maxMessageBytes(new Config(List.of()))).isEqualTo(Integer.MAX_VALUE);
     }
 
+    @Test
+    void keysOfTokensWantTopicsThatAreCompactedAndLimited() {
+        for (String policy : List.of("delete", "compact", "compact,delete", "delete,compact")) {
+            idempotent.check(
+                    KafkaOptions.SINK_TOPIC, "t", config(Map.of("cleanup.policy", policy)), 3, 0);
+        }
+
+        assertThat(idempotent.refusals()).isEmpty();
+        assertThat(idempotent.warnings())
+                .containsExactly(
+                        "the topic t (moe.sink.topic) has cleanup.policy=delete, so records that"
+                                + " come again after a failure stay in it; recommended with"
+                                + " moe.sink.delivery: idempotent: compact,delete",
+                        "the topic t (moe.sink.topic) has cleanup.policy=compact, so it grows"
+                                + " without a limit, because each token has a key of its own;"
+                                + " recommended with moe.sink.delivery: idempotent: compact,delete");
+    }
+
+    @Test
+    void eventTimesMustNotBeRejected() {
+        Map<String, String> limited =
+                Map.of(
+                        "message.timestamp.type", "CreateTime",
+                        "message.timestamp.after.max.ms", "3600000",
+                        "message.timestamp.before.max.ms", "9223372036854775807");
+        Map<String, String> append = new HashMap<>(limited);
+        append.put("message.timestamp.type", "LogAppendTime");
+
+        check(KafkaOptions.SINK_TOPIC, limited);
+        idempotent.check(KafkaOptions.SINK_TOPIC, "a", config(append), 3, 0);
+        idempotent.check(KafkaOptions.DEAD_LETTER_TOPIC, "d", config(limited), 3, 0);
+        idempotent.check(KafkaOptions.DECISION_LOG_TOPIC, "t", config(limited), 3, 0);
+
+        assertThat(check.refusals()).isEmpty();
+        assertThat(idempotent.refusals())
+                .containsExactly(
+                        "the topic t (moe.decision-log.topic) has"
+                                + " message.timestamp.after.max.ms=3600000, so the broker rejects"
+                                + " answers whose event time is further from its clock; set it to"
+                                + " 9223372036854775807, or set message.timestamp.type=LogAppendTime");
+    }
+
+    @Test
+    void warnsOfTimestampsThatNoClockIsComparedWith() {
+        for (String type : List.of("CreateTime", "LogAppendTime")) {
+            check.checkSource("s", config(Map.of("message.timestamp.type", type)));
+            idempotent.checkSource("s", config(Map.of("message.timestamp.type", type)));
+        }
+        idempotent.checkSource("s", config(Map.of()));
+
+        assertThat(check.warnings()).isEmpty();
+        assertThat(idempotent.warnings())
+                .singleElement()
+                .asString()
+                .startsWith("producers set the timestamps of the topic s (moe.source.topic)");
+    }
+
     private void check(ConfigOption<String> option, Map<String, String> entries) {
-        Config config =
-                new Config(
-                        entries.entrySet().stream()
-                                .map(entry -> new ConfigEntry(entry.getKey(), entry.getValue()))
-                                .toList());
-        check.check(option, "t", config, 3, 1_000);
+        check.check(option, "t", config(entries), 3, 1_000);
+    }
+
+    private static Config config(Map<String, String> entries) {
+        return new Config(
+                entries.entrySet().stream()
+                        .map(entry -> new ConfigEntry(entry.getKey(), entry.getValue()))
+                        .toList());
     }
 }

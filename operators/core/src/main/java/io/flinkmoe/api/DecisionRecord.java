@@ -33,6 +33,8 @@ import org.apache.flink.util.OutputTag;
  *     #NO_WINDOW} without a capacity
  * @param modelVersion the version of the bundle that routed the token
  * @param layers one entry per MoE layer
+ * @param partition the partition that the token was read from; {@link Arrival#NO_PARTITION} if it
+ *     is unknown
  */
 @PublicEvolving
 @TypeInfo(DecisionRecord.Factory.class)
@@ -42,7 +44,8 @@ public record DecisionRecord(
         long timestamp,
         long windowStart,
         String modelVersion,
-        Layer[] layers) {
+        Layer[] layers,
+        int partition) {
 
     /** The type information of this record. */
     public static final TypeInformation<DecisionRecord> TYPE =
@@ -179,25 +182,33 @@ public record DecisionRecord(
                 && timestamp == that.timestamp
                 && windowStart == that.windowStart
                 && Objects.equals(modelVersion, that.modelVersion)
-                && Arrays.equals(layers, that.layers);
+                && Arrays.equals(layers, that.layers)
+                && partition == that.partition;
     }
 
     @Override
     public int hashCode() {
         return Objects.hash(
-                stream, position, timestamp, windowStart, modelVersion, Arrays.hashCode(layers));
+                stream,
+                position,
+                timestamp,
+                windowStart,
+                modelVersion,
+                Arrays.hashCode(layers),
+                partition);
     }
 
     @Override
     public String toString() {
-        return "DecisionRecord[stream=%s, position=%s, timestamp=%s, windowStart=%s, modelVersion=%s, layers=%s]"
+        return "DecisionRecord[stream=%s, position=%s, timestamp=%s, windowStart=%s, modelVersion=%s, layers=%s, partition=%s]"
                 .formatted(
                         stream,
                         position,
                         timestamp,
                         windowStart,
                         modelVersion,
-                        Arrays.toString(layers));
+                        Arrays.toString(layers),
+                        partition);
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
@@ -228,7 +239,8 @@ public record DecisionRecord(
                     from.timestamp,
                     from.windowStart,
                     from.modelVersion,
-                    layers);
+                    layers,
+                    from.partition);
         }
 
         @Override
@@ -242,6 +254,7 @@ public record DecisionRecord(
             for (Layer layer : record.layers) {
                 LAYERS.serialize(layer, out);
             }
+            out.writeInt(record.partition);
         }
 
         @Override
@@ -256,7 +269,7 @@ public record DecisionRecord(
                 layers[i] = LAYERS.deserialize(in);
             }
             return new DecisionRecord(
-                    stream, position, timestamp, windowStart, modelVersion, layers);
+                    stream, position, timestamp, windowStart, modelVersion, layers, in.readInt());
         }
 
         @Override

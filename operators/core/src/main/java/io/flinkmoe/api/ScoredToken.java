@@ -34,6 +34,8 @@ import org.apache.flink.core.memory.DataOutputView;
  *     vector, which is {@code values}
  * @param modelVersion the version of the bundle that scored the token
  * @param layers the token's choices, one entry per MoE layer
+ * @param partition the partition that the token was read from; {@link Arrival#NO_PARTITION} if it
+ *     is unknown
  */
 @PublicEvolving
 @TypeInfo(ScoredToken.Factory.class)
@@ -44,7 +46,8 @@ public record ScoredToken(
         float[] values,
         TypedValues outputs,
         String modelVersion,
-        Decision[] layers) {
+        Decision[] layers,
+        int partition) {
 
     /** The type information of this record. */
     public static final TypeInformation<ScoredToken> TYPE =
@@ -52,7 +55,7 @@ public record ScoredToken(
 
     private static final Decision.Serializer DECISIONS = new Decision.Serializer();
 
-    /** Creates the answer of a model that answers with a vector. */
+    /** The answer of a model that answers with a vector, for a token from no partition. */
     public ScoredToken(
             String stream,
             long position,
@@ -60,7 +63,7 @@ public record ScoredToken(
             float[] values,
             String modelVersion,
             Decision[] layers) {
-        this(stream, position, timestamp, values, null, modelVersion, layers);
+        this(stream, position, timestamp, values, null, modelVersion, layers, Arrival.NO_PARTITION);
     }
 
     @Override
@@ -72,7 +75,8 @@ public record ScoredToken(
                 && Arrays.equals(values, that.values)
                 && Objects.equals(outputs, that.outputs)
                 && Objects.equals(modelVersion, that.modelVersion)
-                && Arrays.equals(layers, that.layers);
+                && Arrays.equals(layers, that.layers)
+                && partition == that.partition;
     }
 
     @Override
@@ -84,12 +88,13 @@ public record ScoredToken(
                 Arrays.hashCode(values),
                 outputs,
                 modelVersion,
-                Arrays.hashCode(layers));
+                Arrays.hashCode(layers),
+                partition);
     }
 
     @Override
     public String toString() {
-        return "ScoredToken[stream=%s, position=%s, timestamp=%s, values=%s, outputs=%s, modelVersion=%s, layers=%s]"
+        return "ScoredToken[stream=%s, position=%s, timestamp=%s, values=%s, outputs=%s, modelVersion=%s, layers=%s, partition=%s]"
                 .formatted(
                         stream,
                         position,
@@ -97,7 +102,8 @@ public record ScoredToken(
                         Arrays.toString(values),
                         outputs,
                         modelVersion,
-                        Arrays.toString(layers));
+                        Arrays.toString(layers),
+                        partition);
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
@@ -129,7 +135,8 @@ public record ScoredToken(
                     from.values == null ? null : from.values.clone(),
                     from.outputs,
                     from.modelVersion,
-                    layers);
+                    layers,
+                    from.partition);
         }
 
         @Override
@@ -147,6 +154,7 @@ public record ScoredToken(
             for (Decision decision : record.layers) {
                 DECISIONS.serialize(decision, out);
             }
+            out.writeInt(record.partition);
         }
 
         @Override
@@ -162,7 +170,14 @@ public record ScoredToken(
                 layers[layer] = DECISIONS.deserialize(in);
             }
             return new ScoredToken(
-                    stream, position, timestamp, values, outputs, modelVersion, layers);
+                    stream,
+                    position,
+                    timestamp,
+                    values,
+                    outputs,
+                    modelVersion,
+                    layers,
+                    in.readInt());
         }
 
         @Override

@@ -12,7 +12,6 @@ import io.flinkmoe.schemas.TokenDecision;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,21 +22,35 @@ import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
-/** Writes the decision log to a topic. The key is the stream, as for scored tokens. */
+/** Writes the decision log to a topic. Keys and timestamps are those of scored tokens. */
 @PublicEvolving
 public final class DecisionSerializer extends TopicSerializer<DecisionRecord> {
 
     private static final long serialVersionUID = 1L;
     private static final ChoiceOutcome[] OUTCOMES = ChoiceOutcome.values();
 
+    private final RecordKey recordKey;
+
     private transient MessageEncoder<TokenDecision> encoder;
 
     /**
+     * Writes under the stream.
+     *
      * @param topic the topic to write to
      * @param format the format of its records
      */
     public DecisionSerializer(String topic, RecordFormat format) {
+        this(topic, format, RecordKey.STREAM);
+    }
+
+    /**
+     * @param topic the topic to write to
+     * @param format the format of its records
+     * @param recordKey the key and the timestamp of its records
+     */
+    public DecisionSerializer(String topic, RecordFormat format, RecordKey recordKey) {
         super(topic, format);
+        this.recordKey = recordKey;
     }
 
     @Override
@@ -57,8 +70,13 @@ public final class DecisionSerializer extends TopicSerializer<DecisionRecord> {
             ByteBuffer encoded = encoder.encode(avro(decision));
             byte[] value = new byte[encoded.remaining()];
             encoded.get(value);
-            return new ProducerRecord<>(
-                    topic, decision.stream().getBytes(StandardCharsets.UTF_8), value);
+            RecordKey.TokenId id =
+                    new RecordKey.TokenId(
+                            decision.stream(),
+                            decision.partition(),
+                            decision.position(),
+                            decision.timestamp());
+            return recordKey.record(topic, id, value, context);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

@@ -4,29 +4,42 @@ package io.flinkmoe.kafka;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.schemas.ScoredTokenEncoder;
-import java.nio.charset.StandardCharsets;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * Writes scored tokens to a topic. The key is the stream, so all tokens of a stream are in one
- * partition. The timestamp of the Kafka record is the time of writing. The event time is a field of
- * the token.
+ * Writes scored tokens to a topic. All tokens of a stream are in one partition. The {@link
+ * RecordKey} decides which key and timestamp the Kafka record has; by default, the key is the
+ * stream. The event time is a field of the token.
  */
 @PublicEvolving
 public final class ScoredTokenSerializer extends TopicSerializer<ScoredToken> {
 
     private static final long serialVersionUID = 1L;
 
+    private final RecordKey recordKey;
+
     private transient ScoredTokenEncoder encoder;
 
     /**
+     * Writes under the stream.
+     *
      * @param topic the topic to write to
      * @param format the format of its records
      */
     public ScoredTokenSerializer(String topic, RecordFormat format) {
+        this(topic, format, RecordKey.STREAM);
+    }
+
+    /**
+     * @param topic the topic to write to
+     * @param format the format of its records
+     * @param recordKey the key and the timestamp of its records
+     */
+    public ScoredTokenSerializer(String topic, RecordFormat format, RecordKey recordKey) {
         super(topic, format);
+        this.recordKey = recordKey;
     }
 
     @Override
@@ -63,7 +76,9 @@ public final class ScoredTokenSerializer extends TopicSerializer<ScoredToken> {
                         experts,
                         weights,
                         outcomes);
-        byte[] key = token.stream().getBytes(StandardCharsets.UTF_8);
-        return new ProducerRecord<>(topic, key, value);
+        RecordKey.TokenId id =
+                new RecordKey.TokenId(
+                        token.stream(), token.partition(), token.position(), token.timestamp());
+        return recordKey.record(topic, id, value, context);
     }
 }

@@ -6,6 +6,7 @@ import io.flinkmoe.api.Rejection.Kind;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneOffset;
 import org.apache.flink.annotation.Internal;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.record.TimestampType;
@@ -24,6 +25,10 @@ import org.slf4j.LoggerFactory;
 final class TimestampCheck {
 
     private static final Logger LOG = LoggerFactory.getLogger(TimestampCheck.class);
+
+    /** A clock that no token is ahead of. */
+    static final Clock END_OF_TIME =
+            Clock.fixed(Instant.ofEpochMilli(Long.MAX_VALUE), ZoneOffset.UTC);
 
     /** Records after which the share of rejected ones is examined. */
     private static final int SAMPLE = 1_000;

@@ -2,9 +2,6 @@
 package io.flinkmoe.kafka;
 
 import io.flinkmoe.api.Arrival;
-import io.flinkmoe.api.DeadLetter;
-import io.flinkmoe.api.Origin;
-import io.flinkmoe.api.RawRecord;
 import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.api.Token;
@@ -25,7 +22,6 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
 import org.apache.flink.util.Collector;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.header.Header;
 
 /**
  * Reads tokens from Kafka. Each record becomes one {@link Arrival}: either a token with its origin,
@@ -64,7 +60,7 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
 
     private transient TokenDecoder decoder;
     private transient InputColumns columns;
-    private transient TimestampCheck timestamps;
+    private transient ArrivalCheck check;
 
     private TokenDeserializer(Builder builder) {
         this.format = builder.format;
@@ -166,6 +162,16 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
             return this;
         }
 
+        /**
+         * Compares timestamps with those of the records only, so that what becomes of a record
+         * depends on the topic's contents alone. Use it if a record that is read again must have
+         * the same result. A producer with a wrong clock can then make all other tokens late,
+         * unless the broker sets the timestamps of the topic's records.
+         */
+        public Builder ignoreClock() {
+            return clock(TimestampCheck.END_OF_TIME);
+        }
+
         /** Replaces this machine's clock. */
         @VisibleForTesting
         Builder clock(Clock machine) {
@@ -199,7 +205,9 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
 
     @Override
     public void open(DeserializationSchema.InitializationContext context) {
-        timestamps = new TimestampCheck(maxAhead, maxBehind, clock);
+        check =
+                new ArrivalCheck(
+                        inputs, new TimestampRules(checkTimestamps, maxAhead, maxBehind, clock));
         columns = new InputColumns(inputs);
         List<Schema> writers = schemas.stream().map(TokenDeserializer::parse).toList();
         if (format == RecordFormat.AVRO) {
@@ -216,23 +224,11 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
 
     @Override
     public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<Arrival> out) {
-        Origin origin = new Origin(record.topic(), record.partition(), record.offset());
         Rejection rejection = reasonToRejectBytes(record);
-        if (rejection == null) {
-            Token token = token();
-            rejection = TokenCheck.reasonToReject(token, inputs);
-            if (rejection == null && checkTimestamps) {
-                rejection = timestamps.reasonToReject(token.timestamp(), record);
-            }
-            if (rejection == null) {
-                out.collect(
-                        checkTimestamps && timestamps.isBehind(token.timestamp(), record)
-                                ? Arrival.behind(token, origin)
-                                : Arrival.of(token, origin));
-                return;
-            }
-        }
-        out.collect(Arrival.of(DeadLetter.of(origin, raw(record), rejection)));
+        out.collect(
+                rejection == null
+                        ? check.arrival(token(), record)
+                        : ArrivalCheck.rejected(record, rejection));
     }
 
     /** The token that was decoded last. */
@@ -275,14 +271,6 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
     @Override
     public TypeInformation<Arrival> getProducedType() {
         return Arrival.TYPE;
-    }
-
-    private static RawRecord raw(ConsumerRecord<byte[], byte[]> record) {
-        List<RawRecord.Header> headers = new ArrayList<>();
-        for (Header header : record.headers()) {
-            headers.add(new RawRecord.Header(header.key(), header.value()));
-        }
-        return new RawRecord(record.key(), record.value(), headers, record.timestamp());
     }
 
     private static Schema parse(String json) {

@@ -24,7 +24,11 @@ class KafkaArchitectureTest {
 
     /** The wire records, and of the library what users see. */
     private static final String[] ALLOWED = {
-        "io.flinkmoe.kafka..", "io.flinkmoe.schemas", "io.flinkmoe.api", "io.flinkmoe.capacity"
+        "io.flinkmoe.kafka..",
+        "io.flinkmoe.schemas",
+        "io.flinkmoe.api",
+        "io.flinkmoe.column",
+        "io.flinkmoe.capacity"
     };
 
     @Test

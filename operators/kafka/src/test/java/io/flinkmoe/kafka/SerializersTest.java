@@ -4,6 +4,7 @@ package io.flinkmoe.kafka;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Decision;
 import io.flinkmoe.api.DecisionRecord;
@@ -148,7 +149,8 @@ class SerializersTest {
                                     new int[] {3, 1},
                                     new Outcome[] {Outcome.EXECUTED, Outcome.LATE},
                                     new int[2])
-                        });
+                        },
+                        Arrival.NO_PARTITION);
 
         ProducerRecord<byte[], byte[]> record =
                 serialize(new DecisionSerializer("log", RecordFormat.AVRO), decision);

@@ -216,6 +216,19 @@ class TokenDeserializerTest {
     }
 
     @Test
+    void comparesWithTheRecordsOnlyIfItIgnoresTheClock() throws Exception {
+        long future = WRITTEN + 100 * HOUR;
+        assertThat(reason(deserialize(token(future, 1f, 2f), future))).isPresent();
+
+        builder.ignoreClock();
+
+        assertThat(reason(deserialize(token(future, 1f, 2f), future))).isEmpty();
+        assertThat(reason(deserialize(token(future + 2 * HOUR, 1f, 2f), future))).isPresent();
+        assertThat(reason(deserialize(token(1L << 61, 1f, 2f), ConsumerRecord.NO_TIMESTAMP)))
+                .isEmpty();
+    }
+
+    @Test
     void acceptsAllTimestampsWithoutWindows() throws Exception {
         builder.acceptAllTimestamps();
 

@@ -331,8 +331,16 @@ class SerializersTest {
                                 2,
                                 DecisionRecord.NO_WINDOW,
                                 "v1",
-                                new DecisionRecord.Layer[] {RANKED}),
-                        new DecisionRecord(null, 0, 0, 0, LONG, new DecisionRecord.Layer[0])),
+                                new DecisionRecord.Layer[] {RANKED},
+                                Arrival.NO_PARTITION),
+                        new DecisionRecord(
+                                null,
+                                0,
+                                0,
+                                0,
+                                LONG,
+                                new DecisionRecord.Layer[0],
+                                Arrival.NO_PARTITION)),
                 new Case(
                         new RemainingCapacity.Serializer(),
                         List.of(new RemainingCapacity(1, -1, 0))),

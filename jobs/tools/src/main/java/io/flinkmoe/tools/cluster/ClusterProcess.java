@@ -112,6 +112,26 @@ final class ClusterProcess {
         }
     }
 
+    /**
+     * Sends a signal to the process.
+     *
+     * @param name such as STOP
+     */
+    void signal(String name) throws IOException {
+        ProcessHandle process =
+                handle().orElseThrow(() -> new IOException(this.name + " does not run"));
+        Process kill = new ProcessBuilder("kill", "-" + name, "" + process.pid()).start();
+        try {
+            if (kill.waitFor() != 0) {
+                throw new IOException(
+                        "process %d does not take SIG%s".formatted(process.pid(), name));
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while a signal was sent", e);
+        }
+    }
+
     /** The end of its log and of its standard output, for error messages. */
     String tail() {
         StringBuilder text = new StringBuilder();

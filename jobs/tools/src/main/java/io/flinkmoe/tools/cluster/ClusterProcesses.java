@@ -126,6 +126,11 @@ final class ClusterProcesses {
         updateWatchdog();
     }
 
+    /** Sends a signal to a process: STOP or CONT. */
+    void signal(String name, String signal) throws IOException {
+        new ClusterProcess(name, folder).signal(signal);
+    }
+
     /** Makes sure that all processes are killed when this JVM ends, even if it is killed. */
     void endWithThisProcess() throws IOException {
         watchdog = new Watchdog();

@@ -213,6 +213,10 @@ public final class LocalCluster implements AutoCloseable {
         processes.kill(name);
     }
 
+    ClusterProcesses processes() {
+        return processes;
+    }
+
     /** Restarts a process that was killed. */
     public void restart(String name) throws IOException {
         processes.launch(name);

@@ -18,7 +18,15 @@ enum Difference {
     /** A window in which an expert admitted more or less than it should. */
     ADMISSIONS("wrong admissions", "times an expert admitted too much or too little in a window"),
     /** Other outcomes for a token, which its arrival explains. No defect. */
-    ARRIVAL("decided otherwise", "");
+    ARRIVAL("decided otherwise", ""),
+    /** With idempotent delivery: a record that comes again, the same in all parts. No defect. */
+    REPEATED("repeated", ""),
+    /** A record that a process wrote after it had been paused and replaced. No defect. */
+    BY_ZOMBIES("by zombies", ""),
+    /** A record that comes again under its key, with another value or other headers. */
+    CHANGED("changed", "records come again with another value or other headers"),
+    /** A record under a key that is not its token's, or not in the partition of its stream. */
+    MISPLACED("misplaced", "records have a wrong key or partition");
 
     private final String label;
     private final String defect;
@@ -39,6 +47,6 @@ enum Difference {
     }
 
     boolean isDefect() {
-        return this != ARRIVAL;
+        return this != ARRIVAL && this != REPEATED && this != BY_ZOMBIES;
     }
 }

@@ -2,9 +2,11 @@
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.api.Token;
+import io.flinkmoe.tools.drill.RepeatedAnswers.ZombieTime;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
@@ -18,6 +20,7 @@ final class Drill {
     private final DrillPlan plan;
     private final List<Token> flights;
     private final Consumer<String> out;
+    private final List<ZombieTime> zombies = new ArrayList<>();
 
     /**
      * @param out receives a line for each step
@@ -40,11 +43,21 @@ final class Drill {
         environment.run(environment.options(mode, source, undisturbed));
 
         DrillAnswers expected = DrillAnswers.read(environment.brokers(), undisturbed);
-        DrillAnswers found = DrillAnswers.read(environment.brokers(), drilled);
+        Map<Difference, Long> others = Map.of();
+        DrillAnswers found;
+        if (plan.repeats()) {
+            DrillProducer.Topic topic = environment.topic(source);
+            RepeatedAnswers answers = new RepeatedAnswers(topic::partitionOf, zombies);
+            DrillAnswers.forEachRecord(environment.brokers(), drilled, answers::add);
+            others = answers.counts();
+            found = answers.first();
+        } else {
+            found = DrillAnswers.read(environment.brokers(), drilled);
+        }
         return new DrillReport(
                 mode,
                 DrillCheck.of(sent, expected, expected, mode.rule()),
-                DrillCheck.of(sent, expected, found, mode.rule()),
+                DrillCheck.of(sent, expected, found, mode.rule()).with(others),
                 deadLetters(drilled) + deadLetters(undisturbed),
                 expected.open() + found.open());
     }
@@ -79,11 +92,13 @@ final class Drill {
                 KillPlan.of(
                         plan.seed(),
                         plan.kills(),
+                        plan.repeats(),
                         environment.cluster().taskManagers(),
                         environment.cluster().jobManagers())) {
             killer.execute(kill);
             producer.check();
         }
+        zombies.addAll(killer.zombies());
         return job;
     }
 

@@ -55,7 +55,8 @@ record DrillAnswers(Map<String, List<ScoredToken>> byStream, long open) {
         return times.build().sorted().toArray();
     }
 
-    private static void forEachRecord(String brokers, String topic, TopicReader.Action action)
+    /** Passes each committed record to an action, after the job has ended. */
+    static void forEachRecord(String brokers, String topic, TopicReader.Action action)
             throws IOException {
         Properties client = client(brokers);
         long deadline = System.nanoTime() + MAX_DELAY.toNanos();

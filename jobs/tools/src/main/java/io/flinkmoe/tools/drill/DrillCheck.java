@@ -50,6 +50,14 @@ record DrillCheck(long tokens, Map<Difference, Long> differences, Map<Outcome, L
         return new DrillCheck(sent.size(), sums.differences, sums.outcomes);
     }
 
+    /** Adds differences of other kinds, also those with a count of 0. */
+    DrillCheck with(Map<Difference, Long> others) {
+        Map<Difference, Long> all = new EnumMap<>(Difference.class);
+        all.putAll(differences);
+        all.putAll(others);
+        return new DrillCheck(tokens, all, outcomes);
+    }
+
     long count(Difference difference) {
         return differences.getOrDefault(difference, 0L);
     }

@@ -2,6 +2,8 @@
 package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.api.Token;
+import io.flinkmoe.scoring.KafkaOptions;
+import io.flinkmoe.scoring.KafkaOptions.Delivery;
 import io.flinkmoe.scoring.cli.TextTable;
 import io.flinkmoe.tools.cluster.ClusterSettings;
 import io.flinkmoe.tools.flights.Flights;
@@ -38,6 +40,11 @@ import picocli.CommandLine.Spec;
                     + " rate. Kills processes with SIGKILL and starts them again: a task manager, the JobManager, the broker, or two of them at once. Some kills happen during a checkpoint or a savepoint. At the end, a read_committed reader must find the answers of a run"
                     + " without kills: none missing, none duplicated, in order, bit for bit.",
             "",
+            "With --delivery idempotent, it also pauses a task manager (SIGSTOP) until the job runs"
+                    + " without it, and lets it go on (SIGCONT): a zombie, which writes what it"
+                    + " still has. Then a reader must find records that come again to be the same"
+                    + " in key, value and headers, and without these the answers as above.",
+            "",
             "With --mode first-come, a job that is disturbed may admit other flights than one that"
                     + " is not. The drill then checks what holds in any case: in each window every"
                     + " expert admits as many as its capacity allows, no more and no fewer; the"
@@ -48,6 +55,7 @@ import picocli.CommandLine.Spec;
             "  moe drill --seed 1 --kills 10",
             "  moe drill --seed 7 --kills 2 --no-cost    run a short test",
             "  moe drill --kills 0                       only measure what exactly-once costs",
+            "  moe drill --delivery idempotent --kills 14 --no-cost",
             "  moe drill --rescale                       rescale instead of killing",
             "  moe drill --rescale --unaligned --rate 5000",
             "  moe drill --mode dropless,replicated,first-come,prioritized,next-expert --no-cost",
@@ -87,11 +95,22 @@ public final class DrillCommand implements Callable<Integer> {
     private Set<DrillMode> modes;
 
     @Option(
+            names = "--delivery",
+            paramLabel = "D",
+            converter = Deliveries.class,
+            defaultValue = "exactly-once",
+            description =
+                    "The delivery of the drilled job: exactly-once or idempotent. Default:"
+                            + " exactly-once.")
+    private Delivery delivery;
+
+    @Option(
             names = "--kills",
             paramLabel = "K",
             defaultValue = "10",
             description =
-                    "The number of kills. Six kills include one of each kind; 0 only measures what"
+                    "The number of kills. Six kills include one of each kind, seven also a paused"
+                            + " process with --delivery idempotent; 0 only measures what"
                             + " exactly-once costs. Default: 10.")
     private int kills;
 
@@ -146,6 +165,15 @@ public final class DrillCommand implements Callable<Integer> {
                     "--rescale has %d; allowed: 1 to 8",
                     parallelism);
         }
+        check(
+                delivery != Delivery.AT_LEAST_ONCE,
+                "--delivery is %s; allowed: exactly-once, idempotent",
+                delivery);
+        check(
+                delivery != Delivery.IDEMPOTENT || !modes.contains(DrillMode.FIRST_COME),
+                "--mode has %s; allowed with --delivery idempotent: all others, because the order"
+                        + " of arrival would decide answers",
+                DrillMode.FIRST_COME);
         check(rate >= 1, "--rate is %d; allowed: 1 or more", rate);
         Installation installation = Installation.here();
         Path folder =
@@ -187,6 +215,7 @@ public final class DrillCommand implements Callable<Integer> {
     private Configuration state() {
         Configuration state = new Configuration();
         state.set(CheckpointingOptions.ENABLE_UNALIGNED, unaligned);
+        state.set(KafkaOptions.SINK_DELIVERY, delivery);
         backend.configure(state);
         return state;
     }
@@ -247,6 +276,12 @@ public final class DrillCommand implements Callable<Integer> {
     private static final class Modes extends EnumConverter<DrillMode> {
         Modes() {
             super(DrillMode.class);
+        }
+    }
+
+    private static final class Deliveries extends EnumConverter<Delivery> {
+        Deliveries() {
+            super(Delivery.class);
         }
     }
 

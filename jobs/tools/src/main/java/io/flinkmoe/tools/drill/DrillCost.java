@@ -63,7 +63,8 @@ final class DrillCost {
         tokensPerSecond("warm-up", Delivery.EXACTLY_ONCE);
         Map<Delivery, List<Double>> speeds = new EnumMap<>(Delivery.class);
         for (int round = 0; round < ROUNDS; round++) {
-            List<Delivery> order = new ArrayList<>(List.of(Delivery.values()));
+            List<Delivery> order =
+                    new ArrayList<>(List.of(Delivery.EXACTLY_ONCE, Delivery.AT_LEAST_ONCE));
             Collections.rotate(order, round); // A slowdown of the machine then favours neither.
             for (Delivery delivery : order) {
                 speeds.computeIfAbsent(delivery, d -> new ArrayList<>())

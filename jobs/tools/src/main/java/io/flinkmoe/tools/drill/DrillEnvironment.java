@@ -172,8 +172,12 @@ final class DrillEnvironment implements AutoCloseable {
     /** Creates a producer that sends a stream to a topic after it is started. */
     DrillProducer producer(
             String topic, DrillStream stream, SendRate rate, Consumer<Token> beforeSend) {
-        return new DrillProducer(
-                new DrillTopic(brokers(), topic, PARTITIONS), stream, rate, beforeSend);
+        return new DrillProducer(topic(topic), stream, rate, beforeSend);
+    }
+
+    /** A topic with {@link #PARTITIONS} partitions. */
+    DrillProducer.Topic topic(String name) {
+        return new DrillProducer.Topic(brokers(), name, PARTITIONS);
     }
 
     /** Starts a job on the cluster, and waits until all its tasks run. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.drill;
 
+import io.flinkmoe.scoring.KafkaOptions;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
@@ -13,8 +14,8 @@ import org.apache.flink.configuration.Configuration;
  * @param parallelisms the parallelisms at which the job continues; if there are any, nothing is
  *     killed
  * @param rate the flights to send per second
- * @param state the options of the disturbed job's checkpoints and state; the undisturbed job keeps
- *     its state on the heap, with aligned checkpoints
+ * @param state the options of the disturbed job's checkpoints, state and delivery; the undisturbed
+ *     job keeps its state on the heap, with aligned checkpoints and exactly-once delivery
  */
 @Internal
 record DrillPlan(long seed, int kills, List<Integer> parallelisms, int rate, Configuration state) {
@@ -22,6 +23,11 @@ record DrillPlan(long seed, int kills, List<Integer> parallelisms, int rate, Con
     /** Whether anything is killed or rescaled. */
     boolean disturbs() {
         return kills > 0 || rescales();
+    }
+
+    /** Whether the disturbed job writes some answers again. */
+    boolean repeats() {
+        return state.get(KafkaOptions.SINK_DELIVERY) == KafkaOptions.Delivery.IDEMPOTENT;
     }
 
     boolean rescales() {

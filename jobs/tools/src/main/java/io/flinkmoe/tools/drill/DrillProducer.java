@@ -22,9 +22,18 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 @Internal
 final class DrillProducer extends Thread {
 
+    /** The topic that flights are sent to. */
+    record Topic(String brokers, String name, int partitions) {
+
+        /** The partition of all tokens of a stream. */
+        int partitionOf(String stream) {
+            return Math.floorMod(stream.hashCode(), partitions);
+        }
+    }
+
     private static final Duration LONGEST_OUTAGE = Duration.ofMinutes(5);
 
-    private final DrillTopic topic;
+    private final Topic topic;
     private final DrillStream stream;
     private final SendRate sendRate;
     private final Consumer<Token> beforeSend;
@@ -34,8 +43,7 @@ final class DrillProducer extends Thread {
     /**
      * @param beforeSend called with each token before it is sent; may block
      */
-    DrillProducer(
-            DrillTopic topic, DrillStream stream, SendRate sendRate, Consumer<Token> beforeSend) {
+    DrillProducer(Topic topic, DrillStream stream, SendRate sendRate, Consumer<Token> beforeSend) {
         super("drill-producer");
         setDaemon(true);
         this.topic = topic;

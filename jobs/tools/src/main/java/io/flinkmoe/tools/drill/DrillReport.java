@@ -4,8 +4,10 @@ package io.flinkmoe.tools.drill;
 import io.flinkmoe.schemas.Outcome;
 import io.flinkmoe.scoring.cli.TextTable;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -25,7 +27,9 @@ record DrillReport(
     public String toString() {
         TextTable table = new TextTable("", ">", "");
         row(table, "tokens", drilled.tokens(), "");
-        for (Difference difference : mode.rule().differences()) {
+        Set<Difference> differences = EnumSet.copyOf(mode.rule().differences());
+        differences.addAll(drilled.differences().keySet());
+        for (Difference difference : differences) {
             row(table, difference.label(), drilled.count(difference), note(difference));
         }
         row(table, "dead letters", deadLetters, "");
@@ -52,6 +56,10 @@ record DrillReport(
             case ADMISSIONS ->
                     "times that an expert did not admit min(asked, capacity) in a window";
             case ARRIVAL -> "tokens; allowed, since arrival decides";
+            case REPEATED -> "the same in key, value and headers; allowed";
+            case BY_ZOMBIES -> "of these, written by paused processes after they were replaced";
+            case CHANGED -> "other values or headers under the same key";
+            case MISPLACED -> "with another key, or in another partition than their stream";
             case MISSING, DUPLICATED -> "";
         };
     }
@@ -90,7 +98,7 @@ record DrillReport(
     }
 
     private static void add(List<String> defects, long count, Difference kind, String where) {
-        if (kind.isDefect()) {
+        if (kind.isDefect() && count > 0) {
             defects.add("%,d %s%s".formatted(count, kind.defect(), where));
         }
     }

@@ -112,7 +112,7 @@ record FirstComeAnswers(Duration window, int capacity) implements AnswerRule {
 
     @Override
     public Set<Difference> differences() {
-        return EnumSet.allOf(Difference.class);
+        return EnumSet.range(Difference.MISSING, Difference.ARRIVAL);
     }
 
     @Override

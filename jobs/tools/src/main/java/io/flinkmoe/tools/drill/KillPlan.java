@@ -2,14 +2,15 @@
 package io.flinkmoe.tools.drill;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Random;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Decides which processes are killed, and when, from a seed. Six kills include one of each kind.
+ * Decides which processes are killed or paused, and when, from a seed. Six kills include one of
+ * each kind, or seven if processes are paused, too.
  */
 @Internal
 final class KillPlan {
@@ -30,8 +31,9 @@ final class KillPlan {
      * @param victims the names of the processes to kill at once
      * @param delay from 0 to 1: a share of the pause before the kill, or of the usual duration of a
      *     checkpoint
+     * @param pauses whether the process is paused until it is replaced, instead of being killed
      */
-    record Kill(Moment moment, List<String> victims, double delay) {}
+    record Kill(Moment moment, List<String> victims, double delay, boolean pauses) {}
 
     private enum Kind {
         TASK_MANAGER,
@@ -39,11 +41,19 @@ final class KillPlan {
         BROKER,
         TWO,
         DURING_CHECKPOINT,
-        DURING_SAVEPOINT
+        DURING_SAVEPOINT,
+        PAUSE
     }
 
+    /**
+     * @param pauses whether task managers are paused, too
+     */
     static List<Kill> of(
-            long seed, int kills, List<String> taskManagers, List<String> jobManagers) {
+            long seed,
+            int kills,
+            boolean pauses,
+            List<String> taskManagers,
+            List<String> jobManagers) {
         Random random = new Random(seed);
         List<String> all = new ArrayList<>(taskManagers);
         all.addAll(jobManagers);
@@ -52,7 +62,10 @@ final class KillPlan {
         List<Kill> plan = new ArrayList<>();
         while (plan.size() < kills) {
             if (kinds.isEmpty()) {
-                kinds.addAll(Arrays.asList(Kind.values()));
+                kinds.addAll(EnumSet.range(Kind.TASK_MANAGER, Kind.DURING_SAVEPOINT));
+                if (pauses) {
+                    kinds.add(Kind.PAUSE);
+                }
                 Collections.shuffle(kinds, random);
             }
             Kind kind = kinds.remove(0);
@@ -64,7 +77,7 @@ final class KillPlan {
                     };
             List<String> candidates =
                     switch (kind) {
-                        case TASK_MANAGER -> taskManagers;
+                        case TASK_MANAGER, PAUSE -> taskManagers;
                         case JOB_MANAGER -> jobManagers;
                         case BROKER -> List.of(BROKER);
                         default -> all;
@@ -73,7 +86,11 @@ final class KillPlan {
             Collections.shuffle(victims, random);
             int number = kind == Kind.TWO ? 2 : 1;
             plan.add(
-                    new Kill(moment, List.copyOf(victims.subList(0, number)), random.nextDouble()));
+                    new Kill(
+                            moment,
+                            List.copyOf(victims.subList(0, number)),
+                            random.nextDouble(),
+                            kind == Kind.PAUSE));
         }
         return plan;
     }

@@ -3,15 +3,20 @@ package io.flinkmoe.tools.drill;
 
 import io.flinkmoe.tools.cluster.Checkpoint;
 import io.flinkmoe.tools.cluster.ClusterRest;
+import io.flinkmoe.tools.cluster.PausedTaskManager;
 import io.flinkmoe.tools.drill.KillPlan.Kill;
 import io.flinkmoe.tools.drill.KillPlan.Moment;
+import io.flinkmoe.tools.drill.RepeatedAnswers.ZombieTime;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
@@ -20,7 +25,8 @@ import org.apache.flink.api.common.JobID;
 
 /**
  * Kills processes under a running job with SIGKILL, restarts them, and measures the recovery time.
- * The folder of a checkpoint shows that the checkpoint is in progress. It appears earlier than the
+ * Or pauses a task manager until the job runs without it, and lets it go on as a zombie. The folder
+ * of a checkpoint shows that the checkpoint is in progress. It appears earlier than the
  * JobManager's statistics, and can be read even if the JobManager was killed.
  */
 @Internal
@@ -35,6 +41,8 @@ final class ProcessKiller {
     private final JobID job;
     private final ClusterRest rest;
     private final Consumer<String> out;
+    private final Map<String, String> replacements = new HashMap<>();
+    private final List<ZombieTime> zombies = new ArrayList<>();
     private long lastKill;
     private int count;
 
@@ -56,6 +64,10 @@ final class ProcessKiller {
      * @throws IOException if the job does not recover, or the kill misses repeatedly
      */
     void execute(Kill kill) throws IOException, InterruptedException {
+        if (kill.pauses()) {
+            pause(kill);
+            return;
+        }
         for (int attempt = 1; !killOnce(kill); attempt++) {
             if (attempt == MAX_ATTEMPTS) {
                 throw new IOException(
@@ -68,17 +80,60 @@ final class ProcessKiller {
         }
     }
 
-    /** Kills once. Returns whether the kill hit the planned moment. */
-    private boolean killOnce(Kill kill) throws IOException, InterruptedException {
+    /** When zombies wrote. */
+    List<ZombieTime> zombies() {
+        return zombies;
+    }
+
+    private void pause(Kill kill) throws IOException, InterruptedException {
+        awaitCheckpointAfterKill();
+        awaitMoment(kill);
+        String victim = kill.victims().get(0);
+        String name = current(victim);
+        lastKill = System.currentTimeMillis();
+        PausedTaskManager paused = PausedTaskManager.pause(environment.cluster(), name);
+        replacements.put(victim, paused.replacement());
+        Checkpoint after = awaitRecovery();
+        double seconds = (after.triggered() + after.duration() - lastKill) / 1e3;
+        lastKill = System.currentTimeMillis();
+        paused.resume();
+        awaitRecovery();
+        paused.kill();
+        zombies.add(new ZombieTime(lastKill, System.currentTimeMillis()));
+        print(String.valueOf(++count), name, "paused until replaced", seconds);
+    }
+
+    /** The name of the process that has taken the place of another one. */
+    private String current(String name) {
+        return replacements.getOrDefault(name, name);
+    }
+
+    private void awaitCheckpointAfterKill() throws IOException, InterruptedException {
         environment
                 .jobs()
                 .await(
                         "a checkpoint has started since the last kill",
                         job,
                         () -> firstSinceKill(false) != null);
+    }
+
+    private Checkpoint awaitRecovery() throws IOException, InterruptedException {
+        return environment.jobs().awaitResult("it has recovered", job, () -> firstSinceKill(true));
+    }
+
+    private void print(String number, String victims, String moment, double seconds) {
+        out.accept(
+                String.format(
+                        Locale.ROOT, "%4s  %-31s %-23s %5.1f s", number, victims, moment, seconds));
+    }
+
+    /** Kills once. Returns whether the kill hit the planned moment. */
+    private boolean killOnce(Kill kill) throws IOException, InterruptedException {
+        awaitCheckpointAfterKill();
         Path during = awaitMoment(kill);
+        List<String> victims = kill.victims().stream().map(this::current).toList();
         long killedAt = System.currentTimeMillis();
-        for (String victim : kill.victims()) {
+        for (String victim : victims) {
             if (victim.equals(KillPlan.BROKER)) {
                 environment.broker().kill();
             } else {
@@ -87,7 +142,7 @@ final class ProcessKiller {
         }
         lastKill = System.currentTimeMillis();
         boolean hit = during == null || !completedBefore(during, killedAt);
-        for (String victim : kill.victims()) {
+        for (String victim : victims) {
             if (!victim.equals(KillPlan.BROKER)) {
                 environment.cluster().restart(victim);
             }
@@ -95,17 +150,13 @@ final class ProcessKiller {
         if (kill.victims().contains(KillPlan.BROKER)) {
             environment.broker().restart();
         }
-        Checkpoint after =
-                environment.jobs().awaitResult("it has recovered", job, () -> firstSinceKill(true));
+        Checkpoint after = awaitRecovery();
         String moment = during == null ? "" : "%s a " + name(kill.moment());
-        out.accept(
-                String.format(
-                        Locale.ROOT,
-                        "%4s  %-31s %-23s %5.1f s",
-                        hit ? ++count : "-",
-                        String.join(" and ", kill.victims()),
-                        moment.formatted(hit ? "during" : "just after"),
-                        (after.triggered() + after.duration() - killedAt) / 1e3));
+        print(
+                hit ? String.valueOf(++count) : "-",
+                String.join(" and ", victims),
+                moment.formatted(hit ? "during" : "just after"),
+                (after.triggered() + after.duration() - killedAt) / 1e3);
         return hit;
     }
 

@@ -38,6 +38,8 @@ class DrillCommandTest {
         "--backend=disk, rocksdb",
         "--rescale=9, allowed: 1 to 8",
         "--kills=-1, allowed: 0 or more",
+        "--delivery=twice, 'exactly-once, idempotent'",
+        "--delivery=at-least-once, 'exactly-once, idempotent'",
     })
     void refusesWhatDoesNotExistAndNamesWhatDoes(String option, String named) {
         Program drill = Program.run("drill", option);
@@ -45,6 +47,14 @@ class DrillCommandTest {
         assertThat(drill.exitCode()).isEqualTo(2);
         assertThat(drill.err()).contains(option.substring(0, option.indexOf('=')), named);
         assertThat(drill.out()).isEmpty();
+    }
+
+    @Test
+    void arrivalMustNotDecideWhatIsWrittenAgain() {
+        Program drill = Program.run("drill", "--delivery=idempotent", "--mode=first-come");
+
+        assertThat(drill.exitCode()).isEqualTo(2);
+        assertThat(drill.err()).contains("--mode has first-come; allowed with --delivery idemp");
     }
 
     @ParameterizedTest

@@ -36,7 +36,23 @@ class KillPlanTest {
         assertThat(plan(1, 20)).startsWith(plan(1, 7).toArray(Kill[]::new));
     }
 
+    @Test
+    void sevenKillsHaveAPauseOfATaskManagerToo() {
+        List<Kill> plan = KillPlan.of(1, 7, true, TASK_MANAGERS, JOB_MANAGERS);
+
+        assertThat(plan(1, 20)).noneMatch(Kill::pauses);
+        assertThat(plan)
+                .filteredOn(Kill::pauses)
+                .singleElement()
+                .satisfies(
+                        kill -> {
+                            assertThat(kill.moment()).isEqualTo(Moment.ANY);
+                            assertThat(kill.victims()).hasSize(1);
+                            assertThat(TASK_MANAGERS).containsAll(kill.victims());
+                        });
+    }
+
     private static List<Kill> plan(long seed, int kills) {
-        return KillPlan.of(seed, kills, TASK_MANAGERS, JOB_MANAGERS);
+        return KillPlan.of(seed, kills, false, TASK_MANAGERS, JOB_MANAGERS);
     }
 }

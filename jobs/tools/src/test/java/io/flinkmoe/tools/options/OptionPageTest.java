@@ -50,7 +50,8 @@ class OptionPageTest {
         assertThat(OptionPage.markdown())
                 .contains("| `moe.capacity.policy` | `none` | `none`, `fixed`, `factor` |")
                 .contains(
-                        "| `moe.sink.delivery` | `exactly-once` | `exactly-once`, `at-least-once` |")
+                        "| `moe.sink.delivery` | `exactly-once` | `exactly-once`, `idempotent`,"
+                                + " `at-least-once` |")
                 .contains("| `moe.expert.batch.padding` | `false` | `true`, `false` |")
                 .contains("| `moe.batch.size` | `256` | a whole number |")
                 .contains("| `moe.schema` |  | a list |");

@@ -96,7 +96,8 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
                             isAbsent ? null : outputs.floats(row),
                             isAbsent || !namesOutputs ? null : outputs.row(row),
                             version,
-                            decisions(tokens.layers(), row));
+                            decisions(tokens.layers(), row),
+                            tokens.origin(row).partition());
             output.collect(new StreamRecord<>(scored, scored.timestamp()));
             if (logDecisions) {
                 logDecisions(tokens, row);
@@ -152,7 +153,8 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
                         timestamp,
                         windows.startOf(timestamp),
                         version,
-                        layers);
+                        layers,
+                        tokens.origin(row).partition());
         output.collect(DecisionRecord.DECISIONS, new StreamRecord<>(entry, timestamp));
     }
 

@@ -54,6 +54,13 @@ final class EventTimes implements KafkaRecordDeserializationSchema<Arrival> {
         return schema.getProducedType();
     }
 
+    /** Closes the schema, so that no thread waits for it any more. */
+    void close() throws Exception {
+        if (schema instanceof AutoCloseable closeable) {
+            closeable.close();
+        }
+    }
+
     /** Notes that this reader now reads a partition. */
     void assign(int partition) {
         noting.note(partition, NONE);

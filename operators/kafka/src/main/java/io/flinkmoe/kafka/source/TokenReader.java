@@ -161,6 +161,7 @@ final class TokenReader implements SourceReader<Arrival, KafkaPartitionSplit> {
 
     @Override
     public void close() throws Exception {
+        times.close();
         reader.close();
     }
 }

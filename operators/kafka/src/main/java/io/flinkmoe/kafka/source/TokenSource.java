@@ -2,6 +2,7 @@
 package io.flinkmoe.kafka.source;
 
 import io.flinkmoe.api.Arrival;
+import io.flinkmoe.kafka.registry.RegistryUse;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -61,6 +62,10 @@ public final class TokenSource
     private final boolean hasWindows;
     private final Duration idleTimeout;
     private final EventTimes times;
+
+    /** The registry with the schemas of the records; null if there is none. */
+    private final RegistryUse registry;
+
     private final KafkaSource<Arrival> source;
 
     private TokenSource(Builder builder) {
@@ -72,9 +77,18 @@ public final class TokenSource
         hasWindows = builder.hasWindows;
         idleTimeout = builder.idleTimeout;
         times = new EventTimes(builder.deserializer);
+        registry =
+                builder.deserializer instanceof RegistryUse.ByDeserializer user
+                        ? user.registry().orElse(null)
+                        : null;
+        Properties ofReaders = new Properties();
+        ofReaders.putAll(properties);
+        if (registry != null) {
+            registry.configure(ofReaders);
+        }
         KafkaSourceBuilder<Arrival> kafka =
                 KafkaSource.<Arrival>builder()
-                        .setProperties(properties)
+                        .setProperties(ofReaders)
                         .setTopics(topic)
                         .setStartingOffsets(new StartingOffsets(builder.start))
                         .setDeserializer(times);
@@ -227,6 +241,9 @@ public final class TokenSource
         }
         String group = properties.getProperty(ConsumerConfig.GROUP_ID_CONFIG);
         owners.add(new TopicWatch(topic, group, properties, missing, System::currentTimeMillis));
+        if (registry != null) {
+            owners.add(new RegistryWatch(registry.settings(), System::currentTimeMillis));
+        }
         return new SourceWatches(
                 owners,
                 new OpenTransactions(topic, properties, System::currentTimeMillis),

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.kafka.record;
+
+import java.io.Serializable;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.flink.annotation.PublicEvolving;
+
+/**
+ * Which parts of a record are the stream, the timestamp, the position and the inputs of the model.
+ * Without further calls, each input is the field of its name, the timestamp is that of the Kafka
+ * record, and the position is its offset.
+ */
+@PublicEvolving
+public final class RecordBinding implements Serializable {
+
+    private static final long serialVersionUID = 1L;
+
+    private static final String KEY = "key";
+    private static final String HEADER = "header.";
+
+    private final Stream stream;
+    private final Map<String, Feature> features = new LinkedHashMap<>();
+    private FieldPath timestamp;
+    private TimeUnit unit;
+    private FieldPath position;
+
+    private RecordBinding(Stream stream) {
+        this.stream = stream;
+    }
+
+    /**
+     * Where the stream of a record is: exactly one of these.
+     *
+     * @param field a field, or null
+     * @param header the name of a header, or null
+     * @param isKey whether it is the key of the Kafka record
+     */
+    record Stream(FieldPath field, String header, boolean isKey) implements Serializable {}
+
+    /**
+     * The fields of an input.
+     *
+     * @param paths one for an input that is no vector; for a vector, one that leads to an array, or
+     *     one for each value
+     * @param missing what stands for a missing value, or null
+     */
+    record Feature(List<FieldPath> paths, String missing) implements Serializable {}
+
+    /**
+     * Creates a binding.
+     *
+     * @param stream where the stream is: the path of a field, {@code key} for the text of the
+     *     record's key, or {@code header.NAME} for the text of a header
+     * @throws IllegalArgumentException if it is none of these
+     */
+    public static RecordBinding ofStream(String stream) {
+        if (stream.equals(KEY)) {
+            return new RecordBinding(new Stream(null, null, true));
+        } else if (stream.startsWith(HEADER)) {
+            return new RecordBinding(new Stream(null, stream.substring(HEADER.length()), false));
+        }
+        return new RecordBinding(new Stream(FieldPath.of(stream), null, false));
+    }
+
+    /** Takes the timestamp from a field, in the unit of its logical type, or in milliseconds. */
+    public RecordBinding timestamp(String field) {
+        return timestamp(field, null);
+    }
+
+    /** Takes the timestamp from a field. */
+    public RecordBinding timestamp(String field, TimeUnit in) {
+        timestamp = FieldPath.of(field);
+        unit = in;
+        return this;
+    }
+
+    /** Takes the position from a field. */
+    public RecordBinding position(String field) {
+        position = FieldPath.of(field);
+        return this;
+    }
+
+    /**
+     * Takes an input from a field, or a vector from several ones.
+     *
+     * @param input the name of the input
+     */
+    public RecordBinding feature(String input, String... fields) {
+        return put(input, null, fields);
+    }
+
+    /**
+     * Takes an input from a field.
+     *
+     * @param input the name of the input
+     * @param missing what stands for a missing value, instead of what the model says
+     */
+    public RecordBinding featureOr(String input, String missing, String field) {
+        return put(input, missing, field);
+    }
+
+    private RecordBinding put(String input, String missing, String... fields) {
+        if (fields.length == 0) {
+            throw new IllegalArgumentException(
+                    "%s has no fields; allowed: one or more".formatted(input));
+        }
+        List<FieldPath> paths = Arrays.stream(fields).map(FieldPath::of).toList();
+        features.put(input, new Feature(List.copyOf(paths), missing));
+        return this;
+    }
+
+    Stream stream() {
+        return stream;
+    }
+
+    Optional<FieldPath> timestamp() {
+        return Optional.ofNullable(timestamp);
+    }
+
+    Optional<TimeUnit> unit() {
+        return Optional.ofNullable(unit);
+    }
+
+    Optional<FieldPath> position() {
+        return Optional.ofNullable(position);
+    }
+
+    /** The inputs that are bound to other fields than those of their names. */
+    Map<String, Feature> features() {
+        return features;
+    }
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.kafka.record;
+
+import io.flinkmoe.api.Rejection.Kind;
+import io.flinkmoe.api.Token;
+import io.flinkmoe.column.InputLayout;
+import io.flinkmoe.column.InputSpec;
+import io.flinkmoe.column.TypedValuesBuilder;
+import io.flinkmoe.kafka.record.RecordBinding.Feature;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.flink.annotation.Internal;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Header;
+
+/** Makes tokens of decoded records, as a {@link RecordBinding} says. */
+@Internal
+final class TokenBinder {
+
+    private final RecordBinding.Stream stream;
+    private final RecordReader.Field streamField;
+    private final TimeField timestamp;
+    private final WholeField position;
+    private final List<BoundInput> inputs;
+    private final TypedValuesBuilder builder;
+
+    /**
+     * Binds the inputs of a model to fields.
+     *
+     * @throws IllegalArgumentException if they do not fit; the message lists all errors
+     */
+    TokenBinder(RecordBinding binding, InputLayout layout, RecordReader reader) {
+        List<String> errors = new ArrayList<>();
+        stream = binding.stream();
+        streamField = stream.field() == null ? null : field(reader, stream.field(), errors);
+        WholeField time = whole(reader, binding.timestamp().orElse(null), errors);
+        timestamp = time == null ? null : new TimeField(time, unit(binding, time, errors));
+        position = whole(reader, binding.position().orElse(null), errors);
+        inputs = new ArrayList<>();
+        for (InputSpec input : layout.inputs()) {
+            Feature feature =
+                    binding.features()
+                            .getOrDefault(
+                                    input.name(),
+                                    new Feature(
+                                            List.of(new FieldPath(List.of(input.name()))), null));
+            bind(input, feature, reader, errors);
+        }
+        Set<String> known =
+                layout.inputs().stream().map(InputSpec::name).collect(Collectors.toSet());
+        for (String name : binding.features().keySet()) {
+            if (!known.contains(name)) {
+                errors.add(
+                        "%s is not an input of the model; its inputs are %s"
+                                .formatted(name, layout.columns().describe()));
+            }
+        }
+        if (!errors.isEmpty()) {
+            throw new IllegalArgumentException(String.join("; ", errors));
+        }
+        builder = new TypedValuesBuilder(layout);
+    }
+
+    /**
+     * An input, and where its values are.
+     *
+     * @param width the length of a vector; null if it is none
+     * @param missing what stands for a missing value; null: the model decides
+     */
+    private record BoundInput(
+            int column, Integer width, List<RecordReader.Field> fields, Object missing) {
+
+        void set(TypedValuesBuilder builder, Object decoded) throws BadRecordException {
+            Object first = get(0, decoded);
+            if (width == null
+                    || fields.size() == 1 && (first == null || first instanceof List<?>)) {
+                builder.set(column, first);
+                return;
+            }
+            if (!builder.requireLength(column, fields.size())) {
+                return;
+            }
+            for (int element = 0; element < fields.size(); element++) {
+                setElement(builder, element, element == 0 ? first : get(element, decoded));
+            }
+        }
+
+        private Object get(int index, Object decoded) throws BadRecordException {
+            Object value = fields.get(index).get(decoded);
+            return value == null ? missing : value;
+        }
+
+        private void setElement(TypedValuesBuilder builder, int element, Object value) {
+            if (value == null) {
+                builder.setNull(column, element);
+            } else if (value instanceof Boolean flag) {
+                builder.setBoolean(column, element, flag);
+            } else if (value instanceof Float || value instanceof Double) {
+                builder.setDouble(column, element, ((Number) value).doubleValue());
+            } else if (value instanceof BigDecimal || value instanceof BigInteger) {
+                builder.setDecimal(column, element, new BigDecimal(value.toString()));
+            } else if (value instanceof Number number) {
+                builder.setLong(column, element, number.longValue());
+            } else if (value instanceof List<?>) {
+                builder.refuse("a value of a vector of several fields is an array");
+            } else {
+                builder.setString(column, element, value.toString());
+            }
+        }
+    }
+
+    /** A field with whole numbers. */
+    private record WholeField(FieldPath path, RecordReader.Field field) {
+
+        /** Returns null if it is missing. */
+        Long get(Object decoded, Kind kind) throws BadRecordException {
+            Object value = field.get(decoded);
+            if (value == null) {
+                return null;
+            }
+            try {
+                if (value instanceof Number number) {
+                    return new BigDecimal(number.toString()).longValueExact();
+                }
+            } catch (ArithmeticException | NumberFormatException e) {
+                // The exception below covers this case, too.
+            }
+            throw new BadRecordException(
+                    kind, "%s is %s; allowed: a whole number".formatted(path, value));
+        }
+    }
+
+    private record TimeField(WholeField field, TimeUnit unit) {
+
+        long millis(Object decoded) throws BadRecordException {
+            Long time = field.get(decoded, Kind.TIMESTAMP);
+            if (time == null) {
+                throw new BadRecordException(Kind.TIMESTAMP, field.path() + " is missing");
+            }
+            try {
+                return unit.toMillis(time);
+            } catch (ArithmeticException e) {
+                throw new BadRecordException(
+                        Kind.TIMESTAMP,
+                        "%s is %d %s, which is no time".formatted(field.path(), time, unit));
+            }
+        }
+    }
+
+    private static void check(Runnable requirement, List<String> errors) {
+        try {
+            requirement.run();
+        } catch (IllegalArgumentException e) {
+            errors.add(e.getMessage());
+        }
+    }
+
+    private static RecordReader.Field field(
+            RecordReader reader, FieldPath path, List<String> errors) {
+        try {
+            return reader.field(path);
+        } catch (IllegalArgumentException e) {
+            errors.add(e.getMessage());
+            return null;
+        }
+    }
+
+    private static WholeField whole(RecordReader reader, FieldPath path, List<String> errors) {
+        RecordReader.Field field = path == null ? null : field(reader, path, errors);
+        if (field == null) {
+            return null;
+        }
+        check(() -> field.requireWhole(), errors);
+        return new WholeField(path, field);
+    }
+
+    private static TimeUnit unit(RecordBinding binding, WholeField time, List<String> errors) {
+        TimeUnit declared =
+                time.field() instanceof AvroField avro ? TimeUnit.of(avro.logicalType()) : null;
+        TimeUnit given = binding.unit().orElse(null);
+        if (declared != null && given != null && declared != given) {
+            errors.add(
+                    "the unit of %s is %s, but its schema says %s; leave the unit out"
+                            .formatted(time.path(), given, declared));
+        }
+        return given != null ? given : declared != null ? declared : TimeUnit.MILLIS;
+    }
+
+    private void bind(InputSpec input, Feature feature, RecordReader reader, List<String> errors) {
+        int width = input.width() == null ? 1 : input.width();
+        int fields = feature.paths().size();
+        if (fields > 1 && fields != width) {
+            errors.add(
+                    "%s has %d fields; allowed: 1%s"
+                            .formatted(input.name(), fields, width > 1 ? ", or " + width : ""));
+        }
+        Object missing = null;
+        try {
+            missing = missing(input, feature.missing());
+        } catch (IllegalArgumentException e) {
+            errors.add(e.getMessage());
+        }
+        List<RecordReader.Field> readers = new ArrayList<>();
+        for (FieldPath path : feature.paths()) {
+            RecordReader.Field field = field(reader, path, errors);
+            if (field != null) {
+                check(() -> field.require(input, fields == 1), errors);
+            }
+            readers.add(field);
+        }
+        inputs.add(new BoundInput(inputs.size(), input.width(), readers, missing));
+    }
+
+    /** Parses what stands for a missing value. */
+    private static Object missing(InputSpec input, String text) {
+        if (text == null) {
+            return null;
+        }
+        if (input.width() != null) {
+            throw new IllegalArgumentException(
+                    "%s is a vector; what stands for missing values of it is said in the model"
+                            .formatted(input.name()));
+        }
+        // Refuses what is no value of the type.
+        new InputSpec(input.name(), input.type(), null, null, text);
+        return switch (input.type()) {
+            case STRING -> text;
+            case BOOL -> Boolean.valueOf(text);
+            case FLOAT, DOUBLE, INT32, INT64 ->
+                    text.equals(InputSpec.NAN) ? (Object) Double.NaN : new BigDecimal(text);
+        };
+    }
+
+    /** Makes a token of a decoded record. */
+    Token token(Object decoded, ConsumerRecord<byte[], byte[]> record) throws BadRecordException {
+        String name = stream(decoded, record);
+        Long place = position == null ? null : position.get(decoded, Kind.INPUT);
+        if (position != null && place == null) {
+            throw new BadRecordException(Kind.INPUT, position.path() + " is missing");
+        }
+        long time = timestamp == null ? record.timestamp() : timestamp.millis(decoded);
+        if (timestamp == null && time < 0) {
+            throw new BadRecordException(Kind.TIMESTAMP, "the Kafka record has no timestamp");
+        }
+        builder.clear();
+        for (BoundInput input : inputs) {
+            input.set(builder, decoded);
+        }
+        return Token.of(name, place == null ? record.offset() : place, time, builder.build());
+    }
+
+    private String stream(Object decoded, ConsumerRecord<byte[], byte[]> record)
+            throws BadRecordException {
+        if (streamField != null) {
+            return text(stream.field().toString(), streamField.get(decoded));
+        } else if (stream.isKey()) {
+            return text("the key of the record", text(record.key()));
+        }
+        Header header = record.headers().lastHeader(stream.header());
+        return text("the header " + stream.header(), header == null ? null : text(header.value()));
+    }
+
+    private static String text(byte[] bytes) {
+        return bytes == null ? null : new String(bytes, StandardCharsets.UTF_8);
+    }
+
+    /** A stream is a text or a whole number. */
+    private static String text(String what, Object value) throws BadRecordException {
+        if (value == null) {
+            throw new BadRecordException(Kind.STREAM, what + " is missing, so there is no stream");
+        }
+        boolean isName =
+                value instanceof String
+                        || value instanceof Integer
+                        || value instanceof Long
+                        || value instanceof BigInteger;
+        if (!isName) {
+            throw new BadRecordException(
+                    Kind.STREAM,
+                    "%s is %s, so there is no stream; allowed: a text or a whole number"
+                            .formatted(what, value));
+        }
+        return value.toString();
+    }
+}
