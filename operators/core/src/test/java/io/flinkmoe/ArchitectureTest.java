@@ -49,6 +49,7 @@ class ArchitectureTest {
                     "model.graph",
                     "model.proto",
                     "model",
+                    "model.packed",
                     "model.huggingface",
                     "model.parts",
                     "onnx",

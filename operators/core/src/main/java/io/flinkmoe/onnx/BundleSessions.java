@@ -118,9 +118,30 @@ public final class BundleSessions implements AutoCloseable {
         return lease(layer(layer).postNorm(), layer(layer).outputSize(), layer(layer).outputSize());
     }
 
+    /**
+     * The model of what a layer's experts read, [batch, input] → [batch, expert input]; the layer
+     * must have one.
+     */
+    public OnnxModel expertInput(int layer) throws BundleException {
+        LayerSpec spec = layer(layer);
+        return lease(spec.options().expertInput(), spec.inputSize(), spec.expertRowSize());
+    }
+
+    /**
+     * What is applied to a layer's routed sum, [batch, its width] → [batch, output]; the layer must
+     * have one.
+     */
+    public OnnxModel routedOutput(int layer) throws BundleException {
+        LayerSpec spec = layer(layer);
+        return lease(spec.options().routedOutput(), spec.routedSize(), spec.outputSize());
+    }
+
     /** One expert of a layer, [batch, its input] → [batch, its output]. */
-    public OnnxModel expert(int layer, int expert) throws BundleException {
+    public ExpertModel expert(int layer, int expert) throws BundleException {
         ExpertSpec expertSpec = layer(layer).experts().get(expert);
+        if (expertSpec.isIdentity()) {
+            return ExpertModel.identity(expertSpec.outputSize());
+        }
         return lease(
                 expertSpec.file(),
                 layer(layer).expertInput(expert),
@@ -130,8 +151,17 @@ public final class BundleSessions implements AutoCloseable {
 
     /** The shared experts of a layer, each [batch, input] → [batch, output]. */
     public List<OnnxModel> sharedExperts(int layer) throws BundleException {
+        return beside(layer, layer(layer).sharedExperts());
+    }
+
+    /** The branches of a layer, each [batch, input] → [batch, output]. */
+    public List<OnnxModel> branches(int layer) throws BundleException {
+        return beside(layer, layer(layer).options().branchFiles());
+    }
+
+    private List<OnnxModel> beside(int layer, List<ModelFile> files) throws BundleException {
         List<OnnxModel> models = new ArrayList<>();
-        for (ModelFile file : layer(layer).sharedExperts()) {
+        for (ModelFile file : files) {
             models.add(lease(file, layer(layer).inputSize(), layer(layer).outputSize()));
         }
         return models;

@@ -14,14 +14,15 @@ import org.apache.flink.annotation.Internal;
 
 /**
  * Runs the parts of a layer that see every token: the encoder (before the first layer), the norm,
- * the gates and the shared experts. For T tokens x:
+ * the gates, the shared experts, the branches and the experts' input. For T tokens x:
  *
  * <pre>
  *   u       = encoder(x) in the first layer of a model with an encoder, else x
- *   hidden  = norm(u) if the layer has a norm, else u
- *   choices = the experts that the gates choose for hidden, and their weights
- *   weights = weights · expertScale(hidden) if the layer has an expert scale
- *   carried = (u or 0, depending on the layer) and the sum of sharedExpert_i(hidden)
+ *   n       = norm(u) if the layer has a norm, else u
+ *   choices = the experts that the gates choose for n (or u), and their weights
+ *   weights = weights · expertScale(n) if the layer has an expert scale
+ *   carried = (u, n or 0, depending on the layer) and the sum of shared(n) and branch(u)
+ *   hidden  = expertInput(n) if the layer has that, else n
  * </pre>
  *
  * Where the capacity has a rule that replaces the weights, scaling comes after it: the weights lack
@@ -40,6 +41,8 @@ public final class LayerRouter {
     private final Gate[] gates;
     private final CarriedVectors carried;
     private final DirectRows normed;
+    private final OnnxModel expertInput;
+    private final DirectRows expertRows;
     private final DirectRows scales;
     private final int hiddenSize;
     private final boolean scalesLater;
@@ -66,6 +69,10 @@ public final class LayerRouter {
         this.norm = layerSpec.norm() == null ? null : sessions.norm(layer);
         this.expertScale = layerSpec.expertScale() == null ? null : sessions.expertScale(layer);
         this.normed = norm == null ? reader.vectors() : new DirectRows(maxRows, hiddenSize);
+        this.expertInput =
+                layerSpec.options().expertInput() == null ? null : sessions.expertInput(layer);
+        this.expertRows =
+                expertInput == null ? null : new DirectRows(maxRows, layerSpec.expertRowSize());
         this.scales = expertScale == null ? null : new DirectRows(maxRows, 1);
         this.gates = new Gate[layerSpec.gates().size()];
         for (int gate = 0; gate < gates.length; gate++) {
@@ -73,7 +80,7 @@ public final class LayerRouter {
             gates[gate] =
                     place.gate().rule() != null
                             ? new RuleGate(layerSpec, gate, maxRows, spec.inputLayout())
-                            : new ModelGate(sessions, place, reader.inputs(), maxRows, capacity);
+                            : new ModelGate(sessions, place, rowsFor(place), maxRows, capacity);
         }
         this.carried = new CarriedVectors(sessions, layer, maxRows);
         this.scalesLater = capacity.weightRule().replacesRouterWeights();
@@ -82,6 +89,13 @@ public final class LayerRouter {
                 scalesLater
                         && (expertScale != null
                                 || Arrays.stream(gates).anyMatch(g -> g.laterFactor() != 1));
+    }
+
+    /** What a gate reads instead of the normed vectors; null if it reads those. */
+    private DirectRows rowsFor(LayerGate place) {
+        return place.gate().readsToken()
+                ? reader.inputs()
+                : place.gate().readsLayerInput() ? reader.vectors() : null;
     }
 
     /** The width of the vectors that {@link #route} takes: of packed numbers, the 4-byte words. */
@@ -114,16 +128,21 @@ public final class LayerRouter {
         }
         scaleWeights(tokens);
         byte[] base = reader.bytes(batch);
-        routed.hidden = norm == null ? base : bytesOf(normed, tokens);
+        byte[] hidden = norm == null ? base : bytesOf(normed, tokens);
         findFaults(batch, base);
         routed.carried =
                 carried.of(
-                        base,
-                        normed,
+                        new CarriedVectors.Tokens(base, hidden, reader.vectors(), normed),
                         tokens,
                         token -> routed.setFault(token, RoutingFault.SHARED_OUTPUT));
+        routed.hidden = expertInput == null ? hidden : expertInput(tokens);
         routed.merge(tokens);
         return routed;
+    }
+
+    private byte[] expertInput(int tokens) throws OrtException {
+        expertInput.run(normed, expertRows, tokens);
+        return bytesOf(expertRows, tokens);
     }
 
     /** The faults of all but the shared experts. */

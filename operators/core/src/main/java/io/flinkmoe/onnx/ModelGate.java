@@ -7,6 +7,7 @@ import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.model.Slice;
+import io.flinkmoe.routing.LogitSoftcap;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.routing.RouterNoise;
 import io.flinkmoe.routing.RoutingConfig;
@@ -33,7 +34,8 @@ final class ModelGate implements Gate {
     private final RoutingConfig routing;
     private final OnnxModel router;
     private final OnnxModel routerNoise;
-    private final DirectRows token; // what a router reads instead of the layer's input, or null
+    private final DirectRows instead; // what a router reads instead of the normed vectors, or null
+    private final boolean readsToken;
     private final Slice slice;
     private final DirectRows sliced;
     private final DirectRows jittered;
@@ -49,19 +51,20 @@ final class ModelGate implements Gate {
     final boolean[] skipped;
 
     /**
-     * @param token the tokens' own values, for a router that reads them
+     * @param instead what the router reads instead of the normed vectors; null for those
      */
     ModelGate(
             BundleSessions sessions,
             LayerGate place,
-            DirectRows token,
+            DirectRows instead,
             int maxRows,
             Capacity capacity)
             throws BundleException {
         LayerSpec layer = place.spec();
         GateSpec gate = place.gate();
         this.routing = gate.routing();
-        this.token = gate.readsToken() ? token : null;
+        this.instead = instead;
+        this.readsToken = gate.readsToken();
         this.router = sessions.router(place.layer(), place.number());
         this.routerNoise =
                 gate.routerNoise() == null
@@ -118,7 +121,8 @@ final class ModelGate implements Gate {
 
     private void computeLogits(int tokens, DirectRows hidden, NoiseSource noise)
             throws OrtException {
-        DirectRows input = token != null ? token : slice != null ? slice(hidden, tokens) : hidden;
+        DirectRows whole = instead != null ? instead : hidden;
+        DirectRows input = slice != null ? slice(whole, tokens) : whole;
         if (noise != null && has(RouterNoise.Kind.INPUT_JITTER)) {
             jitter(input, tokens, noise);
             router.run(jittered, logitRows, tokens);
@@ -126,8 +130,9 @@ final class ModelGate implements Gate {
             router.run(input, logitRows, tokens);
         }
         logitRows.get(logits, 0, tokens);
+        LogitSoftcap.apply(routing.logitSoftcap(), logits, tokens * routing.numExperts());
         if (noise != null && has(RouterNoise.Kind.NORMAL)) {
-            addNormalNoise(token != null ? hidden : input, tokens, noise);
+            addNormalNoise(readsToken ? hidden : input, tokens, noise);
         }
     }
 

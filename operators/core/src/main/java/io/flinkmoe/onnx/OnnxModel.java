@@ -25,7 +25,7 @@ import org.apache.flink.annotation.Internal;
  * gives each row the same bits at every batch size.
  */
 @Internal
-public final class OnnxModel implements AutoCloseable {
+public final class OnnxModel implements ExpertModel, AutoCloseable {
 
     /** One environment per process. It logs fatal errors only, since failures are thrown. */
     private static final class Runtime {
@@ -166,14 +166,17 @@ public final class OnnxModel implements AutoCloseable {
         }
     }
 
+    @Override
     public Path file() {
         return file;
     }
 
+    @Override
     public int inputWidth() {
         return input.width();
     }
 
+    @Override
     public int outputWidth() {
         return output.width();
     }
@@ -181,6 +184,7 @@ public final class OnnxModel implements AutoCloseable {
     /**
      * Runs the model on the first {@code rows} rows of {@code from}; fills those of {@code into}.
      */
+    @Override
     public void run(DirectRows from, DirectRows into, int rows) throws OrtException {
         run(from, into, 0, rows);
     }
