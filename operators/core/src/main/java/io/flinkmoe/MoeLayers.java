@@ -16,7 +16,7 @@ import io.flinkmoe.config.PlacementOptions;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
-import io.flinkmoe.onnx.ModelCheck;
+import io.flinkmoe.onnx.check.ModelCheck;
 import io.flinkmoe.runtime.BlockRows;
 import io.flinkmoe.runtime.JobChecks;
 import io.flinkmoe.runtime.Topology;

@@ -59,10 +59,11 @@ public record Footprint(
             long out = layer.outputSize();
             // The router: its input, the outputs of norm and shared experts, and the logits.
             long ofRouter = Math.max(spec.inputSize(), in) + in + out + layer.columns();
+            ofRouter += layer.options().expertInput() == null ? 0 : layer.expertRowSize();
             floats += blockRows * ofRouter;
             // The experts of a subtask share the buffers of calls of equal widths.
             floats += settings.expertBatching().size() * layer.widthsOfCalls();
-            long hidden = layer.expertsTakeTheResidual() ? 0 : in;
+            long hidden = layer.expertsTakeTheResidual() ? 0 : layer.expertRowSize();
             windowBytes +=
                     (layer.carriedSize() + hidden) * Float.BYTES + layer.choices() * CHOICE_BYTES;
         }

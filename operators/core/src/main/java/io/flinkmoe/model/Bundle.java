@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import io.flinkmoe.model.graph.Sha256;
 import io.flinkmoe.tensor.ForeignFile;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -233,6 +233,7 @@ public record BundleSpec(
         int widest = Math.max(inputSize(), outputSize());
         for (LayerSpec layer : layers) {
             widest = Math.max(widest, Math.max(layer.inputSize(), layer.outputSize()));
+            widest = Math.max(widest, Math.max(layer.expertRowSize(), layer.routedSize()));
         }
         return widest;
     }

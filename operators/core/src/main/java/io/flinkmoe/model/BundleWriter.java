@@ -2,6 +2,7 @@
 package io.flinkmoe.model;
 
 import io.flinkmoe.model.graph.FileContent;
+import io.flinkmoe.model.graph.Sha256;
 import io.flinkmoe.model.proto.InlinedModel;
 import io.flinkmoe.model.proto.ProtoReader;
 import java.io.FilterOutputStream;

@@ -16,8 +16,9 @@ import org.apache.flink.annotation.PublicEvolving;
  *
  * @param name the name by which outputs and reports call the gate; null for its number
  * @param router the model [batch, input] → [batch, n] that computes the logits; null for a rule
- * @param routerInput what the router reads: the hidden vectors, or, in the first layer only, the
- *     token's own values (a hash router reads a token id that is one of them); null means hidden
+ * @param routerInput what the router reads: the hidden vectors; the layer's input, before the norm
+ *     (Gemma 4); or, in the first layer only, the token's own values (a hash router reads a token
+ *     id that is one of them); null means hidden
  * @param routerNoise the model [batch, input] → [batch, n] that computes the standard deviation of
  *     noise of kind NORMAL; null for other kinds
  * @param input the columns of the layer's input that the router reads; null for all
@@ -40,6 +41,7 @@ public record GateSpec(
     /** What a router reads. */
     public enum RouterInput {
         HIDDEN,
+        LAYER_INPUT,
         TOKEN
     }
 
@@ -142,6 +144,11 @@ public record GateSpec(
     /** Whether the router has noise. */
     public boolean isNoisy() {
         return routing != null && routing.noise() != null;
+    }
+
+    /** Whether the router reads the layer's input, before the norm. */
+    public boolean readsLayerInput() {
+        return routerInput == RouterInput.LAYER_INPUT;
     }
 
     /** Whether the router reads the token's own values. */

@@ -2,6 +2,7 @@
 package io.flinkmoe.model;
 
 import io.flinkmoe.model.graph.OnnxGraph;
+import io.flinkmoe.model.graph.Sha256;
 import io.flinkmoe.model.proto.ProtoReader;
 import java.io.IOException;
 import java.nio.ByteBuffer;

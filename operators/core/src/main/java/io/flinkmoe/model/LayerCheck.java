@@ -3,6 +3,7 @@ package io.flinkmoe.model;
 
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.apache.flink.annotation.Internal;
@@ -10,29 +11,57 @@ import org.apache.flink.annotation.Internal;
 /** Checks that the parts of a layer fit together. A message begins with the name of the field. */
 @Internal
 record LayerCheck(
-        int inputSize,
-        int outputSize,
+        Sizes sizes,
         ResidualKind residual,
         List<ExpertSpec> experts,
-        List<GateSpec> gates) {
+        List<GateSpec> gates,
+        LayerOptions options) {
+
+    /**
+     * The widths of a layer.
+     *
+     * @param input of what comes in
+     * @param expertRow of what the experts read
+     * @param routed of the sum of the experts' outputs; {@link #ANY} if routed_output turns it into
+     *     another width
+     * @param output of what goes out
+     */
+    record Sizes(int input, int expertRow, int routed, int output) {
+
+        static final int ANY = -1;
+
+        static Sizes of(int input, int output, LayerOptions options) {
+            int expertRow = options.expertInputSize() == null ? input : options.expertInputSize();
+            int routed = options.routedOutput() == null ? output : ANY;
+            return new Sizes(input, expertRow, routed, output);
+        }
+    }
 
     void check() {
-        if (residual == ResidualKind.INPUT && inputSize != outputSize) {
+        if (residual != ResidualKind.NONE && sizes.input() != sizes.output()) {
             throw new IllegalArgumentException(
-                    "residual is input, but input_size is %d and output_size is %d; they must be equal, or set residual to none"
-                            .formatted(inputSize, outputSize));
+                    "residual is %s, but input_size is %d and output_size is %d; they must be equal, or set residual to none"
+                            .formatted(
+                                    residual.name().toLowerCase(Locale.ROOT),
+                                    sizes.input(),
+                                    sizes.output()));
         }
         checkExperts();
         int width = 0;
         for (int gate = 0; gate < gates.size(); gate++) {
             width += checkGate(gate);
         }
-        if (width != outputSize) {
+        if (sizes.routed() != Sizes.ANY && width != sizes.routed()) {
             throw new IllegalArgumentException(
                     "output_size is %d, but the outputs of the experts at the %d gates have %d values together; they must be equal"
-                            .formatted(outputSize, gates.size(), width));
+                            .formatted(sizes.output(), gates.size(), width));
         }
         checkGateNames();
+        if (options.weighsInput() && gates.size() > 1) {
+            throw new IllegalArgumentException(
+                    "apply_router_weight_on_input is true, but the layer has %d gates, which may weigh an expert differently; use one gate"
+                            .formatted(gates.size()));
+        }
     }
 
     private void checkExperts() {
@@ -43,7 +72,14 @@ record LayerCheck(
         }
         Set<String> names = new HashSet<>();
         for (int i = 0; i < experts.size(); i++) {
-            checkSlice("experts[%d].input".formatted(i), experts.get(i).input());
+            Slice input = experts.get(i).input();
+            checkSlice("experts[%d].input".formatted(i), input, sizes.expertRow());
+            int width = input == null ? sizes.expertRow() : input.width();
+            if (experts.get(i).isIdentity() && experts.get(i).outputSize() != width) {
+                throw new IllegalArgumentException(
+                        "experts[%d].output_size is %d, but the expert is the identity and reads %d values; they must be equal"
+                                .formatted(i, experts.get(i).outputSize(), width));
+            }
             if (!names.add(ExpertSpec.name(experts, i))) {
                 throw new IllegalArgumentException(
                         "experts[%d].name is %s, which another expert has; names must differ"
@@ -52,11 +88,17 @@ record LayerCheck(
         }
     }
 
-    private void checkSlice(String field, Slice slice) {
-        if (slice != null && slice.to() > inputSize) {
+    private void checkSlice(String field, Slice slice, int width) {
+        if (slice != null && slice.to() > width) {
             throw new IllegalArgumentException(
-                    "%s is [%d, %d], but input_size is %d; allowed: slices of 0 to %d"
-                            .formatted(field, slice.from(), slice.to(), inputSize, inputSize));
+                    "%s is [%d, %d], but %s is %d; allowed: slices of 0 to %d"
+                            .formatted(
+                                    field,
+                                    slice.from(),
+                                    slice.to(),
+                                    width == sizes.input() ? "input_size" : "expert_input_size",
+                                    width,
+                                    width));
         }
     }
 
@@ -69,7 +111,7 @@ record LayerCheck(
                     "%s.routing.noise is set, but the layer has %d gates; noise is allowed with one gate"
                             .formatted(field, gates.size()));
         }
-        checkSlice(field + ".input", spec.input());
+        checkSlice(field + ".input", spec.input(), sizes.input());
         if (spec.rule() != null) {
             return checkRule(field, spec.rule());
         }

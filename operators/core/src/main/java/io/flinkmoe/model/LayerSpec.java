@@ -15,10 +15,13 @@ import org.apache.flink.annotation.PublicEvolving;
  *
  * <pre>
  *   u = norm(v)
- *   y = residual + post_norm(concat over gates of Σ weight · expert(u) + Σ shared(u))
+ *   e = expert_input(u)
+ *   r = concat over gates of Σ weight · expert(e)            or Σ expert(weight · e)
+ *   m = routed_output(r) + Σ shared(u) + Σ branch(v)
+ *   y = residual_scale · residual + output_scale · post_norm(m)
  * </pre>
  *
- * Each expert runs once for a token, however many gates choose it.
+ * Each expert runs once for a token, however many gates choose it. What is not set is left out.
  *
  * @param inputSize the width of v
  * @param outputSize the width of y
@@ -26,7 +29,7 @@ import org.apache.flink.annotation.PublicEvolving;
  *     routers and experts; null for none
  * @param postNorm the model [batch, outputSize] → [batch, outputSize] that is applied before the
  *     residual is added; null for none
- * @param residual what is added: v, or nothing
+ * @param residual what is added: v, u, or nothing
  * @param experts the N experts
  * @param sharedExperts the models [batch, inputSize] → [batch, outputSize] that every token visits;
  *     may be empty
@@ -34,6 +37,7 @@ import org.apache.flink.annotation.PublicEvolving;
  * @param expertScale the model [batch, inputSize] → [batch, 1] whose output multiplies all weights
  *     of a token (DeepSpeed's residual MoE mixes the experts with a dense MLP this way); null for
  *     none
+ * @param options what only some models need; null for none
  */
 @PublicEvolving
 public record LayerSpec(
@@ -45,13 +49,14 @@ public record LayerSpec(
         List<ExpertSpec> experts,
         List<ModelFile> sharedExperts,
         List<GateSpec> gates,
-        ModelFile expertScale) {
+        ModelFile expertScale,
+        LayerOptions options) {
 
     public LayerSpec {
         Check.width("input_size", inputSize);
         Check.width("output_size", outputSize);
         if (residual == null) {
-            throw new IllegalArgumentException("residual is missing; allowed: input, none");
+            throw new IllegalArgumentException("residual is missing; allowed: input, none, hidden");
         }
         experts = Check.list("experts", experts);
         gates = Check.list("gates", gates);
@@ -59,7 +64,33 @@ public record LayerSpec(
                 sharedExperts == null || sharedExperts.isEmpty()
                         ? List.of()
                         : Check.list("shared_experts", sharedExperts);
-        new LayerCheck(inputSize, outputSize, residual, experts, gates).check();
+        options = options == null ? LayerOptions.NONE : options;
+        LayerCheck.Sizes sizes = LayerCheck.Sizes.of(inputSize, outputSize, options);
+        new LayerCheck(sizes, residual, experts, gates, options).check();
+    }
+
+    /** A layer without options. */
+    public LayerSpec(
+            int inputSize,
+            int outputSize,
+            ModelFile norm,
+            ModelFile postNorm,
+            ResidualKind residual,
+            List<ExpertSpec> experts,
+            List<ModelFile> sharedExperts,
+            List<GateSpec> gates,
+            ModelFile expertScale) {
+        this(
+                inputSize,
+                outputSize,
+                norm,
+                postNorm,
+                residual,
+                experts,
+                sharedExperts,
+                gates,
+                expertScale,
+                null);
     }
 
     /**
@@ -85,62 +116,50 @@ public record LayerSpec(
 
     /** The same with a norm before routers and experts. */
     public LayerSpec withNorm(String file) {
-        return new LayerSpec(
-                inputSize,
-                outputSize,
-                ModelFile.of("norm", file),
-                postNorm,
-                residual,
-                experts,
-                sharedExperts,
-                gates,
-                expertScale);
+        return with(ModelFile.of("norm", file), residual, sharedExperts, gates, expertScale);
     }
 
     /** The same with shared experts. */
     public LayerSpec withSharedExperts(List<String> files) {
-        return new LayerSpec(
-                inputSize,
-                outputSize,
-                norm,
-                postNorm,
-                residual,
-                experts,
-                ModelFile.listOf("shared_experts", files),
-                gates,
-                expertScale);
+        return with(norm, residual, ModelFile.listOf("shared_experts", files), gates, expertScale);
     }
 
     /** The same with another residual. */
     public LayerSpec withResidual(ResidualKind other) {
-        return new LayerSpec(
-                inputSize,
-                outputSize,
-                norm,
-                postNorm,
-                other,
-                experts,
-                sharedExperts,
-                gates,
-                expertScale);
+        return with(norm, other, sharedExperts, gates, expertScale);
     }
 
     /** The same with other gates. */
     public LayerSpec withGates(List<GateSpec> others) {
-        return new LayerSpec(
-                inputSize,
-                outputSize,
-                norm,
-                postNorm,
-                residual,
-                experts,
-                sharedExperts,
-                others,
-                expertScale);
+        return with(norm, residual, sharedExperts, others, expertScale);
     }
 
     /** The same with a scale of the experts. */
     public LayerSpec withExpertScale(String file) {
+        return with(norm, residual, sharedExperts, gates, ModelFile.of("expert_scale", file));
+    }
+
+    private LayerSpec with(
+            ModelFile otherNorm,
+            ResidualKind otherResidual,
+            List<ModelFile> otherShared,
+            List<GateSpec> otherGates,
+            ModelFile otherScale) {
+        return new LayerSpec(
+                inputSize,
+                outputSize,
+                otherNorm,
+                postNorm,
+                otherResidual,
+                experts,
+                otherShared,
+                otherGates,
+                otherScale,
+                options);
+    }
+
+    /** The same with options. */
+    public LayerSpec withOptions(LayerOptions others) {
         return new LayerSpec(
                 inputSize,
                 outputSize,
@@ -150,7 +169,28 @@ public record LayerSpec(
                 experts,
                 sharedExperts,
                 gates,
-                ModelFile.of("expert_scale", file));
+                expertScale,
+                others);
+    }
+
+    /** The width of what the experts read. */
+    public int expertRowSize() {
+        return LayerCheck.Sizes.of(inputSize, outputSize, options).expertRow();
+    }
+
+    /** The width of the routed sum, r. */
+    public int routedSize() {
+        return IntStream.range(0, gates.size()).map(this::gateWidth).sum();
+    }
+
+    /** Whether every token visits a shared expert or a branch. */
+    public boolean hasShared() {
+        return !sharedExperts.isEmpty() || !options.branchFiles().isEmpty();
+    }
+
+    /** Whether something is applied to the sum before the residual is added. */
+    public boolean hasStepsAfterTheSum() {
+        return postNorm != null || options.routedOutput() != null;
     }
 
     /** N. */
@@ -239,7 +279,7 @@ public record LayerSpec(
     /** The width of what an expert reads. */
     public int expertInput(int expert) {
         Slice input = experts.get(expert).input();
-        return input == null ? inputSize : input.width();
+        return input == null ? expertRowSize() : input.width();
     }
 
     /** The width of what a router reads of the hidden vectors. */
@@ -250,20 +290,24 @@ public record LayerSpec(
 
     /**
      * The width of what a token carries past the experts: the residual and the sum of the shared
-     * experts. Before a post_norm they are kept apart.
+     * experts and branches. They are kept apart if something is applied to the sum before the
+     * residual is added.
      */
     public int carriedSize() {
-        boolean hasResidual = residual == ResidualKind.INPUT;
-        boolean hasShared = !sharedExperts.isEmpty();
-        if (postNorm == null) {
-            return hasResidual || hasShared ? outputSize : 0;
+        boolean hasResidual = residual != ResidualKind.NONE;
+        if (!hasStepsAfterTheSum()) {
+            return hasResidual || hasShared() ? outputSize : 0;
         }
-        return (hasResidual ? outputSize : 0) + (hasShared ? outputSize : 0);
+        return (hasResidual ? outputSize : 0) + (hasShared() ? outputSize : 0);
     }
 
     /** Whether the experts' input and what a token carries past them are the same vectors. */
     public boolean expertsTakeTheResidual() {
-        return norm == null && sharedExperts.isEmpty() && residual == ResidualKind.INPUT;
+        boolean isInput = norm == null && residual == ResidualKind.INPUT;
+        return (isInput || residual == ResidualKind.HIDDEN)
+                && options.expertInput() == null
+                && options.residualFactor() == 1
+                && !hasShared();
     }
 
     /**
@@ -280,8 +324,11 @@ public record LayerSpec(
         files.add(norm);
         gates.forEach(gate -> gate.files().forEach(files::add));
         files.add(expertScale);
+        files.add(options.expertInput());
         experts.forEach(expert -> files.add(expert.file()));
+        files.add(options.routedOutput());
         files.addAll(sharedExperts);
+        files.addAll(options.branchFiles());
         files.add(postNorm);
         return files.stream().filter(Objects::nonNull);
     }

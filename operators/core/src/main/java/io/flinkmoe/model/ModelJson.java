@@ -46,6 +46,7 @@ public final class ModelJson {
                     .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
                     .addMixIn(RoutingConfig.class, RoutingNames.class)
                     .addMixIn(Slice.class, AsList.class)
+                    .addMixIn(LayerSpec.class, WithoutEmptyOptions.class)
                     .defaultPropertyInclusion(
                             JsonInclude.Value.construct(
                                     JsonInclude.Include.NON_NULL, JsonInclude.Include.NON_NULL))
@@ -69,6 +70,25 @@ public final class ModelJson {
 
         @JsonProperty("e_score_correction_bias")
         List<Float> scoreCorrectionBias();
+    }
+
+    private interface WithoutEmptyOptions {
+        @JsonInclude(value = JsonInclude.Include.CUSTOM, valueFilter = NoOptions.class)
+        LayerOptions options();
+    }
+
+    /** Equals what is left out of model.json. */
+    @SuppressWarnings("EqualsWhichDoesntCheckParameterClass")
+    private static final class NoOptions {
+        @Override
+        public boolean equals(Object other) {
+            return LayerOptions.NONE.equals(other);
+        }
+
+        @Override
+        public int hashCode() {
+            return 0;
+        }
     }
 
     /** A slice is {@code [from, to]}. */

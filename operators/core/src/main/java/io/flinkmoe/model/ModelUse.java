@@ -94,25 +94,44 @@ public record ModelUse(
             if (layer.expertScale() != null) {
                 uses.add(model(layer.expertScale(), in, width, "one factor per token", 1));
             }
+            String row = in;
+            if (layer.options().expertInput() != null) {
+                row = prefix + "options.expert_input_size";
+                ModelFile file = layer.options().expertInput();
+                uses.add(model(file, in, width, row, layer.expertRowSize()));
+            }
             for (int expert = 0; expert < layer.numExperts(); expert++) {
-                ExpertSpec spec = layer.experts().get(expert);
-                String field = "%sexperts[%d].".formatted(prefix, expert);
-                uses.add(
-                        new ModelUse(
-                                spec.file(),
-                                spec.input() == null ? in : field + "input",
-                                layer.expertInput(expert),
-                                field + OUTPUT,
-                                spec.outputSize(),
-                                Kind.EXPERT));
+                if (!layer.experts().get(expert).isIdentity()) {
+                    addExpert(expert, row);
+                }
+            }
+            int last = layer.outputSize();
+            if (layer.options().routedOutput() != null) {
+                String sum = prefix + "experts[].output_size";
+                uses.add(model(layer.options().routedOutput(), sum, layer.routedSize(), out, last));
             }
             for (ModelFile shared : layer.sharedExperts()) {
-                uses.add(model(shared, in, width, out, layer.outputSize()));
+                uses.add(model(shared, in, width, out, last));
+            }
+            for (ModelFile branch : layer.options().branchFiles()) {
+                uses.add(model(branch, in, width, out, last));
             }
             if (layer.postNorm() != null) {
-                int last = layer.outputSize();
                 uses.add(model(layer.postNorm(), out, last, out, last));
             }
+        }
+
+        private void addExpert(int expert, String row) {
+            ExpertSpec spec = layer.experts().get(expert);
+            String field = "%sexperts[%d].".formatted(prefix, expert);
+            uses.add(
+                    new ModelUse(
+                            spec.file(),
+                            spec.input() == null ? row : field + "input",
+                            layer.expertInput(expert),
+                            field + OUTPUT,
+                            spec.outputSize(),
+                            Kind.EXPERT));
         }
 
         private void addGate(int gate) {

@@ -9,5 +9,7 @@ public enum ResidualKind {
     /** y = x + moe(norm(x)), where x is the input of the layer. */
     INPUT,
     /** y = moe(norm(x)). */
-    NONE
+    NONE,
+    /** y = norm(x) + moe(norm(x)) (MiniMax-Text-01). */
+    HIDDEN
 }

@@ -15,7 +15,7 @@ import org.slf4j.LoggerFactory;
  * tokens are batched, which is logged as a warning.
  */
 @Internal
-final class BatchProbe {
+public final class BatchProbe {
 
     private static final Logger LOG = LoggerFactory.getLogger(BatchProbe.class);
     private static final int ROWS = 64;
@@ -23,7 +23,7 @@ final class BatchProbe {
 
     private BatchProbe() {}
 
-    static void warnIfBatchMatters(OnnxModel model) {
+    public static void warnIfBatchMatters(OnnxModel model) {
         try {
             OptionalDouble difference = difference(model);
             if (difference.isPresent()) {
@@ -64,7 +64,7 @@ final class BatchProbe {
      * @param differs whether any bit differs
      * @param largest the largest difference; NaN if a value is NaN in only one of the batches
      */
-    record Difference(boolean differs, double largest) {}
+    public record Difference(boolean differs, double largest) {}
 
     /**
      * Runs some rows of a batch alone.
@@ -73,8 +73,8 @@ final class BatchProbe {
      * @param together [batch, output width], the outputs of the batch
      * @param row the first row
      */
-    static Difference compare(OnnxModel model, float[] x, float[] together, int row, int rows)
-            throws OrtException {
+    public static Difference compare(
+            OnnxModel model, float[] x, float[] together, int row, int rows) throws OrtException {
         int from = row * model.inputWidth();
         float[] part = Arrays.copyOfRange(x, from, from + rows * model.inputWidth());
         float[] alone = run(model, part, rows);
@@ -90,7 +90,7 @@ final class BatchProbe {
         return new Difference(differs, largest);
     }
 
-    static float[] run(OnnxModel model, float[] x, int rows) throws OrtException {
+    public static float[] run(OnnxModel model, float[] x, int rows) throws OrtException {
         DirectRows input = new DirectRows(rows, model.inputWidth());
         DirectRows output = new DirectRows(rows, model.outputWidth());
         float[] y = new float[rows * model.outputWidth()];

@@ -68,27 +68,27 @@ public final class BundleSessions implements AutoCloseable {
     }
 
     /** Whether the encoder reads one float vector. */
-    boolean encodesVectors() {
+    public boolean encodesVectors() {
         return spec.inputLayout().numbersAreVector();
     }
 
     /** Whether the head's only output is a vector of floats. */
-    boolean answersWithVectors() {
+    public boolean answersWithVectors() {
         return spec.answersWithVector();
     }
 
     /** The encoder, from the typed columns that it reads to vectors; there must be one. */
-    ColumnModel columnEncoder() throws BundleException {
+    public ColumnModel columnEncoder() throws BundleException {
         return leaseColumns(spec.encoder(), ColumnModel.inputsOf(spec), List.of());
     }
 
     /** The head, from vectors to named outputs; there must be one. */
-    ColumnModel columnHead() throws BundleException {
+    public ColumnModel columnHead() throws BundleException {
         return leaseColumns(spec.head(), List.of(), ColumnModel.outputsOf(spec));
     }
 
     /** The most rows of a call of an encoder or a head with typed columns. */
-    int rowsPerCall(ModelFile model) {
+    public int rowsPerCall(ModelFile model) {
         return rowByRow.contains(model.file()) ? 1 : Integer.MAX_VALUE;
     }
 
@@ -128,9 +128,30 @@ public final class BundleSessions implements AutoCloseable {
         return lease(layer(layer).postNorm(), layer(layer).outputSize(), layer(layer).outputSize());
     }
 
+    /**
+     * The model of what a layer's experts read, [batch, input] → [batch, expert input]; the layer
+     * must have one.
+     */
+    public OnnxModel expertInput(int layer) throws BundleException {
+        LayerSpec spec = layer(layer);
+        return lease(spec.options().expertInput(), spec.inputSize(), spec.expertRowSize());
+    }
+
+    /**
+     * What is applied to a layer's routed sum, [batch, its width] → [batch, output]; the layer must
+     * have one.
+     */
+    public OnnxModel routedOutput(int layer) throws BundleException {
+        LayerSpec spec = layer(layer);
+        return lease(spec.options().routedOutput(), spec.routedSize(), spec.outputSize());
+    }
+
     /** One expert of a layer, [batch, its input] → [batch, its output]. */
-    public OnnxModel expert(int layer, int expert) throws BundleException {
+    public ExpertModel expert(int layer, int expert) throws BundleException {
         ExpertSpec expertSpec = layer(layer).experts().get(expert);
+        if (expertSpec.isIdentity()) {
+            return ExpertModel.identity(expertSpec.outputSize());
+        }
         return lease(
                 expertSpec.file(),
                 layer(layer).expertInput(expert),
@@ -140,8 +161,17 @@ public final class BundleSessions implements AutoCloseable {
 
     /** The shared experts of a layer, each [batch, input] → [batch, output]. */
     public List<OnnxModel> sharedExperts(int layer) throws BundleException {
+        return beside(layer, layer(layer).sharedExperts());
+    }
+
+    /** The branches of a layer, each [batch, input] → [batch, output]. */
+    public List<OnnxModel> branches(int layer) throws BundleException {
+        return beside(layer, layer(layer).options().branchFiles());
+    }
+
+    private List<OnnxModel> beside(int layer, List<ModelFile> files) throws BundleException {
         List<OnnxModel> models = new ArrayList<>();
-        for (ModelFile file : layer(layer).sharedExperts()) {
+        for (ModelFile file : files) {
             models.add(lease(file, layer(layer).inputSize(), layer(layer).outputSize()));
         }
         return models;

@@ -21,7 +21,7 @@ import org.apache.flink.annotation.Internal;
 
 /**
  * An open ONNX file with named inputs and outputs of any type. Several threads may run it at once.
- * {@link ColumnEncoder} and {@link ColumnHead} have the buffers of one thread.
+ * Encoders and heads have the buffers of one thread.
  */
 @Internal
 public final class ColumnModel implements AutoCloseable {
@@ -71,7 +71,7 @@ public final class ColumnModel implements AutoCloseable {
     }
 
     /** The columns that the encoder of a model reads. */
-    static List<Binding> inputsOf(BundleSpec spec) {
+    public static List<Binding> inputsOf(BundleSpec spec) {
         return spec.inputs().stream()
                 .filter(InputSpec::isRead)
                 .map(input -> new Binding(input.column(), input.tensorName()))
@@ -79,22 +79,22 @@ public final class ColumnModel implements AutoCloseable {
     }
 
     /** The outputs of the head of a model. */
-    static List<Binding> outputsOf(BundleSpec spec) {
+    public static List<Binding> outputsOf(BundleSpec spec) {
         return spec.outputs().stream()
                 .map(output -> new Binding(output.column(), output.tensorName()))
                 .toList();
     }
 
-    Path file() {
+    public Path file() {
         return file;
     }
 
-    OrtSession session() {
+    public OrtSession session() {
         return session;
     }
 
     /** Whether the tensor of an input has two dimensions. */
-    boolean isMatrix(String input) throws BundleException {
+    public boolean isMatrix(String input) throws BundleException {
         return ((TensorInfo) inputs().get(input).getInfo()).getShape().length == 2;
     }
 
@@ -103,7 +103,7 @@ public final class ColumnModel implements AutoCloseable {
      *
      * @param name its name; null for the only one
      */
-    ModelPort input(String name, int width) throws BundleException {
+    public ModelPort input(String name, int width) throws BundleException {
         return ModelPort.of(file, "input", inputs(), name, width);
     }
 
@@ -112,7 +112,7 @@ public final class ColumnModel implements AutoCloseable {
      *
      * @param name its name; null for the only one
      */
-    ModelPort output(String name, int width) throws BundleException {
+    public ModelPort output(String name, int width) throws BundleException {
         try {
             return ModelPort.of(file, "output", session.getOutputInfo(), name, width);
         } catch (OrtException e) {
@@ -196,7 +196,7 @@ public final class ColumnModel implements AutoCloseable {
                 : "%s [batch, %d]".formatted(type, column.count());
     }
 
-    static OnnxJavaType javaType(ColumnType type) {
+    public static OnnxJavaType javaType(ColumnType type) {
         return switch (type) {
             case FLOAT -> OnnxJavaType.FLOAT;
             case DOUBLE -> OnnxJavaType.DOUBLE;

@@ -103,7 +103,7 @@ public final class DirectRows {
      * @param row the first row
      * @param shape [count, width], or [count] if the width is 1
      */
-    OnnxTensor tensor(OrtEnvironment environment, int row, int count, long[] shape)
+    public OnnxTensor tensor(OrtEnvironment environment, int row, int count, long[] shape)
             throws OrtException {
         return OnnxTensor.createTensor(
                 environment, floats.slice(row * width, count * width), shape);

@@ -26,7 +26,7 @@ import org.apache.flink.annotation.Internal;
  * @param width the number of values of a row
  */
 @Internal
-record ModelPort(String name, boolean isDouble, boolean isVector, int width) {
+public record ModelPort(String name, boolean isDouble, boolean isVector, int width) {
 
     private static final int ANY = -1;
 
@@ -38,7 +38,8 @@ record ModelPort(String name, boolean isDouble, boolean isVector, int width) {
      * @param width the width that it must have; any width is accepted if the model leaves it open
      * @throws BundleException if there is none, or if it has another type or shape
      */
-    static ModelPort of(Path file, String kind, Map<String, NodeInfo> nodes, String name, int width)
+    public static ModelPort of(
+            Path file, String kind, Map<String, NodeInfo> nodes, String name, int width)
             throws BundleException {
         if (name == null ? nodes.size() != 1 : !nodes.containsKey(name)) {
             throw new BundleException(
@@ -85,12 +86,12 @@ record ModelPort(String name, boolean isDouble, boolean isVector, int width) {
     }
 
     /** The shape of a number of rows. */
-    long[] shape(int rows) {
+    public long[] shape(int rows) {
         return isVector ? new long[] {rows} : new long[] {rows, width};
     }
 
     /** Some rows as the input of a call; the caller closes it. */
-    OnnxTensor input(OrtEnvironment environment, DirectRows from, int row, int count)
+    public OnnxTensor input(OrtEnvironment environment, DirectRows from, int row, int count)
             throws OrtException {
         if (!isDouble) {
             return from.tensor(environment, row, count, shape(count));
@@ -105,7 +106,7 @@ record ModelPort(String name, boolean isDouble, boolean isVector, int width) {
     }
 
     /** Where a call writes its output; the caller closes it, after {@link #store}. */
-    OnnxTensor output(OrtEnvironment environment, DirectRows into, int row, int count)
+    public OnnxTensor output(OrtEnvironment environment, DirectRows into, int row, int count)
             throws OrtException {
         return isDouble
                 ? OnnxTensor.createTensor(
@@ -114,7 +115,7 @@ record ModelPort(String name, boolean isDouble, boolean isVector, int width) {
     }
 
     /** Puts what a call has written into rows, if it is not there yet. */
-    void store(OnnxTensor output, DirectRows into, int row, int count) {
+    public void store(OnnxTensor output, DirectRows into, int row, int count) {
         if (isDouble) {
             DoubleBuffer found = output.getDoubleBuffer();
             float[] values = new float[count * width];

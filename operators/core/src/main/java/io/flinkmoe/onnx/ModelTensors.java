@@ -34,12 +34,12 @@ public record ModelTensors(
     }
 
     /** The same tensors of a model that is called with one row at a time. */
-    ModelTensors asRows() {
+    public ModelTensors asRows() {
         return new ModelTensors(input, inputWidth, output, outputWidth, true);
     }
 
     /** The tensors that a bundle names. */
-    static ModelTensors of(ModelUse use) {
+    public static ModelTensors of(ModelUse use) {
         return of(use.model(), use.inputWidth(), use.outputWidth());
     }
 }

@@ -25,7 +25,7 @@ import org.apache.flink.annotation.Internal;
  * gives each row the same bits at every batch size.
  */
 @Internal
-public final class OnnxModel implements AutoCloseable {
+public final class OnnxModel implements ExpertModel, AutoCloseable {
 
     /** One environment per process. It logs fatal errors only, since failures are thrown. */
     private static final class Runtime {
@@ -68,7 +68,7 @@ public final class OnnxModel implements AutoCloseable {
         }
     }
 
-    static OrtEnvironment environment() {
+    public static OrtEnvironment environment() {
         return Runtime.ENVIRONMENT;
     }
 
@@ -87,7 +87,7 @@ public final class OnnxModel implements AutoCloseable {
     }
 
     /** Whether this JVM may use ONNX Runtime: {@code ORT_DISABLE_TELEMETRY} is set. */
-    static boolean mayRun() {
+    public static boolean mayRun() {
         return System.getenv("ORT_DISABLE_TELEMETRY") != null;
     }
 
@@ -132,7 +132,7 @@ public final class OnnxModel implements AutoCloseable {
     }
 
     /** Opens a session, whatever inputs and outputs the file has. */
-    static OrtSession session(Path file, int threads, Device device) throws BundleException {
+    public static OrtSession session(Path file, int threads, Device device) throws BundleException {
         requireTelemetryChoice();
         try (OrtSession.SessionOptions options = new OrtSession.SessionOptions()) {
             options.setIntraOpNumThreads(threads);
@@ -168,14 +168,17 @@ public final class OnnxModel implements AutoCloseable {
         }
     }
 
+    @Override
     public Path file() {
         return file;
     }
 
+    @Override
     public int inputWidth() {
         return input.width();
     }
 
+    @Override
     public int outputWidth() {
         return output.width();
     }
@@ -183,6 +186,7 @@ public final class OnnxModel implements AutoCloseable {
     /**
      * Runs the model on the first {@code rows} rows of {@code from}; fills those of {@code into}.
      */
+    @Override
     public void run(DirectRows from, DirectRows into, int rows) throws OrtException {
         if (rows <= rowsPerCall) {
             run(from, into, 0, rows);
@@ -204,7 +208,7 @@ public final class OnnxModel implements AutoCloseable {
     }
 
     /** Runs the model, and returns the shape of the output, whatever the model declares. */
-    long[] outputShape(DirectRows from, int rows) throws OrtException {
+    public long[] outputShape(DirectRows from, int rows) throws OrtException {
         try (OnnxTensor in = input.input(environment(), from, 0, rows);
                 OrtSession.Result result =
                         session.run(Map.of(input.name(), in), Set.of(output.name()))) {
@@ -213,7 +217,7 @@ public final class OnnxModel implements AutoCloseable {
     }
 
     /** The name of the output. */
-    String outputName() {
+    public String outputName() {
         return output.name();
     }
 

@@ -28,7 +28,7 @@ public final class SessionCache {
     private final Executor later;
     private final Map<Key, Entry<?>> entries = new HashMap<>();
 
-    SessionCache(Duration keepIdle) {
+    public SessionCache(Duration keepIdle) {
         this.later = CompletableFuture.delayedExecutor(keepIdle.toMillis(), TimeUnit.MILLISECONDS);
     }
 
@@ -68,7 +68,7 @@ public final class SessionCache {
     }
 
     /** Leases a model with named inputs and outputs, on the CPU. */
-    Lease<ColumnModel> acquireColumns(
+    public Lease<ColumnModel> acquireColumns(
             Path file,
             String checksum,
             List<ColumnModel.Binding> inputs,

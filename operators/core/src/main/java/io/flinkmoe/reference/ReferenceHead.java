@@ -6,7 +6,7 @@ import io.flinkmoe.column.ColumnLayout;
 import io.flinkmoe.column.OutputRows;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.onnx.BundleSessions;
-import io.flinkmoe.onnx.ModelHead;
+import io.flinkmoe.onnx.layer.ModelHead;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
 import org.apache.flink.annotation.Internal;

@@ -11,8 +11,9 @@ import io.flinkmoe.model.ExpertSpec;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
-import io.flinkmoe.onnx.LayerRouter;
-import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.onnx.ExpertModel;
+import io.flinkmoe.onnx.layer.LayerOutput;
+import io.flinkmoe.onnx.layer.LayerRouter;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
@@ -32,7 +33,7 @@ final class ReferenceLayer {
     private final LayerSpec spec;
     private final RoutedLayer routed;
     private final WindowDecisions decisions;
-    private final OnnxModel[] experts;
+    private final ExpertModel[] experts;
     private final ReferenceSum sum;
     private final Map<Integer, DirectRows> inputs = new HashMap<>(); // by width
     private final Map<Integer, DirectRows> outputs = new HashMap<>();
@@ -49,15 +50,11 @@ final class ReferenceLayer {
                         MAX_ROWS);
         this.k = spec.choices();
         this.decisions = new WindowDecisions(capacity, spec.numExperts(), k);
-        this.experts = new OnnxModel[spec.numExperts()];
+        this.experts = new ExpertModel[spec.numExperts()];
         for (int expert = 0; expert < experts.length; expert++) {
             experts[expert] = sessions.expert(layer, expert);
         }
-        this.sum =
-                new ReferenceSum(
-                        spec,
-                        capacity.weightRule(),
-                        spec.postNorm() == null ? null : sessions.postNorm(layer));
+        this.sum = new ReferenceSum(spec, capacity.weightRule(), LayerOutput.of(sessions, layer));
         this.widest = spec.experts().stream().mapToInt(ExpertSpec::outputSize).max().orElseThrow();
     }
 
@@ -132,8 +129,11 @@ final class ReferenceLayer {
         DirectRows output = outputs.computeIfAbsent(out, width -> new DirectRows(MAX_ROWS, width));
         float[] row = new float[in];
         for (int i = 0; i < choices.length; i++) {
-            int from = choices[i] / k * spec.inputSize() + column;
+            int from = choices[i] / k * spec.expertRowSize() + column;
             System.arraycopy(routed.hidden, from, row, 0, in);
+            if (spec.options().weighsInput()) {
+                Floats.scale(row, result.weights()[choices[i]], in);
+            }
             input.put(row, 0, i, 1);
         }
         experts[expert].run(input, output, choices.length);

@@ -12,7 +12,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.onnx.BundleSessions;
-import io.flinkmoe.onnx.RouterBatch;
+import io.flinkmoe.onnx.layer.RouterBatch;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.tensor.Floats;
 import java.util.ArrayList;

@@ -5,42 +5,36 @@ import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.model.LayerSpec;
-import io.flinkmoe.model.ResidualKind;
-import io.flinkmoe.onnx.DirectRows;
-import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.onnx.layer.LayerOutput;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
 
 /**
- * The output of a layer: the weighted sums of the gates, in order of rank, with the shared experts,
- * the post_norm and the residual.
+ * The output of a layer: the weighted sums of the gates, in order of rank, and what {@link
+ * LayerOutput} makes of them.
  */
 @Internal
 final class ReferenceSum {
 
     private final LayerSpec spec;
     private final WeightRule rule;
-    private final OnnxModel postNorm; // null for none
+    private final LayerOutput output;
     private final int k;
     private final int ranks; // of all gates
     private final int[] widths; // of the sum of each gate
-    private final DirectRows row;
-    private final DirectRows normed;
 
-    ReferenceSum(LayerSpec spec, WeightRule rule, OnnxModel postNorm) {
+    ReferenceSum(LayerSpec spec, WeightRule rule, LayerOutput output) {
         this.spec = spec;
         this.rule = rule;
-        this.postNorm = postNorm;
+        this.output = output;
         this.k = spec.choices();
         this.ranks = spec.ranks();
         this.widths = new int[spec.gates().size()];
         for (int gate = 0; gate < widths.length; gate++) {
             widths[gate] = spec.gateWidth(gate);
         }
-        this.row = new DirectRows(1, spec.outputSize());
-        this.normed = new DirectRows(1, spec.outputSize());
     }
 
     /**
@@ -52,18 +46,26 @@ final class ReferenceSum {
             throws OrtException {
         int tokens = result.outcomes().length / k;
         weigh(routed, result);
+        int width = spec.outputSize();
         for (int token = 0; token < tokens; token++) {
-            float[] sum = sum(routed, token, outputs, widest, result);
-            boolean finite = Floats.allFinite(sum, 0, sum.length);
-            if (finite && postNorm != null) {
-                finite = addNormed(routed, token, sum, result);
+            float[] carried = carried(routed, token);
+            float[] y = sum(routed, token, outputs, widest, result);
+            if (!output.isDirect()) {
+                float[] sum = y;
+                y = new float[width];
+                output.apply(carried, new boolean[] {result.isAnyExecuted(token, k)}, sum, y);
             }
-            if (!finite) {
+            if (!Floats.allFinite(y, 0, width)) {
                 fail(token, result);
-                sum = postNorm == null ? shared(routed, token) : residual(routed, token);
+                output.startOutput(carried, y);
             }
-            System.arraycopy(sum, 0, result.out(), token * sum.length, sum.length);
+            System.arraycopy(y, 0, result.out(), token * width, width);
         }
+    }
+
+    private float[] carried(RoutedLayer routed, int token) {
+        int size = spec.carriedSize();
+        return Arrays.copyOfRange(routed.carried, token * size, (token + 1) * size);
     }
 
     private void weigh(RoutedLayer routed, LayerResult result) {
@@ -112,11 +114,13 @@ final class ReferenceSum {
 
     private float[] sum(
             RoutedLayer routed, int token, float[] outputs, int widest, LayerResult result) {
-        float[] sum = shared(routed, token);
+        float[] sum = new float[output.sumWidth()];
+        output.startSum(carried(routed, token), sum);
         if (spec.hasOneGate()) {
             for (int choice = token * k; choice < token * k + k; choice++) {
                 if (result.isExecuted(choice)) {
-                    add(sum, 0, result.weights()[choice], outputs, choice * widest, 0);
+                    float weight = spec.options().weighsInput() ? 1 : result.weights()[choice];
+                    add(sum, 0, weight, outputs, choice * widest, 0);
                 }
             }
             return sum;
@@ -140,44 +144,10 @@ final class ReferenceSum {
     }
 
     private void add(float[] sum, int column, float weight, float[] outputs, int from, int gate) {
+        float factor = weight * output.weightFactor();
         for (int i = 0; i < widths[gate]; i++) {
-            sum[column + i] += weight * outputs[from + i];
+            sum[column + i] += factor * outputs[from + i];
         }
-    }
-
-    /** What the sums of the gates are added to. */
-    private float[] shared(RoutedLayer routed, int token) {
-        int width = spec.outputSize();
-        int carried = spec.carriedSize();
-        boolean hasShared = !spec.sharedExperts().isEmpty();
-        float[] base = new float[width];
-        if (postNorm == null ? carried > 0 : hasShared) {
-            System.arraycopy(routed.carried, (token + 1) * carried - width, base, 0, width);
-        }
-        return base;
-    }
-
-    private float[] residual(RoutedLayer routed, int token) {
-        int width = spec.outputSize();
-        float[] residual = new float[width];
-        if (spec.residual() == ResidualKind.INPUT) {
-            System.arraycopy(routed.carried, token * spec.carriedSize(), residual, 0, width);
-        }
-        return residual;
-    }
-
-    /** Turns a sum into residual + post_norm(sum); returns whether that is finite. */
-    private boolean addNormed(RoutedLayer routed, int token, float[] sum, LayerResult result)
-            throws OrtException {
-        float[] out = residual(routed, token);
-        if (result.isAnyExecuted(token, k) || !spec.sharedExperts().isEmpty()) {
-            row.put(sum, 0, 1);
-            postNorm.run(row, normed, 1);
-            normed.get(sum, 0, 1);
-            Floats.addScaled(out, 1, sum, sum.length);
-        }
-        System.arraycopy(out, 0, sum, 0, sum.length);
-        return Floats.allFinite(sum, 0, sum.length);
     }
 
     /** The executed choices of a token fail. */

@@ -8,9 +8,9 @@ import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TokenMetadata;
 import io.flinkmoe.column.InputRows;
 import io.flinkmoe.model.LayerSpec;
-import io.flinkmoe.onnx.LayerRouter;
-import io.flinkmoe.onnx.Routed;
-import io.flinkmoe.onnx.RouterBatch;
+import io.flinkmoe.onnx.layer.LayerRouter;
+import io.flinkmoe.onnx.layer.Routed;
+import io.flinkmoe.onnx.layer.RouterBatch;
 import io.flinkmoe.reference.WindowDecisions.Ranked;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.tensor.Floats;
@@ -29,7 +29,7 @@ final class RoutedLayer {
     private final int maxRows;
 
     int ranks;
-    float[] hidden; // [T, input size]
+    float[] hidden; // [T, width of what experts read]
     float[] carried; // [T, carried size]
     float[] scales; // [T, G], or empty
     int[] experts; // [T, K]
@@ -98,7 +98,7 @@ final class RoutedLayer {
     private void allocate(int tokens, Routed routed) {
         boolean one = routed.hasOneGate();
         ranks = routed.ranks();
-        hidden = new float[tokens * spec.inputSize()];
+        hidden = new float[tokens * spec.expertRowSize()];
         carried = new float[tokens * spec.carriedSize()];
         scales = new float[routed.scales(1).length == 0 ? 0 : tokens * routed.gates()];
         experts = new int[tokens * ranks];

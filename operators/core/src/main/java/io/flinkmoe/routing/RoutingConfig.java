@@ -2,6 +2,7 @@
 package io.flinkmoe.routing;
 
 import java.util.List;
+import java.util.function.Consumer;
 import org.apache.flink.annotation.PublicEvolving;
 
 /**
@@ -20,6 +21,15 @@ import org.apache.flink.annotation.PublicEvolving;
  *     for 1
  * @param routedScalingFactor multiplies the weights in the end; null for 1
  * @param noise noise in the router; null for none
+ * @param normEpsilon is added to the norm that the weights are divided by (LFM2's 1e-6); null for 0
+ * @param normFloor the weights are divided by the norm or this, whichever is larger (ERNIE's {@code
+ *     moe_norm_min}); null for 0
+ * @param selectOn what the correction bias is added to and the groups are scored by; null for
+ *     scores
+ * @param logitSoftcap c: logits z become c · tanh(z / c) before all else; null for none
+ * @param perExpertScale [N], multiplies the weights of each expert in the end (Gemma 4's {@code
+ *     per_expert_scale}); null for 1
+ * @param sparsemixerEps ε of the scoring function sparsemixer, and only of that one; null otherwise
  */
 @PublicEvolving
 public record RoutingConfig(
@@ -31,98 +41,67 @@ public record RoutingConfig(
         boolean normTopKProb,
         Integer normOrder,
         Float routedScalingFactor,
-        RouterNoise noise) {
+        RouterNoise noise,
+        Float normEpsilon,
+        Float normFloor,
+        SelectOn selectOn,
+        Float logitSoftcap,
+        List<Float> perExpertScale,
+        Float sparsemixerEps) {
+
+    /** What experts are selected by. */
+    public enum SelectOn {
+        /** The scores. */
+        SCORES,
+        /** The logits, whatever the scoring function. */
+        LOGITS
+    }
 
     public RoutingConfig {
-        if (numExperts < 1 || numExperts > Short.MAX_VALUE) {
-            throw new IllegalArgumentException(
-                    "num_experts is %d; allowed: 1 to %d".formatted(numExperts, Short.MAX_VALUE));
-        }
-        if (numExpertsPerTok != null && (numExpertsPerTok < 1 || numExpertsPerTok > numExperts)) {
-            throw new IllegalArgumentException(
-                    "num_experts_per_tok is %d; allowed: 1 to num_experts, which is %d"
-                            .formatted(numExpertsPerTok, numExperts));
-        }
-        if (scoringFunc == null) {
-            throw new IllegalArgumentException(
-                    "scoring_func is missing; allowed: softmax, sigmoid, identity");
-        }
+        RoutingCheck.counts(numExperts, numExpertsPerTok);
+        RoutingCheck.scoring(scoringFunc, sparsemixerEps);
         if (numExpertsPerTok == null) {
-            checkDense(scoreCorrectionBias, groupLimit, noise);
+            RoutingCheck.dense(scoreCorrectionBias, groupLimit, noise);
         }
-        if (scoreCorrectionBias != null) {
-            if (scoreCorrectionBias.size() != numExperts) {
-                throw new IllegalArgumentException(
-                        "e_score_correction_bias has %d values; allowed: num_experts, which is %d"
-                                .formatted(scoreCorrectionBias.size(), numExperts));
-            }
-            for (int expert = 0; expert < numExperts; expert++) {
-                Float bias = scoreCorrectionBias.get(expert);
-                if (bias == null || !Float.isFinite(bias)) {
-                    throw new IllegalArgumentException(
-                            "e_score_correction_bias[%d] is %s; allowed: finite values"
-                                    .formatted(expert, bias));
-                }
-            }
-            scoreCorrectionBias = List.copyOf(scoreCorrectionBias);
-        }
+        scoreCorrectionBias =
+                RoutingCheck.perExpert("e_score_correction_bias", scoreCorrectionBias, numExperts);
+        perExpertScale = RoutingCheck.perExpert("per_expert_scale", perExpertScale, numExperts);
         if (groupLimit != null) {
-            checkGroups(groupLimit, numExperts, numExpertsPerTok);
+            RoutingCheck.groups(groupLimit, numExperts, numExpertsPerTok);
         }
-        if (normOrder != null && normOrder != 1 && normOrder != 2) {
-            throw new IllegalArgumentException(
-                    "norm_order is %d; allowed: 1 or 2".formatted(normOrder));
-        }
-        if (routedScalingFactor != null && !Float.isFinite(routedScalingFactor)) {
-            throw new IllegalArgumentException(
-                    "routed_scaling_factor is %s; allowed: finite values"
-                            .formatted(routedScalingFactor));
-        }
-        if (noise != null
-                && noise.isOfSecondChoice()
-                && (numExpertsPerTok == null || numExpertsPerTok != 2)) {
-            throw new IllegalArgumentException(
-                    "noise is %s, but num_experts_per_tok is %d; allowed: 2"
-                            .formatted(noise.kind(), numExpertsPerTok));
-        }
+        RoutingCheck.norm(normTopKProb, normOrder, normEpsilon, normFloor);
+        RoutingCheck.finite("routed_scaling_factor", routedScalingFactor);
+        RoutingCheck.positive("logit_softcap", logitSoftcap);
+        RoutingCheck.noise(noise, numExpertsPerTok);
     }
 
-    /** What changes the selection has no meaning where all experts are selected. */
-    private static void checkDense(List<Float> bias, GroupLimit limit, RouterNoise noise) {
-        String field =
-                bias != null
-                        ? "e_score_correction_bias"
-                        : limit != null
-                                ? "group_limit"
-                                : noise != null && noise.isOfSecondChoice() ? "noise" : null;
-        if (field != null) {
-            throw new IllegalArgumentException(
-                    "%s is set, but num_experts_per_tok is missing, so every expert is selected; remove %s, or set num_experts_per_tok"
-                            .formatted(field, field));
-        }
-    }
-
-    private static void checkGroups(GroupLimit limit, int numExperts, int numExpertsPerTok) {
-        if (numExperts % limit.nGroup() != 0) {
-            throw new IllegalArgumentException(
-                    "n_group is %d; allowed: a divisor of num_experts, which is %d"
-                            .formatted(limit.nGroup(), numExperts));
-        }
-        int selectable = selectable(limit, numExperts);
-        if (numExpertsPerTok > selectable) {
-            throw new IllegalArgumentException(
-                    "num_experts_per_tok is %d, but topk_group groups have only %d experts"
-                            .formatted(numExpertsPerTok, selectable));
-        }
-        if (limit.groupScore() == GroupLimit.GroupScore.TOP2_SUM
-                && numExperts / limit.nGroup() < 2) {
-            throw new IllegalArgumentException(
-                    "group_score is top2_sum, but a group has one expert; allowed: max");
-        }
-    }
-
-    private static int selectable(GroupLimit limit, int numExperts) {
-        return numExperts / limit.nGroup() * limit.topkGroup();
+    /** The same settings without those that only some of today's models have. */
+    public RoutingConfig(
+            int numExperts,
+            Integer numExpertsPerTok,
+            ScoringFunc scoringFunc,
+            List<Float> scoreCorrectionBias,
+            GroupLimit groupLimit,
+            boolean normTopKProb,
+            Integer normOrder,
+            Float routedScalingFactor,
+            RouterNoise noise) {
+        this(
+                numExperts,
+                numExpertsPerTok,
+                scoringFunc,
+                scoreCorrectionBias,
+                groupLimit,
+                normTopKProb,
+                normOrder,
+                routedScalingFactor,
+                noise,
+                null,
+                null,
+                null,
+                null,
+                null,
+                null);
     }
 
     /** k, the choices of a token: num_experts_per_tok, or N if the gate is dense. */
@@ -137,41 +116,41 @@ public record RoutingConfig(
 
     /** How many experts a token may be sent to: all N, or those of the groups that are kept. */
     public int selectable() {
-        return groupLimit == null ? numExperts : selectable(groupLimit, numExperts);
+        return groupLimit == null ? numExperts : RoutingCheck.selectable(groupLimit, numExperts);
+    }
+
+    /** Whether experts are selected by their logits, without regard to scores. */
+    public boolean selectsOnLogits() {
+        return selectOn == SelectOn.LOGITS;
     }
 
     /** Softmax over all experts, the k largest, weights as they are: the plainest router. */
     public static RoutingConfig softmax(int numExperts, int numExpertsPerTok) {
-        return new RoutingConfig(
-                numExperts,
-                numExpertsPerTok,
-                ScoringFunc.SOFTMAX,
-                null,
-                null,
-                false,
-                null,
-                null,
-                null);
+        return scored(numExperts, numExpertsPerTok, ScoringFunc.SOFTMAX);
     }
 
     /** A dense gate: softmax over all experts, all of which run (Ma et al. 2018, MMoE). */
     public static RoutingConfig dense(int numExperts) {
-        return new RoutingConfig(
-                numExperts, null, ScoringFunc.SOFTMAX, null, null, false, null, null, null);
+        return scored(numExperts, null, ScoringFunc.SOFTMAX);
     }
 
     /** Each score by itself, the k largest, weights as they are. */
     public static RoutingConfig sigmoid(int numExperts, int numExpertsPerTok) {
-        return new RoutingConfig(
-                numExperts,
-                numExpertsPerTok,
-                ScoringFunc.SIGMOID,
-                null,
-                null,
-                false,
-                null,
-                null,
-                null);
+        return scored(numExperts, numExpertsPerTok, ScoringFunc.SIGMOID);
+    }
+
+    /** Phi-3.5-MoE's: each choice is weighed among the experts close to it. */
+    public static RoutingConfig sparsemixer(int numExperts, int numExpertsPerTok, float eps) {
+        Fields fields = new Fields();
+        fields.numExperts = numExperts;
+        fields.numExpertsPerTok = numExpertsPerTok;
+        fields.scoringFunc = ScoringFunc.SPARSEMIXER;
+        fields.sparsemixerEps = eps;
+        return fields.build();
+    }
+
+    private static RoutingConfig scored(int numExperts, Integer k, ScoringFunc function) {
+        return new RoutingConfig(numExperts, k, function, null, null, false, null, null, null);
     }
 
     /** Mixtral's: softmax over all experts, the k most probable, weights that sum to 1. */
@@ -181,85 +160,127 @@ public record RoutingConfig(
 
     /** The same with or without division of the weights by their sum. */
     public RoutingConfig normalized(boolean normalize) {
-        return new RoutingConfig(
-                numExperts,
-                numExpertsPerTok,
-                scoringFunc,
-                scoreCorrectionBias,
-                groupLimit,
-                normalize,
-                null,
-                routedScalingFactor,
-                noise);
+        return with(
+                fields -> {
+                    fields.normTopKProb = normalize;
+                    fields.normOrder = null;
+                });
     }
 
     /** The same with the weights divided by their p-norm. */
     public RoutingConfig normalizedBy(int order) {
-        return new RoutingConfig(
-                numExperts,
-                numExpertsPerTok,
-                scoringFunc,
-                scoreCorrectionBias,
-                groupLimit,
-                true,
-                order,
-                routedScalingFactor,
-                noise);
+        return with(
+                fields -> {
+                    fields.normTopKProb = true;
+                    fields.normOrder = order;
+                });
+    }
+
+    /**
+     * The same with another denominator of the weights: max(norm + epsilon, floor).
+     *
+     * @param epsilon null for 0
+     * @param floor null for 0
+     */
+    public RoutingConfig withDenominator(Float epsilon, Float floor) {
+        return with(
+                fields -> {
+                    fields.normEpsilon = epsilon;
+                    fields.normFloor = floor;
+                });
     }
 
     /** The same with a bias for the selection, [N]. */
     public RoutingConfig biased(List<Float> bias) {
-        return new RoutingConfig(
-                numExperts,
-                numExpertsPerTok,
-                scoringFunc,
-                bias,
-                groupLimit,
-                normTopKProb,
-                normOrder,
-                routedScalingFactor,
-                noise);
+        return with(fields -> fields.scoreCorrectionBias = bias);
     }
 
     /** The same with the selection limited to groups. */
     public RoutingConfig limitedTo(GroupLimit limit) {
-        return new RoutingConfig(
-                numExperts,
-                numExpertsPerTok,
-                scoringFunc,
-                scoreCorrectionBias,
-                limit,
-                normTopKProb,
-                normOrder,
-                routedScalingFactor,
-                noise);
+        return with(fields -> fields.groupLimit = limit);
     }
 
     /** The same with the weights multiplied in the end. */
     public RoutingConfig scaledBy(float factor) {
-        return new RoutingConfig(
-                numExperts,
-                numExpertsPerTok,
-                scoringFunc,
-                scoreCorrectionBias,
-                groupLimit,
-                normTopKProb,
-                normOrder,
-                factor,
-                noise);
+        return with(fields -> fields.routedScalingFactor = factor);
+    }
+
+    /** The same with the weights of each expert multiplied in the end, [N]; null for none. */
+    public RoutingConfig scaledPerExpert(List<Float> scales) {
+        return with(fields -> fields.perExpertScale = scales);
+    }
+
+    /** The same with the experts selected by something else. */
+    public RoutingConfig selectedOn(SelectOn selection) {
+        return with(fields -> fields.selectOn = selection);
+    }
+
+    /** The same with capped logits; null for none. */
+    public RoutingConfig softcapped(Float cap) {
+        return with(fields -> fields.logitSoftcap = cap);
     }
 
     /** The same with noise. */
     public RoutingConfig withNoise(RouterNoise routerNoise) {
-        return new RoutingConfig(
-                numExperts,
-                numExpertsPerTok,
-                scoringFunc,
-                scoreCorrectionBias,
-                groupLimit,
-                normTopKProb,
-                normOrder,
-                routedScalingFactor,
-                routerNoise);
+        return with(fields -> fields.noise = routerNoise);
+    }
+
+    private RoutingConfig with(Consumer<Fields> change) {
+        Fields fields = new Fields();
+        fields.numExperts = numExperts;
+        fields.numExpertsPerTok = numExpertsPerTok;
+        fields.scoringFunc = scoringFunc;
+        fields.scoreCorrectionBias = scoreCorrectionBias;
+        fields.groupLimit = groupLimit;
+        fields.normTopKProb = normTopKProb;
+        fields.normOrder = normOrder;
+        fields.routedScalingFactor = routedScalingFactor;
+        fields.noise = noise;
+        fields.normEpsilon = normEpsilon;
+        fields.normFloor = normFloor;
+        fields.selectOn = selectOn;
+        fields.logitSoftcap = logitSoftcap;
+        fields.perExpertScale = perExpertScale;
+        fields.sparsemixerEps = sparsemixerEps;
+        change.accept(fields);
+        return fields.build();
+    }
+
+    /** The components, to change some of them. */
+    private static final class Fields {
+        private int numExperts;
+        private Integer numExpertsPerTok;
+        private ScoringFunc scoringFunc;
+        private List<Float> scoreCorrectionBias;
+        private GroupLimit groupLimit;
+        private boolean normTopKProb;
+        private Integer normOrder;
+        private Float routedScalingFactor;
+        private RouterNoise noise;
+        private Float normEpsilon;
+        private Float normFloor;
+        private SelectOn selectOn;
+        private Float logitSoftcap;
+        private List<Float> perExpertScale;
+        private Float sparsemixerEps;
+
+        private RoutingConfig build() {
+            return new RoutingConfig(
+                    numExperts,
+                    numExpertsPerTok,
+                    scoringFunc,
+                    scoreCorrectionBias,
+                    groupLimit,
+                    normTopKProb,
+                    normOrder,
+                    routedScalingFactor,
+                    noise,
+                    normEpsilon,
+                    normFloor,
+                    selectOn,
+                    logitSoftcap,
+                    perExpertScale,
+                    sparsemixerEps);
+        }
     }
 }

@@ -13,7 +13,8 @@ public final class Scores {
     private Scores() {}
 
     /**
-     * All scores of T tokens.
+     * All scores of T tokens. A sparsemixer's depend on the choices; its experts are compared by
+     * the softmax.
      *
      * @param logits [T, N]
      * @return [T, N]

@@ -14,5 +14,11 @@ public enum ScoringFunc {
      * {@code z_e}: the router's outputs are the weights. An expert whose weight is 0 does not run;
      * a token with a negative weight fails.
      */
-    IDENTITY
+    IDENTITY,
+    /**
+     * Phi-3.5-MoE's, at inference. The choice of rank j has the j-th largest logit m, and the score
+     * {@code exp(m) / sum_i exp(z_i)} over the experts i that no earlier rank chose and that are
+     * close: {@code (m - z_i) / max(|z_i|, m) ≤ 2ε}. Scores of one token may add up to k.
+     */
+    SPARSEMIXER
 }

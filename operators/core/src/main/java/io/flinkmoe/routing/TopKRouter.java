@@ -13,11 +13,9 @@ import org.apache.flink.annotation.Internal;
  *
  * <pre>
  *   scores           = softmax(z), sigmoid(z) or z                                [N]
- *   selection scores = scores + e_score_correction_bias, outside the best groups masked
+ *   selection scores = scores (or z) + e_score_correction_bias, outside the best groups masked
  *   topKIndices      = the K largest selection scores, descending; equal ones: the lowest id first
- *   topKWeights      = scores[topKIndices]
- *                      / p-norm of the first k     if norm_topk_prob
- *                      * routed_scaling_factor
+ *   topKWeights      = the weights of scores[topKIndices], as ChoiceWeights says
  * </pre>
  *
  * Without a bias and without groups, experts are selected by logit. The order is the same, but
@@ -44,7 +42,7 @@ public final class TopKRouter {
     private final float[] bias;
     private final float[] selectionScores;
     private final double[] exponentials; // [N], of one token
-    private final double[] chosen;
+    private final ChoiceWeights choiceWeights;
 
     /** Chooses k experts. */
     public TopKRouter(RoutingConfig config) {
@@ -77,7 +75,7 @@ public final class TopKRouter {
         }
         this.selectionScores = new float[TopK.BLOCK * numExperts];
         this.exponentials = new double[numExperts];
-        this.chosen = new double[ranks];
+        this.choiceWeights = new ChoiceWeights(config, ranks);
     }
 
     /**
@@ -116,7 +114,13 @@ public final class TopKRouter {
             if (gumbel) {
                 chooseSecondByGumbel(routerLogits, token, topKIndices, noise);
             }
-            weigh(routerLogits, token * numExperts, topKIndices, topKWeights, token * ranks, ranks);
+            choiceWeights.write(
+                    routerLogits,
+                    token * numExperts,
+                    topKIndices,
+                    topKWeights,
+                    token * ranks,
+                    ranks);
         }
         if (isIdentity) {
             for (int token = 0; token < tokens; token++) {
@@ -191,7 +195,7 @@ public final class TopKRouter {
         if (gumbel != null) {
             chooseSecondByGumbel(logits, token, indices, gumbel);
         }
-        weigh(logits, from, indices, weights, at, found);
+        choiceWeights.write(logits, from, indices, weights, at, found);
     }
 
     private boolean areFiniteOrMasked(float[] logits, int from) {
@@ -213,7 +217,9 @@ public final class TopKRouter {
     }
 
     private void writeSelectionScores(float[] logits, int from, int at) {
-        Scores.write(config.scoringFunc(), logits, from, exponentials, selectionScores, at);
+        ScoringFunc function =
+                config.selectsOnLogits() ? ScoringFunc.IDENTITY : config.scoringFunc();
+        Scores.write(function, logits, from, exponentials, selectionScores, at);
         for (int expert = 0; expert < numExperts; expert++) {
             selectionScores[at + expert] += bias[expert];
         }
@@ -233,63 +239,5 @@ public final class TopKRouter {
             }
         }
         indices[token * ranks + 1] = second;
-    }
-
-    /**
-     * @param count the ranks that have an expert
-     */
-    private void weigh(
-            float[] logits, int from, int[] indices, float[] weights, int at, int count) {
-        score(logits, from, indices, at, count);
-        double norm = config.normTopKProb() ? norm(Math.min(count, topK)) : 1;
-        double factor = config.routedScalingFactor() == null ? 1 : config.routedScalingFactor();
-        for (int rank = 0; rank < count; rank++) {
-            // All chosen scores can underflow to 0; their shares are then 0 too.
-            weights[at + rank] = norm == 0 ? 0 : (float) (chosen[rank] / norm * factor);
-        }
-    }
-
-    /** The scores of the chosen experts, in double. */
-    private void score(float[] logits, int from, int[] indices, int at, int count) {
-        if (config.scoringFunc() != ScoringFunc.SOFTMAX) {
-            for (int rank = 0; rank < count; rank++) {
-                float logit = logits[from + indices[at + rank]];
-                chosen[rank] = isIdentity ? logit : Scores.sigmoid(logit);
-            }
-            return;
-        }
-        double max = Double.NEGATIVE_INFINITY;
-        for (int rank = 0; rank < Math.min(count, topK); rank++) {
-            max = Math.max(max, logits[from + indices[at + rank]]);
-        }
-        if (!config.normTopKProb()) {
-            for (int expert = 0; expert < numExperts; expert++) {
-                max = Math.max(max, logits[from + expert]);
-            }
-        }
-        if (config.normTopKProb()) { // Divided by their own sum, they need no sum over all.
-            for (int rank = 0; rank < count; rank++) {
-                chosen[rank] = StrictMath.exp(logits[from + indices[at + rank]] - max);
-            }
-            return;
-        }
-        double sum = 0;
-        for (int expert = 0; expert < numExperts; expert++) {
-            exponentials[expert] = StrictMath.exp(logits[from + expert] - max);
-            sum += exponentials[expert];
-        }
-        for (int rank = 0; rank < count; rank++) {
-            chosen[rank] = exponentials[indices[at + rank]] / sum;
-        }
-    }
-
-    private double norm(int count) {
-        boolean euclidean = config.normOrder() != null && config.normOrder() == 2;
-        double sum = 0;
-        for (int rank = 0; rank < count; rank++) {
-            double score = chosen[rank];
-            sum += euclidean ? score * score : score;
-        }
-        return euclidean ? StrictMath.sqrt(sum) : sum;
     }
 }

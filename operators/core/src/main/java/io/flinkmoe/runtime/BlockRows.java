@@ -52,7 +52,7 @@ public final class BlockRows {
         for (LayerSpec layer : spec.layers()) {
             widest = Math.max(widest, Math.max(layer.numExperts(), layer.carriedSize()));
             if (settings.capacity().windows().areBounded() && !layer.expertsTakeTheResidual()) {
-                widest = Math.max(widest, layer.inputSize() + layer.carriedSize());
+                widest = Math.max(widest, layer.expertRowSize() + layer.carriedSize());
             }
             choices += (long) layer.choices() * settings.attempts() * CHOICE_BYTES;
             choices += layer.hasOneGate() ? 0 : (long) layer.ranks() * RANK_BYTES;

@@ -42,6 +42,9 @@ public final class JobChecks {
                         MoeOptions.OverflowPolicy.RESIDUAL);
                 checkRounds(capacity.overflowRounds(), layerSpec.gates().get(0).routing(), layer);
             }
+            if (capacity.weightRule().replacesRouterWeights()) {
+                requireWeightsOfOutputs(layerSpec, layer);
+            }
             if (capacity.weightRule().usesWindowShares()) {
                 requireTopK(
                         layerSpec,
@@ -51,6 +54,30 @@ public final class JobChecks {
                         WeightRule.ROUTER + ", " + WeightRule.SURVIVORS);
             }
         }
+    }
+
+    /** Requires a layer whose weights can be replaced when its experts have answered. */
+    private static void requireWeightsOfOutputs(LayerSpec spec, int layer) {
+        String found =
+                spec.options().weighsInput()
+                        ? "multiplies the input of its experts by the weights"
+                        : spec.gates().stream().anyMatch(JobChecks::scalesPerExpert)
+                                ? "has a per_expert_scale"
+                                : null;
+        if (found != null) {
+            throw new IllegalConfigurationException(
+                    "%s is not %s, but layer %d %s; allowed then: %s"
+                            .formatted(
+                                    MoeOptions.CAPACITY_WEIGHTS.key(),
+                                    WeightRule.ROUTER,
+                                    layer,
+                                    found,
+                                    WeightRule.ROUTER));
+        }
+    }
+
+    private static boolean scalesPerExpert(GateSpec gate) {
+        return gate.routing() != null && gate.routing().perExpertScale() != null;
     }
 
     /** Requires a layer with one gate that chooses the best k experts. */

@@ -5,9 +5,12 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import org.apache.flink.annotation.Internal;
 
-/** Reads runs of neighbouring elements of one tensor as floats. Not thread-safe. */
+/**
+ * Reads runs of neighbouring elements of one tensor as floats; those of 8 bits without the scale
+ * that belongs to them. Not thread-safe.
+ */
 @Internal
-final class FloatRuns {
+public final class FloatRuns {
     private static final int CHUNK_BYTES = 1 << 16;
 
     private final ChannelReader file;
@@ -21,7 +24,7 @@ final class FloatRuns {
      */
     FloatRuns(ChannelReader file, TensorInfo tensor, FloatCheck check) throws SafetensorsException {
         switch (tensor.dtype()) {
-            case F64, F32, F16, BF16 -> {}
+            case F64, F32, F16, BF16, F8_E4M3, F8_E5M2, F8_E8M0 -> {}
             default ->
                     throw new SafetensorsException(
                             file.path(),
@@ -42,7 +45,7 @@ final class FloatRuns {
      *
      * @throws SafetensorsException if a float is not accepted by the check
      */
-    void read(long first, float[] out, int at, int count) throws IOException {
+    public void read(long first, float[] out, int at, int count) throws IOException {
         int perChunk = chunk.capacity() / size;
         for (int done = 0, n; done < count; done += n) {
             n = Math.min(perChunk, count - done);
@@ -69,9 +72,14 @@ final class FloatRuns {
                     out[at + i] = Float.intBitsToFloat(chunk.getShort(2 * i) << 16);
                 }
             }
-            default -> {
+            case F16 -> {
                 for (int i = 0; i < n; i++) {
                     out[at + i] = Floats.fromHalf(chunk.getShort(2 * i));
+                }
+            }
+            default -> {
+                for (int i = 0; i < n; i++) {
+                    out[at + i] = SmallFloats.decode(tensor.dtype(), chunk.get(i));
                 }
             }
         }

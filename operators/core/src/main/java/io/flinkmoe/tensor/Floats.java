@@ -77,6 +77,13 @@ public final class Floats {
         return (bits & 0x80000000_80000000L) == 0;
     }
 
+    /** Multiplies the first {@code width} values. */
+    public static void scale(float[] values, float factor, int width) {
+        for (int i = 0; i < width; i++) {
+            values[i] *= factor;
+        }
+    }
+
     /**
      * {@code sum[i] += weight * values[i]} over one row: one step of the combine. Product and sum
      * are rounded separately, so every caller that adds in order of rank gets the same bits. Both
@@ -87,6 +94,15 @@ public final class Floats {
         for (int i = 0; i < width; i++) {
             sum[i] += weight * values[i];
         }
+    }
+
+    /** The nearest bfloat16, ties to even; NaN stays NaN. */
+    public static short toBfloat16(float value) {
+        int bits = Float.floatToRawIntBits(value);
+        if (Float.isNaN(value)) {
+            return (short) 0x7fc0;
+        }
+        return (short) (bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
     }
 
     /** The nearest float16, ties to even. Values that are too large become infinite. */

@@ -157,6 +157,36 @@ public final class SafetensorsFile implements AutoCloseable {
         return new SlicedFloats(file, tensor, slice, check);
     }
 
+    /**
+     * A reader of runs of neighbouring floats of a tensor. The file must be open while it is used.
+     *
+     * @throws SafetensorsException if there is no such tensor, or it has another type
+     */
+    public FloatRuns runs(String name, FloatCheck check) throws SafetensorsException {
+        return new FloatRuns(file, info(name), check);
+    }
+
+    /**
+     * Reads bytes of a tensor as they are stored.
+     *
+     * @param from the first of the bytes, counted from the start of the tensor
+     * @param into is filled
+     */
+    public void readBytes(String name, long from, ByteBuffer into) throws IOException {
+        TensorInfo tensor = info(name);
+        if (from < 0 || from + into.remaining() > tensor.byteSize()) {
+            throw new IllegalArgumentException(
+                    "%s: bytes %d to %d are not inside tensor %s, which has %d bytes"
+                            .formatted(
+                                    file.path(),
+                                    from,
+                                    from + into.remaining(),
+                                    name,
+                                    tensor.byteSize()));
+        }
+        file.readFully(tensor.position() + from, into);
+    }
+
     private float[] floats(TensorInfo tensor, FloatCheck check) throws IOException {
         float[] out = new float[arrayLength(tensor)];
         new FloatRuns(file, tensor, check).read(0, out, 0, out.length);

@@ -11,8 +11,8 @@ import io.flinkmoe.model.parts.PartsImporter;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Device;
 import io.flinkmoe.onnx.DirectRows;
-import io.flinkmoe.onnx.ModelCheck;
-import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.onnx.ExpertModel;
+import io.flinkmoe.onnx.check.ModelCheck;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -63,7 +63,7 @@ class BitsOfExportsTest {
         }
         Set<String> rowByRow = Set.copyOf(found.inexact());
         try (BundleSessions sessions = new BundleSessions(bundle, Device.CPU, rowByRow, () -> {})) {
-            OnnxModel model = sessions.expert(0, 2);
+            ExpertModel model = sessions.expert(0, 2);
             float[] together = run(model, x, ROWS);
             for (int row = 0; row < ROWS; row++) {
                 float[] alone = Arrays.copyOfRange(x, row * WIDTH, (row + 1) * WIDTH);
@@ -121,7 +121,7 @@ class BitsOfExportsTest {
                 .bundle();
     }
 
-    private static float[] run(OnnxModel model, float[] x, int rows) throws Exception {
+    private static float[] run(ExpertModel model, float[] x, int rows) throws Exception {
         DirectRows input = new DirectRows(rows, WIDTH);
         DirectRows output = new DirectRows(rows, 1);
         float[] y = new float[rows];

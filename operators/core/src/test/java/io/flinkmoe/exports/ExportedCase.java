@@ -18,7 +18,7 @@ import io.flinkmoe.column.TypedValuesBuilder;
 import io.flinkmoe.config.Draws;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.parts.PartsImporter;
-import io.flinkmoe.onnx.ModelCheck;
+import io.flinkmoe.onnx.check.ModelCheck;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.tensor.SafetensorsFile;
 import java.io.IOException;

@@ -8,7 +8,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.parts.PartsImporter;
-import io.flinkmoe.onnx.ModelCheck;
+import io.flinkmoe.onnx.check.ModelCheck;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.tensor.SafetensorsFile;
 import java.io.IOException;

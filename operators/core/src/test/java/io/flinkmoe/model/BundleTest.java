@@ -12,6 +12,7 @@ import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.ExpertGraphs;
 import io.flinkmoe.model.graph.ProtoWriter;
 import io.flinkmoe.model.graph.RouterGraphs;
+import io.flinkmoe.model.graph.Sha256;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.ScoringFunc;
 import java.io.IOException;

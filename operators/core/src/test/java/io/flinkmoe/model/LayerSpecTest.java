@@ -119,7 +119,7 @@ class LayerSpecTest {
                 "output_size is 1048577; allowed: 1 to 1048576");
         assertRefused(
                 () -> spec(4, 4, null, null, null, null),
-                "residual is missing; allowed: input, none");
+                "residual is missing; allowed: input, none, hidden");
         assertRefused(
                 () -> spec(4, 4, "../n", null, ResidualKind.INPUT, null),
                 "file is '../n'; expected a path inside the bundle, such as experts/0.onnx");

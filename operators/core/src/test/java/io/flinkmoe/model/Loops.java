@@ -41,6 +41,7 @@ final class Loops {
 
     static double activation(Activation act, double x) {
         return switch (act) {
+            case RELU2 -> Math.max(x, 0) * Math.max(x, 0);
             case RELU -> Math.max(x, 0);
             case SILU -> x * sigmoid(x);
             case GELU_TANH ->

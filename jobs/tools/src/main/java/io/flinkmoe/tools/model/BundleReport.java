@@ -38,20 +38,29 @@ final class BundleReport {
         BundleSpec spec = bundle.spec();
         TextTable layers =
                 new TextTable(">layer", "experts", "gate", "routing", "width", "residual");
+        StringBuilder sentences = new StringBuilder();
         add("encoder", spec.encoder());
         for (int i = 0; i < spec.layers().size(); i++) {
             LayerSpec layer = spec.layers().get(i);
             addLayer(layers, i, layer);
             String prefix = spec.layers().size() == 1 ? "" : "layer %d ".formatted(i);
+            sentences.append("layer %d: %s%n".formatted(i, LayerSentence.of(bundle, layer)));
             add(prefix + "norm", layer.norm());
             for (int gate = 0; gate < layer.gates().size(); gate++) {
                 String name = layer.hasOneGate() ? "" : " of gate " + layer.gateName(gate);
                 add(prefix + "router" + name, layer.gates().get(gate).router());
             }
+            add(prefix + "input of the experts", layer.options().expertInput());
             for (int expert = 0; expert < layer.numExperts(); expert++) {
                 add(
                         "%sexpert %s".formatted(prefix, layer.expertName(expert)),
                         layer.experts().get(expert).file());
+            }
+            add(prefix + "output of the experts", layer.options().routedOutput());
+            for (int branch = 0; branch < layer.options().branchFiles().size(); branch++) {
+                add(
+                        "%sbranch %d".formatted(prefix, branch),
+                        layer.options().branchFiles().get(branch));
             }
             for (int shared = 0; shared < layer.sharedExperts().size(); shared++) {
                 add(
@@ -69,7 +78,13 @@ final class BundleReport {
                         .row("format", spec.formatVersion())
                         .row("inputs", spec.inputLayout().columns().describe())
                         .row("outputs", spec.outputLayout().describe());
-        text = String.join(System.lineSeparator(), sizes + "", layers + "", models + "");
+        text =
+                String.join(
+                        System.lineSeparator(),
+                        sizes + "",
+                        layers + "",
+                        sentences + "",
+                        models + "");
     }
 
     @Override

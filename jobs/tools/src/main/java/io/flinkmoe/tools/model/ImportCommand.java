@@ -2,27 +2,33 @@
 package io.flinkmoe.tools.model;
 
 import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.graph.WeightType;
 import io.flinkmoe.model.huggingface.CheckpointImporter;
 import io.flinkmoe.model.huggingface.ImportCheck;
+import io.flinkmoe.model.huggingface.SupportedFamily;
 import io.flinkmoe.model.parts.PartsImporter;
-import io.flinkmoe.onnx.ModelCheck;
 import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.onnx.check.ModelCheck;
+import io.flinkmoe.scoring.cli.TextTable;
 import io.flinkmoe.tools.text.Progress;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.apache.flink.annotation.Internal;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
 
 /** Makes a bundle from a Hugging Face checkpoint, or from parts. */
 @Command(
@@ -37,6 +43,8 @@ import picocli.CommandLine.Spec;
         footer = {
             "  moe import --checkpoint mixtral --output model",
             "  moe import --checkpoint qwen3-moe --layers 0,2-5 --output model",
+            "  moe import --checkpoint deepseek-v3 --layers 0 --weights bfloat16 --output model",
+            "  moe import --list",
             "  moe import --checkpoint checkpoint --encoder encoder.onnx --head head.onnx \\",
             "             --output model",
             "  moe import --parts folder-with-manifest --output model",
@@ -71,6 +79,21 @@ public final class ImportCommand implements Callable<Integer> {
     private String layers;
 
     @Option(
+            names = "--weights",
+            paramLabel = "TYPE",
+            converter = WeightTypeConverter.class,
+            description =
+                    "How the matrices of the experts are stored: float32 (default), or bfloat16 or"
+                            + " float16, which take half the space. They are computed with as"
+                            + " float32.")
+    private WeightType weights;
+
+    @Option(
+            names = "--list",
+            description = "Print the model families that can be imported, and end.")
+    private boolean list;
+
+    @Option(
             names = "--encoder",
             paramLabel = "FILE",
             description = "An ONNX model from a token's values to the first layer's input.")
@@ -86,13 +109,19 @@ public final class ImportCommand implements Callable<Integer> {
 
     @Option(
             names = "--output",
-            required = true,
             paramLabel = "BUNDLE",
             description = "The folder for the bundle; it must be empty or not exist.")
     private Path output;
 
     @Override
     public Integer call() throws Exception {
+        if (list) {
+            printFamilies();
+            return 0;
+        }
+        if (output == null) {
+            throw new ParameterException(spec.commandLine(), "--output is missing; set it");
+        }
         if ((checkpoint == null) == !parts.areUsed()) {
             throw new ParameterException(
                     spec.commandLine(),
@@ -112,11 +141,11 @@ public final class ImportCommand implements Callable<Integer> {
         if (parts.folder == null) {
             throw new ParameterException(spec.commandLine(), "--parts is missing; set it");
         }
-        for (Object of : new Object[] {layers, encoder, head}) {
+        for (Object of : new Object[] {layers, weights, encoder, head}) {
             if (of != null) {
                 throw new ParameterException(
                         spec.commandLine(),
-                        "--layers, --encoder and --head are for --checkpoint; with --parts, the manifest or the folder says which files to use");
+                        "--layers, --weights, --encoder and --head are for --checkpoint; with --parts, the manifest or the folder says which files to use");
             }
         }
         OnnxCheck check = new OnnxCheck();
@@ -140,6 +169,7 @@ public final class ImportCommand implements Callable<Integer> {
                 CheckpointImporter.importBundle(
                         checkpoint,
                         chosenLayers(),
+                        weights == null ? WeightType.FLOAT32 : weights,
                         encoder,
                         head,
                         output,
@@ -160,6 +190,40 @@ public final class ImportCommand implements Callable<Integer> {
         @Override
         public void checkBundle(Bundle bundle) throws IOException {
             result = ModelCheck.openAll(bundle, true);
+        }
+    }
+
+    private void printFamilies() {
+        TextTable table = new TextTable("model_type", "models", "import");
+        for (SupportedFamily family : CheckpointImporter.families()) {
+            boolean isRefused = !family.refused().isEmpty();
+            table.row(
+                    String.join(", ", family.modelTypes()),
+                    family.models(),
+                    isRefused
+                            ? "no: " + family.refused()
+                            : family.note().isEmpty() ? "yes" : "yes; " + family.note());
+        }
+        spec.commandLine().getOut().print(table);
+        spec.commandLine().getOut().flush();
+    }
+
+    /** Shows the values in lower case, and says why some are not there. */
+    static final class WeightTypeConverter implements ITypeConverter<WeightType> {
+        @Override
+        public WeightType convert(String value) {
+            return switch (value.toLowerCase(Locale.ROOT)) {
+                case "float32" -> WeightType.FLOAT32;
+                case "float16" -> WeightType.FLOAT16;
+                case "bfloat16" -> WeightType.BFLOAT16;
+                case "int8", "int4" ->
+                        throw new TypeConversionException(
+                                "'%s' changes the answers by some percent, so this release does not store it; allowed: float32, float16 or bfloat16"
+                                        .formatted(value));
+                default ->
+                        throw new TypeConversionException(
+                                "'%s'; allowed: float32, float16 or bfloat16".formatted(value));
+            };
         }
     }
 

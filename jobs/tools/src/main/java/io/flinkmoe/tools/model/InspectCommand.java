@@ -2,7 +2,7 @@
 package io.flinkmoe.tools.model;
 
 import io.flinkmoe.model.Bundle;
-import io.flinkmoe.onnx.ModelCheck;
+import io.flinkmoe.onnx.check.ModelCheck;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.concurrent.Callable;

@@ -5,13 +5,14 @@ import java.io.IOException;
 import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Counts the parameters of an ONNX model: the elements of its graph's initializers. Reads only
- * these fields of the protobuf format: ModelProto.graph = 7, GraphProto.initializer = 5,
- * TensorProto.dims = 1.
+ * Counts the parameters of an ONNX model: the elements of its graph's initializers. Also says what
+ * a generated model computes. Reads only these fields of the protobuf format: ModelProto.graph = 7,
+ * GraphProto.initializer = 5, TensorProto.dims = 1, ModelProto.doc_string = 6.
  */
 @Internal
 final class OnnxParameters {
@@ -27,6 +28,24 @@ final class OnnxParameters {
         try (FileChannel channel = FileChannel.open(file)) {
             ByteBuffer model = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
             return sum(model, 7, graph -> sum(graph, 5, OnnxParameters::elements));
+        } catch (IllegalArgumentException | BufferUnderflowException e) {
+            throw new IOException(file + " is not an ONNX model", e);
+        }
+    }
+
+    /** What a generated model computes (ModelProto.doc_string = 6); empty if it does not say. */
+    static String description(Path file) throws IOException {
+        try (FileChannel channel = FileChannel.open(file)) {
+            ByteBuffer model = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
+            String[] text = {""};
+            sum(
+                    model,
+                    6,
+                    value -> {
+                        text[0] = StandardCharsets.UTF_8.decode(value).toString();
+                        return 0;
+                    });
+            return text[0];
         } catch (IllegalArgumentException | BufferUnderflowException e) {
             throw new IOException(file + " is not an ONNX model", e);
         }

@@ -2,7 +2,7 @@
 package io.flinkmoe.tools.model;
 
 import io.flinkmoe.model.Bundle;
-import io.flinkmoe.onnx.ModelCheck;
+import io.flinkmoe.onnx.check.ModelCheck;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -9,6 +9,7 @@ import org.apache.flink.annotation.Internal;
  *
  * <pre>
  *   RELU       max(x, 0)
+ *   RELU2      max(x, 0)²
  *   SILU       x / (1 + exp(-x))
  *   GELU_TANH  x/2 · (1 + tanh(√(2/π) · (x + 0.044715 x³)))
  *   GELU_ERF   x/2 · (1 + erf(x / √2))
@@ -22,6 +23,7 @@ import org.apache.flink.annotation.Internal;
 @Internal
 public enum Activation {
     RELU,
+    RELU2,
     SILU,
     GELU_TANH,
     GELU_ERF,
@@ -35,6 +37,9 @@ public enum Activation {
     public OnnxGraph addTo(OnnxGraph graph, String y, String x) {
         return switch (this) {
             case RELU -> graph.node("Relu", y, List.of(x));
+            case RELU2 ->
+                    graph.node("Relu", y + ".relu", List.of(x))
+                            .node("Mul", y, List.of(y + ".relu", y + ".relu"));
             case SILU ->
                     graph.node("Sigmoid", y + ".sigmoid", List.of(x))
                             .node("Mul", y, List.of(x, y + ".sigmoid"));

@@ -2,7 +2,6 @@
 package io.flinkmoe.model.graph;
 
 import io.flinkmoe.tensor.FloatBlocks;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.annotation.Internal;
@@ -28,25 +27,7 @@ public final class ExpertGraphs {
      * @param w2 the down projection [d, h]
      */
     public static byte[] gated(Activation act, float[] w1, float[] w3, float[] w2, int d, int h) {
-        return gated(act, Gated.of(w1, w3, w2), d, h).toBytes();
-    }
-
-    /** The same with weights that are read when the file is written. */
-    public static OnnxGraph gated(Activation act, Gated weights, int d, int h) {
-        return gatedNodes(expert("gated", d), "output", act, weights, d, h);
-    }
-
-    /**
-     * The weights of a gated expert.
-     *
-     * @param w1 the gate projection [h, d], which is activated
-     * @param w3 the up projection [h, d]
-     * @param w2 the down projection [d, h]
-     */
-    public record Gated(FloatBlocks w1, FloatBlocks w3, FloatBlocks w2) {
-        static Gated of(float[] w1, float[] w3, float[] w2) {
-            return new Gated(FloatBlocks.of(w1), FloatBlocks.of(w3), FloatBlocks.of(w2));
-        }
+        return gatedOf(act, w1, w3, w2, d, h).graph(WeightType.FLOAT32).toBytes();
     }
 
     /**
@@ -95,33 +76,7 @@ public final class ExpertGraphs {
             float outputScale,
             int d,
             int h) {
-        Plain weights = Plain.of(wi, bi, wo, bo);
-        return plain(act, weights, outputScale, d, h).toBytes();
-    }
-
-    /** The same with weights that are read when the file is written. */
-    public static OnnxGraph plain(Activation act, Plain weights, float outputScale, int d, int h) {
-        OnnxGraph graph = expert("plain", d);
-        if (outputScale == 1) {
-            return plainNodes(graph, "output", "hidden", act, weights, d, h);
-        }
-        return plainNodes(graph, "mlp", "hidden", act, weights, d, h)
-                .weights("scale", new float[] {outputScale})
-                .node("Mul", "output", List.of("mlp", "scale"));
-    }
-
-    /**
-     * The weights of a plain expert.
-     *
-     * @param wi the first layer [h, d]
-     * @param bi its bias [h], or null for none
-     * @param wo the second layer [d, h]
-     * @param bo its bias [d], or null for none
-     */
-    public record Plain(FloatBlocks wi, float[] bi, FloatBlocks wo, float[] bo) {
-        static Plain of(float[] wi, float[] bi, float[] wo, float[] bo) {
-            return new Plain(FloatBlocks.of(wi), bi, FloatBlocks.of(wo), bo);
-        }
+        return plainOf(act, wi, bi, wo, bo, outputScale, d, h).graph(WeightType.FLOAT32).toBytes();
     }
 
     /**
@@ -176,8 +131,9 @@ public final class ExpertGraphs {
                                 "ln",
                                 List.of("hidden", "ln.weight", "ln.bias"),
                                 Map.of("epsilon", eps));
-        Plain weights = Plain.of(wi, bi, wo, bo);
-        return plainNodes(graph, "output", "ln", Activation.RELU, weights, d, h).toBytes();
+        return plainOf(Activation.RELU, wi, bi, wo, bo, 1, d, h)
+                .addTo(graph, "", "output", "ln")
+                .toBytes();
     }
 
     /**
@@ -187,17 +143,10 @@ public final class ExpertGraphs {
      */
     public static byte[] sharedWithGate(
             float[] gate, float[] w1, float[] w3, float[] w2, int d, int h) {
-        return sharedWithGate(gate, Gated.of(w1, w3, w2), d, h).toBytes();
-    }
-
-    /** The same with weights that are read when the file is written. */
-    public static OnnxGraph sharedWithGate(float[] gate, Gated weights, int d, int h) {
-        OnnxGraph graph =
-                expert("shared_with_gate", d)
-                        .linear("gate", "hidden", gate, null, d, 1)
-                        .node("Sigmoid", "share", List.of("gate"));
-        return gatedNodes(graph, "mlp", Activation.SILU, weights, d, h)
-                .node("Mul", "output", List.of("mlp", "share"));
+        FeedForward mlp = gatedOf(Activation.SILU, w1, w3, w2, d, h);
+        return new FeedForward.WithGate(linear(gate, null, d, 1), mlp)
+                .graph(WeightType.FLOAT32)
+                .toBytes();
     }
 
     /**
@@ -235,7 +184,8 @@ public final class ExpertGraphs {
             int h) {
         OnnxGraph graph = expert("residual_mlp", d);
         RouterGraphs.mixNodes(graph, "share", 1, coefWeight, coefBias, d);
-        return plainNodes(graph, "mlp", "hidden", act, Plain.of(wi, bi, wo, bo), d, h)
+        return plainOf(act, wi, bi, wo, bo, 1, d, h)
+                .addTo(graph, "", "mlp", "hidden")
                 .node("Mul", "output", List.of("mlp", "share"))
                 .toBytes();
     }
@@ -246,46 +196,32 @@ public final class ExpertGraphs {
      * @param weight [d]
      */
     public static byte[] rmsNorm(float[] weight, int d, float eps) {
-        // The sum is a linear layer, because ReduceMean adds in an order that depends on the memory
-        // address of a row.
-        float[] ones = new float[d];
-        Arrays.fill(ones, 1);
-        return expert("rms_norm", d)
-                .weights("weight", weight, d)
-                .weights("eps", new float[] {eps})
-                .weights("d", new float[] {d})
-                .node("Mul", "square", List.of("hidden", "hidden"))
-                .linear("sum", "square", ones, null, d, 1)
-                .node("Div", "mean", List.of("sum", "d"))
-                .node("Add", "shifted", List.of("mean", "eps"))
-                .node("Sqrt", "root", List.of("shifted"))
-                .node("Div", "normal", List.of("hidden", "root"))
-                .node("Mul", "output", List.of("normal", "weight"))
-                .toBytes();
+        return new NormGraphs.Rms(weight, eps).graph("rms_norm").toBytes();
     }
 
     private static OnnxGraph expert(String name, int d) {
         return new OnnxGraph(name).input("hidden", d).output("output", d);
     }
 
-    private static OnnxGraph gatedNodes(
-            OnnxGraph graph, String output, Activation act, Gated weights, int d, int h) {
-        graph.linear("w1", "hidden", weights.w1, null, d, h);
-        graph.linear("w3", "hidden", weights.w3, null, d, h);
-        return act.addTo(graph, "act", "w1")
-                .node("Mul", "inner", List.of("act", "w3"))
-                .linear(output, "inner", weights.w2, null, h, d);
+    private static FeedForward.Linear linear(float[] weight, float[] bias, int in, int out) {
+        return new FeedForward.Linear(FloatBlocks.of(weight), bias, in, out);
     }
 
-    private static OnnxGraph plainNodes(
-            OnnxGraph graph,
-            String output,
-            String input,
+    private static FeedForward gatedOf(
+            Activation act, float[] w1, float[] w3, float[] w2, int d, int h) {
+        return new FeedForward.Gated(
+                act, linear(w1, null, d, h), linear(w3, null, d, h), linear(w2, null, h, d));
+    }
+
+    private static FeedForward plainOf(
             Activation act,
-            Plain weights,
+            float[] wi,
+            float[] bi,
+            float[] wo,
+            float[] bo,
+            float scale,
             int d,
             int h) {
-        graph.linear("wi", input, weights.wi, weights.bi, d, h);
-        return act.addTo(graph, "act", "wi").linear(output, "act", weights.wo, weights.bo, h, d);
+        return new FeedForward.Plain(act, linear(wi, bi, d, h), linear(wo, bo, h, d), scale);
     }
 }

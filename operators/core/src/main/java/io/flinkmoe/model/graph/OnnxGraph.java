@@ -42,9 +42,23 @@ public final class OnnxGraph implements FileContent {
 
     private final ProtoWriter graph = new ProtoWriter();
     private boolean needsMicrosoft;
+    private String description;
+    private WeightType matrices = WeightType.FLOAT32;
 
     public OnnxGraph(String name) {
         graph.string(2, name);
+    }
+
+    /** Stores the matrices of the linear layers that are added from now on as a type. */
+    public OnnxGraph storing(WeightType type) {
+        matrices = type;
+        return this;
+    }
+
+    /** Says for people what the model computes; the file has it as its doc_string. */
+    public OnnxGraph describedAs(String text) {
+        description = text;
+        return this;
     }
 
     /** Declares an input [batch, width]. */
@@ -70,7 +84,7 @@ public final class OnnxGraph implements FileContent {
 
     /** The same for weights that are read when the model is written. */
     public OnnxGraph weights(String name, FloatBlocks data, int... shape) {
-        return constant(name, FLOAT, data.count(), new FloatBytes(data), shape);
+        return constant(name, FLOAT, data.count(), new FloatBytes(data, WeightType.FLOAT32), shape);
     }
 
     /** Adds constant weights that are stored as float16, row-major. */
@@ -118,8 +132,14 @@ public final class OnnxGraph implements FileContent {
     /** The same with a weight that is read when the model is written. */
     public OnnxGraph linear(
             String output, String input, FloatBlocks weight, float[] bias, int in, int out) {
-        List<String> inputs = new ArrayList<>(List.of(input, output + ".weight"));
-        weights(output + ".weight", weight, out, in);
+        String name = output + ".weight";
+        List<String> inputs = new ArrayList<>(List.of(input, name));
+        FloatBytes content = new FloatBytes(weight, matrices);
+        constant(name, matrices.onnxType, weight.count(), content, out, in);
+        if (matrices != WeightType.FLOAT32) {
+            toFloat(name + ".float", name);
+            inputs.set(1, name + ".float");
+        }
         if (bias != null) {
             inputs.add(output + ".bias");
             weights(output + ".bias", bias, out);
@@ -194,12 +214,11 @@ public final class OnnxGraph implements FileContent {
     }
 
     private ProtoWriter model() {
-        ProtoWriter model =
-                new ProtoWriter()
-                        .varint(1, IR_VERSION)
-                        .string(2, PRODUCER)
-                        .message(7, graph)
-                        .message(8, new ProtoWriter().string(1, "").varint(2, OPSET));
+        ProtoWriter model = new ProtoWriter().varint(1, IR_VERSION).string(2, PRODUCER);
+        if (description != null) {
+            model.string(6, description);
+        }
+        model.message(7, graph).message(8, new ProtoWriter().string(1, "").varint(2, OPSET));
         if (needsMicrosoft) {
             model.message(8, new ProtoWriter().string(1, MICROSOFT).varint(2, 1));
         }

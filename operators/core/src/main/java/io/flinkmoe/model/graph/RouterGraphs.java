@@ -26,6 +26,23 @@ public final class RouterGraphs {
     }
 
     /**
+     * A linear router: norm(x) weightᵀ + bias.
+     *
+     * @param norm null for none
+     * @param weight [N, d]
+     * @param bias [N], or null for none
+     */
+    public static byte[] linear(NormGraphs.Norm norm, float[] weight, float[] bias, int n, int d) {
+        OnnxGraph graph = router("linear", n, d);
+        String x = "hidden";
+        if (norm != null) {
+            x = "normed";
+            norm.addTo(graph, "norm.", x, "hidden");
+        }
+        return graph.linear("logits", x, weight, bias, d, n).toBytes();
+    }
+
+    /**
      * A router of two linear layers: gelu(x w1ᵀ + b1) w2ᵀ with the erf form of GELU (ModuleFormer,
      * gate_type mlp).
      *

@@ -2,9 +2,7 @@
 package io.flinkmoe.model.huggingface;
 
 import io.flinkmoe.model.FileErrors;
-import io.flinkmoe.tensor.FloatBlocks;
 import io.flinkmoe.tensor.FloatCheck;
-import io.flinkmoe.tensor.MatrixSlice;
 import io.flinkmoe.tensor.SafetensorsException;
 import io.flinkmoe.tensor.SafetensorsFile;
 import java.io.IOException;
@@ -12,9 +10,9 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -29,6 +27,7 @@ final class Checkpoint implements AutoCloseable {
     private final CheckpointFiles files;
     private final TensorNames names;
     private final Quantization quantization;
+    private final Set<String> used = new HashSet<>();
 
     private Checkpoint(Path directory, CheckpointConfig config, CheckpointFiles files) {
         this.directory = directory;
@@ -85,28 +84,27 @@ final class Checkpoint implements AutoCloseable {
         return names.contains(tensor);
     }
 
-    /**
-     * The root of a stack of layers.
-     *
-     * @throws CheckpointException if there are several such stacks
-     */
-    String root(LayerStack stack) throws CheckpointException {
-        Set<String> roots = stack.roots(names.all());
-        if (roots.size() > 1) {
-            throw new CheckpointException(
-                    directory,
-                    "it contains several models, whose layers are %s; keep the tensors of one of them"
-                            .formatted(
-                                    roots.stream()
-                                            .map(root -> root + stack.layer().replace("%d", "*"))
-                                            .collect(Collectors.joining(" and "))));
-        }
-        return roots.stream().findFirst().orElse(stack.root());
+    /** The names of all tensors, without wrappers. */
+    TensorNames names() {
+        return names;
     }
 
-    /** The shape of a tensor that holds floats. */
+    Path directory() {
+        return directory;
+    }
+
+    /** Remembers that tensors, which need not be there, are part of what is imported. */
+    void use(String... tensors) {
+        used.addAll(Arrays.asList(tensors));
+    }
+
+    boolean isUsed(String tensor) {
+        return used.contains(tensor);
+    }
+
+    /** The shape of a tensor that is not packed. */
     long[] shape(String tensor) throws IOException {
-        return file(tensor).shape(names.stored(tensor));
+        return plainFile(tensor).shape(names.stored(tensor));
     }
 
     /**
@@ -116,27 +114,22 @@ final class Checkpoint implements AutoCloseable {
      * @throws SafetensorsException if a value is not finite
      */
     float[] floats(String tensor, long... expectedShape) throws IOException {
-        return withShape(tensor, expectedShape).floats(names.stored(tensor), FloatCheck.FINITE);
+        SafetensorsFile file = plainFile(tensor);
+        if (!Arrays.equals(file.shape(names.stored(tensor)), expectedShape)) {
+            throw wrongShape(tensor, Arrays.toString(expectedShape));
+        }
+        return file.floats(names.stored(tensor), FloatCheck.FINITE);
     }
 
-    /**
-     * A matrix, which is read while it is written elsewhere. The checkpoint must still be open
-     * then.
-     *
-     * @throws CheckpointException if there is no such tensor, or it has another shape
-     */
-    FloatBlocks matrix(String tensor, int rows, int columns) throws IOException {
-        return slice(tensor, MatrixSlice.of(0, rows, columns), rows, columns);
-    }
-
-    /**
-     * A matrix inside a larger tensor. Only its elements are read.
-     *
-     * @param expectedShape the shape of the whole tensor
-     */
-    FloatBlocks slice(String tensor, MatrixSlice slice, long... expectedShape) throws IOException {
-        return withShape(tensor, expectedShape)
-                .blocks(names.stored(tensor), slice, FloatCheck.FINITE);
+    /** The file that holds a tensor of floats, which must not be packed. */
+    SafetensorsFile plainFile(String tensor) throws IOException {
+        SafetensorsFile file = file(tensor);
+        String stored = names.stored(tensor);
+        Optional<String> packed = quantization.of(tensor, file.typeName(stored));
+        if (packed.isPresent()) {
+            throw new CheckpointException(files.pathOf(stored), packed.get());
+        }
+        return file;
     }
 
     /** An error about the shape of a tensor. */
@@ -144,19 +137,15 @@ final class Checkpoint implements AutoCloseable {
         return new CheckpointException(
                 files.pathOf(names.stored(tensor)),
                 "tensor %s has shape %s; expected %s according to config.json"
-                        .formatted(names.stored(tensor), Arrays.toString(shape(tensor)), expected));
+                        .formatted(
+                                names.stored(tensor),
+                                Arrays.toString(file(tensor).shape(names.stored(tensor))),
+                                expected));
     }
 
-    private SafetensorsFile withShape(String tensor, long... expectedShape) throws IOException {
-        SafetensorsFile file = file(tensor);
-        if (!Arrays.equals(file.shape(names.stored(tensor)), expectedShape)) {
-            throw wrongShape(tensor, Arrays.toString(expectedShape));
-        }
-        return file;
-    }
-
-    /** The file that holds a tensor, which must not be packed. */
-    private SafetensorsFile file(String tensor) throws IOException {
+    /** The file that holds a tensor of any type. */
+    SafetensorsFile file(String tensor) throws IOException {
+        use(tensor);
         String stored = names.stored(tensor);
         if (stored == null) {
             throw missing(tensor);
@@ -174,14 +163,15 @@ final class Checkpoint implements AutoCloseable {
                     "it does not contain tensor %s, but the index says so; download both again"
                             .formatted(stored));
         }
-        Optional<String> packed = quantization.of(tensor, file.typeName(stored));
-        if (packed.isPresent()) {
-            throw new CheckpointException(files.pathOf(stored), packed.get());
-        }
         return file;
     }
 
-    private CheckpointException missing(String tensor) {
+    /** The path of the file that holds a tensor. */
+    Path pathOf(String tensor) {
+        return files.pathOf(names.stored(tensor));
+    }
+
+    CheckpointException missing(String tensor) {
         String reason =
                 quantization
                         .of(tensor, null)

@@ -5,14 +5,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.flinkmoe.model.FileErrors;
 import io.flinkmoe.model.JsonFile;
-import io.flinkmoe.model.graph.Activation;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -55,10 +54,21 @@ final class CheckpointConfig {
         return new CheckpointConfig(file, whole, prefix, config);
     }
 
-    /** The model_type of the language model or, if it has none, of the whole model. */
-    String modelType() throws CheckpointException {
+    /** The model_type of the language model, if there is one, and that of the whole model. */
+    List<String> modelTypes() throws CheckpointException {
         String outer = whole.path("model_type").asText("");
-        return text("model_type", outer);
+        return List.of(text("model_type", outer), outer);
+    }
+
+    /** The rows and columns of an FP8 block, which is where quantization_config says it. */
+    int[] blockSize() {
+        for (JsonNode node : List.of(config, whole)) {
+            JsonNode size = node.path("quantization_config").path("weight_block_size");
+            if (size.size() == 2 && size.path(0).asInt() > 0 && size.path(1).asInt() > 0) {
+                return new int[] {size.path(0).asInt(), size.path(1).asInt()};
+            }
+        }
+        return new int[] {128, 128};
     }
 
     /** How config.json says that weights are quantized, which may be out of date. */
@@ -94,31 +104,37 @@ final class CheckpointConfig {
         return value(key).textValue();
     }
 
-    /** Checks that a key, if it is there, has the only value that is supported. */
-    void requireText(String key, String supported) throws CheckpointException {
-        if (!text(key, supported).equals(supported)) {
-            throw invalid(key, "\"%s\"; other values are not supported".formatted(supported));
+    /** Checks that a key, if it is there, has one of the values that are supported. */
+    void require(String key, List<JsonNode> supported) throws CheckpointException {
+        if (has(key) && !supported.contains(value(key))) {
+            throw invalid(
+                    key,
+                    "%s; other values are not supported"
+                            .formatted(
+                                    supported.stream()
+                                            .map(JsonNode::toString)
+                                            .collect(Collectors.joining(" or "))));
         }
     }
 
-    /** Checks that routers have no bias; no published checkpoint has one. */
-    void requireNoRouterBias() throws CheckpointException {
-        if (flag("router_bias", false)) {
-            throw invalid("router_bias", "false; a router with a bias is not supported");
+    /**
+     * Whether all keys have certain values.
+     *
+     * @param values the values by key; "set" and "absent" are any value and none
+     */
+    boolean matches(JsonNode values) {
+        for (Map.Entry<String, JsonNode> wanted : values.properties()) {
+            boolean matches =
+                    switch (wanted.getValue().asText()) {
+                        case "set" -> has(wanted.getKey());
+                        case "absent" -> !has(wanted.getKey());
+                        default -> value(wanted.getKey()).equals(wanted.getValue());
+                    };
+            if (!matches) {
+                return false;
+            }
         }
-    }
-
-    /** The activation that a key names. */
-    Activation activation(String key, String defaultName) throws CheckpointException {
-        return switch (text(key, defaultName).toLowerCase(Locale.ROOT)) {
-            case "relu" -> Activation.RELU;
-            case "silu", "swish" -> Activation.SILU;
-            case "gelu_new", "gelu_pytorch_tanh" -> Activation.GELU_TANH;
-            case "gelu" -> Activation.GELU_ERF;
-            default ->
-                    throw invalid(
-                            key, "one of relu, silu, swish, gelu, gelu_new, gelu_pytorch_tanh");
-        };
+        return true;
     }
 
     /** The value of a required key, 1 or more. */
@@ -134,16 +150,17 @@ final class CheckpointConfig {
     /**
      * The value of the first of several keys for the same thing that is there, 1 or more.
      *
+     * @param layer the number of the layer whose value counts, where a key has a list
      * @throws CheckpointException if none is there, or if they differ
      */
-    int positiveIntOf(List<String> keys) throws CheckpointException {
+    int positiveIntOf(List<String> keys, int layer) throws CheckpointException {
         List<String> found = keys.stream().filter(this::has).toList();
         if (found.isEmpty()) {
             return positiveInt(keys.get(0));
         }
-        int value = positiveInt(found.get(0));
+        int value = atLeast(1, found.get(0), layer);
         for (String key : found) {
-            if (positiveInt(key) != value) {
+            if (atLeast(1, key, layer) != value) {
                 throw invalid(key, "%d, as %s says".formatted(value, found.get(0)));
             }
         }
@@ -156,7 +173,15 @@ final class CheckpointConfig {
     }
 
     private int atLeast(int minimum, String key) throws CheckpointException {
+        return atLeast(minimum, key, value(key));
+    }
+
+    private int atLeast(int minimum, String key, int layer) throws CheckpointException {
         JsonNode value = value(key);
+        return atLeast(minimum, key, value.isArray() ? value.path(layer) : value);
+    }
+
+    private int atLeast(int minimum, String key, JsonNode value) throws CheckpointException {
         if (!value.isIntegralNumber() || !value.canConvertToInt() || value.intValue() < minimum) {
             throw invalid(key, "an integer of %d or more".formatted(minimum));
         }
@@ -184,45 +209,9 @@ final class CheckpointConfig {
         return value(key).doubleValue();
     }
 
-    boolean isList(String key) {
-        return value(key).isArray();
-    }
-
-    /** The list of integers of a key; empty if the key is missing or null. */
-    List<Integer> integers(String key) throws CheckpointException {
-        List<Integer> integers = new ArrayList<>();
-        if (has(key)) {
-            if (!value(key).isArray()) {
-                throw invalid(key, "a list of integers");
-            }
-            for (JsonNode value : value(key)) {
-                if (!value.isIntegralNumber() || !value.canConvertToInt()) {
-                    throw invalid(key, "a list of integers");
-                }
-                integers.add(value.intValue());
-            }
-        }
-        return integers;
-    }
-
-    /**
-     * A key whose value is a list with a flag for each layer: true or 1, false or 0.
-     *
-     * @param layers the number of flags that there must be, or more
-     */
-    List<Boolean> flagOfEachLayer(String key, int layers) throws CheckpointException {
-        List<Boolean> flags = new ArrayList<>();
-        for (JsonNode value : value(key)) {
-            boolean isBit = value.isIntegralNumber() && (value.asInt() == 0 || value.asInt() == 1);
-            if (!value.isBoolean() && !isBit) {
-                throw invalid(key, "a list of 0 and 1, or false and true");
-            }
-            flags.add(value.asBoolean());
-        }
-        if (flags.size() < layers) {
-            throw invalid(key, "one value for each of the %d layers".formatted(layers));
-        }
-        return flags;
+    /** An entry of a list; empty if there is none. */
+    String entry(String key, int index) {
+        return value(key).path(index).asText("");
     }
 
     /** The value of a key, finite and above 0; null is not allowed. */

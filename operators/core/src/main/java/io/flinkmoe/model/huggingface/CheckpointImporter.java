@@ -8,12 +8,13 @@ import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.OnnxShapes;
+import io.flinkmoe.model.graph.WeightType;
+import io.flinkmoe.model.huggingface.LayerStacks.MoeLayer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongConsumer;
-import java.util.stream.IntStream;
 import org.apache.flink.annotation.PublicEvolving;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -70,16 +71,7 @@ public final class CheckpointImporter {
                 checkpointDirectory, selected, encoder, head, output, progress, ImportCheck.NONE);
     }
 
-    /**
-     * Writes a bundle of selected MoE layers. Only the tensors of these layers have to be there.
-     * First it checks that they are, and that there is enough space. Then it reads the matrices
-     * while it writes them, so the memory that it needs does not depend on their size.
-     *
-     * @param selected the layers, in the order that they get in the bundle; null for all. 0 is the
-     *     first MoE layer of the checkpoint; dense layers are not counted
-     * @param check is asked before the first layer is written, and before the bundle appears
-     * @throws IllegalArgumentException if a layer does not exist, or none is selected
-     */
+    /** The same with matrices of experts stored as float32. */
     public static Bundle importBundle(
             Path checkpointDirectory,
             List<Integer> selected,
@@ -89,12 +81,49 @@ public final class CheckpointImporter {
             ImportProgress progress,
             ImportCheck check)
             throws IOException {
+        return importBundle(
+                checkpointDirectory,
+                selected,
+                WeightType.FLOAT32,
+                encoder,
+                head,
+                output,
+                progress,
+                check);
+    }
+
+    /** The families that can be imported, for people. */
+    public static List<SupportedFamily> families() {
+        return SupportedFamily.all();
+    }
+
+    /**
+     * Writes a bundle of selected MoE layers. Only the tensors of these layers have to be there.
+     * First it checks that they are, and that there is enough space. Then it reads the matrices
+     * while it writes them, so the memory that it needs does not depend on their size.
+     *
+     * @param selected the layers, in the order that they get in the bundle; null for all. 0 is the
+     *     first MoE layer of the checkpoint; dense layers are not counted
+     * @param weights how the matrices of the experts are stored
+     * @param check is asked before the first layer is written, and before the bundle appears
+     * @throws IllegalArgumentException if a layer does not exist, or none is selected
+     */
+    public static Bundle importBundle(
+            Path checkpointDirectory,
+            List<Integer> selected,
+            WeightType weights,
+            Path encoder,
+            Path head,
+            Path output,
+            ImportProgress progress,
+            ImportCheck check)
+            throws IOException {
         Counter counter = new Counter(progress);
         try (Checkpoint checkpoint = Checkpoint.open(checkpointDirectory);
                 BundleWriter writer = new BundleWriter(output, counter)) {
-            CheckpointLayout layout = ModelTypes.layoutOf(checkpoint);
-            List<LayerFiles> files = layerFiles(layout, select(selected, layout));
-            int d = layout.hiddenSize;
+            Family family = Families.get().of(checkpoint.config());
+            List<LayerFiles> files = layerFiles(checkpoint, family, selected, weights);
+            int d = files.get(0).hiddenSize();
             int inputSize = encoder == null ? d : encoderInput(encoder, d);
             int outputSize = head == null ? d : headOutput(head, d);
             if (encoder != null) {
@@ -119,7 +148,11 @@ public final class CheckpointImporter {
             List<LayerSpec> layers = new ArrayList<>();
             for (LayerFiles layer : files) {
                 layers.add(layer.write(writer));
-                LOG.info("Imported layer {} of {}: {}", layers.size(), files.size(), layer.layer());
+                LOG.info(
+                        "Imported layer {} of {}: {}",
+                        layers.size(),
+                        files.size(),
+                        layer.layer().name());
             }
             return writer.finish(
                     (version, checksums) ->
@@ -159,23 +192,27 @@ public final class CheckpointImporter {
         }
     }
 
-    private static List<LayerFiles> layerFiles(CheckpointLayout layout, List<String> names) {
-        return IntStream.range(0, names.size())
-                .mapToObj(index -> new LayerFiles(layout, names.get(index), index))
-                .toList();
+    private static List<LayerFiles> layerFiles(
+            Checkpoint checkpoint, Family family, List<Integer> selected, WeightType weights)
+            throws CheckpointException {
+        List<MoeLayer> layers = new LayerStacks(checkpoint, family).layers();
+        if (layers.isEmpty()) {
+            throw checkpoint
+                    .config()
+                    .invalid("the model has no MoE layers; only MoE checkpoints can be imported");
+        }
+        List<LayerFiles> files = new ArrayList<>();
+        for (MoeLayer layer : select(selected, layers)) {
+            files.add(new LayerFiles(checkpoint, family, layer, files.size(), weights));
+        }
+        return files;
     }
 
     private static long sizeOf(Path file) throws IOException {
         return file == null ? 0 : BundleWriter.contentOf(file).size();
     }
 
-    private static List<String> select(List<Integer> selected, CheckpointLayout layout)
-            throws CheckpointException {
-        List<String> all = layout.layers();
-        if (all.isEmpty()) {
-            throw layout.config.invalid(
-                    "the model has no MoE layers; only MoE checkpoints can be imported");
-        }
+    private static List<MoeLayer> select(List<Integer> selected, List<MoeLayer> all) {
         if (selected == null) {
             return all;
         }
@@ -184,16 +221,16 @@ public final class CheckpointImporter {
             throw new IllegalArgumentException(
                     "no layer is selected; expected one or more of 0 to %d".formatted(last));
         }
-        List<String> names = new ArrayList<>();
+        List<MoeLayer> layers = new ArrayList<>();
         for (int layer : selected) {
             if (layer < 0 || layer > last) {
                 throw new IllegalArgumentException(
                         "there is no layer %d; the checkpoint has the MoE layers 0 to %d (%s to %s)"
-                                .formatted(layer, last, all.get(0), all.get(last)));
+                                .formatted(layer, last, all.get(0).name(), all.get(last).name()));
             }
-            names.add(all.get(layer));
+            layers.add(all.get(layer));
         }
-        return names;
+        return layers;
     }
 
     /** Checks the encoder and returns its input width. */

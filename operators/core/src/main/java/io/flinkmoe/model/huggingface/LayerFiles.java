@@ -2,8 +2,13 @@
 package io.flinkmoe.model.huggingface;
 
 import io.flinkmoe.model.BundleWriter;
+import io.flinkmoe.model.ExpertSpec;
+import io.flinkmoe.model.GateSpec;
+import io.flinkmoe.model.LayerOptions;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.graph.FileContent;
+import io.flinkmoe.model.graph.WeightType;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -16,12 +21,17 @@ import org.apache.flink.annotation.Internal;
  * asked for: first to check that the checkpoint has all tensors and to add up the sizes, then to
  * write them.
  *
- * @param layout the layout of the checkpoint
- * @param layer the name of the layer in the checkpoint
+ * @param layer the layer in the checkpoint
  * @param index the number of the layer in the bundle
+ * @param type how matrices are stored
  */
 @Internal
-record LayerFiles(CheckpointLayout layout, String layer, int index) {
+record LayerFiles(
+        Checkpoint checkpoint,
+        Family family,
+        LayerStacks.MoeLayer layer,
+        int index,
+        WeightType type) {
 
     /** Takes the files in order. */
     @FunctionalInterface
@@ -32,12 +42,14 @@ record LayerFiles(CheckpointLayout layout, String layer, int index) {
     /**
      * The size of all files.
      *
-     * @throws CheckpointException if a tensor is missing or has another shape, or if a file would
-     *     be too large
+     * @throws CheckpointException if a tensor is missing, has another shape or is not used, or if a
+     *     file would be too large
      */
     long size() throws IOException {
         long[] sum = new long[1];
-        visit((file, content) -> sum[0] += sizeOf(file, content));
+        LayerSpec spec = visit((file, content) -> sum[0] += sizeOf(file, content));
+        long models = spec.experts().stream().filter(expert -> !expert.isIdentity()).count();
+        new UnusedTensors(checkpoint, family).check(layer.name(), (int) models);
         return sum[0];
     }
 
@@ -45,8 +57,15 @@ record LayerFiles(CheckpointLayout layout, String layer, int index) {
         try {
             return content.size();
         } catch (IllegalArgumentException e) {
-            throw layout.config.invalid("%s of %s: %s".formatted(file, layer, e.getMessage()));
+            throw checkpoint
+                    .config()
+                    .invalid("%s of %s: %s".formatted(file, layer.name(), e.getMessage()));
         }
+    }
+
+    /** d, the width of the vectors between the layers. */
+    int hiddenSize() throws IOException {
+        return new LayerParts(checkpoint, family, layer, type).hiddenSize;
     }
 
     /** Writes all files. */
@@ -55,35 +74,74 @@ record LayerFiles(CheckpointLayout layout, String layer, int index) {
     }
 
     private LayerSpec visit(Visitor visitor) throws IOException {
-        RoutingConfig routing = routing();
+        LayerParts parts = new LayerParts(checkpoint, family, layer, type);
+        RoutingConfig routing =
+                new RoutingReader(checkpoint, family).of(layer, parts.numExperts, parts.countKey());
         String folder = "layers/%d/".formatted(index);
-        Optional<FileContent> norm = layout.norm(layer);
-        String normFile = norm.isPresent() ? folder + "norm.onnx" : null;
-        if (norm.isPresent()) {
-            visitor.visit(normFile, norm.get());
-        }
+        ModelFile norm = visit(folder + "norm.onnx", parts.norm(), visitor);
         String router = folder + "router.onnx";
-        visitor.visit(router, layout.router(layer));
-        List<String> experts = new ArrayList<>();
-        for (int e = 0; e < routing.numExperts(); e++) {
-            experts.add("%sexperts/%d.onnx".formatted(folder, e));
-            visitor.visit(experts.get(e), layout.expert(layer, e));
+        visitor.visit(router, parts.router());
+        ModelFile expertInput = visit(folder + "expert_input.onnx", parts.expertInput(), visitor);
+        List<ExpertSpec> experts = new ArrayList<>();
+        int width = parts.expertSize();
+        for (int e = 0; e < parts.numExperts; e++) {
+            if (e < parts.numExperts - parts.numIdentityExperts) {
+                String file = "%sexperts/%d.onnx".formatted(folder, e);
+                visitor.visit(file, parts.expert(e));
+                experts.add(ExpertSpec.of(file, width));
+            } else {
+                experts.add(ExpertSpec.identity(width));
+            }
         }
-        List<String> sharedExperts = new ArrayList<>();
-        for (FileContent shared : layout.sharedExperts(layer)) {
-            sharedExperts.add("%sshared/%d.onnx".formatted(folder, sharedExperts.size()));
-            visitor.visit(sharedExperts.get(sharedExperts.size() - 1), shared);
-        }
-        LayerSpec spec = LayerSpec.oneGate(layout.hiddenSize, router, routing, experts);
-        return spec.withNorm(normFile).withSharedExperts(sharedExperts);
+        ModelFile routedOutput =
+                visit(folder + "routed_output.onnx", parts.routedOutput(), visitor);
+        List<ModelFile> shared = visitAll(folder + "shared/", parts.sharedExperts(), visitor);
+        List<ModelFile> branches = visitAll(folder + "branches/", parts.branches(), visitor);
+        ModelFile postNorm = visit(folder + "post_norm.onnx", parts.postNorm(), visitor);
+        LayerOptions options =
+                new LayerOptions(
+                        expertInput,
+                        expertInput == null ? null : width,
+                        routedOutput,
+                        branches.isEmpty() ? null : branches,
+                        parts.residualScale(),
+                        parts.outputScale(),
+                        parts.weighsInput() ? true : null);
+        return new LayerSpec(
+                parts.hiddenSize,
+                parts.hiddenSize,
+                norm,
+                postNorm,
+                parts.residual(),
+                experts,
+                shared,
+                List.of(gate(parts, router, routing)),
+                null,
+                options);
     }
 
-    private RoutingConfig routing() throws IOException {
-        try {
-            return layout.routing(layer);
-        } catch (IllegalArgumentException e) {
-            throw layout.config.invalid(
-                    "the routing of layer %s is invalid: %s".formatted(layer, e.getMessage()));
+    private static GateSpec gate(LayerParts parts, String router, RoutingConfig routing) {
+        GateSpec.RouterInput input =
+                parts.routerReadsLayerInput() ? GateSpec.RouterInput.LAYER_INPUT : null;
+        return new GateSpec(null, ModelFile.of(router), input, null, null, null, routing, null);
+    }
+
+    private static ModelFile visit(String file, Optional<FileContent> content, Visitor visitor)
+            throws IOException {
+        if (content.isEmpty()) {
+            return null;
         }
+        visitor.visit(file, content.get());
+        return ModelFile.of(file);
+    }
+
+    private static List<ModelFile> visitAll(
+            String folder, List<FileContent> contents, Visitor visitor) throws IOException {
+        List<ModelFile> files = new ArrayList<>();
+        for (FileContent content : contents) {
+            files.add(ModelFile.of("%s%d.onnx".formatted(folder, files.size())));
+            visitor.visit(files.get(files.size() - 1).file(), content);
+        }
+        return files;
     }
 }

@@ -48,12 +48,22 @@ final class Quantization {
                 .findFirst()
                 .map(
                         part ->
-                                "tensor %s is packed: there is %s; %s"
-                                        .formatted(tensor, part, advice()));
+                                "tensor %s is packed: there is %s%s; %s"
+                                        .formatted(tensor, part, method(part), advice()));
+    }
+
+    /** The method that a part belongs to, if it is one that cannot be imported. */
+    private static String method(String part) {
+        if (part.matches(".*\\.(qweight|qzeros|g_idx|scales)")) {
+            return " (GPTQ or AWQ)";
+        }
+        return part.matches(".*(SCB|absmax|quant_map|quant_state|nested_).*")
+                ? " (bitsandbytes)"
+                : "";
     }
 
     private String advice() {
-        return "only F64, F32, F16 and BF16 can be imported; a quantized checkpoint%s must be converted to bfloat16 first: get the one published in bfloat16, or load it with transformers, dequantize it and save it"
+        return "only F64, F32, F16, BF16 and the packed forms FP8, int4 and int8 in groups, NVFP4 and MXFP4 can be imported; a quantized checkpoint%s must be converted to bfloat16 first: get the one published in bfloat16, or load it with transformers, dequantize it and save it"
                 .formatted(config.quantMethod().map(" (%s)"::formatted).orElse(""));
     }
 }

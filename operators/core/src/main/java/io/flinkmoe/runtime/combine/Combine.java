@@ -7,13 +7,13 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Device;
+import io.flinkmoe.onnx.layer.LayerOutput;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.layer.CombineMetrics;
 import io.flinkmoe.runtime.layer.GateWeightedSum;
-import io.flinkmoe.runtime.layer.PostNorm;
 import io.flinkmoe.runtime.shared.ChoiceCounter;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
@@ -94,7 +94,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
                 .with("carried values of layer " + layer, spec.carriedSize())
                 .with("num_experts_per_tok of the gates of layer " + layer, spec.choicesOfGates())
                 .keep(getOperatorStateBackend());
-        sum = new GateWeightedSum(spec, capacity.weightRule(), PostNorm.of(sessions, layer));
+        sum = new GateWeightedSum(spec, capacity.weightRule(), LayerOutput.of(sessions, layer));
         metrics = new CombineMetrics(getMetricGroup());
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
         lanes = new WaitingLanes(nextBatch, 0);

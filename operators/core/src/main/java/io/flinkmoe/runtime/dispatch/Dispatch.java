@@ -94,7 +94,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         new FixedSettings()
                 .with(MoeOptions.LANES.key(), laneKeys.count())
                 .with("num_experts of layer " + layer, spec.numExperts())
-                .with("input_size of layer " + layer, spec.inputSize())
+                .with("input_size of layer " + layer, spec.expertRowSize())
                 .with("carried values of layer " + layer, spec.carriedSize())
                 .with("num_experts_per_tok of the gates of layer " + layer, spec.choicesOfGates())
                 .keep(getOperatorStateBackend());

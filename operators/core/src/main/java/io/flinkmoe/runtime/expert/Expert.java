@@ -5,7 +5,7 @@ import io.flinkmoe.config.ExpertSettings;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.onnx.BundleSessions;
-import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.onnx.ExpertModel;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.layer.CallBuffers;
@@ -83,7 +83,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     public void open() throws Exception {
         super.open();
         sessions = bundle.sessions(getRuntimeContext(), settings.device().of(getRuntimeContext()));
-        int width = sessions.spec().layers().get(layer).inputSize();
+        int width = sessions.spec().layers().get(layer).expertRowSize();
         rowBytes = width * Float.BYTES; // At most: an expert may read a slice.
         new FixedSettings()
                 .with("num_experts of layer " + layer, expertKeys.count())
@@ -117,7 +117,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                 throw new CancelTaskException("cancelled while experts were opened");
             }
             metrics[expert] = new ExpertMetrics().register(getMetricGroup(), expert);
-            OnnxModel model = sessions.expert(layer, expert);
+            ExpertModel model = sessions.expert(layer, expert);
             calls[expert] = new ExpertCalls(model, buffers.of(model), failures, metrics[expert]);
             ExpertMetrics.registerWaiting(getMetricGroup(), expert, calls[expert]::waiting);
         }

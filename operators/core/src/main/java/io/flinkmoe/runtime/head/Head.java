@@ -13,7 +13,7 @@ import io.flinkmoe.column.OutputRows;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Device;
-import io.flinkmoe.onnx.ModelHead;
+import io.flinkmoe.onnx.layer.ModelHead;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.layer.TokensWithoutOutput;

@@ -3,7 +3,7 @@ package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.config.ExpertBatching;
 import io.flinkmoe.onnx.DirectRows;
-import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.onnx.ExpertModel;
 import java.util.HashMap;
 import java.util.Map;
 import org.apache.flink.annotation.Internal;
@@ -46,7 +46,7 @@ public final class CallBuffers {
         }
 
         /** Returns the buffers for calls of a model. */
-        public CallBuffers of(OnnxModel model) {
+        public CallBuffers of(ExpertModel model) {
             Widths widths = new Widths(model.inputWidth(), model.outputWidth());
             return buffers.computeIfAbsent(
                     widths, w -> new CallBuffers(batching, w.input, w.output));

@@ -3,7 +3,7 @@ package io.flinkmoe.runtime.layer;
 
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.onnx.ExpertModel;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.util.FlinkException;
 import org.slf4j.Logger;
@@ -20,7 +20,7 @@ public interface CallFailures {
      * @param rows the number of rows in the call
      * @throws FlinkException to fail the job
      */
-    void onFailure(OnnxModel model, int rows, OrtException cause) throws FlinkException;
+    void onFailure(ExpertModel model, int rows, OrtException cause) throws FlinkException;
 
     /**
      * Returns the behavior that an option selects.
@@ -36,7 +36,7 @@ public interface CallFailures {
     }
 
     private static String message(
-            int layer, String modelVersion, OnnxModel model, int rows, OrtException cause) {
+            int layer, String modelVersion, ExpertModel model, int rows, OrtException cause) {
         return "layer %d: %s (model version %s) failed on %d rows: %s"
                 .formatted(layer, model.file(), modelVersion, rows, cause.getMessage());
     }
@@ -44,7 +44,8 @@ public interface CallFailures {
     /** Fails the job. */
     record FailJob(int layer, String modelVersion) implements CallFailures {
         @Override
-        public void onFailure(OnnxModel model, int rows, OrtException cause) throws FlinkException {
+        public void onFailure(ExpertModel model, int rows, OrtException cause)
+                throws FlinkException {
             throw new FlinkException(
                     "%s. Set %s to residual to mark such rows FAILED and keep their residual."
                             .formatted(
@@ -60,7 +61,7 @@ public interface CallFailures {
         private static final Logger LOG = LoggerFactory.getLogger(CallFailures.class);
 
         @Override
-        public void onFailure(OnnxModel model, int rows, OrtException cause) {
+        public void onFailure(ExpertModel model, int rows, OrtException cause) {
             LOG.warn(
                     "{}. Rows that fail alone keep their residual.",
                     message(layer, modelVersion, model, rows, cause));

@@ -4,7 +4,7 @@ package io.flinkmoe.runtime.layer;
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.onnx.DirectRows;
-import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.onnx.ExpertModel;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.block.Vectors;
@@ -25,7 +25,7 @@ public final class ExpertCalls {
     /** Some rows of a block, and the {@link System#nanoTime()} of their arrival. */
     private record Part(ExpertRows block, int from, int count, long nanos) {}
 
-    private final OnnxModel model;
+    private final ExpertModel model;
     private final CallBuffers buffers;
     private final CallFailures failures;
     private final ExpertMetrics metrics;
@@ -39,7 +39,7 @@ public final class ExpertCalls {
      * @param failures what happens when a call throws
      */
     public ExpertCalls(
-            OnnxModel model, CallBuffers buffers, CallFailures failures, ExpertMetrics metrics) {
+            ExpertModel model, CallBuffers buffers, CallFailures failures, ExpertMetrics metrics) {
         this.model = model;
         this.buffers = buffers;
         this.failures = failures;

@@ -5,6 +5,7 @@ import ai.onnxruntime.OrtException;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.onnx.layer.LayerOutput;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.RoutedBlock;
@@ -18,7 +19,7 @@ import org.apache.flink.annotation.Internal;
  *
  * <pre>
  *   sum_tg = sum over ranks j = 1..k of gate g, in this order, of weight_tgj · output_tgj
- *   y_t    = residual_t + post_norm(concat over g of sum_tg + shared_t)
+ *   y_t    = what {@link LayerOutput} makes of concat over g of sum_tg
  * </pre>
  *
  * The sums are over the executed choices. Each weight belongs to the expert that executed the
@@ -34,10 +35,13 @@ public final class GateWeightedSum {
     private final int carriedSize;
     private final GateColumns gates;
     private final WeightRule weightRule;
-    private final PostNorm postNorm;
+    private final LayerOutput output;
+    private final float factor; // of each weight
+    private final boolean weighsInput;
     private final GateOutputs outputsOfToken;
-    private final float[] row;
-    private float[] sums = {}; // of all tokens, for a post_norm
+    private final float[] carried; // of one token
+    private final float[] sum; // of one token
+    private final float[] row; // y of one token
 
     /** By choice: the block with its output, and the index of the output in the block. */
     private ContributionBlock[] blocks = {};
@@ -46,16 +50,20 @@ public final class GateWeightedSum {
     private int nonFiniteSums;
 
     /**
-     * @param postNorm the layer's post_norm, or {@link PostNorm#NONE}
+     * @param output what follows the sum
      */
-    public GateWeightedSum(LayerSpec layer, WeightRule weightRule, PostNorm postNorm) {
+    public GateWeightedSum(LayerSpec layer, WeightRule weightRule, LayerOutput output) {
         this.width = layer.outputSize();
         this.carriedSize = layer.carriedSize();
         this.gates = new GateColumns(layer);
         this.weightRule = weightRule;
-        this.postNorm = postNorm;
+        this.output = output;
+        this.factor = output.weightFactor();
+        this.weighsInput = layer.options().weighsInput();
         this.outputsOfToken = new GateOutputs(layer.choices(), gates.widest());
-        this.row = new float[width];
+        this.carried = new float[carriedSize];
+        this.sum = new float[output.sumWidth()];
+        this.row = output.isDirect() ? sum : new float[width];
     }
 
     /**
@@ -65,37 +73,21 @@ public final class GateWeightedSum {
      * @param contributions all results for the batch
      * @param rows the rows of the tokens, ascending; all their choices must have results
      * @return the tokens with their y and the outcomes of their choices
-     * @throws OrtException if the post_norm throws
+     * @throws OrtException if a model that follows the sum throws
      */
     public TokenBlock of(RoutedBlock routed, Iterable<ContributionBlock> contributions, int[] rows)
             throws OrtException {
         TokenBlock tokens = routed.tokens();
         Choices choices = weigh(withOutcomes(routed.choices(), contributions), routed.scales());
         nonFiniteSums = 0;
-        byte[] carried = tokens.vectors();
         byte[] vectors = new byte[rows.length * width * Float.BYTES];
-        boolean isNormed = postNorm != PostNorm.NONE;
-        if (isNormed && sums.length < rows.length * width) {
-            sums = new float[rows.length * width];
-        }
-        for (int i = 0; i < rows.length; i++) {
-            if (carriedSize == 0) {
-                Arrays.fill(row, 0);
-            }
-            postNorm.startSum(carried, rows[i] * carriedSize, carriedSize, row, 0);
-            add(choices, rows[i]);
-            if (isNormed) {
-                System.arraycopy(row, 0, sums, i * width, width);
-            } else {
-                write(choices, carried, rows[i], vectors, i);
-            }
-        }
-        if (isNormed) {
-            postNorm.apply(carried, rows, choices, sums);
+        if (output.isDirect()) {
             for (int i = 0; i < rows.length; i++) {
-                System.arraycopy(sums, i * width, row, 0, width);
-                write(choices, carried, rows[i], vectors, i);
+                sum(tokens, choices, rows[i]);
+                write(choices, rows[i], vectors, i);
             }
+        } else {
+            applyOutput(tokens, choices, rows, vectors);
         }
         Arrays.fill(blocks, null); // Do not keep the blocks in memory.
         Choices[] layers = Arrays.copyOf(tokens.layers(), tokens.layers().length + 1);
@@ -108,26 +100,52 @@ public final class GateWeightedSum {
         return nonFiniteSums;
     }
 
+    private void applyOutput(TokenBlock tokens, Choices choices, int[] rows, byte[] vectors)
+            throws OrtException {
+        float[] sums = new float[rows.length * sum.length];
+        float[] carriedOfRows = new float[rows.length * carriedSize];
+        boolean[] executed = new boolean[rows.length];
+        float[] outputs = new float[rows.length * width];
+        for (int i = 0; i < rows.length; i++) {
+            sum(tokens, choices, rows[i]);
+            System.arraycopy(sum, 0, sums, i * sum.length, sum.length);
+            System.arraycopy(carried, 0, carriedOfRows, i * carriedSize, carriedSize);
+            executed[i] = choices.isAnyExecuted(rows[i]);
+        }
+        output.apply(carriedOfRows, executed, sums, outputs);
+        for (int i = 0; i < rows.length; i++) {
+            System.arraycopy(outputs, i * width, row, 0, width);
+            System.arraycopy(carriedOfRows, i * carriedSize, carried, 0, carriedSize);
+            write(choices, rows[i], vectors, i);
+        }
+    }
+
+    /** Computes {@link #sum} of one token, and leaves what it carries in {@link #carried}. */
+    private void sum(TokenBlock tokens, Choices choices, int token) {
+        Floats.get(tokens.vectors(), token * carriedSize, carried, 0, carriedSize);
+        output.startSum(carried, sum);
+        add(choices, token);
+    }
+
     /** Writes the output of one token, which is {@link #row} if that is finite. */
-    private void write(Choices choices, byte[] carried, int token, byte[] vectors, int at) {
+    private void write(Choices choices, int token, byte[] vectors, int at) {
         if (!Floats.allFinite(row, 0, width)) {
             fail(choices, token);
-            Arrays.fill(row, 0);
-            postNorm.startOutput(carried, token * carriedSize, carriedSize, row, 0);
+            output.startOutput(carried, row);
         }
         Floats.put(row, 0, vectors, at * width, width);
     }
 
-    /** Adds the sums of the gates for one token to {@link #row}. */
+    /** Adds the sums of the gates for one token to {@link #sum}. */
     private void add(Choices choices, int token) {
         if (choices.gates().isOne()) {
-            float[] output = outputsOfToken.buffer();
+            float[] ofExpert = outputsOfToken.buffer();
             int k = choices.k();
             for (int choice = token * k; choice < token * k + k; choice++) {
                 if (choices.isExecuted(choice)) {
-                    blocks[choice].vectors().get(outputs[choice], output, width);
-                    float weight = choices.weights()[choices.finalAt(choice)];
-                    Floats.addScaled(row, weight, output, width);
+                    blocks[choice].vectors().get(outputs[choice], ofExpert, sum.length);
+                    float weight = weighsInput ? 1 : choices.weights()[choices.finalAt(choice)];
+                    Floats.addScaled(sum, weight * factor, ofExpert, sum.length);
                 }
             }
             return;
@@ -138,19 +156,19 @@ public final class GateWeightedSum {
         int rank = token * gates.ranks();
         for (int gate = 0; gate < gates.count(); gate++) {
             int columns = gates.widthOf(gate);
-            float[] sum = outputsOfToken.startSum(row, gates.columnOf(gate), columns);
+            float[] ofGate = outputsOfToken.startSum(sum, gates.columnOf(gate), columns);
             int end = rank + gates.ranksOf(gate);
             for (; rank < end; rank++) {
                 int place = places[rank];
                 int choice = token * choices.k() + place;
                 if (place >= 0 && choices.isExecuted(choice)) {
-                    float[] output =
+                    float[] ofExpert =
                             outputsOfToken.of(
                                     place, blocks[choice].vectors(), outputs[choice], columns);
-                    Floats.addScaled(sum, weights[rank], output, columns);
+                    Floats.addScaled(ofGate, weights[rank] * factor, ofExpert, columns);
                 }
             }
-            System.arraycopy(sum, 0, row, gates.columnOf(gate), columns);
+            System.arraycopy(ofGate, 0, sum, gates.columnOf(gate), columns);
         }
     }
 

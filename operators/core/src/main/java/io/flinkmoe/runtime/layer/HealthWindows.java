@@ -2,7 +2,7 @@
 package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.capacity.Windows;
-import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.onnx.layer.Routed;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.health.RoutingHealth;
 import io.flinkmoe.routing.health.RoutingMonitor;

@@ -2,7 +2,7 @@
 package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.api.RouterLogits;
-import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.onnx.layer.Routed;
 import io.flinkmoe.runtime.block.TokenBlock;
 import java.util.Arrays;
 import org.apache.flink.annotation.Internal;

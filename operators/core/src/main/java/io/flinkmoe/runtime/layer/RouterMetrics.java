@@ -2,8 +2,8 @@
 package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.model.LayerSpec;
-import io.flinkmoe.onnx.Routed;
-import io.flinkmoe.onnx.RoutingFault;
+import io.flinkmoe.onnx.layer.Routed;
+import io.flinkmoe.onnx.layer.RoutingFault;
 import io.flinkmoe.routing.health.RoutingHealth;
 import io.flinkmoe.runtime.shared.MoeMetrics;
 import java.util.EnumMap;

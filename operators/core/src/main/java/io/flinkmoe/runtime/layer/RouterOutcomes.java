@@ -2,7 +2,7 @@
 package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.capacity.Outcome;
-import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.onnx.layer.Routed;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.ChoiceCounter;

@@ -6,6 +6,7 @@ import io.flinkmoe.model.Slice;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.block.Vectors;
+import io.flinkmoe.tensor.Floats;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -19,6 +20,7 @@ import org.apache.flink.annotation.Internal;
 public final class RowsByExpert {
 
     private final int inputSize;
+    private final boolean weighsInput;
     private final int[] firstColumn; // of each expert
     private final int[] width; // likewise
     private final int[] rowsOfExpert;
@@ -27,7 +29,8 @@ public final class RowsByExpert {
 
     public RowsByExpert(LayerSpec layer) {
         int n = layer.numExperts();
-        this.inputSize = layer.inputSize();
+        this.inputSize = layer.expertRowSize();
+        this.weighsInput = layer.options().weighsInput();
         this.firstColumn = new int[n];
         this.width = new int[n];
         for (int expert = 0; expert < n; expert++) {
@@ -47,7 +50,8 @@ public final class RowsByExpert {
      * @param batch the number under which the experts return the results
      * @param choices the choices of the T tokens of the batch; those that are PENDING are executed
      *     by the expert of their attempt
-     * @param hidden [M, input size], the input of the layer; the blocks borrow it
+     * @param hidden [M, input size], what experts read; the blocks borrow it, unless the weights
+     *     multiply it
      * @param rows [T], the row of each token in {@code hidden}
      */
     public List<ExpertRows> split(
@@ -72,10 +76,26 @@ public final class RowsByExpert {
                                 inputSize,
                                 firstColumn[expert],
                                 width[expert]);
+                if (weighsInput) {
+                    vectors = weighed(choices, choicesOfExpert[expert], vectors, width[expert]);
+                }
                 blocks.add(new ExpertRows(expert, lane, batch, choicesOfExpert[expert], vectors));
             }
         }
         return blocks;
+    }
+
+    /** Each vector times the weight of its choice. */
+    private static Vectors weighed(Choices choices, int[] ofRows, Vectors vectors, int width) {
+        byte[] bytes = new byte[ofRows.length * width * Float.BYTES];
+        float[] row = new float[width];
+        for (int i = 0; i < ofRows.length; i++) {
+            vectors.get(i, row, width);
+            float weight = choices.weights()[choices.at(ofRows[i], choices.attempts()[ofRows[i]])];
+            Floats.scale(row, weight, width);
+            Floats.put(row, 0, bytes, i * width, width);
+        }
+        return Vectors.of(bytes);
     }
 
     private void allocate(Choices choices) {

@@ -2,7 +2,7 @@
 package io.flinkmoe.runtime.layer;
 
 import io.flinkmoe.model.BundleSpec;
-import io.flinkmoe.onnx.RouterBatch;
+import io.flinkmoe.onnx.layer.RouterBatch;
 import io.flinkmoe.runtime.block.TokenBlock;
 import java.util.stream.IntStream;
 import org.apache.flink.annotation.Internal;

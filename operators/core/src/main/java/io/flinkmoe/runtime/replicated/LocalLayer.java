@@ -8,8 +8,9 @@ import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.onnx.BundleSessions;
-import io.flinkmoe.onnx.OnnxModel;
-import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.onnx.ExpertModel;
+import io.flinkmoe.onnx.layer.LayerOutput;
+import io.flinkmoe.onnx.layer.Routed;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.ExpertRows;
@@ -23,7 +24,6 @@ import io.flinkmoe.runtime.layer.CombineMetrics;
 import io.flinkmoe.runtime.layer.ExpertCalls;
 import io.flinkmoe.runtime.layer.ExpertMetrics;
 import io.flinkmoe.runtime.layer.GateWeightedSum;
-import io.flinkmoe.runtime.layer.PostNorm;
 import io.flinkmoe.runtime.layer.RowList;
 import io.flinkmoe.runtime.layer.RowsByExpert;
 import java.util.ArrayList;
@@ -74,7 +74,8 @@ final class LocalLayer {
         LayerSpec layerSpec = spec.layers().get(layer);
         this.router = router;
         this.rowsByExpert = new RowsByExpert(layerSpec);
-        this.sum = new GateWeightedSum(layerSpec, WeightRule.ROUTER, PostNorm.of(sessions, layer));
+        this.sum =
+                new GateWeightedSum(layerSpec, WeightRule.ROUTER, LayerOutput.of(sessions, layer));
         this.metrics = metrics.combine;
         this.expertMetrics = metrics.experts;
         CallBuffers.Shared buffers = new CallBuffers.Shared(settings.batching());
@@ -84,7 +85,7 @@ final class LocalLayer {
             if (Thread.currentThread().isInterrupted()) {
                 throw new CancelTaskException("cancelled while experts were opened");
             }
-            OnnxModel model = sessions.expert(layer, expert);
+            ExpertModel model = sessions.expert(layer, expert);
             experts[expert] =
                     new ExpertCalls(model, buffers.of(model), failures, expertMetrics[expert]);
         }

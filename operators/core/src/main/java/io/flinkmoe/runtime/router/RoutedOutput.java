@@ -2,7 +2,7 @@
 package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.capacity.WindowCounts;
-import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.onnx.layer.Routed;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;

@@ -9,7 +9,7 @@ import io.flinkmoe.config.RouterSettings;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Device;
-import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.onnx.layer.Routed;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ExpertRows;

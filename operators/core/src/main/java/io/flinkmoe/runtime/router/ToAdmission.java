@@ -5,7 +5,7 @@ import io.flinkmoe.capacity.AdmissionScore;
 import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.WindowCounts;
 import io.flinkmoe.model.LayerSpec;
-import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.onnx.layer.Routed;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.runtime.block.AdmissionInputSerializer;
 import io.flinkmoe.runtime.block.CandidateBlock;

@@ -31,42 +31,38 @@ class CheckpointLayoutTest {
         return GoldenImportTest.oneOfEachSystem();
     }
 
+    /** A layer is sparse if it has a router, whatever config.json says. */
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
             value = {
-                "qwen2_moe|{num_hidden_layers: 6, decoder_sparse_step: 2, mlp_only_layers: [3]}"
-                        + "|model.layers.1 model.layers.5",
-                "qwen3_moe|{num_hidden_layers: 2, mlp_only_layers: null}"
-                        + "|model.layers.0 model.layers.1",
-                "olmoe|{num_hidden_layers: 2}|model.layers.0 model.layers.1",
-                "dbrx|{n_layers: 2}|transformer.blocks.0 transformer.blocks.1",
-                "deepseek_v1|{num_hidden_layers: 3}|model.layers.1 model.layers.2",
-                "deepseek_v2|{num_hidden_layers: 7, first_k_dense_replace: 2, moe_layer_freq: 3}"
-                        + "|model.layers.3 model.layers.6",
-                "deepseek_v3|{num_hidden_layers: 5, first_k_dense_replace: 3,"
-                        + " num_nextn_predict_layers: 1}|model.layers.3 model.layers.4",
-                "deepseek_v2|{num_hidden_layers: 4, first_k_dense_replace: 0,"
-                        + " moe_layer_freq: [0, 1, 0, 1]}|model.layers.1 model.layers.3",
-                "deepseek_v3|{num_hidden_layers: 3, first_k_dense_replace: null,"
-                        + " moe_layer_freq: [false, true, true, true]}|model.layers.1 model.layers.2",
-                "jetmoe_mlp|{num_hidden_layers: 2}|model.layers.0 model.layers.1",
-                "switch|{num_layers: 4, num_sparse_encoder_layers: 2,"
-                        + " num_decoder_layers: 3, num_sparse_decoder_layers: 1}"
-                        + "|encoder.block.1.layer.1 encoder.block.3.layer.1 decoder.block.1.layer.2",
-                "switch|{num_layers: 2, encoder_sparse_step: 1,"
-                        + " num_decoder_layers: null, decoder_sparse_step: 2}"
-                        + "|encoder.block.0.layer.1 encoder.block.1.layer.1 decoder.block.1.layer.2",
-                "nllb_moe|{encoder_layers: 8, encoder_sparse_step: 4,"
-                        + " decoder_layers: 2, decoder_sparse_step: 2}"
-                        + "|model.encoder.layers.3 model.encoder.layers.7 model.decoder.layers.1"
+                "qwen2_moe|{num_hidden_layers: 6, decoder_sparse_step: 5}|.mlp.gate.weight"
+                        + "|model.layers.1 model.layers.5|",
+                "dbrx|{n_layers: 12}|.ffn.router.layer.weight"
+                        + "|transformer.blocks.0 transformer.blocks.2 transformer.blocks.11|",
+                "deepseek_v3|{num_hidden_layers: 5, num_nextn_predict_layers: 1}|.mlp.gate.weight"
+                        + "|model.layers.1 model.layers.4|model.layers.5",
+                "deepseek_v2|{num_hidden_layers: 2, first_k_dense_replace: 99}|.mlp.gate.weight"
+                        + "|model.layers.1|mtp.layers.0",
+                "switch|{num_layers: 4, num_decoder_layers: null}|.mlp.router.classifier.weight"
+                        + "|encoder.block.1.layer.1 encoder.block.3.layer.1 decoder.block.3.layer.2|"
+                        + "encoder.block.2.layer.2",
+                "nllb_moe|{encoder_layers: 8, decoder_layers: 2}|.ffn.router.classifier.weight"
+                        + "|model.encoder.layers.1 model.encoder.layers.7 model.decoder.layers.1|"
             })
-    void findsTheSparseLayers(String system, String changes, String expected) throws Exception {
+    void findsTheLayersWithARouter(
+            String system, String changes, String router, String expected, String others)
+            throws Exception {
         PublishedCheckpoint checkpoint = checkpoint(system);
         change(checkpoint, changes);
+        for (String layer : (expected + (others == null ? "" : " " + others)).split(" ")) {
+            checkpoint.add(layer + router, new float[1], 1);
+        }
 
         try (Checkpoint open = Checkpoint.open(checkpoint.write(dir.resolve("c"), DType.F32))) {
-            assertThat(ModelTypes.layoutOf(open).layers()).containsExactly(expected.split(" "));
+            assertThat(new LayerStacks(open, Families.get().of(open.config())).layers())
+                    .extracting(LayerStacks.MoeLayer::name)
+                    .containsExactly(expected.split(" "));
         }
     }
 
@@ -108,6 +104,10 @@ class CheckpointLayoutTest {
     void deepseekWithoutSharedExpertsHasNone() throws Exception {
         PublishedCheckpoint checkpoint = checkpoint("deepseek_v1");
         checkpoint.config.putNull("n_shared_experts");
+        assertRefused(checkpoint, "but no part of a layer of deepseek uses it");
+        for (String matrix : List.of("gate_proj", "up_proj", "down_proj")) {
+            checkpoint.remove("model.layers.1.mlp.shared_experts.%s.weight".formatted(matrix));
+        }
 
         assertThat(importBundle(checkpoint, "b").spec().layers().get(0).sharedExperts()).isEmpty();
     }
@@ -117,7 +117,6 @@ class CheckpointLayoutTest {
         "mixtral, model.layers.0.post_attention_layernorm, rms_norm_eps",
         "qwen2_moe, model.layers.1.post_attention_layernorm, rms_norm_eps",
         "deepseek_v3, model.layers.1.post_attention_layernorm, rms_norm_eps",
-        "jetmoe_mlp, model.layers.0.post_attention_layernorm, rms_norm_eps",
         "switch, encoder.block.1.layer.1.layer_norm, layer_norm_epsilon"
     })
     void aRootMeanSquareNormIsImportedWithItsEpsilon(String system, String name, String epsKey)
@@ -220,17 +219,9 @@ class CheckpointLayoutTest {
                 "mixtral|{hidden_act: tanh}|hidden_act is \"tanh\"; expected one of relu, silu",
                 "mixtral|{num_experts_per_tok: 999}|num_experts_per_tok is 999; expected 1 to num_local",
                 "mixtral|{num_local_experts: 40000}|num_experts is 40000; allowed: 1 to 32767",
-                "qwen2_moe|{hidden_act: gelu}|hidden_act is \"gelu\"; expected \"silu\"",
-                "qwen2_moe|{shared_expert_intermediate_size: null}|shared_expert_intermediate_size is null",
                 "qwen3_moe|{norm_topk_prob: 1}|norm_topk_prob is 1; expected true or false",
-                "qwen3_moe|{mlp_only_layers: 1}|mlp_only_layers is 1; expected a list of integers",
-                "qwen3_moe|{mlp_only_layers: [a]}|mlp_only_layers is [\"a\"]; expected a list of integers",
-                "qwen3_moe|{decoder_sparse_step: 0}|decoder_sparse_step is 0; expected an integer of 1",
-                "qwen3_moe|{mlp_only_layers: [0, 1]}|the model has no MoE layers",
                 "olmoe|{num_experts_per_tok: 999}|num_experts_per_tok is 999; expected 1 to num_experts",
-                "dbrx|{ffn_config: {}}|ffn_config.moe_num_experts is missing; expected an integer",
-                "dbrx|{ffn_config: {moe_num_experts: 16, moe_top_k: 4}}"
-                        + "|ffn_config.ffn_hidden_size is missing; expected an integer",
+                "dbrx|{ffn_config: {}}|ffn_config.moe_top_k is missing; expected an integer",
                 "deepseek_v1|{topk_method: aux_free}|topk_method is \"aux_free\"; expected \"greedy\"",
                 "deepseek_v1|{scoring_func: sigmoid}|scoring_func is \"sigmoid\"; expected \"softmax\"",
                 "deepseek_v2|{topk_method: noaux_tc}"
@@ -239,22 +230,19 @@ class CheckpointLayoutTest {
                         + "|the routing of layer model.layers.1 is invalid: n_group is 7; allowed: a divisor",
                 "deepseek_v2|{topk_method: group_limited_greedy, n_group: 2, topk_group: null}"
                         + "|topk_group is null; expected an integer",
-                "deepseek_v2|{moe_layer_freq: [1]}|moe_layer_freq is [1]; expected one value for each",
-                "deepseek_v2|{moe_layer_freq: [0, 2]}|moe_layer_freq is [0,2]; expected a list of 0 and 1",
                 "qwen3_moe|{num_local_experts: 3}|num_local_experts is 3; expected",
                 "deepseek_v2|{routed_scaling_factor: much}"
                         + "|routed_scaling_factor is \"much\"; expected a number",
                 "deepseek_v3|{topk_method: greedy}|topk_method is \"greedy\"; expected \"noaux_tc\"",
                 "deepseek_v3|{scoring_func: softmax}|scoring_func is \"softmax\"; expected \"sigmoid\"",
                 "deepseek_v3|{n_shared_experts: -1}|n_shared_experts is -1; expected an integer of 0",
-                "deepseek_v3|{first_k_dense_replace: 99}|the model has no MoE layers",
                 "jetmoe_mlp|{glu: false}|glu is false; expected true",
                 "jetmoe_mlp|{activation_function: tanh}|activation_function is \"tanh\"; expected one of",
-                "switch|{router_bias: true}|router_bias is true; expected false",
+                "switch|{router_bias: true}|there is no tensor encoder.block.1.layer.1.mlp.router.classifier.bias",
                 "switch|{dense_act_fn: gated-gelu}|dense_act_fn is \"gated-gelu\"; expected",
                 "nllb_moe|{second_expert_policy: sampling}|second_expert_policy is \"sampling\"",
                 "nllb_moe|{moe_token_dropout: 1}|moe_token_dropout is 1; expected 0 or more",
-                "nllb_moe|{router_bias: true}|router_bias is true; expected false"
+                "nllb_moe|{router_bias: true}|there is no tensor model.encoder.layers.1.ffn.router.classifier.bias"
             })
     void refusesWhatIsNotSupported(String system, String changes, String message) throws Exception {
         PublishedCheckpoint checkpoint = checkpoint(system);

@@ -14,13 +14,24 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Imports checkpoints that published code saved, and compares with what that code answered. */
+/**
+ * Imports checkpoints that published code saved, and compares with what that code answered. {@code
+ * -Dcheckpoints.dir=DIR} runs the folders of another directory of the same form.
+ */
 class PublishedAnswersTest {
-    private static final Path CHECKPOINTS = Path.of("src", "test", "resources", "checkpoints");
+    private static final Path CHECKPOINTS =
+            Path.of(
+                    System.getProperty(
+                            "checkpoints.dir",
+                            Path.of("src", "test", "resources", "checkpoints").toString()));
+
+    private static int folders;
+    private static int passed;
 
     @TempDir Path dir;
 
@@ -33,9 +44,15 @@ class PublishedAnswersTest {
         }
     }
 
+    @AfterAll
+    static void report() {
+        System.out.printf("checkpoints: %d folders, %d passed%n", folders, passed);
+    }
+
     @ParameterizedTest
     @MethodSource("checkpoints")
     void theBundleAnswersAsThePublishedCode(String name) throws Exception {
+        folders++;
         Path checkpoint = CHECKPOINTS.resolve(name);
         JsonNode runs =
                 new ObjectMapper().readTree(checkpoint.resolve("case.json").toFile()).get("runs");
@@ -59,6 +76,7 @@ class PublishedAnswersTest {
                 }
             }
         }
+        passed++;
     }
 
     private static void assertClose(float[] found, float[] expected) {

@@ -63,10 +63,8 @@ class RefusedCheckpointTest {
 
     @ParameterizedTest
     @CsvSource({
-        "weight, F8_E4M3, 1, 'is F8_E4M3; only F64, F32, F16 and BF16 can be imported'",
         "weight, F4, 1, is F4; only",
         "weight, I8, 1, is I8; only",
-        "weight_packed, I32, 4, 'is packed: there is model.layers.1.mlp.experts.0.up_proj.weight_packed'",
         "qweight, I32, 4, 'is packed: there is model.layers.1.mlp.experts.0.up_proj.qweight'"
     })
     void aQuantizedExpertIsNamed(String part, String type, int bytes, String message)
@@ -78,6 +76,20 @@ class RefusedCheckpointTest {
 
         assertRefused(quantized, "tensor %sweight %s".formatted(matrix, message));
         assertRefused(quantized, "a quantized checkpoint (fp8) must be converted to bfloat16");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "weight, F8_E4M3, 1, 'weight is F8_E4M3, but there is no scale beside it'",
+        "weight_packed, I32, 4, 'weight_packed is packed, but there is no'"
+    })
+    void aPackedExpertWithoutScaleIsNamed(String part, String type, int bytes, String message)
+            throws Exception {
+        String matrix = EXPERTS + ".0.up_proj.";
+        PublishedCheckpoint quantized = of("qwen3_moe").remove(matrix + "weight");
+        quantized.addOpaque(matrix + part, type, bytes);
+
+        assertRefused(quantized, "tensor %s%s".formatted(matrix, message));
     }
 
     /** A scale beside a weight of any type would change the answer. */

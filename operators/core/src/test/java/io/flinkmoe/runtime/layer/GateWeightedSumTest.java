@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.WeightRule;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.onnx.layer.LayerOutput;
 import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.ContributionBlock;
@@ -40,7 +41,8 @@ class GateWeightedSumTest {
 
     @Test
     void givesTheBitsOfAPlainLoopInOrderOfRank() throws Exception {
-        GateWeightedSum sum = new GateWeightedSum(LAYER, WeightRule.ROUTER, PostNorm.NONE);
+        GateWeightedSum sum =
+                new GateWeightedSum(LAYER, WeightRule.ROUTER, LayerOutput.direct(LAYER));
         for (int run = 0; run < 500; run++) {
             Case test = new Case(1 + random.nextInt(20), 1 + random.nextInt(4));
             byte[] before = test.residual.tokens().vectors().clone();
@@ -71,7 +73,7 @@ class GateWeightedSumTest {
                 new TokenBlock(
                         0, new String[] {"a"}, new long[1], new long[1], vectors, new Choices[0]);
         TokenBlock found =
-                new GateWeightedSum(LAYER, WeightRule.ROUTER, PostNorm.NONE)
+                new GateWeightedSum(LAYER, WeightRule.ROUTER, LayerOutput.direct(LAYER))
                         .of(new RoutedBlock(0, tokens, late), List.of(), new int[] {0});
         assertThat(found.vectors()).isEqualTo(vectors);
         assertThat(found.layers()[0]).usingRecursiveComparison().isEqualTo(late);

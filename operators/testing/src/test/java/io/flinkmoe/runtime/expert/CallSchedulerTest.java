@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.config.ExpertBatching;
 import io.flinkmoe.onnx.BundleSessions;
-import io.flinkmoe.onnx.OnnxModel;
+import io.flinkmoe.onnx.ExpertModel;
 import io.flinkmoe.runtime.block.ContributionBlock;
 import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.block.Vectors;
@@ -41,7 +41,7 @@ class CallSchedulerTest {
         CallBuffers.Shared buffers =
                 new CallBuffers.Shared(new ExpertBatching(BATCH, Duration.ZERO, false));
         for (int expert = 0; expert < N; expert++) {
-            OnnxModel model = sessions.expert(0, expert);
+            ExpertModel model = sessions.expert(0, expert);
             experts.add(
                     new ExpertCalls(
                             model,

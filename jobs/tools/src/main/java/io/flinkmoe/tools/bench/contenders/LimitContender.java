@@ -5,6 +5,7 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Device;
+import io.flinkmoe.onnx.ExpertModel;
 import io.flinkmoe.onnx.ModelTensors;
 import io.flinkmoe.onnx.OnnxModel;
 import java.time.Duration;
@@ -28,7 +29,7 @@ public final class LimitContender implements Contender {
     private final String name;
     private final Bundle bundle;
     private final BundleSessions sessions;
-    private final List<OnnxModel> experts = new ArrayList<>();
+    private final List<ExpertModel> experts = new ArrayList<>();
     private final List<OnnxModel> ownModels = new ArrayList<>();
     private final List<LimitWorker> workers = new ArrayList<>();
 

@@ -5,9 +5,9 @@ import ai.onnxruntime.OrtException;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
-import io.flinkmoe.onnx.LayerRouter;
-import io.flinkmoe.onnx.OnnxModel;
-import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.onnx.ExpertModel;
+import io.flinkmoe.onnx.layer.LayerRouter;
+import io.flinkmoe.onnx.layer.Routed;
 import io.flinkmoe.tensor.Floats;
 import java.util.Arrays;
 import java.util.List;
@@ -16,7 +16,7 @@ import org.apache.flink.annotation.Internal;
 /** One thread of {@link LimitContender}, with its buffers. */
 @Internal
 final class LimitWorker {
-    private final List<OnnxModel> experts;
+    private final List<ExpertModel> experts;
     private final byte[][] batches;
     private final int batchSize;
     private final LayerRouter router;
@@ -37,7 +37,7 @@ final class LimitWorker {
      * @param pool the vectors of the batches
      * @param batchSize tokens per batch
      */
-    LimitWorker(BundleSessions sessions, List<OnnxModel> experts, float[][] pool, int batchSize)
+    LimitWorker(BundleSessions sessions, List<ExpertModel> experts, float[][] pool, int batchSize)
             throws BundleException {
         this.experts = experts;
         this.batchSize = batchSize;

@@ -9,9 +9,9 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
-import io.flinkmoe.onnx.LayerRouter;
-import io.flinkmoe.onnx.OnnxModel;
-import io.flinkmoe.onnx.Routed;
+import io.flinkmoe.onnx.ExpertModel;
+import io.flinkmoe.onnx.layer.LayerRouter;
+import io.flinkmoe.onnx.layer.Routed;
 import io.flinkmoe.tensor.Floats;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -32,7 +32,7 @@ final class PerRecord extends RichMapFunction<Token, ScoredToken> {
 
     private transient BundleSessions sessions;
     private transient LayerRouter router;
-    private transient OnnxModel[] experts;
+    private transient ExpertModel[] experts;
     private transient DirectRows input;
     private transient DirectRows output;
     private transient float[] values;
@@ -48,7 +48,7 @@ final class PerRecord extends RichMapFunction<Token, ScoredToken> {
         sessions = new BundleSessions(Bundle.read(Path.of(bundle)));
         router = new LayerRouter(sessions, 0, 1);
         LayerSpec layer = sessions.spec().layers().get(0);
-        experts = new OnnxModel[layer.numExperts()];
+        experts = new ExpertModel[layer.numExperts()];
         for (int expert = 0; expert < experts.length; expert++) {
             experts[expert] = sessions.expert(0, expert);
         }

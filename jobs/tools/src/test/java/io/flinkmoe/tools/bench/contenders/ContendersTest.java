@@ -9,6 +9,7 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.DirectRows;
+import io.flinkmoe.onnx.ExpertModel;
 import io.flinkmoe.onnx.OnnxModel;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.tensor.Floats;
@@ -51,7 +52,7 @@ class ContendersTest {
     @Test
     void limitGivesTheBitsOfTheReference() throws Exception {
         try (BundleSessions sessions = new BundleSessions(bundle)) {
-            List<OnnxModel> experts = new ArrayList<>();
+            List<ExpertModel> experts = new ArrayList<>();
             for (int expert = 0; expert < SHAPE.numExperts(); expert++) {
                 experts.add(sessions.expert(0, expert));
             }
