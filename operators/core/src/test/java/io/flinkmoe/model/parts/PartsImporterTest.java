@@ -325,14 +325,14 @@ class PartsImporterTest {
             quoteCharacter = '`',
             value = {
                 "scoring_func | scoring_funk | layers[0].gates[0].scoring_func is missing; set it",
-                "softmax | soft | scoring_func is \"soft\"; expected one of [softmax, sigmoid, identity]",
+                "softmax | soft | scoring_func is \"soft\"; expected one of [softmax, sigmoid, identity, sparsemixer]",
                 "norm_topk_prob | norm | layers[0].gates[0].norm_topk_prob is missing; set it",
                 "tok': 2 | tok': 5 | layers[0].gates[0]: num_experts_per_tok is 5; allowed: 1 to num_experts, which is 4",
                 "'none', 'exp | 'some', 'exp | layers[0].residual is \"some\"; expected input or none",
                 "'none', 'exp | 'input', 'exp | layers[0]: residual is input, but input_size is 128 and output_size is 64",
                 "{e}. | 0. | layers[0].experts.linears[0] is \"experts.0.linear\"; expected a name with {e}",
                 "experts.{e} | expert.{e} | there is no tensor expert.0.linear.weight",
-                "['none'] | ['swish'] | expected one of [relu, silu, gelu_tanh, gelu_erf, tanh, sigmoid, leaky_relu, none]",
+                "['none'] | ['swish'] | expected one of [relu, relu2, silu, gelu_tanh, gelu_erf, tanh, sigmoid, leaky_relu, none]",
                 "['none'] | [] | expected one activation per linear layer, 1"
             })
     void aWrongWordIsRefused(String word, String other, String message) {
