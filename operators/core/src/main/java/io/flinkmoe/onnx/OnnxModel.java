@@ -14,6 +14,8 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -32,6 +34,11 @@ public final class OnnxModel implements ExpertModel, AutoCloseable {
         static final OrtEnvironment ENVIRONMENT =
                 OrtEnvironment.getEnvironment(OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL, "flink-moe");
     }
+
+    private static final Pattern TOO_NEW =
+            Pattern.compile(
+                    "Opset (\\d+) is under development.*support for domain (\\S+) is till opset (\\d+)",
+                    Pattern.DOTALL);
 
     private final Path file;
     private final OrtSession session;
@@ -147,8 +154,22 @@ public final class OnnxModel implements ExpertModel, AutoCloseable {
                 throw known;
             }
             throw new BundleException(
-                    file, "ONNX Runtime cannot open it: " + e.getMessage().strip(), e);
+                    file, "ONNX Runtime cannot open it: " + reason(e.getMessage().strip()), e);
         }
+    }
+
+    /** ONNX Runtime's words, or fewer if it says that the model is too new. */
+    private static String reason(String message) {
+        Matcher tooNew = TOO_NEW.matcher(message);
+        return tooNew.find()
+                ? "its opset is %s, and ONNX Runtime %s takes up to %s (%s); export it with opset_version=%s, or with a lower one"
+                        .formatted(
+                                tooNew.group(1),
+                                environment().getVersion(),
+                                tooNew.group(3),
+                                tooNew.group(2),
+                                tooNew.group(3))
+                : message;
     }
 
     /**

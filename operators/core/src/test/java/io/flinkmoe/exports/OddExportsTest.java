@@ -65,7 +65,7 @@ class OddExportsTest {
                 "wrong_width | its output 'variable' is [2, 3] for 2 rows | expected [2, 1]",
                 "wrong_rows | its output 'variable' is [6, 1] for 2 rows | it must have a row for each",
                 "batch_dependent | its output 'mul' depends on the other rows of a call | model.eval()",
-                "opset_too_new | Opset 99 | till opset"
+                "opset_too_new | its opset is 99, and ONNX Runtime | export it with opset_version="
             })
     void isRefused(String name, String found, String expected) {
         assertThatThrownBy(() -> importExpert("{'file': '%s.onnx'}".formatted(name)))

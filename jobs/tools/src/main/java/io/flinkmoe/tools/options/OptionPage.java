@@ -40,7 +40,7 @@ final class OptionPage {
     /** The sections of the page, in order. Every option is in one of them. */
     enum Section {
         MODEL("Model", "moe.bundle", "moe.lanes", "moe.expert.parallelism", "moe.expert.on-error"),
-        BATCHING("Batching", "moe.latency", "moe.batch", "moe.expert.batch"),
+        BATCHING("Batching", "moe.latency", "moe.batch", "moe.expert.batch", "moe.model"),
         CAPACITY("Capacity", "moe.capacity"),
         OVERFLOW("Overflow", "moe.overflow"),
         DEVICES(

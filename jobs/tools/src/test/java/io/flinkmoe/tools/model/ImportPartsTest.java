@@ -4,6 +4,7 @@ package io.flinkmoe.tools.model;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.graph.OnnxGraph;
 import io.flinkmoe.tensor.SafetensorsWriter;
 import io.flinkmoe.testing.TinyBundle;
 import io.flinkmoe.tools.Program;
@@ -12,6 +13,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -79,6 +81,49 @@ class ImportPartsTest {
 
         assertThat(program.err()).isEmpty();
         assertThat(program.out()).contains("mine", "by_stream", "rule by stream, 1 values");
+    }
+
+    /** A router that computes a softmax itself, and an expert whose sums depend on the batch. */
+    @Test
+    void whatTheProbeRowsShow() throws Exception {
+        int d = Bundle.read(folder.resolve("tiny")).spec().firstSize();
+        new OnnxGraph("router")
+                .input("x", d)
+                .output("y", 3)
+                .linear("logits", "x", new float[3 * d], null, d, 3)
+                .node("Softmax", "y", List.of("logits"), Map.of("axis", 1))
+                .writeTo(parts.resolve("router.onnx"));
+        new OnnxGraph("expert")
+                .input("x", d)
+                .output("y", d)
+                .linear("wide", "x", ramp(7 * d), null, d, 7)
+                .node("Elu", "bent", List.of("wide"))
+                .linear("y", "bent", ramp(7 * d), null, 7, d)
+                .writeTo(parts.resolve("experts/1.onnx"));
+
+        Program program = importParts(TOP_2);
+
+        assertThat(program.exitCode()).as(program.err()).isZero();
+        assertThat(program.err())
+                .startsWith(
+                        "moe: warning: %s: its outputs are probabilities already"
+                                .formatted(parts.resolve("router.onnx")))
+                .hasLineCount(1);
+        assertThat(program.out())
+                .containsPattern("expert 1 .*experts/1.onnx .* rounding")
+                .containsPattern("expert 2 .*experts/2.onnx .* exact")
+                .contains(
+                        "A row's result depends on the other rows of a call, in its last bits, for"
+                                + " layers/0/experts/1.onnx.",
+                        "moe.model.row-by-row: true makes it hold.");
+    }
+
+    private static float[] ramp(int count) {
+        float[] values = new float[count];
+        for (int i = 0; i < count; i++) {
+            values[i] = 0.3f - 0.07f * (i % 11);
+        }
+        return values;
     }
 
     @Test

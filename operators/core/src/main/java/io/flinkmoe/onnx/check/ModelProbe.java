@@ -32,11 +32,11 @@ final class ModelProbe {
     private static final int ROWS = 257;
     private static final int MOST_VALUES = 1 << 24;
 
-    /** The first row and the size of the batches that are compared with the batch of all rows. */
-    private static final int[][] BATCHES = {
-        {0, 1}, {1, 1}, {31, 1}, {63, 1}, {255, 1}, {0, 2}, {101, 2}, {0, 3}, {50, 3}, {200, 3},
-        {0, 16}, {77, 16}, {0, 64}, {150, 64}
-    };
+    /** The sizes of the batches that are compared with the batch of all rows. */
+    private static final int[] SIZES = {1, 2, 3, 16, 64};
+
+    /** Of a larger model, four batches of each size are compared, else all. */
+    private static final long SMALL_FILE = 1 << 20;
 
     /** A difference of this share of the largest value is more than rounding. */
     private static final double ROUNDING = 1e-3;
@@ -146,18 +146,19 @@ final class ModelProbe {
         float[] together = BatchProbe.run(model, x, rows);
         double difference = 0;
         boolean differs = false;
-        int[] worst = BATCHES[0];
-        for (int[] batch : BATCHES) {
-            if (batch[0] + batch[1] > rows) {
-                continue;
+        int[] worst = {0, 1};
+        boolean isSmall = model.file().toFile().length() <= SMALL_FILE;
+        for (int size : SIZES) {
+            int last = rows - size;
+            int step = isSmall ? size : Math.max(size, last / 3);
+            for (int row = 0; row <= last; row += step) {
+                BatchProbe.Difference found = BatchProbe.compare(model, x, together, row, size);
+                if (found.differs() && !(found.largest() <= difference)) {
+                    difference = found.largest();
+                    worst = new int[] {row, size};
+                }
+                differs |= found.differs();
             }
-            BatchProbe.Difference found =
-                    BatchProbe.compare(model, x, together, batch[0], batch[1]);
-            if (found.differs() && !(found.largest() <= difference)) {
-                difference = found.largest();
-                worst = batch;
-            }
-            differs |= found.differs();
         }
         double largest = 0;
         for (float value : together) {
