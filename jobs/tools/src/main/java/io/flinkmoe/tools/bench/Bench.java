@@ -117,8 +117,13 @@ public final class Bench implements AutoCloseable {
     }
 
     /** Compares a layer with several gates with one that has the same experts and one gate. */
-    GatesCost gates(Shape shape) throws Exception {
+    PairCost gates(Shape shape) throws Exception {
         return GatesCost.measure(context, shape);
+    }
+
+    /** Compares typed columns with a vector. */
+    PairCost columns(Shape shape) throws Exception {
+        return ColumnsCost.measure(context, shape);
     }
 
     /** Measures the cost of a hop between operators, for several widths. */

@@ -44,7 +44,7 @@ import picocli.CommandLine.Spec;
             "",
             "For flink-moe it also measures the speed from Kafka to Kafka with exactly-once"
                     + " delivery, the latency below full speed, the cost of checkpoints, of hops"
-                    + " between operators and of several gates, and how the speed depends on N (experts), k (experts per"
+                    + " between operators, of several gates and of typed columns, and how the speed depends on N (experts), k (experts per"
                     + " token) and d (vector width). It takes up to 30 minutes. Nothing else should run"
                     + " meanwhile."
         },
@@ -75,6 +75,7 @@ public final class BenchCommand implements Callable<Integer> {
         LATENCY,
         CHECKPOINTS,
         GATES,
+        COLUMNS,
         HOPS,
         GROWTH;
 
@@ -187,7 +188,10 @@ public final class BenchCommand implements Callable<Integer> {
             report.checkpoints(shape, bench.checkpoints(shape));
         }
         if (measures(Part.GATES) && GatesCost.SHAPES.contains(shape.name())) {
-            report.gates(shape, bench.gates(shape));
+            report.pair(shape, bench.gates(shape));
+        }
+        if (measures(Part.COLUMNS) && ColumnsCost.SHAPE.equals(shape.name())) {
+            report.pair(shape, bench.columns(shape));
         }
     }
 

@@ -132,34 +132,35 @@ final class BenchReport {
         save();
     }
 
-    /** The ratios are those of the times per token: several gates / one gate. */
-    void gates(Shape shape, GatesCost cost) throws IOException {
+    /** The ratios are those of the times per token. */
+    void pair(Shape shape, PairCost cost) throws IOException {
         TextTable table =
                 new TextTable(
                         shape.name(),
                         ">tokens/s",
                         ">min",
                         ">max",
-                        ">time / one gate",
+                        ">time / " + cost.pair().base(),
                         ">min",
                         ">max");
-        ObjectNode json = root.withObject("/gates").putObject(shape.name());
-        addGates(cost.byClock(), "", table, json.putObject("by_clock"));
-        addGates(cost.byCpu(), ", CPU time", table, json.putObject("by_cpu_time"));
-        table.row("mark", "", "", "", "%.2f".formatted(GatesCost.MARK), "", "");
-        json.put("mark", GatesCost.MARK);
+        ObjectNode json = root.withObject("/" + cost.pair().key()).putObject(shape.name());
+        addPair(cost.pair(), cost.byClock(), "", table, json.putObject("by_clock"));
+        addPair(cost.pair(), cost.byCpu(), ", CPU time", table, json.putObject("by_cpu_time"));
+        table.row("mark", "", "", "", "%.2f".formatted(cost.pair().mark()), "", "");
+        json.put("mark", cost.pair().mark());
         print(table);
         save();
     }
 
-    private static void addGates(Rates rates, String by, TextTable table, ObjectNode json) {
-        Spread one = rates.of(GatesCost.ONE_GATE);
-        Spread dense = rates.of(GatesCost.DENSE_GATES);
-        Spread ratio = rates.ratio(GatesCost.ONE_GATE, GatesCost.DENSE_GATES);
-        row(table, GatesCost.ONE_GATE + by, one, null);
-        row(table, GatesCost.DENSE_GATES + by, dense, ratio);
-        json.set("one_gate", one.toJson());
-        json.set("dense_gates", dense.toJson());
+    private static void addPair(
+            PairCost.Pair pair, Rates rates, String by, TextTable table, ObjectNode json) {
+        Spread base = rates.of(pair.base());
+        Spread other = rates.of(pair.other());
+        Spread ratio = rates.ratio(pair.base(), pair.other());
+        row(table, pair.base() + by, base, null);
+        row(table, pair.other() + by, other, ratio);
+        json.set(PairCost.Pair.key(pair.base()), base.toJson());
+        json.set(PairCost.Pair.key(pair.other()), other.toJson());
         json.set("time_ratio", ratio.toJson());
     }
 

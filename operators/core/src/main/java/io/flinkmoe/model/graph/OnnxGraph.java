@@ -63,13 +63,19 @@ public final class OnnxGraph implements FileContent {
 
     /** Declares an input [batch, width]. */
     public OnnxGraph input(String name, int width) {
-        graph.message(11, valueInfo(name, width));
+        graph.message(11, valueInfo(name, FLOAT, width));
+        return this;
+    }
+
+    /** Declares an int64 input [batch, 1]. */
+    public OnnxGraph integerInput(String name) {
+        graph.message(11, valueInfo(name, INT64, 1));
         return this;
     }
 
     /** Declares an output [batch, width]. */
     public OnnxGraph output(String name, int width) {
-        graph.message(12, valueInfo(name, width));
+        graph.message(12, valueInfo(name, FLOAT, width));
         return this;
     }
 
@@ -246,12 +252,12 @@ public final class OnnxGraph implements FileContent {
                 .order(ByteOrder.LITTLE_ENDIAN);
     }
 
-    private static ProtoWriter valueInfo(String name, int width) {
+    private static ProtoWriter valueInfo(String name, int type, int width) {
         ProtoWriter shape =
                 new ProtoWriter()
                         .message(1, new ProtoWriter().string(2, "batch"))
                         .message(1, new ProtoWriter().varint(1, width));
-        ProtoWriter tensorType = new ProtoWriter().varint(1, FLOAT).message(2, shape);
+        ProtoWriter tensorType = new ProtoWriter().varint(1, type).message(2, shape);
         return new ProtoWriter()
                 .string(1, name)
                 .message(2, new ProtoWriter().message(1, tensorType));

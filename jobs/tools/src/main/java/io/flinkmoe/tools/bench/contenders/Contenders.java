@@ -4,6 +4,7 @@ package io.flinkmoe.tools.bench.contenders;
 import io.flinkmoe.MoeLayers;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.capacity.AdmissionMode;
+import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeOptions.CapacityPolicy;
 import io.flinkmoe.config.PlacementOptions;
@@ -132,7 +133,8 @@ public final class Contenders {
     }
 
     private FlinkContender job(String name, int parallelism, FlinkContender.Scoring scoring) {
-        return new FlinkContender(name, cluster, parallelism, shape.d(), scoring);
+        InputLayout inputs = new InputLayout(shape.encoder().inputs(shape.d()), List.of());
+        return new FlinkContender(name, cluster, parallelism, inputs, scoring);
     }
 
     static Configuration dropless() {

@@ -3,6 +3,7 @@ package io.flinkmoe.tools.bench.contenders;
 
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.tools.flink.BenchCluster;
 import java.time.Duration;
 import org.apache.flink.annotation.Internal;
@@ -21,14 +22,19 @@ public final class FlinkContender implements Contender {
     private final String name;
     private final BenchCluster cluster;
     private final int parallelism;
-    private final int width;
+    private final InputLayout inputs;
     private final Scoring scoring;
 
-    FlinkContender(String name, BenchCluster cluster, int parallelism, int width, Scoring scoring) {
+    FlinkContender(
+            String name,
+            BenchCluster cluster,
+            int parallelism,
+            InputLayout inputs,
+            Scoring scoring) {
         this.name = name;
         this.cluster = cluster;
         this.parallelism = parallelism;
-        this.width = width;
+        this.inputs = inputs;
         this.scoring = scoring;
     }
 
@@ -61,7 +67,7 @@ public final class FlinkContender implements Contender {
         if (!checkpoints.isZero()) {
             env.enableCheckpointing(checkpoints.toMillis());
         }
-        scoring.score(TokenSource.of(env, width, tokensPerSecond))
+        scoring.score(TokenSource.of(env, inputs, tokensPerSecond))
                 .sinkTo(new CountingSink())
                 .uid("counting-sink");
         return FlinkRun.start(cluster, env);

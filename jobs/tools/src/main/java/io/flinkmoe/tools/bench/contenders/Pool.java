@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.contenders;
 
+import io.flinkmoe.api.Token;
+import io.flinkmoe.column.InputLayout;
+import io.flinkmoe.column.TypedValuesBuilder;
 import java.util.SplittableRandom;
 import org.apache.flink.annotation.Internal;
 
@@ -28,5 +31,26 @@ public final class Pool {
             }
         }
         return vectors;
+    }
+
+    /** Returns tokens with such values; an integer is a rounded value. */
+    static Token[] tokens(InputLayout inputs, int seed) {
+        int columns = inputs.inputs().size();
+        float[][] vectors = of(inputs.isVector() ? inputs.words() : columns, seed);
+        Token[] tokens = new Token[vectors.length];
+        TypedValuesBuilder builder = new TypedValuesBuilder(inputs);
+        for (int i = 0; i < tokens.length; i++) {
+            if (inputs.isVector()) {
+                tokens[i] = new Token("", 0, 0, vectors[i]);
+                continue;
+            }
+            for (int column = 0; column < columns; column++) {
+                float value = vectors[i][column];
+                boolean isReal = inputs.inputs().get(column).type().isReal();
+                builder.setDouble(column, 0, isReal ? value : Math.rint(value));
+            }
+            tokens[i] = Token.of("", 0, 0, builder.build());
+        }
+        return tokens;
     }
 }

@@ -7,6 +7,7 @@ import io.flinkmoe.model.BundleWriter;
 import io.flinkmoe.model.ExpertSpec;
 import io.flinkmoe.model.GateSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.model.ModelFile;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.ExpertGraphs;
@@ -32,11 +33,19 @@ import org.apache.flink.annotation.Internal;
  * @param numExperts N
  * @param k the experts per token
  * @param layers the number of layers, which are equal
+ * @param encoder what turns the inputs of tokens into vectors
  * @param gates the gates of a layer; empty for one like Mixtral's and the input as residual
  */
 @Internal
 public record Shape(
-        String name, int d, int h, int numExperts, int k, int layers, List<RoutingConfig> gates) {
+        String name,
+        int d,
+        int h,
+        int numExperts,
+        int k,
+        int layers,
+        ShapeEncoder encoder,
+        List<RoutingConfig> gates) {
 
     /** The shapes that are always measured. */
     public static final List<Shape> ALL =
@@ -47,13 +56,14 @@ public record Shape(
                     new Shape("large", 1024, 3584, 8, 2));
 
     private static final int ROUTER_SEED = -1;
+    private static final int ENCODER_SEED = Integer.MIN_VALUE;
 
     public Shape(String name, int d, int h, int numExperts, int k) {
         this(name, d, h, numExperts, k, 1);
     }
 
     public Shape(String name, int d, int h, int numExperts, int k, int layers) {
-        this(name, d, h, numExperts, k, layers, List.of());
+        this(name, d, h, numExperts, k, layers, ShapeEncoder.NONE, List.of());
     }
 
     /**
@@ -62,12 +72,17 @@ public record Shape(
      */
     public Shape withGates(String newName, List<RoutingConfig> others) {
         int n = others.get(0).numExperts();
-        return new Shape(newName, d, h, n, others.get(0).k(), 1, others);
+        return new Shape(newName, d, h, n, others.get(0).k(), 1, encoder, others);
+    }
+
+    /** The same shape with an encoder. */
+    public Shape withEncoder(String newName, ShapeEncoder other) {
+        return new Shape(newName, d, h, numExperts, k, layers, other, gates);
     }
 
     /** The same shape with experts that return their input. */
     Shape withIdentityExperts() {
-        return new Shape(name, d, 0, numExperts, k, layers, gates);
+        return new Shape(name, d, 0, numExperts, k, layers, encoder, gates);
     }
 
     /** Writes the model as a bundle. */
@@ -87,15 +102,21 @@ public record Shape(
                 writer.add(experts.get(expert), expert(expert));
             }
             LayerSpec layer = layer(specs, experts);
+            boolean encodes = encoder != ShapeEncoder.NONE;
+            if (encodes) {
+                int in = ShapeEncoder.features();
+                float[] weights = random(ENCODER_SEED, ShapeEncoder.weights(d), in);
+                writer.add("encoder.onnx", encoder.graph(weights, d));
+            }
             return writer.finish(
                     (version, checksums) ->
                             new BundleSpec(
                                     BundleSpec.FORMAT_VERSION,
                                     name,
                                     version,
-                                    d,
-                                    layer.outputSize(),
-                                    null,
+                                    encoder.inputs(d),
+                                    BundleSpec.outputsOf(List.of(layer), layer.outputSize()),
+                                    encodes ? ModelFile.of("encoder.onnx") : null,
                                     null,
                                     Collections.nCopies(layers, layer),
                                     checksums));

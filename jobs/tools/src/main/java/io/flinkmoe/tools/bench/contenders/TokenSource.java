@@ -2,6 +2,7 @@
 package io.flinkmoe.tools.bench.contenders;
 
 import io.flinkmoe.api.Token;
+import io.flinkmoe.column.InputLayout;
 import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
@@ -27,27 +28,28 @@ final class TokenSource extends RichFlatMapFunction<Long, Token> {
     private static final int STREAMS = 64;
     private static final long PAUSE_NANOS = 100_000;
 
-    private final int width;
+    private final InputLayout inputs;
     private final double rate;
 
-    private transient float[][] pool;
+    private transient Token[] pool;
     private transient String[] streams;
     private transient int parallelism;
     private transient long next;
     private transient long start;
 
-    private TokenSource(int width, double rate) {
-        this.width = width;
+    private TokenSource(InputLayout inputs, double rate) {
+        this.inputs = inputs;
         this.rate = rate;
     }
 
     /**
+     * @param inputs the inputs of the tokens
      * @param rate tokens per second of all subtasks together; 0 for no rate
      */
-    static DataStream<Token> of(StreamExecutionEnvironment env, int width, double rate) {
+    static DataStream<Token> of(StreamExecutionEnvironment env, InputLayout inputs, double rate) {
         return env.fromSequence(0, Long.MAX_VALUE - 1)
                 .uid("numbers")
-                .flatMap(new TokenSource(width, rate))
+                .flatMap(new TokenSource(inputs, rate))
                 .returns(Token.TYPE)
                 .uid("tokens")
                 .assignTimestampsAndWatermarks(
@@ -60,7 +62,7 @@ final class TokenSource extends RichFlatMapFunction<Long, Token> {
     public void open(OpenContext context) {
         int subtask = getRuntimeContext().getTaskInfo().getIndexOfThisSubtask();
         parallelism = getRuntimeContext().getTaskInfo().getNumberOfParallelSubtasks();
-        pool = Pool.of(width, subtask);
+        pool = Pool.tokens(inputs, subtask);
         streams = new String[STREAMS];
         for (int i = 0; i < STREAMS; i++) {
             streams[i] = "stream-" + subtask + "-" + i;
@@ -86,12 +88,14 @@ final class TokenSource extends RichFlatMapFunction<Long, Token> {
     }
 
     private void emit(long timestamp, Collector<Token> out) {
+        Token like = pool[(int) (next % pool.length)];
         out.collect(
                 new Token(
                         streams[(int) (next % STREAMS)],
                         next / STREAMS,
                         timestamp,
-                        pool[(int) (next % pool.length)]));
+                        like.values(),
+                        like.inputs()));
         next++;
     }
 }
