@@ -12,7 +12,6 @@ import io.flinkmoe.model.graph.WeightType;
 import io.flinkmoe.tensor.FloatBlocks;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.apache.flink.annotation.Internal;
@@ -38,7 +37,8 @@ final class LayerParts {
     private final Family family;
     private final Weights weights;
     private final Networks networks;
-    private final LayerStacks.MoeLayer layer;
+    private final Weights.OfLayer names;
+    private final NormReader norms;
     private final WeightType type;
     private final String routerName;
 
@@ -58,9 +58,9 @@ final class LayerParts {
         this.family = family;
         this.weights = new Weights(checkpoint);
         this.networks = new Networks(checkpoint, weights, family);
-        this.layer = layer;
+        this.names = new Weights.OfLayer(weights, layer);
         this.type = type;
-        this.routerName = existing(family.router());
+        this.routerName = names.existing(family.router());
         String router = routerName + ".weight";
         long[] shape = checkpoint.contains(router) ? checkpoint.shape(router) : new long[] {1, 1};
         this.numIdentityExperts =
@@ -75,6 +75,7 @@ final class LayerParts {
                 widthKey == null
                         ? Math.toIntExact(shape[shape.length - 1])
                         : config.positiveInt(widthKey);
+        this.norms = new NormReader(checkpoint, family, names, hiddenSize);
     }
 
     private List<String> presentCountKeys() {
@@ -87,92 +88,15 @@ final class LayerParts {
         return keys.isEmpty() ? "num_experts" : keys.get(0);
     }
 
-    private String full(String name) {
-        return layer.name() + "." + name;
-    }
-
-    /** The name of a weight that is there, or the published one. */
-    private String existing(Names names) {
-        for (String name : names.all()) {
-            if (weights.has(full(name))) {
-                return full(name);
-            }
-        }
-        return full(names.first());
-    }
-
     /** The norm before router and experts; empty if there is none. */
     Optional<FileContent> norm() throws IOException {
-        Optional<NormGraphs.Norm> norm = norm(family.norm());
-        if (norm.isPresent() && family.firstNorm() != null) {
-            NormGraphs.Rms first = scaled((NormGraphs.Rms) requiredNorm(family.firstNorm()));
-            return Optional.of(new NormGraphs.Chain(first, norm.get()).graph("two_norms"));
-        }
-        if (norm.isEmpty() || family.normGate() == null) {
-            return norm.map(n -> n.graph(nameOfForm()));
-        }
-        FeedForward.Linear down = linear(family.normGate().get(0), hiddenSize, -1);
-        FeedForward.Linear up = linear(family.normGate().get(1), down.out(), hiddenSize);
-        return Optional.of(new NormGraphs.Gated(norm.get(), down, up).graph("gated_norm"));
-    }
-
-    /** The same norm times the factor of the layer's type. */
-    private NormGraphs.Rms scaled(NormGraphs.Rms norm) throws CheckpointException {
-        String type = config.entry("layer_types", layer.number());
-        Setting setting = family.firstNormScale().get(type);
-        if (setting == null) {
-            throw config.invalid(
-                    "layer_types has '%s' for layer %d; expected one of %s"
-                            .formatted(type, layer.number(), family.firstNormScale().keySet()));
-        }
-        float scale = (float) setting.number(config);
-        float[] weight = norm.weight().clone();
-        for (int i = 0; i < weight.length; i++) {
-            weight[i] *= scale;
-        }
-        return new NormGraphs.Rms(weight, norm.eps());
-    }
-
-    /** A norm of the width d; empty if the family or the checkpoint does not have it. */
-    private Optional<NormGraphs.Norm> norm(Names names) throws IOException {
-        if (names == null || !checkpoint.contains(existing(names) + ".weight")) {
-            return Optional.empty();
-        }
-        String name = existing(names);
-        float[] weight = checkpoint.floats(name + ".weight", hiddenSize);
-        float eps = family.eps().positive(config);
-        switch (family.normForm()) {
-            case RMS -> {}
-            case RMS_PLUS_ONE -> {
-                for (int i = 0; i < weight.length; i++) {
-                    weight[i] += 1;
-                }
-            }
-            case LAYER -> {
-                boolean hasBias = checkpoint.contains(name + ".bias");
-                float[] bias = hasBias ? checkpoint.floats(name + ".bias", hiddenSize) : null;
-                return Optional.of(new NormGraphs.Layer(weight, bias, eps));
-            }
-        }
-        return Optional.of(new NormGraphs.Rms(weight, eps));
-    }
-
-    private NormGraphs.Norm requiredNorm(Names names) throws IOException {
-        Optional<NormGraphs.Norm> norm = norm(names);
-        if (norm.isEmpty()) {
-            throw checkpoint.missing(existing(names) + ".weight");
-        }
-        return norm.get();
-    }
-
-    private String nameOfForm() {
-        return family.normForm() == Family.NormForm.LAYER ? "layer_norm" : "rms_norm";
+        return norms.first();
     }
 
     Optional<FileContent> postNorm() throws IOException {
         return family.postNorm() == null
                 ? Optional.empty()
-                : Optional.of(requiredNorm(family.postNorm()).graph(nameOfForm()));
+                : Optional.of(norms.required(family.postNorm()).graph(norms.graphName()));
     }
 
     FileContent router() throws IOException {
@@ -183,7 +107,7 @@ final class LayerParts {
                         : null;
         NormGraphs.Norm norm = null;
         if (family.routerNorm() != null) {
-            float[] scale = checkpoint.floats(existing(family.routerNorm()), hiddenSize);
+            float[] scale = checkpoint.floats(names.existing(family.routerNorm()), hiddenSize);
             for (int i = 0; i < scale.length; i++) {
                 scale[i] *= (float) (1 / Math.sqrt(hiddenSize));
             }
@@ -198,11 +122,11 @@ final class LayerParts {
 
     /** The width that the experts work in: d, or that of the latent projections. */
     int expertSize() throws IOException {
-        return isLatent() ? weights.get(existing(family.latent().down())).dim(0) : hiddenSize;
+        return isLatent() ? weights.get(names.existing(family.latent().down())).dim(0) : hiddenSize;
     }
 
     private boolean isLatent() {
-        return family.latent() != null && weights.has(existing(family.latent().down()));
+        return family.latent() != null && weights.has(names.existing(family.latent().down()));
     }
 
     /** The projection to the width of the experts. */
@@ -221,11 +145,11 @@ final class LayerParts {
         }
         return family.routedNorm() == null
                 ? Optional.empty()
-                : Optional.of(requiredNorm(family.routedNorm()).graph(nameOfForm()));
+                : Optional.of(norms.required(family.routedNorm()).graph(norms.graphName()));
     }
 
-    private FileContent projection(String graph, Names names, int in, int out) throws IOException {
-        FeedForward.Linear linear = linear(names, in, out);
+    private FileContent projection(String graph, Names weight, int in, int out) throws IOException {
+        FeedForward.Linear linear = norms.linear(weight, in, out);
         return new OnnxGraph(graph)
                 .storing(type)
                 .input("hidden", in)
@@ -233,25 +157,10 @@ final class LayerParts {
                 .linear("output", "hidden", linear.weight(), linear.bias(), in, linear.out());
     }
 
-    /**
-     * @param out the width of the output, or -1 for that of the weight
-     */
-    private FeedForward.Linear linear(Names names, int in, int out) throws IOException {
-        String name = existing(names);
-        StoredWeight weight = weights.get(name);
-        int rows = out < 0 ? weight.dim(0) : out;
-        if (!Arrays.equals(weight.shape(), new long[] {rows, in})) {
-            throw checkpoint.wrongShape(weight.name(), "[%d, %d]".formatted(rows, in));
-        }
-        boolean hasBias = checkpoint.contains(name + ".bias");
-        float[] bias = hasBias ? checkpoint.floats(name + ".bias", rows) : null;
-        return new FeedForward.Linear(weight.blocks(), bias, in, rows);
-    }
-
     FileContent expert(int expert) throws IOException {
-        List<String> names = family.experts().all().stream().map(this::full).toList();
+        List<String> experts = family.experts().all().stream().map(names::full).toList();
         int n = numExperts - numIdentityExperts;
-        return networks.expert(names, expert, n, expertSize()).graph(type);
+        return networks.expert(experts, expert, n, expertSize()).graph(type);
     }
 
     /** The experts that every token visits, and constants that are added once. */
@@ -260,7 +169,7 @@ final class LayerParts {
         if (hasShared()) {
             FeedForward network = networks.single(shared(), hiddenSize);
             if (family.sharedGate() != null) {
-                String gate = existing(family.sharedGate());
+                String gate = names.existing(family.sharedGate());
                 float[] weight = checkpoint.floats(gate + ".weight", 1, hiddenSize);
                 FeedForward.Linear share =
                         new FeedForward.Linear(FloatBlocks.of(weight), null, hiddenSize, 1);
@@ -269,7 +178,7 @@ final class LayerParts {
             shared.add(network.graph(type));
         }
         if (family.constant() != null && family.constantIf().flag(config)) {
-            float[] constant = checkpoint.floats(full(family.constant().first()), hiddenSize);
+            float[] constant = checkpoint.floats(names.full(family.constant().first()), hiddenSize);
             shared.add(FileContent.of(ExpertGraphs.constant(constant)));
         }
         return shared;
@@ -277,10 +186,10 @@ final class LayerParts {
 
     private String shared() {
         return family.shared().all().stream()
-                .map(this::full)
+                .map(names::full)
                 .filter(networks::exists)
                 .findFirst()
-                .orElse(full(family.shared().first()));
+                .orElse(names.full(family.shared().first()));
     }
 
     /** Whether there is a shared expert: config.json says so, or else the tensors do. */
@@ -301,35 +210,12 @@ final class LayerParts {
 
     /** The dense networks beside the experts. */
     List<FileContent> branches() throws IOException {
+        List<Family.Branch> declared = family.branches() == null ? List.of() : family.branches();
         List<FileContent> branches = new ArrayList<>();
-        for (Family.Branch branch :
-                family.branches() == null ? List.<Family.Branch>of() : family.branches()) {
-            OnnxGraph graph = new OnnxGraph("branch").storing(type);
-            graph.input("hidden", hiddenSize).output("output", hiddenSize);
-            boolean hasTail = branch.tail() != null;
-            addBranch(graph, branch, "", hasTail ? "first" : "output", "hidden");
-            if (hasTail) {
-                graph.node("Add", "middle", List.of("hidden", "first"));
-                addBranch(graph, branch.tail(), "tail.", "second", "middle")
-                        .node("Add", "output", List.of("first", "second"));
-            }
-            branches.add(graph);
+        for (Family.Branch branch : declared) {
+            branches.add(new BranchReader(networks, norms, names, hiddenSize).read(branch, type));
         }
         return branches;
-    }
-
-    private OnnxGraph addBranch(
-            OnnxGraph graph, Family.Branch branch, String prefix, String y, String x)
-            throws IOException {
-        String normed = prefix + "normed";
-        requiredNorm(branch.norm()).addTo(graph, prefix + "norm.", normed, x);
-        FeedForward network = networks.single(full(branch.network().first()), hiddenSize);
-        if (branch.postNorm() == null) {
-            return network.addTo(graph, prefix, y, normed);
-        }
-        network.addTo(graph, prefix, prefix + "mlp", normed);
-        return requiredNorm(branch.postNorm())
-                .addTo(graph, prefix + "post_norm.", y, prefix + "mlp");
     }
 
     ResidualKind residual() {
@@ -349,12 +235,44 @@ final class LayerParts {
     private Float scale(Setting setting) throws IOException {
         double scale = setting == null ? 1 : setting.number(config);
         if (family.layerScale() != null) {
-            scale *= checkpoint.floats(full(family.layerScale().first()), 1)[0];
+            scale *= checkpoint.floats(names.full(family.layerScale().first()), 1)[0];
         }
         return scale == 1 ? null : (float) scale;
     }
 
     boolean weighsInput() throws CheckpointException {
         return family.weightOnInput().flag(config);
+    }
+
+    /** The dense networks beside the experts of a layer, as graphs from the layer's input. */
+    private record BranchReader(
+            Networks networks, NormReader norms, Weights.OfLayer names, int hiddenSize) {
+
+        FileContent read(Family.Branch branch, WeightType type) throws IOException {
+            OnnxGraph graph = new OnnxGraph("branch").storing(type);
+            graph.input("hidden", hiddenSize).output("output", hiddenSize);
+            boolean hasTail = branch.tail() != null;
+            add(graph, branch, "", hasTail ? "first" : "output", "hidden");
+            if (hasTail) {
+                graph.node("Add", "middle", List.of("hidden", "first"));
+                add(graph, branch.tail(), "tail.", "second", "middle")
+                        .node("Add", "output", List.of("first", "second"));
+            }
+            return graph;
+        }
+
+        private OnnxGraph add(
+                OnnxGraph graph, Family.Branch branch, String prefix, String y, String x)
+                throws IOException {
+            String normed = prefix + "normed";
+            norms.required(branch.norm()).addTo(graph, prefix + "norm.", normed, x);
+            FeedForward network = networks.single(names.full(branch.network().first()), hiddenSize);
+            if (branch.postNorm() == null) {
+                return network.addTo(graph, prefix, y, normed);
+            }
+            network.addTo(graph, prefix, prefix + "mlp", normed);
+            return norms.required(branch.postNorm())
+                    .addTo(graph, prefix + "post_norm.", y, prefix + "mlp");
+        }
     }
 }

@@ -21,7 +21,7 @@ final class Weights {
 
     /** What is beside packed weights and does not change them. */
     private static final List<String> OF_ACTIVATIONS =
-            List.of(".input_scale", ".input_global_scale", ".weight_shape");
+            List.of(".input_scale", "_input_scale", ".input_global_scale", ".weight_shape");
 
     private final Checkpoint checkpoint;
 
@@ -226,5 +226,23 @@ final class Weights {
 
     private Stored stored(String name) throws IOException {
         return new Stored(checkpoint.file(name), checkpoint.names().stored(name));
+    }
+
+    /** The full names of what a family's declaration names relative to a layer. */
+    record OfLayer(Weights weights, LayerStacks.MoeLayer layer) {
+
+        String full(String name) {
+            return layer.name() + "." + name;
+        }
+
+        /** The name of a weight that is there, or the published one. */
+        String existing(Names names) {
+            for (String name : names.all()) {
+                if (weights.has(full(name))) {
+                    return full(name);
+                }
+            }
+            return full(names.first());
+        }
     }
 }

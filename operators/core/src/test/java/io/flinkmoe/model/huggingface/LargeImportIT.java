@@ -60,6 +60,17 @@ class LargeImportIT {
     }
 
     @Test
+    void anExpertOfMixtral8x7bInFp8() throws Exception {
+        Path checkpoint = MIXTRAL_8X7B.fp8(dir.resolve("c"));
+
+        Process importer = start(checkpoint, dir.resolve("bundle"));
+
+        assertThat(importer.waitFor()).isZero();
+        assertThat(Files.size(dir.resolve("bundle/layers/0/experts/0.onnx")))
+                .isGreaterThan(3L * 4096 * 14_336 * 4);
+    }
+
+    @Test
     void fusedTensorsOfThreeGigabytesInBothOrientations() throws Exception {
         Map<String, String> plain = importFused(false);
 

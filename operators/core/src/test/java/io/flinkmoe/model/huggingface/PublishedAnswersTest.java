@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.graph.WeightType;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.tensor.SafetensorsFile;
 import java.io.IOException;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -77,6 +79,44 @@ class PublishedAnswersTest {
             }
         }
         passed++;
+    }
+
+    @Test
+    void weightsOfSixteenBitsGiveTheSameAnswers() throws Exception {
+        Path checkpoint = Path.of("src", "test", "resources", "checkpoints", "mixtral");
+        Bundle wide = importAs(checkpoint, WeightType.FLOAT32);
+        Bundle narrow = importAs(checkpoint, WeightType.BFLOAT16);
+        Path expert = Path.of("layers", "0", "experts", "0.onnx");
+
+        assertThat(narrow.file(expert.toString()))
+                .satisfies(
+                        file ->
+                                assertThat(file.toFile().length())
+                                        .isLessThan(
+                                                wide.file(expert.toString()).toFile().length()
+                                                        * 6
+                                                        / 10));
+        try (SafetensorsFile expected =
+                        SafetensorsFile.open(checkpoint.resolve("expected.safetensors"));
+                ReferenceModel ofWide = ReferenceModel.open(wide);
+                ReferenceModel ofNarrow = ReferenceModel.open(narrow)) {
+            float[] x = expected.floats("runs.0.x");
+            int tokens = (int) expected.shape("runs.0.x")[0];
+            assertThat(ofNarrow.forward(x, tokens).out())
+                    .isEqualTo(ofWide.forward(x, tokens).out());
+        }
+    }
+
+    private Bundle importAs(Path checkpoint, WeightType weights) throws Exception {
+        return CheckpointImporter.importBundle(
+                checkpoint,
+                null,
+                weights,
+                null,
+                null,
+                dir.resolve(weights.name()),
+                (written, total) -> {},
+                ImportCheck.NONE);
     }
 
     private static void assertClose(float[] found, float[] expected) {

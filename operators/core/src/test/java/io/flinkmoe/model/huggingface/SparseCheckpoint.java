@@ -38,6 +38,28 @@ record SparseCheckpoint(int d, int h, int n) {
         return folder;
     }
 
+    /** Three tensors per expert in FP8, each with one scale per block of 128 × 128. */
+    Path fp8(Path folder) throws IOException {
+        Map<String, long[]> shapes = router();
+        Map<String, String> types = new LinkedHashMap<>();
+        types.put(MOE + "gate.weight", "BF16");
+        for (int e = 0; e < n; e++) {
+            for (String matrix : new String[] {"w1", "w3", "w2"}) {
+                String name = MOE + "experts.%d.%s.weight".formatted(e, matrix);
+                long rows = matrix.equals("w2") ? d : h;
+                long columns = matrix.equals("w2") ? h : d;
+                shapes.put(name, new long[] {rows, columns});
+                shapes.put(
+                        name + "_scale_inv",
+                        new long[] {(rows + 127) / 128, (columns + 127) / 128});
+                types.put(name, "F8_E4M3");
+                types.put(name + "_scale_inv", "F32");
+            }
+        }
+        write(folder, types, shapes);
+        return folder;
+    }
+
     /** Two tensors for all experts. */
     Path fused(Path folder, String type, boolean transposed) throws IOException {
         Map<String, long[]> shapes = router();
@@ -58,6 +80,13 @@ record SparseCheckpoint(int d, int h, int n) {
     }
 
     private void write(Path folder, String type, Map<String, long[]> shapes) throws IOException {
+        Map<String, String> types = new LinkedHashMap<>();
+        shapes.keySet().forEach(name -> types.put(name, type));
+        write(folder, types, shapes);
+    }
+
+    private void write(Path folder, Map<String, String> types, Map<String, long[]> shapes)
+            throws IOException {
         Files.createDirectories(folder);
         ObjectNode config = MAPPER.createObjectNode().put("model_type", "mixtral");
         config.put("hidden_size", d).put("intermediate_size", h).put("num_hidden_layers", 1);
@@ -66,11 +95,11 @@ record SparseCheckpoint(int d, int h, int n) {
         ObjectNode header = MAPPER.createObjectNode();
         long end = 0;
         for (Map.Entry<String, long[]> e : shapes.entrySet()) {
-            long size = bytes(type);
+            long size = bytes(types.get(e.getKey()));
             for (long dim : e.getValue()) {
                 size *= dim;
             }
-            ObjectNode entry = header.putObject(e.getKey()).put("dtype", type);
+            ObjectNode entry = header.putObject(e.getKey()).put("dtype", types.get(e.getKey()));
             entry.set("shape", MAPPER.valueToTree(e.getValue()));
             entry.set("data_offsets", MAPPER.valueToTree(new long[] {end, end + size}));
             end += size;
@@ -115,7 +144,12 @@ record SparseCheckpoint(int d, int h, int n) {
     }
 
     private static int bytes(String type) {
-        return type.equals("F64") ? 8 : type.equals("F32") ? 4 : 2;
+        return switch (type) {
+            case "F64" -> 8;
+            case "F32" -> 4;
+            case "F8_E4M3" -> 1;
+            default -> 2;
+        };
     }
 
     private static ByteBuffer littleEndian(int size) {
