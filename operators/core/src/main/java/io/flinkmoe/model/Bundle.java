@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
-import io.flinkmoe.model.graph.Sha256;
-import io.flinkmoe.tensor.ForeignFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -42,17 +40,12 @@ public final class Bundle {
             Path root = directory.toRealPath();
             BundleSpec spec =
                     ModelJson.read(
-                            existing(
+                            Check.existing(
                                     root,
                                     MODEL_JSON,
                                     "every bundle has one; check the path of the bundle"));
             for (Map.Entry<String, String> e : spec.checksums().entrySet()) {
-                Path file =
-                        existing(
-                                root,
-                                e.getKey(),
-                                "model.json lists it; copy or import the bundle again");
-                checkChecksum(file, e.getValue());
+                Check.verified(root, e.getKey(), e.getValue());
             }
             Bundle bundle = new Bundle(directory, spec);
             bundle.checkWidths();
@@ -79,32 +72,6 @@ public final class Bundle {
      */
     public Path file(String relative) {
         return directory.resolve(relative);
-    }
-
-    private static Path existing(Path root, String relative, String hint) throws IOException {
-        Path file = root.resolve(relative);
-        if (!Files.isRegularFile(file)) {
-            throw new BundleException(
-                    file, "%s, but %s".formatted(FileErrors.notAFile(file), hint));
-        }
-        Path real = file.toRealPath();
-        if (!real.startsWith(root)) {
-            throw new BundleException(
-                    file,
-                    "it links to %s, outside the bundle; copy the file into the bundle"
-                            .formatted(real));
-        }
-        return file;
-    }
-
-    private static void checkChecksum(Path file, String expected) throws IOException {
-        String found = Sha256.of(file);
-        if (!found.equals(expected)) {
-            String reason =
-                    "its SHA-256 is %s; expected %s according to model.json; copy or import the bundle again"
-                            .formatted(found, expected);
-            throw new BundleException(file, ForeignFile.kindOf(file).orElse(reason));
-        }
     }
 
     private void checkWidths() throws IOException {

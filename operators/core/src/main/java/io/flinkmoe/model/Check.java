@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
+import io.flinkmoe.model.graph.Sha256;
+import io.flinkmoe.tensor.ForeignFile;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
@@ -77,6 +81,42 @@ final class Check {
             present("%s[%d]".formatted(field, i), list.get(i));
         }
         return List.copyOf(list);
+    }
+
+    /**
+     * Requires a file inside a bundle.
+     *
+     * @param root the real path of the bundle
+     * @param hint says what to do if it is missing
+     */
+    static Path existing(Path root, String relative, String hint) throws IOException {
+        Path file = root.resolve(relative);
+        if (!Files.isRegularFile(file)) {
+            throw new BundleException(
+                    file, "%s, but %s".formatted(FileErrors.notAFile(file), hint));
+        }
+        Path real = file.toRealPath();
+        if (!real.startsWith(root)) {
+            throw new BundleException(
+                    file,
+                    "it links to %s, outside the bundle; copy the file into the bundle"
+                            .formatted(real));
+        }
+        return file;
+    }
+
+    /** The same for a file whose checksum is verified. */
+    static Path verified(Path root, String relative, String expected) throws IOException {
+        Path file =
+                existing(root, relative, "model.json lists it; copy or import the bundle again");
+        String found = Sha256.of(file);
+        if (!found.equals(expected)) {
+            String reason =
+                    "its SHA-256 is %s; expected %s according to model.json; copy or import the bundle again"
+                            .formatted(found, expected);
+            throw new BundleException(file, ForeignFile.kindOf(file).orElse(reason));
+        }
+        return file;
     }
 
     private static boolean isPlain(String name) {

@@ -24,15 +24,19 @@ import com.fasterxml.jackson.databind.exc.UnrecognizedPropertyException;
 import com.fasterxml.jackson.databind.exc.ValueInstantiationException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import io.flinkmoe.routing.RoutingConfig;
+import io.flinkmoe.routing.RuleTable;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -41,6 +45,9 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 public final class ModelJson {
+    private static final String TABLE = "table";
+    private static final String TABLE_FILE = "table_file";
+
     private static final JsonMapper MAPPER =
             JsonMapper.builder()
                     .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
@@ -166,10 +173,61 @@ public final class ModelJson {
     static BundleSpec read(Path file) throws IOException {
         JsonNode json = JsonFile.readObject(MAPPER, file, BundleException::new);
         checkVersion(json.path("format_version"), file);
+        for (int layer = 0; layer < json.path("layers").size(); layer++) {
+            readTables(file, json, layer);
+        }
         try {
             return MAPPER.treeToValue(json, BundleSpec.class);
         } catch (JsonMappingException e) {
             throw new BundleException(file, message(json, e), e);
+        }
+    }
+
+    /** Replaces each {@code table_file} of a rule by the table in that file. */
+    private static void readTables(Path file, JsonNode json, int layer) throws IOException {
+        JsonNode layerJson = json.path("layers").path(layer);
+        for (int gate = 0; gate < layerJson.path("gates").size(); gate++) {
+            if (layerJson.path("gates").path(gate).path("rule") instanceof ObjectNode rule
+                    && rule.path(TABLE_FILE).isTextual()) {
+                String field = "layers[%d].gates[%d].rule".formatted(layer, gate);
+                String name = rule.remove(TABLE_FILE).asText();
+                if (rule.has(TABLE)) {
+                    throw new BundleException(
+                            file,
+                            "%s has a table and the table_file '%s'; remove one of the two"
+                                    .formatted(field, name));
+                }
+                Path table = tableFile(file, json.path("checksums"), field, name);
+                rule.set(TABLE, MAPPER.valueToTree(table(table, layerJson.path("experts"))));
+            }
+        }
+    }
+
+    private static Path tableFile(Path file, JsonNode checksums, String field, String name)
+            throws IOException {
+        try {
+            Check.path(field + "." + TABLE_FILE, name);
+        } catch (IllegalArgumentException e) {
+            throw new BundleException(file, e.getMessage(), e);
+        }
+        if (!checksums.path(name).isTextual()) {
+            throw new BundleException(
+                    file,
+                    "checksums has no entry for %s; expected the SHA-256 of every file"
+                            .formatted(name));
+        }
+        return Check.verified(file.getParent(), name, checksums.path(name).asText());
+    }
+
+    private static Map<String, String> table(Path table, JsonNode experts) throws IOException {
+        List<String> names = new ArrayList<>();
+        for (JsonNode expert : experts) {
+            names.add(expert.path("name").asText(String.valueOf(names.size())));
+        }
+        try {
+            return RuleTable.read(table, names);
+        } catch (RuleTable.WrongTableException e) {
+            throw new BundleException(table, e.getMessage(), e);
         }
     }
 

@@ -12,11 +12,13 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.onnx.BundleSessions;
+import io.flinkmoe.onnx.Device;
 import io.flinkmoe.onnx.layer.RouterBatch;
 import io.flinkmoe.routing.NoiseSource;
 import io.flinkmoe.tensor.Floats;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.apache.flink.annotation.Experimental;
 
 /**
@@ -48,7 +50,17 @@ public final class ReferenceModel implements AutoCloseable {
 
     /** Opens every model of a bundle; each layer has this capacity. */
     public static ReferenceModel open(Bundle bundle, Capacity capacity) throws BundleException {
-        BundleSessions sessions = new BundleSessions(bundle);
+        return open(bundle, capacity, Set.of());
+    }
+
+    /**
+     * The same.
+     *
+     * @param rowByRow the files of models that are called with one row at a time
+     */
+    public static ReferenceModel open(Bundle bundle, Capacity capacity, Set<String> rowByRow)
+            throws BundleException {
+        BundleSessions sessions = new BundleSessions(bundle, Device.CPU, rowByRow, () -> {});
         try {
             return new ReferenceModel(bundle, sessions, capacity);
         } catch (BundleException e) {

@@ -17,6 +17,7 @@ import io.flinkmoe.routing.RoutingConfig;
 import io.flinkmoe.routing.ScoringFunc;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -474,6 +475,46 @@ class BundleTest {
     void refusesAPathThatLeavesTheBundle(String path) throws Exception {
         edit(json -> json.withObject("/layers/0/experts/1").put("file", path));
         assertRefused("layers[0].experts[1].file: file is ");
+    }
+
+    /** A rule's table may stand in a file of the bundle, which has a checksum, too. */
+    @Test
+    void readsTheTableOfARuleFromItsFile() throws Exception {
+        root = write(severalGates()).directory();
+        Path table = Files.writeString(root.resolve("t.csv"), "acme,left\nother,1\n");
+        edit(
+                json -> {
+                    ObjectNode rule = json.withObject("/layers/0/gates/1/rule");
+                    rule.remove("table");
+                    rule.put("table_file", "t.csv");
+                });
+        assertRefused("checksums has no entry for t.csv");
+
+        edit(json -> json.withObject("/checksums").put("t.csv", sha256(table)));
+        assertThat(Bundle.read(root).spec().layers().get(0).gates().get(1).rule().table())
+                .isEqualTo(Map.of("acme", "left", "other", "1"));
+
+        Files.writeString(table, "acme,right\n");
+        assertRefused("t.csv: its SHA-256 is");
+        edit(json -> json.withObject("/checksums").put("t.csv", sha256(table)));
+        assertRefused(
+                "t.csv: line 1 has the expert 'right', which is not there; allowed: [left, 1]");
+        edit(json -> json.withObject("/layers/0/gates/1/rule").put("table_file", "../t.csv"));
+        assertRefused("layers[0].gates[1].rule.table_file is '../t.csv'");
+        edit(
+                json -> {
+                    ObjectNode rule = json.withObject("/layers/0/gates/1/rule");
+                    rule.put("table_file", "t.csv").putObject("table");
+                });
+        assertRefused("has a table and the table_file 't.csv'; remove one of the two");
+    }
+
+    private static String sha256(Path file) {
+        try {
+            return Sha256.of(file);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     @Test

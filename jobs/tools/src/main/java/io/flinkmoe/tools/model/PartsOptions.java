@@ -101,6 +101,22 @@ final class PartsOptions {
                             + " gelu_tanh, tanh, sigmoid, leaky_relu or none.")
     private List<String> activations = List.of();
 
+    @Option(
+            names = "--router-output",
+            paramLabel = "NAME",
+            description =
+                    "The output of router.onnx that has the logits; required if it has several"
+                            + " outputs.")
+    private String routerOutput;
+
+    @Option(
+            names = "--expert-output",
+            paramLabel = "NAME",
+            description =
+                    "The output of the experts' ONNX files that is used, such as probabilities;"
+                            + " required if they have several outputs.")
+    private String expertOutput;
+
     /** Whether any of the options is set. */
     boolean areUsed() {
         return folder != null || !flags().isEmpty();
@@ -116,6 +132,8 @@ final class PartsOptions {
         add(flags, "--router", router != null);
         add(flags, "--experts", !experts.isEmpty());
         add(flags, "--activations", !activations.isEmpty());
+        add(flags, "--router-output", routerOutput != null);
+        add(flags, "--expert-output", expertOutput != null);
         return flags;
     }
 
@@ -160,8 +178,8 @@ final class PartsOptions {
         put(layer, "residual", residual);
         ObjectNode gate = layer.putArray("gates").addObject();
         if (stateDict == null) {
-            layer.put("experts", "experts/*.onnx");
-            gate.put("router", "router.onnx");
+            onnx(layer.putObject("experts"), "experts/*.onnx", expertOutput);
+            onnx(gate.putObject("router"), "router.onnx", routerOutput);
         } else {
             state(layer.putObject("experts"), experts, activations);
             state(
@@ -177,6 +195,11 @@ final class PartsOptions {
             gate.put("norm_topk_prob", normTopkProb);
         }
         return manifest;
+    }
+
+    private static void onnx(ObjectNode part, String file, String output) {
+        part.put("file", file);
+        put(part, "output", output);
     }
 
     private void state(ObjectNode part, List<String> linears, List<String> functions) {

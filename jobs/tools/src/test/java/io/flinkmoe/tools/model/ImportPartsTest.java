@@ -118,6 +118,31 @@ class ImportPartsTest {
                         "moe.model.row-by-row: true makes it hold.");
     }
 
+    /** As classifiers have: a label beside the numbers. */
+    @Test
+    void partsWithSeveralOutputs() throws Exception {
+        int d = Bundle.read(folder.resolve("tiny")).spec().firstSize();
+        for (String file : List.of("router", "experts/0", "experts/1", "experts/2")) {
+            int width = file.equals("router") ? 3 : d;
+            new OnnxGraph("two")
+                    .input("x", d)
+                    .output("label", d)
+                    .output("probabilities", width)
+                    .node("Neg", "label", List.of("x"))
+                    .linear("probabilities", "x", ramp(width * d), null, d, width)
+                    .writeTo(parts.resolve(file + ".onnx"));
+        }
+        Program refused = importParts(TOP_2);
+        List<String> named = new ArrayList<>(TOP_2);
+        named.addAll(
+                List.of("--router-output", "probabilities", "--expert-output", "probabilities"));
+        Program program = importParts(named);
+
+        assertThat(refused.exitCode()).isEqualTo(1);
+        assertThat(refused.err()).contains("it has 2 outputs, [label float [batch, 4], probab");
+        assertThat(program.exitCode()).as(program.err()).isZero();
+    }
+
     private static float[] ramp(int count) {
         float[] values = new float[count];
         for (int i = 0; i < count; i++) {

@@ -105,6 +105,15 @@ final class ExpertList {
         return experts.size();
     }
 
+    /** The names of the experts, or their numbers. */
+    List<String> names() {
+        List<String> names = new ArrayList<>();
+        for (Expert expert : experts) {
+            names.add(expert.name == null ? String.valueOf(names.size()) : expert.name);
+        }
+        return names;
+    }
+
     /** The experts that read the whole input of the layer. */
     Stream<Part> ofWholeInput() {
         return experts.stream().filter(expert -> expert.input == null).map(Expert::part);

@@ -12,7 +12,9 @@ import io.flinkmoe.model.OnnxShapes;
 import io.flinkmoe.model.ResidualKind;
 import io.flinkmoe.model.RuleSpec;
 import io.flinkmoe.routing.RoutingConfig;
+import io.flinkmoe.routing.RuleTable;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -156,24 +158,40 @@ final class LayerManifest {
         }
     }
 
-    private static RuleSpec rule(ManifestNode node) throws BundleException {
-        node.object("stream", "column", "table", "fallback");
-        Map<String, String> table = new LinkedHashMap<>();
-        ManifestNode entries = node.required("table");
-        if (!entries.json().isObject()) {
-            throw entries.wrong("an object from values to experts");
-        }
-        for (String value : (Iterable<String>) entries.json()::fieldNames) {
-            table.put(value, entries.field(value).text());
-        }
+    private RuleSpec rule(ManifestNode node) throws IOException {
+        node.object("stream", "column", "table", "table_file", "fallback");
         ManifestNode fallback = node.field("fallback");
         ManifestNode stream = node.field("stream");
         ManifestNode column = node.field("column");
         return new RuleSpec(
                 stream.isPresent() ? stream.flag() : null,
                 column.isPresent() ? column.text() : null,
-                table,
+                table(node),
                 fallback.isPresent() ? fallback.text() : null);
+    }
+
+    private Map<String, String> table(ManifestNode rule) throws IOException {
+        ManifestNode file = rule.field("table_file");
+        if (file.isPresent()) {
+            if (rule.field("table").isPresent()) {
+                throw file.wrong("nothing, as there is a table");
+            }
+            Path path = reader.file(file);
+            try {
+                return RuleTable.read(path, experts.names());
+            } catch (RuleTable.WrongTableException e) {
+                throw new BundleException(path, e.getMessage(), e);
+            }
+        }
+        Map<String, String> table = new LinkedHashMap<>();
+        ManifestNode entries = rule.required("table");
+        if (!entries.json().isObject()) {
+            throw entries.wrong("an object from values to experts");
+        }
+        for (String value : (Iterable<String>) entries.json()::fieldNames) {
+            table.put(value, entries.field(value).text());
+        }
+        return table;
     }
 
     /** All other fields of a gate are its routing. What selects and weighs is never guessed. */

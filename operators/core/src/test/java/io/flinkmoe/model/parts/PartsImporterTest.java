@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.RuleSpec;
 import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.MlpGraph;
 import io.flinkmoe.model.graph.ProtoWriter;
@@ -18,6 +19,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -195,6 +197,36 @@ class PartsImporterTest {
 
     private static String layerOf(String experts) {
         return "{'layers': [{'residual': 'none', 'experts': %s, 'gates': []}]}".formatted(experts);
+    }
+
+    @Test
+    void aRuleWithATableInAFile() throws Exception {
+        linear("a.onnx", new float[] {2}, 1, 1);
+        linear("b.onnx", new float[] {3}, 1, 1);
+        Path table = Files.writeString(folder.resolve("tenants.csv"), "tenant,expert\nx,b\ny,a\n");
+        String manifest =
+                "{'layers': [{'residual': 'none', 'experts': [{'name': 'a', 'file': 'a.onnx'}, {'name':"
+                        + " 'b', 'file': 'b.onnx'}], 'gates': [{'rule': {'stream': true,"
+                        + " 'table_file': 'tenants.csv', 'fallback': 'a'}}]}]}";
+
+        RuleSpec rule =
+                importParts(folder, manifest).bundle().spec().layers().get(0).gates().get(0).rule();
+
+        assertThat(rule.table()).isEqualTo(Map.of("x", "b", "y", "a"));
+
+        Files.move(folder.resolve("bundle"), folder.resolve("first"));
+        Files.writeString(table, "x,b\ny,c\n");
+        assertThatThrownBy(() -> importParts(folder, manifest))
+                .isInstanceOf(BundleException.class)
+                .hasMessage(
+                        table + ": line 2 has the expert 'c', which is not there; allowed: [a, b]");
+        assertThatThrownBy(
+                        () ->
+                                importParts(
+                                        folder,
+                                        manifest.replace(
+                                                "'table_file'", "'table': {}, 'table_file'")))
+                .hasMessageContaining("expected nothing, as there is a table");
     }
 
     /** Where files leave widths open, other parts or the manifest say them. */
