@@ -9,10 +9,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.TreeMap;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigOption;
+import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.util.TimeUtils;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -103,6 +105,19 @@ final class IdempotentRules {
         }
         errors.addAll(producerErrors(options.get(KafkaOptions.PROPERTIES)));
         return errors;
+    }
+
+    /**
+     * Checks that a model gives a token the same bits in any call.
+     *
+     * @param warning why it does not; empty if it does
+     * @throws IllegalConfigurationException if it does not
+     */
+    static void checkModel(ReadableConfig options, Optional<String> warning) {
+        if (warning.isPresent() && options.get(KafkaOptions.SINK_DELIVERY) == Delivery.IDEMPOTENT) {
+            throw new IllegalConfigurationException(
+                    error(PlacementOptions.ROW_BY_ROW, false, true, warning.get()));
+        }
     }
 
     private static String error(

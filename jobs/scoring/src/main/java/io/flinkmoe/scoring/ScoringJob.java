@@ -85,6 +85,7 @@ public final class ScoringJob {
             builder.divertLateTokens();
         }
         MoeLayers layers = builder.build();
+        IdempotentRules.checkModel(options, layers.warning());
         layers.warning().ifPresent(warnings);
         TokenDeserializer deserializer =
                 KafkaInput.deserializer(options, layers.inputs(), layers.hasWindows());

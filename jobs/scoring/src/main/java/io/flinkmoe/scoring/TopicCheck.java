@@ -69,6 +69,7 @@ final class TopicCheck {
             if (delivery == Delivery.IDEMPOTENT) {
                 checkKeysOfTokens(name, config);
                 checkTimestamps(name, config);
+                checkRetention(name, config);
             } else if (has(config, TopicConfig.CLEANUP_POLICY_COMPACT)) {
                 warnings.add(
                         "%s has %s=%s, so Kafka keeps only the last record of each stream; set %s=%s to keep all records"
@@ -124,6 +125,24 @@ final class TopicCheck {
                                         Long.MAX_VALUE,
                                         TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG));
             }
+        }
+    }
+
+    /** Time-based retention goes by the timestamps of records. */
+    private void checkRetention(String name, Config config) {
+        OptionalLong retention = number(config, TopicConfig.RETENTION_MS_CONFIG);
+        if (!isTimeOfAppend(config)
+                && has(config, TopicConfig.CLEANUP_POLICY_DELETE)
+                && retention.orElse(-1) >= 0) {
+            warnings.add(
+                    "%s has %s=%d, which counts from the event time with %s: %s, so answers to older events are soon removed; set %s=LogAppendTime to count from the time of writing"
+                            .formatted(
+                                    name,
+                                    TopicConfig.RETENTION_MS_CONFIG,
+                                    retention.getAsLong(),
+                                    KafkaOptions.SINK_DELIVERY.key(),
+                                    delivery,
+                                    TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG));
         }
     }
 

@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -188,6 +189,23 @@ class KafkaOptionsTest {
                                         + " max.in.flight.requests.per.connection: 6"
                                         + with
                                         + "1 to 5, which is the default there"));
+    }
+
+    @Test
+    void idempotentDeliveryRefusesAModelWhoseBitsDependOnTheCall() {
+        Configuration options = complete();
+        Optional<String> warning = Optional.of("a row's result depends on others for head.onnx");
+
+        assertThatCode(() -> IdempotentRules.checkModel(options, warning))
+                .doesNotThrowAnyException();
+        options.setString("moe.sink.delivery", "idempotent");
+        assertThatCode(() -> IdempotentRules.checkModel(options, Optional.empty()))
+                .doesNotThrowAnyException();
+        assertThatThrownBy(() -> IdempotentRules.checkModel(options, warning))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.model.row-by-row is false; allowed with moe.sink.delivery: idempotent:"
+                                + " true, because a row's result depends on others for head.onnx");
     }
 
     @Test

@@ -35,6 +35,7 @@ class ScoringArchitectureTest {
         "io.flinkmoe.config",
         "io.flinkmoe.runtime.shared", // Which subtask runs which expert.
         "io.flinkmoe.capacity",
+        "io.flinkmoe.column",
         "io.flinkmoe.model",
         "io.flinkmoe.routing"
     };

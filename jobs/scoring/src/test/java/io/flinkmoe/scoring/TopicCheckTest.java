@@ -132,6 +132,31 @@ class TopicCheckTest {
     }
 
     @Test
+    void warnsOfRetentionThatCountsFromTheEventTime() {
+        Map<String, String> week =
+                Map.of(
+                        "cleanup.policy", "compact,delete",
+                        "retention.ms", "604800000",
+                        "message.timestamp.type", "CreateTime");
+        Map<String, String> forever = new HashMap<>(week);
+        forever.put("retention.ms", "-1");
+        Map<String, String> append = new HashMap<>(week);
+        append.put("message.timestamp.type", "LogAppendTime");
+
+        idempotent.check(KafkaOptions.SINK_TOPIC, "t", config(week), 3, 0);
+        idempotent.check(KafkaOptions.SINK_TOPIC, "f", config(forever), 3, 0);
+        idempotent.check(KafkaOptions.SINK_TOPIC, "a", config(append), 3, 0);
+
+        assertThat(idempotent.warnings())
+                .containsExactly(
+                        "the topic t (moe.sink.topic) has retention.ms=604800000, which counts from"
+                                + " the event time with moe.sink.delivery: idempotent, so answers"
+                                + " to older events are soon removed; set"
+                                + " message.timestamp.type=LogAppendTime to count from the time of"
+                                + " writing");
+    }
+
+    @Test
     void warnsOfTimestampsThatNoClockIsComparedWith() {
         for (String type : List.of("CreateTime", "LogAppendTime")) {
             check.checkSource("s", config(Map.of("message.timestamp.type", type)));

@@ -36,6 +36,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param layers the token's choices, one entry per MoE layer
  * @param partition the partition that the token was read from; {@link Arrival#NO_PARTITION} if it
  *     is unknown
+ * @param payload the payload of the token; null if it has none
  */
 @PublicEvolving
 @TypeInfo(ScoredToken.Factory.class)
@@ -47,7 +48,8 @@ public record ScoredToken(
         TypedValues outputs,
         String modelVersion,
         Decision[] layers,
-        int partition) {
+        int partition,
+        byte[] payload) {
 
     /** The type information of this record. */
     public static final TypeInformation<ScoredToken> TYPE =
@@ -63,7 +65,16 @@ public record ScoredToken(
             float[] values,
             String modelVersion,
             Decision[] layers) {
-        this(stream, position, timestamp, values, null, modelVersion, layers, Arrival.NO_PARTITION);
+        this(
+                stream,
+                position,
+                timestamp,
+                values,
+                null,
+                modelVersion,
+                layers,
+                Arrival.NO_PARTITION,
+                null);
     }
 
     @Override
@@ -76,7 +87,8 @@ public record ScoredToken(
                 && Objects.equals(outputs, that.outputs)
                 && Objects.equals(modelVersion, that.modelVersion)
                 && Arrays.equals(layers, that.layers)
-                && partition == that.partition;
+                && partition == that.partition
+                && Arrays.equals(payload, that.payload);
     }
 
     @Override
@@ -89,12 +101,13 @@ public record ScoredToken(
                 outputs,
                 modelVersion,
                 Arrays.hashCode(layers),
-                partition);
+                partition,
+                Arrays.hashCode(payload));
     }
 
     @Override
     public String toString() {
-        return "ScoredToken[stream=%s, position=%s, timestamp=%s, values=%s, outputs=%s, modelVersion=%s, layers=%s, partition=%s]"
+        return "ScoredToken[stream=%s, position=%s, timestamp=%s, values=%s, outputs=%s, modelVersion=%s, layers=%s, partition=%s, payload=%s]"
                 .formatted(
                         stream,
                         position,
@@ -103,7 +116,8 @@ public record ScoredToken(
                         outputs,
                         modelVersion,
                         Arrays.toString(layers),
-                        partition);
+                        partition,
+                        payload == null ? null : payload.length + " bytes");
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
@@ -136,7 +150,8 @@ public record ScoredToken(
                     from.outputs,
                     from.modelVersion,
                     layers,
-                    from.partition);
+                    from.partition,
+                    from.payload == null ? null : from.payload.clone());
         }
 
         @Override
@@ -155,6 +170,7 @@ public record ScoredToken(
                 DECISIONS.serialize(decision, out);
             }
             out.writeInt(record.partition);
+            Wire.writeBytes(record.payload, out);
         }
 
         @Override
@@ -177,7 +193,8 @@ public record ScoredToken(
                     outputs,
                     modelVersion,
                     layers,
-                    in.readInt());
+                    in.readInt(),
+                    Wire.readBytes(in));
         }
 
         @Override

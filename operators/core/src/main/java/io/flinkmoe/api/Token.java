@@ -31,11 +31,19 @@ import org.apache.flink.core.memory.DataOutputView;
  * @param values [input size], the vector, if the model takes one; else null
  * @param inputs the values of the model's input columns, if they are anything but a vector of
  *     floats; else null
+ * @param payload bytes that the scored token has, too, such as fields of the record that the answer
+ *     repeats; no model reads them; up to {@link TokenCheck#MAX_PAYLOAD_BYTES}; null if there are
+ *     none
  */
 @PublicEvolving
 @TypeInfo(Token.Factory.class)
 public record Token(
-        String stream, long position, long timestamp, float[] values, TypedValues inputs) {
+        String stream,
+        long position,
+        long timestamp,
+        float[] values,
+        TypedValues inputs,
+        byte[] payload) {
 
     /** The type information of this record. */
     public static final TypeInformation<Token> TYPE =
@@ -43,7 +51,7 @@ public record Token(
 
     /** Creates a token for a model that takes a vector. */
     public Token(String stream, long position, long timestamp, float[] values) {
-        this(stream, position, timestamp, values, null);
+        this(stream, position, timestamp, values, null, null);
     }
 
     /**
@@ -55,7 +63,12 @@ public record Token(
         boolean isVector = inputs.layout().isVector() && inputs.problem() == null;
         return isVector
                 ? new Token(stream, position, timestamp, inputs.floats())
-                : new Token(stream, position, timestamp, null, inputs);
+                : new Token(stream, position, timestamp, null, inputs, null);
+    }
+
+    /** Returns the token with another payload. */
+    public Token withPayload(byte[] bytes) {
+        return new Token(stream, position, timestamp, values, inputs, bytes);
     }
 
     @Override
@@ -65,22 +78,30 @@ public record Token(
                 && position == that.position
                 && timestamp == that.timestamp
                 && Arrays.equals(values, that.values)
-                && Objects.equals(inputs, that.inputs);
+                && Objects.equals(inputs, that.inputs)
+                && Arrays.equals(payload, that.payload);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(stream, position, timestamp, Arrays.hashCode(values), inputs);
+        return Objects.hash(
+                stream,
+                position,
+                timestamp,
+                Arrays.hashCode(values),
+                inputs,
+                Arrays.hashCode(payload));
     }
 
     @Override
     public String toString() {
-        return "Token[stream=%s, position=%s, timestamp=%s, %s]"
+        return "Token[stream=%s, position=%s, timestamp=%s, %s%s]"
                 .formatted(
                         stream,
                         position,
                         timestamp,
-                        inputs == null ? "values=" + Arrays.toString(values) : "inputs=" + inputs);
+                        inputs == null ? "values=" + Arrays.toString(values) : "inputs=" + inputs,
+                        payload == null ? "" : ", payload of %d bytes".formatted(payload.length));
     }
 
     /** Provides {@link #TYPE} to Flink's type extraction. */
@@ -102,7 +123,9 @@ public record Token(
         @Override
         public Token copy(Token from) {
             float[] values = from.values == null ? null : from.values.clone();
-            return new Token(from.stream, from.position, from.timestamp, values, from.inputs);
+            byte[] payload = from.payload == null ? null : from.payload.clone();
+            return new Token(
+                    from.stream, from.position, from.timestamp, values, from.inputs, payload);
         }
 
         @Override
@@ -115,6 +138,7 @@ public record Token(
                 Wire.writeFloats(record.values, out);
             }
             TypedValuesWire.write(record.inputs, out);
+            Wire.writeBytes(record.payload, out);
         }
 
         @Override
@@ -124,7 +148,8 @@ public record Token(
                     in.readLong(),
                     in.readLong(),
                     in.readBoolean() ? Wire.readFloats(in) : null,
-                    TypedValuesWire.read(in));
+                    TypedValuesWire.read(in),
+                    Wire.readBytes(in));
         }
 
         @Override

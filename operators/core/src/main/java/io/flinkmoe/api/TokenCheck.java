@@ -23,6 +23,9 @@ public final class TokenCheck {
      */
     private static final long MAX_TIMESTAMP = 1L << 61;
 
+    /** The most bytes of a token's payload. */
+    public static final int MAX_PAYLOAD_BYTES = 256 << 10;
+
     /** The most bytes of a token's numbers and strings, which must fit a block of tokens. */
     private static final long MAX_INPUT_BYTES = 1 << 20;
 
@@ -50,6 +53,13 @@ public final class TokenCheck {
                     Kind.TIMESTAMP,
                     "timestamp is %d; allowed: -2^61 to 2^61 ms",
                     token.timestamp());
+        }
+        if (token.payload() != null && token.payload().length > MAX_PAYLOAD_BYTES) {
+            return reject(
+                    Kind.OTHER,
+                    "the payload has %d bytes; allowed: up to %d",
+                    token.payload().length,
+                    MAX_PAYLOAD_BYTES);
         }
         return token.inputs() != null || !inputs.isVector()
                 ? reasonToRejectInputs(token, inputs)

@@ -13,6 +13,15 @@ class TokenCheckTest {
     private static final long MOST = 1L << 61;
 
     @Test
+    void aPayloadHasALimit() {
+        Token token = new Token("a", 0, 0, new float[] {0, 0});
+
+        assertThat(reason(token.withPayload(new byte[TokenCheck.MAX_PAYLOAD_BYTES]))).isNull();
+        assertThat(reason(token.withPayload(new byte[TokenCheck.MAX_PAYLOAD_BYTES + 1])))
+                .isEqualTo("the payload has 262145 bytes; allowed: up to 262144");
+    }
+
+    @Test
     void takesAGoodToken() {
         assertThat(reason(new Token("a", -5, 0, new float[] {0, -Float.MAX_VALUE}))).isNull();
         assertThat(reason(new Token("", 0, -1, new float[] {-0f, Float.MIN_VALUE}))).isNull();

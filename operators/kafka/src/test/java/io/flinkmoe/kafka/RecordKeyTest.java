@@ -36,7 +36,8 @@ class RecordKeyTest {
                         null,
                         "v1",
                         new Decision[0],
-                        partition);
+                        partition,
+                        null);
         DecisionRecord decision =
                 new DecisionRecord(
                         stream,
@@ -69,7 +70,7 @@ class RecordKeyTest {
     @Test
     void keyOfAStreamLeavesPartitionAndTimestampToTheProducer() throws Exception {
         ScoredToken token =
-                new ScoredToken("s", 7, 99, new float[] {1}, null, "v1", new Decision[0], 3);
+                new ScoredToken("s", 7, 99, new float[] {1}, null, "v1", new Decision[0], 3, null);
 
         ProducerRecord<byte[], byte[]> record =
                 serialize(new ScoredTokenSerializer("out", RecordFormat.RAW), token);

@@ -114,6 +114,7 @@ class SerializersTest {
                     },
                     BYTES,
                     new String[] {"x", "", UNICODE},
+                    new byte[][] {BYTES, null, {}},
                     new Choices[] {CHOICES, NO_CHOICES});
     private static final TokenBlock EMPTY_BLOCK =
             new TokenBlock(0, new String[0], new long[0], new long[0], new byte[0], new Choices[0]);
@@ -190,7 +191,8 @@ class SerializersTest {
                         TOKEN,
                         new Token(null, 0, 0, null),
                         new Token("", Long.MIN_VALUE, Long.MAX_VALUE, new float[0]),
-                        new Token(LONG, 1, 1, new float[] {1})),
+                        new Token(LONG, 1, 1, new float[] {1}),
+                        TOKEN.withPayload(BYTES)),
                 of(
                         Arrival.TYPE,
                         Arrival.of(TOKEN),
@@ -229,7 +231,8 @@ class SerializersTest {
                                     new Decision(new int[0], new float[0], new Outcome[0])
                                 }),
                         new ScoredToken(null, 0, 0, new float[0], LONG, new Decision[0]),
-                        new ScoredToken("a", 0, 0, null, "v1", new Decision[0])),
+                        new ScoredToken("a", 0, 0, null, "v1", new Decision[0]),
+                        new ScoredToken("a", 0, 0, null, null, "v1", new Decision[0], 3, BYTES)),
                 of(
                         WindowSummary.TYPE,
                         Stream.of(WindowSummary.Source.values())

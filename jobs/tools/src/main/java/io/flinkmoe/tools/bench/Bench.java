@@ -111,6 +111,11 @@ public final class Bench implements AutoCloseable {
         return Latency.measure(context, shape);
     }
 
+    /** Measures when answers are visible in Kafka, at half of the highest rate. */
+    Latency visible(Shape shape) throws Exception {
+        return VisibleLatency.measure(context, shape);
+    }
+
     /** Measures the cost of one checkpoint per second. */
     public CheckpointCost checkpoints(Shape shape) throws Exception {
         return CheckpointCost.measure(context, shape);

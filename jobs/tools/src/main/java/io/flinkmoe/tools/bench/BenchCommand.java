@@ -43,7 +43,8 @@ import picocli.CommandLine.Spec;
             "  flink-moe-prioritized  the same, admitted at the close of each window",
             "",
             "For flink-moe it also measures the speed from Kafka to Kafka with exactly-once"
-                    + " delivery, the latency below full speed, the cost of checkpoints, of hops"
+                    + " delivery, the latency below full speed, how soon answers are visible in"
+                    + " Kafka with idempotent delivery, the cost of checkpoints, of hops"
                     + " between operators, of several gates and of typed columns, and how the speed depends on N (experts), k (experts per"
                     + " token) and d (vector width). It takes up to 30 minutes. Nothing else should run"
                     + " meanwhile."
@@ -66,6 +67,7 @@ public final class BenchCommand implements Callable<Integer> {
 
     private static final Duration WARM_UP = Duration.ofSeconds(4);
     private static final String QUICK_SHAPE = "medium";
+    private static final String VISIBLE_SHAPE = "flights";
 
     private static final List<String> SHAPES = Shape.ALL.stream().map(Shape::name).toList();
 
@@ -77,7 +79,8 @@ public final class BenchCommand implements Callable<Integer> {
         GATES,
         COLUMNS,
         HOPS,
-        GROWTH;
+        GROWTH,
+        VISIBLE;
 
         @Override
         public String toString() {
@@ -186,6 +189,9 @@ public final class BenchCommand implements Callable<Integer> {
         }
         if (measures(Part.CHECKPOINTS) && chosen) {
             report.checkpoints(shape, bench.checkpoints(shape));
+        }
+        if (measures(Part.VISIBLE) && (parts != null || shape.name().equals(VISIBLE_SHAPE))) {
+            report.visible(shape, bench.visible(shape));
         }
         if (measures(Part.GATES) && GatesCost.SHAPES.contains(shape.name())) {
             report.pair(shape, bench.gates(shape));

@@ -92,10 +92,18 @@ final class BenchReport {
     }
 
     void latency(Shape shape, List<Latency> latencies) throws IOException {
+        latency("latency", shape.name(), latencies);
+    }
+
+    /** From Kafka to a reader of Kafka, with idempotent delivery. */
+    void visible(Shape shape, Latency latency) throws IOException {
+        latency("visible", shape.name() + ", Kafka to Kafka", List.of(latency));
+    }
+
+    private void latency(String part, String name, List<Latency> latencies) throws IOException {
         TextTable table =
-                new TextTable(
-                        shape.name(), ">load", ">tokens/s", ">p50 ms", ">p99 ms", ">p99.9 ms");
-        ObjectNode json = root.withObject("/latency").putObject(shape.name());
+                new TextTable(name, ">load", ">tokens/s", ">p50 ms", ">p99 ms", ">p99.9 ms");
+        ObjectNode json = root.withObject("/" + part).putObject(name.replaceFirst(",.*", ""));
         for (Latency latency : latencies) {
             String load = "%.0f%%".formatted(100 * latency.load());
             table.row(

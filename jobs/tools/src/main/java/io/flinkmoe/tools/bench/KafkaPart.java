@@ -39,8 +39,8 @@ final class KafkaPart {
     static final String MEMORY = "memory";
     static final String KAFKA = "kafka";
 
-    private static final int PARTITIONS = 4;
-    private static final int STREAMS = 128;
+    static final int PARTITIONS = 4;
+    static final int STREAMS = 128;
     private static final long MAX_BYTES = 1_500_000_000;
     private static final Duration CHECKPOINTS = Duration.ofSeconds(2);
 
@@ -81,7 +81,7 @@ final class KafkaPart {
         return rates;
     }
 
-    private static double rate(BenchContext context, Configuration options) throws Exception {
+    static double rate(BenchContext context, Configuration options) throws Exception {
         StreamExecutionEnvironment env = context.cluster().environment(Contenders.PARALLELISM);
         MoeResult result = ScoringJob.build(env, options);
         result.scored().sinkTo(new CountingSink()).uid("counting-sink");
@@ -91,7 +91,7 @@ final class KafkaPart {
         }
     }
 
-    private static Configuration options(
+    static Configuration options(
             BenchContext context, Contenders contenders, KafkaBroker broker, String group)
             throws Exception {
         Configuration options = new Configuration();
@@ -107,7 +107,7 @@ final class KafkaPart {
         return options;
     }
 
-    private static void produce(String brokers, int d, long count) throws Exception {
+    static void produce(String brokers, int d, long count) throws Exception {
         float[][] pool = Pool.of(d, 0);
         TokenEncoder encoder = TokenEncoder.singleObject();
         AtomicReference<Exception> failure = new AtomicReference<>();

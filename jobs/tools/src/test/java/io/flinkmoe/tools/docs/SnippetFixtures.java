@@ -4,9 +4,11 @@ package io.flinkmoe.tools.docs;
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.api.WindowSummary;
+import java.util.Properties;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.connector.sink2.Sink;
 import org.apache.flink.api.connector.source.Source;
+import org.apache.flink.configuration.Configuration;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 
@@ -26,6 +28,9 @@ public abstract class SnippetFixtures {
     protected Sink<WindowSummary> summaries;
 
     protected byte[] recordValue;
+
+    protected Configuration options;
+    protected Properties properties;
 
     /** An event of the reader's own. */
     public record Payment(String account, long number, long timeMillis, float[] features) {}

@@ -51,6 +51,7 @@ class IdempotentIT {
     private static final Map<String, String> TOPIC =
             Map.of(
                     "cleanup.policy", "compact,delete",
+                    "retention.ms", "-1", // These events are from 1970.
                     "message.timestamp.type", "CreateTime",
                     "message.timestamp.after.max.ms", String.valueOf(Long.MAX_VALUE));
 

@@ -2,8 +2,6 @@
 package io.flinkmoe.runtime.block;
 
 import io.flinkmoe.api.Origin;
-import io.flinkmoe.api.Token;
-import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.serialization.ImmutableSerializer;
 import io.flinkmoe.serialization.RecordTypeInfo;
 import io.flinkmoe.serialization.Wire;
@@ -32,6 +30,7 @@ import org.apache.flink.core.memory.DataOutputView;
  *     the input columns, [T, words]
  * @param strings [T, S], the strings of the input columns; empty if there are none, or if nothing
  *     reads them any more
+ * @param payloads [T], the payloads of the tokens; empty if none has one
  * @param layers the choices of these tokens in the previous layers
  */
 @Internal
@@ -44,6 +43,7 @@ public record TokenBlock(
         Origin[] origins,
         byte[] vectors,
         String[] strings,
+        byte[][] payloads,
         Choices[] layers) {
 
     /** The type information of this record. */
@@ -58,6 +58,9 @@ public record TokenBlock(
 
     /** The {@code strings} of a block without string columns. */
     public static final String[] NO_STRINGS = {};
+
+    /** The {@code payloads} of a block whose tokens have none. */
+    public static final byte[][] NO_PAYLOADS = {};
 
     private static final Choices.Serializer CHOICES = new Choices.Serializer();
 
@@ -78,6 +81,7 @@ public record TokenBlock(
                 NO_ORIGINS,
                 vectors,
                 NO_STRINGS,
+                NO_PAYLOADS,
                 layers);
     }
 
@@ -108,7 +112,16 @@ public record TokenBlock(
 
     private TokenBlock with(boolean[] flags, byte[] rows, String[] texts, Choices[] choices) {
         return new TokenBlock(
-                lane, streams, positions, timestamps, flags, origins, rows, texts, choices);
+                lane,
+                streams,
+                positions,
+                timestamps,
+                flags,
+                origins,
+                rows,
+                texts,
+                payloads,
+                choices);
     }
 
     /** Whether a token is late. */
@@ -119,6 +132,11 @@ public record TokenBlock(
     /** The origin of a token. */
     public Origin origin(int row) {
         return origins.length > 0 ? origins[row] : Origin.UNKNOWN;
+    }
+
+    /** The payload of a token; null if it has none. */
+    public byte[] payload(int row) {
+        return payloads.length > 0 ? payloads[row] : null;
     }
 
     /** The number of late tokens. */
@@ -189,7 +207,6 @@ public record TokenBlock(
                 selectedOrigins[i] = origins[rows[i]];
             }
         }
-        String[] selectedStrings = selectStrings(rows);
         Choices[] selectedLayers = new Choices[layers.length];
         for (int layer = 0; layer < layers.length; layer++) {
             selectedLayers[layer] = layers[layer].select(rows);
@@ -202,20 +219,9 @@ public record TokenBlock(
                 selectedLate,
                 selectedOrigins,
                 selectedVectors,
-                selectedStrings,
+                RowArrays.select(strings, rows(), rows),
+                RowArrays.select(payloads, rows(), rows),
                 selectedLayers);
-    }
-
-    private String[] selectStrings(int[] rows) {
-        if (strings.length == 0) {
-            return NO_STRINGS;
-        }
-        int perToken = strings.length / rows();
-        String[] selected = new String[rows.length * perToken];
-        for (int i = 0; i < rows.length; i++) {
-            System.arraycopy(strings, rows[i] * perToken, selected, i * perToken, perToken);
-        }
-        return selected;
     }
 
     /** Returns the rows that are late, or those that are not, ascending. */
@@ -228,19 +234,6 @@ public record TokenBlock(
             }
         }
         return Arrays.copyOf(rows, count);
-    }
-
-    /** Returns the token of a block of one token, whose vectors are still its inputs. */
-    public Token only(InputLayout inputs) {
-        return inputs.isVector()
-                ? new Token(streams[0], positions[0], timestamps[0], Floats.toFloats(vectors))
-                : Token.of(
-                        streams[0], positions[0], timestamps[0], inputs.row(vectors, strings, 0));
-    }
-
-    /** Returns the token of a block of one token, whose inputs are no longer known. */
-    public Token onlyIdentity() {
-        return new Token(streams[0], positions[0], timestamps[0], new float[0]);
     }
 
     /** The serializer of this record. */
@@ -257,6 +250,7 @@ public record TokenBlock(
             Origins.write(record.origins, out);
             Wire.writeBytes(record.vectors, out);
             Wire.writeStrings(record.strings, out);
+            RowArrays.write(record.payloads, out);
             out.writeInt(record.layers.length);
             for (Choices choices : record.layers) {
                 CHOICES.serialize(choices, out);
@@ -273,12 +267,22 @@ public record TokenBlock(
             Origin[] origins = Origins.read(in);
             byte[] vectors = Wire.readBytes(in);
             String[] strings = Wire.readStrings(in);
+            byte[][] payloads = RowArrays.read(in);
             Choices[] layers = new Choices[in.readInt()];
             for (int layer = 0; layer < layers.length; layer++) {
                 layers[layer] = CHOICES.deserialize(in);
             }
             return new TokenBlock(
-                    lane, streams, positions, timestamps, late, origins, vectors, strings, layers);
+                    lane,
+                    streams,
+                    positions,
+                    timestamps,
+                    late,
+                    origins,
+                    vectors,
+                    strings,
+                    payloads,
+                    layers);
         }
 
         @Override

@@ -97,7 +97,8 @@ public final class Head extends AbstractStreamOperator<ScoredToken>
                             isAbsent || !namesOutputs ? null : outputs.row(row),
                             version,
                             decisions(tokens.layers(), row),
-                            tokens.origin(row).partition());
+                            tokens.origin(row).partition(),
+                            tokens.payload(row));
             output.collect(new StreamRecord<>(scored, scored.timestamp()));
             if (logDecisions) {
                 logDecisions(tokens, row);

@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.ingest;
 
 import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.runtime.block.Choices;
 import io.flinkmoe.runtime.block.TokenBlock;
@@ -22,6 +23,9 @@ final class TokenBlockBuilder {
     /** A block with so many characters of strings is full. */
     private static final int MAX_CHARS = 1 << 19;
 
+    /** A block with so many bytes of payloads is full. */
+    private static final int MAX_PAYLOAD_BYTES = TokenCheck.MAX_PAYLOAD_BYTES;
+
     private final int lane;
     private final int maxRows;
     private final InputLayout inputs;
@@ -34,7 +38,9 @@ final class TokenBlockBuilder {
     private Origin[] origins;
     private byte[] vectors;
     private String[] strings;
+    private byte[][] payloads;
     private int chars;
+    private int payloadBytes;
     private int rows;
     private boolean anyLate;
     private boolean anyOrigin;
@@ -75,6 +81,8 @@ final class TokenBlockBuilder {
             inputs.put(token.inputs(), vectors, strings, rows);
             countChars();
         }
+        payloads[rows] = token.payload();
+        payloadBytes += token.payload() == null ? 0 : Math.max(1, token.payload().length);
         rows++;
     }
 
@@ -85,7 +93,7 @@ final class TokenBlockBuilder {
     }
 
     boolean isFull() {
-        return rows == maxRows || chars >= MAX_CHARS;
+        return rows == maxRows || chars >= MAX_CHARS || payloadBytes >= MAX_PAYLOAD_BYTES;
     }
 
     boolean isEmpty() {
@@ -105,6 +113,7 @@ final class TokenBlockBuilder {
                         anyOrigin ? Arrays.copyOf(origins, rows) : TokenBlock.NO_ORIGINS,
                         takesOver ? vectors : Arrays.copyOf(vectors, rows * width * Float.BYTES),
                         takesOver ? strings : Arrays.copyOf(strings, rows * stringsOfToken),
+                        payloadBytes > 0 ? Arrays.copyOf(payloads, rows) : TokenBlock.NO_PAYLOADS,
                         NO_LAYERS);
         if (rows == maxRows) {
             allocate(maxRows); // A lane that has filled one block is likely to fill the next.
@@ -113,6 +122,7 @@ final class TokenBlockBuilder {
         }
         rows = 0;
         chars = 0;
+        payloadBytes = 0;
         anyLate = false;
         anyOrigin = false;
         return block;
@@ -126,6 +136,7 @@ final class TokenBlockBuilder {
         origins = new Origin[size];
         vectors = new byte[size * width * Float.BYTES];
         strings = new String[size * stringsOfToken];
+        payloads = new byte[size][];
     }
 
     private void grow(int size) {
@@ -136,5 +147,6 @@ final class TokenBlockBuilder {
         origins = Arrays.copyOf(origins, size);
         vectors = Arrays.copyOf(vectors, size * width * Float.BYTES);
         strings = Arrays.copyOf(strings, size * stringsOfToken);
+        payloads = Arrays.copyOf(payloads, size);
     }
 }

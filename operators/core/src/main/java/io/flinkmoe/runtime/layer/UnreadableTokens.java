@@ -6,6 +6,7 @@ import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.column.InputLayout;
+import io.flinkmoe.runtime.block.SingleToken;
 import io.flinkmoe.runtime.block.TokenBlock;
 import java.util.ArrayList;
 import java.util.List;
@@ -68,7 +69,7 @@ final class UnreadableTokens {
 
     /** After the first layer only a hidden vector is known, which must not pass for the inputs. */
     private void add(TokenBlock alone, Rejection.Kind kind, String reason) {
-        Token token = layer == 0 ? alone.only(inputs) : alone.onlyIdentity();
+        Token token = layer == 0 ? SingleToken.of(alone, inputs) : SingleToken.withoutInputs(alone);
         unreadable.add(DeadLetter.of(alone.origin(0), token, new Rejection(kind, reason)));
     }
 

@@ -3,6 +3,7 @@ package io.flinkmoe.runtime.router;
 
 import io.flinkmoe.api.Token;
 import io.flinkmoe.column.InputLayout;
+import io.flinkmoe.runtime.block.SingleToken;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.layer.RouterOutcomes;
 import org.apache.flink.annotation.Internal;
@@ -42,7 +43,8 @@ public interface LateTokens {
             outcomes.countDiverted(diverted);
             for (TokenBlock token : diverted.slices(1, width)) {
                 output.collect(
-                        OUTPUT, new StreamRecord<>(token.only(inputs), token.timestamps()[0]));
+                        OUTPUT,
+                        new StreamRecord<>(SingleToken.of(token, inputs), token.timestamps()[0]));
             }
             return tokens.select(tokens.rowsThatAreLate(false), width)
                     .withLate(TokenBlock.NONE_LATE);

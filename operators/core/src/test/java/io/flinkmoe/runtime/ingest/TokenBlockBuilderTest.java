@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.tensor.Floats;
@@ -59,6 +60,28 @@ class TokenBlockBuilderTest {
         builder.add(token, Origin.UNKNOWN, false);
 
         assertThat(builder.build().origins()).isEmpty();
+    }
+
+    @Test
+    void aBlockIsFullOfPayloadsToo() {
+        TokenBlockBuilder builder = new TokenBlockBuilder(0, 8, InputLayout.vector(WIDTH));
+        Token token = new Token("s", 0, 0, new float[WIDTH]);
+        builder.add(token, Origin.UNKNOWN, false);
+        assertThat(builder.build().payloads()).isEmpty();
+
+        byte[] half = new byte[TokenCheck.MAX_PAYLOAD_BYTES / 2];
+        builder.add(token.withPayload(half), Origin.UNKNOWN, false);
+        builder.add(token, Origin.UNKNOWN, false);
+        assertThat(builder.isFull()).isFalse();
+        builder.add(token.withPayload(half), Origin.UNKNOWN, false);
+        assertThat(builder.isFull()).isTrue();
+        TokenBlock block = builder.build();
+
+        assertThat(block.payload(0)).isSameAs(half);
+        assertThat(block.payload(1)).isNull();
+        assertThat(block.select(new int[] {1, 2}, WIDTH).payload(1)).isSameAs(half);
+        builder.add(token, Origin.UNKNOWN, false);
+        assertThat(builder.build().payload(0)).isNull();
     }
 
     /** Every fifth token comes from elsewhere. */

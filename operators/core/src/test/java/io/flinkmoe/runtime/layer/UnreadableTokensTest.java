@@ -32,6 +32,7 @@ class UnreadableTokensTest {
                     new Origin[] {ORIGIN},
                     Floats.toBytes(TOKEN.values()),
                     TokenBlock.NO_STRINGS,
+                    TokenBlock.NO_PAYLOADS,
                     new Choices[0]);
 
     private boolean zerosAreRead;

@@ -162,6 +162,7 @@ class LaneProgressTest {
                                     TokenBlock.NO_ORIGINS,
                                     new byte[0],
                                     TokenBlock.NO_STRINGS,
+                                    TokenBlock.NO_PAYLOADS,
                                     new Choices[0]),
                             new Choices(K, new int[rows * K], new float[rows * K], outcomes));
             batches.add(batch);

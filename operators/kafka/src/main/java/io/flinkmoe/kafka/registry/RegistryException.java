@@ -2,10 +2,10 @@
 package io.flinkmoe.kafka.registry;
 
 import java.io.IOException;
-import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.PublicEvolving;
 
 /** The registry did not give what was asked for. The message contains no credentials. */
-@Internal
+@PublicEvolving
 public final class RegistryException extends IOException {
 
     private static final long serialVersionUID = 1L;

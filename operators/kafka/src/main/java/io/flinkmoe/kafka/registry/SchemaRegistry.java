@@ -8,10 +8,13 @@ import java.util.HashSet;
 import java.util.Set;
 import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
-import org.apache.flink.annotation.Internal;
+import org.apache.flink.annotation.PublicEvolving;
 
-/** The Avro schemas of a registry, with the types that they refer to. */
-@Internal
+/**
+ * The Avro schemas of a registry with Confluent's API, with the types that they refer to. If the
+ * registry has several URLs, they are asked in turn.
+ */
+@PublicEvolving
 public final class SchemaRegistry {
 
     private final RegistryClient client;

@@ -95,6 +95,7 @@ final class DispatchBlocks {
                         TokenBlock.NO_ORIGINS,
                         Floats.toBytes(vectors),
                         TokenBlock.NO_STRINGS,
+                        TokenBlock.NO_PAYLOADS,
                         new Choices[0]),
                 new Choices(K, experts, weights, Choices.NO_SCORES, outcomes, new byte[rows * K]));
     }

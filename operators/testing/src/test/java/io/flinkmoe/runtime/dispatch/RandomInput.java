@@ -136,6 +136,7 @@ final class RandomInput {
                         TokenBlock.NO_ORIGINS,
                         Floats.toBytes(floats(rows * D)),
                         TokenBlock.NO_STRINGS,
+                        TokenBlock.NO_PAYLOADS,
                         new Choices[0]);
         Choices choices =
                 new Choices(

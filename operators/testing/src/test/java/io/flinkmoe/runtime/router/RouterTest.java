@@ -194,6 +194,7 @@ class RouterTest {
                 origins,
                 block.vectors(),
                 block.strings(),
+                block.payloads(),
                 block.layers());
     }
 
