@@ -8,6 +8,7 @@ public final class Home {
 
     public static final Path ROOT = Path.of("").toAbsolutePath().getParent().getParent();
     public static final Path FLIGHTS = ROOT.resolve("deploy/demo/flights");
+    public static final Path DELAY = ROOT.resolve("deploy/demo/delay");
 
     private Home() {}
 }

@@ -129,6 +129,17 @@ class MoeTest {
     }
 
     @Test
+    void demoRefusesModelsThatItDoesNotHave() {
+        Program unknown = Program.run("demo", "--model", "arrival");
+        Program dense = Program.run("demo", "--dense");
+
+        assertThat(unknown.exitCode()).isEqualTo(2);
+        assertThat(unknown.err()).contains("--model").contains("allowed: late, delay");
+        assertThat(dense.exitCode()).isEqualTo(2);
+        assertThat(dense.err()).contains("--dense requires --model delay");
+    }
+
+    @Test
     void demoRefusesAReportThatCannotBeWrittenBeforeItRuns() {
         Program missing = Program.run("demo", "--report", folder.resolve("no/out.html"));
         Program isFolder = Program.run("demo", "--report", folder);

@@ -25,12 +25,9 @@ final class DemoCharts {
     private static final int WIDE = 1190;
     private static final int HALF = 587;
     private static final int HEIGHT = 330;
-    private static final int CALIBRATION_BINS = 10;
 
     /** The number of points of a line over the whole run. */
     private static final int SLICES = 40;
-
-    private static final double[] DIAGONAL = {0, 100};
 
     private final DemoReport report;
     private final DemoResults results;
@@ -170,30 +167,6 @@ final class DemoCharts {
                         medians("until committed", results::committedAt)));
     }
 
-    String roc() {
-        double[][] roc = Probabilities.roc(report.scores(), report.truth());
-        return half(
-                "ROC curve",
-                Axis.linear("% of the on-time flights predicted as late"),
-                Axis.linear("% of the late flights predicted as late"),
-                List.of(
-                        Series.of("model", percent(roc[0]), percent(roc[1])),
-                        Series.of("random prediction", DIAGONAL, DIAGONAL).asBaseline()));
-    }
-
-    String calibration() {
-        double[][] bins =
-                Probabilities.calibration(report.scores(), report.truth(), CALIBRATION_BINS);
-        return half(
-                "Calibration",
-                Axis.linear("mean predicted probability, %").range(0, 100),
-                Axis.linear("% of the flights that were late").range(0, 100),
-                List.of(
-                        Series.of("flights", percent(bins[0]), percent(bins[1]))
-                                .withErrors(percent(bins[2]), percent(bins[3])),
-                        Series.of("perfect calibration", DIAGONAL, DIAGONAL).asBaseline()));
-    }
-
     /**
      * A point for each half per cent. The slowest half per cent is omitted, because it would
      * dominate the plot.
@@ -251,7 +224,8 @@ final class DemoCharts {
         return BarChart.of(title, experts, Axis.linear(unit), series).size(HALF, HEIGHT).svg();
     }
 
-    private static String half(String title, Axis x, Axis y, List<Series> series) {
+    /** A line chart of half the width of the page. */
+    static String half(String title, Axis x, Axis y, List<Series> series) {
         return LineChart.of(title, x, y, series).size(HALF, HEIGHT).svg();
     }
 

@@ -2,16 +2,15 @@
 package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.api.Token;
-import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.config.MoeOptions.CapacityPolicy;
 import io.flinkmoe.model.Bundle;
-import io.flinkmoe.model.huggingface.CheckpointImporter;
+import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
 import io.flinkmoe.scoring.cli.TextTable;
-import io.flinkmoe.tools.flights.ExpectedFlights;
+import io.flinkmoe.tools.flights.FlightTask;
 import io.flinkmoe.tools.flights.Flights;
 import io.flinkmoe.tools.flink.EmbeddedFlink;
+import io.flinkmoe.tools.flink.FlinkRest;
 import io.flinkmoe.tools.kafka.KafkaBroker;
 import io.flinkmoe.tools.machine.FreePorts;
 import io.flinkmoe.tools.machine.Installation;
@@ -35,10 +34,10 @@ import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.util.FileUtils;
-import org.apache.flink.util.TimeUtils;
 import org.apache.kafka.common.config.TopicConfig;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -53,12 +52,13 @@ import picocli.CommandLine.Spec;
         description = {
             "Score 48,836 real US flights end to end on this machine.",
             "",
-            "Imports the flights model, starts a Kafka broker and the scoring job, sends the"
+            "Imports a trained model, starts a Kafka broker and the scoring job, sends the"
                     + " flights in order of departure, and checks every answer. All files are in a"
                     + " temporary folder that is removed at the end."
         },
         footer = {
             "  moe demo",
+            "  moe demo --model delay      three tasks, with a gate each, from typed columns",
             "  moe demo --rate 5000        measure the latency below full speed",
             "  moe demo --capacity 200     at most 200 flights per expert and hour",
             "  moe demo --report out.html  write a page with plots and figures",
@@ -72,6 +72,10 @@ public final class DemoCommand implements Callable<Integer> {
     private static final Duration TIMEOUT = Duration.ofMinutes(1);
 
     @Spec private CommandSpec spec;
+
+    @Mixin private ModelOptions models;
+
+    @Mixin private CapacityOptions capacity;
 
     @Option(
             names = "--keep",
@@ -100,21 +104,6 @@ public final class DemoCommand implements Callable<Integer> {
     private int events = Integer.MAX_VALUE;
 
     @Option(
-            names = "--capacity",
-            paramLabel = "C",
-            description =
-                    "The maximum number of flights per expert and window. Default: no limit. With a"
-                            + " capacity, the answers are not compared with the expected ones.")
-    private Integer capacity;
-
-    @Option(
-            names = "--window",
-            paramLabel = "DURATION",
-            defaultValue = "1h",
-            description = "The window of the capacity, in event time. Default: 1h.")
-    private String window;
-
-    @Option(
             names = "--report",
             paramLabel = "FILE",
             description = "Write plots and figures of the run to this file, as one HTML page.")
@@ -123,13 +112,14 @@ public final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         checkArguments();
-        Path flightsFolder = Installation.here().flights();
+        Installation installation = Installation.here();
+        DemoModel model = models.choose(installation);
         Path folder =
                 keep
                         ? Files.createTempDirectory(TempFolder.outer(), "flink-moe-demo-")
                         : Files.createTempDirectory("flink-moe-demo-");
         try {
-            return run(flightsFolder, folder);
+            return run(model, Flights.read(installation.flights(), events), folder);
         } finally {
             if (keep) {
                 spec.commandLine().getErr().println("The demo's folder is kept: " + folder);
@@ -139,9 +129,13 @@ public final class DemoCommand implements Callable<Integer> {
         }
     }
 
-    private int run(Path flightsFolder, Path folder) throws Exception {
-        Bundle bundle = importModel(flightsFolder, folder.resolve("bundle"));
-        Flights flights = Flights.read(flightsFolder, events);
+    private int run(DemoModel model, Flights flights, Path folder) throws Exception {
+        print("Importing %s", model.name());
+        Bundle bundle = model.importBundle(folder.resolve("bundle"));
+        LayerSpec layer = bundle.spec().layers().get(0);
+        List<Token> tokens = model.tokens(flights, bundle);
+        DemoResults results = new DemoResults(tokens.size(), names(model));
+        ExpertRuns runs = new ExpertRuns(layer);
         print("Starting a Kafka broker");
         try (KafkaBroker broker = KafkaBroker.start(folder.resolve("kafka"))) {
             String brokers = broker.bootstrapServers();
@@ -156,8 +150,18 @@ public final class DemoCommand implements Callable<Integer> {
             }
             Configuration options = options(brokers, folder);
             try (EmbeddedFlink flink = new EmbeddedFlink(ScoringJob.flinkOptions(options))) {
-                DemoResults results = score(flink, options, flights);
-                int exitCode = report(bundle, flightsFolder, flights, results, options);
+                score(flink, options, tokens, results, runs);
+                DemoReport report =
+                        new DemoReport(
+                                results,
+                                model.tasks().stream().map(flights::labels).toList(),
+                                capacity.isUnlimited() ? model.expected() : null,
+                                GateShares.of(results, layer),
+                                runs.figures());
+                int exitCode = print(report);
+                if (page != null) {
+                    write(report, results, flights, options);
+                }
                 if (keep) {
                     waitForInterrupt(options, folder);
                 }
@@ -166,10 +170,18 @@ public final class DemoCommand implements Callable<Integer> {
         }
     }
 
-    private DemoResults score(EmbeddedFlink flink, Configuration options, Flights flights)
+    private static List<String> names(DemoModel model) {
+        return model.tasks().stream().map(FlightTask::name).toList();
+    }
+
+    private void score(
+            EmbeddedFlink flink,
+            Configuration options,
+            List<Token> tokens,
+            DemoResults results,
+            ExpertRuns runs)
             throws Exception {
         String brokers = options.get(KafkaOptions.BROKERS);
-        DemoResults results = new DemoResults(flights.tokens().size());
         StreamExecutionEnvironment env = flink.environment();
         ScoringJob.build(env, options);
         print("Starting the scoring job at parallelism %d", parallelism);
@@ -178,9 +190,10 @@ public final class DemoCommand implements Callable<Integer> {
                 new ResultReader(
                         brokers, DemoJob.SCORED_TOPIC, DemoJob.DEAD_LETTER_TOPIC, results)) {
             FlightProducer producer =
-                    new FlightProducer(brokers, DemoJob.TOPIC, flights.tokens(), rate, results);
+                    new FlightProducer(brokers, DemoJob.TOPIC, tokens, rate, results);
             producer.start();
             new DemoWatch(job, producer, results, progress()).await(reader, TIMEOUT);
+            runs.read(new FlinkRest(flink.restAddress()), job.getJobID(), results);
             if (!keep) {
                 job.cancel().get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
             }
@@ -190,42 +203,20 @@ public final class DemoCommand implements Callable<Integer> {
                     "The job could not be cancelled within %d s.".formatted(TIMEOUT.toSeconds()),
                     e);
         }
-        return results;
-    }
-
-    private Bundle importModel(Path flightsFolder, Path target) throws IOException {
-        print("Importing the flights model");
-        return CheckpointImporter.importBundle(
-                flightsFolder.resolve("checkpoint"),
-                flightsFolder.resolve("encoder.onnx"),
-                flightsFolder.resolve("head.onnx"),
-                target);
     }
 
     private Configuration options(String brokers, Path folder) throws IOException {
         Configuration options = DemoJob.options(brokers, folder);
         options.set(CoreOptions.DEFAULT_PARALLELISM, parallelism);
-        if (capacity != null) {
-            options.set(MoeOptions.CAPACITY, CapacityPolicy.FIXED);
-            options.set(MoeOptions.CAPACITY_SIZE, capacity);
-            options.set(MoeOptions.CAPACITY_WINDOW_SIZE, TimeUtils.parseDuration(window));
-        }
+        capacity.apply(options);
         if (keep) {
             options.set(RestOptions.PORT, FreePorts.preferring(WEB_PORT));
         }
         return options;
     }
 
-    private int report(
-            Bundle bundle,
-            Path flightsFolder,
-            Flights flights,
-            DemoResults results,
-            Configuration options)
-            throws IOException {
-        ExpectedFlights expected = capacity == null ? ExpectedFlights.read(flightsFolder) : null;
-        GateShares gates = GateShares.of(results, bundle.spec().layers().get(0));
-        DemoReport report = new DemoReport(results, flights.late(), expected, gates);
+    /** Prints the figures, and returns the exit code. */
+    private int print(DemoReport report) {
         print("%n%s", report);
         List<String> defects = report.defects();
         for (String defect : defects) {
@@ -234,16 +225,20 @@ public final class DemoCommand implements Callable<Integer> {
         if (defects.isEmpty()) {
             print("Every flight was scored exactly once.");
         }
-        if (page != null) {
-            long[] times = flights.tokens().stream().mapToLong(Token::timestamp).toArray();
-            long length = TimeUtils.parseDuration(window).toMillis();
-            DemoTimeline timeline = new DemoTimeline(results, times, gates.numExperts(), length);
-            List<String> command = spec.commandLine().getParseResult().originalArgs();
-            String html = DemoPage.html(report, results, timeline, command, rate, options.toMap());
-            Files.writeString(page, html);
-            print("The plots are in %s", page.toAbsolutePath().normalize());
-        }
         return defects.isEmpty() ? 0 : ExitCode.SOFTWARE;
+    }
+
+    private void write(
+            DemoReport report, DemoResults results, Flights flights, Configuration options)
+            throws IOException {
+        long[] times = flights.tokens().stream().mapToLong(Token::timestamp).toArray();
+        DemoTimeline timeline =
+                new DemoTimeline(
+                        results, times, report.gates().numExperts(), capacity.windowMillis());
+        List<String> command = spec.commandLine().getParseResult().originalArgs();
+        String html = DemoPage.html(report, results, timeline, command, rate, options.toMap());
+        Files.writeString(page, html);
+        print("The plots are in %s", page.toAbsolutePath().normalize());
     }
 
     private void waitForInterrupt(Configuration options, Path folder) throws InterruptedException {
@@ -260,10 +255,11 @@ public final class DemoCommand implements Callable<Integer> {
     }
 
     private void checkArguments() {
+        models.check(spec);
         check(rate >= 0, "--rate is %d; allowed: 0 or more", rate);
         check(parallelism >= 1, "--parallelism is %d; allowed: 1 or more", parallelism);
         check(events >= 1, "--events is %d; allowed: 1 or more", events);
-        check(capacity == null || capacity >= 0, "--capacity is %d; allowed: 0 or more", capacity);
+        capacity.check(spec);
         if (page != null) {
             Path folder = page.toAbsolutePath().getParent();
             check(!Files.isDirectory(page), "--report is %s, a folder; allowed: a file", page);
@@ -271,14 +267,6 @@ public final class DemoCommand implements Callable<Integer> {
                     Files.isWritable(folder),
                     "--report is %s; allowed: a file in a writable folder",
                     page);
-        }
-        try {
-            check(
-                    !TimeUtils.parseDuration(window).isZero(),
-                    "--window is '%s'; allowed: more than 0",
-                    window);
-        } catch (IllegalArgumentException e) {
-            check(false, "--window is '%s'; allowed: a duration such as 10min or 1h", window);
         }
     }
 

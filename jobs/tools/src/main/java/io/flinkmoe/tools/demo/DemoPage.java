@@ -21,7 +21,7 @@ import org.apache.flink.configuration.ConfigurationUtils;
 final class DemoPage {
 
     private static final List<String> TILES =
-            List.of("tokens out", "throughput", "latency until committed", "AUC", "overflowed");
+            List.of("tokens out", "throughput", "latency until committed", "overflowed");
 
     private final DemoReport report;
     private final DemoResults results;
@@ -55,7 +55,7 @@ final class DemoPage {
             page.load(charts);
             page.health(charts);
             page.latency(charts, rate);
-            page.answers(charts);
+            page.answers();
         }
         page.figures(options);
         return page.html.end();
@@ -63,8 +63,13 @@ final class DemoPage {
 
     private void head(List<String> arguments) {
         html.paragraph(
-                "%,d US flights in order of departure, each scored by a mixture of %d experts."
-                        .formatted(results.tokens(), report.load().length));
+                "%,d US flights in order of departure, each scored by a mixture of %d experts%s."
+                        .formatted(
+                                results.tokens(),
+                                report.load().length,
+                                report.gates().areSeveral()
+                                        ? " with %d gates".formatted(report.gates().names().size())
+                                        : ""));
         html.code("moe " + String.join(" ", arguments));
         List<String> defects = report.defects();
         html.status(
@@ -72,10 +77,13 @@ final class DemoPage {
                 defects.isEmpty()
                         ? "Every flight was scored exactly once."
                         : "Failed: " + String.join("; ", defects) + ".");
+        List<Figure> ofQuality = report.quality().figures();
         html.tiles(
                 report.figures().stream()
-                        .filter(figure -> TILES.contains(figure.name()))
-                        .map(DemoPage::cells)
+                        .filter(
+                                figure ->
+                                        TILES.contains(figure.name()) || ofQuality.contains(figure))
+                        .map(Figure::cells)
                         .toList());
     }
 
@@ -199,22 +207,28 @@ final class DemoPage {
                 false);
     }
 
-    private void answers(DemoCharts charts) {
-        if (Double.isNaN(report.auc())) {
+    private void answers() {
+        Quality quality = report.quality();
+        if (quality.measurable().isEmpty()) {
             html.section(
                     "Answers",
                     "All flights were late, or all were on time, so the quality of the answers"
                             + " cannot be measured.");
             return;
         }
+        QualityCharts charts = new QualityCharts(quality);
         html.section(
                 "Answers",
-                "How well the probabilities predict which flights are late by 15 minutes or more.");
+                "How well the probabilities predict which flights are %s."
+                        .formatted(
+                                quality.tasks().stream()
+                                        .map(task -> task.task().title())
+                                        .collect(Collectors.joining(", "))));
         html.chart(
                 "roc",
                 charts.roc(),
-                "AUC, the area under the curve: %.5f. A random prediction has 0.5."
-                        .formatted(report.auc()),
+                "AUC, the area under the curve: %s. A random prediction has 0.5."
+                        .formatted(quality.aucs()),
                 false);
         html.chart(
                 "calibration",
@@ -222,6 +236,7 @@ final class DemoPage {
                 "Flights grouped by predicted probability, with 95 % intervals. On the dashed line,"
                         + " the predicted probability equals the observed frequency.",
                 false);
+        html.table("tasks", "Tasks", Quality.COLUMNS, quality.rows());
     }
 
     private void figures(Map<String, String> options) {
@@ -230,7 +245,7 @@ final class DemoPage {
                 "figures",
                 "Figures",
                 List.of("", ">", ""),
-                report.figures().stream().map(DemoPage::cells).toList());
+                report.figures().stream().map(Figure::cells).toList());
         html.table(
                 "options",
                 "Options",
@@ -239,10 +254,6 @@ final class DemoPage {
                         .entrySet().stream()
                                 .map(option -> List.of(option.getKey(), option.getValue()))
                                 .toList());
-    }
-
-    private static List<String> cells(DemoReport.Figure figure) {
-        return List.of(figure.name(), figure.value(), figure.note());
     }
 
     private static String dead(double[] load) {

@@ -3,7 +3,8 @@ package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.schemas.Outcome;
 import io.flinkmoe.scoring.cli.TextTable;
-import io.flinkmoe.tools.flights.ExpectedFlights;
+import io.flinkmoe.tools.flights.ExpectedAnswers;
+import io.flinkmoe.tools.flights.FlightLabels;
 import io.flinkmoe.tools.statistics.Statistics;
 import java.nio.charset.Charset;
 import java.util.ArrayList;
@@ -11,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.IntToLongFunction;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.flink.annotation.Internal;
 
@@ -18,65 +20,47 @@ import org.apache.flink.annotation.Internal;
 @Internal
 final class DemoReport {
 
-    private static final double ALLOWED_DIFFERENCE = 1e-5;
-
-    /** Two logits of this flight differ by 2.4e-7, so either expert is correct. */
-    private static final int UNDECIDED_EVENT = 23251;
-
-    /**
-     * A row of the table.
-     *
-     * @param note its unit, or additional information
-     */
-    record Figure(String name, String value, String note) {}
-
     private final DemoResults results;
     private final GateShares gates;
     private final int[] scored;
-    private final float[] scores;
-    private final boolean[] truth;
     private final long[] load;
     private final long[] outcomes = new long[Outcome.values().length];
-    private final double auc;
-    private final ExpectedFlights expected;
-    private double largestDifference;
-    private int inUnexpectedExperts;
+    private final Quality quality;
+    private final AnswerCheck check;
+    private final List<Figure> measured;
 
     /**
-     * @param late whether each of the T flights was late
+     * @param labels the true answers of the T flights to each task
      * @param expected the expected answers; null if overflow changes the answers
      * @param gates what the gates chose, with N experts
+     * @param measured figures that the job has measured
      */
-    DemoReport(DemoResults results, boolean[] late, ExpectedFlights expected, GateShares gates) {
+    DemoReport(
+            DemoResults results,
+            List<FlightLabels> labels,
+            ExpectedAnswers expected,
+            GateShares gates,
+            List<Figure> measured) {
         this.results = results;
-        this.expected = expected;
         this.gates = gates;
+        this.measured = measured;
         scored = IntStream.range(0, results.tokens()).filter(results::isScored).toArray();
         load = new long[gates.numExperts()];
-        int[] withOutput = Arrays.stream(scored).filter(results::hasOutput).toArray();
-        scores = new float[withOutput.length];
-        truth = new boolean[withOutput.length];
-        for (int i = 0; i < withOutput.length; i++) {
-            scores[i] = results.probability(withOutput[i]);
-            truth[i] = late[withOutput[i]];
-        }
         for (int position : scored) {
             count(position);
-            if (expected != null) {
-                compare(position);
-            }
         }
-        auc = Statistics.auc(scores, truth);
+        quality = new Quality(results, labels, scored);
+        check = expected == null ? null : new AnswerCheck(results, expected);
     }
 
-    /** The area under the ROC curve; NaN unless some flights were late and some were on time. */
-    double auc() {
-        return auc;
+    /** How well the answers predict the truth. */
+    Quality quality() {
+        return quality;
     }
 
     /** The largest difference of a probability from the expected one; 0 without a comparison. */
     double largestDifference() {
-        return largestDifference;
+        return check == null ? 0 : check.largestDifference();
     }
 
     /** The errors; empty if all answers are correct. */
@@ -91,16 +75,8 @@ final class DemoReport {
         if (results.deadLetters() > 0) {
             defects.add("%,d tokens were rejected".formatted(results.deadLetters()));
         }
-        if (expected != null && withoutOutput() > 0) {
-            defects.add("%,d tokens have no output".formatted(withoutOutput()));
-        }
-        if (largestDifference > ALLOWED_DIFFERENCE) {
-            defects.add(
-                    "a probability differs by %.1e; allowed: %.0e"
-                            .formatted(largestDifference, ALLOWED_DIFFERENCE));
-        }
-        if (inUnexpectedExperts > 0) {
-            defects.add("%,d tokens went to unexpected experts".formatted(inUnexpectedExperts));
+        if (check != null) {
+            defects.addAll(check.defects());
         }
         return defects;
     }
@@ -126,18 +102,9 @@ final class DemoReport {
         figures.add(new Figure("throughput", figure(tokensPerSecond()), "tokens/s"));
         figures.add(latency("latency until scored", results::scoredAt));
         figures.add(latency("latency until committed", results::committedAt));
-        figures.add(
-                new Figure(
-                        "AUC",
-                        Double.isNaN(auc) ? "-" : "%.5f".formatted(auc),
-                        "against the true delays"));
-        if (expected != null) {
-            figures.add(
-                    new Figure(
-                            "largest difference",
-                            "%.1e".formatted(largestDifference),
-                            "from the expected probabilities"));
-            figures.add(new Figure("unexpected experts", figure(inUnexpectedExperts), "tokens"));
+        figures.addAll(quality.figures());
+        if (check != null) {
+            figures.addAll(check.figures());
         }
         long choices = Arrays.stream(outcomes).sum();
         for (Outcome outcome : Outcome.values()) {
@@ -150,6 +117,7 @@ final class DemoReport {
                                 "choices, %.1f %%".formatted(100.0 * n / Math.max(1, choices))));
             }
         }
+        figures.addAll(measured);
         return figures;
     }
 
@@ -158,10 +126,19 @@ final class DemoReport {
     public String toString() {
         TextTable table = new TextTable("", ">", "");
         for (Figure figure : figures()) {
-            table.row(figure.name(), figure.value(), figure.note());
+            table.row(figure.cells().toArray());
         }
-        String text = table + System.lineSeparator() + loadTable();
-        return gates.areSeveral() ? text + System.lineSeparator() + gateTable() : text;
+        List<TextTable> tables = new ArrayList<>(List.of(table));
+        if (quality.isOfSeveral()) {
+            tables.add(quality.table());
+        }
+        tables.add(loadTable());
+        if (gates.areSeveral()) {
+            tables.add(gateTable());
+        }
+        return tables.stream()
+                .map(TextTable::toString)
+                .collect(Collectors.joining(System.lineSeparator()));
     }
 
     /** The choices that each expert executed, [N]. */
@@ -179,16 +156,6 @@ final class DemoReport {
         return gates;
     }
 
-    /** The outputs for the tokens that have one: the probability that the flight is late. */
-    float[] scores() {
-        return scores;
-    }
-
-    /** Whether each of these flights was late. */
-    boolean[] truth() {
-        return truth;
-    }
-
     /** The latencies of these tokens, in milliseconds. */
     long[] latencies(IntToLongFunction until) {
         return Arrays.stream(scored)
@@ -202,10 +169,7 @@ final class DemoReport {
         long most = Math.max(1, Arrays.stream(load).max().orElse(1));
         TextTable table =
                 new TextTable(
-                        ">expert",
-                        expected == null ? ">choices executed" : ">tokens",
-                        ">share",
-                        "");
+                        ">expert", check == null ? ">choices executed" : ">tokens", ">share", "");
         for (int expert = 0; expert < load.length; expert++) {
             table.row(
                     expert,
@@ -234,7 +198,7 @@ final class DemoReport {
     }
 
     private int withoutOutput() {
-        return scored.length - scores.length;
+        return (int) Arrays.stream(scored).filter(i -> !results.hasOutput(i)).count();
     }
 
     private Figure latency(String name, IntToLongFunction until) {
@@ -264,22 +228,6 @@ final class DemoReport {
                 load[results.experts(position)[choice]]++;
             }
         }
-    }
-
-    private void compare(int position) {
-        boolean asExpected = Arrays.equals(results.experts(position), expected.experts(position));
-        if (!asExpected && position == UNDECIDED_EVENT) {
-            return;
-        }
-        if (!asExpected) {
-            inUnexpectedExperts++;
-        }
-        if (!results.hasOutput(position)) {
-            return;
-        }
-        double difference =
-                Math.abs((double) results.probability(position) - expected.probability(position));
-        largestDifference = Math.max(largestDifference, difference);
     }
 
     private static String figure(long value) {

@@ -4,7 +4,9 @@ package io.flinkmoe.tools.demo;
 import io.flinkmoe.schemas.Choice;
 import io.flinkmoe.schemas.Outcome;
 import io.flinkmoe.schemas.ScoredToken;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import org.apache.flink.annotation.Internal;
 
 /** The results of T tokens, by position. One thread writes them, except for {@link #produced}. */
@@ -12,7 +14,8 @@ import org.apache.flink.annotation.Internal;
 public final class DemoResults {
 
     private final int[] times;
-    private final float[] probability;
+    private final List<String> outputs;
+    private final float[][] probabilities;
     private final int[][] experts;
     private final float[][] weights;
     private final float[][] gateWeights;
@@ -24,9 +27,18 @@ public final class DemoResults {
     private int unknown;
     private int deadLetters;
 
+    /** The results of a model that answers with one probability. */
     public DemoResults(int tokens) {
+        this(tokens, List.of("probability"));
+    }
+
+    /**
+     * @param outputs the names of the probabilities that the model answers with
+     */
+    DemoResults(int tokens, List<String> outputs) {
+        this.outputs = outputs;
         times = new int[tokens];
-        probability = new float[tokens];
+        probabilities = new float[outputs.size()][tokens];
         experts = new int[tokens][];
         weights = new float[tokens][];
         gateWeights = new float[tokens][];
@@ -60,8 +72,9 @@ public final class DemoResults {
             return;
         }
         distinct++;
-        List<Float> values = answer.getValues();
-        probability[position] = values == null ? Float.NaN : values.get(0);
+        for (int task = 0; task < probabilities.length; task++) {
+            probabilities[task][position] = probability(answer, task);
+        }
         List<Choice> choices = answer.getLayers().get(0).getChoices();
         experts[position] = choices.stream().mapToInt(Choice::getExpert).toArray();
         weights[position] = new float[choices.size()];
@@ -72,6 +85,14 @@ public final class DemoResults {
         outcomes[position] = choices.stream().map(Choice::getOutcome).toArray(Outcome[]::new);
         scoredAt[position] = at;
         committedAt[position] = now;
+    }
+
+    /** A named output, or an element of the vector of a model that has none. */
+    private float probability(ScoredToken answer, int task) {
+        if (answer.getOutputs() != null) {
+            return (Float) answer.getOutputs().get(outputs.get(task));
+        }
+        return answer.getValues() == null ? Float.NaN : answer.getValues().get(task);
     }
 
     private static float[] gateWeights(List<Choice> choices) {
@@ -126,12 +147,26 @@ public final class DemoResults {
      * Whether the answer has an output: else no choice of a layer without residual was executed.
      */
     boolean hasOutput(int position) {
-        return isScored(position) && !Float.isNaN(probability[position]);
+        return isScored(position) && !Float.isNaN(probabilities[0][position]);
     }
 
-    /** NaN for a token without an output. */
+    /** The first of a token's probabilities; NaN without an output. */
     public float probability(int position) {
-        return probability[position];
+        return probability(0, position);
+    }
+
+    /** The probability of a task; NaN for a token without an output. */
+    float probability(int task, int position) {
+        return probabilities[task][position];
+    }
+
+    /** The choices that an expert executed, of all answers. */
+    long executedChoices() {
+        return Arrays.stream(outcomes)
+                .filter(Objects::nonNull)
+                .flatMap(Arrays::stream)
+                .filter(outcome -> outcome == Outcome.EXECUTED || outcome == Outcome.REROUTED)
+                .count();
     }
 
     /** The k experts of a token, in order of rank. Weights and outcomes have the same order. */

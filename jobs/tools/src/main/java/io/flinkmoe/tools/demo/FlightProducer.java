@@ -2,8 +2,8 @@
 package io.flinkmoe.tools.demo;
 
 import io.flinkmoe.api.Token;
-import io.flinkmoe.schemas.TokenEncoder;
-import java.nio.charset.StandardCharsets;
+import io.flinkmoe.kafka.RecordFormat;
+import io.flinkmoe.kafka.TokenSerializer;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
@@ -12,7 +12,6 @@ import java.util.concurrent.locks.LockSupport;
 import org.apache.flink.annotation.Internal;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerConfig;
-import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
@@ -63,9 +62,10 @@ public final class FlightProducer extends Thread {
 
     @Override
     public void run() {
-        TokenEncoder encoder = TokenEncoder.singleObject();
+        TokenSerializer serializer = new TokenSerializer(topic, RecordFormat.AVRO);
+        serializer.open(null, null); // It uses neither.
         try (KafkaProducer<byte[], byte[]> producer = producer()) {
-            send(producer, 0, encoder);
+            send(producer, 0, serializer);
             jobRuns.await();
             long start = System.nanoTime();
             for (int i = 1; i < tokens.size() && failure == null; i++) {
@@ -73,20 +73,17 @@ public final class FlightProducer extends Thread {
                     long due = start + i * 1_000_000_000L / rate;
                     LockSupport.parkNanos(Math.max(0, due - System.nanoTime()));
                 }
-                send(producer, i, encoder);
+                send(producer, i, serializer);
             }
         } catch (InterruptedException | RuntimeException e) {
             failure = e;
         }
     }
 
-    private void send(KafkaProducer<byte[], byte[]> producer, int position, TokenEncoder encoder) {
-        Token token = tokens.get(position);
-        byte[] value =
-                encoder.encode(token.stream(), token.position(), token.timestamp(), token.values());
-        byte[] key = token.stream().getBytes(StandardCharsets.UTF_8);
+    private void send(
+            KafkaProducer<byte[], byte[]> producer, int position, TokenSerializer serializer) {
         producer.send(
-                new ProducerRecord<>(topic, key, value),
+                serializer.serialize(tokens.get(position), null, null),
                 (metadata, exception) -> {
                     if (exception == null) {
                         results.produced(position, metadata.timestamp());

@@ -9,7 +9,10 @@ import org.apache.flink.annotation.Internal;
 
 /** The expected answers of the flights model, computed by the program that trained it. */
 @Internal
-public final class ExpectedFlights {
+public final class ExpectedFlights implements ExpectedAnswers {
+
+    /** Two logits of this flight differ by 2.4e-7, so either expert is correct. */
+    private static final int UNDECIDED_EVENT = 23251;
 
     private final float[] probability;
     private final int[] experts;
@@ -36,5 +39,25 @@ public final class ExpectedFlights {
     /** The k experts of a token, in order of rank. */
     public int[] experts(int position) {
         return Arrays.copyOfRange(experts, position * k, (position + 1) * k);
+    }
+
+    @Override
+    public int size() {
+        return probability.length;
+    }
+
+    @Override
+    public float[] probabilities(int position) {
+        return new float[] {probability[position]};
+    }
+
+    @Override
+    public boolean areExperts(int position, int[] found) {
+        return Arrays.equals(found, experts(position));
+    }
+
+    @Override
+    public boolean isUndecided(int position) {
+        return position == UNDECIDED_EVENT;
     }
 }

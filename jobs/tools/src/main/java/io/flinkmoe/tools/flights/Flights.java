@@ -2,6 +2,8 @@
 package io.flinkmoe.tools.flights;
 
 import io.flinkmoe.api.Token;
+import io.flinkmoe.column.InputLayout;
+import io.flinkmoe.column.TypedValuesBuilder;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -14,6 +16,7 @@ import java.time.LocalDateTime;
 import java.time.ZoneOffset;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -33,17 +36,20 @@ public final class Flights {
      */
     public static final Duration AGE = Duration.ofDays(36_500);
 
-    /** A flight with at least this delay is late. */
-    private static final int LATE_MINUTES = 15;
+    /** Whether a flight is late, which is from a delay of 15 minutes on. */
+    public static final FlightTask LATE = FlightTask.late("late", 15);
+
+    /** The features before the two airports. */
+    private static final int NUMERIC = 8;
 
     private static final LocalDate FIRST_DAY = LocalDate.of(2001, 1, 1);
 
     private final List<Token> tokens;
-    private final boolean[] late;
+    private final int[] delays;
 
-    private Flights(List<Token> tokens, boolean[] late) {
+    private Flights(List<Token> tokens, int[] delays) {
         this.tokens = tokens;
-        this.late = late;
+        this.delays = delays;
     }
 
     /**
@@ -57,21 +63,18 @@ public final class Flights {
             airports.put(airport, airports.size());
         }
         List<Token> tokens = new ArrayList<>();
-        List<Boolean> late = new ArrayList<>();
+        List<Integer> delays = new ArrayList<>();
         try (BufferedReader lines = open(folder.resolve("flights.csv.gz"))) {
             lines.readLine(); // the names of the columns
             String line;
             while (tokens.size() < limit && (line = lines.readLine()) != null) {
                 String[] columns = line.split(",");
                 tokens.add(token(columns, tokens.size(), airports));
-                late.add(Integer.parseInt(columns[7]) >= LATE_MINUTES);
+                delays.add(Integer.valueOf(columns[7]));
             }
         }
-        boolean[] truth = new boolean[late.size()];
-        for (int i = 0; i < truth.length; i++) {
-            truth[i] = late.get(i);
-        }
-        return new Flights(List.copyOf(tokens), truth);
+        return new Flights(
+                List.copyOf(tokens), delays.stream().mapToInt(Integer::intValue).toArray());
     }
 
     /** T tokens; the position of each is its index. */
@@ -79,9 +82,38 @@ public final class Flights {
         return tokens;
     }
 
+    /**
+     * The same tokens with the features as columns: {@code numeric}, a vector of the first eight,
+     * {@code origin} and {@code destination}, the ids of the airports.
+     *
+     * @param inputs the inputs of a model that has these columns
+     */
+    public List<Token> typedTokens(InputLayout inputs) {
+        TypedValuesBuilder builder = new TypedValuesBuilder(inputs);
+        List<Token> typed = new ArrayList<>(tokens.size());
+        for (Token token : tokens) {
+            float[] features = token.values();
+            builder.set("numeric", Arrays.copyOf(features, NUMERIC))
+                    .set("origin", (long) features[NUMERIC])
+                    .set("destination", (long) features[NUMERIC + 1]);
+            typed.add(
+                    Token.of(token.stream(), token.position(), token.timestamp(), builder.build()));
+        }
+        return typed;
+    }
+
     /** The label of each of the T tokens: whether the flight was late. */
     public boolean[] late() {
-        return late;
+        return labels(LATE).isPositive();
+    }
+
+    /** The true answers to a task. */
+    public FlightLabels labels(FlightTask task) {
+        boolean[] isPositive = new boolean[delays.length];
+        for (int i = 0; i < delays.length; i++) {
+            isPositive[i] = task.isPositive().test(delays[i]);
+        }
+        return new FlightLabels(task, isPositive);
     }
 
     /**

@@ -45,9 +45,14 @@ public record Installation(Path root) {
         return new Installation(Path.of(home).toAbsolutePath().normalize());
     }
 
-    /** The demo's model and events. */
+    /** The demo's model of late flights, and its events. */
     public Path flights() {
         return root.resolve("deploy/demo/flights");
+    }
+
+    /** The demo's model of delays. */
+    public Path delay() {
+        return root.resolve("deploy/demo/delay");
     }
 
     /** The default folder of a local cluster. */

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.model;
 
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.FileErrors;
 import io.flinkmoe.model.parts.PartsImporter.Manifest;
+import io.flinkmoe.tools.text.ManifestFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,12 +21,6 @@ import picocli.CommandLine.Option;
 final class PartsOptions {
 
     private static final String MANIFEST = "manifest.yaml";
-
-    private static final YAMLMapper YAML =
-            YAMLMapper.builder()
-                    .enable(JsonParser.Feature.STRICT_DUPLICATE_DETECTION)
-                    .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-                    .build();
 
     @Option(
             names = "--parts",
@@ -158,17 +149,12 @@ final class PartsOptions {
                     "the folder has a manifest, so %s cannot be given; change the manifest"
                             .formatted(String.join(", ", flags())));
         }
-        try {
-            JsonNode content = YAML.readTree(Files.readAllBytes(file));
-            return new Manifest(content, file, folder);
-        } catch (JsonProcessingException e) {
-            throw new BundleException(file, "not valid YAML: " + e.getOriginalMessage(), e);
-        }
+        return ManifestFile.read(file);
     }
 
     /** A missing key is refused by the importer, as in a manifest. */
     private ObjectNode fromFlags() {
-        ObjectNode manifest = YAML.createObjectNode();
+        ObjectNode manifest = JsonNodeFactory.instance.objectNode();
         for (String part : List.of("encoder", "head")) {
             if (Files.exists(folder.resolve(part + ".onnx"))) {
                 manifest.put(part, part + ".onnx");

@@ -42,6 +42,22 @@ public final class Statistics {
     }
 
     /**
+     * The mean cross-entropy of probabilities: of −ln p for positives and −ln(1 − p) for negatives,
+     * computed in double precision.
+     *
+     * @param probabilities T probabilities
+     * @param positive T labels
+     * @return NaN without values; infinite if 0 was given to what happened
+     */
+    public static double logLoss(float[] probabilities, boolean[] positive) {
+        double sum = 0;
+        for (int i = 0; i < probabilities.length; i++) {
+            sum -= Math.log(positive[i] ? probabilities[i] : 1.0 - probabilities[i]);
+        }
+        return sum / probabilities.length;
+    }
+
+    /**
      * The smallest value such that at least the given share of all values does not exceed it
      * (nearest rank).
      *

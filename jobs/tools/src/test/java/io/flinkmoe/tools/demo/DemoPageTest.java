@@ -8,6 +8,9 @@ import io.flinkmoe.schemas.Choice;
 import io.flinkmoe.schemas.LayerDecision;
 import io.flinkmoe.schemas.Outcome;
 import io.flinkmoe.schemas.ScoredToken;
+import io.flinkmoe.tools.flights.FlightLabels;
+import io.flinkmoe.tools.flights.FlightTask;
+import io.flinkmoe.tools.flights.Flights;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -84,7 +87,7 @@ class DemoPageTest {
                     scored,
                     scored + 100);
         }
-        report = new DemoReport(results, late, null, gates(results));
+        report = report(results, gates(results));
         page =
                 Page.parse(
                         DemoPage.html(
@@ -228,7 +231,8 @@ class DemoPageTest {
             assertThat(Page.number(numbers[0])).isCloseTo(100 * sum / n, offset(0.01));
             assertThat(Page.number(numbers[1])).isCloseTo(100 * hits / n, offset(0.01));
         }
-        assertThat(page.caption("roc")).contains(": %.5f.".formatted(report.auc()));
+        assertThat(page.caption("roc"))
+                .contains(": %.5f.".formatted(report.quality().tasks().get(0).auc()));
     }
 
     @Test
@@ -260,7 +264,7 @@ class DemoPageTest {
         Page empty =
                 Page.parse(
                         DemoPage.html(
-                                new DemoReport(none, late, null, gates(none)),
+                                report(none, gates(none)),
                                 none,
                                 new DemoTimeline(none, timestamps, EXPERTS, HOUR),
                                 List.of("demo"),
@@ -288,7 +292,7 @@ class DemoPageTest {
                                         List.of(new Choice(1, 1f, Outcome.EXECUTED, List.of()))))),
                 1000,
                 1000);
-        DemoReport small = new DemoReport(one, late, null, gates(one));
+        DemoReport small = report(one, gates(one));
         Page alone =
                 Page.parse(
                         DemoPage.html(
@@ -327,7 +331,7 @@ class DemoPageTest {
         Page several =
                 Page.parse(
                         DemoPage.html(
-                                new DemoReport(two, late, null, gates),
+                                report(two, gates),
                                 two,
                                 new DemoTimeline(two, new long[] {START, START}, EXPERTS, HOUR),
                                 List.of("demo"),
@@ -342,6 +346,63 @@ class DemoPageTest {
                 .contains("click, 1: 0.75", "click, 3: 0.25", "buy, 3: 1");
         assertThat(several.caption("gate-shares")).endsWith("no gate ever chose: 0, 2.");
         assertThat(page.charts()).contains("shares").doesNotContain("gate-shares", "gate-weights");
+    }
+
+    @Test
+    void severalTasksAreShownByName() throws Exception {
+        DemoResults two = new DemoResults(2, List.of("late", "early"));
+        for (int token = 0; token < 2; token++) {
+            two.scored(
+                    ScoredToken.newBuilder()
+                            .setStream("LAS")
+                            .setPosition(token)
+                            .setTimestamp(Instant.ofEpochMilli(START))
+                            .setValues(null)
+                            .setOutputs(Map.of("late", 0.25f + token / 2f, "early", 0.5f))
+                            .setModelVersion("v1")
+                            .setLayers(List.of(new LayerDecision(List.of())))
+                            .build(),
+                    1,
+                    1);
+        }
+        boolean[] second = {false, true};
+        List<FlightLabels> labels =
+                List.of(
+                        new FlightLabels(Flights.LATE, second),
+                        new FlightLabels(FlightTask.early("early", 5), second));
+        Page several =
+                Page.parse(
+                        DemoPage.html(
+                                new DemoReport(two, labels, null, gates(two), List.of()),
+                                two,
+                                new DemoTimeline(two, new long[] {START, START}, EXPERTS, HOUR),
+                                List.of("demo"),
+                                0,
+                                Map.of()));
+
+        assertThat(several.caption("roc")).contains("late 1.00000, early 0.50000.");
+        assertThat(several.rows("tasks"))
+                .containsExactly(
+                        List.of(
+                                "late",
+                                "late by 15 minutes or more",
+                                "50.00 %",
+                                "50.00 %",
+                                "1.00000",
+                                "0.2877"),
+                        List.of(
+                                "early",
+                                "early by 5 minutes or more",
+                                "50.00 %",
+                                "50.00 %",
+                                "0.50000",
+                                "0.6931"));
+        assertThat(page.rows("tasks")).hasSize(1);
+    }
+
+    private DemoReport report(DemoResults of, GateShares gates) {
+        List<FlightLabels> labels = List.of(new FlightLabels(Flights.LATE, late));
+        return new DemoReport(of, labels, null, gates, List.of());
     }
 
     private static GateShares gates(DemoResults results) {

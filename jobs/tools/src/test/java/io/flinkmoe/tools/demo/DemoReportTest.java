@@ -8,9 +8,15 @@ import io.flinkmoe.schemas.LayerDecision;
 import io.flinkmoe.schemas.Outcome;
 import io.flinkmoe.schemas.ScoredToken;
 import io.flinkmoe.tools.Home;
+import io.flinkmoe.tools.flights.ExpectedAnswers;
+import io.flinkmoe.tools.flights.ExpectedDelays;
 import io.flinkmoe.tools.flights.ExpectedFlights;
+import io.flinkmoe.tools.flights.FlightLabels;
+import io.flinkmoe.tools.flights.FlightTask;
+import io.flinkmoe.tools.flights.Flights;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class DemoReportTest {
@@ -26,11 +32,11 @@ class DemoReportTest {
             results.scored(answer(i, LATE[i] ? 0.9f : 0.1f), 1000 + 10 * (i + 1), 1500);
         }
 
-        DemoReport report = new DemoReport(results, LATE, null, gates(results, 4));
+        DemoReport report = report(results, null, gates(results, 4));
 
         assertThat(results.isComplete()).isTrue();
         assertThat(report.defects()).isEmpty();
-        assertThat(report.auc()).isEqualTo(1);
+        assertThat(report.quality().tasks().get(0).auc()).isEqualTo(1);
         assertThat(report.toString().lines().map(line -> line.strip().replaceAll(" +", " ")))
                 .contains(
                         "tokens in 3",
@@ -52,7 +58,7 @@ class DemoReportTest {
         results.deadLetter();
 
         assertThat(results.isComplete()).isFalse();
-        assertThat(new DemoReport(results, LATE, null, gates(results, 4)).defects())
+        assertThat(report(results, null, gates(results, 4)).defects())
                 .containsExactly(
                         "2 tokens have no answer",
                         "2 duplicate or unknown answers",
@@ -66,7 +72,7 @@ class DemoReportTest {
             results.scored(answer(i, expected.probability(i) + (i == 1 ? 2e-5f : 0)), 0, 0);
         }
 
-        DemoReport report = new DemoReport(results, LATE, expected, gates(results, 8));
+        DemoReport report = report(results, expected, gates(results, 8));
 
         assertThat(report.largestDifference()).isBetween(1.9e-5, 2.1e-5);
         assertThat(report.defects())
@@ -97,7 +103,7 @@ class DemoReportTest {
         two.scored(answer(1, List.of(0.5f), List.of(0.25f, 0f), List.of(0f, 0.5f)), 0, 0);
 
         GateShares shares = new GateShares(two, List.of("click", "buy"), 4);
-        DemoReport report = new DemoReport(two, LATE, null, shares);
+        DemoReport report = report(two, null, shares);
 
         assertThat(report.toString().lines().map(line -> line.strip().replaceAll(" +", " ")))
                 .contains("click 1 66.7 % 0.500", "click 3 33.3 % 0.250", "click 0 - -")
@@ -105,11 +111,71 @@ class DemoReportTest {
     }
 
     @Test
+    void severalTasksAreReadByNameAndHaveATable() {
+        DemoResults two = new DemoResults(2, List.of("late", "early"));
+        two.scored(answer(0, Map.of("early", 0.25f, "late", 0.75f)), 0, 0);
+        two.scored(answer(1, Map.of("early", 0.5f, "late", 0.5f)), 0, 0);
+        FlightTask early = FlightTask.early("early", 5);
+        List<FlightLabels> labels =
+                List.of(
+                        new FlightLabels(Flights.LATE, new boolean[] {true, false}),
+                        new FlightLabels(early, new boolean[] {true, false}));
+        List<Figure> measured = List.of(new Figure("expert runs", "7", "3.50 per flight"));
+
+        DemoReport report = new DemoReport(two, labels, null, gates(two, 4), measured);
+
+        assertThat(two.probability(1, 0)).isEqualTo(0.25f);
+        assertThat(report.toString().lines().map(line -> line.strip().replaceAll(" +", " ")))
+                .contains(
+                        "AUC late 1.00000 against the true delays",
+                        "AUC early 0.00000 against the true delays",
+                        "expert runs 7 3.50 per flight",
+                        "task flights that are observed mean predicted AUC log loss",
+                        "late late by 15 minutes or more 50.00 % 62.50 % 1.00000 0.4904",
+                        "early early by 5 minutes or more 50.00 % 37.50 % 0.00000 1.0397");
+    }
+
+    private static ScoredToken answer(long position, Map<String, Object> outputs) {
+        return ScoredToken.newBuilder(answer(position, null, List.of(), List.of()))
+                .setOutputs(outputs)
+                .build();
+    }
+
+    @Test
+    void aDifferenceInAnyTaskIsADefectOfTheFlightsThatAreCompared() throws Exception {
+        ExpectedAnswers expected = ExpectedDelays.read(Home.DELAY, true);
+        DemoResults all = new DemoResults(2001, List.of("late15", "late60", "early"));
+        for (int i = 0; i < 2001; i++) {
+            float[] right = expected.probabilities(Math.min(i, 1999));
+            float off = i == 1999 ? 2e-5f : i == 2000 ? 0.1f : 0;
+            all.scored(
+                    answer(
+                            i,
+                            Map.of(
+                                    "late15",
+                                    right[0],
+                                    "late60",
+                                    right[1] + off,
+                                    "early",
+                                    right[2])),
+                    0,
+                    0);
+        }
+
+        AnswerCheck check = new AnswerCheck(all, expected);
+
+        assertThat(check.largestDifference()).isBetween(1.9e-5, 2.1e-5);
+        assertThat(check.defects()).anyMatch(defect -> defect.startsWith("a probability differs"));
+        assertThat(check.figures().get(1).cells())
+                .containsExactly(
+                        "unexpected experts", "2,000", "tokens of the first 2,000 flights");
+    }
+
+    @Test
     void oneGateHasNoTableOfItsOwn() {
         results.scored(answer(0, 0.5f), 0, 0);
 
-        assertThat(new DemoReport(results, LATE, null, gates(results, 4)).toString())
-                .doesNotContain("gate");
+        assertThat(report(results, null, gates(results, 4)).toString()).doesNotContain("gate");
     }
 
     @Test
@@ -118,18 +184,23 @@ class DemoReportTest {
         results.scored(answer(1, null, List.of(), List.of()), 0, 0);
         results.scored(answer(2, 0.8f), 0, 0);
 
-        DemoReport report = new DemoReport(results, LATE, null, gates(results, 4));
+        DemoReport report = report(results, null, gates(results, 4));
 
         assertThat(report.scored()).containsExactly(0, 1, 2);
-        assertThat(report.scores()).containsExactly(0.9f, 0.8f);
-        assertThat(report.truth()).containsExactly(true, true);
+        assertThat(report.quality().tasks().get(0).scores()).containsExactly(0.9f, 0.8f);
+        assertThat(report.quality().tasks().get(0).truth()).containsExactly(true, true);
         assertThat(report.defects()).isEmpty();
         assertThat(report.toString()).containsPattern("without output +1 +tokens");
         DemoReport expected =
-                new DemoReport(
-                        results, LATE, ExpectedFlights.read(Home.FLIGHTS), gates(results, 8));
+                report(results, ExpectedFlights.read(Home.FLIGHTS), gates(results, 8));
         assertThat(expected.largestDifference()).isNotNaN();
         assertThat(expected.defects()).contains("1 tokens have no output");
+    }
+
+    private static DemoReport report(
+            DemoResults results, ExpectedFlights expected, GateShares gates) {
+        List<FlightLabels> labels = List.of(new FlightLabels(Flights.LATE, LATE));
+        return new DemoReport(results, labels, expected, gates, List.of());
     }
 
     private static GateShares gates(DemoResults results, int numExperts) {
@@ -158,9 +229,9 @@ class DemoReportTest {
         DemoResults one = new DemoResults(1);
         one.scored(answer(0, 0.5f), 0, 0);
 
-        DemoReport report = new DemoReport(one, LATE, null, gates(one, 4));
+        DemoReport report = report(one, null, gates(one, 4));
 
-        assertThat(report.auc()).isNaN();
+        assertThat(report.quality().tasks().get(0).auc()).isNaN();
         assertThat(report.toString())
                 .containsPattern("AUC +- +against")
                 .doesNotContain("NaN")

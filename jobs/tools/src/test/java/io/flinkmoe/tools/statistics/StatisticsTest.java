@@ -55,6 +55,16 @@ class StatisticsTest {
     }
 
     @Test
+    void logLossIsTheMeanOfTheLogarithmsOfWhatHappened() {
+        float[] probabilities = {0.5f, 0.25f, 0.25f};
+
+        assertThat(Statistics.logLoss(probabilities, new boolean[] {true, true, false}))
+                .isCloseTo((Math.log(2) + Math.log(4) + Math.log(4 / 3.0)) / 3, within(1e-12));
+        assertThat(Statistics.logLoss(new float[] {0}, new boolean[] {true})).isInfinite();
+        assertThat(Statistics.logLoss(new float[0], new boolean[0])).isNaN();
+    }
+
+    @Test
     void percentileIsTheNearestRank() {
         long[] values = {50, 10, 40, 20, 30};
 
