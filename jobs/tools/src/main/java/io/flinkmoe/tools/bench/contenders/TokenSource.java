@@ -95,7 +95,8 @@ final class TokenSource extends RichFlatMapFunction<Long, Token> {
                         next / STREAMS,
                         timestamp,
                         like.values(),
-                        like.inputs()));
+                        like.inputs(),
+                        null));
         next++;
     }
 }
