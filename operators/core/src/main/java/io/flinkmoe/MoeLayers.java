@@ -114,7 +114,7 @@ public final class MoeLayers {
         return inexact.isEmpty() || settings.rowByRow()
                 ? Optional.empty()
                 : Optional.of(
-                        "a row's result depends on the other rows of a call, in its last bits, for %s. So the guarantee of the same bits does not hold for this model; %s: true makes it hold, but is slower"
+                        "a row's result may depend on the other rows of a call, in its last bits, for %s. So the guarantee of the same bits does not hold for this model; %s: true makes it hold, but is slower"
                                 .formatted(
                                         String.join(", ", inexact),
                                         PlacementOptions.ROW_BY_ROW.key()));

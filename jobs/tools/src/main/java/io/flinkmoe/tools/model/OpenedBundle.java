@@ -31,7 +31,7 @@ final class OpenedBundle {
                                         file, reason.strip()));
         if (!result.inexact().isEmpty()) {
             out.printf(
-                    "A row's result depends on the other rows of a call, in its last bits, for %s.%n"
+                    "A row's result may depend on the other rows of a call, in its last bits, for %s.%n"
                             + "The guarantee of the same bits does not hold for this model;"
                             + " moe.model.row-by-row: true makes it hold.%n",
                     String.join(", ", result.inexact()));
