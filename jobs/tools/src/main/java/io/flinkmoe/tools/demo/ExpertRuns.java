@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * How many rows the experts of a layer with several gates executed, by the metric {@code
@@ -18,11 +20,15 @@ import org.apache.flink.api.common.JobID;
 @Internal
 final class ExpertRuns {
 
+    private static final Logger LOG = LoggerFactory.getLogger(ExpertRuns.class);
+
     private static final Duration TIMEOUT = Duration.ofSeconds(10);
     private static final Duration PAUSE = Duration.ofMillis(200);
 
+    private static final long UNKNOWN = -1;
+
     private final LayerSpec layer;
-    private long runs;
+    private long runs = UNKNOWN;
     private int tokens;
 
     ExpertRuns(LayerSpec layer) {
@@ -33,8 +39,7 @@ final class ExpertRuns {
      * Reads the metric of the running job, whose values are about a second old. Returns when all
      * executed choices of the answers are counted, or after ten seconds.
      */
-    void read(FlinkRest rest, JobID job, DemoResults results)
-            throws IOException, InterruptedException {
+    void read(FlinkRest rest, JobID job, DemoResults results) throws InterruptedException {
         if (layer.hasOneGate()) {
             return;
         }
@@ -45,23 +50,31 @@ final class ExpertRuns {
         tokens = results.distinct();
         long answered = results.executedChoices();
         long deadline = System.nanoTime() + TIMEOUT.toNanos();
-        runs = sum(rest, job, counters);
+        read(rest, job, counters);
         while (runs < answered && System.nanoTime() < deadline) {
             Thread.sleep(PAUSE.toMillis());
-            runs = sum(rest, job, counters);
+            read(rest, job, counters);
         }
     }
 
-    private static long sum(FlinkRest rest, JobID job, List<String> counters) throws IOException {
-        return rest.counters(job, counters).values().stream()
-                .flatMap(List::stream)
-                .mapToLong(Long::longValue)
-                .sum();
+    private void read(FlinkRest rest, JobID job, List<String> counters) {
+        try {
+            runs =
+                    rest.counters(job, counters).values().stream()
+                            .flatMap(List::stream)
+                            .mapToLong(Long::longValue)
+                            .sum();
+        } catch (IOException e) {
+            LOG.debug("The JobManager is busy", e); // The next attempt may succeed.
+        }
     }
 
     List<Figure> figures() {
         if (layer.hasOneGate()) {
             return List.of();
+        }
+        if (runs == UNKNOWN) {
+            return List.of(new Figure("expert runs", "-", "the job did not report them in time"));
         }
         return List.of(
                 new Figure(
