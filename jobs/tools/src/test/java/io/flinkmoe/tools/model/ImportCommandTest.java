@@ -186,6 +186,34 @@ class ImportCommandTest {
     }
 
     @Test
+    void theListNamesEveryFamilyAndWhyOneIsRefused() {
+        assertThat(Program.run("import", "--list").out())
+                .contains("gpt_oss", "gpt-oss-20b, gpt-oss-120b", "kimi_k2")
+                .contains("no: several residual streams are mixed by learned weights");
+    }
+
+    @Test
+    void theReportSaysWhatALayerDoes() {
+        assertThat(importLayers("0").out())
+                .containsPattern("layer 0: softmax top-2 of 8, renormalised; SwiGLU 64 → \\d+");
+    }
+
+    @Test
+    void weightsMayTakeHalfTheSpaceButNotLess() {
+        String checkpoint = Home.FLIGHTS.resolve("checkpoint").toString();
+        String bundle = folder.resolve("bundle").toString();
+
+        assertThat(importWith(checkpoint, bundle, "int8").err())
+                .contains("--weights", "'int8' changes the answers by some percent");
+        assertThat(importWith(checkpoint, bundle, "bfloat16").out()).contains("SwiGLU 64");
+    }
+
+    private static Program importWith(String checkpoint, String bundle, String weights) {
+        return Program.run(
+                "import", "--checkpoint", checkpoint, "--output", bundle, "--weights", weights);
+    }
+
+    @Test
     void theHelpSaysWhatIsNotImported() {
         assertThat(Program.run("import", "--help").out().replaceAll("\\s+", " "))
                 .contains("a bundle of several layers of a language model is not the language");

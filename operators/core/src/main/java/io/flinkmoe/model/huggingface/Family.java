@@ -42,7 +42,8 @@ import org.apache.flink.annotation.Internal;
  * @param weightOnInput whether the weights multiply the experts' input
  * @param norm the norm's weight [d]; null for none
  * @param firstNorm the weight [d] of a norm that comes before that norm; null for none
- * @param firstNormScale multiplies what it answers, by the layer's entry in {@code layer_types}
+ * @param firstNormScale multiplies what it answers, by the layer's entry in {@code layer_types}, or
+ *     as published in {@code attn_type_list}
  * @param normForm the form of all norms
  * @param normGate the two linear layers of a gated norm; null for none
  * @param eps the ε of all norms

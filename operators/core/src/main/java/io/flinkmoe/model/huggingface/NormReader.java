@@ -47,7 +47,11 @@ final class NormReader {
 
     /** The same norm times the factor of the layer's type. */
     private NormGraphs.Rms scaled(NormGraphs.Rms norm) throws CheckpointException {
-        String type = config.entry("layer_types", names.layer().number());
+        String published = config.entry("attn_type_list", names.layer().number());
+        String type =
+                published.isEmpty()
+                        ? config.entry("layer_types", names.layer().number())
+                        : published;
         Setting setting = family.firstNormScale().get(type);
         if (setting == null) {
             throw config.invalid(
