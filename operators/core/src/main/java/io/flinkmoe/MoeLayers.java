@@ -6,6 +6,7 @@ import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.api.TokenCheck;
+import io.flinkmoe.column.ColumnLayout;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.config.Draws;
 import io.flinkmoe.config.Footprint;
@@ -89,6 +90,11 @@ public final class MoeLayers {
     /** The input columns of the model, of which a token has the values. */
     public InputLayout inputs() {
         return spec.inputLayout();
+    }
+
+    /** The outputs of the model, which a scored token has. */
+    public ColumnLayout outputs() {
+        return spec.outputLayout();
     }
 
     /** Whether there are windows, so that tokens can be late. Only layers with a capacity have. */

@@ -54,6 +54,11 @@ public record Token(
         this(stream, position, timestamp, values, null, null);
     }
 
+    /** Creates a token without a payload. */
+    public Token(String stream, long position, long timestamp, float[] values, TypedValues inputs) {
+        this(stream, position, timestamp, values, inputs, null);
+    }
+
     /**
      * Returns a token with the values of the model's input columns.
      *

@@ -39,6 +39,8 @@ public final class DeadLetterSerializer extends TopicSerializer<DeadLetter> {
 
     private static final long serialVersionUID = 1L;
 
+    private final RecordFormat format;
+
     /** Characters. A parser can quote the text that it could not read. */
     private static final int MAX_REASON = 2_000;
 
@@ -67,7 +69,8 @@ public final class DeadLetterSerializer extends TopicSerializer<DeadLetter> {
      *     max.message.bytes}, minus 16 KiB for the other fields
      */
     public DeadLetterSerializer(String topic, RecordFormat format, int maxRecordBytes) {
-        super(topic, format);
+        super(topic);
+        this.format = format;
         this.maxRecordBytes = maxRecordBytes;
     }
 

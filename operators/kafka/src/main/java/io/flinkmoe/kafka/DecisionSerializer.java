@@ -27,6 +27,8 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 public final class DecisionSerializer extends TopicSerializer<DecisionRecord> {
 
     private static final long serialVersionUID = 1L;
+
+    private final RecordFormat format;
     private static final ChoiceOutcome[] OUTCOMES = ChoiceOutcome.values();
 
     private final RecordKey recordKey;
@@ -49,7 +51,8 @@ public final class DecisionSerializer extends TopicSerializer<DecisionRecord> {
      * @param recordKey the key and the timestamp of its records
      */
     public DecisionSerializer(String topic, RecordFormat format, RecordKey recordKey) {
-        super(topic, format);
+        super(topic);
+        this.format = format;
         this.recordKey = recordKey;
     }
 

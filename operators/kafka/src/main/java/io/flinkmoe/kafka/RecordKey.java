@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka;
 
+import io.flinkmoe.api.ScoredToken;
 import java.nio.charset.StandardCharsets;
+import org.apache.flink.annotation.Internal;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema.KafkaSinkContext;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -17,7 +19,7 @@ public enum RecordKey {
     /** The key is the stream. The timestamp is the time of writing. */
     STREAM {
         @Override
-        ProducerRecord<byte[], byte[]> record(
+        public ProducerRecord<byte[], byte[]> record(
                 String topic, TokenId token, byte[] value, KafkaSinkContext context) {
             return new ProducerRecord<>(topic, stream(token), value);
         }
@@ -34,7 +36,7 @@ public enum RecordKey {
      */
     TOKEN {
         @Override
-        ProducerRecord<byte[], byte[]> record(
+        public ProducerRecord<byte[], byte[]> record(
                 String topic, TokenId token, byte[] value, KafkaSinkContext context) {
             int[] partitions = context.getPartitionsForTopic(topic);
             int hash = Utils.toPositive(Utils.murmur2(stream(token)));
@@ -49,7 +51,8 @@ public enum RecordKey {
     };
 
     /** Returns the record about a token. */
-    abstract ProducerRecord<byte[], byte[]> record(
+    @Internal
+    public abstract ProducerRecord<byte[], byte[]> record(
             String topic, TokenId token, byte[] value, KafkaSinkContext context);
 
     private static byte[] stream(TokenId token) {
@@ -61,5 +64,13 @@ public enum RecordKey {
      *
      * @param partition the partition that it was read from
      */
-    record TokenId(String stream, int partition, long position, long timestamp) {}
+    @Internal
+    public record TokenId(String stream, int partition, long position, long timestamp) {
+
+        /** What identifies the token of an answer. */
+        public static TokenId of(ScoredToken token) {
+            return new TokenId(
+                    token.stream(), token.partition(), token.position(), token.timestamp());
+        }
+    }
 }

@@ -18,6 +18,8 @@ public final class ScoredTokenSerializer extends TopicSerializer<ScoredToken> {
 
     private static final long serialVersionUID = 1L;
 
+    private final RecordFormat format;
+
     private final RecordKey recordKey;
 
     private transient ScoredTokenEncoder encoder;
@@ -38,7 +40,8 @@ public final class ScoredTokenSerializer extends TopicSerializer<ScoredToken> {
      * @param recordKey the key and the timestamp of its records
      */
     public ScoredTokenSerializer(String topic, RecordFormat format, RecordKey recordKey) {
-        super(topic, format);
+        super(topic);
+        this.format = format;
         this.recordKey = recordKey;
     }
 
@@ -76,9 +79,6 @@ public final class ScoredTokenSerializer extends TopicSerializer<ScoredToken> {
                         experts,
                         weights,
                         outcomes);
-        RecordKey.TokenId id =
-                new RecordKey.TokenId(
-                        token.stream(), token.partition(), token.position(), token.timestamp());
-        return recordKey.record(topic, id, value, context);
+        return recordKey.record(topic, RecordKey.TokenId.of(token), value, context);
     }
 }

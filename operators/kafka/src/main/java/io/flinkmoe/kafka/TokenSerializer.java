@@ -17,6 +17,8 @@ public final class TokenSerializer extends TopicSerializer<Token> {
 
     private static final long serialVersionUID = 1L;
 
+    private final RecordFormat format;
+
     private transient TokenEncoder encoder;
 
     /**
@@ -24,7 +26,8 @@ public final class TokenSerializer extends TopicSerializer<Token> {
      * @param format the format of its records
      */
     public TokenSerializer(String topic, RecordFormat format) {
-        super(topic, format);
+        super(topic);
+        this.format = format;
     }
 
     @Override

@@ -16,17 +16,16 @@ import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
  * transactional ids ({@code TransactionNamingStrategy.POOLING}).
  */
 @Internal
-abstract class TopicSerializer<T>
+public abstract class TopicSerializer<T>
         implements KafkaRecordSerializationSchema<T>, KafkaDatasetFacetProvider {
 
     private static final long serialVersionUID = 1L;
 
-    final String topic;
-    final RecordFormat format;
+    /** The topic to write to. */
+    protected final String topic;
 
-    TopicSerializer(String topic, RecordFormat format) {
+    protected TopicSerializer(String topic) {
         this.topic = topic;
-        this.format = format;
     }
 
     @Override

@@ -4,6 +4,7 @@ package io.flinkmoe.tools.registry;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpServer;
 import io.flinkmoe.MoeLayers;
@@ -12,8 +13,10 @@ import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.TimestampRules;
 import io.flinkmoe.kafka.TokenWatermarks;
+import io.flinkmoe.kafka.record.JsonAnswerSerializer;
 import io.flinkmoe.kafka.record.RecordBinding;
 import io.flinkmoe.kafka.record.RecordDeserializer;
 import io.flinkmoe.kafka.registry.Credentials;
@@ -26,6 +29,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
@@ -44,12 +48,15 @@ import org.apache.avro.io.EncoderFactory;
 import org.apache.flink.api.common.state.CheckpointListener;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.connector.base.DeliveryGuarantee;
+import org.apache.flink.connector.kafka.sink.KafkaSink;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.ProcessFunction;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
 import org.apache.flink.util.Collector;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
@@ -87,6 +94,8 @@ class OwnRecordsIT {
         gate = new RegistryGate(HttpServer.create(), registry.url());
         OPTIONS.set(MoeOptions.BUNDLE, FlightsBundle.create(dir).toString());
         layers = MoeLayers.builder(OPTIONS).build();
+        // Its records have event times of 1970.
+        broker.createTopic("answers", 2, Map.of("retention.ms", "-1"));
         for (String topic : List.of("avro", "json")) {
             broker.createTopic(topic, 2, Map.of());
         }
@@ -121,7 +130,11 @@ class OwnRecordsIT {
                                 layers.inputs().inputs().get(0).name(),
                                 features().toArray(String[]::new));
         score(env, "avro", RecordDeserializer.registry(layers.inputs(), binding, settings, READER));
-        score(env, "json", RecordDeserializer.json(layers.inputs(), binding));
+        binding.keep("n", "card.id");
+        MoeResult json = score(env, "json", RecordDeserializer.json(layers.inputs(), binding));
+        answer(
+                json,
+                new JsonAnswerSerializer("answers", layers.outputs(), binding, RecordKey.TOKEN));
         JobClient job = env.executeAsync();
 
         int first = register("avro-value", FIRST);
@@ -138,15 +151,50 @@ class OwnRecordsIT {
         gate.answer(0);
         await(() -> Scores.BY_TOPIC.get("avro").size() == RECORDS);
         await(() -> Scores.BY_TOPIC.get("json").size() == RECORDS);
+        await(
+                () ->
+                        TestTopics.readCommitted(broker.bootstrapServers(), "answers").size()
+                                >= RECORDS);
         job.cancel().get();
 
         assertThat(Scores.LETTERS).isEmpty();
         assertThat(Scores.ATTEMPTS).hasValue(0);
         assertThat(Scores.BY_TOPIC.get("avro")).isEqualTo(Scores.BY_TOPIC.get("json"));
+        assertAnswers(Scores.BY_TOPIC.get("json"));
         assertThat(gate.requests()).as("requests for two schemas").isLessThan(200);
     }
 
-    private static void score(
+    private static void answer(MoeResult result, JsonAnswerSerializer serializer) {
+        KafkaSink<ScoredToken> sink =
+                KafkaSink.<ScoredToken>builder()
+                        .setBootstrapServers(broker.bootstrapServers())
+                        .setRecordSerializer(serializer)
+                        .setDeliveryGuarantee(DeliveryGuarantee.AT_LEAST_ONCE)
+                        .build();
+        result.scored().sinkTo(sink).uid("answers");
+    }
+
+    /** Each answer is a flat object with the kept fields and the score. */
+    private static void assertAnswers(Map<String, List<Float>> scores) throws Exception {
+        ObjectMapper json = new ObjectMapper();
+        String score = layers.outputs().columns().get(0).name();
+        Map<String, List<Float>> answers = new HashMap<>();
+        for (ConsumerRecord<byte[], byte[]> record :
+                TestTopics.readCommitted(broker.bootstrapServers(), "answers")) {
+            JsonNode answer = json.readTree(record.value());
+            int n = answer.path("n").asInt();
+            assertThat(answer.path("id").asText()).isEqualTo("card-" + n % 7);
+            assertThat(answer.path("model_version").asText()).isEqualTo(layers.modelVersion());
+            assertThat(new String(record.key(), UTF_8)).startsWith("card-" + n % 7 + "/");
+            JsonNode value = answer.path(score);
+            answers.put(
+                    "card-%d/%d@%d".formatted(n % 7, n, 1_000 + n),
+                    List.of((value.isArray() ? value.path(0) : value).floatValue()));
+        }
+        assertThat(answers).isEqualTo(scores);
+    }
+
+    private static MoeResult score(
             StreamExecutionEnvironment env, String topic, RecordDeserializer deserializer)
             throws Exception {
         Properties properties = new Properties();
@@ -174,6 +222,7 @@ class OwnRecordsIT {
                 .uid(topic + "-letters")
                 .sinkTo(new DiscardingSink<>())
                 .uid(topic + "-letters-end");
+        return result;
     }
 
     private static final class Scores extends ProcessFunction<ScoredToken, Integer>

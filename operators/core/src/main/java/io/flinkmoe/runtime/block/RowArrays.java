@@ -12,6 +12,9 @@ import org.apache.flink.core.memory.DataOutputView;
 @Internal
 final class RowArrays {
 
+    /** No array of bytes for any token. */
+    static final byte[][] NONE = {};
+
     private RowArrays() {}
 
     /**
@@ -42,7 +45,7 @@ final class RowArrays {
 
     static byte[][] read(DataInputView in) throws IOException {
         int length = in.readInt();
-        byte[][] arrays = length == 0 ? TokenBlock.NO_PAYLOADS : new byte[length][];
+        byte[][] arrays = length == 0 ? NONE : new byte[length][];
         for (int i = 0; i < length; i++) {
             arrays[i] = Wire.readBytes(in);
         }

@@ -60,7 +60,7 @@ public record TokenBlock(
     public static final String[] NO_STRINGS = {};
 
     /** The {@code payloads} of a block whose tokens have none. */
-    public static final byte[][] NO_PAYLOADS = {};
+    public static final byte[][] NO_PAYLOADS = RowArrays.NONE;
 
     private static final Choices.Serializer CHOICES = new Choices.Serializer();
 

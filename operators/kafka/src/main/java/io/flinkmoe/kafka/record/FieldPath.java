@@ -35,6 +35,11 @@ public record FieldPath(List<String> names) implements Serializable {
         return new FieldPath(names);
     }
 
+    /** The name of the value itself. */
+    String last() {
+        return names.get(names.size() - 1);
+    }
+
     /** The path to the first {@code length} names. */
     FieldPath first(int length) {
         return new FieldPath(names.subList(0, length));

@@ -27,6 +27,8 @@ public final class RecordBinding implements Serializable {
     private FieldPath timestamp;
     private TimeUnit unit;
     private FieldPath position;
+    private List<FieldPath> kept = List.of();
+    private List<String> keptHeaders = List.of();
 
     private RecordBinding(Stream stream) {
         this.stream = stream;
@@ -103,6 +105,28 @@ public final class RecordBinding implements Serializable {
         return put(input, missing, field);
     }
 
+    /**
+     * Keeps fields: the answer has them under their names, one in another record under its last
+     * name. Only of JSON records.
+     *
+     * @throws IllegalArgumentException if two would have one name
+     */
+    public RecordBinding keep(String... fields) {
+        kept = Arrays.stream(fields).map(FieldPath::of).toList();
+        long names = kept.stream().map(FieldPath::last).distinct().count();
+        if (names < kept.size()) {
+            throw new IllegalArgumentException(
+                    "of the kept fields %s, two would have one name in the answer".formatted(kept));
+        }
+        return this;
+    }
+
+    /** Keeps headers: the answer has them, too. */
+    public RecordBinding keepHeaders(String... names) {
+        keptHeaders = List.of(names);
+        return this;
+    }
+
     private RecordBinding put(String input, String missing, String... fields) {
         if (fields.length == 0) {
             throw new IllegalArgumentException(
@@ -127,6 +151,14 @@ public final class RecordBinding implements Serializable {
 
     Optional<FieldPath> position() {
         return Optional.ofNullable(position);
+    }
+
+    List<FieldPath> kept() {
+        return kept;
+    }
+
+    List<String> keptHeaders() {
+        return keptHeaders;
     }
 
     /** The inputs that are bound to other fields than those of their names. */

@@ -4,6 +4,7 @@ package io.flinkmoe.kafka.record;
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Rejection.Kind;
+import io.flinkmoe.api.Token;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.kafka.ArrivalCheck;
 import io.flinkmoe.kafka.TimestampRules;
@@ -57,6 +58,7 @@ public final class RecordDeserializer
 
     private transient RecordReader reader;
     private transient TokenBinder binder;
+    private transient KeptParts kept;
     private transient ArrivalCheck check;
     private transient boolean isOpen;
 
@@ -98,6 +100,11 @@ public final class RecordDeserializer
         this.binding = binding;
         this.format = format;
         new TokenBinder(binding, inputs, format.ofFields());
+        if (format.readerSchema() != null && !binding.kept().isEmpty()) {
+            throw new IllegalArgumentException(
+                    "the fields %s are kept; allowed with Avro: none, because only answers in JSON have kept fields"
+                            .formatted(binding.kept()));
+        }
     }
 
     /**
@@ -156,6 +163,7 @@ public final class RecordDeserializer
         reader = format.open();
         isOpen = true;
         binder = new TokenBinder(binding, inputs, reader);
+        kept = new KeptParts(binding);
         check = new ArrivalCheck(inputs, timestamps);
         if (context != null && reader instanceof AvroReader avro) {
             context.getMetricGroup()
@@ -180,7 +188,9 @@ public final class RecordDeserializer
                                     Kind.EMPTY_VALUE, "the record's value is empty (0 bytes)"));
         }
         try {
-            return check.arrival(binder.token(reader.decode(value), record), record);
+            Token token = binder.token(reader.decode(value), record);
+            return check.arrival(
+                    kept.isEmpty() ? token : token.withPayload(kept.payload(record)), record);
         } catch (BadRecordException e) {
             return ArrivalCheck.rejected(record, e.rejection());
         }
