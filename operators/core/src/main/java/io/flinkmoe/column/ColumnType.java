@@ -34,4 +34,14 @@ public enum ColumnType {
     public boolean isReal() {
         return this == FLOAT || this == DOUBLE;
     }
+
+    /** Whether values are numbers: neither bools nor texts. */
+    boolean isNumber() {
+        return this != BOOL && this != STRING;
+    }
+
+    /** The bytes of a number, or 1: a string is one entry beside the numbers. */
+    int stride() {
+        return Math.max(1, words * Integer.BYTES);
+    }
 }

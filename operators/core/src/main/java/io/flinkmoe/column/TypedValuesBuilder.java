@@ -138,7 +138,7 @@ public final class TypedValuesBuilder {
                             ? "%s is missing".formatted(spec.name())
                             : "%s[%d] is missing".formatted(spec.name(), element));
         }
-        int at = layout.offset(column) + element * size(spec.type());
+        int at = layout.offset(column) + element * spec.type().stride();
         switch (spec.type()) {
             case FLOAT -> PackedNumbers.putFloat(numbers, at, (float) value.real());
             case DOUBLE -> PackedNumbers.putDouble(numbers, at, value.real());
@@ -164,7 +164,7 @@ public final class TypedValuesBuilder {
     public TypedValuesBuilder setLong(int column, int element, long value) {
         Column spec = columns.get(column);
         isSet[column] = true;
-        int at = layout.offset(column) + element * size(spec.type());
+        int at = layout.offset(column) + element * spec.type().stride();
         boolean isExact =
                 switch (spec.type()) {
                     case FLOAT -> (long) (float) value == value && value != Long.MAX_VALUE;
@@ -174,7 +174,7 @@ public final class TypedValuesBuilder {
                     case BOOL, STRING -> false;
                 };
         if (!isExact) {
-            return isNumber(spec)
+            return spec.type().isNumber()
                     ? refuse(
                             "%s is %d, which is not exactly %s"
                                     .formatted(spec.name(), value, takes(spec)))
@@ -193,7 +193,7 @@ public final class TypedValuesBuilder {
     public TypedValuesBuilder setDouble(int column, int element, double value) {
         Column spec = columns.get(column);
         isSet[column] = true;
-        if (!isNumber(spec)) {
+        if (!spec.type().isNumber()) {
             return mismatch(column, value, "a number");
         }
         if (!spec.type().isReal()) {
@@ -212,7 +212,7 @@ public final class TypedValuesBuilder {
         if (!isAllowed) {
             return refuse("%s is %s; only finite values are allowed".formatted(spec.name(), value));
         }
-        int at = layout.offset(column) + element * size(spec.type());
+        int at = layout.offset(column) + element * spec.type().stride();
         if (isFloat) {
             PackedNumbers.putFloat(numbers, at, (float) value);
         } else {
@@ -226,7 +226,7 @@ public final class TypedValuesBuilder {
         Column spec = columns.get(column);
         if (spec.type() == ColumnType.FLOAT) {
             return setDouble(column, element, value.floatValue());
-        } else if (spec.type() == ColumnType.DOUBLE || !isNumber(spec)) {
+        } else if (spec.type() == ColumnType.DOUBLE || !spec.type().isNumber()) {
             return setDouble(column, element, value.doubleValue());
         }
         try {
@@ -293,17 +293,8 @@ public final class TypedValuesBuilder {
                         .formatted(spec.name(), shorten(String.valueOf(value)), kind, takes(spec)));
     }
 
-    private static boolean isNumber(Column column) {
-        return column.type() != ColumnType.BOOL && column.type() != ColumnType.STRING;
-    }
-
     private static String takes(Column column) {
         return "the type " + column.describe();
-    }
-
-    /** The bytes of a number, or 1: a string is one entry. */
-    private static int size(ColumnType type) {
-        return Math.max(1, type.words() * Integer.BYTES);
     }
 
     private static String shorten(String text) {

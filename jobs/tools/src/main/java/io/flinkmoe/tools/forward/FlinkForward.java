@@ -9,11 +9,9 @@ import io.flinkmoe.api.DecisionRecord;
 import io.flinkmoe.api.RankedGate;
 import io.flinkmoe.api.RouterLogits;
 import io.flinkmoe.api.ScoredToken;
-import io.flinkmoe.api.Token;
 import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.capacity.TokenMetadata;
 import io.flinkmoe.column.ColumnLayout;
-import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.column.InputRows;
 import io.flinkmoe.column.OutputRows;
 import io.flinkmoe.column.TypedValues;
@@ -37,21 +35,16 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.api.common.eventtime.WatermarkStrategy;
-import org.apache.flink.api.common.functions.MapFunction;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.core.execution.JobClient;
-import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.util.CloseableIterator;
 
 /** Runs a matrix through the stream operators on an embedded cluster. Row i becomes position i. */
 @Internal
 final class FlinkForward {
-
-    private static final int STREAMS = 16;
 
     /** How long a failed job may take to report its failure. */
     private static final int FAILURE_SECONDS = 10;
@@ -83,7 +76,11 @@ final class FlinkForward {
         MoeLayers layers = MoeLayers.builder(options).routerLogits().decisionLog().build();
         try (EmbeddedFlink flink = new EmbeddedFlink(flinkOptions)) {
             StreamExecutionEnvironment env = flink.environment();
-            int answered = execute(env, layers.score(tokens(env, x, tokens)), result);
+            int answered =
+                    execute(
+                            env,
+                            layers.score(new ForwardTokens(x, spec.inputLayout()).of(env, tokens)),
+                            result);
             if (answered != tokens) {
                 throw new IOException(
                         "%,d of %,d tokens were scored or rejected".formatted(answered, tokens));
@@ -97,14 +94,10 @@ final class FlinkForward {
         String[] streams = new String[tokens];
         long[] rows = new long[tokens];
         for (int row = 0; row < tokens; row++) {
-            streams[row] = stream(row);
+            streams[row] = ForwardTokens.stream(row);
             rows[row] = row;
         }
         return new TokenMetadata(rows, streams, rows);
-    }
-
-    private static String stream(long row) {
-        return "row-" + row % STREAMS;
     }
 
     /** Runs the job, and returns the number of scored and rejected tokens. */
@@ -150,39 +143,6 @@ final class FlinkForward {
             return failure;
         } catch (TimeoutException e) {
             return unreadable; // The job runs.
-        }
-    }
-
-    private DataStream<Token> tokens(StreamExecutionEnvironment env, InputRows x, int tokens) {
-        return env.fromSequence(0, tokens - 1)
-                .uid("row-numbers")
-                .setParallelism(1)
-                .map(new Rows(x, spec.inputLayout()))
-                .uid("rows")
-                .setParallelism(1)
-                .assignTimestampsAndWatermarks(
-                        WatermarkStrategy.<Token>forMonotonousTimestamps()
-                                .withTimestampAssigner((token, before) -> token.timestamp()))
-                .uid("timestamps")
-                .setParallelism(1);
-    }
-
-    /** Emits the tokens of a file, which are part of the job. */
-    private static final class Rows implements MapFunction<Long, Token> {
-        private static final long serialVersionUID = 1L;
-
-        private final InputRows x;
-        private final InputLayout inputs;
-
-        Rows(InputRows x, InputLayout inputs) {
-            this.x = x;
-            this.inputs = inputs;
-        }
-
-        @Override
-        public Token map(Long row) {
-            TypedValues values = inputs.row(x.numbers(), x.strings(), Math.toIntExact(row));
-            return Token.of(stream(row), row, row, values);
         }
     }
 
