@@ -130,11 +130,11 @@ class OwnRecordsIT {
                                 layers.inputs().inputs().get(0).name(),
                                 features().toArray(String[]::new));
         score(env, "avro", RecordDeserializer.registry(layers.inputs(), binding, settings, READER));
-        binding.keep("n", "card.id");
-        MoeResult json = score(env, "json", RecordDeserializer.json(layers.inputs(), binding));
+        RecordBinding keeping = binding.keep("n", "card.id");
+        MoeResult json = score(env, "json", RecordDeserializer.json(layers.inputs(), keeping));
         answer(
                 json,
-                new JsonAnswerSerializer("answers", layers.outputs(), binding, RecordKey.TOKEN));
+                new JsonAnswerSerializer("answers", layers.outputs(), keeping, RecordKey.TOKEN));
         JobClient job = env.executeAsync();
 
         int first = register("avro-value", FIRST);

@@ -2,6 +2,7 @@
 package io.flinkmoe.kafka.record;
 
 import java.io.Serializable;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,7 +13,7 @@ import org.apache.flink.annotation.PublicEvolving;
 /**
  * Which parts of a record are the stream, the timestamp, the position and the inputs of the model.
  * Without further calls, each input is the field of its name, the timestamp is that of the Kafka
- * record, and the position is its offset.
+ * record, and the position is its offset. It is immutable: each method returns another binding.
  */
 @PublicEvolving
 public final class RecordBinding implements Serializable {
@@ -32,6 +33,16 @@ public final class RecordBinding implements Serializable {
 
     private RecordBinding(Stream stream) {
         this.stream = stream;
+    }
+
+    private RecordBinding(RecordBinding other) {
+        stream = other.stream;
+        features.putAll(other.features);
+        timestamp = other.timestamp;
+        unit = other.unit;
+        position = other.position;
+        kept = other.kept;
+        keptHeaders = other.keptHeaders;
     }
 
     /**
@@ -75,15 +86,17 @@ public final class RecordBinding implements Serializable {
 
     /** Takes the timestamp from a field. */
     public RecordBinding timestamp(String field, TimeUnit in) {
-        timestamp = FieldPath.of(field);
-        unit = in;
-        return this;
+        RecordBinding changed = new RecordBinding(this);
+        changed.timestamp = FieldPath.of(field);
+        changed.unit = in;
+        return changed;
     }
 
     /** Takes the position from a field. */
     public RecordBinding position(String field) {
-        position = FieldPath.of(field);
-        return this;
+        RecordBinding changed = new RecordBinding(this);
+        changed.position = FieldPath.of(field);
+        return changed;
     }
 
     /**
@@ -112,19 +125,22 @@ public final class RecordBinding implements Serializable {
      * @throws IllegalArgumentException if two would have one name
      */
     public RecordBinding keep(String... fields) {
-        kept = Arrays.stream(fields).map(FieldPath::of).toList();
-        long names = kept.stream().map(FieldPath::last).distinct().count();
-        if (names < kept.size()) {
+        List<FieldPath> paths = Arrays.stream(fields).map(FieldPath::of).toList();
+        if (paths.stream().map(FieldPath::last).distinct().count() < paths.size()) {
             throw new IllegalArgumentException(
-                    "of the kept fields %s, two would have one name in the answer".formatted(kept));
+                    "of the kept fields %s, two would have one name in the answer"
+                            .formatted(paths));
         }
-        return this;
+        RecordBinding changed = new RecordBinding(this);
+        changed.kept = new ArrayList<>(paths);
+        return changed;
     }
 
     /** Keeps headers: the answer has them, too. */
     public RecordBinding keepHeaders(String... names) {
-        keptHeaders = List.of(names);
-        return this;
+        RecordBinding changed = new RecordBinding(this);
+        changed.keptHeaders = List.of(names);
+        return changed;
     }
 
     private RecordBinding put(String input, String missing, String... fields) {
@@ -133,8 +149,9 @@ public final class RecordBinding implements Serializable {
                     "%s has no fields; allowed: one or more".formatted(input));
         }
         List<FieldPath> paths = Arrays.stream(fields).map(FieldPath::of).toList();
-        features.put(input, new Feature(List.copyOf(paths), missing));
-        return this;
+        RecordBinding changed = new RecordBinding(this);
+        changed.features.put(input, new Feature(List.copyOf(paths), missing));
+        return changed;
     }
 
     Stream stream() {
