@@ -99,6 +99,8 @@ class JobJarIT {
                         "io/flinkmoe/model",
                         "io/flinkmoe/model/proto",
                         "io/flinkmoe/onnx",
+                        "io/flinkmoe/onnx/check",
+                        "io/flinkmoe/onnx/layer",
                         "io/flinkmoe/routing",
                         "io/flinkmoe/routing/health",
                         "io/flinkmoe/runtime",
