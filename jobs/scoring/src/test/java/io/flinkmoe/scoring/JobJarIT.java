@@ -143,7 +143,24 @@ class JobJarIT {
         Set<String> missing = classes(bundled("kafka-clients"));
         missing.removeAll(entries);
         assertThat(missing).hasSizeGreaterThan(500);
-        Pattern names = Pattern.compile("org[./]apache[./]kafka[./][\\w./$]+");
+        assertNoneIsNamed(missing, Pattern.compile("org[./]apache[./]kafka[./][\\w./$]+"));
+    }
+
+    /** They also leave out what only imports need. */
+    @Test
+    void namesNoClassOfOursThatTheBuildLeftOut() throws Exception {
+        Set<String> missing = new HashSet<>();
+        for (Path library : libraries()) {
+            if (isOwn(library)) {
+                missing.addAll(classes(library));
+            }
+        }
+        missing.removeAll(entries);
+        assertThat(missing).hasSizeGreaterThan(50);
+        assertNoneIsNamed(missing, Pattern.compile("io[./]flinkmoe[./][\\w./$]+"));
+    }
+
+    private void assertNoneIsNamed(Set<String> missing, Pattern names) throws Exception {
         try (JarFile jar = new JarFile(file.toFile())) {
             for (String entry : entries) {
                 if (entry.endsWith(".class")) {

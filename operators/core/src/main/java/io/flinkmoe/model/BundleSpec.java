@@ -105,10 +105,16 @@ public record BundleSpec(
      * The outputs of a model without a head: the sum of each gate, or the vector of the only one.
      */
     public static List<OutputSpec> outputsOf(List<LayerSpec> layers, int outputSize) {
-        if (layers.isEmpty() || layers.get(layers.size() - 1).hasOneGate()) {
+        if (layers.isEmpty()) {
             return OutputSpec.vector(outputSize);
         }
         LayerSpec last = layers.get(layers.size() - 1);
+        if (last.hasOneGate()) {
+            String name = last.gates().get(0).name();
+            return name == null
+                    ? OutputSpec.vector(outputSize)
+                    : List.of(new OutputSpec(name, ColumnType.FLOAT, outputSize, null));
+        }
         List<OutputSpec> outputs = new ArrayList<>();
         for (int gate = 0; gate < last.gates().size(); gate++) {
             outputs.add(

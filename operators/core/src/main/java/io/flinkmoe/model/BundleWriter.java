@@ -2,9 +2,9 @@
 package io.flinkmoe.model;
 
 import io.flinkmoe.model.graph.FileContent;
-import io.flinkmoe.model.graph.Sha256;
 import io.flinkmoe.model.proto.InlinedModel;
 import io.flinkmoe.model.proto.ProtoReader;
+import io.flinkmoe.tensor.Sha256;
 import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
-import io.flinkmoe.model.graph.Sha256;
 import io.flinkmoe.tensor.ForeignFile;
+import io.flinkmoe.tensor.Sha256;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model;
 
-import io.flinkmoe.model.graph.OnnxGraph;
-import io.flinkmoe.model.graph.Sha256;
 import io.flinkmoe.model.proto.ProtoReader;
+import io.flinkmoe.tensor.Producer;
+import io.flinkmoe.tensor.Sha256;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -81,7 +81,7 @@ public record GraphDigest(String digest, boolean generated) {
 
     private static boolean isOurs(ByteBuffer producer) {
         // The first byte is the length.
-        byte[] ours = OnnxGraph.PRODUCER.getBytes(StandardCharsets.UTF_8);
+        byte[] ours = Producer.NAME.getBytes(StandardCharsets.UTF_8);
         return producer.remaining() == ours.length + 1
                 && producer.slice(1, ours.length).equals(ByteBuffer.wrap(ours));
     }

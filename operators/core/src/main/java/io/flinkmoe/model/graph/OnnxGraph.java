@@ -3,6 +3,7 @@ package io.flinkmoe.model.graph;
 
 import io.flinkmoe.tensor.FloatBlocks;
 import io.flinkmoe.tensor.Floats;
+import io.flinkmoe.tensor.Producer;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -22,9 +23,6 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 public final class OnnxGraph implements FileContent {
-
-    /** Marks the files that flink-moe makes. */
-    public static final String PRODUCER = "flink-moe";
 
     private static final int IR_VERSION = 8;
     private static final int OPSET = 17;
@@ -220,7 +218,7 @@ public final class OnnxGraph implements FileContent {
     }
 
     private ProtoWriter model() {
-        ProtoWriter model = new ProtoWriter().varint(1, IR_VERSION).string(2, PRODUCER);
+        ProtoWriter model = new ProtoWriter().varint(1, IR_VERSION).string(2, Producer.NAME);
         if (description != null) {
             model.string(6, description);
         }

@@ -51,6 +51,14 @@ final class ColumnsManifest {
             ManifestNode node = given.field(name).object("type", "width", "tensor", "missing");
             inputs.add(input(name, node, encoder, declared, width));
         }
+        for (GraphTensor tensor : declared) {
+            if (inputs.stream().noneMatch(i -> i.isRead() && i.tensorName().equals(tensor.name()))) {
+                throw new BundleException(
+                        given.file(),
+                        "inputs has no column for the input %s of %s; add %s: {}, or leave out inputs"
+                                .formatted(tensor, encoder.source(), tensor.name()));
+            }
+        }
         return inputs;
     }
 

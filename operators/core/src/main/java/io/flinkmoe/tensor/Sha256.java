@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.model.graph;
+package io.flinkmoe.tensor;
 
 import java.io.IOException;
 import java.io.InputStream;
