@@ -7,6 +7,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.apache.flink.annotation.PublicEvolving;
 
@@ -161,8 +162,93 @@ public record GateSpec(
         return rule == null ? null : rule.column();
     }
 
+    /** The name of a gate, or its number. */
+    static String name(List<GateSpec> gates, int gate) {
+        String name = gates.get(gate).name();
+        return name == null ? String.valueOf(gate) : name;
+    }
+
     /** All files of the gate. */
     Stream<ModelFile> files() {
         return Stream.of(router, routerNoise).filter(Objects::nonNull);
+    }
+
+    /** The choices of a layer: which experts its gates choose among, and how many of them. */
+    public interface Choices {
+
+        /** The N experts. */
+        List<ExpertSpec> experts();
+
+        /** The gates, at least one. */
+        List<GateSpec> gates();
+
+        /** N. */
+        default int numExperts() {
+            return experts().size();
+        }
+
+        /** The most experts that a token runs: min(N, Σ k over the gates). */
+        default int choices() {
+            return Math.min(numExperts(), ranks());
+        }
+
+        /** [G], k of each gate. */
+        default List<Integer> choicesOfGates() {
+            return gates().stream().map(GateSpec::k).toList();
+        }
+
+        /** Σ k over the gates. */
+        default int ranks() {
+            return gates().stream().mapToInt(GateSpec::k).sum();
+        }
+
+        /** The columns of the logits of all gates. */
+        default int columns() {
+            return gates().stream()
+                    .filter(gate -> gate.routing() != null)
+                    .mapToInt(gate -> gate.routing().numExperts())
+                    .sum();
+        }
+
+        /** Whether there is one gate, whose choices are those of the layer. */
+        default boolean hasOneGate() {
+            return gates().size() == 1;
+        }
+
+        /** The input columns that rules of this layer read. */
+        default List<String> ruleColumns() {
+            return gates().stream().map(GateSpec::ruleColumn).filter(Objects::nonNull).toList();
+        }
+
+        /** The name of an expert, or its number. */
+        default String expertName(int expert) {
+            return ExpertSpec.name(experts(), expert);
+        }
+
+        /** The name of a gate, or its number. */
+        default String gateName(int gate) {
+            return GateSpec.name(gates(), gate);
+        }
+
+        /** [G], the names of the gates, or their numbers. */
+        default List<String> gateNames() {
+            return IntStream.range(0, gates().size()).mapToObj(this::gateName).toList();
+        }
+
+        /** The experts that a gate may use, in the order of its logits' columns. */
+        default int[] expertsOf(int gate) {
+            GateSpec spec = gates().get(gate);
+            if (spec.rule() != null) {
+                return spec.rule().experts().stream().mapToInt(this::expertNumber).toArray();
+            }
+            return spec.experts() == null
+                    ? IntStream.range(0, numExperts()).toArray()
+                    : spec.experts().stream().mapToInt(i -> i).toArray();
+        }
+
+        /** The number of an expert by its name; -1 if there is none. */
+        default int expertNumber(String name) {
+            return ExpertSpec.number(experts(), name);
+        }
     }
 }

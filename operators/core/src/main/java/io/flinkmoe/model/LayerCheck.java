@@ -162,19 +162,13 @@ record LayerCheck(
     private void checkGateNames() {
         Set<String> names = new HashSet<>();
         for (int gate = 0; gate < gates.size(); gate++) {
-            String name = gateName(gates, gate);
+            String name = GateSpec.name(gates, gate);
             if (!names.add(name)) {
                 throw new IllegalArgumentException(
                         "gates[%d].name is %s, which another gate has; names must differ"
                                 .formatted(gate, name));
             }
         }
-    }
-
-    /** The name of a gate, or its number. */
-    static String gateName(List<GateSpec> gates, int gate) {
-        String name = gates.get(gate).name();
-        return name == null ? String.valueOf(gate) : name;
     }
 
     private List<String> names() {

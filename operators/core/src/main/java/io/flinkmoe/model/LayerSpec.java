@@ -50,7 +50,8 @@ public record LayerSpec(
         List<ModelFile> sharedExperts,
         List<GateSpec> gates,
         ModelFile expertScale,
-        LayerOptions options) {
+        LayerOptions options)
+        implements GateSpec.Choices {
 
     public LayerSpec {
         Check.width("input_size", inputSize);
@@ -193,34 +194,6 @@ public record LayerSpec(
         return postNorm != null || options.routedOutput() != null;
     }
 
-    /** N. */
-    public int numExperts() {
-        return experts.size();
-    }
-
-    /** The most experts that a token runs: min(N, Σ k over the gates). */
-    public int choices() {
-        return Math.min(numExperts(), ranks());
-    }
-
-    /** [G], k of each gate. */
-    public List<Integer> choicesOfGates() {
-        return gates.stream().map(GateSpec::k).toList();
-    }
-
-    /** Σ k over the gates. */
-    public int ranks() {
-        return gates.stream().mapToInt(GateSpec::k).sum();
-    }
-
-    /** The columns of the logits of all gates. */
-    public int columns() {
-        return gates.stream()
-                .filter(gate -> gate.routing() != null)
-                .mapToInt(gate -> gate.routing().numExperts())
-                .sum();
-    }
-
     /** The sum of the widths of inputs and outputs of experts, each pair once. */
     public long widthsOfCalls() {
         return IntStream.range(0, numExperts())
@@ -228,47 +201,6 @@ public record LayerSpec(
                 .distinct()
                 .mapToLong(widths -> widths.get(0) + widths.get(1))
                 .sum();
-    }
-
-    /** Whether there is one gate, whose choices are those of the layer. */
-    public boolean hasOneGate() {
-        return gates.size() == 1;
-    }
-
-    /** The input columns that rules of this layer read. */
-    public List<String> ruleColumns() {
-        return gates.stream().map(GateSpec::ruleColumn).filter(Objects::nonNull).toList();
-    }
-
-    /** The name of an expert, or its number. */
-    public String expertName(int expert) {
-        return ExpertSpec.name(experts, expert);
-    }
-
-    /** The name of a gate, or its number. */
-    public String gateName(int gate) {
-        return LayerCheck.gateName(gates, gate);
-    }
-
-    /** [G], the names of the gates, or their numbers. */
-    public List<String> gateNames() {
-        return IntStream.range(0, gates.size()).mapToObj(this::gateName).toList();
-    }
-
-    /** The experts that a gate may use, in the order of its logits' columns. */
-    public int[] expertsOf(int gate) {
-        GateSpec spec = gates.get(gate);
-        if (spec.rule() != null) {
-            return spec.rule().experts().stream().mapToInt(this::expertNumber).toArray();
-        }
-        return spec.experts() == null
-                ? IntStream.range(0, numExperts()).toArray()
-                : spec.experts().stream().mapToInt(i -> i).toArray();
-    }
-
-    /** The number of an expert by its name; -1 if there is none. */
-    public int expertNumber(String name) {
-        return ExpertSpec.number(experts, name);
     }
 
     /** The width of a gate's sum, which is that of its experts' outputs. */

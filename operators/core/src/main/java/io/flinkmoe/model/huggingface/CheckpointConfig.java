@@ -167,6 +167,21 @@ final class CheckpointConfig {
         return value;
     }
 
+    /** Checks that several keys for the same thing have the same value. */
+    void requireSame(List<String> keys) throws CheckpointException {
+        for (String key : keys) {
+            JsonNode first = value(keys.get(0));
+            JsonNode other = value(key);
+            boolean isSame =
+                    first.isNumber() && other.isNumber()
+                            ? first.doubleValue() == other.doubleValue()
+                            : first.equals(other);
+            if (!isSame) {
+                throw invalid(key, "%s, as %s says".formatted(first, keys.get(0)));
+            }
+        }
+    }
+
     /** The value of a key, 0 or more. */
     int count(String key, int defaultValue) throws CheckpointException {
         return has(key) ? atLeast(0, key) : defaultValue;

@@ -38,6 +38,16 @@ record Setting(List<String> keys, String defaultValue) {
                 .orElse(keys.isEmpty() ? null : keys.get(0));
     }
 
+    /**
+     * The same.
+     *
+     * @throws CheckpointException if several keys are there, and differ
+     */
+    private String agreedKey(CheckpointConfig config) throws CheckpointException {
+        config.requireSame(keys.stream().filter(config::has).toList());
+        return key(config);
+    }
+
     /** Whether config.json has the value. */
     boolean isSet(CheckpointConfig config) {
         return keys.stream().anyMatch(config::has);
@@ -49,7 +59,7 @@ record Setting(List<String> keys, String defaultValue) {
     }
 
     boolean flag(CheckpointConfig config) throws CheckpointException {
-        String key = key(config);
+        String key = agreedKey(config);
         return key == null
                 ? Boolean.parseBoolean(defaultValue)
                 : config.flag(key, Boolean.parseBoolean(defaultValue));
@@ -57,17 +67,17 @@ record Setting(List<String> keys, String defaultValue) {
 
     double number(CheckpointConfig config) throws CheckpointException {
         double value = Double.parseDouble(defaultValue);
-        return keys.isEmpty() ? value : config.number(key(config), value);
+        return keys.isEmpty() ? value : config.number(agreedKey(config), value);
     }
 
     /** A number above 0. */
     float positive(CheckpointConfig config) throws CheckpointException {
         float value = Float.parseFloat(defaultValue);
-        return keys.isEmpty() ? value : config.positiveFloat(key(config), value);
+        return keys.isEmpty() ? value : config.positiveFloat(agreedKey(config), value);
     }
 
     String text(CheckpointConfig config) throws CheckpointException {
-        return keys.isEmpty() ? defaultValue : config.text(key(config), defaultValue);
+        return keys.isEmpty() ? defaultValue : config.text(agreedKey(config), defaultValue);
     }
 
     /** The activation that it names. */
@@ -88,7 +98,7 @@ record Setting(List<String> keys, String defaultValue) {
     /** An integer of 0 or more. */
     int count(CheckpointConfig config) throws CheckpointException {
         int value = Integer.parseInt(defaultValue);
-        return keys.isEmpty() ? value : config.count(key(config), value);
+        return keys.isEmpty() ? value : config.count(agreedKey(config), value);
     }
 
     /**

@@ -67,31 +67,74 @@ final class PublishedCheckpoint {
      * @param matrices the names of gate, up and down projection
      */
     PublishedCheckpoint fuse(String experts, List<String> matrices, boolean transposed) {
-        List<Tensor> gates = takeExperts(experts, matrices.get(0));
-        List<Tensor> ups = takeExperts(experts, matrices.get(1));
-        List<Tensor> downs = takeExperts(experts, matrices.get(2));
-        int n = gates.size();
-        int h = (int) gates.get(0).shape[0];
-        int d = (int) gates.get(0).shape[1];
-        float[] gateUp = new float[n * 2 * h * d];
-        float[] down = new float[n * d * h];
-        for (int e = 0; e < n; e++) {
-            for (int row = 0; row < h; row++) {
-                for (int column = 0; column < d; column++) {
-                    int gateAt = transposed ? column * 2 * h + row : row * d + column;
-                    int upAt = transposed ? gateAt + h : gateAt + h * d;
-                    int downAt = transposed ? row * d + column : column * h + row;
-                    int at = row * d + column;
-                    gateUp[e * 2 * h * d + gateAt] = gates.get(e).data[at];
-                    gateUp[e * 2 * h * d + upAt] = ups.get(e).data[at];
-                    down[e * h * d + downAt] = downs.get(e).data[column * h + row];
-                }
-            }
+        return fuse(experts, matrices, transposed, false, false);
+    }
+
+    /**
+     * The same for experts of any form.
+     *
+     * @param matrices the names of gate, up and down projection, or of up and down projection
+     * @param biased whether they have biases
+     * @param interleaved whether the rows of gate and up projection alternate
+     */
+    PublishedCheckpoint fuse(
+            String experts,
+            List<String> matrices,
+            boolean transposed,
+            boolean biased,
+            boolean interleaved) {
+        List<String> inner = matrices.subList(0, matrices.size() - 1);
+        List<String> outer = List.of(matrices.get(inner.size()));
+        String first = experts + (inner.size() == 2 ? ".gate_up_proj" : ".up_proj");
+        fuseMatrices(first, experts, inner, transposed, interleaved);
+        fuseMatrices(experts + ".down_proj", experts, outer, transposed, false);
+        if (biased) {
+            fuseBiases(first + "_bias", experts, inner, interleaved);
+            fuseBiases(experts + ".down_proj_bias", experts, outer, false);
         }
-        long[] gateUpShape = transposed ? new long[] {n, d, 2 * h} : new long[] {n, 2 * h, d};
-        long[] downShape = transposed ? new long[] {n, h, d} : new long[] {n, d, h};
-        return add(experts + ".gate_up_proj", gateUp, gateUpShape)
-                .add(experts + ".down_proj", down, downShape);
+        return this;
+    }
+
+    private void fuseMatrices(
+            String name,
+            String experts,
+            List<String> matrices,
+            boolean transposed,
+            boolean interleaved) {
+        List<List<Tensor>> parts =
+                matrices.stream().map(m -> takeExperts(experts, m + ".weight")).toList();
+        int n = parts.get(0).size();
+        int rows = (int) parts.get(0).get(0).shape[0];
+        int columns = (int) parts.get(0).get(0).shape[1];
+        int all = rows * parts.size();
+        float[] data = new float[n * all * columns];
+        for (int i = 0; i < data.length; i++) {
+            int column = i % columns;
+            int row = i / columns % all;
+            int part = interleaved ? row % parts.size() : row / rows;
+            int rowOfPart = interleaved ? row / parts.size() : row % rows;
+            int expert = i / columns / all;
+            int at = transposed ? (expert * columns + column) * all + row : i;
+            data[at] = parts.get(part).get(expert).data[rowOfPart * columns + column];
+        }
+        add(name, data, transposed ? new long[] {n, columns, all} : new long[] {n, all, columns});
+    }
+
+    private void fuseBiases(
+            String name, String experts, List<String> matrices, boolean interleaved) {
+        List<List<Tensor>> parts =
+                matrices.stream().map(m -> takeExperts(experts, m + ".bias")).toList();
+        int n = parts.get(0).size();
+        int rows = (int) parts.get(0).get(0).shape[0];
+        int all = rows * parts.size();
+        float[] data = new float[n * all];
+        for (int i = 0; i < data.length; i++) {
+            int row = i % all;
+            int part = interleaved ? row % parts.size() : row / rows;
+            int rowOfPart = interleaved ? row / parts.size() : row % rows;
+            data[i] = parts.get(part).get(i / all).data[rowOfPart];
+        }
+        add(name, data, n, all);
     }
 
     /** Swaps the last two dimensions of a tensor [n, rows, columns]. */
@@ -112,7 +155,7 @@ final class PublishedCheckpoint {
     private List<Tensor> takeExperts(String experts, String matrix) {
         List<Tensor> taken = new ArrayList<>();
         for (int e = 0; ; e++) {
-            Tensor tensor = tensors.remove("%s.%d.%s.weight".formatted(experts, e, matrix));
+            Tensor tensor = tensors.remove("%s.%d.%s".formatted(experts, e, matrix));
             if (tensor == null) {
                 return taken;
             }
