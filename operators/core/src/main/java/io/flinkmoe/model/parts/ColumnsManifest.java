@@ -52,7 +52,8 @@ final class ColumnsManifest {
             inputs.add(input(name, node, encoder, declared, width));
         }
         for (GraphTensor tensor : declared) {
-            if (inputs.stream().noneMatch(i -> i.isRead() && i.tensorName().equals(tensor.name()))) {
+            if (inputs.stream()
+                    .noneMatch(i -> i.isRead() && i.tensorName().equals(tensor.name()))) {
                 throw new BundleException(
                         given.file(),
                         "inputs has no column for the input %s of %s; add %s: {}, or leave out inputs"
