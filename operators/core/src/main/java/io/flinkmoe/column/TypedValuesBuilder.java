@@ -119,8 +119,10 @@ public final class TypedValuesBuilder {
             return setString(column, element, text.toString());
         } else if (value instanceof Float || value instanceof Double) {
             return setDouble(column, element, ((Number) value).doubleValue());
-        } else if (value instanceof BigDecimal || value instanceof BigInteger) {
-            return setDecimal(column, element, new BigDecimal(value.toString()));
+        } else if (value instanceof BigInteger whole) {
+            return setInteger(column, element, whole);
+        } else if (value instanceof BigDecimal decimal) {
+            return setDecimal(column, element, decimal);
         } else if (value instanceof Number number) {
             return setLong(column, element, number.longValue());
         }
@@ -165,19 +167,10 @@ public final class TypedValuesBuilder {
         Column spec = columns.get(column);
         isSet[column] = true;
         int at = layout.offset(column) + element * spec.type().stride();
-        boolean isExact =
-                switch (spec.type()) {
-                    case FLOAT -> (long) (float) value == value && value != Long.MAX_VALUE;
-                    case DOUBLE -> (long) (double) value == value && value != Long.MAX_VALUE;
-                    case INT32 -> (int) value == value;
-                    case INT64 -> true;
-                    case BOOL, STRING -> false;
-                };
+        boolean isExact = Exact.isWhole(spec.type(), value);
         if (!isExact) {
             return spec.type().isNumber()
-                    ? refuse(
-                            "%s is %d, which is not exactly %s"
-                                    .formatted(spec.name(), value, takes(spec)))
+                    ? inexact(column, String.valueOf(value))
                     : mismatch(column, value, "a number");
         }
         switch (spec.type()) {
@@ -200,9 +193,7 @@ public final class TypedValuesBuilder {
             // 2^63 is not a long; all smaller integers of a double are.
             return value == Math.rint(value) && Math.abs(value) < 0x1p63
                     ? setLong(column, element, (long) value)
-                    : refuse(
-                            "%s is %s, which is not exactly %s"
-                                    .formatted(spec.name(), value, takes(spec)));
+                    : inexact(column, String.valueOf(value));
         }
         boolean isFloat = spec.type() == ColumnType.FLOAT;
         double stored = isFloat ? (float) value : value;
@@ -232,11 +223,18 @@ public final class TypedValuesBuilder {
         try {
             return setLong(column, element, value.longValueExact());
         } catch (ArithmeticException e) {
-            isSet[column] = true;
-            return refuse(
-                    "%s is %s, which is not exactly %s"
-                            .formatted(spec.name(), shorten(value.toString()), takes(spec)));
+            return inexact(column, value.toString());
         }
+    }
+
+    private TypedValuesBuilder setInteger(int column, int element, BigInteger value) {
+        ColumnType type = columns.get(column).type();
+        if (value.bitLength() < Long.SIZE || !type.isReal()) {
+            return setDecimal(column, element, new BigDecimal(value));
+        }
+        return Exact.isReal(type, value)
+                ? setDouble(column, element, value.doubleValue())
+                : inexact(column, value.toString());
     }
 
     /** Sets a value of a column to true or false; {@code element} is 0 if it is not a vector. */
@@ -284,6 +282,14 @@ public final class TypedValuesBuilder {
                         : TypedValues.invalid(layout, numbers, strings, problem);
         clear();
         return values;
+    }
+
+    private TypedValuesBuilder inexact(int column, String value) {
+        Column spec = columns.get(column);
+        isSet[column] = true;
+        return refuse(
+                "%s is %s, which is not exactly %s"
+                        .formatted(spec.name(), shorten(value), takes(spec)));
     }
 
     private TypedValuesBuilder mismatch(int column, Object value, String kind) {

@@ -7,7 +7,10 @@ import io.flinkmoe.column.ColumnType;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.column.InputSpec;
 import io.flinkmoe.column.OutputSpec;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
+import java.util.Set;
 import org.apache.flink.annotation.Internal;
 
 /** Checks that inputs, outputs and layers fit together. A message begins with the field's name. */
@@ -19,7 +22,10 @@ record ColumnCheck(List<InputSpec> inputs, List<OutputSpec> outputs, List<LayerS
         names("outputs", outputs.stream().map(OutputSpec::column).toList());
         if (encoder == null) {
             checkWithoutEncoder();
-        } else if (inputs.stream().noneMatch(InputSpec::isRead)) {
+        } else {
+            checkTensors();
+        }
+        if (encoder != null && inputs.stream().noneMatch(InputSpec::isRead)) {
             throw new IllegalArgumentException(
                     "inputs has no column that the encoder reads; add one, or remove encoder");
         }
@@ -28,7 +34,19 @@ record ColumnCheck(List<InputSpec> inputs, List<OutputSpec> outputs, List<LayerS
         }
         for (int layer = 0; layer < layers.size(); layer++) {
             checkRules(layer);
+            checkKeys(layer);
             checkTokenRouters(layer);
+        }
+    }
+
+    private void checkTensors() {
+        Set<String> tensors = new HashSet<>();
+        for (InputSpec input : inputs) {
+            if (input.isRead() && !tensors.add(input.tensorName())) {
+                throw new IllegalArgumentException(
+                        "inputs has two columns for the tensor %s, the second of which is %s; each column needs a tensor of its own, or none"
+                                .formatted(input.tensorName(), input.name()));
+            }
         }
     }
 
@@ -85,6 +103,45 @@ record ColumnCheck(List<InputSpec> inputs, List<OutputSpec> outputs, List<LayerS
                         "layers[%d] has a rule with the column %s, and the inputs are %s; allowed: the name of an input of type string, bool, int32 or int64 with one value in a row"
                                 .formatted(layer, column, layout.columns().describe()));
             }
+        }
+    }
+
+    /** A key that no value of the column has would never match. */
+    private void checkKeys(int layer) {
+        ColumnLayout layout = new InputLayout(inputs, List.of()).columns();
+        for (GateSpec gate : layers.get(layer).gates()) {
+            RuleSpec rule = gate.rule();
+            if (rule == null || rule.column() == null || rule.table() == null) {
+                continue;
+            }
+            ColumnType type = layout.columns().get(layout.indexOf(rule.column())).type();
+            for (String key : rule.table().keySet()) {
+                if (!isValue(type, key)) {
+                    throw new IllegalArgumentException(
+                            "layers[%d] has a rule with the key '%s', which no value of the column %s %s is written as; allowed: %s"
+                                    .formatted(
+                                            layer,
+                                            key,
+                                            rule.column(),
+                                            type.name().toLowerCase(Locale.ROOT),
+                                            type == ColumnType.BOOL
+                                                    ? "true, false"
+                                                    : "integers such as 7 and -7"));
+                }
+            }
+        }
+    }
+
+    private static boolean isValue(ColumnType type, String key) {
+        try {
+            return switch (type) {
+                case BOOL -> key.equals("true") || key.equals("false");
+                case INT32 -> String.valueOf(Integer.parseInt(key)).equals(key);
+                case INT64 -> String.valueOf(Long.parseLong(key)).equals(key);
+                default -> true;
+            };
+        } catch (NumberFormatException e) {
+            return false;
         }
     }
 

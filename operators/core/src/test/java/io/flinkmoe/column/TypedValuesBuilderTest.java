@@ -37,6 +37,7 @@ class TypedValuesBuilderTest {
                 Arguments.of(ColumnType.INT64, Long.MIN_VALUE, Long.MIN_VALUE),
                 Arguments.of(ColumnType.INT64, new BigInteger("7"), 7L),
                 Arguments.of(ColumnType.INT64, new BigDecimal("7.00"), 7L),
+                Arguments.of(ColumnType.FLOAT, BigInteger.TWO.pow(100), 0x1p100f),
                 Arguments.of(ColumnType.BOOL, true, true),
                 Arguments.of(ColumnType.BOOL, false, false),
                 Arguments.of(ColumnType.STRING, new StringBuilder("å"), "å"));
@@ -53,6 +54,10 @@ class TypedValuesBuilderTest {
 
     static Stream<Arguments> refused() {
         return Stream.of(
+                Arguments.of(
+                        ColumnType.FLOAT,
+                        new BigInteger("100000000000000000000000"),
+                        "c is 100000000000000000000000, which is not exactly the type float"),
                 Arguments.of(
                         ColumnType.FLOAT,
                         16_777_217,

@@ -156,7 +156,8 @@ public final class ForwardCommand implements Callable<Integer> {
                     .printf(
                             "Rejected %,d tokens: the output of the encoder or the head is not"
                                     + " finite, or no rule of a gate matches. Their rows of out and"
-                                    + " logits are NaN.%n",
+                                    + " logits are NaN, and those of other outputs 0, false or"
+                                    + " null.%n",
                             rejected);
         }
         if (absent > 0) {

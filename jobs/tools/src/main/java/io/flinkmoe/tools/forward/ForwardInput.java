@@ -11,11 +11,13 @@ import io.flinkmoe.column.ColumnType;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.column.TypedValues;
 import io.flinkmoe.column.TypedValuesBuilder;
+import io.flinkmoe.model.FileErrors;
 import io.flinkmoe.tensor.SafetensorsFile;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.reflect.Array;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -45,7 +47,15 @@ record ForwardInput(Path file, InputLayout inputs) {
      *     row and the input
      */
     List<TypedValues> read() throws IOException {
-        return isJson() ? readJson() : readTensors();
+        if (!Files.isRegularFile(file)) {
+            throw new IOException("%s: %s".formatted(file, FileErrors.notAFile(file)));
+        }
+        try {
+            return isJson() ? readJson() : readTensors();
+        } catch (CharacterCodingException e) {
+            throw new IOException(
+                    "%s is neither a safetensors file nor JSON lines in UTF-8".formatted(file), e);
+        }
     }
 
     /** A safetensors file begins with a length of 8 bytes, the last of which are 0. */
@@ -91,27 +101,31 @@ record ForwardInput(Path file, InputLayout inputs) {
             throw new IOException(
                     "%s: line %d is not JSON: %s".formatted(file, number, e.getOriginalMessage()),
                     e);
+        } catch (RuntimeException e) {
+            throw new IOException("%s: line %d: %s".formatted(file, number, e.getMessage()), e);
         }
         throw new IOException(
                 "%s: line %d is no JSON object; write one object in each line, with the keys %s"
                         .formatted(file, number, inputs.columns().describe()));
     }
 
-    /** An object has no type that a column takes, so its text stands for it in the message. */
+    /** An object stays what it is: no column takes it. */
     private static Object value(JsonNode node) {
         return switch (node.getNodeType()) {
             case NULL, MISSING -> null;
             case BOOLEAN -> node.booleanValue();
             case NUMBER ->
-                    node.isIntegralNumber() && node.canConvertToLong()
-                            ? (Object) node.longValue()
-                            : node.decimalValue();
+                    !node.isIntegralNumber()
+                            ? node.decimalValue()
+                            : node.canConvertToLong()
+                                    ? (Object) node.longValue()
+                                    : node.bigIntegerValue();
             case ARRAY -> {
                 List<Object> values = new ArrayList<>();
                 node.forEach(entry -> values.add(value(entry)));
                 yield values;
             }
-            default -> node.isTextual() ? node.textValue() : node.toString();
+            default -> node.isTextual() ? node.textValue() : node;
         };
     }
 

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.flinkmoe.column.Column;
 import io.flinkmoe.column.ColumnType;
 import io.flinkmoe.column.OutputRows;
+import io.flinkmoe.column.OutputSpec;
 import io.flinkmoe.column.TypedValues;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
@@ -40,6 +41,11 @@ record ForwardOutput(Path file, BundleSpec spec) {
      */
     void check() throws IOException {
         for (Column column : spec.outputLayout().columns()) {
+            if (column.name().equals("__metadata__") && !isJson()) {
+                throw new IOException(
+                        "--output is '%s'; a safetensors file cannot have a tensor named %s; write JSON lines: --output FILE.jsonl"
+                                .formatted(file, column.name()));
+            }
             if (column.type() == ColumnType.STRING && !isJson()) {
                 throw new IOException(
                         "--output is '%s'; the output %s is a string, which a safetensors file cannot hold; write JSON lines: --output FILE.jsonl"
@@ -102,7 +108,8 @@ record ForwardOutput(Path file, BundleSpec spec) {
                 addGate(writer, name, tokens, layerSpec, gate, layer.gates().get(gate));
             }
         }
-        if (!spec.answersWithVector()) {
+        boolean isNamed = !spec.outputs().get(0).name().equals(OutputSpec.DEFAULT_NAME);
+        if (!spec.answersWithVector() || isNamed) {
             addOutputs(writer, used, tokens, result.outputs());
         }
         writer.writeTo(file);

@@ -180,7 +180,7 @@ final class ColumnsManifest {
             List<GraphTensor> used =
                     head.output() == null ? declared : List.of(head.chosenOutput());
             for (GraphTensor tensor : used) {
-                outputs.add(output(tensor.name(), head.source(), tensor, null));
+                outputs.add(output(tensor.name(), head, tensor, null));
             }
         } else {
             if (!given.json().isObject() || given.json().isEmpty()) {
@@ -198,7 +198,7 @@ final class ColumnsManifest {
                 outputs.add(
                         output(
                                 name,
-                                head.source(),
+                                head,
                                 found,
                                 isObject && width.isPresent() ? width.integer() : null));
             }
@@ -211,8 +211,9 @@ final class ColumnsManifest {
         return outputs;
     }
 
-    private static OutputSpec output(String name, Path file, GraphTensor tensor, Integer given)
+    private static OutputSpec output(String name, GraphPart head, GraphTensor tensor, Integer given)
             throws BundleException {
+        Path file = head.source();
         ColumnType type = type(file, "output", tensor);
         boolean isOpen = tensor.shape() == null || isOpen(tensor);
         if (isOpen && given == null) {
@@ -225,7 +226,9 @@ final class ColumnsManifest {
                 name,
                 type,
                 isOpen ? given : width(file, "output", tensor),
-                tensor.name().equals(name) ? null : tensor.name());
+                tensor.name().equals(name) && head.signature().outputs().size() == 1
+                        ? null
+                        : tensor.name());
     }
 
     private static ColumnType type(Path file, String kind, GraphTensor tensor)

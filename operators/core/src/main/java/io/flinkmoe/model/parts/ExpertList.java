@@ -54,6 +54,9 @@ final class ExpertList {
             addAll(list);
             return;
         }
+        if (list.items().isEmpty()) {
+            throw list.wrong("at least one expert");
+        }
         for (ManifestNode entry : list.items()) {
             if (PartReader.isState(entry) && PartReader.isOfSeveral(entry)) {
                 addAll(entry);

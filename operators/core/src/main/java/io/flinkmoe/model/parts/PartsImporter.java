@@ -117,6 +117,8 @@ public final class PartsImporter {
                 return new Result(bundle, reader.unused(), parts.sources());
             } catch (BundleException e) {
                 throw parts.ofSource(e);
+            } catch (IllegalArgumentException e) {
+                throw root.invalid(e);
             }
         }
     }

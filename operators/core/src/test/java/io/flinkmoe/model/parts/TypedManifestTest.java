@@ -64,8 +64,8 @@ class TypedManifestTest {
                         tuple("seats", ColumnType.INT64, null));
         assertThat(spec.outputs())
                 .containsExactlyInAnyOrder(
-                        new OutputSpec("probabilities", ColumnType.FLOAT, 3, null),
-                        new OutputSpec("label", ColumnType.INT64, null, null));
+                        new OutputSpec("probabilities", ColumnType.FLOAT, 3, "probabilities"),
+                        new OutputSpec("label", ColumnType.INT64, null, "label"));
     }
 
     @Test
@@ -89,6 +89,20 @@ class TypedManifestTest {
                 .isEqualTo(List.of(new OutputSpec("kind", ColumnType.INT64, null, "label")));
     }
 
+    /** The head has a second output, so the tensor must be named to ONNX Runtime. */
+    @Test
+    void oneOfSeveralOutputsMayKeepItsName() throws Exception {
+        BundleSpec spec =
+                imported(
+                        null,
+                        "{'file': 'head.onnx', 'outputs': {'probabilities': 'probabilities'}}");
+
+        assertThat(spec.outputs())
+                .containsExactly(
+                        new OutputSpec("probabilities", ColumnType.FLOAT, 3, "probabilities"));
+        assertThat(spec.vectorHead().output()).isEqualTo("probabilities");
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -101,6 +115,8 @@ class TypedManifestTest {
                 "{'carrier': {'type': 'float'}} | 'head.onnx' | inputs.carrier.type is \"float\"; expected string, the type of the input carrier string",
                 "{'carrier': {'width': 2}} | 'head.onnx' | inputs.carrier.width is 2; expected 1, the width of the input carrier string",
                 "{'airline': {}} | 'head.onnx' | inputs.airline: the encoder src/test/resources/exports/sklearn_pipeline/encoder.onnx has no input 'airline'; it has [carrier string",
+                "{'carrier': {}, 'c2': {'tensor': 'carrier'}, 'origin': {}, 'distance': {}, 'delay': {}, 'seats': {}} | 'head.onnx' | inputs has two columns for the tensor carrier, the second of which is c2",
+                "{'carrier': {}} | 'head.onnx' | inputs has no column for the input",
                 "{'segment': {'tensor': 'none'}} | 'head.onnx' | inputs.segment.type is missing; expected one of [float",
                 "{'seats': {'missing': '?'}} | 'head.onnx' | inputs.seats: missing of seats is ?; allowed: reject, or an integer of the type",
                 "{'seats': {'missing': 'nan'}} | 'head.onnx' | inputs.seats: missing of seats is nan; allowed: reject, or an integer of the type",
