@@ -7,6 +7,7 @@ import io.flinkmoe.tools.Home;
 import io.flinkmoe.tools.Program;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** A short drill; the real ones have more kills. */
@@ -35,6 +36,7 @@ class DrillIT {
     }
 
     @Test
+    @Tag("slow")
     void unalignedCheckpointsGoOnAtAnyParallelism() {
         Program drill =
                 Program.run("drill", "--rescale=1", "--unaligned", "--rate", 5000, "--no-cost");

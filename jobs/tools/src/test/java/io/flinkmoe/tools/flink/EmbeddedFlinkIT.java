@@ -27,6 +27,7 @@ import org.apache.flink.configuration.WebOptions;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class EmbeddedFlinkIT {
@@ -90,6 +91,7 @@ class EmbeddedFlinkIT {
 
     /** Flink would wait for another task manager forever. */
     @Test
+    @Tag("slow")
     void theEndOfTheTaskManagerFailsTheJob() throws Exception {
         Configuration options = new Configuration();
         options.set(CoreOptions.DEFAULT_PARALLELISM, 1);

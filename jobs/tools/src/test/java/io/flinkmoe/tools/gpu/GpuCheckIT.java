@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -46,6 +47,7 @@ class GpuCheckIT {
     }
 
     @Test
+    @Tag("slow")
     void runsOutOfItsArchiveWithTheJavaThatGoesAlong() throws Exception {
         Path archive = folder.resolve("check.tar.gz");
         Ended packed = run(SCRIPT, "--archive", archive.toString());

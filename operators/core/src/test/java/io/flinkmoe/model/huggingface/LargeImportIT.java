@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.CleanupMode;
@@ -71,6 +72,7 @@ class LargeImportIT {
     }
 
     @Test
+    @Tag("slow")
     void fusedTensorsOfThreeGigabytesInBothOrientations() throws Exception {
         Map<String, String> plain = importFused(false);
 
