@@ -201,7 +201,10 @@ public final class TypedValuesBuilder {
                 Double.isFinite(stored)
                         || Double.isNaN(stored) && Double.isNaN(missing[column].real());
         if (!isAllowed) {
-            return refuse("%s is %s; only finite values are allowed".formatted(spec.name(), value));
+            String place = spec.width() == null ? "" : "[%d]".formatted(element);
+            return refuse(
+                    "%s%s is %s; only finite values are allowed"
+                            .formatted(spec.name(), place, value));
         }
         int at = layout.offset(column) + element * spec.type().stride();
         if (isFloat) {

@@ -13,6 +13,7 @@ import java.time.Duration;
 import org.apache.flink.configuration.MemorySize;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -58,6 +59,7 @@ class RecoveryIT {
     }
 
     @Test
+    @Tag("slow")
     void whatHasEndedIsNamedAndStartedAgain() throws Exception {
         for (ClusterMember member : cluster.members()) {
             cluster.kill(member.name());

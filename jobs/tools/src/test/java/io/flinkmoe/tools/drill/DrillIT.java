@@ -24,6 +24,7 @@ class DrillIT {
     }
 
     @Test
+    @Tag("slow")
     void killsChangeNothing() {
         Program drill = Program.run("drill", "--seed", 4, "--kills", 1, "--no-cost");
 

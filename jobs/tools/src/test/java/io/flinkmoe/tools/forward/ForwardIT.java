@@ -22,6 +22,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -162,8 +163,7 @@ class ForwardIT {
             Program program = run(input, folder.resolve("none"), "--engine", engine);
 
             assertThat(program.exitCode()).isEqualTo(1);
-            assertThat(program.err())
-                    .contains(input + ": row 2 of x: values[7] is NaN; only finite values");
+            assertThat(program.err()).contains(input + ": row 2: x[7] is NaN; only finite values");
         }
     }
 
@@ -196,6 +196,7 @@ class ForwardIT {
     }
 
     @Test
+    @Tag("slow")
     void processRemovesItsTemporaryFolder() throws Exception {
         Path temporary = Files.createDirectory(folder.resolve("tmp"));
         List<String> command = new ArrayList<>();

@@ -26,6 +26,7 @@ class GpuCheckIT {
     private record Ended(int exitCode, String output) {}
 
     @Test
+    @Tag("slow")
     void runsToItsEndOnTheCpu() throws Exception {
         Ended check = run(SCRIPT, TRY);
 

@@ -56,6 +56,7 @@ class KafkaBrokerIT {
     }
 
     @Test
+    @Tag("slow")
     void comesBackWithItsDataAfterAKill() throws Exception {
         try (KafkaBroker broker = KafkaBroker.start(dir)) {
             broker.createTopic("events", 3, Map.of());

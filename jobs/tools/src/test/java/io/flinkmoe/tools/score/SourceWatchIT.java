@@ -41,6 +41,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
@@ -291,6 +292,7 @@ class SourceWatchIT {
 
     /** The tokens of one partition have a timestamp of a year ago. */
     @Test
+    @Tag("slow")
     void progressNamesAPartitionThatHoldsBackTheOthers() throws Exception {
         Configuration options = options("slow", 3);
         options.setString("moe.capacity.policy", "fixed");

@@ -12,6 +12,7 @@ import java.util.Comparator;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine.ExitCode;
@@ -31,6 +32,7 @@ class BenchCapacityIT {
     }
 
     @Test
+    @Tag("slow")
     void moreRoomMeansLessOverflowAndNextExpertsTakeSomeOfIt() throws Exception {
         Path output = folder.resolve("table.md");
         Program program =

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.flinkmoe.tools.Program;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine.ExitCode;
@@ -16,6 +17,7 @@ class BenchStateIT {
     @TempDir private Path folder;
 
     @Test
+    @Tag("slow")
     void measuresAnOpenWindowOnAllBackends() throws Exception {
         Path output = folder.resolve("figures.json");
         Program program =
