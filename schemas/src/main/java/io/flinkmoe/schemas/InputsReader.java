@@ -3,9 +3,7 @@ package io.flinkmoe.schemas;
 
 import java.io.EOFException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.apache.avro.Schema;
 import org.apache.avro.io.BinaryDecoder;
@@ -21,7 +19,7 @@ final class InputsReader {
     private final Schema values;
     private final int mapIndex;
     private final List<Name> names = new ArrayList<>();
-    private byte[] scratch = new byte[64];
+    private final BoundedReader text = new BoundedReader();
     private int limit;
 
     /** A name that was read before: most tokens have the same columns in the same order. */
@@ -67,7 +65,7 @@ final class InputsReader {
      */
     boolean read(BinaryDecoder in, int mostBytes, InputSink sink) throws IOException {
         limit = mostBytes;
-        if (mapIndex != NO_UNION && branch(in, 2) != mapIndex) {
+        if (mapIndex != NO_UNION && BoundedReader.readBranch(in, 2) != mapIndex) {
             return false;
         }
         int entry = 0;
@@ -88,10 +86,10 @@ final class InputsReader {
             case LONG -> sink.whole(in.readLong());
             case FLOAT -> sink.real(in.readFloat());
             case DOUBLE -> sink.real(in.readDouble());
-            case STRING -> sink.text(readString(in));
+            case STRING -> sink.text(text.readText(in, limit));
             case UNION -> {
                 List<Schema> types = schema.getTypes();
-                readValue(in, types.get(branch(in, types.size())), sink);
+                readValue(in, types.get(BoundedReader.readBranch(in, types.size())), sink);
             }
             default -> readArray(in, schema.getElementType(), sink);
         }
@@ -110,47 +108,19 @@ final class InputsReader {
         sink.endVector();
     }
 
-    private static int branch(BinaryDecoder in, int branches) throws IOException {
-        int index = in.readIndex();
-        if (index < 0 || index >= branches) {
-            throw new IOException("its union has no branch " + index);
-        }
-        return index;
-    }
-
     private String readName(BinaryDecoder in, int entry) throws IOException {
-        int length = readBytes(in);
+        text.readBytes(in, limit);
         if (entry < names.size()) {
             Name known = names.get(entry);
-            if (Arrays.equals(known.bytes, 0, known.bytes.length, scratch, 0, length)) {
+            if (text.hasRead(known.bytes)) {
                 return known.text;
             }
             names.subList(entry, names.size()).clear();
         }
-        String text = new String(scratch, 0, length, StandardCharsets.UTF_8);
+        String name = text.text();
         if (entry == names.size() && entry < 1 << 10) {
-            names.add(new Name(Arrays.copyOf(scratch, length), text));
+            names.add(new Name(text.bytes(), name));
         }
-        return text;
-    }
-
-    private String readString(BinaryDecoder in) throws IOException {
-        return new String(scratch, 0, readBytes(in), StandardCharsets.UTF_8);
-    }
-
-    /** Avoids {@link BinaryDecoder#readString()}, which allocates before it checks the length. */
-    private int readBytes(BinaryDecoder in) throws IOException {
-        long length = in.readLong();
-        if (length < 0) {
-            throw new IOException("its length is " + length);
-        }
-        if (length > limit) {
-            throw new EOFException();
-        }
-        if (length > scratch.length) {
-            scratch = new byte[(int) length];
-        }
-        in.readFixed(scratch, 0, (int) length);
-        return (int) length;
+        return name;
     }
 }

@@ -3,7 +3,6 @@ package io.flinkmoe.schemas;
 
 import java.io.EOFException;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.avro.Schema;
@@ -29,10 +28,10 @@ public final class TokenDecoder {
     private final long[] fingerprints;
     private final TokenLayout[] layouts;
     private final VectorCodec vectors = new VectorCodec();
+    private final BoundedReader text = new BoundedReader();
     private final InputSink sink;
 
     private BinaryDecoder in;
-    private byte[] scratch = new byte[64];
     private String stream;
     private long position;
     private long timestamp;
@@ -190,7 +189,7 @@ public final class TokenDecoder {
 
     private void readField(TokenLayout layout, int field, int limit) throws IOException {
         switch (layout.parts[field]) {
-            case TokenLayout.STREAM -> stream = readString(limit);
+            case TokenLayout.STREAM -> stream = text.readText(in, limit);
             case TokenLayout.STREAM_OR_NULL -> stream = readNullableString(layout.nullIndex, limit);
             case TokenLayout.POSITION -> position = in.readLong();
             case TokenLayout.TIMESTAMP -> timestamp = in.readLong();
@@ -201,26 +200,6 @@ public final class TokenDecoder {
     }
 
     private String readNullableString(int nullIndex, int limit) throws IOException {
-        int index = in.readIndex();
-        if (index < 0 || index > 1) {
-            throw new IOException("its union has no branch " + index);
-        }
-        return index == nullIndex ? null : readString(limit);
-    }
-
-    /** Avoids {@link BinaryDecoder#readString()}, which allocates before it checks the length. */
-    private String readString(int limit) throws IOException {
-        long length = in.readLong();
-        if (length < 0) {
-            throw new IOException("its length is " + length);
-        }
-        if (length > limit) {
-            throw new EOFException();
-        }
-        if (length > scratch.length) {
-            scratch = new byte[(int) length];
-        }
-        in.readFixed(scratch, 0, (int) length);
-        return new String(scratch, 0, (int) length, StandardCharsets.UTF_8);
+        return BoundedReader.readBranch(in, 2) == nullIndex ? null : text.readText(in, limit);
     }
 }

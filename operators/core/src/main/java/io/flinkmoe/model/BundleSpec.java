@@ -205,6 +205,16 @@ public record BundleSpec(
         return outputLayout().isVector();
     }
 
+    /** Whether there is an encoder that reads anything but one float vector. */
+    public boolean encodesColumns() {
+        return encoder != null && !inputLayout().numbersAreVector();
+    }
+
+    /** Whether there is a head that answers with anything but one float vector. */
+    public boolean headHasColumns() {
+        return head != null && !answersWithVector();
+    }
+
     /** The output columns. */
     public ColumnLayout outputLayout() {
         return new ColumnLayout(outputs.stream().map(OutputSpec::column).toList());

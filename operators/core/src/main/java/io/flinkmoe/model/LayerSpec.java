@@ -117,27 +117,35 @@ public record LayerSpec(
 
     /** The same with a norm before routers and experts. */
     public LayerSpec withNorm(String file) {
-        return with(ModelFile.of("norm", file), residual, sharedExperts, gates, expertScale);
+        ModelFile other = ModelFile.of("norm", file);
+        return with(other, residual, sharedExperts, gates, expertScale, options);
     }
 
     /** The same with shared experts. */
     public LayerSpec withSharedExperts(List<String> files) {
-        return with(norm, residual, ModelFile.listOf("shared_experts", files), gates, expertScale);
+        List<ModelFile> others = ModelFile.listOf("shared_experts", files);
+        return with(norm, residual, others, gates, expertScale, options);
     }
 
     /** The same with another residual. */
     public LayerSpec withResidual(ResidualKind other) {
-        return with(norm, other, sharedExperts, gates, expertScale);
+        return with(norm, other, sharedExperts, gates, expertScale, options);
     }
 
     /** The same with other gates. */
     public LayerSpec withGates(List<GateSpec> others) {
-        return with(norm, residual, sharedExperts, others, expertScale);
+        return with(norm, residual, sharedExperts, others, expertScale, options);
     }
 
     /** The same with a scale of the experts. */
     public LayerSpec withExpertScale(String file) {
-        return with(norm, residual, sharedExperts, gates, ModelFile.of("expert_scale", file));
+        ModelFile other = ModelFile.of("expert_scale", file);
+        return with(norm, residual, sharedExperts, gates, other, options);
+    }
+
+    /** The same with options. */
+    public LayerSpec withOptions(LayerOptions others) {
+        return with(norm, residual, sharedExperts, gates, expertScale, others);
     }
 
     private LayerSpec with(
@@ -145,7 +153,8 @@ public record LayerSpec(
             ResidualKind otherResidual,
             List<ModelFile> otherShared,
             List<GateSpec> otherGates,
-            ModelFile otherScale) {
+            ModelFile otherScale,
+            LayerOptions otherOptions) {
         return new LayerSpec(
                 inputSize,
                 outputSize,
@@ -156,22 +165,7 @@ public record LayerSpec(
                 otherShared,
                 otherGates,
                 otherScale,
-                options);
-    }
-
-    /** The same with options. */
-    public LayerSpec withOptions(LayerOptions others) {
-        return new LayerSpec(
-                inputSize,
-                outputSize,
-                norm,
-                postNorm,
-                residual,
-                experts,
-                sharedExperts,
-                gates,
-                expertScale,
-                others);
+                otherOptions);
     }
 
     /** The width of what the experts read. */

@@ -47,7 +47,7 @@ public record ModelUse(
     public static List<ModelUse> of(BundleSpec spec) {
         List<ModelUse> uses = new ArrayList<>();
         List<LayerSpec> layers = spec.layers();
-        if (spec.encoder() != null && spec.inputLayout().numbersAreVector()) {
+        if (spec.encoder() != null && !spec.encodesColumns()) {
             uses.add(
                     model(
                             spec.vectorEncoder(),
@@ -59,7 +59,7 @@ public record ModelUse(
         for (int i = 0; i < layers.size(); i++) {
             new OfLayer(uses, spec.inputSize(), layers.get(i), "layers[%d].".formatted(i)).add();
         }
-        if (spec.head() != null && spec.answersWithVector()) {
+        if (spec.head() != null && !spec.headHasColumns()) {
             uses.add(
                     model(
                             spec.vectorHead(),

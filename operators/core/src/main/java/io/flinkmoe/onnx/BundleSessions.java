@@ -67,16 +67,6 @@ public final class BundleSessions implements AutoCloseable {
         return lease(spec.vectorHead(), spec.lastSize(), spec.outputSize());
     }
 
-    /** Whether the encoder reads one float vector. */
-    public boolean encodesVectors() {
-        return spec.inputLayout().numbersAreVector();
-    }
-
-    /** Whether the head's only output is a vector of floats. */
-    public boolean answersWithVectors() {
-        return spec.answersWithVector();
-    }
-
     /** The encoder, from the typed columns that it reads to vectors; there must be one. */
     public ColumnModel columnEncoder() throws BundleException {
         return leaseColumns(spec.encoder(), ColumnModel.inputsOf(spec), List.of());

@@ -119,23 +119,30 @@ record ForwardOutput(Path file, BundleSpec spec) {
     private static void addOutputs(
             SafetensorsWriter writer, Set<String> used, int tokens, OutputRows outputs) {
         List<Column> columns = outputs.layout().columns();
-        for (int i = 0; i < columns.size(); i++) {
-            Column column = columns.get(i);
-            int n = column.count();
-            Object data = array(column.type(), tokens * n);
-            for (int row = 0; row < tokens; row++) {
-                TypedValues values = outputs.row(row);
-                if (column.width() == null) {
-                    Array.set(data, row, values.get(i));
+        Object[] arrays = new Object[columns.size()];
+        for (int i = 0; i < arrays.length; i++) {
+            arrays[i] = array(columns.get(i).type(), tokens * columns.get(i).count());
+        }
+        for (int row = 0; row < tokens; row++) {
+            TypedValues values = outputs.row(row);
+            for (int i = 0; i < arrays.length; i++) {
+                int n = columns.get(i).count();
+                if (columns.get(i).width() == null) {
+                    Array.set(arrays[i], row, values.get(i));
                 } else {
-                    System.arraycopy(values.get(i), 0, data, row * n, n);
+                    System.arraycopy(values.get(i), 0, arrays[i], row * n, n);
                 }
             }
+        }
+        for (int i = 0; i < arrays.length; i++) {
+            Column column = columns.get(i);
             String name = column.name();
             writer.add(
                     used.contains(name) ? "output." + name : name,
-                    column.width() == null ? new long[] {tokens} : new long[] {tokens, n},
-                    data);
+                    column.width() == null
+                            ? new long[] {tokens}
+                            : new long[] {tokens, column.count()},
+                    arrays[i]);
         }
     }
 

@@ -20,10 +20,10 @@ record ColumnUse(String file, boolean isEncoder) {
     /** All such uses in a bundle. */
     static List<ColumnUse> of(BundleSpec spec) {
         List<ColumnUse> uses = new ArrayList<>();
-        if (spec.encoder() != null && !spec.inputLayout().numbersAreVector()) {
+        if (spec.encodesColumns()) {
             uses.add(new ColumnUse(spec.encoder().file(), true));
         }
-        if (spec.head() != null && !spec.answersWithVector()) {
+        if (spec.headHasColumns()) {
             uses.add(new ColumnUse(spec.head().file(), false));
         }
         return uses;

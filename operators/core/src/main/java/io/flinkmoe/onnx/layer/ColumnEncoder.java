@@ -59,12 +59,6 @@ public final class ColumnEncoder implements InputReader {
         return inputWidth;
     }
 
-    /** No router reads typed columns. */
-    @Override
-    public DirectRows inputs() {
-        return vectors;
-    }
-
     @Override
     public DirectRows vectors() {
         return vectors;
@@ -93,12 +87,5 @@ public final class ColumnEncoder implements InputReader {
         } finally {
             tensors.values().forEach(OnnxTensor::close);
         }
-    }
-
-    @Override
-    public byte[] bytes(RouterBatch batch) {
-        byte[] bytes = new byte[batch.tokens() * vectors.width() * Float.BYTES];
-        vectors.get(0, bytes, 0, batch.tokens());
-        return bytes;
     }
 }

@@ -18,8 +18,10 @@ interface InputReader {
     /** The width of a token's input: of packed numbers, the 4-byte words. */
     int inputWidth();
 
-    /** The inputs as vectors, for a router that reads them. */
-    DirectRows inputs();
+    /** The inputs as vectors, for a router that reads them; no router reads other inputs. */
+    default DirectRows inputs() {
+        return vectors();
+    }
 
     /** The vectors that {@link #read} writes. */
     DirectRows vectors();
@@ -28,17 +30,16 @@ interface InputReader {
     void read(RouterBatch batch) throws OrtException;
 
     /** Returns the vectors of the tokens that were read, [T, input size of the layer]. */
-    byte[] bytes(RouterBatch batch);
+    default byte[] bytes(RouterBatch batch) {
+        int tokens = batch.tokens();
+        byte[] bytes = new byte[tokens * vectors().width() * Float.BYTES];
+        vectors().get(0, bytes, 0, tokens);
+        return bytes;
+    }
 
     /** Whether a model computes the vectors, which may not be finite then. */
     default boolean encodes() {
         return false;
-    }
-
-    private static byte[] bytesOf(DirectRows rows, int count) {
-        byte[] bytes = new byte[count * rows.width() * Float.BYTES];
-        rows.get(0, bytes, 0, count);
-        return bytes;
     }
 
     /** The input is the vectors. */
@@ -89,11 +90,6 @@ interface InputReader {
         }
 
         @Override
-        public DirectRows inputs() {
-            return vectors;
-        }
-
-        @Override
         public DirectRows vectors() {
             return vectors;
         }
@@ -103,11 +99,6 @@ interface InputReader {
             for (int token = 0; token < batch.tokens(); token++) {
                 vectors.putRow(batch.vectors(), token * inputWidth * Float.BYTES + offset, token);
             }
-        }
-
-        @Override
-        public byte[] bytes(RouterBatch batch) {
-            return bytesOf(vectors, batch.tokens());
         }
     }
 
@@ -123,11 +114,6 @@ interface InputReader {
         public void read(RouterBatch batch) throws OrtException {
             inputs.put(batch.vectors(), 0, 0, batch.tokens());
             encoder.run(inputs, vectors, batch.tokens());
-        }
-
-        @Override
-        public byte[] bytes(RouterBatch batch) {
-            return bytesOf(vectors, batch.tokens());
         }
 
         @Override

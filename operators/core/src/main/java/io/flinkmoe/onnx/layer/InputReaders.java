@@ -27,16 +27,16 @@ final class InputReaders {
                     ? new InputReader.Vectors(new DirectRows(maxRows, width))
                     : new InputReader.FloatColumn(inputs, new DirectRows(maxRows, width));
         }
-        return sessions.encodesVectors()
-                ? new InputReader.VectorEncoder(
-                        sessions.encoder(),
-                        new DirectRows(maxRows, inputs.words()),
-                        new DirectRows(maxRows, width))
-                : new ColumnEncoder(
+        return spec.encodesColumns()
+                ? new ColumnEncoder(
                         sessions.columnEncoder(),
                         spec.encoder().output(),
                         inputs,
                         new DirectRows(maxRows, width),
-                        sessions.rowsPerCall(spec.encoder()));
+                        sessions.rowsPerCall(spec.encoder()))
+                : new InputReader.VectorEncoder(
+                        sessions.encoder(),
+                        new DirectRows(maxRows, inputs.words()),
+                        new DirectRows(maxRows, width));
     }
 }

@@ -5,6 +5,7 @@ import ai.onnxruntime.OrtException;
 import io.flinkmoe.column.ColumnLayout;
 import io.flinkmoe.column.OutputRows;
 import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.ColumnModel;
 import io.flinkmoe.onnx.DirectRows;
@@ -30,20 +31,22 @@ public interface ModelHead {
 
     /** Opens the head of a bundle. */
     static ModelHead of(BundleSessions sessions, int maxRows) throws BundleException {
-        ColumnLayout layout = sessions.spec().outputLayout();
-        if (sessions.spec().head() == null) {
+        BundleSpec spec = sessions.spec();
+        ColumnLayout layout = spec.outputLayout();
+        if (spec.head() == null) {
             return new None(layout);
         }
-        return sessions.answersWithVectors()
-                ? new Vectors(sessions.head(), layout, maxRows)
-                : new Columns(
-                        new ColumnHead(
-                                sessions.columnHead(),
-                                sessions.spec().head().input(),
-                                ColumnModel.outputsOf(sessions.spec()),
-                                sessions.spec().lastSize(),
-                                sessions.rowsPerCall(sessions.spec().head())),
-                        new DirectRows(maxRows, sessions.spec().lastSize()));
+        if (!spec.headHasColumns()) {
+            return new Vectors(sessions.head(), layout, maxRows);
+        }
+        ColumnHead head =
+                new ColumnHead(
+                        sessions.columnHead(),
+                        spec.head().input(),
+                        ColumnModel.outputsOf(spec),
+                        spec.lastSize(),
+                        sessions.rowsPerCall(spec.head()));
+        return new Columns(head, new DirectRows(maxRows, spec.lastSize()));
     }
 
     /** A model without a head: the outputs are the last layer's vectors. */
