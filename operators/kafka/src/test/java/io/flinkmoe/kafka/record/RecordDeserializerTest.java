@@ -88,7 +88,7 @@ class RecordDeserializerTest {
                 "1.1 | null | INPUT | numeric[0] is missing",
                 "1.1 | \"x\" | INPUT | numeric is x, a text; the model takes the type float[2]",
                 "1.1 | 16777217 | INPUT | numeric is 16777217, which is not exactly the type float[2]",
-                "1.1 | 1e99 | INPUT | numeric is Infinity; only finite values are allowed",
+                "1.1 | 1e99 | INPUT | numeric[0] is Infinity; only finite values are allowed",
                 "2 | {} | INPUT | geo.distance is an object, no single value",
                 "3 | 3.5 | INPUT | count is 3.5, which is not exactly the type int32",
                 "true | 1 | INPUT | known is 1, a number; the model takes the type bool",
