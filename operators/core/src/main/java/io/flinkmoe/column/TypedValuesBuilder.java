@@ -74,14 +74,14 @@ public final class TypedValuesBuilder {
     public TypedValuesBuilder set(int column, Object value) {
         Integer width = columns.get(column).width();
         if (width == null || value == null) {
-            return width == null ? setElement(column, 0, value) : setNull(column);
+            return width == null ? set(column, 0, value) : setNull(column);
         }
         int length = length(value);
         if (!requireLength(column, length)) {
             return this;
         }
         for (int i = 0; i < length; i++) {
-            setElement(column, i, value instanceof List<?> l ? l.get(i) : Array.get(value, i));
+            set(column, i, value instanceof List<?> l ? l.get(i) : Array.get(value, i));
         }
         return this;
     }
@@ -110,7 +110,12 @@ public final class TypedValuesBuilder {
         return true;
     }
 
-    private TypedValuesBuilder setElement(int column, int element, Object value) {
+    /**
+     * Sets a value of a column; {@code element} is 0 if it is not a vector.
+     *
+     * @param value a Number, Boolean or CharSequence; null if it is missing
+     */
+    public TypedValuesBuilder set(int column, int element, Object value) {
         if (value == null) {
             return setNull(column, element);
         } else if (value instanceof Boolean flag) {

@@ -6,6 +6,7 @@ import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Origin;
 import io.flinkmoe.api.RawRecord;
 import io.flinkmoe.api.Rejection;
+import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.column.InputLayout;
@@ -49,6 +50,16 @@ public final class ArrivalCheck {
     /** Returns the arrival of a dead letter. */
     public static Arrival rejected(ConsumerRecord<byte[], byte[]> record, Rejection rejection) {
         return Arrival.of(DeadLetter.of(origin(record), raw(record), rejection));
+    }
+
+    /** Returns why a record without a value, or with an empty one, has no token; else null. */
+    public static Rejection reasonToRejectValue(byte[] value) {
+        if (value == null) {
+            return new Rejection(Kind.NO_VALUE, "the record has no value (a tombstone)");
+        }
+        return value.length == 0
+                ? new Rejection(Kind.EMPTY_VALUE, "the record's value is empty (0 bytes)")
+                : null;
     }
 
     private static Origin origin(ConsumerRecord<byte[], byte[]> record) {

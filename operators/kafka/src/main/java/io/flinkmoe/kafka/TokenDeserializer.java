@@ -53,10 +53,7 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
     private final RecordFormat format;
     private final List<String> schemas;
     private final InputLayout inputs;
-    private final boolean checkTimestamps;
-    private final Duration maxAhead;
-    private final Duration maxBehind;
-    private final Clock clock;
+    private final TimestampRules timestamps;
 
     private transient TokenDecoder decoder;
     private transient InputColumns columns;
@@ -66,10 +63,12 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         this.format = builder.format;
         this.schemas = List.copyOf(builder.schemas);
         this.inputs = builder.inputs;
-        this.checkTimestamps = builder.checkTimestamps;
-        this.maxAhead = builder.maxAhead;
-        this.maxBehind = builder.maxBehind;
-        this.clock = builder.clock;
+        this.timestamps =
+                new TimestampRules(
+                        builder.checkTimestamps,
+                        builder.maxAhead,
+                        builder.maxBehind,
+                        builder.clock);
     }
 
     /**
@@ -205,9 +204,7 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
 
     @Override
     public void open(DeserializationSchema.InitializationContext context) {
-        check =
-                new ArrivalCheck(
-                        inputs, new TimestampRules(checkTimestamps, maxAhead, maxBehind, clock));
+        check = new ArrivalCheck(inputs, timestamps);
         columns = new InputColumns(inputs);
         List<Schema> writers = schemas.stream().map(TokenDeserializer::parse).toList();
         if (format == RecordFormat.AVRO) {
@@ -241,11 +238,9 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
 
     /** Decodes the record's value, or says why that is not possible. */
     private Rejection reasonToRejectBytes(ConsumerRecord<byte[], byte[]> record) {
-        if (record.value() == null) {
-            return new Rejection(Kind.NO_VALUE, "the record has no value (a tombstone)");
-        }
-        if (record.value().length == 0) {
-            return new Rejection(Kind.EMPTY_VALUE, "the record's value is empty (0 bytes)");
+        Rejection noValue = ArrivalCheck.reasonToRejectValue(record.value());
+        if (noValue != null) {
+            return noValue;
         }
         try {
             decoder.decode(record.value());

@@ -3,7 +3,6 @@ package io.flinkmoe.kafka.record;
 
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.Rejection;
-import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.kafka.ArrivalCheck;
@@ -178,17 +177,12 @@ public final class RecordDeserializer
     }
 
     private Arrival arrival(ConsumerRecord<byte[], byte[]> record) {
-        byte[] value = record.value();
-        if (value == null || value.length == 0) {
-            return ArrivalCheck.rejected(
-                    record,
-                    value == null
-                            ? new Rejection(Kind.NO_VALUE, "the record has no value (a tombstone)")
-                            : new Rejection(
-                                    Kind.EMPTY_VALUE, "the record's value is empty (0 bytes)"));
+        Rejection noValue = ArrivalCheck.reasonToRejectValue(record.value());
+        if (noValue != null) {
+            return ArrivalCheck.rejected(record, noValue);
         }
         try {
-            Token token = binder.token(reader.decode(value), record);
+            Token token = binder.token(reader.decode(record.value()), record);
             return check.arrival(
                     kept.isEmpty() ? token : token.withPayload(kept.payload(record)), record);
         } catch (BadRecordException e) {

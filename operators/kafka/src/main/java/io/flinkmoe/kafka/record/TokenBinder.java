@@ -86,31 +86,18 @@ final class TokenBinder {
                 return;
             }
             for (int element = 0; element < fields.size(); element++) {
-                setElement(builder, element, element == 0 ? first : get(element, decoded));
+                Object value = element == 0 ? first : get(element, decoded);
+                if (value instanceof List<?>) {
+                    builder.refuse("a value of a vector of several fields is an array");
+                } else {
+                    builder.set(column, element, value);
+                }
             }
         }
 
         private Object get(int index, Object decoded) throws BadRecordException {
             Object value = fields.get(index).get(decoded);
             return value == null ? missing : value;
-        }
-
-        private void setElement(TypedValuesBuilder builder, int element, Object value) {
-            if (value == null) {
-                builder.setNull(column, element);
-            } else if (value instanceof Boolean flag) {
-                builder.setBoolean(column, element, flag);
-            } else if (value instanceof Float || value instanceof Double) {
-                builder.setDouble(column, element, ((Number) value).doubleValue());
-            } else if (value instanceof BigDecimal || value instanceof BigInteger) {
-                builder.setDecimal(column, element, new BigDecimal(value.toString()));
-            } else if (value instanceof Number number) {
-                builder.setLong(column, element, number.longValue());
-            } else if (value instanceof List<?>) {
-                builder.refuse("a value of a vector of several fields is an array");
-            } else {
-                builder.setString(column, element, value.toString());
-            }
         }
     }
 
