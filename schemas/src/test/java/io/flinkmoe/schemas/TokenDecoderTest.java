@@ -240,7 +240,7 @@ class TokenDecoderTest {
                         e -> assertThat(e.kind()).isEqualTo(Kind.FORMAT))
                 .hasMessage(
                         "not Avro single-object encoding: starts with 06 4C; looks like Avro without a"
-                                + " header, which moe.format: raw reads");
+                                + " header, which moe.format: token-raw reads");
         byte[] withHeader = TokenEncoder.singleObject().encode("LAS", 5, 6, vector(10, 7));
         assertThatThrownBy(() -> TokenDecoder.raw(Token.getClassSchema()).decode(withHeader))
                 .isInstanceOfSatisfying(
@@ -248,7 +248,7 @@ class TokenDecoderTest {
                         e -> assertThat(e.kind()).isEqualTo(Kind.FORMAT))
                 .hasMessage(
                         "`stream` is malformed: its length is -98; looks like Avro's single-object"
-                                + " encoding, which moe.format: avro reads");
+                                + " encoding, which moe.format: token reads");
     }
 
     private static List<TokenDecoder> decoders() {

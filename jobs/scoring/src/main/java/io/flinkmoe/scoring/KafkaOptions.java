@@ -49,11 +49,11 @@ public final class KafkaOptions {
     public static final ConfigOption<RecordFormat> FORMAT =
             key("moe.format")
                     .enumType(RecordFormat.class)
-                    .defaultValue(RecordFormat.AVRO)
+                    .defaultValue(RecordFormat.TOKEN)
                     .withDescription(
-                            "The encoding of input and output records. 'avro': Avro's"
+                            "The encoding of input and output records. 'token': Avro's"
                                     + " single-object encoding, whose header identifies the writer's"
-                                    + " schema. 'raw': Avro without a header.");
+                                    + " schema. 'token-raw': Avro without a header.");
 
     public static final ConfigOption<List<String>> SCHEMAS =
             key("moe.schema")
@@ -64,7 +64,7 @@ public final class KafkaOptions {
                             "Schema files (.avsc) of the records in the source topic, in"
                                     + " addition to the built-in schema. Each is a record with the fields"
                                     + " stream, position, timestamp and values, in any order; other fields"
-                                    + " are ignored. With moe.format: raw, give at most one file; it"
+                                    + " are ignored. With moe.format: token-raw, give at most one file; it"
                                     + " replaces the built-in schema.");
 
     public static final ConfigOption<String> SOURCE_TOPIC =

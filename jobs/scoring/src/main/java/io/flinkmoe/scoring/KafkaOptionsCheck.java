@@ -75,10 +75,10 @@ final class KafkaOptionsCheck {
                                     timeout,
                                     Integer.MAX_VALUE));
         }
-        if (options.get(KafkaOptions.FORMAT) == RecordFormat.RAW
+        if (options.get(KafkaOptions.FORMAT) == RecordFormat.TOKEN_RAW
                 && options.get(KafkaOptions.SCHEMAS).size() > 1) {
             errors.add(
-                    ("%s has %d files; with %s: raw only one file is allowed, because raw"
+                    ("%s has %d files; with %s: token-raw only one file is allowed, because raw"
                                             + " records do not")
                                     .formatted(
                                             KafkaOptions.SCHEMAS.key(),

@@ -33,7 +33,7 @@ class KafkaOptionsTest {
         Configuration options = complete();
         options.setString("moe.sink.delivery", "at-least-once");
         options.setString("moe.source.start", "latest");
-        options.setString("moe.format", "raw");
+        options.setString("moe.format", "token-raw");
         options.setString("moe.kafka.properties", "{client.rack: a, security.protocol: SSL}");
         options.setString("moe.schema", "[a.avsc]");
 
@@ -42,7 +42,7 @@ class KafkaOptionsTest {
         assertThat(options.get(KafkaOptions.SINK_DELIVERY))
                 .isEqualTo(KafkaOptions.Delivery.AT_LEAST_ONCE);
         assertThat(options.get(KafkaOptions.SOURCE_START)).isEqualTo(StartPosition.LATEST);
-        assertThat(options.get(KafkaOptions.FORMAT)).isEqualTo(RecordFormat.RAW);
+        assertThat(options.get(KafkaOptions.FORMAT)).isEqualTo(RecordFormat.TOKEN_RAW);
         assertThat(options.get(KafkaOptions.SCHEMAS)).containsExactly("a.avsc");
         assertThat(KafkaOptions.clientProperties(options))
                 .containsEntry("client.rack", "a")
@@ -74,7 +74,7 @@ class KafkaOptionsTest {
         options.set(KafkaOptions.SINK_TOPIC, "in");
         options.set(KafkaOptions.SOURCE_MAX_AHEAD, Duration.ofSeconds(-1));
         options.set(KafkaOptions.SINK_TRANSACTION_TIMEOUT, Duration.ofDays(30));
-        options.set(KafkaOptions.FORMAT, RecordFormat.RAW);
+        options.set(KafkaOptions.FORMAT, RecordFormat.TOKEN_RAW);
         options.set(KafkaOptions.SCHEMAS, List.of("a.avsc", "b.avsc"));
 
         assertThatThrownBy(() -> KafkaOptionsCheck.check(options))

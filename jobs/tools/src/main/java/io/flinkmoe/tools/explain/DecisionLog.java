@@ -46,7 +46,7 @@ public final class DecisionLog {
         this.stream = stream;
         this.position = position;
         this.decoder =
-                options.get(KafkaOptions.FORMAT) == RecordFormat.RAW
+                options.get(KafkaOptions.FORMAT) == RecordFormat.TOKEN_RAW
                         ? new RawMessageDecoder<>(
                                 SpecificData.getForClass(TokenDecision.class),
                                 TokenDecision.getClassSchema())

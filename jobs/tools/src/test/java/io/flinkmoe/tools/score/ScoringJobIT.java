@@ -233,7 +233,7 @@ class ScoringJobIT {
     @Test
     void readsAndWritesRawAvro() throws Exception {
         Configuration options = options("raw", 1);
-        options.set(KafkaOptions.FORMAT, RecordFormat.RAW);
+        options.set(KafkaOptions.FORMAT, RecordFormat.TOKEN_RAW);
         options.set(KafkaOptions.SINK_DELIVERY, KafkaOptions.Delivery.AT_LEAST_ONCE);
         Random random = new Random(2);
         TokenEncoder encoder = TokenEncoder.raw();
