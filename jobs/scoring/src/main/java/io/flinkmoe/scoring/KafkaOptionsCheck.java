@@ -2,7 +2,6 @@
 package io.flinkmoe.scoring;
 
 import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.kafka.RecordFormat;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -75,17 +74,7 @@ final class KafkaOptionsCheck {
                                     timeout,
                                     Integer.MAX_VALUE));
         }
-        if (options.get(KafkaOptions.FORMAT) == RecordFormat.TOKEN_RAW
-                && options.get(KafkaOptions.SCHEMAS).size() > 1) {
-            errors.add(
-                    ("%s has %d files; with %s: token-raw only one file is allowed, because raw"
-                                            + " records do not")
-                                    .formatted(
-                                            KafkaOptions.SCHEMAS.key(),
-                                            options.get(KafkaOptions.SCHEMAS).size(),
-                                            KafkaOptions.FORMAT.key())
-                            + " identify their schema");
-        }
+        errors.addAll(RecordRules.errors(options));
         errors.addAll(ReservedProperties.errors(options));
         errors.addAll(IdempotentRules.errors(options));
         if (!errors.isEmpty()) {

@@ -76,7 +76,9 @@ final class MessageSize {
         largest.put(KafkaOptions.DEAD_LETTER_TOPIC, (long) MINIMUM);
         largest.put(
                 KafkaOptions.SINK_TOPIC,
-                require(options, "a scored token", vector(spec.outputSize()) + choices));
+                options.get(RecordOptions.FORMAT).isToken()
+                        ? require(options, "a scored token", vector(spec.outputSize()) + choices)
+                        : require(options, "an answer", AnswerSize.withoutKept(options, spec)));
         if (options.getOptional(KafkaOptions.LATE_TOPIC).isPresent()) {
             largest.put(
                     KafkaOptions.LATE_TOPIC,

@@ -6,12 +6,9 @@ import io.flinkmoe.MoeResult;
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.config.Footprint;
 import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.kafka.DeadLetterSerializer;
 import io.flinkmoe.kafka.DecisionSerializer;
 import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.kafka.RecordKey;
-import io.flinkmoe.kafka.ScoredTokenSerializer;
-import io.flinkmoe.kafka.TokenDeserializer;
 import io.flinkmoe.kafka.TokenSerializer;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -25,6 +22,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
 import org.apache.flink.core.execution.CheckpointingMode;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -87,12 +85,13 @@ public final class ScoringJob {
         MoeLayers layers = builder.build();
         IdempotentRules.checkModel(options, layers.warning());
         layers.warning().ifPresent(warnings);
-        TokenDeserializer deserializer =
-                KafkaInput.deserializer(options, layers.inputs(), layers.hasWindows());
+        JobRecords records = records(options, layers);
         Footprint footprint = layers.footprint();
         Map<ConfigOption<String>, Long> largest = MessageSize.require(options, footprint.spec());
         KafkaPreflight.Topics topics = KafkaPreflight.check(options, largest, warnings);
         logFootprint(footprint);
+        KafkaRecordDeserializationSchema<Arrival> deserializer =
+                records.deserializer(MessageSize.largestField(options, topics.maxAnswerBytes()));
 
         DataStream<Arrival> arrivals =
                 env.fromSource(
@@ -108,18 +107,17 @@ public final class ScoringJob {
                                         topics.sourcePartitions()))
                         .setMaxParallelism(KafkaOutput.MAX_PARALLELISM);
         MoeResult result = layers.scoreArrivals(arrivals);
-        RecordFormat format = options.get(KafkaOptions.FORMAT);
+        RecordFormat format = RecordOptions.ofTokens(options);
         RecordKey recordKey = KafkaOutput.recordKey(options);
         KafkaOutput.write(
                 result.scored(),
-                new ScoredTokenSerializer(options.get(KafkaOptions.SINK_TOPIC), format, recordKey),
+                records.answers(options.get(KafkaOptions.SINK_TOPIC), recordKey),
                 SCORED_SINK_UID,
                 options);
         KafkaOutput.write(
                 result.deadLetters(),
-                new DeadLetterSerializer(
+                records.deadLetters(
                         options.get(KafkaOptions.DEAD_LETTER_TOPIC),
-                        format,
                         MessageSize.largestField(options, topics.maxLetterBytes())),
                 DEAD_LETTER_SINK_UID,
                 options);
@@ -142,8 +140,14 @@ public final class ScoringJob {
         return result;
     }
 
+    private static JobRecords records(ReadableConfig options, MoeLayers layers) {
+        return options.get(RecordOptions.FORMAT).isToken()
+                ? new TokenRecords(options, layers.inputs(), layers.hasWindows())
+                : new OwnRecords(options, layers);
+    }
+
     /**
-     * The options without those of flink-moe, which can contain Kafka passwords. Flink shows the
+     * The options without those of flink-moe, which can contain passwords. Flink shows the
      * configuration of clusters and jobs in its web UI.
      */
     public static Configuration flinkOptions(Configuration options) {

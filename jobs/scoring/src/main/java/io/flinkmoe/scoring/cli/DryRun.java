@@ -5,6 +5,8 @@ import io.flinkmoe.config.Footprint;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.runtime.shared.EvenKeys;
+import io.flinkmoe.scoring.KafkaOptions;
+import io.flinkmoe.scoring.RegistryOptions;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -173,11 +175,15 @@ public final class DryRun {
     }
 
     private String value(JobOption option) {
+        if (RegistryOptions.isSecret(option.option())) {
+            return HIDDEN;
+        }
         Object value = options.get(option.option());
         if (value instanceof Map<?, ?> map) {
-            // The values can be passwords.
-            return map.keySet().stream()
-                    .map(key -> key + ":" + HIDDEN)
+            // The values for Kafka can be passwords.
+            boolean isSecret = option.option().equals(KafkaOptions.PROPERTIES);
+            return map.entrySet().stream()
+                    .map(entry -> entry.getKey() + ":" + (isSecret ? HIDDEN : entry.getValue()))
                     .sorted()
                     .collect(Collectors.joining(","));
         }

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeOptions.CapacityPolicy;
 import io.flinkmoe.scoring.KafkaOptions;
+import io.flinkmoe.scoring.RecordOptions;
 import io.flinkmoe.scoring.ScoringJob;
 import io.flinkmoe.tools.Home;
 import io.flinkmoe.tools.Moe;
@@ -110,7 +111,7 @@ class ScoreOptionsTest {
 
         assertThat(options.get(MoeOptions.BUNDLE)).isEqualTo("model");
         assertThat(options.get(MoeOptions.CAPACITY_SIZE)).isEqualTo(500);
-        assertThat(options.get(KafkaOptions.SCHEMAS)).containsExactly("one.avsc", "two.avsc");
+        assertThat(options.get(RecordOptions.SCHEMAS)).containsExactly("one.avsc", "two.avsc");
         assertThat(options.get(KafkaOptions.PROPERTIES))
                 .isEqualTo(Map.of("security.protocol", "SSL"));
         assertThat(options.get(CoreOptions.DEFAULT_PARALLELISM)).isEqualTo(4);
