@@ -80,6 +80,12 @@ public final class TypedValuesBuilder {
         if (!requireLength(column, length)) {
             return this;
         }
+        if (value instanceof float[] floats) {
+            for (int i = 0; i < length; i++) {
+                setDouble(column, i, floats[i]);
+            }
+            return this;
+        }
         for (int i = 0; i < length; i++) {
             set(column, i, value instanceof List<?> l ? l.get(i) : Array.get(value, i));
         }

@@ -16,9 +16,11 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.TimestampRules;
 import io.flinkmoe.kafka.TokenWatermarks;
+import io.flinkmoe.kafka.record.AnswerFields;
 import io.flinkmoe.kafka.record.JsonAnswerSerializer;
 import io.flinkmoe.kafka.record.RecordBinding;
 import io.flinkmoe.kafka.record.RecordDeserializer;
+import io.flinkmoe.kafka.record.RecordEncoding;
 import io.flinkmoe.kafka.registry.Credentials;
 import io.flinkmoe.kafka.registry.RegistrySettings;
 import io.flinkmoe.kafka.source.TokenSource;
@@ -129,12 +131,16 @@ class OwnRecordsIT {
                         .feature(
                                 layers.inputs().inputs().get(0).name(),
                                 features().toArray(String[]::new));
-        score(env, "avro", RecordDeserializer.registry(layers.inputs(), binding, settings, READER));
-        RecordBinding keeping = binding.keep("n", "card.id");
-        MoeResult json = score(env, "json", RecordDeserializer.json(layers.inputs(), keeping));
-        answer(
-                json,
-                new JsonAnswerSerializer("answers", layers.outputs(), keeping, RecordKey.TOKEN));
+        score(
+                env,
+                "avro",
+                RecordDeserializer.of(
+                        layers.inputs(), binding, RecordEncoding.registry(settings, READER)));
+        AnswerFields keeping = AnswerFields.of(layers.outputs()).keep("n", "card.id");
+        RecordDeserializer ofJson =
+                RecordDeserializer.of(layers.inputs(), binding, RecordEncoding.json());
+        MoeResult json = score(env, "json", ofJson.answers(keeping));
+        answer(json, new JsonAnswerSerializer("answers", keeping, RecordKey.TOKEN));
         JobClient job = env.executeAsync();
 
         int first = register("avro-value", FIRST);

@@ -9,16 +9,13 @@ import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import org.apache.avro.LogicalType;
 import org.apache.avro.LogicalTypes;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericFixed;
-import org.apache.avro.generic.GenericRecord;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Finds a value in decoded Avro records. Where the path leads was looked up in the schema once.
+ * Finds a value in decoded Avro records.
  *
  * <p>Enums are texts. Decimals are exact. Dates and times are numbers in the unit of their logical
  * type.
@@ -26,17 +23,23 @@ import org.apache.flink.annotation.Internal;
 @Internal
 final class AvroField implements RecordReader.Field {
 
-    /** The position of a step that is a key of a map. */
-    private static final int KEY = -1;
+    private final AvroPath path;
 
-    private final FieldPath path;
-    private final int[] positions;
+    /** The type besides null. */
     private final Schema type;
 
-    private AvroField(FieldPath path, int[] positions, Schema type) {
+    /** Whether decoded values are numbers or booleans already, in an array all of them. */
+    private final boolean isPlain;
+
+    private AvroField(AvroPath path, Schema type) {
         this.path = path;
-        this.positions = positions;
         this.type = type;
+        Schema element = element(type);
+        isPlain =
+                switch (element.getType()) {
+                    case INT, LONG, FLOAT, DOUBLE, BOOLEAN -> true;
+                    default -> false;
+                };
     }
 
     /**
@@ -44,44 +47,22 @@ final class AvroField implements RecordReader.Field {
      *     and no array of them
      */
     static AvroField of(Schema schema, FieldPath path) {
-        int[] positions = new int[path.names().size()];
-        Schema type = schema;
-        for (int i = 0; i < positions.length; i++) {
-            String name = path.names().get(i);
-            Schema outer = withoutNull(type);
-            if (outer != null && outer.getType() == Schema.Type.MAP) {
-                positions[i] = KEY;
-                type = outer.getValueType();
-            } else if (outer != null && outer.getType() == Schema.Type.RECORD) {
-                Schema.Field field = outer.getField(name);
-                if (field == null) {
-                    throw new IllegalArgumentException(
-                            "%s is not in the schema; %s has the fields %s"
-                                    .formatted(path, outer.getFullName(), names(outer)));
-                }
-                positions[i] = field.pos();
-                type = field.schema();
-            } else {
-                throw new IllegalArgumentException(
-                        "%s is not in the schema: %s is %s, no record and no map"
-                                .formatted(path, path.first(i), describe(type)));
-            }
-        }
-        AvroField field = new AvroField(path, positions, withoutNull(type));
-        field.requireValue(type);
-        return field;
-    }
-
-    private void requireValue(Schema declared) {
-        Schema element =
-                type != null && type.getType() == Schema.Type.ARRAY
-                        ? withoutNull(type.getElementType())
-                        : type;
+        AvroPath found = AvroPath.of(schema, path);
+        Schema type = AvroPath.withoutNull(found.type());
+        Schema element = type == null ? null : element(type);
         if (element == null || !isSingle(element)) {
             throw new IllegalArgumentException(
                     "%s is %s; allowed: a number, a text, an enum, a boolean, a decimal, or an array of these, each also with null"
-                            .formatted(path, describe(declared)));
+                            .formatted(path, AvroPath.describe(found.type())));
         }
+        return new AvroField(found, type);
+    }
+
+    /** The type of the elements of an array besides null; of another type, itself. */
+    private static Schema element(Schema type) {
+        return type.getType() == Schema.Type.ARRAY
+                ? AvroPath.withoutNull(type.getElementType())
+                : type;
     }
 
     private static boolean isSingle(Schema type) {
@@ -92,15 +73,20 @@ final class AvroField implements RecordReader.Field {
         };
     }
 
-    @Override
-    public void require(InputSpec input, boolean isAlone) {
+    /**
+     * Requires that there are values for an input.
+     *
+     * @param isAlone whether the input has no other fields
+     * @throws IllegalArgumentException if there are others; the message says which
+     */
+    AvroField require(InputSpec input, boolean isAlone) {
         boolean isArray = type.getType() == Schema.Type.ARRAY;
         if (isArray && (input.width() == null || !isAlone)) {
             throw new IllegalArgumentException(
                     "%s is an array; the input %s takes a single value there"
-                            .formatted(path, input.name()));
+                            .formatted(path.path(), input.name()));
         }
-        Schema element = isArray ? withoutNull(type.getElementType()) : type;
+        Schema element = element(type);
         boolean fits =
                 switch (element.getType()) {
                     case BOOLEAN -> input.type() == ColumnType.BOOL;
@@ -111,55 +97,46 @@ final class AvroField implements RecordReader.Field {
             throw new IllegalArgumentException(
                     "%s is %s; the input %s takes %s"
                             .formatted(
-                                    path,
-                                    describe(element),
+                                    path.path(),
+                                    AvroPath.describe(element),
                                     input.name(),
                                     input.column().describe()));
         }
+        return this;
+    }
+
+    /**
+     * Requires that there is a whole number.
+     *
+     * @throws IllegalArgumentException if there is another type
+     */
+    AvroField requireWhole() {
+        if (type.getType() != Schema.Type.INT && type.getType() != Schema.Type.LONG) {
+            throw new IllegalArgumentException(
+                    "%s is %s; allowed: an int or a long"
+                            .formatted(path.path(), AvroPath.describe(type)));
+        }
+        return this;
     }
 
     @Override
-    public void requireWhole() {
-        if (type.getType() != Schema.Type.INT && type.getType() != Schema.Type.LONG) {
-            throw new IllegalArgumentException(
-                    "%s is %s; allowed: an int or a long".formatted(path, describe(type)));
-        }
-    }
-
-    /** The logical type of the value, or null. */
-    LogicalType logicalType() {
-        return type.getLogicalType();
+    public TimeUnit unit() {
+        return TimeUnit.of(type.getLogicalType());
     }
 
     @Override
     public Object get(Object decoded) throws BadRecordException {
-        Object value = decoded;
-        for (int i = 0; i < positions.length && value != null; i++) {
-            value =
-                    positions[i] == KEY
-                            ? entry((Map<?, ?>) value, path.names().get(i))
-                            : ((GenericRecord) value).get(positions[i]);
-        }
-        if (value == null) {
-            return null;
+        Object value = path.get(decoded);
+        if (value == null || isPlain) {
+            return value;
         }
         return type.getType() == Schema.Type.ARRAY
                 ? elements((List<?>) value)
                 : convert(value, type);
     }
 
-    /** The keys are Avro's own texts or Java's. */
-    private static Object entry(Map<?, ?> map, String key) {
-        for (Map.Entry<?, ?> entry : map.entrySet()) {
-            if (key.contentEquals((CharSequence) entry.getKey())) {
-                return entry.getValue();
-            }
-        }
-        return null;
-    }
-
     private List<Object> elements(List<?> values) throws BadRecordException {
-        Schema element = withoutNull(type.getElementType());
+        Schema element = element(type);
         List<Object> elements = new ArrayList<>(values.size());
         for (Object value : values) {
             elements.add(value == null ? null : convert(value, element));
@@ -168,12 +145,9 @@ final class AvroField implements RecordReader.Field {
     }
 
     private Object convert(Object value, Schema schema) throws BadRecordException {
-        if (value instanceof Number || value instanceof Boolean) {
-            return value;
-        } else if (schema.getLogicalType() instanceof LogicalTypes.Decimal decimal) {
-            return decimal(value, decimal.getScale());
-        }
-        return value.toString();
+        return schema.getLogicalType() instanceof LogicalTypes.Decimal decimal
+                ? decimal(value, decimal.getScale())
+                : value.toString();
     }
 
     private BigDecimal decimal(Object value, int scale) throws BadRecordException {
@@ -186,32 +160,9 @@ final class AvroField implements RecordReader.Field {
             buffer.get(bytes);
         }
         if (bytes.length == 0) {
-            throw new BadRecordException(Kind.INPUT, "%s is a decimal of 0 bytes".formatted(path));
+            throw new BadRecordException(
+                    Kind.INPUT, "%s is a decimal of 0 bytes".formatted(path.path()));
         }
         return new BigDecimal(new BigInteger(bytes), scale);
-    }
-
-    /** The only type of a schema besides null; null if there are several, or none. */
-    static Schema withoutNull(Schema schema) {
-        if (!schema.isUnion()) {
-            return schema.getType() == Schema.Type.NULL ? null : schema;
-        }
-        List<Schema> types =
-                schema.getTypes().stream()
-                        .filter(type -> type.getType() != Schema.Type.NULL)
-                        .toList();
-        return types.size() == 1 ? types.get(0) : null;
-    }
-
-    private static String names(Schema record) {
-        return String.join(", ", record.getFields().stream().map(Schema.Field::name).toList());
-    }
-
-    private static String describe(Schema type) {
-        return type.isUnion()
-                ? "a union of "
-                        + String.join(
-                                ", ", type.getTypes().stream().map(Schema::getFullName).toList())
-                : "of the type " + type.getFullName();
     }
 }

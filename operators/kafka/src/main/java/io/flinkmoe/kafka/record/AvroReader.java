@@ -2,11 +2,14 @@
 package io.flinkmoe.kafka.record;
 
 import io.flinkmoe.api.Rejection.Kind;
+import io.flinkmoe.column.InputSpec;
 import java.io.EOFException;
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericDatumReader;
@@ -26,12 +29,31 @@ final class AvroReader implements RecordReader {
 
     private static final Logger LOG = LoggerFactory.getLogger(AvroReader.class);
 
+    private final Part part;
+
+    /** The schema as it was given. */
+    private final Schema given;
+
+    /** The same with a default null wherever null is allowed. */
     private final Schema readerSchema;
+
     private final WriterOf writers;
-    private final Map<Schema, GenericDatumReader<GenericRecord>> readers = new HashMap<>();
+    private final Map<Schema, ResolvingReader> readers = new HashMap<>();
     private BinaryDecoder decoder;
     private GenericRecord reused;
-    private int dropped;
+    private ResolvingReader last;
+
+    /** Other threads look at it. */
+    private volatile Set<String> dropped = Set.of();
+
+    /**
+     * Reads the records of one writer's schema.
+     *
+     * @param isSame whether they are encoded as the reader's schema says
+     * @param dropped the paths of the fields that the reader's schema does not have
+     */
+    private record ResolvingReader(
+            GenericDatumReader<GenericRecord> reader, boolean isSame, List<String> dropped) {}
 
     /** The writer's schema of a message, and where its record begins. */
     interface WriterOf {
@@ -58,10 +80,12 @@ final class AvroReader implements RecordReader {
     }
 
     /**
-     * @param readerSchema the schema of the decoded records, a record
+     * @param schema the schema of the decoded records, a record
      */
-    AvroReader(Schema readerSchema, WriterOf writers) {
-        this.readerSchema = ReaderSchema.withNullDefaults(readerSchema);
+    AvroReader(Part part, Schema schema, WriterOf writers) {
+        this.part = part;
+        this.given = schema;
+        this.readerSchema = ReaderSchema.withNullDefaults(schema);
         this.writers = writers;
     }
 
@@ -73,7 +97,8 @@ final class AvroReader implements RecordReader {
                 DecoderFactory.get()
                         .binaryDecoder(message, header, message.length - header, decoder);
         try {
-            reused = reader(writer).read(reused, decoder);
+            last = reader(writer);
+            reused = last.reader.read(reused, decoder);
             if (!decoder.isEnd()) {
                 throw malformed(writer, "bytes are left after the record");
             }
@@ -92,36 +117,70 @@ final class AvroReader implements RecordReader {
         reused = null; // Partly overwritten.
         return new BadRecordException(
                 Kind.MALFORMED,
-                "the value is no record of the schema %s: %s"
-                        .formatted(writer.getFullName(), reason));
+                "the %s is no record of the schema %s: %s"
+                        .formatted(part, writer.getFullName(), reason));
     }
 
     /** Schemas come from one cache per process, so the same one is found by identity first. */
-    private GenericDatumReader<GenericRecord> reader(Schema writer) {
-        GenericDatumReader<GenericRecord> reader = readers.get(writer);
+    private ResolvingReader reader(Schema writer) {
+        ResolvingReader reader = readers.get(writer);
         if (reader == null) {
-            reader = new GenericDatumReader<>(writer, readerSchema);
+            reader =
+                    new ResolvingReader(
+                            new GenericDatumReader<>(writer, readerSchema),
+                            writer.equals(given),
+                            ReaderSchema.dropped(writer, readerSchema));
             readers.put(writer, reader);
-            List<String> fields = ReaderSchema.dropped(writer, readerSchema);
-            dropped += fields.size();
-            if (!fields.isEmpty()) {
+            if (!reader.dropped.isEmpty()) {
+                Set<String> all = new TreeSet<>(dropped);
+                reader.dropped.forEach(field -> all.add(prefix() + field));
+                dropped = all;
                 LOG.warn(
                         "Records of {} have fields that the job's schema does not have, and which"
                                 + " are dropped: {}",
                         writer.getFullName(),
-                        fields);
+                        reader.dropped);
             }
         }
         return reader;
     }
 
-    /** The number of fields of all writers' schemas so far that the reader's schema has not. */
-    int dropped() {
-        return dropped;
+    private String prefix() {
+        return part == Part.KEY ? "key." : "";
     }
 
     @Override
-    public Field field(FieldPath path) {
+    public Set<String> dropped() {
+        return dropped;
+    }
+
+    /** Whether the last record is encoded as the schema of the decoded records says. */
+    boolean isWrittenAsRead() {
+        return last.isSame;
+    }
+
+    /** The bytes before a record. */
+    int headerBytes() {
+        return writers.headerBytes();
+    }
+
+    @Override
+    public Field input(FieldPath path, InputSpec input, boolean isAlone) {
+        return AvroField.of(readerSchema, path).require(input, isAlone);
+    }
+
+    @Override
+    public Field whole(FieldPath path) {
+        return AvroField.of(readerSchema, path).requireWhole();
+    }
+
+    @Override
+    public Field name(FieldPath path) {
         return AvroField.of(readerSchema, path);
+    }
+
+    @Override
+    public Keeper keeper(AnswerFields answer) {
+        return new AvroKeeper(this, AvroKept.of(answer, given));
     }
 }

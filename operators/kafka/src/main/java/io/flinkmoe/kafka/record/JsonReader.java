@@ -1,46 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.record;
 
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.DeserializationFeature;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectReader;
-import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadFeature;
 import io.flinkmoe.api.Rejection.Kind;
+import io.flinkmoe.column.InputSpec;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.util.ArrayList;
-import java.util.List;
 import org.apache.flink.annotation.Internal;
 
-/** Reads records in JSON. Numbers keep their exact values. */
+/**
+ * Reads records in JSON in one pass, and only the values that are wanted. Numbers keep their exact
+ * values. Of a name that an object has twice, the last value counts.
+ */
 @Internal
 final class JsonReader implements RecordReader {
 
-    private static final ObjectReader READER =
-            JsonMapper.builder()
-                    .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
-                    .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-                    .build()
-                    .readerFor(JsonNode.class);
+    private static final JsonFactory JSON =
+            JsonFactory.builder()
+                    .enable(StreamReadFeature.USE_FAST_DOUBLE_PARSER)
+                    .enable(StreamReadFeature.USE_FAST_BIG_NUMBER_PARSER)
+                    .build();
+
+    private final Part part;
+    private final JsonPlaces root = new JsonPlaces();
+
+    JsonReader(Part part) {
+        this.part = part;
+    }
 
     @Override
     public Object decode(byte[] message) throws BadRecordException {
-        try {
-            JsonNode node = READER.readValue(message);
-            if (node == null || !node.isObject()) {
-                throw new BadRecordException(Kind.MALFORMED, "the value is no JSON object");
+        root.clear();
+        try (JsonParser parser = JSON.createParser(message)) {
+            if (parser.nextToken() != JsonToken.START_OBJECT) {
+                throw malformed("the %s is no JSON object".formatted(part));
             }
-            return node;
+            root.read(parser);
+            JsonToken trailing = parser.nextToken();
+            if (trailing != null) {
+                throw malformed(
+                        "the %s is no JSON: Trailing token (of type %s) found after the object"
+                                .formatted(part, trailing));
+            }
+            return root;
         } catch (JsonProcessingException e) {
             // The original message alone: the location quotes the source.
-            throw new BadRecordException(
-                    Kind.MALFORMED,
-                    "the value is no JSON: %s, at byte %d"
-                            .formatted(e.getOriginalMessage(), position(e)));
+            throw malformed(
+                    "the %s is no JSON: %s, at byte %d"
+                            .formatted(part, e.getOriginalMessage(), position(e)));
         } catch (IOException e) {
             throw new UncheckedIOException(e); // Not from bytes in memory.
         }
+    }
+
+    private static BadRecordException malformed(String reason) {
+        return new BadRecordException(Kind.MALFORMED, reason);
     }
 
     private static long position(JsonProcessingException e) {
@@ -48,54 +66,29 @@ final class JsonReader implements RecordReader {
     }
 
     @Override
-    public Field field(FieldPath path) {
-        return decoded -> value(path, (JsonNode) decoded);
+    public Field input(FieldPath path, InputSpec input, boolean isAlone) {
+        return field(new JsonSlot(path, input.type(), isAlone ? input.width() : null));
     }
 
-    private static Object value(FieldPath path, JsonNode record) throws BadRecordException {
-        JsonNode node = record;
-        for (int i = 0; i < path.names().size(); i++) {
-            if (isMissing(node)) {
-                return null;
-            }
-            if (!node.isObject()) {
-                throw new BadRecordException(
-                        Kind.INPUT,
-                        "%s is no object, so it has no %s"
-                                .formatted(path.first(i), path.names().get(i)));
-            }
-            node = node.get(path.names().get(i));
-        }
-        return convert(path, node);
+    @Override
+    public Field whole(FieldPath path) {
+        return field(new JsonSlot(path, null, null));
     }
 
-    private static boolean isMissing(JsonNode node) {
-        return node == null || node.isNull();
+    @Override
+    public Field name(FieldPath path) {
+        return field(new JsonSlot(path, null, null));
     }
 
-    private static Object convert(FieldPath path, JsonNode node) throws BadRecordException {
-        if (isMissing(node)) {
-            return null;
-        }
-        return switch (node.getNodeType()) {
-            case STRING -> node.textValue();
-            case NUMBER -> node.numberValue();
-            case BOOLEAN -> node.booleanValue();
-            case ARRAY -> {
-                List<Object> values = new ArrayList<>(node.size());
-                for (JsonNode element : node) {
-                    if (element.isContainerNode()) {
-                        throw new BadRecordException(
-                                Kind.INPUT,
-                                "%s has an element that is no single value".formatted(path));
-                    }
-                    values.add(convert(path, element));
-                }
-                yield values;
-            }
-            default ->
-                    throw new BadRecordException(
-                            Kind.INPUT, "%s is an object, no single value".formatted(path));
-        };
+    private Field field(JsonSlot slot) {
+        root.at(slot.path()).add(slot);
+        return decoded -> slot.value();
+    }
+
+    @Override
+    public Keeper keeper(AnswerFields answer) {
+        return answer.kept() instanceof AnswerFields.Kept.Fields fields
+                ? new JsonKeeper.OfFields(root, fields.paths())
+                : new JsonKeeper.OfAll(root, answer.names());
     }
 }

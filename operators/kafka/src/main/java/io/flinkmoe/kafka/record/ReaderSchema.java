@@ -117,9 +117,14 @@ final class ReaderSchema {
         return null;
     }
 
-    /** The record that a schema is, or has as the only type besides null. */
+    /** The record that a schema is, or has inside as the only type besides null. */
     private static Schema recordOf(Schema schema) {
-        Schema type = AvroField.withoutNull(schema);
+        Schema type = AvroPath.withoutNull(schema);
+        if (type != null && type.getType() == Schema.Type.ARRAY) {
+            return recordOf(type.getElementType());
+        } else if (type != null && type.getType() == Schema.Type.MAP) {
+            return recordOf(type.getValueType());
+        }
         return type != null && type.getType() == Schema.Type.RECORD ? type : null;
     }
 }

@@ -11,14 +11,16 @@ import org.apache.flink.annotation.Internal;
 
 /** The writers' schemas of records in Confluent's wire format. */
 @Internal
-record RegistryWriters(WriterSchemas schemas) implements AvroReader.WriterOf {
+record RegistryWriters(RecordReader.Part part, WriterSchemas schemas)
+        implements AvroReader.WriterOf {
 
     @Override
     public Schema schema(byte[] message) throws BadRecordException {
         if (!WireFormat.hasHeader(message)) {
             throw new BadRecordException(
                     Kind.FORMAT,
-                    "the value does not begin with a schema id in Confluent's wire format");
+                    "the %s does not begin with a schema id in Confluent's wire format"
+                            .formatted(part));
         }
         int id = WireFormat.schemaId(message);
         Optional<Schema> schema = schemas.schema(id);
@@ -37,9 +39,10 @@ record RegistryWriters(WriterSchemas schemas) implements AvroReader.WriterOf {
         }
         throw new BadRecordException(
                 Kind.UNKNOWN_SCHEMA,
-                "the schema id %d cannot be used: %s"
+                "the schema id %d of the %s cannot be used: %s"
                         .formatted(
                                 id,
+                                part,
                                 rejection.orElseThrow(
                                         () -> new IllegalStateException("the source is closed"))));
     }

@@ -185,7 +185,8 @@ class AvroRecordsTest {
                         .feature("country", "geo.country")
                         .feature("risk", risk);
 
-        assertThatThrownBy(() -> RecordDeserializer.avro(INPUTS, binding, SCHEMA))
+        assertThatThrownBy(
+                        () -> RecordDeserializer.of(INPUTS, binding, RecordEncoding.avro(SCHEMA)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith(message);
     }
@@ -200,7 +201,8 @@ class AvroRecordsTest {
                         .timestamp("at", TimeUnit.SECONDS)
                         .position("note");
 
-        assertThatThrownBy(() -> RecordDeserializer.avro(INPUTS, seconds, SCHEMA))
+        assertThatThrownBy(
+                        () -> RecordDeserializer.of(INPUTS, seconds, RecordEncoding.avro(SCHEMA)))
                 .hasMessage(
                         "the unit of at is seconds, but its schema says micros; leave the unit out;"
                                 + " note is of the type string; allowed: an int or a long");
@@ -254,15 +256,11 @@ class AvroRecordsTest {
 
     /** With another writer's schema, as from a registry. */
     private static Arrival arrival(Schema writer, Schema reader, byte[] message) throws Exception {
-        if (writer.equals(reader)) {
-            return RecordDeserializerTest.read(
-                    RecordDeserializer.avro(INPUTS, BINDING, reader)
-                            .timestamps(TimestampRules.NONE),
-                    message,
-                    new RecordHeaders());
-        }
-        AvroReader avro = new AvroReader(reader, AvroReader.WriterOf.always(writer));
-        return AvroArrivals.of(avro, BINDING, INPUTS, message);
+        return RecordDeserializerTest.read(
+                RecordDeserializer.of(INPUTS, BINDING, RecordEncoding.avro(writer, reader))
+                        .timestamps(TimestampRules.NONE),
+                message,
+                new RecordHeaders());
     }
 
     private static byte[] encode(GenericRecord record) throws IOException {
