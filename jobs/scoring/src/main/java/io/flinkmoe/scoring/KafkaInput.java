@@ -2,10 +2,13 @@
 package io.flinkmoe.scoring;
 
 import io.flinkmoe.api.Arrival;
+import io.flinkmoe.kafka.TimestampRules;
 import io.flinkmoe.kafka.TokenWatermarks;
+import io.flinkmoe.kafka.pinned.PinnedSchemas;
 import io.flinkmoe.kafka.source.TokenSource;
 import io.flinkmoe.scoring.KafkaOptions.Delivery;
 import io.flinkmoe.scoring.KafkaOptions.Stop;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.Properties;
 import org.apache.flink.annotation.Internal;
@@ -26,17 +29,20 @@ final class KafkaInput {
     /**
      * Creates the source of a job's tokens.
      *
+     * @param schemas the schemas that the job keeps in its state
      * @param hasWindows whether something waits for the watermark
      */
     static TokenSource source(
             ReadableConfig options,
             KafkaRecordDeserializationSchema<Arrival> deserializer,
+            PinnedSchemas schemas,
             boolean hasWindows) {
         TokenSource.Builder builder =
                 TokenSource.builder(
                                 options.get(KafkaOptions.SOURCE_TOPIC),
                                 consumerProperties(options),
                                 deserializer)
+                        .schemas(schemas)
                         .startAt(options.get(KafkaOptions.SOURCE_START))
                         .missingOffsets(options.get(KafkaOptions.SOURCE_MISSING_OFFSETS))
                         .idleTimeout(options.get(KafkaOptions.SOURCE_IDLE_TIMEOUT));
@@ -56,6 +62,22 @@ final class KafkaInput {
         Properties properties = KafkaOptions.clientProperties(options);
         properties.put(ConsumerConfig.GROUP_ID_CONFIG, options.get(KafkaOptions.SOURCE_GROUP_ID));
         return properties;
+    }
+
+    /** Which timestamps of users' own records are accepted. */
+    static TimestampRules timestamps(ReadableConfig options, boolean hasWindows) {
+        if (!hasWindows) {
+            return TimestampRules.NONE;
+        }
+        TimestampRules rules =
+                new TimestampRules(
+                        true,
+                        options.get(KafkaOptions.SOURCE_MAX_AHEAD),
+                        options.get(KafkaOptions.SOURCE_MAX_BEHIND),
+                        Clock.systemUTC());
+        return options.get(KafkaOptions.SINK_DELIVERY) == Delivery.IDEMPOTENT
+                ? rules.withoutClock()
+                : rules;
     }
 
     /** Configures event time, idleness and alignment of the partitions. */

@@ -5,6 +5,8 @@ import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.scoring.record.AnswerSize;
+import io.flinkmoe.scoring.record.RecordOptions;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
@@ -55,6 +57,16 @@ final class MessageSize {
      */
     static int largestField(ReadableConfig options, int maxMessageBytes) {
         return Math.min(limit(options), maxMessageBytes) - OVERHEAD;
+    }
+
+    /**
+     * The maximum bytes of what an answer keeps of its record.
+     *
+     * @param maxMessageBytes the maximum message size of the answers' topic
+     */
+    static int largestKept(ReadableConfig options, BundleSpec spec, int maxMessageBytes) {
+        long others = AnswerSize.withoutKept(options, spec);
+        return (int) Math.max(0, largestField(options, maxMessageBytes) - others);
     }
 
     /**

@@ -10,9 +10,16 @@ import io.flinkmoe.kafka.DecisionSerializer;
 import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.TokenSerializer;
+import io.flinkmoe.kafka.pinned.PinnedSchemas;
+import io.flinkmoe.scoring.record.JobRecords;
+import io.flinkmoe.scoring.record.OwnRecords;
+import io.flinkmoe.scoring.record.RecordContext;
+import io.flinkmoe.scoring.record.RecordContext.Savepoint;
+import io.flinkmoe.scoring.record.RecordOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
@@ -22,6 +29,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
 import org.apache.flink.core.execution.CheckpointingMode;
 import org.apache.flink.streaming.api.datastream.DataStream;
@@ -43,9 +51,22 @@ public final class ScoringJob {
 
     private static final Logger LOG = LoggerFactory.getLogger(ScoringJob.class);
 
+    private static final List<String> PINNED =
+            List.of(PinnedSchemas.VALUE, PinnedSchemas.KEY, PinnedSchemas.ANSWER);
+
     private static final Duration CHECKPOINT_INTERVAL = Duration.ofSeconds(10);
 
     private ScoringJob() {}
+
+    /**
+     * Checks options before any connection is opened.
+     *
+     * @throws IllegalConfigurationException if options are missing or inconsistent; the message
+     *     lists all errors
+     */
+    public static void check(Configuration options) {
+        KafkaOptionsCheck.check(options);
+    }
 
     /**
      * Builds the job as {@link #build(StreamExecutionEnvironment, Configuration, Consumer)} does,
@@ -71,6 +92,29 @@ public final class ScoringJob {
     public static MoeResult build(
             StreamExecutionEnvironment env, Configuration options, Consumer<String> warnings)
             throws IOException {
+        return build(env, options, warnings, true).result();
+    }
+
+    /**
+     * Builds the job as {@link #build(StreamExecutionEnvironment, Configuration, Consumer)} does, but
+     * registers no schema. It is to be printed, and not to be executed.
+     *
+     * @return the schemas of its records and answers
+     */
+    public static PinnedSchemas plan(
+            StreamExecutionEnvironment env, Configuration options, Consumer<String> warnings)
+            throws IOException {
+        return build(env, options, warnings, false).schemas();
+    }
+
+    private record Built(MoeResult result, PinnedSchemas schemas) {}
+
+    private static Built build(
+            StreamExecutionEnvironment env,
+            Configuration options,
+            Consumer<String> warnings,
+            boolean registers)
+            throws IOException {
         KafkaOptionsCheck.check(options);
         configure(env, options);
         MoeLayers.Builder builder =
@@ -85,17 +129,23 @@ public final class ScoringJob {
         MoeLayers layers = builder.build();
         IdempotentRules.checkModel(options, layers.warning());
         layers.warning().ifPresent(warnings);
-        JobRecords records = records(options, layers);
+        JobRecords records = records(env, options, layers);
         Footprint footprint = layers.footprint();
         Map<ConfigOption<String>, Long> largest = MessageSize.require(options, footprint.spec());
         KafkaPreflight.Topics topics = KafkaPreflight.check(options, largest, warnings);
         logFootprint(footprint);
         KafkaRecordDeserializationSchema<Arrival> deserializer =
-                records.deserializer(MessageSize.largestField(options, topics.maxAnswerBytes()));
+                records.deserializer(
+                        MessageSize.largestKept(options, footprint.spec(), topics.maxAnswerBytes()));
+        PinnedSchemas schemas = records.pin(registers);
+        for (String name : PINNED) {
+            schemas.get(name).ifPresent(pinned -> LOG.info("The schema of {}s: {}", name, pinned));
+        }
 
         DataStream<Arrival> arrivals =
                 env.fromSource(
-                                KafkaInput.source(options, deserializer, layers.hasWindows()),
+                                KafkaInput.source(
+                                        options, deserializer, schemas, layers.hasWindows()),
                                 KafkaInput.watermarks(options),
                                 KafkaInput.SOURCE_UID,
                                 deserializer.getProducedType())
@@ -111,7 +161,7 @@ public final class ScoringJob {
         RecordKey recordKey = KafkaOutput.recordKey(options);
         KafkaOutput.write(
                 result.scored(),
-                records.answers(options.get(KafkaOptions.SINK_TOPIC), recordKey),
+                records.answers(options.get(KafkaOptions.SINK_TOPIC), recordKey, schemas),
                 SCORED_SINK_UID,
                 options);
         KafkaOutput.write(
@@ -137,13 +187,24 @@ public final class ScoringJob {
                     LATE_SINK_UID,
                     options);
         }
-        return result;
+        return new Built(result, schemas);
     }
 
-    private static JobRecords records(ReadableConfig options, MoeLayers layers) {
-        return options.get(RecordOptions.FORMAT).isToken()
-                ? new TokenRecords(options, layers.inputs(), layers.hasWindows())
-                : new OwnRecords(options, layers);
+    private static JobRecords records(
+            StreamExecutionEnvironment env, ReadableConfig options, MoeLayers layers)
+            throws IOException {
+        if (options.get(RecordOptions.FORMAT).isToken()) {
+            return new TokenRecords(options, layers.inputs(), layers.hasWindows());
+        }
+        RecordContext job =
+                new RecordContext(
+                        options,
+                        options.get(KafkaOptions.SOURCE_TOPIC),
+                        options.get(KafkaOptions.SINK_TOPIC),
+                        env.getConfiguration()
+                                .getOptional(StateRecoveryOptions.SAVEPOINT_PATH)
+                                .map(path -> new Savepoint(path, KafkaInput.SOURCE_UID)));
+        return OwnRecords.of(job, layers, KafkaInput.timestamps(options, layers.hasWindows()));
     }
 
     /**

@@ -10,7 +10,10 @@ import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.ScoredTokenSerializer;
 import io.flinkmoe.kafka.TokenDeserializer;
+import io.flinkmoe.kafka.pinned.PinnedSchemas;
 import io.flinkmoe.scoring.KafkaOptions.Delivery;
+import io.flinkmoe.scoring.record.JobRecords;
+import io.flinkmoe.scoring.record.RecordOptions;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -67,12 +70,18 @@ final class TokenRecords implements JobRecords {
     }
 
     @Override
-    public KafkaRecordDeserializationSchema<Arrival> deserializer(int maxAnswerBytes) {
+    public PinnedSchemas pin(boolean registers) {
+        return PinnedSchemas.NONE;
+    }
+
+    @Override
+    public KafkaRecordDeserializationSchema<Arrival> deserializer(int maxKeptBytes) {
         return deserializer;
     }
 
     @Override
-    public KafkaRecordSerializationSchema<ScoredToken> answers(String topic, RecordKey key) {
+    public KafkaRecordSerializationSchema<ScoredToken> answers(
+            String topic, RecordKey key, PinnedSchemas pinned) {
         return new ScoredTokenSerializer(topic, format, key);
     }
 

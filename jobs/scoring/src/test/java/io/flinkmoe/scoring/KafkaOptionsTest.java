@@ -9,6 +9,7 @@ import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.kafka.source.StartPosition;
+import io.flinkmoe.scoring.record.RecordOptions;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;

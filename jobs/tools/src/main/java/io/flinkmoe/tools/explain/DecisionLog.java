@@ -5,7 +5,7 @@ import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.schemas.TokenDecision;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.KafkaPreflight;
-import io.flinkmoe.scoring.RecordOptions;
+import io.flinkmoe.scoring.record.RecordOptions;
 import io.flinkmoe.tools.kafka.TopicReader;
 import java.io.IOException;
 import java.util.ArrayList;

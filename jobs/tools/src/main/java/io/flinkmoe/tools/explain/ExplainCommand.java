@@ -2,7 +2,7 @@
 package io.flinkmoe.tools.explain;
 
 import io.flinkmoe.scoring.KafkaOptions;
-import io.flinkmoe.scoring.RecordOptions;
+import io.flinkmoe.scoring.record.RecordOptions;
 import io.flinkmoe.scoring.cli.ConfigFile;
 import io.flinkmoe.scoring.cli.JobOptions;
 import io.flinkmoe.tools.text.Progress;

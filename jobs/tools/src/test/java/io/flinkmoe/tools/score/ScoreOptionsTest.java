@@ -8,7 +8,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeOptions.CapacityPolicy;
 import io.flinkmoe.scoring.KafkaOptions;
-import io.flinkmoe.scoring.RecordOptions;
+import io.flinkmoe.scoring.record.RecordOptions;
 import io.flinkmoe.scoring.ScoringJob;
 import io.flinkmoe.tools.Home;
 import io.flinkmoe.tools.Moe;

@@ -18,7 +18,7 @@ import io.flinkmoe.schemas.DeadLetter;
 import io.flinkmoe.schemas.ScoredToken;
 import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.scoring.KafkaOptions;
-import io.flinkmoe.scoring.RecordOptions;
+import io.flinkmoe.scoring.record.RecordOptions;
 import io.flinkmoe.scoring.ScoringJob;
 import io.flinkmoe.tools.flights.Flights;
 import io.flinkmoe.tools.flights.FlightsBundle;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.scoring;
+package io.flinkmoe.scoring.record;
 
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.column.InputSpec;

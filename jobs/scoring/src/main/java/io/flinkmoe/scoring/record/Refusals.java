@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.scoring;
+package io.flinkmoe.scoring.record;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -11,17 +11,17 @@ import org.apache.flink.configuration.ReadableConfig;
 
 /** Collects what is wrong with options. No message has a secret. */
 @Internal
-final class Refusals {
+public final class Refusals {
 
     private final ReadableConfig options;
     private final List<String> errors = new ArrayList<>();
 
-    Refusals(ReadableConfig options) {
+    public Refusals(ReadableConfig options) {
         this.options = options;
     }
 
     /** What is wrong, one error each. */
-    List<String> errors() {
+    public List<String> errors() {
         return errors;
     }
 
@@ -39,7 +39,7 @@ final class Refusals {
     }
 
     /** Refuses any value of an option, because another one has a value. */
-    void refuse(ConfigOption<?> option, ConfigOption<?> with, Object value, String reason) {
+    public void refuse(ConfigOption<?> option, ConfigOption<?> with, Object value, String reason) {
         refuse(option, "with %s: %s".formatted(with.key(), value), reason);
     }
 

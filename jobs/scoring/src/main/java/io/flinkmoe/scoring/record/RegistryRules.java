@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.scoring;
+package io.flinkmoe.scoring.record;
 
-import io.flinkmoe.scoring.RecordOptions.Format;
-import io.flinkmoe.scoring.RecordOptions.KeyFormat;
+import io.flinkmoe.scoring.record.RecordOptions.Format;
+import io.flinkmoe.scoring.record.RecordOptions.KeyFormat;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ReadableConfig;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.scoring;
+package io.flinkmoe.scoring.record;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -79,14 +79,12 @@ class RecordRulesTest {
                 options(
                         "moe.format", "json",
                         "moe.schema", "a.avsc",
-                        "moe.late.topic", "late",
                         "moe.record.timestamp.unit", "micros",
                         "moe.record.keep", "a;all",
                         "moe.record.schema", "100%.avsc",
                         "moe.record.answer-schema", "generated",
                         "moe.key.format", "json"),
                 "moe.schema is [a.avsc]; allowed with moe.format: json: no value, because it is for tokens; the schema of other records is moe.record.schema",
-                "moe.late.topic is late; allowed with moe.format: json: no value, because a late record is answered, with the outputs of its residual",
                 "moe.record.stream is missing; allowed with moe.format: json: FIELD, key, key.FIELD, header.NAME",
                 "moe.record.timestamp.unit is micros; allowed without moe.record.timestamp.field: no value, because the timestamps of Kafka records are milliseconds",
                 "moe.record.keep is [a, all]; allowed: fields, or only all",

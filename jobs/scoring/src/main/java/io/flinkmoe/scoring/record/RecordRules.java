@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.scoring;
+package io.flinkmoe.scoring.record;
 
-import io.flinkmoe.scoring.RecordOptions.Format;
-import io.flinkmoe.scoring.RecordOptions.KeyFormat;
+import io.flinkmoe.scoring.record.RecordOptions.Format;
+import io.flinkmoe.scoring.record.RecordOptions.KeyFormat;
 import java.util.List;
 import java.util.function.Predicate;
 import org.apache.flink.annotation.Internal;
@@ -14,7 +14,7 @@ import org.apache.flink.configuration.ReadableConfig;
  * is set that the format does not use.
  */
 @Internal
-final class RecordRules {
+public final class RecordRules {
 
     private static final String KEY_FIELD = "key.";
     private static final String HEADER = "header.";
@@ -36,7 +36,7 @@ final class RecordRules {
     }
 
     /** What is missing and what contradicts, one error each. */
-    static List<String> errors(ReadableConfig options) {
+    public static List<String> errors(ReadableConfig options) {
         Refusals refusals = new Refusals(options);
         RecordRules rules = new RecordRules(options, refusals);
         if (rules.format.isToken()) {
@@ -83,11 +83,6 @@ final class RecordRules {
                 RecordOptions.FORMAT,
                 format,
                 "it is for tokens; the schema of other records is " + RecordOptions.SCHEMA.key());
-        refusals.refuse(
-                KafkaOptions.LATE_TOPIC,
-                RecordOptions.FORMAT,
-                format,
-                "a late record is answered, with the outputs of its residual");
         String stream = refusals.text(RecordOptions.STREAM);
         if (stream.isEmpty() || stream.equals(HEADER) || stream.equals(KEY_FIELD)) {
             refusals.add(

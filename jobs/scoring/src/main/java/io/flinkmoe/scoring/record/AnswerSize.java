@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.scoring;
+package io.flinkmoe.scoring.record;
 
 import io.flinkmoe.column.Column;
 import io.flinkmoe.model.BundleSpec;
@@ -12,7 +12,7 @@ import org.apache.flink.configuration.ReadableConfig;
 
 /** The size of answers to users' own records, in JSON, which is longer than Avro. */
 @Internal
-final class AnswerSize {
+public final class AnswerSize {
 
     /** The maximum bytes of a number with a comma, such as {@code -2.2250738585072014E-308,}. */
     private static final int NUMBER_BYTES = 25;
@@ -26,7 +26,7 @@ final class AnswerSize {
     private AnswerSize() {}
 
     /** The maximum bytes of an answer besides what it keeps of its record. */
-    static long withoutKept(ReadableConfig options, BundleSpec spec) {
+    public static long withoutKept(ReadableConfig options, BundleSpec spec) {
         long bytes = 0;
         for (Column column : spec.outputLayout().columns()) {
             bytes += FIELD_BYTES + length(column.name()) + (long) column.count() * NUMBER_BYTES;

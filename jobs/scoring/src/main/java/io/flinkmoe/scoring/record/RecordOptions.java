@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.scoring;
+package io.flinkmoe.scoring.record;
 
 import static org.apache.flink.configuration.ConfigOptions.key;
 
