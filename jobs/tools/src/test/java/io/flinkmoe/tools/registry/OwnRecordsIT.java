@@ -16,6 +16,8 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.TimestampRules;
 import io.flinkmoe.kafka.TokenWatermarks;
+import io.flinkmoe.kafka.pinned.PinnedSchemas;
+import io.flinkmoe.kafka.pinned.SavepointSchemas;
 import io.flinkmoe.kafka.record.AnswerFields;
 import io.flinkmoe.kafka.record.JsonAnswerSerializer;
 import io.flinkmoe.kafka.record.RecordBinding;
@@ -53,6 +55,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.connector.base.DeliveryGuarantee;
 import org.apache.flink.connector.kafka.sink.KafkaSink;
 import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.ProcessFunction;
@@ -80,6 +83,12 @@ class OwnRecordsIT {
 
     /** What the job reads with: the first one, whose field that goes has a default. */
     private static final Schema READER = schema("\"gone\"", "\"int\", \"default\": 7");
+
+    private static final PinnedSchemas PINNED =
+            PinnedSchemas.NONE.with(
+                    PinnedSchemas.VALUE,
+                    new PinnedSchemas.Pinned(
+                            READER.toString(), "this test", PinnedSchemas.Pinned.NO_ID));
 
     @TempDir static Path dir;
 
@@ -161,8 +170,15 @@ class OwnRecordsIT {
                 () ->
                         TestTopics.readCommitted(broker.bootstrapServers(), "answers").size()
                                 >= RECORDS);
-        job.cancel().get();
+        String savepoint =
+                job.stopWithSavepoint(
+                                false,
+                                dir.resolve("savepoints").toUri().toString(),
+                                SavepointFormatType.CANONICAL)
+                        .get();
 
+        assertThat(SavepointSchemas.read(savepoint, "avro")).isEqualTo(PINNED);
+        assertThat(SavepointSchemas.read(savepoint, "none").isEmpty()).isTrue();
         assertThat(Scores.LETTERS).isEmpty();
         assertThat(Scores.ATTEMPTS).hasValue(0);
         assertThat(Scores.BY_TOPIC.get("avro")).isEqualTo(Scores.BY_TOPIC.get("json"));
@@ -209,6 +225,7 @@ class OwnRecordsIT {
         TokenSource source =
                 TokenSource.builder(topic, properties, deserializer.timestamps(TimestampRules.NONE))
                         .withoutWindows()
+                        .schemas(PINNED)
                         .build();
         DataStream<Arrival> arrivals =
                 env.fromSource(

@@ -349,6 +349,23 @@ class AvroAnswersTest {
                 .hasMessageContaining("were kept before the job was restored with another format");
     }
 
+    @Test
+    void refusesTokensWithoutTheKeptFields() throws Exception {
+        Arrival arrival = arrival(FIELDS, SCHEMA, payment(SCHEMA));
+
+        assertThat(arrival.token().payload()).isNull();
+        assertThat(answer(AnswerSchema.of(FIELDS, SCHEMA), arrival, null, null).get("score"))
+                .isNull();
+        assertThatThrownBy(
+                        () ->
+                                answer(
+                                        AnswerSchema.of(FIELDS.keep("id"), SCHEMA),
+                                        arrival,
+                                        null,
+                                        null))
+                .hasMessageContaining("give the deserializer the fields of the answers");
+    }
+
     private static TypedValues outputs() {
         return new TypedValuesBuilder(
                         new InputLayout(

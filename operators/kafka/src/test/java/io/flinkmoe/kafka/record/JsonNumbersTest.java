@@ -115,24 +115,22 @@ class JsonNumbersTest {
                 "[1, 2, 16777217, 4]",
                 "[1, 2, 99999999999, 4]",
                 "[true, 2, 3, 4]",
-                "7",
-                "\"x\"",
             })
     void vectorsHaveTheProblemsOfTheirElements(String vector) throws Exception {
         List<Object> values = new ArrayList<>();
-        Object value = values;
-        if (vector.startsWith("[")) {
-            for (String element : vector.substring(1, vector.length() - 1).split(", ")) {
-                if (!element.isEmpty()) {
-                    values.add(plain(element));
-                }
+        for (String element : vector.substring(1, vector.length() - 1).split(", ")) {
+            if (!element.isEmpty()) {
+                values.add(plain(element));
             }
-        } else {
-            value = plain(vector);
         }
-        TypedValues expected = others(new TypedValuesBuilder(INPUTS).set(0, value), "1");
+        TypedValues expected = others(new TypedValuesBuilder(INPUTS).set(0, values), "1");
 
         assertThat(read(vector, "1")).isEqualTo(String.valueOf(expected.problem()));
+    }
+
+    @Test
+    void aSingleValueIsNoVector() throws Exception {
+        assertThat(read("7", "1")).isEqualTo("v has 1 values; the model takes the type float[4]");
     }
 
     @Test
