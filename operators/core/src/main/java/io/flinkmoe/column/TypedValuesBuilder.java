@@ -79,6 +79,8 @@ public final class TypedValuesBuilder {
         int length = length(value);
         if (!requireLength(column, length)) {
             return this;
+        } else if (length == NO_VECTOR) {
+            return set(column, 0, value);
         }
         if (value instanceof float[] floats) {
             for (int i = 0; i < length; i++) {
@@ -100,7 +102,7 @@ public final class TypedValuesBuilder {
     }
 
     /**
-     * Requires that a column is a vector of some length.
+     * Requires that a column is a vector of some length. A value alone is a vector of length 1, too.
      *
      * @param length how many values there are, or {@link #NO_VECTOR}
      * @return whether it is; otherwise the row has a problem
@@ -108,7 +110,8 @@ public final class TypedValuesBuilder {
     public boolean requireLength(int column, int length) {
         Column spec = columns.get(column);
         isSet[column] = true;
-        if (spec.width() == null || spec.width() != length) {
+        int values = length == NO_VECTOR ? 1 : length;
+        if (spec.width() == null || spec.width() != values) {
             String found = length == NO_VECTOR ? "one value" : "%d values".formatted(length);
             refuse("%s has %s; the model takes %s".formatted(spec.name(), found, takes(spec)));
             return false;

@@ -57,7 +57,7 @@ class OddExportsTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "fixed_batch | input x is float [1, 8], with a fixed batch size of 1 | dynamic_axes",
+                "fixed_batch | input x is float [1, 8], with a fixed batch size of 1; expected a free one | dynamic_axes",
                 "zipmap | output_probability sequence(map(int64, float)) | 'zipmap': False",
                 "external_missing | external_missing.onnx.data, which is not there | copy it into the folder",
                 "two_outputs | linear_1 float [batch, 8], relu float [batch, 12] | output: NAME",

@@ -35,8 +35,16 @@ public final class PartsImporter {
      * @param content its content: name, encoder, head, layers
      * @param file the file to name in messages
      * @param folder the folder that holds the parts
+     * @param names how messages name a field, such as {@code layers[0].residual}, if it was not
+     *     given in a manifest
      */
-    public record Manifest(JsonNode content, Path file, Path folder) {}
+    public record Manifest(JsonNode content, Path file, Path folder, Map<String, String> names) {
+
+        /** A manifest that was given as such. */
+        public Manifest(JsonNode content, Path file, Path folder) {
+            this(content, file, folder, Map.of());
+        }
+    }
 
     /**
      * What an import made.
@@ -58,7 +66,7 @@ public final class PartsImporter {
      */
     public static Result importBundle(Manifest manifest, Path output, BundleWriter.Inspection check)
             throws IOException {
-        ManifestNode root = new ManifestNode(manifest.file, "", manifest.content);
+        ManifestNode root = new ManifestNode(manifest, "", manifest.content);
         root.object("name", "inputs", "encoder", "head", "layers");
         try (PartReader reader = new PartReader(manifest.folder);
                 BundleWriter writer = new BundleWriter(output)) {
@@ -67,7 +75,7 @@ public final class PartsImporter {
                     root.field("name").isPresent()
                             ? root.field("name").text()
                             : output.toAbsolutePath().normalize().getFileName().toString();
-            ColumnsManifest columns = new ColumnsManifest(root);
+            InputsManifest columns = new InputsManifest(root);
             ManifestNode encoderNode = root.field("encoder");
             ManifestNode headNode = root.field("head");
             Part encoder = encoderNode.isPresent() ? reader.readEncoder(encoderNode) : null;
@@ -79,11 +87,11 @@ public final class PartsImporter {
             if (layers.isEmpty()) {
                 throw root.field("layers").wrong("at least one layer");
             }
-            int first = firstWidth(encoder, layers.get(0));
+            int first = firstWidth(encoder, layers.get(0), columns);
             if (first == OnnxShapes.UNKNOWN) {
                 throw new BundleException(
                         manifest.file,
-                        "no part says the width of the input of layers[0]; set layers[0].input_size");
+                        "no part says the width of the input of layers[0]; set layers[0].input_size, or the width of the column that it reads in inputs");
             }
             List<LayerSpec> specs = new ArrayList<>();
             for (LayerManifest layer : layers) {
@@ -98,7 +106,7 @@ public final class PartsImporter {
                             encoder == null || encoder instanceof GraphPart
                                     ? first
                                     : encoder.inputWidth());
-            List<OutputSpec> outputs = outputs(columns, head, specs);
+            List<OutputSpec> outputs = outputs(headNode, head, specs);
             try {
                 Bundle bundle =
                         writer.finish(
@@ -123,16 +131,19 @@ public final class PartsImporter {
         }
     }
 
-    private static int firstWidth(Part encoder, LayerManifest layer) throws BundleException {
-        return encoder == null || encoder.outputWidth() == OnnxShapes.UNKNOWN
-                ? layer.inputWidth()
-                : encoder.outputWidth();
+    private static int firstWidth(Part encoder, LayerManifest layer, InputsManifest columns)
+            throws BundleException {
+        if (encoder != null && encoder.outputWidth() != OnnxShapes.UNKNOWN) {
+            return encoder.outputWidth();
+        }
+        int width = layer.inputWidth();
+        return width == OnnxShapes.UNKNOWN && encoder == null ? columns.vectorWidth() : width;
     }
 
     private static List<OutputSpec> outputs(
-            ColumnsManifest columns, Part head, List<LayerSpec> layers) throws BundleException {
+            ManifestNode node, Part head, List<LayerSpec> layers) throws BundleException {
         if (head instanceof GraphPart graph) {
-            return columns.outputs(graph);
+            return new OutputsManifest(node).outputs(graph);
         }
         int last = layers.get(layers.size() - 1).outputSize();
         return head == null
