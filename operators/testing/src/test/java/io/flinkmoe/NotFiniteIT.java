@@ -250,8 +250,7 @@ class NotFiniteIT {
             int row = (int) letter.token().position();
             assertThat(expected.rejected()[row])
                     .isEqualTo(
-                            letter.reason()
-                                    .replace(" (its input values are no longer known)", ""));
+                            letter.reason().replace(" (its input values are no longer known)", ""));
             assertThat(letter.token().stream()).isEqualTo("stream-" + row % 7);
             float[] values = Arrays.copyOfRange(x, row * N, row * N + N);
             if (letter.reason().startsWith("the encoder's output")) {

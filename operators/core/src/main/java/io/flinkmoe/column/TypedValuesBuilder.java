@@ -102,7 +102,8 @@ public final class TypedValuesBuilder {
     }
 
     /**
-     * Requires that a column is a vector of some length. A value alone is a vector of length 1, too.
+     * Requires that a column is a vector of some length. A value alone is a vector of length 1,
+     * too.
      *
      * @param length how many values there are, or {@link #NO_VECTOR}
      * @return whether it is; otherwise the row has a problem

@@ -46,8 +46,7 @@ public record PartsCase(
             for (Path folder : folders.sorted().toList()) {
                 Path file = folder.resolve("case.json");
                 boolean isOdd = !Files.exists(folder.resolve("expected.safetensors"));
-                JsonNode json =
-                        Files.exists(file) ? JSON.readTree(file.toFile()) : JSON.nullNode();
+                JsonNode json = Files.exists(file) ? JSON.readTree(file.toFile()) : JSON.nullNode();
                 if (!isOdd && !json.isNull() && !isOfSingleFiles(json)) {
                     cases.addAll(of(folder, json));
                 }
@@ -67,7 +66,8 @@ public record PartsCase(
             List<PartsCase> cases = new ArrayList<>();
             for (Map.Entry<String, JsonNode> output : json.path("outputs").properties()) {
                 String answer = output.getKey();
-                List<String> options = stateDict(json, output.getValue().path("num_experts_per_tok"));
+                List<String> options =
+                        stateDict(json, output.getValue().path("num_experts_per_tok"));
                 cases.add(new PartsCase(name + "." + answer, folder, options, Map.of("", answer)));
             }
             return cases;
@@ -85,7 +85,9 @@ public record PartsCase(
         if (answers.isEmpty()) {
             answers.put("", "out");
         }
-        json.path("text_outputs").fieldNames().forEachRemaining(output -> answers.put(output, null));
+        json.path("text_outputs")
+                .fieldNames()
+                .forEachRemaining(output -> answers.put(output, null));
         return List.of(new PartsCase(name, folder, options(json), answers));
     }
 
@@ -165,7 +167,8 @@ public record PartsCase(
         ObjectNode table = gate.putObject("table");
         rule.path("experts")
                 .properties()
-                .forEach(entry -> table.put(entry.getKey(), numbers.get(entry.getValue().asText())));
+                .forEach(
+                        entry -> table.put(entry.getKey(), numbers.get(entry.getValue().asText())));
         gate.put("fallback", numbers.get(rule.path("fallback").asText()));
         return manifest;
     }
@@ -196,8 +199,7 @@ public record PartsCase(
                 String name = "input." + input.name();
                 if (!strings.has(input.name())) {
                     name = expected.contains(name) ? name : "input.x";
-                    tensors.put(
-                            input.name(), expected.array(expected.contains(name) ? name : "x"));
+                    tensors.put(input.name(), expected.array(expected.contains(name) ? name : "x"));
                 }
             }
         }

@@ -30,7 +30,8 @@ record ManifestNode(PartsImporter.Manifest manifest, String place, JsonNode json
     String path() {
         String longest = "";
         for (String known : manifest.names().keySet()) {
-            longest = place.startsWith(known) && known.length() > longest.length() ? known : longest;
+            longest =
+                    place.startsWith(known) && known.length() > longest.length() ? known : longest;
         }
         return manifest.names().getOrDefault(longest, longest) + place.substring(longest.length());
     }

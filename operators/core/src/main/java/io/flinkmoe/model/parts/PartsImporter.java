@@ -140,8 +140,8 @@ public final class PartsImporter {
         return width == OnnxShapes.UNKNOWN && encoder == null ? columns.vectorWidth() : width;
     }
 
-    private static List<OutputSpec> outputs(
-            ManifestNode node, Part head, List<LayerSpec> layers) throws BundleException {
+    private static List<OutputSpec> outputs(ManifestNode node, Part head, List<LayerSpec> layers)
+            throws BundleException {
         if (head instanceof GraphPart graph) {
             return new OutputsManifest(node).outputs(graph);
         }

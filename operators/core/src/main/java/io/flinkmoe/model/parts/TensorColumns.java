@@ -24,8 +24,7 @@ final class TensorColumns {
     }
 
     /** The type of a tensor. */
-    static ColumnType type(Path file, String kind, GraphTensor tensor)
-            throws BundleException {
+    static ColumnType type(Path file, String kind, GraphTensor tensor) throws BundleException {
         for (ColumnType type : ColumnType.values()) {
             if (text(type).equals(tensor.type())) {
                 return type;
@@ -53,8 +52,7 @@ final class TensorColumns {
     }
 
     /** The width of a tensor [batch, width]; null for [batch] and [batch, 1]. */
-    static Integer width(Path file, String kind, GraphTensor tensor)
-            throws BundleException {
+    static Integer width(Path file, String kind, GraphTensor tensor) throws BundleException {
         int rank = tensor.shape() == null ? 0 : tensor.shape().size();
         if (rank != 1 && rank != 2) {
             throw new BundleException(

@@ -90,10 +90,7 @@ final class UnreadableTokens {
     void addNotFinite(TokenBlock tokens, int width) {
         markReadable(); // The models ran.
         for (TokenBlock alone : tokens.slices(1, width)) {
-            add(
-                    alone,
-                    Rejection.Kind.OUTPUT_NOT_FINITE,
-                    reason(RoutingFault.ENCODING, alone));
+            add(alone, Rejection.Kind.OUTPUT_NOT_FINITE, reason(RoutingFault.ENCODING, alone));
         }
     }
 
@@ -105,10 +102,7 @@ final class UnreadableTokens {
     void addWithoutExpert(TokenBlock tokens, int width) {
         markReadable(); // The models ran.
         for (TokenBlock alone : tokens.slices(1, width)) {
-            add(
-                    alone,
-                    Rejection.Kind.NO_EXPERT,
-                    reason(RoutingFault.NO_MATCH, alone));
+            add(alone, Rejection.Kind.NO_EXPERT, reason(RoutingFault.NO_MATCH, alone));
         }
     }
 

@@ -260,7 +260,8 @@ class PartsImporterTest {
         String layer = openLayer("{'file': 'open.onnx', 'output_size': 2}", null);
 
         Bundle bundle =
-                importParts(folder, "{'inputs': {'v': {'width': 2}}," + layer.substring(1)).bundle();
+                importParts(folder, "{'inputs': {'v': {'width': 2}}," + layer.substring(1))
+                        .bundle();
 
         assertThat(bundle.spec().firstSize()).isEqualTo(2);
         assertThat(bundle.spec().inputs().get(0).name()).isEqualTo("v");
