@@ -94,6 +94,7 @@ class JobJarIT {
                         "io/flinkmoe/column",
                         "io/flinkmoe/config",
                         "io/flinkmoe/kafka",
+                        "io/flinkmoe/kafka/pinned",
                         "io/flinkmoe/kafka/record",
                         "io/flinkmoe/kafka/registry",
                         "io/flinkmoe/kafka/source",
@@ -119,6 +120,7 @@ class JobJarIT {
                         "io/flinkmoe/schemas",
                         "io/flinkmoe/scoring",
                         "io/flinkmoe/scoring/cli",
+                        "io/flinkmoe/scoring/record",
                         "io/flinkmoe/serialization",
                         "io/flinkmoe/tensor");
     }

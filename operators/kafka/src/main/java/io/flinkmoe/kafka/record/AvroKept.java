@@ -105,6 +105,9 @@ final class AvroKept {
 
     /** The form of payloads with these fields. */
     long form() {
+        if (fields.isEmpty()) {
+            return Payload.NOTHING;
+        }
         return SchemaNormalization.parsingFingerprint64(
                 Schema.createRecord("Kept", null, "io.flinkmoe", false, answerFields()));
     }

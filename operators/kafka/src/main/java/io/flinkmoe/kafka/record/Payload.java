@@ -14,8 +14,8 @@ import org.apache.kafka.common.header.internals.RecordHeader;
 /**
  * What a token carries to its answer.
  *
- * @param form what the fields are: {@link #JSON}, or the fingerprint of the Avro schema that has
- *     these fields only
+ * @param form what the fields are: {@link #JSON}, {@link #NOTHING}, or the fingerprint of the Avro
+ *     schema that has these fields only
  * @param headers the kept headers
  * @param fields in JSON, the fields of an object, without its braces; in Avro, the binary encoding
  *     of the fields, one after another
@@ -25,6 +25,9 @@ record Payload(long form, List<Header> headers, byte[] fields) {
 
     /** The form of fields in JSON. */
     static final long JSON = 0;
+
+    /** The form of no fields in Avro. */
+    static final long NOTHING = 1;
 
     private static final byte[] NO_FIELDS = {};
 
@@ -52,10 +55,14 @@ record Payload(long form, List<Header> headers, byte[] fields) {
      *
      * @param bytes null if the token has none
      * @param expected the form that the answer's fields have
-     * @throws IllegalStateException if the fields have another form
+     * @throws IllegalStateException if the fields have another form, or are not there and have to
      */
     static Payload of(byte[] bytes, long expected) {
         if (bytes == null) {
+            if (expected != JSON && expected != NOTHING) {
+                throw new IllegalStateException(
+                        "a token carries no kept fields, but its answer has some; give the deserializer the fields of the answers");
+            }
             return new Payload(expected, List.of(), NO_FIELDS);
         }
         try {

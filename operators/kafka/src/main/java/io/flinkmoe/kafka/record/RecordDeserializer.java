@@ -168,8 +168,8 @@ public final class RecordDeserializer
     @Override
     public Set<String> droppedFields() {
         Set<String> dropped = new TreeSet<>();
-        for (RecordReader reader : readers) {
-            dropped.addAll(reader.dropped());
+        for (RecordReader one : readers) {
+            dropped.addAll(one.dropped());
         }
         return dropped;
     }

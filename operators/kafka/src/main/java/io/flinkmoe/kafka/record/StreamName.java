@@ -36,7 +36,7 @@ interface StreamName {
                 if (key == null || key.length == 0) {
                     throw missing("the key of the record");
                 }
-                return name("key." + field.path(), value.get(reader.decode(key)));
+                return name("key." + field.path(), ofKey(value, reader.decode(key)));
             };
         } else if (stream instanceof RecordBinding.Stream.OfHeader header) {
             return (decoded, record) -> {
@@ -54,6 +54,16 @@ interface StreamName {
          * @throws IllegalArgumentException if keys have no fields
          */
         RecordReader reader();
+    }
+
+    /** Messages about values begin with their paths. */
+    private static Object ofKey(RecordReader.Field field, Object decoded)
+            throws BadRecordException {
+        try {
+            return field.get(decoded);
+        } catch (BadRecordException e) {
+            throw new BadRecordException(Kind.STREAM, "key." + e.getMessage());
+        }
     }
 
     private static String text(String what, byte[] bytes) throws BadRecordException {

@@ -96,7 +96,8 @@ public abstract class SchemaChoice implements Serializable {
             return new Resolved(new Schema.Parser().parse(text), "the file " + path);
         } catch (NoSuchFileException e) {
             throw new IOException("the schema file %s does not exist".formatted(path), e);
-        } catch (AvroRuntimeException e) {
+        } catch (AvroRuntimeException | NullPointerException e) {
+            // Avro has the latter for the name of a type that it does not know.
             throw new IOException(
                     "the file %s has no Avro schema: %s".formatted(path, e.getMessage()), e);
         }

@@ -118,7 +118,8 @@ public final class SchemaRegistry {
         }
         try {
             return parser.parse(schema.text());
-        } catch (AvroRuntimeException e) {
+        } catch (AvroRuntimeException | NullPointerException e) {
+            // Avro has the latter for the name of a type that it does not know.
             throw new RegistryException(
                     Kind.UNUSABLE, "%s cannot be parsed: %s".formatted(name, e.getMessage()));
         }
