@@ -144,8 +144,7 @@ class JsonNumbersTest {
     void ofANameThatIsThereTwiceTheLastCounts() throws Exception {
         InputLayout inputs =
                 new InputLayout(
-                        List.of(new InputSpec("x", ColumnType.FLOAT, null, null, "-1")),
-                        List.of());
+                        List.of(new InputSpec("x", ColumnType.FLOAT, null, null, "-1")), List.of());
         RecordBinding binding = RecordBinding.ofStream("key").feature("x", "a.b");
         String[][] records = {
             {"{\"a\": {\"b\": 1}, \"a\": {\"b\": 2}}", "2.0"},

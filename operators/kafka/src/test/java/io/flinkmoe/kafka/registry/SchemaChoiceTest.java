@@ -37,10 +37,14 @@ class SchemaChoiceTest {
 
     private static final Map<String, String> ANSWERS =
             Map.of(
-                    "/subjects/s-value/versions/latest", VERSION,
-                    "/subjects/s-value/versions/3", VERSION,
-                    "/subjects/s-value/versions", "{\"id\": 9}",
-                    "/subjects/s-value", "{\"id\": 9}");
+                    "/subjects/s-value/versions/latest",
+                    VERSION,
+                    "/subjects/s-value/versions/3",
+                    VERSION,
+                    "/subjects/s-value/versions",
+                    "{\"id\": 9}",
+                    "/subjects/s-value",
+                    "{\"id\": 9}");
 
     @TempDir Path dir;
 
