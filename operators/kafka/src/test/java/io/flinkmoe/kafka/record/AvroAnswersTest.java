@@ -84,8 +84,7 @@ class AvroAnswersTest {
             GenericRecord payment = payment(written);
             AnswerSchema schema = AnswerSchema.of(all, SCHEMA);
 
-            GenericRecord answer =
-                    answer(schema, arrival(all, written, payment), null, outputs());
+            GenericRecord answer = answer(schema, arrival(all, written, payment), null, outputs());
 
             assertThat(schema.schema().getFullName()).isEqualTo("pay.PaymentAnswer");
             for (Schema.Field field : SCHEMA.getFields()) {
@@ -149,8 +148,7 @@ class AvroAnswersTest {
     }
 
     @Test
-    void aSymbolThatTheReaderDoesNotKnowIsItsDefaultElseTheRecordIsADeadLetter()
-            throws Exception {
+    void aSymbolThatTheReaderDoesNotKnowIsItsDefaultElseTheRecordIsADeadLetter() throws Exception {
         Schema writer =
                 replace(
                         SCHEMA,
@@ -175,13 +173,17 @@ class AvroAnswersTest {
 
     @Test
     void aliasesAndDefaultsOfTheReaderFillWhatIsKept() throws Exception {
-        Schema writer = parse("{\"type\": \"record\", \"name\": \"P\", \"fields\": ["
-                + "{\"name\": \"x\", \"type\": \"float\"}, {\"name\": \"old\", \"type\": \"int\"}]}");
-        Schema reader = parse("{\"type\": \"record\", \"name\": \"P\", \"fields\": ["
-                + "{\"name\": \"x\", \"type\": \"float\"},"
-                + "{\"name\": \"new\", \"type\": \"long\", \"aliases\": [\"old\"]},"
-                + "{\"name\": \"n\", \"type\": \"string\", \"default\": \"d\"},"
-                + "{\"name\": \"o\", \"type\": [\"string\", \"null\"]}]}");
+        Schema writer =
+                parse(
+                        "{\"type\": \"record\", \"name\": \"P\", \"fields\": ["
+                                + "{\"name\": \"x\", \"type\": \"float\"}, {\"name\": \"old\", \"type\": \"int\"}]}");
+        Schema reader =
+                parse(
+                        "{\"type\": \"record\", \"name\": \"P\", \"fields\": ["
+                                + "{\"name\": \"x\", \"type\": \"float\"},"
+                                + "{\"name\": \"new\", \"type\": \"long\", \"aliases\": [\"old\"]},"
+                                + "{\"name\": \"n\", \"type\": \"string\", \"default\": \"d\"},"
+                                + "{\"name\": \"o\", \"type\": [\"string\", \"null\"]}]}");
         GenericRecord record = new GenericData.Record(writer);
         record.put("x", 1f);
         record.put("old", 7);
@@ -385,7 +387,8 @@ class AvroAnswersTest {
     private static GenericRecord payment(Schema schema) {
         Schema shopType = schema.getField("shop").schema();
         GenericRecord shop = new GenericData.Record(shopType);
-        shop.put("country", new GenericData.EnumSymbol(shopType.getField("country").schema(), "DE"));
+        shop.put(
+                "country", new GenericData.EnumSymbol(shopType.getField("country").schema(), "DE"));
         shop.put("tags", Map.of("risk", 5L));
         GenericRecord payment = new GenericData.Record(schema);
         payment.put("x", 1f);
@@ -403,7 +406,10 @@ class AvroAnswersTest {
 
     /** The schema with one more field, the first one. */
     private static Schema with(Schema schema, String field) {
-        return replace(schema, "\"fields\":[{\"name\":\"x\"", "\"fields\":[%s,{\"name\":\"x\"".formatted(field));
+        return replace(
+                schema,
+                "\"fields\":[{\"name\":\"x\"",
+                "\"fields\":[%s,{\"name\":\"x\"".formatted(field));
     }
 
     private static Schema replace(Schema schema, String text, String other) {
@@ -448,8 +454,8 @@ class AvroAnswersTest {
     }
 
     /** Sends the serializer to a task first, and writes twice. */
-    private static byte[] serialize(
-            AvroAnswerSerializer serializer, ScoredToken token) throws Exception {
+    private static byte[] serialize(AvroAnswerSerializer serializer, ScoredToken token)
+            throws Exception {
         AvroAnswerSerializer copy = InstantiationUtil.clone(serializer);
         copy.open(null, null);
         byte[] first = copy.serialize(token, null, null).value();

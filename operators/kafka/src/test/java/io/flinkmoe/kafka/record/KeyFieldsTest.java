@@ -38,11 +38,7 @@ class KeyFieldsTest {
             SchemaBuilder.record("Key")
                     .fields()
                     .name("card")
-                    .type(
-                            SchemaBuilder.record("Card")
-                                    .fields()
-                                    .requiredString("id")
-                                    .endRecord())
+                    .type(SchemaBuilder.record("Card").fields().requiredString("id").endRecord())
                     .noDefault()
                     .endRecord();
 
@@ -85,8 +81,7 @@ class KeyFieldsTest {
     @Test
     void noKeyAnEmptyOneAndBadBytesAreDeadLetters() throws Exception {
         for (byte[] key : new byte[][] {null, {}}) {
-            for (RecordEncoding keys :
-                    List.of(RecordEncoding.json(), RecordEncoding.avro(KEY))) {
+            for (RecordEncoding keys : List.of(RecordEncoding.json(), RecordEncoding.avro(KEY))) {
                 Arrival arrival = read(keys, key);
                 assertThat(arrival.deadLetter().reason())
                         .isEqualTo("the key of the record is missing, so there is no stream");
@@ -99,8 +94,7 @@ class KeyFieldsTest {
 
     @Test
     void refusesKeysWithoutFieldsAndTwoRegistries() {
-        assertThatThrownBy(
-                        () -> RecordDeserializer.of(INPUTS, BINDING, RecordEncoding.json()))
+        assertThatThrownBy(() -> RecordDeserializer.of(INPUTS, BINDING, RecordEncoding.json()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("the key is text, which has no fields; allowed: JSON or Avro");
         assertThatThrownBy(

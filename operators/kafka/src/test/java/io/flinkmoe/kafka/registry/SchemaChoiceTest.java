@@ -37,10 +37,14 @@ class SchemaChoiceTest {
 
     private static final Map<String, String> ANSWERS =
             Map.of(
-                    "/subjects/s-value/versions/latest", VERSION,
-                    "/subjects/s-value/versions/3", VERSION,
-                    "/subjects/s-value/versions", "{\"id\": 9}",
-                    "/subjects/s-value", "{\"id\": 9}");
+                    "/subjects/s-value/versions/latest",
+                    VERSION,
+                    "/subjects/s-value/versions/3",
+                    VERSION,
+                    "/subjects/s-value/versions",
+                    "{\"id\": 9}",
+                    "/subjects/s-value",
+                    "{\"id\": 9}");
 
     @TempDir Path dir;
 
@@ -92,7 +96,7 @@ class SchemaChoiceTest {
     @Test
     void aFileNeedsNoRegistry() throws Exception {
         Path file = dir.resolve("own.avsc");
-        Files.writeString(file, SCHEMA.toString(true));
+        Files.writeString(file, SCHEMA.toString());
         SchemaChoice choice = SchemaChoice.of(file.toString());
 
         assertThat(choice.needsRegistry()).isFalse();
