@@ -96,8 +96,8 @@ public final class ScoringJob {
     }
 
     /**
-     * Builds the job as {@link #build(StreamExecutionEnvironment, Configuration, Consumer)} does, but
-     * registers no schema. It is to be printed, and not to be executed.
+     * Builds the job as {@link #build(StreamExecutionEnvironment, Configuration, Consumer)} does,
+     * but registers no schema. It is to be printed, and not to be executed.
      *
      * @return the schemas of its records and answers
      */
@@ -136,7 +136,8 @@ public final class ScoringJob {
         logFootprint(footprint);
         KafkaRecordDeserializationSchema<Arrival> deserializer =
                 records.deserializer(
-                        MessageSize.largestKept(options, footprint.spec(), topics.maxAnswerBytes()));
+                        MessageSize.largestKept(
+                                options, footprint.spec(), topics.maxAnswerBytes()));
         PinnedSchemas schemas = records.pin(registers);
         for (String name : PINNED) {
             schemas.get(name).ifPresent(pinned -> LOG.info("The schema of {}s: {}", name, pinned));

@@ -94,6 +94,7 @@ class JobJarIT {
                         "io/flinkmoe/column",
                         "io/flinkmoe/config",
                         "io/flinkmoe/kafka",
+                        "io/flinkmoe/kafka/decode",
                         "io/flinkmoe/kafka/pinned",
                         "io/flinkmoe/kafka/record",
                         "io/flinkmoe/kafka/registry",

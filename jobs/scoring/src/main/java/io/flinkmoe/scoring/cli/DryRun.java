@@ -177,15 +177,16 @@ public final class DryRun {
 
     private TextTable schemas() {
         TextTable table = new TextTable("", "", "");
-        for (String name :
-                List.of(PinnedSchemas.VALUE, PinnedSchemas.KEY, PinnedSchemas.ANSWER)) {
+        for (String name : List.of(PinnedSchemas.VALUE, PinnedSchemas.KEY, PinnedSchemas.ANSWER)) {
             schemas.get(name)
                     .ifPresent(
                             pinned ->
                                     table.row(
                                             name + "s",
                                             pinned.origin(),
-                                            pinned.id() == Pinned.NO_ID ? "" : "id " + pinned.id()));
+                                            pinned.id() == Pinned.NO_ID
+                                                    ? ""
+                                                    : "id " + pinned.id()));
         }
         return table;
     }

@@ -24,9 +24,7 @@ final class JobSchemas {
     /**
      * @param registry empty if no option names a schema in it
      */
-    JobSchemas(
-            RecordContext job,
-            Optional<RegistryAccess> registry) {
+    JobSchemas(RecordContext job, Optional<RegistryAccess> registry) {
         this.job = job;
         this.registry = registry;
     }
@@ -65,7 +63,10 @@ final class JobSchemas {
 
     private SchemaChoice choice(ConfigOption<String> option) {
         try {
-            return job.options().getOptional(option).map(SchemaChoice::of).orElse(SchemaChoice.LATEST);
+            return job.options()
+                    .getOptional(option)
+                    .map(SchemaChoice::of)
+                    .orElse(SchemaChoice.LATEST);
         } catch (IllegalArgumentException e) {
             throw new IllegalConfigurationException(
                     "%s: %s".formatted(option.key(), e.getMessage()), e);

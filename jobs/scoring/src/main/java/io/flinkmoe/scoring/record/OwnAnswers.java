@@ -65,9 +65,7 @@ interface OwnAnswers {
         }
         String subject = AnswerSubject.name(job, generated.generated());
         Pinned given =
-                encodings
-                        .named()
-                        .get(RecordOptions.ANSWER_SCHEMA, PinnedSchemas.ANSWER, subject);
+                encodings.named().get(RecordOptions.ANSWER_SCHEMA, PinnedSchemas.ANSWER, subject);
         return new NamedSchema(generated.writtenWith(OwnEncodings.parse(given)), given.origin());
     }
 

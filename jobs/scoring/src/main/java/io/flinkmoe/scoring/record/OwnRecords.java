@@ -55,10 +55,7 @@ public final class OwnRecords implements JobRecords {
             AnswerFields fields = fields(options, layers);
             RecordDeserializer deserializer =
                     RecordDeserializer.of(
-                                    layers.inputs(),
-                                    binding,
-                                    encodings.values(),
-                                    encodings.keys())
+                                    layers.inputs(), binding, encodings.values(), encodings.keys())
                             .answers(fields)
                             .timestamps(timestamps);
             OwnAnswers answers = OwnAnswers.of(job, fields, encodings);
@@ -71,7 +68,8 @@ public final class OwnRecords implements JobRecords {
     private static AnswerFields fields(ReadableConfig options, MoeLayers layers) {
         AnswerFields fields =
                 AnswerFields.of(layers.outputs())
-                        .keepHeaders(options.get(RecordOptions.KEEP_HEADERS).toArray(String[]::new));
+                        .keepHeaders(
+                                options.get(RecordOptions.KEEP_HEADERS).toArray(String[]::new));
         if (options.get(RecordOptions.CHOICES)) {
             fields = fields.choices(layers.layerNames());
         }
@@ -102,7 +100,6 @@ public final class OwnRecords implements JobRecords {
             String topic, int maxRecordBytes) {
         return options.get(RecordOptions.FORMAT) == Format.JSON
                 ? new JsonDeadLetterSerializer(topic, maxRecordBytes)
-                : new DeadLetterSerializer(
-                        topic, RecordOptions.ofTokens(options), maxRecordBytes);
+                : new DeadLetterSerializer(topic, RecordOptions.ofTokens(options), maxRecordBytes);
     }
 }

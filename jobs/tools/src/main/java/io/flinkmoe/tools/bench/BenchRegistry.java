@@ -8,8 +8,8 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.Map;
-import org.apache.flink.annotation.Internal;
 import org.apache.avro.Schema;
+import org.apache.flink.annotation.Internal;
 
 /**
  * Answers as a schema registry with one schema would, and accepts one for answers. A job asks it
@@ -28,8 +28,7 @@ final class BenchRegistry implements AutoCloseable {
 
     BenchRegistry(Schema schema) throws IOException {
         this.schema = schema;
-        server =
-                HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.createContext("/", this::answer);
         server.start();
     }

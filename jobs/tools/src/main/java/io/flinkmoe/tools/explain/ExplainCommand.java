@@ -2,9 +2,9 @@
 package io.flinkmoe.tools.explain;
 
 import io.flinkmoe.scoring.KafkaOptions;
-import io.flinkmoe.scoring.record.RecordOptions;
 import io.flinkmoe.scoring.cli.ConfigFile;
 import io.flinkmoe.scoring.cli.JobOptions;
+import io.flinkmoe.scoring.record.RecordOptions;
 import io.flinkmoe.tools.text.Progress;
 import java.io.IOException;
 import java.io.PrintWriter;

@@ -180,14 +180,9 @@ class OwnRecordsIT {
         for (int round = 1; round <= 2; round++) {
             options.setString("execution.state-recovery.path", savepoint(job));
             assertThat(plan(options).get(PinnedSchemas.VALUE).orElseThrow().origin())
-                    .isEqualTo(
-                            "version 1 of subject pinned-in-value, as in the savepoint");
+                    .isEqualTo("version 1 of subject pinned-in-value, as in the savepoint");
             job = start(options);
-            send(
-                    name,
-                    10 * round,
-                    10 * round + 10,
-                    n -> Payments.avro(n, Payments.SECOND, second));
+            send(name, 10 * round, 10 * round + 10, n -> Payments.avro(n, Payments.SECOND, second));
             int all = 10 * round + 10;
             await(() -> count(name) == all);
         }
@@ -466,8 +461,7 @@ class OwnRecordsIT {
         return new GenericDatumReader<GenericRecord>(schema)
                 .read(
                         null,
-                        DecoderFactory.get()
-                                .binaryDecoder(value, from, value.length - from, null));
+                        DecoderFactory.get().binaryDecoder(value, from, value.length - from, null));
     }
 
     private static int count(String name) {

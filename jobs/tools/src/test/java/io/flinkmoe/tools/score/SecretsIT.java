@@ -136,8 +136,13 @@ class SecretsIT {
             await("own-dead", () -> false);
             Program program =
                     Program.run(
-                            "score", "--dry-run", "--config", ownRecords(registry.url(), password, STORE));
-            assertThat(program.out()).contains("moe.registry.password", "***").doesNotContain(SECRETS);
+                            "score",
+                            "--dry-run",
+                            "--config",
+                            ownRecords(registry.url(), password, STORE));
+            assertThat(program.out())
+                    .contains("moe.registry.password", "***")
+                    .doesNotContain(SECRETS);
         }
     }
 
@@ -158,7 +163,8 @@ class SecretsIT {
                             "cannot read the trust store",
                             ownRecords(withUser, token + REGISTRY, STORE),
                             "contains credentials",
-                            ownRecords(registry.url(), user + WRONG + "\n" + token + REGISTRY, STORE),
+                            ownRecords(
+                                    registry.url(), user + WRONG + "\n" + token + REGISTRY, STORE),
                             "authenticates itself in one way");
             for (Map.Entry<Path, String> job : jobs.entrySet()) {
                 Program program = Program.run("score", "--config", job.getKey(), "--verbose");
