@@ -133,6 +133,20 @@ class KafkaOptionsTest {
     }
 
     @Test
+    void refusesATopicOfLateTokensForRecordsThatAreNone() {
+        Configuration options = complete();
+        options.setString("moe.format", "json");
+        options.setString("moe.record.stream", "card");
+        options.setString("moe.late.topic", "late");
+
+        assertThatThrownBy(() -> KafkaOptionsCheck.check(options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.late.topic is late; allowed with moe.format: json: no value, because a"
+                                + " late record is answered, with the outputs of its residual");
+    }
+
+    @Test
     void acceptsTheDefaults() {
         assertThatCode(() -> KafkaOptionsCheck.check(complete())).doesNotThrowAnyException();
     }

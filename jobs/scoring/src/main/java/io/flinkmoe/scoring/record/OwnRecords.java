@@ -86,7 +86,7 @@ public final class OwnRecords implements JobRecords {
 
     @Override
     public KafkaRecordDeserializationSchema<Arrival> deserializer(int maxKeptBytes) {
-        return deserializer;
+        return deserializer.maxKeptBytes(maxKeptBytes);
     }
 
     @Override

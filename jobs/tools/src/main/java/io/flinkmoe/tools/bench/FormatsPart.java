@@ -31,7 +31,7 @@ final class FormatsPart {
                     Format.JSON.toString(),
                     Format.AVRO_REGISTRY.toString());
 
-    private static final int WARM_UP_ROUNDS = 3;
+    private static final int WARM_UP_ROUNDS = 2;
     private static final int SPARE_SECONDS = 3;
 
     private FormatsPart() {}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.record;
 
+import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.kafka.decode.BadRecordException;
 import io.flinkmoe.kafka.decode.RecordReader;
 import java.util.ArrayList;
@@ -15,14 +16,17 @@ final class KeptParts {
 
     private final RecordReader.Keeper fields;
     private final List<String> headers;
+    private final int maxBytes;
 
     /**
      * @param reader the reader of the records' values
+     * @param maxBytes the largest payload
      * @throws IllegalArgumentException if the records cannot have the fields
      */
-    KeptParts(AnswerFields answer, RecordReader reader) {
+    KeptParts(AnswerFields answer, RecordReader reader, int maxBytes) {
         fields = reader.keeper(answer.kept());
         headers = answer.keptHeaders();
+        this.maxBytes = maxBytes;
     }
 
     /** Returns the payload of the token of the record that was decoded last. */
@@ -37,6 +41,14 @@ final class KeptParts {
                 }
             }
         }
-        return new Payload(fields.form(), found, fields.kept(decoded, record.value())).toBytes();
+        byte[] payload =
+                new Payload(fields.form(), found, fields.kept(decoded, record.value())).toBytes();
+        if (payload.length > maxBytes) {
+            throw new BadRecordException(
+                    Kind.OTHER,
+                    "the kept fields and headers have %,d bytes; allowed: %,d"
+                            .formatted(payload.length, maxBytes));
+        }
+        return payload;
     }
 }

@@ -62,6 +62,7 @@ public final class RecordDeserializer
     private final RegistryUse registry;
     private TimestampRules timestamps = TimestampRules.DEFAULT;
     private AnswerFields answer;
+    private int maxKeptBytes = Integer.MAX_VALUE;
 
     private transient RecordReader reader;
     private transient List<RecordReader> readers;
@@ -124,8 +125,17 @@ public final class RecordDeserializer
      * @throws IllegalArgumentException if the records do not have them, or not these names
      */
     public RecordDeserializer answers(AnswerFields fields) {
-        new KeptParts(fields, values.ofFields(Part.VALUE));
+        new KeptParts(fields, values.ofFields(Part.VALUE), maxKeptBytes);
         answer = fields.keepNothing() ? null : fields;
+        return this;
+    }
+
+    /**
+     * Sets how large the kept fields and headers of a record may be together. A larger record is a
+     * dead letter, so that its answer fits a message. By default, there is no limit.
+     */
+    public RecordDeserializer maxKeptBytes(int bytes) {
+        maxKeptBytes = bytes;
         return this;
     }
 
@@ -150,7 +160,7 @@ public final class RecordDeserializer
         reader = values.open(Part.VALUE, schemas);
         readers = new ArrayList<>(List.of(reader));
         binder = new TokenBinder(binding, inputs, reader, keyReader(schemas));
-        kept = answer == null ? null : new KeptParts(answer, reader);
+        kept = answer == null ? null : new KeptParts(answer, reader, maxKeptBytes);
         check = new ArrivalCheck(inputs, timestamps);
         if (context != null && values.readerSchema().isPresent()) {
             context.getMetricGroup()

@@ -144,6 +144,34 @@ class JsonAnswersTest {
     }
 
     @Test
+    void aRecordWhoseAnswerWouldBeTooLargeIsRejected() throws Exception {
+        String record = "{\"x\": 1, \"id\": \"%s\"}";
+        InputLayout x =
+                new InputLayout(
+                        List.of(new InputSpec("x", ColumnType.FLOAT, null, null, null)), List.of());
+        for (int length : new int[] {900, 1000}) {
+            Arrival arrival =
+                    RecordDeserializerTest.read(
+                            RecordDeserializer.of(
+                                            x,
+                                            RecordBinding.ofStream("key"),
+                                            RecordEncoding.json())
+                                    .answers(AnswerFields.of(OUTPUTS).keep("id"))
+                                    .maxKeptBytes(1000)
+                                    .timestamps(TimestampRules.NONE),
+                            record.formatted("a".repeat(length)).getBytes(UTF_8),
+                            new RecordHeaders());
+
+            if (length == 900) {
+                assertThat(arrival.deadLetter()).isNull();
+            } else {
+                assertThat(arrival.deadLetter().reason())
+                        .matches("the kept fields and headers have 1,0\\d\\d bytes; allowed: 1,000");
+            }
+        }
+    }
+
+    @Test
     void anObjectWithoutFieldsIsKept() throws Exception {
         AnswerFields all = AnswerFields.of(OUTPUTS).keepAll();
         InputLayout optional =
