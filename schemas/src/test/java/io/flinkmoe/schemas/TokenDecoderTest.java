@@ -116,11 +116,11 @@ class TokenDecoderTest {
             value = {
                 "'' | not Avro single-object encoding: no bytes",
                 "7B2261223A317D | not Avro single-object encoding: starts with 7B 22; looks like JSON"
-                        + " (an object), which is not supported",
+                        + " (an object), which moe.format: json reads",
                 "0000000007 | not Avro single-object encoding: starts with 00 00; looks like"
-                        + " Confluent's wire format (schema id 7), which is not supported",
+                        + " Confluent's wire format (schema id 7), which moe.format: avro-registry reads",
                 "00FFFFFFFF0473 | not Avro single-object encoding: starts with 00 FF; looks like"
-                        + " Confluent's wire format (schema id 4294967295), which is not supported",
+                        + " Confluent's wire format (schema id 4294967295), which moe.format: avro-registry reads",
                 "00000007 | not Avro single-object encoding: starts with 00 00",
                 "41 | not Avro single-object encoding: starts with 41",
                 "C3 | ends in the middle of the header",
@@ -186,7 +186,7 @@ class TokenDecoderTest {
                             MalformedRecordException.class,
                             e -> assertThat(e.kind()).isEqualTo(Kind.JSON))
                     .hasMessageEndingWith(
-                            "; looks like JSON (an %s), which is not supported".formatted(what));
+                            "; looks like JSON (an %s), which moe.format: json reads".formatted(what));
         }
     }
 
@@ -213,7 +213,7 @@ class TokenDecoderTest {
                             MalformedRecordException.class,
                             e -> assertThat(e.kind()).isEqualTo(Kind.CONFLUENT))
                     .hasMessageEndingWith(
-                            "; looks like Confluent's wire format (schema id %d), which is not supported"
+                            "; looks like Confluent's wire format (schema id %d), which moe.format: avro-registry reads"
                                     .formatted(id));
         }
     }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.parts.Manifest;
 import io.flinkmoe.model.parts.PartsImporter;
 import io.flinkmoe.onnx.check.ModelCheck;
 import io.flinkmoe.reference.ReferenceModel;
@@ -112,7 +113,7 @@ class OddExportsTest {
                         .formatted(size, expert)
                         .replace('\'', '"');
         return PartsImporter.importBundle(
-                        new PartsImporter.Manifest(
+                        new Manifest(
                                 new JsonMapper().readTree(manifest),
                                 ODD.resolve("manifest.yaml"),
                                 ODD),

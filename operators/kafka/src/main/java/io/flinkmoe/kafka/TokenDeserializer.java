@@ -47,7 +47,7 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
     private static final String CONFLUENT_HEADER = "__value_schema_id";
 
     private static final String CONFLUENT_HEADER_REASON =
-            "; its header %s belongs to Confluent's wire format, which is not supported"
+            "; its header %s belongs to Confluent's wire format, which moe.format: avro-registry reads"
                     .formatted(CONFLUENT_HEADER);
 
     private final RecordFormat format;

@@ -137,7 +137,7 @@ class TokenDeserializerTest {
         assertThat(rejection.kind()).isEqualTo(Rejection.Kind.CONFLUENT);
         assertThat(rejection.reason())
                 .endsWith(
-                        "; looks like Confluent's wire format (schema id 7), which is not supported");
+                        "; looks like Confluent's wire format (schema id 7), which moe.format: avro-registry reads");
     }
 
     @Test
@@ -151,9 +151,9 @@ class TokenDeserializerTest {
         assertThat(rejection.reason())
                 .isEqualTo(
                         "not Avro single-object encoding: starts with 02 73; looks like Avro"
-                                + " without a header, which moe.format: raw reads; its header"
-                                + " __value_schema_id belongs to Confluent's wire format, which is"
-                                + " not supported");
+                                + " without a header, which moe.format: token-raw reads; its header"
+                                + " __value_schema_id belongs to Confluent's wire format, which"
+                                + " moe.format: avro-registry reads");
     }
 
     @ParameterizedTest
@@ -166,7 +166,7 @@ class TokenDeserializerTest {
 
         assertThat(rejection.kind()).isEqualTo(Rejection.Kind.JSON);
         assertThat(rejection.reason())
-                .endsWith("; looks like JSON (an object), which is not supported");
+                .endsWith("; looks like JSON (an object), which moe.format: json reads");
     }
 
     @Test

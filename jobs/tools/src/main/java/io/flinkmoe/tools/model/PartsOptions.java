@@ -6,7 +6,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.FileErrors;
-import io.flinkmoe.model.parts.PartsImporter.Manifest;
+import io.flinkmoe.model.parts.Manifest;
 import io.flinkmoe.tools.text.ManifestFile;
 import java.io.IOException;
 import java.nio.file.Files;

@@ -19,7 +19,7 @@ import org.apache.flink.annotation.Internal;
  * @param json the value; a missing node if the field is not there
  */
 @Internal
-record ManifestNode(PartsImporter.Manifest manifest, String place, JsonNode json) {
+record ManifestNode(Manifest manifest, String place, JsonNode json) {
 
     /** The file to name in messages. */
     Path file() {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model.parts;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.flinkmoe.column.InputSpec;
 import io.flinkmoe.column.OutputSpec;
 import io.flinkmoe.model.Bundle;
@@ -30,23 +29,6 @@ public final class PartsImporter {
     private static final String HEAD = "head.onnx";
 
     /**
-     * A manifest.
-     *
-     * @param content its content: name, encoder, head, layers
-     * @param file the file to name in messages
-     * @param folder the folder that holds the parts
-     * @param names how messages name a field, such as {@code layers[0].residual}, if it was not
-     *     given in a manifest
-     */
-    public record Manifest(JsonNode content, Path file, Path folder, Map<String, String> names) {
-
-        /** A manifest that was given as such. */
-        public Manifest(JsonNode content, Path file, Path folder) {
-            this(content, file, folder, Map.of());
-        }
-    }
-
-    /**
      * What an import made.
      *
      * @param unusedTensors the tensors of the state dicts that no part uses
@@ -66,9 +48,9 @@ public final class PartsImporter {
      */
     public static Result importBundle(Manifest manifest, Path output, BundleWriter.Inspection check)
             throws IOException {
-        ManifestNode root = new ManifestNode(manifest, "", manifest.content);
+        ManifestNode root = new ManifestNode(manifest, "", manifest.content());
         root.object("name", "inputs", "encoder", "head", "layers");
-        try (PartReader reader = new PartReader(manifest.folder);
+        try (PartReader reader = new PartReader(manifest.folder());
                 BundleWriter writer = new BundleWriter(output)) {
             PartWriter parts = new PartWriter(writer);
             String name =
@@ -90,7 +72,7 @@ public final class PartsImporter {
             int first = firstWidth(encoder, layers.get(0), columns);
             if (first == OnnxShapes.UNKNOWN) {
                 throw new BundleException(
-                        manifest.file,
+                        manifest.file(),
                         "no part says the width of the input of layers[0]; set layers[0].input_size, or the width of the column that it reads in inputs");
             }
             List<LayerSpec> specs = new ArrayList<>();

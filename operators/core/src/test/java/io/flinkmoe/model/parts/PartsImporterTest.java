@@ -421,7 +421,7 @@ class PartsImporterTest {
     private PartsImporter.Result importParts(Path parts, String manifest) throws IOException {
         JsonNode json = JsonMapper.builder().build().readTree(manifest.replace('\'', '"'));
         return PartsImporter.importBundle(
-                new PartsImporter.Manifest(json, parts.resolve("manifest.yaml"), parts),
+                new Manifest(json, parts.resolve("manifest.yaml"), parts),
                 folder.resolve("bundle"),
                 bundle -> {});
     }

@@ -45,8 +45,7 @@ class TypedManifestTest {
         }
         Path file = PARTS.resolve("manifest.yaml");
         Path output = folder.resolve("bundle");
-        PartsImporter.importBundle(
-                new PartsImporter.Manifest(manifest, file, PARTS), output, bundle -> {});
+        PartsImporter.importBundle(new Manifest(manifest, file, PARTS), output, bundle -> {});
         return Bundle.read(output).spec();
     }
 
