@@ -186,7 +186,8 @@ class TokenDecoderTest {
                             MalformedRecordException.class,
                             e -> assertThat(e.kind()).isEqualTo(Kind.JSON))
                     .hasMessageEndingWith(
-                            "; looks like JSON (an %s), which moe.format: json reads".formatted(what));
+                            "; looks like JSON (an %s), which moe.format: json reads"
+                                    .formatted(what));
         }
     }
 

@@ -153,9 +153,7 @@ class JsonAnswersTest {
             Arrival arrival =
                     RecordDeserializerTest.read(
                             RecordDeserializer.of(
-                                            x,
-                                            RecordBinding.ofStream("key"),
-                                            RecordEncoding.json())
+                                            x, RecordBinding.ofStream("key"), RecordEncoding.json())
                                     .answers(AnswerFields.of(OUTPUTS).keep("id"))
                                     .maxKeptBytes(1000)
                                     .timestamps(TimestampRules.NONE),
@@ -166,7 +164,8 @@ class JsonAnswersTest {
                 assertThat(arrival.deadLetter()).isNull();
             } else {
                 assertThat(arrival.deadLetter().reason())
-                        .matches("the kept fields and headers have 1,0\\d\\d bytes; allowed: 1,000");
+                        .matches(
+                                "the kept fields and headers have 1,0\\d\\d bytes; allowed: 1,000");
             }
         }
     }
