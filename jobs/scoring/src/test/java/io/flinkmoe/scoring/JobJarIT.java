@@ -120,6 +120,7 @@ class JobJarIT {
                         "io/flinkmoe/schemas",
                         "io/flinkmoe/scoring",
                         "io/flinkmoe/scoring/cli",
+                        "io/flinkmoe/scoring/record",
                         "io/flinkmoe/serialization",
                         "io/flinkmoe/tensor");
     }

@@ -24,8 +24,6 @@ public final class TypedValuesBuilder {
     /** The length of a value that is no vector. */
     public static final int NO_VECTOR = -1;
 
-    private static final int MAX_SHOWN = 60;
-
     private final ColumnLayout layout;
     private final List<Column> columns;
     private final MissingValue[] missing;
@@ -58,9 +56,7 @@ public final class TypedValuesBuilder {
     public TypedValuesBuilder set(String name, Object value) {
         int column = layout.indexOf(name);
         if (column < 0) {
-            return refuse(
-                    "%s is not an input of the model; its inputs are %s"
-                            .formatted(shorten(name), layout.describe()));
+            return refuse(ColumnProblems.unknown(name, layout));
         }
         return set(column, value);
     }
@@ -113,8 +109,7 @@ public final class TypedValuesBuilder {
         isSet[column] = true;
         int values = length == NO_VECTOR ? 1 : length;
         if (spec.width() == null || spec.width() != values) {
-            String found = length == NO_VECTOR ? "one value" : "%d values".formatted(length);
-            refuse("%s has %s; the model takes %s".formatted(spec.name(), found, takes(spec)));
+            refuse(ColumnProblems.length(spec, length));
             return false;
         }
         return true;
@@ -150,10 +145,7 @@ public final class TypedValuesBuilder {
         MissingValue value = missing[column];
         isSet[column] = true;
         if (value.isRejected()) {
-            return refuse(
-                    spec.width() == null
-                            ? "%s is missing".formatted(spec.name())
-                            : "%s[%d] is missing".formatted(spec.name(), element));
+            return refuse(ColumnProblems.missing(spec, element));
         }
         int at = layout.offset(column) + element * spec.type().stride();
         switch (spec.type()) {
@@ -216,10 +208,7 @@ public final class TypedValuesBuilder {
                 Double.isFinite(stored)
                         || Double.isNaN(stored) && Double.isNaN(missing[column].real());
         if (!isAllowed) {
-            String place = spec.width() == null ? "" : "[%d]".formatted(element);
-            return refuse(
-                    "%s%s is %s; only finite values are allowed"
-                            .formatted(spec.name(), place, value));
+            return refuse(ColumnProblems.notFinite(spec, element, value));
         }
         int at = layout.offset(column) + element * spec.type().stride();
         if (isFloat) {
@@ -303,25 +292,11 @@ public final class TypedValuesBuilder {
     }
 
     private TypedValuesBuilder inexact(int column, String value) {
-        Column spec = columns.get(column);
         isSet[column] = true;
-        return refuse(
-                "%s is %s, which is not exactly %s"
-                        .formatted(spec.name(), shorten(value), takes(spec)));
+        return refuse(ColumnProblems.inexact(columns.get(column), value));
     }
 
     private TypedValuesBuilder mismatch(int column, Object value, String kind) {
-        Column spec = columns.get(column);
-        return refuse(
-                "%s is %s, %s; the model takes %s"
-                        .formatted(spec.name(), shorten(String.valueOf(value)), kind, takes(spec)));
-    }
-
-    private static String takes(Column column) {
-        return "the type " + column.describe();
-    }
-
-    private static String shorten(String text) {
-        return text.length() <= MAX_SHOWN ? text : text.substring(0, MAX_SHOWN) + "...";
+        return refuse(ColumnProblems.mismatch(columns.get(column), value, kind));
     }
 }

@@ -166,6 +166,18 @@ class TypedValuesBuilderTest {
     }
 
     @Test
+    void onlyFloatsAreTheVectorOfAnEncoder() {
+        InputSpec vector = new InputSpec("x", ColumnType.FLOAT, 2);
+        InputSpec texts = new InputSpec("words", ColumnType.STRING, 2);
+        InputSpec ofRule = new InputSpec("segment", ColumnType.STRING, null, "none", null);
+
+        assertThat(new InputLayout(List.of(vector), List.of()).numbersAreVector()).isTrue();
+        assertThat(new InputLayout(List.of(vector, ofRule), List.of()).numbersAreVector()).isTrue();
+        assertThat(new InputLayout(List.of(texts), List.of()).numbersAreVector()).isFalse();
+        assertThat(new InputLayout(List.of(vector, texts), List.of()).numbersAreVector()).isFalse();
+    }
+
+    @Test
     void theFirstProblemOfARowIsKeptAndTheNextRowIsClean() {
         InputLayout inputs =
                 new InputLayout(

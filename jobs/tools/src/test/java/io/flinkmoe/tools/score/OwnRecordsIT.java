@@ -62,6 +62,12 @@ class OwnRecordsIT {
     private static final Duration TIMEOUT = Duration.ofMinutes(2);
     private static final ObjectMapper JSON = new ObjectMapper();
 
+    /** Records have event times of 1970. */
+    private static final Map<String, String> TOPIC =
+            Map.of("message.timestamp.type", "LogAppendTime");
+
+    private static final Map<Integer, Schema> SCHEMAS = new HashMap<>();
+
     @RegisterExtension static final MiniClusterExtension CLUSTER = TestJob.cluster();
 
     @TempDir static Path dir;
@@ -289,9 +295,8 @@ class OwnRecordsIT {
     }
 
     private static Configuration options(String name, String format) throws Exception {
-        // Records have event times of 1970.
         for (String topic : List.of("in", "out", "dead")) {
-            broker.createTopic(name + "-" + topic, 2, Map.of("retention.ms", "-1"));
+            broker.createTopic(name + "-" + topic, 2, TOPIC);
         }
         Map<String, String> options = new HashMap<>();
         options.put("moe.kafka.brokers", broker.bootstrapServers());
@@ -451,8 +456,6 @@ class OwnRecordsIT {
         }
         return decode(value, 5, SCHEMAS.get(id));
     }
-
-    private static final Map<Integer, Schema> SCHEMAS = new HashMap<>();
 
     private static GenericRecord decode(byte[] value, int from, Schema schema) throws Exception {
         return new GenericDatumReader<GenericRecord>(schema)

@@ -22,6 +22,7 @@ import io.flinkmoe.tools.Home;
 import io.flinkmoe.tools.Program;
 import io.flinkmoe.tools.kafka.KafkaBroker;
 import io.flinkmoe.tools.kafka.TestTopics;
+import io.flinkmoe.tools.parts.PartsAnswers;
 import io.flinkmoe.tools.parts.PartsCase;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -139,7 +140,7 @@ class PartsKafkaIT {
                     Map<String, List<Object>> answer = new LinkedHashMap<>();
                     for (Column column : bundle.spec().outputLayout().columns()) {
                         Object value = result.outputs().row(row).get(column.name());
-                        answer.put(column.name(), PartsCase.flat(value));
+                        answer.put(column.name(), PartsAnswers.flat(value));
                     }
                     found.set(row, answer);
                 }
@@ -175,7 +176,7 @@ class PartsKafkaIT {
                         token.getOutputs() == null
                                 ? token.getValues()
                                 : token.getOutputs().get(column.name());
-                answer.put(column.name(), PartsCase.flat(value));
+                answer.put(column.name(), PartsAnswers.flat(value));
             }
             assertThat(found.set(row, answer)).as("another answer for row %d", row).isNull();
         }

@@ -108,8 +108,8 @@ final class InputsManifest {
             type = sameType(type, node, graph.source(), found);
             width = sameWidth(width, node, graph.source(), found);
             tensorName = found.name().equals(name) ? null : found.name();
-        } else if (isRead && width == null) {
-            width = vectorWidth;
+        } else if (isRead) {
+            width = width == null ? Integer.valueOf(vectorWidth) : width;
             type = type == null ? ColumnType.FLOAT : type;
         }
         if (type == null) {

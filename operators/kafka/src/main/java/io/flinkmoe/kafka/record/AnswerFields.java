@@ -4,6 +4,8 @@ package io.flinkmoe.kafka.record;
 import io.flinkmoe.api.LayerNames;
 import io.flinkmoe.column.Column;
 import io.flinkmoe.column.ColumnLayout;
+import io.flinkmoe.kafka.decode.FieldPath;
+import io.flinkmoe.kafka.decode.KeptFields;
 import java.io.Serializable;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
@@ -29,12 +31,12 @@ public final class AnswerFields implements Serializable {
     static final String CHOICES = "choices";
 
     private final ColumnLayout outputs;
-    private final Kept kept;
+    private final KeptFields.Kept kept;
     private final List<String> keptHeaders;
     private final Choices choices;
 
     private AnswerFields(
-            ColumnLayout outputs, Kept kept, List<String> keptHeaders, Choices choices) {
+            ColumnLayout outputs, KeptFields.Kept kept, List<String> keptHeaders, Choices choices) {
         this.outputs = outputs;
         this.kept = kept;
         this.keptHeaders = keptHeaders;
@@ -46,19 +48,7 @@ public final class AnswerFields implements Serializable {
                                 .formatted(output.name(), String.join(" and ", ownNames())));
             }
         }
-        if (kept instanceof Kept.Fields fields) {
-            fields.paths().forEach(path -> requireFree(path, path.last()));
-        }
-    }
-
-    /** Which fields of a record its answer has. */
-    sealed interface Kept extends Serializable {
-
-        /** Those at some paths. */
-        record Fields(List<FieldPath> paths) implements Kept {}
-
-        /** All fields at the top. */
-        record All() implements Kept {}
+        kept(); // Refuses names that are taken.
     }
 
     /**
@@ -68,7 +58,7 @@ public final class AnswerFields implements Serializable {
      */
     public static AnswerFields of(ColumnLayout outputs) {
         return new AnswerFields(
-                outputs, new Kept.Fields(List.of()), List.of(), new Choices(false, List.of()));
+                outputs, new KeptFields.Some(List.of()), List.of(), new Choices(false, List.of()));
     }
 
     /**
@@ -84,7 +74,7 @@ public final class AnswerFields implements Serializable {
                     "of the kept fields %s, two would have one name in the answer"
                             .formatted(paths));
         }
-        return new AnswerFields(outputs, new Kept.Fields(paths), keptHeaders, choices);
+        return new AnswerFields(outputs, new KeptFields.Some(paths), keptHeaders, choices);
     }
 
     /**
@@ -92,7 +82,7 @@ public final class AnswerFields implements Serializable {
      * that of an output, {@code model_version} or {@code choices} is a dead letter.
      */
     public AnswerFields keepAll() {
-        return new AnswerFields(outputs, new Kept.All(), keptHeaders, choices);
+        return new AnswerFields(outputs, new KeptFields.All(), keptHeaders, choices);
     }
 
     /** Keeps headers: the answer has them, too. */
@@ -110,20 +100,8 @@ public final class AnswerFields implements Serializable {
         return new AnswerFields(outputs, kept, keptHeaders, new Choices(true, layers));
     }
 
-    /**
-     * @throws IllegalArgumentException if another field of the answer has a name
-     */
-    void requireFree(Object field, String name) {
-        Set<String> taken = names();
-        if (taken.contains(name)) {
-            throw new IllegalArgumentException(
-                    "the kept field %s has the name of another field of the answer; allowed: other names than %s"
-                            .formatted(field, String.join(", ", taken)));
-        }
-    }
-
     /** The names of the fields that are not kept ones, in order. */
-    Set<String> names() {
+    private Set<String> names() {
         Set<String> names =
                 outputs.columns().stream()
                         .map(Column::name)
@@ -138,11 +116,11 @@ public final class AnswerFields implements Serializable {
 
     /** Whether nothing of a record is kept. */
     boolean keepNothing() {
-        return keptHeaders.isEmpty() && kept.equals(new Kept.Fields(List.of()));
+        return keptHeaders.isEmpty() && kept.equals(new KeptFields.Some(List.of()));
     }
 
-    Kept kept() {
-        return kept;
+    KeptFields kept() {
+        return new KeptFields(kept, names());
     }
 
     List<String> keptHeaders() {

@@ -2,6 +2,7 @@
 package io.flinkmoe.kafka.record;
 
 import io.flinkmoe.column.Column;
+import io.flinkmoe.kafka.decode.AvroKept;
 import java.io.Serializable;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -49,7 +50,7 @@ public final class AnswerSchema implements Serializable {
      * @throws IllegalArgumentException if a name would be there twice, or is none in Avro
      */
     public static AnswerSchema of(AnswerFields fields, Schema reader) {
-        AvroKept kept = AvroKept.of(fields, reader);
+        AvroKept kept = AvroKept.of(fields.kept(), reader);
         List<Schema.Field> all = new ArrayList<>(kept.answerFields());
         for (Column output : fields.outputs().columns()) {
             all.add(output(output));
@@ -58,7 +59,7 @@ public final class AnswerSchema implements Serializable {
         String name = reader.getName() + SUFFIX;
         Schema answer = Schema.createRecord(name, null, reader.getNamespace(), false);
         Set<String> names = new HashSet<>();
-        kept.fields().forEach(field -> addNames(field.type(), names));
+        kept.answerFields().forEach(field -> addNames(field.schema(), names));
         if (fields.choices().areWanted()) {
             Schema choice = choice(name + CHOICE_SUFFIX, reader.getNamespace());
             requireFree(choice, names);

@@ -9,6 +9,7 @@ import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.column.Column;
 import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.TopicSerializer;
+import io.flinkmoe.kafka.decode.RecordReader.Keeper;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -62,7 +63,7 @@ public final class JsonAnswerSerializer extends TopicSerializer<ScoredToken> {
     @Override
     public ProducerRecord<byte[], byte[]> serialize(
             ScoredToken token, KafkaSinkContext context, Long timestamp) {
-        Payload payload = Payload.of(token.payload(), Payload.JSON);
+        Payload payload = Payload.of(token.payload(), Keeper.JSON);
         ProducerRecord<byte[], byte[]> record =
                 recordKey.record(
                         topic, RecordKey.TokenId.of(token), value(token, payload), context);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.record;
 
+import io.flinkmoe.kafka.decode.BadRecordException;
+import io.flinkmoe.kafka.decode.RecordReader;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -19,7 +21,7 @@ final class KeptParts {
      * @throws IllegalArgumentException if the records cannot have the fields
      */
     KeptParts(AnswerFields answer, RecordReader reader) {
-        fields = reader.keeper(answer);
+        fields = reader.keeper(answer.kept());
         headers = answer.keptHeaders();
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.record;
 
+import io.flinkmoe.kafka.decode.RecordReader.Keeper;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -14,20 +15,13 @@ import org.apache.kafka.common.header.internals.RecordHeader;
 /**
  * What a token carries to its answer.
  *
- * @param form what the fields are: {@link #JSON}, {@link #NOTHING}, or the fingerprint of the Avro
- *     schema that has these fields only
+ * @param form what the fields are; see {@link Keeper#form}
  * @param headers the kept headers
  * @param fields in JSON, the fields of an object, without its braces; in Avro, the binary encoding
  *     of the fields, one after another
  */
 @Internal
 record Payload(long form, List<Header> headers, byte[] fields) {
-
-    /** The form of fields in JSON. */
-    static final long JSON = 0;
-
-    /** The form of no fields in Avro. */
-    static final long NOTHING = 1;
 
     private static final byte[] NO_FIELDS = {};
 
@@ -59,7 +53,7 @@ record Payload(long form, List<Header> headers, byte[] fields) {
      */
     static Payload of(byte[] bytes, long expected) {
         if (bytes == null) {
-            if (expected != JSON && expected != NOTHING) {
+            if (expected != Keeper.JSON && expected != Keeper.NOTHING) {
                 throw new IllegalStateException(
                         "a token carries no kept fields, but its answer has some; give the deserializer the fields of the answers");
             }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.record;
 
+import io.flinkmoe.kafka.decode.FieldPath;
 import java.io.Serializable;
 import java.util.Arrays;
 import java.util.LinkedHashMap;

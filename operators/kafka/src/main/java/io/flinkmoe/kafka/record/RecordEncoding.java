@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.record;
 
-import io.flinkmoe.kafka.record.RecordReader.Part;
+import io.flinkmoe.kafka.decode.AvroReader;
+import io.flinkmoe.kafka.decode.JsonReader;
+import io.flinkmoe.kafka.decode.RecordReader;
+import io.flinkmoe.kafka.decode.RecordReader.Part;
+import io.flinkmoe.kafka.decode.RegistryWriters;
 import io.flinkmoe.kafka.registry.RegistrySettings;
 import io.flinkmoe.kafka.registry.WriterSchemas;
 import java.io.Serializable;

@@ -2,6 +2,8 @@
 package io.flinkmoe.kafka.record;
 
 import io.flinkmoe.api.Rejection.Kind;
+import io.flinkmoe.kafka.decode.BadRecordException;
+import io.flinkmoe.kafka.decode.RecordReader;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import org.apache.flink.annotation.Internal;

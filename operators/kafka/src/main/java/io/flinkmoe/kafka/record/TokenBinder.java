@@ -6,6 +6,9 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.column.InputSpec;
 import io.flinkmoe.column.TypedValuesBuilder;
+import io.flinkmoe.kafka.decode.BadRecordException;
+import io.flinkmoe.kafka.decode.FieldPath;
+import io.flinkmoe.kafka.decode.RecordReader;
 import io.flinkmoe.kafka.record.RecordBinding.Feature;
 import java.math.BigDecimal;
 import java.util.ArrayList;
@@ -163,7 +166,7 @@ final class TokenBinder {
     }
 
     private static TimeUnit unit(RecordBinding binding, WholeField time, List<String> errors) {
-        TimeUnit declared = time.field().unit();
+        TimeUnit declared = TimeUnit.of(time.field().logicalType());
         TimeUnit given = binding.unit().orElse(null);
         if (declared != null && given != null && declared != given) {
             errors.add(

@@ -110,8 +110,6 @@ class AvroRecordsTest {
         assertThat(token.inputs().get(3)).as("null").isEqualTo(0L);
         assertThat(token.inputs().get(4)).as("its default").isEqualTo(8);
         assertThat(token.inputs().get(5)).as("null").isEqualTo("none");
-        assertThat(ReaderSchema.dropped(SCHEMA, writer)).containsExactly("day", "tags", "note");
-        assertThat(ReaderSchema.dropped(writer, SCHEMA)).isEmpty();
     }
 
     @Test
@@ -124,25 +122,6 @@ class AvroRecordsTest {
 
         assertThat(arrival.deadLetter().rejection().kind()).isEqualTo(Kind.MALFORMED);
         assertThat(arrival.deadLetter().rejection().reason()).contains("past");
-    }
-
-    @Test
-    void recursiveSchemasAreAdaptedOnce() {
-        Schema tree =
-                new Schema.Parser()
-                        .parse(
-                                """
-                                {"type": "record", "name": "Tree", "aliases": ["T"], "fields": [
-                                  {"name": "left", "type": ["Tree", "null"]},
-                                  {"name": "kept", "type": ["int", "null"], "default": 3}]}""");
-
-        Schema adapted = ReaderSchema.withNullDefaults(tree);
-
-        assertThat(adapted.getField("left").hasDefaultValue()).isTrue();
-        assertThat(adapted.getField("left").schema().getTypes().get(1)).isSameAs(adapted);
-        assertThat(adapted.getField("kept").defaultVal()).isEqualTo(3);
-        assertThat(adapted.getAliases()).contains("T");
-        assertThat(ReaderSchema.dropped(tree, adapted)).isEmpty();
     }
 
     @Test

@@ -20,6 +20,7 @@ import io.flinkmoe.column.TypedValues;
 import io.flinkmoe.column.TypedValuesBuilder;
 import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.TimestampRules;
+import io.flinkmoe.kafka.decode.RecordReader.Keeper;
 import java.util.List;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Headers;
@@ -244,7 +245,7 @@ class JsonAnswersTest {
     void refusesWhatWasKeptInAnotherForm() {
         byte[] other = new Payload(7, List.of(), new byte[] {1}).toBytes();
 
-        assertThatThrownBy(() -> Payload.of(other, Payload.JSON))
+        assertThatThrownBy(() -> Payload.of(other, Keeper.JSON))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("0000000000000007")
                 .hasMessageContaining("Restore it with the former ones");

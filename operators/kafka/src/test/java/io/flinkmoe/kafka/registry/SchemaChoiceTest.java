@@ -96,7 +96,7 @@ class SchemaChoiceTest {
     @Test
     void aFileNeedsNoRegistry() throws Exception {
         Path file = dir.resolve("own.avsc");
-        Files.writeString(file, SCHEMA.toString(true));
+        Files.writeString(file, SCHEMA.toString());
         SchemaChoice choice = SchemaChoice.of(file.toString());
 
         assertThat(choice.needsRegistry()).isFalse();

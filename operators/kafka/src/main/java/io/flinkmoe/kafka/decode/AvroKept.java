@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.kafka.record;
+package io.flinkmoe.kafka.decode;
 
 import java.util.ArrayList;
 import java.util.List;
@@ -10,7 +10,7 @@ import org.apache.flink.annotation.Internal;
 
 /** The kept fields of Avro records, and their types in the answer. */
 @Internal
-final class AvroKept {
+public final class AvroKept {
 
     private final List<KeptField> fields;
     private final boolean areAll;
@@ -25,18 +25,18 @@ final class AvroKept {
      * @throws IllegalArgumentException if it lacks a field, or if a name would be in the answer
      *     twice, or cannot be there
      */
-    static AvroKept of(AnswerFields answer, Schema reader) {
+    public static AvroKept of(KeptFields wanted, Schema reader) {
         List<KeptField> fields = new ArrayList<>();
-        if (answer.kept() instanceof AnswerFields.Kept.Fields some) {
+        if (wanted.kept() instanceof KeptFields.Some some) {
             some.paths().forEach(path -> fields.add(KeptField.of(AvroPath.of(reader, path))));
         } else {
             for (Schema.Field field : reader.getFields()) {
-                answer.requireFree(field.name(), field.name());
+                wanted.requireFree(field.name());
                 FieldPath path = new FieldPath(List.of(field.name()));
                 fields.add(KeptField.of(AvroPath.of(reader, path)));
             }
         }
-        AvroKept kept = new AvroKept(fields, answer.kept() instanceof AnswerFields.Kept.All);
+        AvroKept kept = new AvroKept(fields, wanted.kept() instanceof KeptFields.All);
         kept.answerFields(); // Refuses what is no name.
         return kept;
     }
@@ -97,16 +97,16 @@ final class AvroKept {
     }
 
     /** The fields of the answer. */
-    List<Schema.Field> answerFields() {
+    public List<Schema.Field> answerFields() {
         List<Schema.Field> answer = new ArrayList<>();
         fields.forEach(field -> answer.add(field.answerField()));
         return answer;
     }
 
-    /** The form of payloads with these fields. */
-    long form() {
+    /** The form of these fields; see {@link RecordReader.Keeper#form}. */
+    public long form() {
         if (fields.isEmpty()) {
-            return Payload.NOTHING;
+            return RecordReader.Keeper.NOTHING;
         }
         return SchemaNormalization.parsingFingerprint64(
                 Schema.createRecord("Kept", null, "io.flinkmoe", false, answerFields()));

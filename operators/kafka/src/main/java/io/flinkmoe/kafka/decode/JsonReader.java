@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.kafka.record;
+package io.flinkmoe.kafka.decode;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
@@ -17,7 +17,7 @@ import org.apache.flink.annotation.Internal;
  * values. Of a name that an object has twice, the last value counts.
  */
 @Internal
-final class JsonReader implements RecordReader {
+public final class JsonReader implements RecordReader {
 
     private static final JsonFactory JSON =
             JsonFactory.builder()
@@ -28,7 +28,7 @@ final class JsonReader implements RecordReader {
     private final Part part;
     private final JsonPlaces root = new JsonPlaces();
 
-    JsonReader(Part part) {
+    public JsonReader(Part part) {
         this.part = part;
     }
 
@@ -86,9 +86,9 @@ final class JsonReader implements RecordReader {
     }
 
     @Override
-    public Keeper keeper(AnswerFields answer) {
-        return answer.kept() instanceof AnswerFields.Kept.Fields fields
-                ? new JsonKeeper.OfFields(root, fields.paths())
-                : new JsonKeeper.OfAll(root, answer.names());
+    public Keeper keeper(KeptFields fields) {
+        return fields.kept() instanceof KeptFields.Some some
+                ? new JsonKeeper.OfFields(root, some.paths())
+                : new JsonKeeper.OfAll(root, fields.taken());
     }
 }

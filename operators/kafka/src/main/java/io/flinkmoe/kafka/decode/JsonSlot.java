@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.kafka.record;
+package io.flinkmoe.kafka.decode;
 
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.kafka.record;
+package io.flinkmoe.kafka.decode;
 
 import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.column.InputSpec;
@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
  * written with. The reader's schema stays the same, so that a restart decodes as before.
  */
 @Internal
-final class AvroReader implements RecordReader {
+public final class AvroReader implements RecordReader {
 
     private static final Logger LOG = LoggerFactory.getLogger(AvroReader.class);
 
@@ -56,7 +56,7 @@ final class AvroReader implements RecordReader {
             GenericDatumReader<GenericRecord> reader, boolean isSame, List<String> dropped) {}
 
     /** The writer's schema of a message, and where its record begins. */
-    interface WriterOf {
+    public interface WriterOf {
 
         Schema schema(byte[] message) throws BadRecordException;
 
@@ -82,7 +82,7 @@ final class AvroReader implements RecordReader {
     /**
      * @param schema the schema of the decoded records, a record
      */
-    AvroReader(Part part, Schema schema, WriterOf writers) {
+    public AvroReader(Part part, Schema schema, WriterOf writers) {
         this.part = part;
         this.given = schema;
         this.readerSchema = ReaderSchema.withNullDefaults(schema);
@@ -180,7 +180,7 @@ final class AvroReader implements RecordReader {
     }
 
     @Override
-    public Keeper keeper(AnswerFields answer) {
-        return new AvroKeeper(this, AvroKept.of(answer, given));
+    public Keeper keeper(KeptFields fields) {
+        return new AvroKeeper(this, AvroKept.of(fields, given));
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.kafka.record;
+package io.flinkmoe.kafka.decode;
 
 import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.kafka.registry.WireFormat;
@@ -11,7 +11,7 @@ import org.apache.flink.annotation.Internal;
 
 /** The writers' schemas of records in Confluent's wire format. */
 @Internal
-record RegistryWriters(RecordReader.Part part, WriterSchemas schemas)
+public record RegistryWriters(RecordReader.Part part, WriterSchemas schemas)
         implements AvroReader.WriterOf {
 
     @Override

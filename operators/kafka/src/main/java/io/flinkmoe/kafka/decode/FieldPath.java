@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.kafka.record;
+package io.flinkmoe.kafka.decode;
 
 import java.io.Serializable;
 import java.util.List;
-import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.annotation.Internal;
 
 /**
  * The way to a value in a record: names of fields, from the outside in. In a map, a name is a key.
  *
  * @param names one or more
  */
-@PublicEvolving
+@Internal
 public record FieldPath(List<String> names) implements Serializable {
 
     private static final String SEPARATOR = ".";
@@ -36,12 +36,12 @@ public record FieldPath(List<String> names) implements Serializable {
     }
 
     /** The name of the value itself. */
-    String last() {
+    public String last() {
         return names.get(names.size() - 1);
     }
 
     /** The path to the first {@code length} names. */
-    FieldPath first(int length) {
+    public FieldPath first(int length) {
         return new FieldPath(names.subList(0, length));
     }
 

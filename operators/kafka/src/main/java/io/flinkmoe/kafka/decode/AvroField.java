@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.kafka.record;
+package io.flinkmoe.kafka.decode;
 
 import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.column.ColumnType;
@@ -9,6 +9,7 @@ import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.avro.LogicalType;
 import org.apache.avro.LogicalTypes;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericFixed;
@@ -120,8 +121,8 @@ final class AvroField implements RecordReader.Field {
     }
 
     @Override
-    public TimeUnit unit() {
-        return TimeUnit.of(type.getLogicalType());
+    public LogicalType logicalType() {
+        return type.getLogicalType();
     }
 
     @Override

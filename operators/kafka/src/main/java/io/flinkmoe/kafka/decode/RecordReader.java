@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.kafka.record;
+package io.flinkmoe.kafka.decode;
 
 import io.flinkmoe.column.InputSpec;
 import java.util.Set;
+import org.apache.avro.LogicalType;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -10,7 +11,7 @@ import org.apache.flink.annotation.Internal;
  * records is said before the first one is decoded.
  */
 @Internal
-interface RecordReader {
+public interface RecordReader {
 
     /** The part of Kafka's records that is decoded. */
     enum Part {
@@ -56,7 +57,7 @@ interface RecordReader {
      * @throws IllegalArgumentException if the schema, if there is one, lacks one of them, or if a
      *     name would be in the answer twice
      */
-    Keeper keeper(AnswerFields answer);
+    Keeper keeper(KeptFields fields);
 
     /** The paths of fields that some record had and that the reader's schema does not have. */
     default Set<String> dropped() {
@@ -72,8 +73,8 @@ interface RecordReader {
          */
         Object get(Object decoded) throws BadRecordException;
 
-        /** The unit of the times there, as the schema says; null if there is none, or no schema. */
-        default TimeUnit unit() {
+        /** The logical type there in an Avro schema; null if there is none, or no schema. */
+        default LogicalType logicalType() {
             return null;
         }
     }
@@ -81,7 +82,16 @@ interface RecordReader {
     /** Keeps fields of the record that was decoded last. */
     interface Keeper {
 
-        /** The form of what is kept; see {@link Payload}. */
+        /** The form of fields of a JSON object, without its braces. */
+        long JSON = 0;
+
+        /** The form of no fields in Avro. */
+        long NOTHING = 1;
+
+        /**
+         * The form of what is kept: {@link #JSON}, {@link #NOTHING}, or the fingerprint of the Avro
+         * schema that has the kept fields only.
+         */
         long form();
 
         /** Returns the kept fields of the record. */

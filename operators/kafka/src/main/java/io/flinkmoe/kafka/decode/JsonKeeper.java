@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.kafka.record;
+package io.flinkmoe.kafka.decode;
 
 import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import io.flinkmoe.api.Rejection.Kind;
@@ -22,7 +22,7 @@ abstract class JsonKeeper implements RecordReader.Keeper {
 
     @Override
     public long form() {
-        return Payload.JSON;
+        return JSON;
     }
 
     /** Records in UTF-16 and UTF-32 have characters only. */
