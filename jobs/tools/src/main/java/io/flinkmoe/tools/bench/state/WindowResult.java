@@ -5,23 +5,15 @@ import java.util.List;
 import org.apache.flink.annotation.Internal;
 
 /**
- * What was measured for a setting.
+ * What was measured of an open window.
  *
  * @param window the open window
  * @param growing the window while it fills and when it closes
  * @param restore the restore of the full window
- * @param aligned windows that close under aligned checkpoints
- * @param unaligned the same under unaligned checkpoints
  * @param otherCpu the share of the machine's CPU time that other processes used meanwhile
  */
 @Internal
-record StateResult(
-        OpenWindow window,
-        GrowingWindow growing,
-        Restore restore,
-        ClosingWindows aligned,
-        ClosingWindows unaligned,
-        double otherCpu) {
+record WindowResult(OpenWindow window, GrowingWindow growing, Restore restore, double otherCpu) {
 
     /**
      * All figures, with their marks.
@@ -85,32 +77,10 @@ record StateResult(
                         "window's end to last answer / without Flink",
                         growing.closeMillis() / compute,
                         2),
-                rate("aligned", aligned),
-                longest("aligned", aligned),
-                rate("unaligned", unaligned),
-                longest("unaligned", unaligned),
                 Figure.of(
                         "other_cpu_percent",
                         "CPU time that other processes used meanwhile, %",
                         100 * otherCpu,
                         0));
-    }
-
-    private static Figure rate(String kind, ClosingWindows closing) {
-        return Figure.of(
-                kind + "_tokens_per_second",
-                "tokens/s with %s checkpoints every 100 ms".formatted(kind),
-                closing.rate(),
-                0);
-    }
-
-    private static Figure longest(String kind, ClosingWindows closing) {
-        return Figure.of(
-                        "longest_" + kind + "_ms",
-                        "longest %s checkpoint of %d (median %,d), ms"
-                                .formatted(kind, closing.count(), closing.medianMillis()),
-                        closing.longest().millis(),
-                        0)
-                .atMost(StateSetting.MAX_CHECKPOINT_MILLIS);
     }
 }

@@ -17,15 +17,15 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-class StateResultTest {
+class WindowResultTest {
 
     private static final Shape SHAPE = new Shape("small", 8, 16, 4, 2);
     private static final StateSetting ROCKSDB = new StateSetting(SHAPE, Backend.ROCKSDB, 1000);
     private static final StateSetting HEAP = new StateSetting(SHAPE, Backend.HEAP, 1000);
 
     /** 1,000 tokens have added 40,000 bytes to the dispatch and 10,000 to the admission. */
-    private static final StateResult RESULT =
-            new StateResult(
+    private static final WindowResult RESULT =
+            new WindowResult(
                     new OpenWindow(
                             1000,
                             checkpoint(1, 0, 10, 500, task("dispatch-0", 100), task("head", 400)),
@@ -46,9 +46,10 @@ class StateResultTest {
                             400,
                             600),
                     new Restore(800, 50_000_000),
-                    new ClosingWindows(5000, checkpoint(5, 0, 1001, 10), 3, 200, 0),
-                    new ClosingWindows(5000, checkpoint(6, 0, 1000, 10), 3, 200, 0),
                     0.25);
+
+    private static final ClosingWindows ALIGNED = closing(Part.ALIGNED, 1001);
+    private static final ClosingWindows UNALIGNED = closing(Part.UNALIGNED, 1000);
 
     @TempDir private Path folder;
 
@@ -91,13 +92,15 @@ class StateResultTest {
         StateReport report = new StateReport(file, new PrintWriter(out, true));
 
         report.add(ROCKSDB, RESULT.figures(ROCKSDB, 1, 50, 5000), RESULT);
+        report.add(ROCKSDB, ALIGNED);
+        report.add(ROCKSDB, UNALIGNED);
         report.add(HEAP, RESULT.figures(HEAP, 1, 49.9, 5000), RESULT);
+        report.add(HEAP, UNALIGNED);
 
         JsonNode small = new ObjectMapper().readTree(file.toFile()).at("/state/small");
         assertThat(texts(small.at("/rocksdb/1000/missed")))
                 .containsExactly("max_increment", "longest_aligned_ms");
-        assertThat(texts(small.at("/heap/1000/missed")))
-                .containsExactly("bytes_per_token", "longest_aligned_ms");
+        assertThat(texts(small.at("/heap/1000/missed"))).containsExactly("bytes_per_token");
         assertThat(small.at("/rocksdb/1000/bytes_per_token").asDouble()).isEqualTo(50);
         assertThat(small.at("/heap/1000").has("max_increment")).isFalse();
         assertThat(out.toString())
@@ -120,6 +123,10 @@ class StateResultTest {
         assertThat(CheckpointTimes.shortName("moe-combine-0 -> moe-head -> answers: Writer"))
                 .isEqualTo("combine-0+head");
         assertThat(CheckpointTimes.shortName("Source: numbers")).isEqualTo("Source: numbers");
+    }
+
+    private static ClosingWindows closing(Part part, long longest) {
+        return new ClosingWindows(part, 5000, checkpoint(5, 0, longest, 10), 3, 200, 0, 0.25);
     }
 
     private static Map<String, Figure> figures(StateSetting setting, int layers) {
