@@ -30,22 +30,27 @@ public final class ChangesOfWindows {
 
     /** The folder of the log: an option of Flink's log on file systems, which is no dependency. */
     public static final ConfigOption<String> BASE_PATH =
-            ConfigOptions.key("dstl.dfs.base-path").stringType().noDefaultValue();
+            ConfigOptions.key("state.changelog.dstl.dfs.base-path")
+                    .stringType()
+                    .noDefaultValue()
+                    .withDeprecatedKeys("dstl.dfs.base-path");
 
     /** With Flink's default of one second, an upload to a busy disk fails. */
     public static final ConfigOption<Duration> UPLOAD_TIMEOUT =
-            ConfigOptions.key("dstl.dfs.upload.timeout")
+            ConfigOptions.key("state.changelog.dstl.dfs.upload.timeout")
                     .durationType()
-                    .defaultValue(Duration.ofSeconds(20));
+                    .defaultValue(Duration.ofSeconds(20))
+                    .withDeprecatedKeys("dstl.dfs.upload.timeout");
 
     /**
      * What waits for an upload. A checkpoint waits behind it, so with Flink's default of 100 MB for
      * a second or more.
      */
     public static final ConfigOption<MemorySize> WAITING =
-            ConfigOptions.key("dstl.dfs.upload.max-in-flight")
+            ConfigOptions.key("state.changelog.dstl.dfs.upload.max-in-flight")
                     .memoryType()
-                    .defaultValue(MemorySize.ofMebiBytes(32));
+                    .defaultValue(MemorySize.ofMebiBytes(32))
+                    .withDeprecatedKeys("dstl.dfs.upload.max-in-flight");
 
     private static final String FILES = "filesystem";
 
