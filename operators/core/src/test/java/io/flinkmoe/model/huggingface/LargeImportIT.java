@@ -26,6 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
  * Imports tensors of real size, from sparse files, in a JVM whose heap is smaller than one expert:
  * an expert of Mixtral 8x7B takes 704 MB in a bundle, and one matrix 235 MB.
  */
+@Tag("slow")
 @Timeout(value = 5, unit = TimeUnit.MINUTES)
 class LargeImportIT {
     private static final SparseCheckpoint MIXTRAL_8X7B = new SparseCheckpoint(4096, 14_336, 1);
@@ -72,7 +73,6 @@ class LargeImportIT {
     }
 
     @Test
-    @Tag("slow")
     void fusedTensorsOfThreeGigabytesInBothOrientations() throws Exception {
         Map<String, String> plain = importFused(false);
 
