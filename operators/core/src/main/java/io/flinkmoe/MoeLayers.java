@@ -2,8 +2,7 @@
 package io.flinkmoe;
 
 import io.flinkmoe.api.Arrival;
-import io.flinkmoe.api.DeadLetter;
-import io.flinkmoe.api.Rejection;
+import io.flinkmoe.api.LayerNames;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.column.ColumnLayout;
@@ -23,6 +22,7 @@ import io.flinkmoe.runtime.JobChecks;
 import io.flinkmoe.runtime.Topology;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.apache.flink.annotation.Internal;
@@ -97,6 +97,11 @@ public final class MoeLayers {
         return spec.outputLayout();
     }
 
+    /** The names of the gates and experts, layer by layer. */
+    public List<LayerNames> layerNames() {
+        return spec.layers().stream().map(LayerNames::of).toList();
+    }
+
     /** Whether there are windows, so that tokens can be late. Only layers with a capacity have. */
     public boolean hasWindows() {
         return settings.windows().areBounded();
@@ -156,16 +161,11 @@ public final class MoeLayers {
         InputLayout inputs = spec.inputLayout();
         String check = job.name() + "-check";
         return scoreArrivals(
-                tokens.map(token -> check(token, inputs), Arrival.TYPE)
+                tokens.map(token -> TokenCheck.arrival(token, inputs), Arrival.TYPE)
                         .name(check)
                         .uid(check)
                         .setParallelism(tokens.getParallelism())
                         .setMaxParallelism(Topology.ANY_PARALLELISM));
-    }
-
-    private static Arrival check(Token token, InputLayout inputs) {
-        Rejection rejection = TokenCheck.reasonToReject(token, inputs);
-        return rejection == null ? Arrival.of(token) : Arrival.of(DeadLetter.of(token, rejection));
     }
 
     /**

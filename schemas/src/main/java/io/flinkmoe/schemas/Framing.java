@@ -25,7 +25,7 @@ final class Framing {
         if (schemaId > 0) {
             return new MalformedRecordException(
                     Kind.CONFLUENT,
-                    "%s; looks like Confluent's wire format (schema id %d), which is not supported"
+                    "%s; looks like Confluent's wire format (schema id %d), which moe.format: avro-registry reads"
                             .formatted(malformed.getMessage(), schemaId));
         }
         String json = json(message);
@@ -33,7 +33,7 @@ final class Framing {
                 ? malformed
                 : new MalformedRecordException(
                         Kind.JSON,
-                        "%s; looks like JSON (an %s), which is not supported"
+                        "%s; looks like JSON (an %s), which moe.format: json reads"
                                 .formatted(malformed.getMessage(), json));
     }
 

@@ -100,8 +100,8 @@ public final class TokenDecoder {
                                 .formatted(
                                         e.getMessage(),
                                         header
-                                                ? "Avro without a header, which moe.format: raw reads"
-                                                : "Avro's single-object encoding, which moe.format: avro reads"));
+                                                ? "Avro without a header, which moe.format: token-raw reads"
+                                                : "Avro's single-object encoding, which moe.format: token reads"));
             }
             throw Framing.explain(message, e);
         }

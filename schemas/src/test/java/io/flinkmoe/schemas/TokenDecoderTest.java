@@ -116,11 +116,11 @@ class TokenDecoderTest {
             value = {
                 "'' | not Avro single-object encoding: no bytes",
                 "7B2261223A317D | not Avro single-object encoding: starts with 7B 22; looks like JSON"
-                        + " (an object), which is not supported",
+                        + " (an object), which moe.format: json reads",
                 "0000000007 | not Avro single-object encoding: starts with 00 00; looks like"
-                        + " Confluent's wire format (schema id 7), which is not supported",
+                        + " Confluent's wire format (schema id 7), which moe.format: avro-registry reads",
                 "00FFFFFFFF0473 | not Avro single-object encoding: starts with 00 FF; looks like"
-                        + " Confluent's wire format (schema id 4294967295), which is not supported",
+                        + " Confluent's wire format (schema id 4294967295), which moe.format: avro-registry reads",
                 "00000007 | not Avro single-object encoding: starts with 00 00",
                 "41 | not Avro single-object encoding: starts with 41",
                 "C3 | ends in the middle of the header",
@@ -186,7 +186,8 @@ class TokenDecoderTest {
                             MalformedRecordException.class,
                             e -> assertThat(e.kind()).isEqualTo(Kind.JSON))
                     .hasMessageEndingWith(
-                            "; looks like JSON (an %s), which is not supported".formatted(what));
+                            "; looks like JSON (an %s), which moe.format: json reads"
+                                    .formatted(what));
         }
     }
 
@@ -213,7 +214,7 @@ class TokenDecoderTest {
                             MalformedRecordException.class,
                             e -> assertThat(e.kind()).isEqualTo(Kind.CONFLUENT))
                     .hasMessageEndingWith(
-                            "; looks like Confluent's wire format (schema id %d), which is not supported"
+                            "; looks like Confluent's wire format (schema id %d), which moe.format: avro-registry reads"
                                     .formatted(id));
         }
     }
@@ -240,7 +241,7 @@ class TokenDecoderTest {
                         e -> assertThat(e.kind()).isEqualTo(Kind.FORMAT))
                 .hasMessage(
                         "not Avro single-object encoding: starts with 06 4C; looks like Avro without a"
-                                + " header, which moe.format: raw reads");
+                                + " header, which moe.format: token-raw reads");
         byte[] withHeader = TokenEncoder.singleObject().encode("LAS", 5, 6, vector(10, 7));
         assertThatThrownBy(() -> TokenDecoder.raw(Token.getClassSchema()).decode(withHeader))
                 .isInstanceOfSatisfying(
@@ -248,7 +249,7 @@ class TokenDecoderTest {
                         e -> assertThat(e.kind()).isEqualTo(Kind.FORMAT))
                 .hasMessage(
                         "`stream` is malformed: its length is -98; looks like Avro's single-object"
-                                + " encoding, which moe.format: avro reads");
+                                + " encoding, which moe.format: token reads");
     }
 
     private static List<TokenDecoder> decoders() {

@@ -2,21 +2,19 @@
 package io.flinkmoe.scoring;
 
 import io.flinkmoe.api.Arrival;
-import io.flinkmoe.column.InputLayout;
-import io.flinkmoe.kafka.TokenDeserializer;
+import io.flinkmoe.kafka.TimestampRules;
 import io.flinkmoe.kafka.TokenWatermarks;
+import io.flinkmoe.kafka.pinned.PinnedSchemas;
 import io.flinkmoe.kafka.source.TokenSource;
 import io.flinkmoe.scoring.KafkaOptions.Delivery;
 import io.flinkmoe.scoring.KafkaOptions.Stop;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.Properties;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
-import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 
 /** Creates the source of the job's tokens, and its watermarks. */
@@ -29,53 +27,22 @@ final class KafkaInput {
     private KafkaInput() {}
 
     /**
-     * Creates the deserializer of the source's records.
-     *
-     * @param hasWindows whether timestamps matter
-     * @throws IllegalConfigurationException if a schema file cannot be read or does not contain a
-     *     schema of tokens
-     */
-    static TokenDeserializer deserializer(
-            ReadableConfig options, InputLayout inputs, boolean hasWindows) {
-        TokenDeserializer.Builder builder =
-                TokenDeserializer.builder(inputs)
-                        .format(options.get(KafkaOptions.FORMAT))
-                        .maxAhead(options.get(KafkaOptions.SOURCE_MAX_AHEAD))
-                        .maxBehind(options.get(KafkaOptions.SOURCE_MAX_BEHIND));
-        if (!hasWindows) {
-            builder.acceptAllTimestamps();
-        }
-        if (options.get(KafkaOptions.SINK_DELIVERY) == Delivery.IDEMPOTENT) {
-            builder.ignoreClock();
-        }
-        for (String file : options.get(KafkaOptions.SCHEMAS)) {
-            try {
-                builder.writerSchema(Files.readString(Path.of(file)));
-            } catch (IOException | IllegalArgumentException e) {
-                throw new IllegalConfigurationException(
-                        "%s: cannot use %s: %s"
-                                .formatted(
-                                        KafkaOptions.SCHEMAS.key(),
-                                        file,
-                                        e instanceof IOException ? e : e.getMessage()),
-                        e);
-            }
-        }
-        return builder.build();
-    }
-
-    /**
      * Creates the source of a job's tokens.
      *
+     * @param schemas the schemas that the job keeps in its state
      * @param hasWindows whether something waits for the watermark
      */
     static TokenSource source(
-            ReadableConfig options, TokenDeserializer deserializer, boolean hasWindows) {
+            ReadableConfig options,
+            KafkaRecordDeserializationSchema<Arrival> deserializer,
+            PinnedSchemas schemas,
+            boolean hasWindows) {
         TokenSource.Builder builder =
                 TokenSource.builder(
                                 options.get(KafkaOptions.SOURCE_TOPIC),
                                 consumerProperties(options),
                                 deserializer)
+                        .schemas(schemas)
                         .startAt(options.get(KafkaOptions.SOURCE_START))
                         .missingOffsets(options.get(KafkaOptions.SOURCE_MISSING_OFFSETS))
                         .idleTimeout(options.get(KafkaOptions.SOURCE_IDLE_TIMEOUT));
@@ -95,6 +62,22 @@ final class KafkaInput {
         Properties properties = KafkaOptions.clientProperties(options);
         properties.put(ConsumerConfig.GROUP_ID_CONFIG, options.get(KafkaOptions.SOURCE_GROUP_ID));
         return properties;
+    }
+
+    /** Which timestamps of users' own records are accepted. */
+    static TimestampRules timestamps(ReadableConfig options, boolean hasWindows) {
+        if (!hasWindows) {
+            return TimestampRules.NONE;
+        }
+        TimestampRules rules =
+                new TimestampRules(
+                        true,
+                        options.get(KafkaOptions.SOURCE_MAX_AHEAD),
+                        options.get(KafkaOptions.SOURCE_MAX_BEHIND),
+                        Clock.systemUTC());
+        return options.get(KafkaOptions.SINK_DELIVERY) == Delivery.IDEMPOTENT
+                ? rules.withoutClock()
+                : rules;
     }
 
     /** Configures event time, idleness and alignment of the partitions. */

@@ -3,7 +3,6 @@ package io.flinkmoe.scoring;
 
 import static org.apache.flink.configuration.ConfigOptions.key;
 
-import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.kafka.TokenDeserializer;
 import io.flinkmoe.kafka.source.MissingOffsets;
 import io.flinkmoe.kafka.source.StartPosition;
@@ -45,27 +44,6 @@ public final class KafkaOptions {
                                     + " rejected. Their values are never logged. Put secrets into the"
                                     + " file that --config names, because every user of the machine can"
                                     + " see a command line.");
-
-    public static final ConfigOption<RecordFormat> FORMAT =
-            key("moe.format")
-                    .enumType(RecordFormat.class)
-                    .defaultValue(RecordFormat.AVRO)
-                    .withDescription(
-                            "The encoding of input and output records. 'avro': Avro's"
-                                    + " single-object encoding, whose header identifies the writer's"
-                                    + " schema. 'raw': Avro without a header.");
-
-    public static final ConfigOption<List<String>> SCHEMAS =
-            key("moe.schema")
-                    .stringType()
-                    .asList()
-                    .defaultValues()
-                    .withDescription(
-                            "Schema files (.avsc) of the records in the source topic, in"
-                                    + " addition to the built-in schema. Each is a record with the fields"
-                                    + " stream, position, timestamp and values, in any order; other fields"
-                                    + " are ignored. With moe.format: raw, give at most one file; it"
-                                    + " replaces the built-in schema.");
 
     public static final ConfigOption<String> SOURCE_TOPIC =
             key("moe.source.topic")

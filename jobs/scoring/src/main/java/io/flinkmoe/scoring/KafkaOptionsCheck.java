@@ -2,7 +2,9 @@
 package io.flinkmoe.scoring;
 
 import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.kafka.RecordFormat;
+import io.flinkmoe.scoring.record.RecordOptions;
+import io.flinkmoe.scoring.record.RecordRules;
+import io.flinkmoe.scoring.record.Refusals;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -75,22 +77,26 @@ final class KafkaOptionsCheck {
                                     timeout,
                                     Integer.MAX_VALUE));
         }
-        if (options.get(KafkaOptions.FORMAT) == RecordFormat.RAW
-                && options.get(KafkaOptions.SCHEMAS).size() > 1) {
-            errors.add(
-                    ("%s has %d files; with %s: raw only one file is allowed, because raw"
-                                            + " records do not")
-                                    .formatted(
-                                            KafkaOptions.SCHEMAS.key(),
-                                            options.get(KafkaOptions.SCHEMAS).size(),
-                                            KafkaOptions.FORMAT.key())
-                            + " identify their schema");
-        }
+        errors.addAll(RecordRules.errors(options));
+        errors.addAll(lateTopic(options));
         errors.addAll(ReservedProperties.errors(options));
         errors.addAll(IdempotentRules.errors(options));
         if (!errors.isEmpty()) {
             throw new IllegalConfigurationException(String.join("; ", errors));
         }
+    }
+
+    private static List<String> lateTopic(ReadableConfig options) {
+        Refusals refusals = new Refusals(options);
+        RecordOptions.Format format = options.get(RecordOptions.FORMAT);
+        if (!format.isToken()) {
+            refusals.refuse(
+                    KafkaOptions.LATE_TOPIC,
+                    RecordOptions.FORMAT,
+                    format,
+                    "a late record is answered, with the outputs of its residual");
+        }
+        return refusals.errors();
     }
 
     /** The topics that several options name. */

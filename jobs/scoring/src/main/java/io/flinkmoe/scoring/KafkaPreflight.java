@@ -63,10 +63,11 @@ public final class KafkaPreflight implements AutoCloseable {
      * The facts about the topics that a job needs.
      *
      * @param sourcePartitions the number of partitions of the source topic
-     * @param maxLetterBytes the maximum bytes of a message in the dead-letter topic, as far as the
-     *     brokers report it
+     * @param maxAnswerBytes the maximum bytes of a message in the sink topic, as far as the brokers
+     *     report it
+     * @param maxLetterBytes the same of the dead-letter topic
      */
-    public record Topics(int sourcePartitions, int maxLetterBytes) {}
+    public record Topics(int sourcePartitions, int maxAnswerBytes, int maxLetterBytes) {}
 
     /**
      * Checks that the brokers respond, that the topics exist, that their configurations allow what
@@ -115,7 +116,7 @@ public final class KafkaPreflight implements AutoCloseable {
         Map<ConfigResource, KafkaFuture<Config>> configs =
                 admin.describeConfigs(keys.stream().map(this::resource).toList()).values();
         TopicCheck check = new TopicCheck(options.get(KafkaOptions.SINK_DELIVERY));
-        int maxLetterBytes = Integer.MAX_VALUE;
+        Map<ConfigOption<String>, Integer> maxBytes = new HashMap<>();
         for (ConfigOption<String> key : keys) {
             if (key == KafkaOptions.SOURCE_TOPIC) {
                 checkSource(configs.get(resource(key)), check);
@@ -130,9 +131,7 @@ public final class KafkaPreflight implements AutoCloseable {
                                 .orElse(0);
                 long bytes = largest.getOrDefault(key, 0L);
                 check.check(key, options.get(key), config, replicas, bytes);
-                if (key == KafkaOptions.DEAD_LETTER_TOPIC) {
-                    maxLetterBytes = TopicCheck.maxMessageBytes(config);
-                }
+                maxBytes.put(key, TopicCheck.maxMessageBytes(config));
             } catch (ExecutionException e) {
                 check.unreadable(key, options.get(key), e.getCause().getMessage());
             }
@@ -146,7 +145,9 @@ public final class KafkaPreflight implements AutoCloseable {
         }
         check.warnings().forEach(warnings);
         return new Topics(
-                topics.get(KafkaOptions.SOURCE_TOPIC).partitions().size(), maxLetterBytes);
+                topics.get(KafkaOptions.SOURCE_TOPIC).partitions().size(),
+                maxBytes.getOrDefault(KafkaOptions.SINK_TOPIC, Integer.MAX_VALUE),
+                maxBytes.getOrDefault(KafkaOptions.DEAD_LETTER_TOPIC, Integer.MAX_VALUE));
     }
 
     /** What the source topic's configuration has to be depends on the windows of the layers. */

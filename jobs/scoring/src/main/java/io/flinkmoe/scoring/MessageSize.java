@@ -5,6 +5,8 @@ import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.scoring.record.AnswerSize;
+import io.flinkmoe.scoring.record.RecordOptions;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
 import java.util.Map;
@@ -58,6 +60,16 @@ final class MessageSize {
     }
 
     /**
+     * The maximum bytes of what an answer keeps of its record.
+     *
+     * @param maxMessageBytes the maximum message size of the answers' topic
+     */
+    static int largestKept(ReadableConfig options, BundleSpec spec, int maxMessageBytes) {
+        long others = AnswerSize.withoutKept(options, spec);
+        return (int) Math.max(0, largestField(options, maxMessageBytes) - others);
+    }
+
+    /**
      * Checks that the records that the job writes fit a message.
      *
      * @return the bytes of the largest message of each topic. Dead letters are truncated to their
@@ -76,7 +88,9 @@ final class MessageSize {
         largest.put(KafkaOptions.DEAD_LETTER_TOPIC, (long) MINIMUM);
         largest.put(
                 KafkaOptions.SINK_TOPIC,
-                require(options, "a scored token", vector(spec.outputSize()) + choices));
+                options.get(RecordOptions.FORMAT).isToken()
+                        ? require(options, "a scored token", vector(spec.outputSize()) + choices)
+                        : require(options, "an answer", AnswerSize.withoutKept(options, spec)));
         if (options.getOptional(KafkaOptions.LATE_TOPIC).isPresent()) {
             largest.put(
                     KafkaOptions.LATE_TOPIC,

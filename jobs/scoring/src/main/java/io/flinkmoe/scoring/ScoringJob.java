@@ -6,16 +6,21 @@ import io.flinkmoe.MoeResult;
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.config.Footprint;
 import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.kafka.DeadLetterSerializer;
+import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.kafka.DecisionSerializer;
 import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.kafka.RecordKey;
-import io.flinkmoe.kafka.ScoredTokenSerializer;
-import io.flinkmoe.kafka.TokenDeserializer;
 import io.flinkmoe.kafka.TokenSerializer;
+import io.flinkmoe.kafka.pinned.PinnedSchemas;
+import io.flinkmoe.scoring.record.JobRecords;
+import io.flinkmoe.scoring.record.OwnRecords;
+import io.flinkmoe.scoring.record.RecordContext;
+import io.flinkmoe.scoring.record.RecordContext.Savepoint;
+import io.flinkmoe.scoring.record.RecordOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
@@ -25,6 +30,8 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.configuration.StateRecoveryOptions;
+import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
 import org.apache.flink.core.execution.CheckpointingMode;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -45,9 +52,22 @@ public final class ScoringJob {
 
     private static final Logger LOG = LoggerFactory.getLogger(ScoringJob.class);
 
+    private static final List<String> PINNED =
+            List.of(PinnedSchemas.VALUE, PinnedSchemas.KEY, PinnedSchemas.ANSWER);
+
     private static final Duration CHECKPOINT_INTERVAL = Duration.ofSeconds(10);
 
     private ScoringJob() {}
+
+    /**
+     * Checks options before any connection is opened.
+     *
+     * @throws IllegalConfigurationException if options are missing or inconsistent; the message
+     *     lists all errors
+     */
+    public static void check(Configuration options) {
+        KafkaOptionsCheck.check(options);
+    }
 
     /**
      * Builds the job as {@link #build(StreamExecutionEnvironment, Configuration, Consumer)} does,
@@ -73,8 +93,31 @@ public final class ScoringJob {
     public static MoeResult build(
             StreamExecutionEnvironment env, Configuration options, Consumer<String> warnings)
             throws IOException {
+        return build(env, options, warnings, true).result();
+    }
+
+    /**
+     * Builds the job as {@link #build(StreamExecutionEnvironment, Configuration, Consumer)} does,
+     * but registers no schema. It is to be printed, and not to be executed.
+     *
+     * @return the schemas of its records and answers
+     */
+    public static PinnedSchemas plan(
+            StreamExecutionEnvironment env, Configuration options, Consumer<String> warnings)
+            throws IOException {
+        return build(env, options, warnings, false).schemas();
+    }
+
+    private record Built(MoeResult result, PinnedSchemas schemas) {}
+
+    private static Built build(
+            StreamExecutionEnvironment env,
+            Configuration options,
+            Consumer<String> warnings,
+            boolean registers)
+            throws IOException {
         KafkaOptionsCheck.check(options);
-        configure(env, options);
+        configure(env, options, warnings);
         MoeLayers.Builder builder =
                 MoeLayers.builder(options)
                         .maxOutOfOrderness(options.get(KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS));
@@ -87,16 +130,24 @@ public final class ScoringJob {
         MoeLayers layers = builder.build();
         IdempotentRules.checkModel(options, layers.warning());
         layers.warning().ifPresent(warnings);
-        TokenDeserializer deserializer =
-                KafkaInput.deserializer(options, layers.inputs(), layers.hasWindows());
+        JobRecords records = records(env, options, layers);
         Footprint footprint = layers.footprint();
         Map<ConfigOption<String>, Long> largest = MessageSize.require(options, footprint.spec());
         KafkaPreflight.Topics topics = KafkaPreflight.check(options, largest, warnings);
         logFootprint(footprint);
+        KafkaRecordDeserializationSchema<Arrival> deserializer =
+                records.deserializer(
+                        MessageSize.largestKept(
+                                options, footprint.spec(), topics.maxAnswerBytes()));
+        PinnedSchemas schemas = records.pin(registers);
+        for (String name : PINNED) {
+            schemas.get(name).ifPresent(pinned -> LOG.info("The schema of {}s: {}", name, pinned));
+        }
 
         DataStream<Arrival> arrivals =
                 env.fromSource(
-                                KafkaInput.source(options, deserializer, layers.hasWindows()),
+                                KafkaInput.source(
+                                        options, deserializer, schemas, layers.hasWindows()),
                                 KafkaInput.watermarks(options),
                                 KafkaInput.SOURCE_UID,
                                 deserializer.getProducedType())
@@ -108,18 +159,17 @@ public final class ScoringJob {
                                         topics.sourcePartitions()))
                         .setMaxParallelism(KafkaOutput.MAX_PARALLELISM);
         MoeResult result = layers.scoreArrivals(arrivals);
-        RecordFormat format = options.get(KafkaOptions.FORMAT);
+        RecordFormat format = RecordOptions.ofTokens(options);
         RecordKey recordKey = KafkaOutput.recordKey(options);
         KafkaOutput.write(
                 result.scored(),
-                new ScoredTokenSerializer(options.get(KafkaOptions.SINK_TOPIC), format, recordKey),
+                records.answers(options.get(KafkaOptions.SINK_TOPIC), recordKey, schemas),
                 SCORED_SINK_UID,
                 options);
         KafkaOutput.write(
                 result.deadLetters(),
-                new DeadLetterSerializer(
+                records.deadLetters(
                         options.get(KafkaOptions.DEAD_LETTER_TOPIC),
-                        format,
                         MessageSize.largestField(options, topics.maxLetterBytes())),
                 DEAD_LETTER_SINK_UID,
                 options);
@@ -139,11 +189,28 @@ public final class ScoringJob {
                     LATE_SINK_UID,
                     options);
         }
-        return result;
+        return new Built(result, schemas);
+    }
+
+    private static JobRecords records(
+            StreamExecutionEnvironment env, ReadableConfig options, MoeLayers layers)
+            throws IOException {
+        if (options.get(RecordOptions.FORMAT).isToken()) {
+            return new TokenRecords(options, layers.inputs(), layers.hasWindows());
+        }
+        RecordContext job =
+                new RecordContext(
+                        options,
+                        options.get(KafkaOptions.SOURCE_TOPIC),
+                        options.get(KafkaOptions.SINK_TOPIC),
+                        env.getConfiguration()
+                                .getOptional(StateRecoveryOptions.SAVEPOINT_PATH)
+                                .map(path -> new Savepoint(path, KafkaInput.SOURCE_UID)));
+        return OwnRecords.of(job, layers, KafkaInput.timestamps(options, layers.hasWindows()));
     }
 
     /**
-     * The options without those of flink-moe, which can contain Kafka passwords. Flink shows the
+     * The options without those of flink-moe, which can contain passwords. Flink shows the
      * configuration of clusters and jobs in its web UI.
      */
     public static Configuration flinkOptions(Configuration options) {
@@ -170,13 +237,17 @@ public final class ScoringJob {
         return absolute;
     }
 
-    private static void configure(StreamExecutionEnvironment env, Configuration options) {
+    private static void configure(
+            StreamExecutionEnvironment env, Configuration options, Consumer<String> warnings) {
         Configuration job = flinkOptions(options);
         job.set(PipelineOptions.OBJECT_REUSE, true);
         job.set(PipelineOptions.GENERIC_TYPES, false);
         job.set(PipelineOptions.AUTO_GENERATE_UIDS, false);
         RocksDbForWindows.setDefaults(job, env.getConfiguration());
+        ChangesOfWindows.setDefaults(
+                job, env.getConfiguration(), MoeSettings.of(options).capacity(), warnings);
         env.configure(job);
+        RestoreRules.check(env.getConfiguration());
 
         if (env.getConfiguration()
                 .getOptional(CheckpointingOptions.CHECKPOINTING_INTERVAL)

@@ -8,8 +8,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.kafka.source.StartPosition;
+import io.flinkmoe.scoring.record.RecordOptions;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -33,7 +33,7 @@ class KafkaOptionsTest {
         Configuration options = complete();
         options.setString("moe.sink.delivery", "at-least-once");
         options.setString("moe.source.start", "latest");
-        options.setString("moe.format", "raw");
+        options.setString("moe.format", "token-raw");
         options.setString("moe.kafka.properties", "{client.rack: a, security.protocol: SSL}");
         options.setString("moe.schema", "[a.avsc]");
 
@@ -42,8 +42,8 @@ class KafkaOptionsTest {
         assertThat(options.get(KafkaOptions.SINK_DELIVERY))
                 .isEqualTo(KafkaOptions.Delivery.AT_LEAST_ONCE);
         assertThat(options.get(KafkaOptions.SOURCE_START)).isEqualTo(StartPosition.LATEST);
-        assertThat(options.get(KafkaOptions.FORMAT)).isEqualTo(RecordFormat.RAW);
-        assertThat(options.get(KafkaOptions.SCHEMAS)).containsExactly("a.avsc");
+        assertThat(options.get(RecordOptions.FORMAT)).isEqualTo(RecordOptions.Format.TOKEN_RAW);
+        assertThat(options.get(RecordOptions.SCHEMAS)).containsExactly("a.avsc");
         assertThat(KafkaOptions.clientProperties(options))
                 .containsEntry("client.rack", "a")
                 .containsEntry("security.protocol", "SSL")
@@ -74,8 +74,8 @@ class KafkaOptionsTest {
         options.set(KafkaOptions.SINK_TOPIC, "in");
         options.set(KafkaOptions.SOURCE_MAX_AHEAD, Duration.ofSeconds(-1));
         options.set(KafkaOptions.SINK_TRANSACTION_TIMEOUT, Duration.ofDays(30));
-        options.set(KafkaOptions.FORMAT, RecordFormat.RAW);
-        options.set(KafkaOptions.SCHEMAS, List.of("a.avsc", "b.avsc"));
+        options.set(RecordOptions.FORMAT, RecordOptions.Format.TOKEN_RAW);
+        options.set(RecordOptions.SCHEMAS, List.of("a.avsc", "b.avsc"));
 
         assertThatThrownBy(() -> KafkaOptionsCheck.check(options))
                 .isInstanceOf(IllegalConfigurationException.class)
@@ -130,6 +130,20 @@ class KafkaOptionsTest {
         assertThat(KafkaOutput.transactionalIdPrefix(one))
                 .isEqualTo("gv/v-out")
                 .isNotEqualTo(KafkaOutput.transactionalIdPrefix(other));
+    }
+
+    @Test
+    void refusesATopicOfLateTokensForRecordsThatAreNone() {
+        Configuration options = complete();
+        options.setString("moe.format", "json");
+        options.setString("moe.record.stream", "card");
+        options.setString("moe.late.topic", "late");
+
+        assertThatThrownBy(() -> KafkaOptionsCheck.check(options))
+                .isInstanceOf(IllegalConfigurationException.class)
+                .hasMessage(
+                        "moe.late.topic is late; allowed with moe.format: json: no value, because a"
+                                + " late record is answered, with the outputs of its residual");
     }
 
     @Test
@@ -270,8 +284,8 @@ class KafkaOptionsTest {
 
         for (String file : List.of(missing, broken, other)) {
             Configuration options = complete();
-            options.set(KafkaOptions.SCHEMAS, List.of(file));
-            assertThatThrownBy(() -> KafkaInput.deserializer(options, InputLayout.vector(2), true))
+            options.set(RecordOptions.SCHEMAS, List.of(file));
+            assertThatThrownBy(() -> new TokenRecords(options, InputLayout.vector(2), true))
                     .isInstanceOf(IllegalConfigurationException.class)
                     .hasMessageStartingWith("moe.schema: cannot use " + file);
         }

@@ -31,7 +31,7 @@ public record Rejection(Kind kind, String reason) {
         /** A token in Avro's other encoding: with a header instead of bare, or the reverse. */
         FORMAT("Avro in the other encoding; set moe.format"),
         /** A record whose header names a schema that is not known. */
-        UNKNOWN_SCHEMA("an unknown schema; give it with moe.schema"),
+        UNKNOWN_SCHEMA("an unknown schema"),
         /** Other bytes that are not a token. */
         MALFORMED("not a token"),
         /** No stream, or one that is too long. */

@@ -31,6 +31,12 @@ public final class TokenCheck {
 
     private TokenCheck() {}
 
+    /** Returns the arrival of a token, or of a dead letter if the token cannot be scored. */
+    public static Arrival arrival(Token token, InputLayout inputs) {
+        Rejection rejection = reasonToReject(token, inputs);
+        return rejection == null ? Arrival.of(token) : Arrival.of(DeadLetter.of(token, rejection));
+    }
+
     /**
      * Returns why a token cannot be scored.
      *

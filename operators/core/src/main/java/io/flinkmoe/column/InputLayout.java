@@ -70,7 +70,7 @@ public final class InputLayout implements Serializable {
             boolean isRead = input.isRead() && input.type() == ColumnType.FLOAT;
             floats += isRead ? input.column().count() : 0;
         }
-        return read == 1 && floats == words();
+        return read == 1 && floats > 0 && floats == words();
     }
 
     /** Whether a value of the vector may be NaN. */

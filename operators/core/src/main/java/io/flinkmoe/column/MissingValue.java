@@ -26,7 +26,7 @@ record MissingValue(boolean isRejected, String text, double real, long whole) {
         }
         try {
             return switch (type) {
-                case STRING -> new MissingValue(false, missing, 0, 0);
+                case STRING -> new MissingValue(false, text(missing), 0, 0);
                 case BOOL -> new MissingValue(false, null, 0, flag(missing));
                 case INT32 -> whole(new BigDecimal(missing).intValueExact());
                 case INT64 -> whole(new BigDecimal(missing).longValueExact());
@@ -38,6 +38,14 @@ record MissingValue(boolean isRejected, String text, double real, long whole) {
                             .formatted(name, missing, allowed(type)),
                     e);
         }
+    }
+
+    /** Who writes nan means what is no text. */
+    private static String text(String text) {
+        if (text.equals(InputSpec.NAN)) {
+            throw new NumberFormatException();
+        }
+        return text;
     }
 
     private static MissingValue whole(long value) {
@@ -65,7 +73,7 @@ record MissingValue(boolean isRejected, String text, double real, long whole) {
 
     private static String allowed(ColumnType type) {
         return switch (type) {
-            case STRING -> "or a text";
+            case STRING -> "or a text other than nan, since no text is NaN";
             case BOOL -> "true or false";
             case INT32, INT64 -> "or an integer of the type";
             case FLOAT, DOUBLE -> "nan, or a finite number of the type";

@@ -24,8 +24,6 @@ public final class TypedValuesBuilder {
     /** The length of a value that is no vector. */
     public static final int NO_VECTOR = -1;
 
-    private static final int MAX_SHOWN = 60;
-
     private final ColumnLayout layout;
     private final List<Column> columns;
     private final MissingValue[] missing;
@@ -58,9 +56,7 @@ public final class TypedValuesBuilder {
     public TypedValuesBuilder set(String name, Object value) {
         int column = layout.indexOf(name);
         if (column < 0) {
-            return refuse(
-                    "%s is not an input of the model; its inputs are %s"
-                            .formatted(shorten(name), layout.describe()));
+            return refuse(ColumnProblems.unknown(name, layout));
         }
         return set(column, value);
     }
@@ -79,6 +75,14 @@ public final class TypedValuesBuilder {
         int length = length(value);
         if (!requireLength(column, length)) {
             return this;
+        } else if (length == NO_VECTOR) {
+            return set(column, 0, value);
+        }
+        if (value instanceof float[] floats) {
+            for (int i = 0; i < length; i++) {
+                setDouble(column, i, floats[i]);
+            }
+            return this;
         }
         for (int i = 0; i < length; i++) {
             set(column, i, value instanceof List<?> l ? l.get(i) : Array.get(value, i));
@@ -94,7 +98,8 @@ public final class TypedValuesBuilder {
     }
 
     /**
-     * Requires that a column is a vector of some length.
+     * Requires that a column is a vector of some length. A value alone is a vector of length 1,
+     * too.
      *
      * @param length how many values there are, or {@link #NO_VECTOR}
      * @return whether it is; otherwise the row has a problem
@@ -102,9 +107,9 @@ public final class TypedValuesBuilder {
     public boolean requireLength(int column, int length) {
         Column spec = columns.get(column);
         isSet[column] = true;
-        if (spec.width() == null || spec.width() != length) {
-            String found = length == NO_VECTOR ? "one value" : "%d values".formatted(length);
-            refuse("%s has %s; the model takes %s".formatted(spec.name(), found, takes(spec)));
+        int values = length == NO_VECTOR ? 1 : length;
+        if (spec.width() == null || spec.width() != values) {
+            refuse(ColumnProblems.length(spec, length));
             return false;
         }
         return true;
@@ -140,10 +145,7 @@ public final class TypedValuesBuilder {
         MissingValue value = missing[column];
         isSet[column] = true;
         if (value.isRejected()) {
-            return refuse(
-                    spec.width() == null
-                            ? "%s is missing".formatted(spec.name())
-                            : "%s[%d] is missing".formatted(spec.name(), element));
+            return refuse(ColumnProblems.missing(spec, element));
         }
         int at = layout.offset(column) + element * spec.type().stride();
         switch (spec.type()) {
@@ -206,10 +208,7 @@ public final class TypedValuesBuilder {
                 Double.isFinite(stored)
                         || Double.isNaN(stored) && Double.isNaN(missing[column].real());
         if (!isAllowed) {
-            String place = spec.width() == null ? "" : "[%d]".formatted(element);
-            return refuse(
-                    "%s%s is %s; only finite values are allowed"
-                            .formatted(spec.name(), place, value));
+            return refuse(ColumnProblems.notFinite(spec, element, value));
         }
         int at = layout.offset(column) + element * spec.type().stride();
         if (isFloat) {
@@ -293,25 +292,11 @@ public final class TypedValuesBuilder {
     }
 
     private TypedValuesBuilder inexact(int column, String value) {
-        Column spec = columns.get(column);
         isSet[column] = true;
-        return refuse(
-                "%s is %s, which is not exactly %s"
-                        .formatted(spec.name(), shorten(value), takes(spec)));
+        return refuse(ColumnProblems.inexact(columns.get(column), value));
     }
 
     private TypedValuesBuilder mismatch(int column, Object value, String kind) {
-        Column spec = columns.get(column);
-        return refuse(
-                "%s is %s, %s; the model takes %s"
-                        .formatted(spec.name(), shorten(String.valueOf(value)), kind, takes(spec)));
-    }
-
-    private static String takes(Column column) {
-        return "the type " + column.describe();
-    }
-
-    private static String shorten(String text) {
-        return text.length() <= MAX_SHOWN ? text : text.substring(0, MAX_SHOWN) + "...";
+        return refuse(ColumnProblems.mismatch(columns.get(column), value, kind));
     }
 }

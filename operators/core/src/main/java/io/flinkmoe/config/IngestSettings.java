@@ -11,6 +11,7 @@ import org.apache.flink.annotation.Internal;
  *
  * @param lanes the number of lanes that streams are hashed to
  * @param blockRows the largest number of tokens in a block
+ * @param pendingRows the largest number of tokens in all blocks that are not full yet
  * @param linger the longest time that a token waits for its block to fill
  * @param windows the windows in which capacity is counted
  * @param maxOutOfOrderness how far a token may be behind the newest token of its partition before
@@ -18,5 +19,10 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 public record IngestSettings(
-        int lanes, int blockRows, Duration linger, Windows windows, Duration maxOutOfOrderness)
+        int lanes,
+        int blockRows,
+        int pendingRows,
+        Duration linger,
+        Windows windows,
+        Duration maxOutOfOrderness)
         implements Serializable {}

@@ -235,6 +235,11 @@ public record GateSpec(
             return IntStream.range(0, gates().size()).mapToObj(this::gateName).toList();
         }
 
+        /** The names of the experts. */
+        default List<String> expertNames() {
+            return IntStream.range(0, numExperts()).mapToObj(this::expertName).toList();
+        }
+
         /** The experts that a gate may use, in the order of its logits' columns. */
         default int[] expertsOf(int gate) {
             GateSpec spec = gates().get(gate);

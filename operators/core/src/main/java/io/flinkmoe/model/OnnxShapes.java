@@ -136,8 +136,13 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
                         ? "there is no %s '%s' among them".formatted(kind, name)
                         : tensors.isEmpty()
                                 ? "expected exactly one, float [batch, width]"
-                                : "name the one to use: {file: %s, %s: NAME}"
-                                        .formatted(file.getFileName(), kind);
+                                : "name the one to use: {file: %s, %s: NAME} in a manifest%s"
+                                        .formatted(
+                                                file.getFileName(),
+                                                kind,
+                                                kind.equals("output")
+                                                        ? ", --router-output NAME or --expert-output NAME without one"
+                                                        : "");
         throw new BundleException(
                 file,
                 "it has %d %s%s, %s; %s%s"
@@ -194,7 +199,7 @@ public record OnnxShapes(String input, int inputWidth, String output, int output
         if (batch != GraphTensor.FREE) {
             throw new BundleException(
                     file,
-                    "%s, with a fixed batch size of %d; export the model with a dynamic first dimension: dynamic_shapes=({0: 'batch'},) with dynamo=True, dynamic_axes={NAME: {0: 'batch'}} without"
+                    "%s, with a fixed batch size of %d; expected a free one: export the model with a dynamic first dimension: dynamic_shapes=({0: 'batch'},) with dynamo=True, dynamic_axes={NAME: {0: 'batch'}} without"
                             .formatted(what, batch));
         }
         long width = rank == 1 ? 1 : tensor.shape().get(1).size();

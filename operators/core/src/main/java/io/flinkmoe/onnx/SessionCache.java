@@ -55,16 +55,7 @@ public final class SessionCache {
             throws BundleException {
         return acquire(
                 new Key(file.toAbsolutePath().normalize(), checksum, tensors, device),
-                path -> {
-                    OnnxModel model = OnnxModel.open(path, tensors, 1, device);
-                    try {
-                        BatchProbe.warnIfBatchMatters(model);
-                        return model;
-                    } catch (Throwable t) {
-                        model.close();
-                        throw t;
-                    }
-                });
+                path -> OnnxModel.open(path, tensors, 1, device));
     }
 
     /** Leases a model with named inputs and outputs, on the CPU. */

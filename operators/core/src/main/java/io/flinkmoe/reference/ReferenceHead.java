@@ -2,6 +2,7 @@
 package io.flinkmoe.reference;
 
 import ai.onnxruntime.OrtException;
+import io.flinkmoe.capacity.TokenMetadata;
 import io.flinkmoe.column.ColumnLayout;
 import io.flinkmoe.column.OutputRows;
 import io.flinkmoe.model.BundleException;
@@ -28,8 +29,9 @@ record ReferenceHead(ModelHead head, ColumnLayout layout, int width) {
      *
      * @param vectors [T, output size of the last layer]
      */
-    OutputRows run(float[] vectors, int tokens, boolean[] rejected, boolean[] absent)
+    OutputRows run(float[] vectors, TokenMetadata metadata, String[] rejected, boolean[] absent)
             throws OrtException {
+        int tokens = metadata.tokens();
         OutputRows all =
                 new OutputRows(
                         layout,
@@ -40,11 +42,15 @@ record ReferenceHead(ModelHead head, ColumnLayout layout, int width) {
             float[] block = Arrays.copyOfRange(vectors, from * width, (from + rows) * width);
             OutputRows outputs = head.run(Floats.toBytes(block), rows);
             for (int row = 0; row < rows; row++) {
-                boolean isRejected = rejected[from + row];
-                if (!(head instanceof ModelHead.None) && !absent[from + row]) {
-                    isRejected |= !outputs.isFinite(row);
+                boolean isHead = !(head instanceof ModelHead.None) && !absent[from + row];
+                if (isHead && rejected[from + row] == null && !outputs.isFinite(row)) {
+                    rejected[from + row] =
+                            "the head's output for position %d of stream %s is not finite"
+                                    .formatted(
+                                            metadata.positions()[from + row],
+                                            metadata.streams()[from + row]);
                 }
-                rejected[from + row] = isRejected;
+                boolean isRejected = rejected[from + row] != null;
                 absent[from + row] &= !isRejected;
                 if (isRejected || absent[from + row]) {
                     all.clear(from + row);

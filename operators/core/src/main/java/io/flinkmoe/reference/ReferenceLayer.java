@@ -44,6 +44,7 @@ final class ReferenceLayer {
         this.spec = sessions.spec().layers().get(layer);
         this.routed =
                 new RoutedLayer(
+                        layer,
                         spec,
                         new LayerRouter(sessions, layer, MAX_ROWS, capacity),
                         capacity,
@@ -62,8 +63,8 @@ final class ReferenceLayer {
      * Runs T tokens.
      *
      * @param x the inputs of the model in the first layer, else vectors [T, input size]
-     * @param rejected [T], tokens that are no part of any window; those that this layer rejects are
-     *     added
+     * @param rejected [T], why a token is rejected, so that it is no part of any window; else null.
+     *     Those that this layer rejects are added
      * @param absent [T], tokens for which an earlier layer had no output; those for which this one
      *     has none are added
      * @param noise the draws for this layer; null for none
@@ -71,7 +72,7 @@ final class ReferenceLayer {
     LayerResult forward(
             InputRows x,
             TokenMetadata metadata,
-            boolean[] rejected,
+            String[] rejected,
             boolean[] absent,
             NoiseSource noise,
             ChoiceRule rule)

@@ -137,7 +137,7 @@ public final class ReferenceModel implements AutoCloseable {
             throws OrtException {
         int tokens = metadata.tokens();
         InputRows input = x;
-        boolean[] rejected = new boolean[tokens];
+        String[] rejected = new String[tokens];
         boolean[] absent = new boolean[tokens];
         List<LayerResult> results = new ArrayList<>();
         for (ReferenceLayer layer : layers) {
@@ -151,7 +151,7 @@ public final class ReferenceModel implements AutoCloseable {
                             keeps ? input.strings() : RouterBatch.NO_STRINGS);
         }
         float[] last = results.get(results.size() - 1).out();
-        OutputRows outputs = head.run(last, tokens, rejected, absent);
+        OutputRows outputs = head.run(last, metadata, rejected, absent);
         return new Result(outputs.floats(), outputs, rejected, absent, results);
     }
 
@@ -166,9 +166,9 @@ public final class ReferenceModel implements AutoCloseable {
      * @param out [T, output size], the head's outputs of type float, or the last layer's; NaN for
      *     rejected and for absent tokens
      * @param outputs all outputs by name
-     * @param rejected [T], whether a stream would reject the token: the output of the encoder or
-     *     the head is not finite, or no rule of a gate matches; the latter and one that the encoder
-     *     rejects take no capacity
+     * @param rejected [T], why a stream would reject the token: the output of the encoder or the
+     *     head is not finite, or no rule of a gate matches; the latter and one that the encoder
+     *     rejects take no capacity. Null for the others
      * @param absent [T], whether the token has no output: no expert executed a choice of it in a
      *     layer without a residual
      * @param layers a result per MoE layer; FAILED for tokens that the encoder rejects
@@ -176,7 +176,7 @@ public final class ReferenceModel implements AutoCloseable {
     public record Result(
             float[] out,
             OutputRows outputs,
-            boolean[] rejected,
+            String[] rejected,
             boolean[] absent,
             List<LayerResult> layers) {}
 }

@@ -23,6 +23,7 @@ import org.apache.flink.annotation.Internal;
 @Internal
 final class RoutedLayer {
 
+    private final int layer;
     private final LayerSpec spec;
     private final LayerRouter router;
     private final Capacity capacity;
@@ -42,9 +43,11 @@ final class RoutedLayer {
     List<GateResult> gates;
 
     /**
+     * @param layer the number of the layer
      * @param maxRows the tokens of a block
      */
-    RoutedLayer(LayerSpec spec, LayerRouter router, Capacity capacity, int maxRows) {
+    RoutedLayer(int layer, LayerSpec spec, LayerRouter router, Capacity capacity, int maxRows) {
+        this.layer = layer;
         this.spec = spec;
         this.router = router;
         this.capacity = capacity;
@@ -60,15 +63,15 @@ final class RoutedLayer {
      * Routes T tokens.
      *
      * @param x what the router reads
-     * @param rejected [T], tokens that are no part of any window; those that this layer rejects are
-     *     added
+     * @param rejected [T], why a token is rejected, so that it is no part of any window; else null.
+     *     Those that this layer rejects are added
      * @param absent [T], tokens for which an earlier layer had no output
      * @param noise the draws for this layer; null for none
      */
     void route(
             InputRows x,
             TokenMetadata metadata,
-            boolean[] rejected,
+            String[] rejected,
             boolean[] absent,
             NoiseSource noise)
             throws OrtException {
@@ -91,7 +94,7 @@ final class RoutedLayer {
                 allocate(tokens, routed);
             }
             collect(routed, from, to - from, draws);
-            settle(routed, from, to - from, rejected);
+            settle(routed, from, to - from, metadata, rejected);
         }
     }
 
@@ -175,16 +178,22 @@ final class RoutedLayer {
     }
 
     /** Settles the choices of a block that no expert is to see. */
-    private void settle(Routed routed, int from, int rows, boolean[] rejected) {
+    private void settle(
+            Routed routed, int from, int rows, TokenMetadata metadata, String[] rejected) {
         int k = routed.k();
         for (int row = 0; row < rows; row++) {
-            rejected[from + row] |= routed.isRejected(row);
-            if (!routed.isRoutable(row) || rejected[from + row]) {
+            if (routed.isRejected(row) && rejected[from + row] == null) {
+                long position = metadata.positions()[from + row];
+                String stream = metadata.streams()[from + row];
+                rejected[from + row] = routed.fault(row).reason(layer, position, stream);
+            }
+            boolean isRejected = rejected[from + row] != null;
+            if (!routed.isRoutable(row) || isRejected) {
                 unroute(from + row);
             }
             for (int choice = row * k; choice < row * k + k; choice++) {
                 outcomes[from * k + choice] =
-                        rejected[from + row]
+                        isRejected
                                 ? Outcome.FAILED.code()
                                 : routed.outcome(
                                         choice, Outcome.EXECUTED.code(), Outcome.NO_CHOICE);

@@ -45,9 +45,9 @@ final class WindowDecisions {
      * Settles the choices that are EXECUTED so far; the router settled the others. Writes the
      * expert, the weight, the attempt and the slot of each.
      *
-     * @param rejected [T], the tokens that are no part of any window
+     * @param rejected [T], why a token is rejected, so that it is no part of any window; else null
      */
-    void apply(TokenMetadata tokens, boolean[] rejected, Ranked ranked, LayerResult result) {
+    void apply(TokenMetadata tokens, String[] rejected, Ranked ranked, LayerResult result) {
         for (int choice = 0; choice < result.experts().length; choice++) {
             write(choice, choice % topK, ranked, ranked.weights, result);
         }
@@ -56,10 +56,10 @@ final class WindowDecisions {
         }
     }
 
-    private Collection<int[]> rowsByWindow(TokenMetadata tokens, boolean[] rejected) {
+    private Collection<int[]> rowsByWindow(TokenMetadata tokens, String[] rejected) {
         TreeMap<Long, List<Integer>> windows = new TreeMap<>();
         for (int row = 0; row < tokens.tokens(); row++) {
-            if (!rejected[row]) {
+            if (rejected[row] == null) {
                 long start = capacity.windows().startOf(tokens.timestamps()[row]);
                 windows.computeIfAbsent(start, s -> new ArrayList<>()).add(row);
             }

@@ -19,6 +19,12 @@ public final class BlockRows {
     /** The approximate maximum size of the vectors that pass replicated layers together. */
     private static final int MAX_GROUP_BYTES = 4 << 20;
 
+    /** The approximate maximum size of the blocks that an ingest fills, for all lanes together. */
+    private static final int MAX_PENDING_BYTES = 1 << 19;
+
+    /** With fewer tokens for each lane, most blocks would contain only a few. */
+    private static final int MIN_PENDING_PER_LANE = 16;
+
     /** The bytes of a choice in a block: expert, weight, score, outcome, attempt. */
     private static final int CHOICE_BYTES = 14;
 
@@ -43,6 +49,23 @@ public final class BlockRows {
     public static int ofExchange(BundleSpec spec, MoeSettings settings) {
         long most = Math.max(1, MAX_BLOCK_BYTES / widestBytes(spec, settings));
         return (int) Math.min(settings.batchSize(), most);
+    }
+
+    /**
+     * Returns how many tokens an ingest keeps at most in all blocks that are not full yet. It sends
+     * them in front of a barrier, and while a window closes, the barrier waits until the experts
+     * have computed about as many tokens. Without windows, all blocks may fill.
+     *
+     * @param lanes the number of blocks
+     * @param rows the maximum number of tokens in a block
+     */
+    public static int pending(BundleSpec spec, MoeSettings settings, int lanes, int rows) {
+        long all = (long) lanes * rows;
+        if (settings.capacity().windows().areBounded()) {
+            long few = Math.max(rows, (long) lanes * MIN_PENDING_PER_LANE);
+            all = Math.min(all, Math.max(few, MAX_PENDING_BYTES / widestBytes(spec, settings)));
+        }
+        return (int) Math.min(all, Integer.MAX_VALUE);
     }
 
     /** The bytes of a token's widest vector, or of its choices if they take more. */

@@ -157,6 +157,7 @@ public final class Topology {
                         new IngestSettings(
                                 lanes,
                                 rows,
+                                BlockRows.pending(spec, settings, lanes, rows),
                                 settings.batchLinger(),
                                 settings.windows(),
                                 job.maxOutOfOrderness()));

@@ -152,6 +152,31 @@ class TypedValuesBuilderTest {
                 .isEqualTo("c[1] is missing");
     }
 
+    /** [batch] and [batch, 1] both mean one value. */
+    @Test
+    void aValueAloneIsAVectorOfOne() {
+        assertThat(one(ColumnType.FLOAT, 1, null, 2).get("c")).isEqualTo(new float[] {2});
+        assertThat(one(ColumnType.STRING, 1, null, "a").get("c")).isEqualTo(new String[] {"a"});
+        assertThat(one(ColumnType.FLOAT, 1, "nan", null).get("c"))
+                .isEqualTo(new float[] {Float.NaN});
+        assertThat(one(ColumnType.INT32, 1, null, "a").problem())
+                .isEqualTo("c is a, a text; the model takes the type int32[1]");
+        assertThat(one(ColumnType.FLOAT, 1, null, List.of(1, 2)).problem())
+                .isEqualTo("c has 2 values; the model takes the type float[1]");
+    }
+
+    @Test
+    void onlyFloatsAreTheVectorOfAnEncoder() {
+        InputSpec vector = new InputSpec("x", ColumnType.FLOAT, 2);
+        InputSpec texts = new InputSpec("words", ColumnType.STRING, 2);
+        InputSpec ofRule = new InputSpec("segment", ColumnType.STRING, null, "none", null);
+
+        assertThat(new InputLayout(List.of(vector), List.of()).numbersAreVector()).isTrue();
+        assertThat(new InputLayout(List.of(vector, ofRule), List.of()).numbersAreVector()).isTrue();
+        assertThat(new InputLayout(List.of(texts), List.of()).numbersAreVector()).isFalse();
+        assertThat(new InputLayout(List.of(vector, texts), List.of()).numbersAreVector()).isFalse();
+    }
+
     @Test
     void theFirstProblemOfARowIsKeptAndTheNextRowIsClean() {
         InputLayout inputs =

@@ -7,6 +7,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.OpenedModels;
 import io.flinkmoe.model.OpenedModels.Bits;
+import io.flinkmoe.model.parts.Manifest;
 import io.flinkmoe.model.parts.PartsImporter;
 import io.flinkmoe.onnx.BundleSessions;
 import io.flinkmoe.onnx.Device;
@@ -112,7 +113,7 @@ class BitsOfExportsTest {
         Path source = EXPORTS.resolve(name);
         String json = manifest.formatted(parts).replace('\'', '"');
         return PartsImporter.importBundle(
-                        new PartsImporter.Manifest(
+                        new Manifest(
                                 new JsonMapper().readTree(json),
                                 source.resolve("manifest.yaml"),
                                 source),

@@ -17,6 +17,7 @@ import io.flinkmoe.column.TypedValues;
 import io.flinkmoe.column.TypedValuesBuilder;
 import io.flinkmoe.config.Draws;
 import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.parts.Manifest;
 import io.flinkmoe.model.parts.PartsImporter;
 import io.flinkmoe.onnx.check.ModelCheck;
 import io.flinkmoe.reference.ReferenceModel;
@@ -50,7 +51,7 @@ final class ExportedCase {
         Path file = folder.resolve("manifest.yaml");
         Bundle bundle =
                 PartsImporter.importBundle(
-                                new PartsImporter.Manifest(manifest(), file, folder),
+                                new Manifest(manifest(), file, folder),
                                 output,
                                 made -> ModelCheck.openAll(made, false))
                         .bundle();

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
+import io.flinkmoe.model.parts.Manifest;
 import io.flinkmoe.model.parts.PartsImporter;
 import io.flinkmoe.onnx.check.ModelCheck;
 import io.flinkmoe.reference.ReferenceModel;
@@ -57,7 +58,7 @@ class OddExportsTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "fixed_batch | input x is float [1, 8], with a fixed batch size of 1 | dynamic_axes",
+                "fixed_batch | input x is float [1, 8], with a fixed batch size of 1; expected a free one | dynamic_axes",
                 "zipmap | output_probability sequence(map(int64, float)) | 'zipmap': False",
                 "external_missing | external_missing.onnx.data, which is not there | copy it into the folder",
                 "two_outputs | linear_1 float [batch, 8], relu float [batch, 12] | output: NAME",
@@ -112,7 +113,7 @@ class OddExportsTest {
                         .formatted(size, expert)
                         .replace('\'', '"');
         return PartsImporter.importBundle(
-                        new PartsImporter.Manifest(
+                        new Manifest(
                                 new JsonMapper().readTree(manifest),
                                 ODD.resolve("manifest.yaml"),
                                 ODD),

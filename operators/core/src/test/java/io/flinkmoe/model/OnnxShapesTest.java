@@ -62,7 +62,7 @@ class OnnxShapesTest {
                 "input x is float [n, 4, 4]; expected two dimensions, [batch, width], or [batch]");
         assertRefused(
                 wrap(unary(value("x", FLOAT, 16, 4))),
-                "input x is float [16, 4], with a fixed batch size of 16; export the model with a"
+                "input x is float [16, 4], with a fixed batch size of 16; expected a free one: export the model with a"
                         + " dynamic first dimension: dynamic_shapes=({0: 'batch'},) with"
                         + " dynamo=True, dynamic_axes={NAME: {0: 'batch'}} without");
         assertRefused(

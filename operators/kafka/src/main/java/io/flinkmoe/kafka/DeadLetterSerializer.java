@@ -77,12 +77,12 @@ public final class DeadLetterSerializer extends TopicSerializer<DeadLetter> {
     @Override
     public void open(SerializationSchema.InitializationContext context, KafkaSinkContext sink) {
         encoder =
-                format == RecordFormat.AVRO
+                format == RecordFormat.TOKEN
                         ? io.flinkmoe.schemas.DeadLetter.getEncoder()
                         : new RawMessageEncoder<>(
                                 SpecificData.getForClass(io.flinkmoe.schemas.DeadLetter.class),
                                 io.flinkmoe.schemas.DeadLetter.getClassSchema());
-        tokens = format == RecordFormat.AVRO ? TokenEncoder.singleObject() : TokenEncoder.raw();
+        tokens = format == RecordFormat.TOKEN ? TokenEncoder.singleObject() : TokenEncoder.raw();
     }
 
     @Override

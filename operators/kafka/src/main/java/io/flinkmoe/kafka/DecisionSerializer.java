@@ -59,7 +59,7 @@ public final class DecisionSerializer extends TopicSerializer<DecisionRecord> {
     @Override
     public void open(SerializationSchema.InitializationContext context, KafkaSinkContext sink) {
         encoder =
-                format == RecordFormat.AVRO
+                format == RecordFormat.TOKEN
                         ? TokenDecision.getEncoder()
                         : new RawMessageEncoder<>(
                                 SpecificData.getForClass(TokenDecision.class),

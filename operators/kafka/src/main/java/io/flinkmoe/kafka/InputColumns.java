@@ -63,8 +63,10 @@ final class InputColumns implements InputSink {
             return false;
         }
         Column spec = inputs.columns().columns().get(column);
-        if (!inVector && spec.width() != null) {
-            return builder.requireLength(column, TypedValuesBuilder.NO_VECTOR);
+        if (!inVector
+                && spec.width() != null
+                && !builder.requireLength(column, TypedValuesBuilder.NO_VECTOR)) {
+            return false;
         }
         next++;
         return next <= spec.count();

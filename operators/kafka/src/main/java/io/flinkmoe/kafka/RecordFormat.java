@@ -4,18 +4,18 @@ package io.flinkmoe.kafka;
 import java.util.Locale;
 import org.apache.flink.annotation.PublicEvolving;
 
-/** How the records of a topic are encoded. */
+/** How the tokens, answers, decisions and dead letters in a topic are encoded. */
 @PublicEvolving
 public enum RecordFormat {
     /** Avro's single-object encoding: a header of 10 bytes identifies the writer's schema. */
-    AVRO,
+    TOKEN,
 
     /** Avro without a header: reader and writer must use the same schema. */
-    RAW;
+    TOKEN_RAW;
 
-    /** The name in lower case, as in option values. */
+    /** The value of an option. */
     @Override
     public String toString() {
-        return name().toLowerCase(Locale.ROOT);
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 }

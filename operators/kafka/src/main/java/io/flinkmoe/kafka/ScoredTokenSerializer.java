@@ -48,7 +48,7 @@ public final class ScoredTokenSerializer extends TopicSerializer<ScoredToken> {
     @Override
     public void open(SerializationSchema.InitializationContext context, KafkaSinkContext sink) {
         encoder =
-                format == RecordFormat.AVRO
+                format == RecordFormat.TOKEN
                         ? ScoredTokenEncoder.singleObject()
                         : ScoredTokenEncoder.raw();
     }

@@ -47,7 +47,7 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
     private static final String CONFLUENT_HEADER = "__value_schema_id";
 
     private static final String CONFLUENT_HEADER_REASON =
-            "; its header %s belongs to Confluent's wire format, which is not supported"
+            "; its header %s belongs to Confluent's wire format, which moe.format: avro-registry reads"
                     .formatted(CONFLUENT_HEADER);
 
     private final RecordFormat format;
@@ -72,7 +72,7 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
     }
 
     /**
-     * Creates a builder. Its defaults are {@link RecordFormat#AVRO} and the built-in schema.
+     * Creates a builder. Its defaults are {@link RecordFormat#TOKEN} and the built-in schema.
      *
      * @param inputs the inputs of the model
      */
@@ -86,7 +86,7 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
 
         private final InputLayout inputs;
         private final List<String> schemas = new ArrayList<>();
-        private RecordFormat format = RecordFormat.AVRO;
+        private RecordFormat format = RecordFormat.TOKEN;
         private boolean checkTimestamps = true;
         private Duration maxAhead = DEFAULT_MAX_AHEAD;
         private Duration maxBehind = DEFAULT_MAX_BEHIND;
@@ -103,10 +103,10 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         }
 
         /**
-         * Adds a schema that tokens are written with. With {@link RecordFormat#AVRO} it is used in
-         * addition to the built-in schema. With {@link RecordFormat#RAW} it replaces the built-in
-         * schema. The schema is a record with the fields stream, position and timestamp, and values
-         * or inputs, in any order. Other fields are skipped.
+         * Adds a schema that tokens are written with. With {@link RecordFormat#TOKEN} it is used in
+         * addition to the built-in schema. With {@link RecordFormat#TOKEN_RAW} it replaces the
+         * built-in schema. The schema is a record with the fields stream, position and timestamp,
+         * and values or inputs, in any order. Other fields are skipped.
          *
          * @param json the schema, as in an .avsc file
          * @throws IllegalArgumentException if it is not a schema of tokens; the message contains
@@ -193,9 +193,9 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
          *     records do not identify their schema
          */
         public TokenDeserializer build() {
-            if (format == RecordFormat.RAW && schemas.size() > 1) {
+            if (format == RecordFormat.TOKEN_RAW && schemas.size() > 1) {
                 throw new IllegalArgumentException(
-                        "%d schemas were added; the format raw allows only one"
+                        "%d schemas were added; the format token-raw allows only one"
                                 .formatted(schemas.size()));
             }
             return new TokenDeserializer(this);
@@ -207,7 +207,7 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
         check = new ArrivalCheck(inputs, timestamps);
         columns = new InputColumns(inputs);
         List<Schema> writers = schemas.stream().map(TokenDeserializer::parse).toList();
-        if (format == RecordFormat.AVRO) {
+        if (format == RecordFormat.TOKEN) {
             decoder = TokenDecoder.singleObject(writers, columns);
         } else {
             decoder =

@@ -32,7 +32,7 @@ public final class TokenSerializer extends TopicSerializer<Token> {
 
     @Override
     public void open(SerializationSchema.InitializationContext context, KafkaSinkContext sink) {
-        encoder = format == RecordFormat.AVRO ? TokenEncoder.singleObject() : TokenEncoder.raw();
+        encoder = format == RecordFormat.TOKEN ? TokenEncoder.singleObject() : TokenEncoder.raw();
     }
 
     @Override

@@ -52,10 +52,10 @@ class RecordKeyTest {
                 List.of(
                         serialize(
                                 new ScoredTokenSerializer(
-                                        "out", RecordFormat.AVRO, RecordKey.TOKEN),
+                                        "out", RecordFormat.TOKEN, RecordKey.TOKEN),
                                 token),
                         serialize(
-                                new DecisionSerializer("out", RecordFormat.AVRO, RecordKey.TOKEN),
+                                new DecisionSerializer("out", RecordFormat.TOKEN, RecordKey.TOKEN),
                                 decision))) {
             assertThat(record.key())
                     .asString(UTF_8)
@@ -73,7 +73,7 @@ class RecordKeyTest {
                 new ScoredToken("s", 7, 99, new float[] {1}, null, "v1", new Decision[0], 3, null);
 
         ProducerRecord<byte[], byte[]> record =
-                serialize(new ScoredTokenSerializer("out", RecordFormat.RAW), token);
+                serialize(new ScoredTokenSerializer("out", RecordFormat.TOKEN_RAW), token);
 
         assertThat(record.key()).asString(UTF_8).isEqualTo("s");
         assertThat(record.partition()).isNull();

@@ -69,7 +69,7 @@ class SerializersTest {
     @Test
     void writesScoredTokensUnderTheirStream() throws Exception {
         ProducerRecord<byte[], byte[]> record =
-                serialize(new ScoredTokenSerializer("out", RecordFormat.AVRO), SCORED);
+                serialize(new ScoredTokenSerializer("out", RecordFormat.TOKEN), SCORED);
 
         assertThat(record.topic()).isEqualTo("out");
         assertThat(record.key()).isEqualTo("JFK ✈".getBytes(UTF_8));
@@ -108,7 +108,7 @@ class SerializersTest {
                         });
 
         byte[] value =
-                serialize(new ScoredTokenSerializer("out", RecordFormat.AVRO), token).value();
+                serialize(new ScoredTokenSerializer("out", RecordFormat.TOKEN), token).value();
 
         io.flinkmoe.schemas.ScoredToken read =
                 io.flinkmoe.schemas.ScoredToken.fromByteBuffer(ByteBuffer.wrap(value));
@@ -153,7 +153,7 @@ class SerializersTest {
                         Arrival.NO_PARTITION);
 
         ProducerRecord<byte[], byte[]> record =
-                serialize(new DecisionSerializer("log", RecordFormat.AVRO), decision);
+                serialize(new DecisionSerializer("log", RecordFormat.TOKEN), decision);
 
         assertThat(TokenDecision.fromByteBuffer(ByteBuffer.wrap(record.value())))
                 .isEqualTo(
@@ -188,7 +188,7 @@ class SerializersTest {
     @Test
     void writesDeadLettersUnderTheirOriginWithAllThatTheRecordHad() throws Exception {
         ProducerRecord<byte[], byte[]> record =
-                serialize(new DeadLetterSerializer("dead", RecordFormat.AVRO, 100), LETTER);
+                serialize(new DeadLetterSerializer("dead", RecordFormat.TOKEN, 100), LETTER);
 
         assertThat(record.topic()).isEqualTo("dead");
         assertThat(record.key()).asString(UTF_8).isEqualTo("in-3-42");
@@ -311,27 +311,33 @@ class SerializersTest {
 
     private static io.flinkmoe.schemas.DeadLetter letter(DeadLetter letter) throws Exception {
         byte[] value =
-                serialize(new DeadLetterSerializer("dead", RecordFormat.AVRO, 100), letter).value();
+                serialize(new DeadLetterSerializer("dead", RecordFormat.TOKEN, 100), letter)
+                        .value();
         return io.flinkmoe.schemas.DeadLetter.fromByteBuffer(ByteBuffer.wrap(value));
     }
 
     private static String key(DeadLetter letter) throws Exception {
         byte[] key =
-                serialize(new DeadLetterSerializer("dead", RecordFormat.AVRO, 100), letter).key();
+                serialize(new DeadLetterSerializer("dead", RecordFormat.TOKEN, 100), letter).key();
         return new String(key, UTF_8);
     }
 
     @Test
     void rawIsTheSameWithoutTheHeader() throws Exception {
         byte[] scored =
-                serialize(new ScoredTokenSerializer("out", RecordFormat.AVRO), SCORED).value();
+                serialize(new ScoredTokenSerializer("out", RecordFormat.TOKEN), SCORED).value();
         byte[] letter =
-                serialize(new DeadLetterSerializer("out", RecordFormat.AVRO, 100), LETTER).value();
+                serialize(new DeadLetterSerializer("out", RecordFormat.TOKEN, 100), LETTER).value();
 
-        assertThat(serialize(new ScoredTokenSerializer("out", RecordFormat.RAW), SCORED).value())
+        assertThat(
+                        serialize(new ScoredTokenSerializer("out", RecordFormat.TOKEN_RAW), SCORED)
+                                .value())
                 .isEqualTo(Arrays.copyOfRange(scored, 10, scored.length));
         assertThat(
-                        serialize(new DeadLetterSerializer("out", RecordFormat.RAW, 100), LETTER)
+                        serialize(
+                                        new DeadLetterSerializer(
+                                                "out", RecordFormat.TOKEN_RAW, 100),
+                                        LETTER)
                                 .value())
                 .isEqualTo(Arrays.copyOfRange(letter, 10, letter.length));
     }

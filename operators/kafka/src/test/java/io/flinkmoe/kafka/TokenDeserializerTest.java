@@ -137,7 +137,7 @@ class TokenDeserializerTest {
         assertThat(rejection.kind()).isEqualTo(Rejection.Kind.CONFLUENT);
         assertThat(rejection.reason())
                 .endsWith(
-                        "; looks like Confluent's wire format (schema id 7), which is not supported");
+                        "; looks like Confluent's wire format (schema id 7), which moe.format: avro-registry reads");
     }
 
     @Test
@@ -151,9 +151,9 @@ class TokenDeserializerTest {
         assertThat(rejection.reason())
                 .isEqualTo(
                         "not Avro single-object encoding: starts with 02 73; looks like Avro"
-                                + " without a header, which moe.format: raw reads; its header"
-                                + " __value_schema_id belongs to Confluent's wire format, which is"
-                                + " not supported");
+                                + " without a header, which moe.format: token-raw reads; its header"
+                                + " __value_schema_id belongs to Confluent's wire format, which"
+                                + " moe.format: avro-registry reads");
     }
 
     @ParameterizedTest
@@ -166,7 +166,7 @@ class TokenDeserializerTest {
 
         assertThat(rejection.kind()).isEqualTo(Rejection.Kind.JSON);
         assertThat(rejection.reason())
-                .endsWith("; looks like JSON (an object), which is not supported");
+                .endsWith("; looks like JSON (an object), which moe.format: json reads");
     }
 
     @Test
@@ -269,7 +269,7 @@ class TokenDeserializerTest {
 
     @Test
     void readsRawAvroOfTheShippedSchema() throws Exception {
-        builder.format(RecordFormat.RAW);
+        builder.format(RecordFormat.TOKEN_RAW);
         byte[] raw = TokenEncoder.raw().encode("s", 7, 5, new float[] {1f, 2f});
 
         assertThat(deserialize(raw, WRITTEN).token().values()).containsExactly(1f, 2f);
@@ -277,7 +277,7 @@ class TokenDeserializerTest {
 
     @Test
     void readsRawAvroOfAUsersSchema() throws Exception {
-        builder.format(RecordFormat.RAW);
+        builder.format(RecordFormat.TOKEN_RAW);
         builder.writerSchema(
                 """
                         {"type": "record", "name": "T", "fields": [
@@ -323,14 +323,14 @@ class TokenDeserializerTest {
         assertThat(reason(arrival)).isEmpty();
         assertThat(arrival.token().timestamp()).isEqualTo(5);
         assertThat(arrival.token().values()).containsExactly(1f, 2f);
-        if (format == RecordFormat.AVRO) {
+        if (format == RecordFormat.TOKEN) {
             assertThat(reason(deserialize(token(5, 1f, 2f), WRITTEN))).isEmpty();
         }
     }
 
     private static byte[] encode(GenericRecord token, RecordFormat format) throws Exception {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
-        if (format == RecordFormat.AVRO) {
+        if (format == RecordFormat.TOKEN) {
             new BinaryMessageEncoder<GenericRecord>(GenericData.get(), token.getSchema())
                     .encode(token, out);
         } else {
@@ -351,11 +351,11 @@ class TokenDeserializerTest {
     @Test
     void refusesSeveralSchemasOfRawRecords() {
         String schema = io.flinkmoe.schemas.Token.getClassSchema().toString();
-        builder.format(RecordFormat.RAW).writerSchema(schema).writerSchema(schema);
+        builder.format(RecordFormat.TOKEN_RAW).writerSchema(schema).writerSchema(schema);
 
         assertThatThrownBy(builder::build)
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("2 schemas were added; the format raw allows only one");
+                .hasMessage("2 schemas were added; the format token-raw allows only one");
     }
 
     @Test

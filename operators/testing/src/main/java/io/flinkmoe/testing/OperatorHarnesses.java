@@ -161,6 +161,7 @@ public final class OperatorHarnesses {
                         new IngestSettings(
                                 settings.lanes(),
                                 blockRows(),
+                                BlockRows.pending(spec, settings, settings.lanes(), blockRows()),
                                 settings.batchLinger(),
                                 capacity.windows(),
                                 maxOutOfOrderness));

@@ -25,6 +25,7 @@ import io.flinkmoe.config.PlacementOptions.Placement;
 import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.graph.Activation;
 import io.flinkmoe.model.graph.MlpGraph;
+import io.flinkmoe.model.parts.Manifest;
 import io.flinkmoe.model.parts.PartsImporter;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.testing.Backend;
@@ -118,9 +119,8 @@ class TypedColumnsIT {
         linear(parts.resolve("c.onnx"), 2);
         linear(parts.resolve("d.onnx"), 2);
         JsonMapper json = JsonMapper.builder().enable(JsonReadFeature.ALLOW_SINGLE_QUOTES).build();
-        PartsImporter.Manifest manifest =
-                new PartsImporter.Manifest(
-                        json.readTree(MANIFEST), parts.resolve("manifest.yaml"), parts);
+        Manifest manifest =
+                new Manifest(json.readTree(MANIFEST), parts.resolve("manifest.yaml"), parts);
         bundle =
                 PartsImporter.importBundle(manifest, directory.resolve("bundle"), made -> {})
                         .bundle();

@@ -3,8 +3,12 @@ package io.flinkmoe.scoring.cli;
 
 import io.flinkmoe.config.Footprint;
 import io.flinkmoe.config.MoeSettings;
+import io.flinkmoe.kafka.pinned.PinnedSchemas;
+import io.flinkmoe.kafka.pinned.PinnedSchemas.Pinned;
 import io.flinkmoe.model.LayerSpec;
 import io.flinkmoe.runtime.shared.EvenKeys;
+import io.flinkmoe.scoring.KafkaOptions;
+import io.flinkmoe.scoring.record.RegistryOptions;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -39,21 +43,25 @@ public final class DryRun {
     private final Configuration options;
     private final Configuration flinkOptions;
     private final Footprint footprint;
+    private final PinnedSchemas schemas;
 
     /**
      * @param graph the graph that Flink would execute
      * @param options the options of command line and file
      * @param flinkOptions the options of the environment, including those that the job sets
+     * @param schemas the schemas of records and answers
      */
     public DryRun(
             JobGraph graph,
             Configuration options,
             Configuration flinkOptions,
-            Footprint footprint) {
+            Footprint footprint,
+            PinnedSchemas schemas) {
         this.graph = graph;
         this.options = options;
         this.flinkOptions = flinkOptions;
         this.footprint = footprint;
+        this.schemas = schemas;
     }
 
     public void print(PrintWriter out) {
@@ -61,6 +69,12 @@ public final class DryRun {
         out.println(operators());
         out.println("Experts");
         out.println(placement());
+        if (!schemas.isEmpty()) {
+            out.println("Schemas");
+            out.println(schemas());
+            schemas.get(PinnedSchemas.ANSWER)
+                    .ifPresent(answer -> out.printf("Schema of answers%n%s%n%n", answer.schema()));
+        }
         out.println("Job options");
         out.println(jobOptions());
         out.println("Flink options");
@@ -161,6 +175,22 @@ public final class DryRun {
         return text.toString();
     }
 
+    private TextTable schemas() {
+        TextTable table = new TextTable("", "", "");
+        for (String name : List.of(PinnedSchemas.VALUE, PinnedSchemas.KEY, PinnedSchemas.ANSWER)) {
+            schemas.get(name)
+                    .ifPresent(
+                            pinned ->
+                                    table.row(
+                                            name + "s",
+                                            pinned.origin(),
+                                            pinned.id() == Pinned.NO_ID
+                                                    ? ""
+                                                    : "id " + pinned.id()));
+        }
+        return table;
+    }
+
     private TextTable jobOptions() {
         TextTable table = new TextTable("", "", "");
         for (JobOption option : JobOptions.all()) {
@@ -173,11 +203,15 @@ public final class DryRun {
     }
 
     private String value(JobOption option) {
+        if (RegistryOptions.isSecret(option.option())) {
+            return HIDDEN;
+        }
         Object value = options.get(option.option());
         if (value instanceof Map<?, ?> map) {
-            // The values can be passwords.
-            return map.keySet().stream()
-                    .map(key -> key + ":" + HIDDEN)
+            // The values for Kafka can be passwords.
+            boolean isSecret = option.option().equals(KafkaOptions.PROPERTIES);
+            return map.entrySet().stream()
+                    .map(entry -> entry.getKey() + ":" + (isSecret ? HIDDEN : entry.getValue()))
                     .sorted()
                     .collect(Collectors.joining(","));
         }

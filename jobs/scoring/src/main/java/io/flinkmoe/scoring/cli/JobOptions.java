@@ -4,6 +4,8 @@ package io.flinkmoe.scoring.cli;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.PlacementOptions;
 import io.flinkmoe.scoring.KafkaOptions;
+import io.flinkmoe.scoring.record.RecordOptions;
+import io.flinkmoe.scoring.record.RegistryOptions;
 import java.lang.reflect.Field;
 import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
@@ -35,18 +37,22 @@ public final class JobOptions {
                     .flatMap(options -> declaredIn(options).stream())
                     .toList();
     private static final List<JobOption> KAFKA = declaredIn(KafkaOptions.class);
+    private static final List<JobOption> RECORDS = declaredIn(RecordOptions.class);
+    private static final List<JobOption> REGISTRY = declaredIn(RegistryOptions.class);
 
     private JobOptions() {}
 
-    /** All options: those of the layers, then those of Kafka, in the order of declaration. */
+    /** All options: those of the layers, of Kafka, of records and of the registry. */
     public static List<JobOption> all() {
-        return Stream.concat(MODEL.stream(), KAFKA.stream()).toList();
+        return Stream.of(MODEL, KAFKA, RECORDS, REGISTRY).flatMap(List::stream).toList();
     }
 
     /** Adds all options to a command. */
     public static void addTo(CommandSpec command) {
         command.addArgGroup(group("%nModel and experts:%n", MODEL, 10));
         command.addArgGroup(group("%nKafka:%n", KAFKA, 11));
+        command.addArgGroup(group("%nRecords:%n", RECORDS, 12));
+        command.addArgGroup(group("%nSchema registry:%n", REGISTRY, 13));
         HelpWords.restoreIn(command);
     }
 

@@ -2,6 +2,7 @@
 package io.flinkmoe.scoring.cli;
 
 import io.flinkmoe.MoeLayers;
+import io.flinkmoe.kafka.pinned.PinnedSchemas;
 import io.flinkmoe.scoring.GroupCheck;
 import io.flinkmoe.scoring.ScoringJob;
 import java.util.Arrays;
@@ -96,14 +97,14 @@ public final class ScoringMain implements Callable<Integer> {
                 StreamExecutionEnvironment.getExecutionEnvironment(
                         ScoringJob.flinkOptions(options));
         if (scoreOptions.isDryRun()) {
-            ScoringJob.build(env, options, this::warn);
+            PinnedSchemas schemas = ScoringJob.plan(env, options, this::warn);
             GroupCheck.warn(options, this::warn);
             JobGraph graph = env.getStreamGraph().getJobGraph();
             Configuration effective = new Configuration((Configuration) env.getConfiguration());
             checkNetworkMemory(graph, effective);
             MoeLayers layers = MoeLayers.builder(options).build();
             layers.openModels();
-            new DryRun(graph, options, effective, layers.footprint())
+            new DryRun(graph, options, effective, layers.footprint(), schemas)
                     .print(spec.commandLine().getOut());
         } else {
             ScoringJob.build(env, ScoringJob.withAbsoluteBundle(options), this::warn);

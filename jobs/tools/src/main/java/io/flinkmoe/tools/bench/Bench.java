@@ -111,6 +111,11 @@ public final class Bench implements AutoCloseable {
         return Latency.measure(context, shape);
     }
 
+    /** Compares users' own records with tokens, from Kafka to Kafka. */
+    Rates formats(Shape shape) throws Exception {
+        return FormatsPart.measure(context, shape);
+    }
+
     /** Measures when answers are visible in Kafka, in several settings of the job. */
     List<VisibleLatency> visible(Shape shape) throws Exception {
         return VisibleLatency.measure(context, shape);

@@ -44,7 +44,8 @@ import picocli.CommandLine.Spec;
             "",
             "For flink-moe it also measures the speed from Kafka to Kafka with exactly-once"
                     + " delivery, the latency below full speed, how soon answers are visible in"
-                    + " Kafka by placement, moe.latency and delivery, the cost of checkpoints, of hops"
+                    + " Kafka by placement, moe.latency and delivery, the speed with records in JSON"
+                    + " and Avro, the cost of checkpoints, of hops"
                     + " between operators, of several gates and of typed columns, and how the speed depends on N (experts), k (experts per"
                     + " token) and d (vector width). It takes up to 30 minutes. Nothing else should run"
                     + " meanwhile."
@@ -80,7 +81,8 @@ public final class BenchCommand implements Callable<Integer> {
         COLUMNS,
         HOPS,
         GROWTH,
-        VISIBLE;
+        VISIBLE,
+        FORMATS;
 
         @Override
         public String toString() {
@@ -192,6 +194,9 @@ public final class BenchCommand implements Callable<Integer> {
         }
         if (measures(Part.VISIBLE) && (parts != null || shape.name().equals(VISIBLE_SHAPE))) {
             report.visible(shape, bench.visible(shape));
+        }
+        if (measures(Part.FORMATS) && (parts != null || shape.name().equals(VISIBLE_SHAPE))) {
+            report.formats(shape, bench.formats(shape));
         }
         if (measures(Part.GATES) && GatesCost.SHAPES.contains(shape.name())) {
             report.pair(shape, bench.gates(shape));

@@ -91,6 +91,31 @@ final class BenchReport {
         save();
     }
 
+    /** Users' own records, from Kafka to Kafka. */
+    void formats(Shape shape, Rates rates) throws IOException {
+        TextTable table =
+                new TextTable(
+                        shape.name(),
+                        ">records/s",
+                        ">min",
+                        ">max",
+                        ">format / token",
+                        ">min",
+                        ">max");
+        ObjectNode json = root.withObject("/formats").putObject(shape.name());
+        String token = FormatsPart.FORMATS.get(0);
+        for (String format : FormatsPart.FORMATS) {
+            Spread ratio = format.equals(token) ? null : rates.ratio(format, token);
+            row(table, format, rates.of(format), ratio);
+            json.set(format, rates.of(format).toJson());
+            if (ratio != null) {
+                json.set(format + "/" + token, ratio.toJson());
+            }
+        }
+        print(table);
+        save();
+    }
+
     void latency(Shape shape, List<Latency> latencies) throws IOException {
         TextTable table = latencies(shape.name());
         ObjectNode json = root.withObject("/latency").putObject(shape.name());

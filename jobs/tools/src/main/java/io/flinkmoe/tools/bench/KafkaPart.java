@@ -3,14 +3,12 @@ package io.flinkmoe.tools.bench;
 
 import io.flinkmoe.MoeResult;
 import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
 import io.flinkmoe.tools.bench.contenders.Contender;
 import io.flinkmoe.tools.bench.contenders.Contenders;
 import io.flinkmoe.tools.bench.contenders.CountingSink;
 import io.flinkmoe.tools.bench.contenders.FlinkRun;
-import io.flinkmoe.tools.bench.contenders.Pool;
 import io.flinkmoe.tools.bench.contenders.Shape;
 import io.flinkmoe.tools.kafka.KafkaBroker;
 import io.flinkmoe.tools.statistics.Rates;
@@ -108,8 +106,12 @@ final class KafkaPart {
     }
 
     static void produce(String brokers, int d, long count) throws Exception {
-        float[][] pool = Pool.of(d, 0);
-        TokenEncoder encoder = TokenEncoder.singleObject();
+        produce(brokers, "tokens", count, new FormatsRecords(d).of("token"));
+    }
+
+    /** Writes records of {@link #STREAMS} streams. */
+    static void produce(String brokers, String topic, long count, FormatsRecords.Values values)
+            throws Exception {
         AtomicReference<Exception> failure = new AtomicReference<>();
         Map<String, Object> properties =
                 Map.of(
@@ -119,17 +121,16 @@ final class KafkaPart {
                         5,
                         ProducerConfig.BATCH_SIZE_CONFIG,
                         1 << 18);
-        long now = System.currentTimeMillis();
         try (KafkaProducer<byte[], byte[]> producer =
                 new KafkaProducer<>(
                         properties, new ByteArraySerializer(), new ByteArraySerializer())) {
             for (long i = 0; i < count && failure.get() == null; i++) {
                 String stream = "stream-" + i % STREAMS;
-                byte[] value =
-                        encoder.encode(stream, i / STREAMS, now, pool[(int) (i % pool.length)]);
                 producer.send(
                         new ProducerRecord<>(
-                                "tokens", stream.getBytes(StandardCharsets.UTF_8), value),
+                                topic,
+                                stream.getBytes(StandardCharsets.UTF_8),
+                                values.of(stream, i)),
                         (metadata, exception) -> failure.compareAndSet(null, exception));
             }
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.cluster;
 
+import io.flinkmoe.scoring.ChangesOfWindows;
 import io.flinkmoe.tools.flink.BlockBuffers;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -118,6 +119,7 @@ public record ClusterSettings(
 
         options.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, uri(folder.resolve("checkpoints")));
         options.set(CheckpointingOptions.SAVEPOINT_DIRECTORY, uri(folder.resolve("savepoints")));
+        ChangesOfWindows.store(options, uri(folder.resolve("changes")));
         options.set(CoreOptions.TMP_DIRS, folder.resolve("tmp").toString());
         return options;
     }

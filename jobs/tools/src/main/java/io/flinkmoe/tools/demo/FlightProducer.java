@@ -62,7 +62,7 @@ public final class FlightProducer extends Thread {
 
     @Override
     public void run() {
-        TokenSerializer serializer = new TokenSerializer(topic, RecordFormat.AVRO);
+        TokenSerializer serializer = new TokenSerializer(topic, RecordFormat.TOKEN);
         serializer.open(null, null); // It uses neither.
         try (KafkaProducer<byte[], byte[]> producer = producer()) {
             send(producer, 0, serializer);

@@ -14,6 +14,7 @@ import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
+import org.apache.flink.core.execution.RecoveryClaimMode;
 
 /**
  * Stops a job while it processes a stream, and continues it at another parallelism: from a
@@ -64,6 +65,8 @@ final class Rescaler {
         long stoppedAt = System.currentTimeMillis();
         options.set(
                 StateRecoveryOptions.SAVEPOINT_PATH, unaligned ? cancel() : rest.stop(job, false));
+        // Otherwise the job would log no changes from now on.
+        options.set(StateRecoveryOptions.RESTORE_MODE, RecoveryClaimMode.CLAIM);
         options.set(CoreOptions.DEFAULT_PARALLELISM, parallelism);
         job = environment.submit(options);
         out.accept(

@@ -5,6 +5,7 @@ import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.schemas.TokenDecision;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.KafkaPreflight;
+import io.flinkmoe.scoring.record.RecordOptions;
 import io.flinkmoe.tools.kafka.TopicReader;
 import java.io.IOException;
 import java.util.ArrayList;
@@ -46,7 +47,7 @@ public final class DecisionLog {
         this.stream = stream;
         this.position = position;
         this.decoder =
-                options.get(KafkaOptions.FORMAT) == RecordFormat.RAW
+                RecordOptions.ofTokens(options) == RecordFormat.TOKEN_RAW
                         ? new RawMessageDecoder<>(
                                 SpecificData.getForClass(TokenDecision.class),
                                 TokenDecision.getClassSchema())
@@ -140,7 +141,7 @@ public final class DecisionLog {
             read +=
                     ("; %,d records are not decisions: check that this is the topic of"
                                     + " the decision log, and check %s")
-                            .formatted(unreadable, KafkaOptions.FORMAT.key());
+                            .formatted(unreadable, RecordOptions.FORMAT.key());
             return read;
         }
         return read + ".";

@@ -4,6 +4,7 @@ package io.flinkmoe.tools.explain;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.cli.ConfigFile;
 import io.flinkmoe.scoring.cli.JobOptions;
+import io.flinkmoe.scoring.record.RecordOptions;
 import io.flinkmoe.tools.text.Progress;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -43,7 +44,7 @@ public final class ExplainCommand implements Callable<Integer> {
     public static final ConfigOption<?>[] SHARED = {
         KafkaOptions.BROKERS,
         KafkaOptions.PROPERTIES,
-        KafkaOptions.FORMAT,
+        RecordOptions.FORMAT,
         KafkaOptions.DECISION_LOG_TOPIC
     };
 

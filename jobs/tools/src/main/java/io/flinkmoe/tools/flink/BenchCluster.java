@@ -73,6 +73,11 @@ public final class BenchCluster implements AutoCloseable {
         return new BenchCluster(cluster, all, options);
     }
 
+    /** A copy of the options of the cluster. */
+    public Configuration options() {
+        return new Configuration(options);
+    }
+
     /** Creates an environment for a job. */
     public StreamExecutionEnvironment environment(int parallelism) {
         return environment(parallelism, new Configuration());

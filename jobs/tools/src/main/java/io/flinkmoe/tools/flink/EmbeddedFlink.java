@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.flink;
 
+import io.flinkmoe.scoring.ChangesOfWindows;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Optional;
@@ -13,6 +14,7 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.JobExecutionResult;
 import org.apache.flink.api.common.JobID;
 import org.apache.flink.client.deployment.executors.LocalExecutor;
+import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
@@ -73,6 +75,9 @@ public final class EmbeddedFlink implements AutoCloseable {
                 options,
                 CoreOptions.DEFAULT_PARALLELISM,
                 Runtime.getRuntime().availableProcessors());
+        options.getOptional(CheckpointingOptions.CHECKPOINTS_DIRECTORY)
+                .filter(folder -> !folder.isBlank())
+                .ifPresent(folder -> ChangesOfWindows.store(options, folder + "/changes"));
         options.set(DeploymentOptions.TARGET, LocalExecutor.NAME);
         options.set(DeploymentOptions.ATTACHED, true);
         return options;

@@ -179,7 +179,7 @@ final class FlinkForward {
         return new ReferenceModel.Result(
                 new float[tokens * spec.outputSize()],
                 rows,
-                new boolean[tokens],
+                new String[tokens],
                 new boolean[tokens],
                 layers);
     }
@@ -197,7 +197,7 @@ final class FlinkForward {
 
     private static void record(DeadLetter letter, ReferenceModel.Result result) {
         int row = (int) letter.token().position();
-        result.rejected()[row] = true;
+        result.rejected()[row] = letter.reason();
         result.outputs().clear(row);
     }
 

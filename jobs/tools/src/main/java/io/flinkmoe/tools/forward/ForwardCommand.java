@@ -13,6 +13,7 @@ import io.flinkmoe.reference.LayerResult;
 import io.flinkmoe.reference.ReferenceModel;
 import io.flinkmoe.routing.RoutingConfig;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -57,6 +58,9 @@ import picocli.CommandLine.TypeConversionException;
         })
 @Internal
 public final class ForwardCommand implements Callable<Integer> {
+
+    /** The rejected tokens that are printed. */
+    private static final int MOST_SHOWN = 10;
 
     @Spec private CommandSpec spec;
 
@@ -151,14 +155,7 @@ public final class ForwardCommand implements Callable<Integer> {
                 .getOut()
                 .printf("Wrote the answers for %,d tokens to %s%n", tokens, output);
         if (rejected > 0) {
-            spec.commandLine()
-                    .getOut()
-                    .printf(
-                            "Rejected %,d tokens: the output of the encoder or the head is not"
-                                    + " finite, or no rule of a gate matches. Their rows of out and"
-                                    + " logits are NaN, and those of other outputs 0, false or"
-                                    + " null.%n",
-                            rejected);
+            printRejected(rejected, result.rejected());
         }
         if (absent > 0) {
             spec.commandLine()
@@ -172,11 +169,29 @@ public final class ForwardCommand implements Callable<Integer> {
         return 0;
     }
 
+    private void printRejected(int count, String[] reasons) {
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf(
+                "Rejected %,d tokens. Their rows of out and logits are NaN, and those of other"
+                        + " outputs 0, false or null.%n",
+                count);
+        int shown = 0;
+        for (int row = 0; row < reasons.length && shown < MOST_SHOWN; row++) {
+            if (reasons[row] != null) {
+                out.printf("  row %d: %s%n", row, reasons[row]);
+                shown++;
+            }
+        }
+        if (count > shown) {
+            out.printf("  and %,d more%n", count - shown);
+        }
+    }
+
     /** A stream says nothing of a rejected token but that, so no engine does. */
     private static int clearRejected(BundleSpec spec, ReferenceModel.Result result) {
         int count = 0;
         for (int row = 0; row < result.rejected().length; row++) {
-            if (!result.rejected()[row]) {
+            if (result.rejected()[row] == null) {
                 continue;
             }
             count++;

@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -32,6 +33,11 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 record ForwardInput(Path file, InputLayout inputs) {
+
+    private static final int MOST_NAMED = 8;
+
+    /** Editors of Windows begin files in UTF-8 with it. */
+    private static final String BYTE_ORDER_MARK = "\uFEFF";
 
     private static final JsonMapper JSON =
             JsonMapper.builder()
@@ -78,6 +84,9 @@ record ForwardInput(Path file, InputLayout inputs) {
         try (BufferedReader lines = Files.newBufferedReader(file)) {
             for (String line; (line = lines.readLine()) != null; ) {
                 number++;
+                if (number == 1 && line.startsWith(BYTE_ORDER_MARK)) {
+                    line = line.substring(1);
+                }
                 if (line.isBlank()) {
                     continue;
                 }
@@ -99,7 +108,8 @@ record ForwardInput(Path file, InputLayout inputs) {
             }
         } catch (JsonProcessingException e) {
             throw new IOException(
-                    "%s: line %d is not JSON: %s".formatted(file, number, e.getOriginalMessage()),
+                    "%s: line %d is not JSON: %s; write one object in each line"
+                            .formatted(file, number, e.getOriginalMessage()),
                     e);
         } catch (RuntimeException e) {
             throw new IOException("%s: line %d: %s".formatted(file, number, e.getMessage()), e);
@@ -134,6 +144,7 @@ record ForwardInput(Path file, InputLayout inputs) {
         Object[] arrays = new Object[columns.size()];
         int rows = -1;
         try (SafetensorsFile tensors = SafetensorsFile.open(file)) {
+            checkNames(tensors.names());
             for (int i = 0; i < arrays.length; i++) {
                 Column column = columns.get(i);
                 if (column.type() == ColumnType.STRING) {
@@ -148,6 +159,20 @@ record ForwardInput(Path file, InputLayout inputs) {
             }
         }
         return rows(columns, arrays, rows);
+    }
+
+    private void checkNames(Set<String> names) throws IOException {
+        List<String> unknown =
+                names.stream()
+                        .filter(name -> inputs.columns().indexOf(name) < 0)
+                        .sorted()
+                        .limit(MOST_NAMED)
+                        .toList();
+        if (!unknown.isEmpty()) {
+            throw new IOException(
+                    "%s: the model has no inputs for the tensors %s; its inputs are %s"
+                            .formatted(file, unknown, inputs.columns().describe()));
+        }
     }
 
     private void checkShape(Column column, long[] shape, int rows) throws IOException {

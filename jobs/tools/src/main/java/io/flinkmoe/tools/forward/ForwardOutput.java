@@ -67,7 +67,7 @@ record ForwardOutput(Path file, BundleSpec spec) {
         try (BufferedWriter out = Files.newBufferedWriter(file)) {
             for (int row = 0; row < tokens; row++) {
                 Map<String, Object> line = result.outputs().row(row).toMap();
-                if (result.rejected()[row] || result.absent()[row]) {
+                if (result.rejected()[row] != null || result.absent()[row]) {
                     line.replaceAll((name, value) -> null);
                 }
                 out.write(JSON.writeValueAsString(line));

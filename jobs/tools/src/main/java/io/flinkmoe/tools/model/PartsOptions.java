@@ -6,13 +6,14 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.FileErrors;
-import io.flinkmoe.model.parts.PartsImporter.Manifest;
+import io.flinkmoe.model.parts.Manifest;
 import io.flinkmoe.tools.text.ManifestFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.apache.flink.annotation.Internal;
 import picocli.CommandLine.Option;
 
@@ -21,6 +22,27 @@ import picocli.CommandLine.Option;
 final class PartsOptions {
 
     private static final String MANIFEST = "manifest.yaml";
+
+    /** What sets the fields of the manifest that is made of the flags. */
+    private static final Map<String, String> NAMES =
+            Map.ofEntries(
+                    Map.entry("layers[0]", "the layer"),
+                    Map.entry("layers[0].residual", "--residual"),
+                    Map.entry("layers[0].experts", "the experts"),
+                    Map.entry("layers[0].experts.file", "the pattern of the experts' files"),
+                    Map.entry("layers[0].experts.output", "--expert-output"),
+                    Map.entry("layers[0].experts.state_dict", "--state-dict"),
+                    Map.entry("layers[0].experts.linears", "--experts"),
+                    Map.entry("layers[0].experts.activations", "--activations"),
+                    Map.entry("layers[0].gates[0]", "the gate"),
+                    Map.entry("layers[0].gates[0].scoring_func", "--scoring-func"),
+                    Map.entry("layers[0].gates[0].num_experts_per_tok", "--num-experts-per-tok"),
+                    Map.entry("layers[0].gates[0].norm_topk_prob", "--norm-topk-prob"),
+                    Map.entry("layers[0].gates[0].router", "the router"),
+                    Map.entry("layers[0].gates[0].router.file", "the router's file"),
+                    Map.entry("layers[0].gates[0].router.output", "--router-output"),
+                    Map.entry("layers[0].gates[0].router.state_dict", "--state-dict"),
+                    Map.entry("layers[0].gates[0].router.linears", "--router"));
 
     @Option(
             names = "--parts",
@@ -141,7 +163,7 @@ final class PartsOptions {
         }
         Path file = folder.resolve(MANIFEST);
         if (!Files.exists(file)) {
-            return new Manifest(fromFlags(), file, folder);
+            return new Manifest(fromFlags(), folder, folder, NAMES);
         }
         if (!flags().isEmpty()) {
             throw new BundleException(

@@ -22,7 +22,7 @@ final class OptionPage {
             All options, by their full key. In a file and with `-D`, use the key as shown (`moe.capacity.size`); on the command
             line, drop `moe.` (`--capacity.size 500`). A file may also contain Flink options. A list is `A;B`, in a file also
             `[A, B]`. A map is `KEY:VALUE,KEY:VALUE`, in a file also a YAML map. In Java, the options are constants of `MoeOptions`,
-            `PlacementOptions` and, for the scoring job, `KafkaOptions`.
+            `PlacementOptions` and, for the scoring job, `KafkaOptions`, `RecordOptions` and `RegistryOptions`.
 
             In the descriptions, a layer has N experts, the router selects k of them per token, and a window has T tokens. The
             [glossary](../operators/README.md#glossary) defines the other terms.
@@ -52,14 +52,14 @@ final class OptionPage {
         KAFKA(
                 "Kafka",
                 "moe.kafka",
-                "moe.format",
-                "moe.schema",
                 "moe.source",
                 "moe.sink",
                 "moe.dead-letter",
                 "moe.decision-log",
                 "moe.late",
-                "moe.take-over");
+                "moe.take-over"),
+        RECORDS("Records", "moe.format", "moe.schema", "moe.record", "moe.key"),
+        REGISTRY("Schema registry", "moe.registry");
 
         private final String title;
         private final List<String> prefixes;

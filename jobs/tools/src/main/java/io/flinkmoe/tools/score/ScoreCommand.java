@@ -9,6 +9,7 @@ import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.GlobalWindow;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeSettings;
+import io.flinkmoe.kafka.pinned.PinnedSchemas;
 import io.flinkmoe.scoring.GroupCheck;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
@@ -20,6 +21,7 @@ import io.flinkmoe.tools.machine.Installation;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
@@ -51,6 +53,7 @@ import picocli.CommandLine.Spec;
             "            --dead-letter.topic rejected",
             "  moe score --config job.yaml --capacity.policy fixed --capacity.size 500",
             "  moe score --config job.yaml --dry-run",
+            "  moe score --config job.yaml --create-topics",
             "  moe score --config job.yaml -D rest.port=8081 -D parallelism.default=4",
             "  moe score --config job.yaml --cluster",
             "  flink run flink-moe-scoring-VERSION-job.jar score --config job.yaml",
@@ -81,10 +84,23 @@ public final class ScoreCommand implements Callable<Integer> {
                             + " that was given to it with --dir, if any.")
     private String clusterFolder;
 
+    @Option(
+            names = "--create-topics",
+            description =
+                    "Create the topics that the job writes, unless they exist, with as many"
+                            + " partitions as the source topic. A dry run creates none.")
+    private boolean createsTopics;
+
     @Override
     public Integer call() throws Exception {
         Configuration options = options();
         Configuration flinkOptions = ScoringJob.flinkOptions(options);
+        if (createsTopics && !scoreOptions.isDryRun()) {
+            ScoringJob.check(options);
+            List<String> created = OutputTopics.create(options);
+            created.forEach(
+                    topic -> spec.commandLine().getOut().println("Created the topic " + topic));
+        }
         if (scoreOptions.isDryRun()) {
             print(options, flinkOptions);
         } else if (clusterFolder != null) {
@@ -102,7 +118,7 @@ public final class ScoreCommand implements Callable<Integer> {
                     cluster == null
                             ? flink.environment()
                             : new StreamExecutionEnvironment(cluster.jobOptions(flinkOptions));
-            ScoringJob.build(env, options, this::warn);
+            PinnedSchemas schemas = ScoringJob.plan(env, options, this::warn);
             GroupCheck.warn(options, this::warn);
             JobGraph graph = env.getStreamGraph().getJobGraph();
             Configuration effective = new Configuration((Configuration) env.getConfiguration());
@@ -117,7 +133,7 @@ public final class ScoreCommand implements Callable<Integer> {
             }
             MoeLayers layers = MoeLayers.builder(options).build();
             layers.openModels();
-            new DryRun(graph, options, effective, layers.footprint())
+            new DryRun(graph, options, effective, layers.footprint(), schemas)
                     .print(spec.commandLine().getOut());
         }
     }

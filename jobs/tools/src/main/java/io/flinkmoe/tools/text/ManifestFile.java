@@ -6,7 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.dataformat.yaml.YAMLMapper;
 import io.flinkmoe.model.BundleException;
-import io.flinkmoe.model.parts.PartsImporter.Manifest;
+import io.flinkmoe.model.parts.Manifest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -68,12 +68,31 @@ class ForwardInputTest {
                 "{\"recent\": [1, 2], \"amount\": 100000000000000000000000} | line 1: amount is 100000000000000000000000, which is not exactly the type float",
                 "{\"amount\": 1e9999999999} | line 1",
                 "[1] | line 1 is no JSON object; write one object in each line",
-                "{\"amount\": | line 1 is not JSON"
+                "{\"amount\": | line 1 is not JSON: Unexpected end-of-input within/between Object entries; write one object in each line"
             })
     void saysWhereALineIsWrong(String line, String message) {
         assertThatThrownBy(() -> read(line))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("in.jsonl: " + message);
+    }
+
+    @Test
+    void aByteOrderMarkIsNoPartOfTheFirstLine() throws IOException {
+        assertThat(read("\uFEFF{\"recent\": [1, 2]}\n{\"recent\": [3, 4]}")).hasSize(2);
+    }
+
+    @Test
+    void aTensorThatIsNoInputIsRefused() throws IOException {
+        Path file = folder.resolve("in.safetensors");
+        new SafetensorsWriter()
+                .add("x", new long[] {1, 1}, new float[] {1})
+                .add("label", new long[] {1}, new long[] {1})
+                .writeTo(file);
+
+        assertThatThrownBy(() -> new ForwardInput(file, InputLayout.vector(1)).read())
+                .hasMessage(
+                        "%s: the model has no inputs for the tensors [label]; its inputs are x float[1]"
+                                .formatted(file));
     }
 
     @Test

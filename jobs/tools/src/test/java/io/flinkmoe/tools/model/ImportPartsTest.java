@@ -194,9 +194,26 @@ class ImportPartsTest {
             Program program = importParts(others);
             assertThat(program.exitCode()).as(program.out()).isEqualTo(1);
             assertThat(program.err())
-                    .contains(TOP_2.get(flag).substring(2).replace('-', '_') + " is missing");
+                    .contains(parts + ": " + TOP_2.get(flag) + " is missing; set it");
             assertThat(folder.resolve("bundle")).doesNotExist();
         }
+    }
+
+    @Test
+    void messagesNameTheFlagAndNoManifest() throws Exception {
+        List<String> wrong = new ArrayList<>(TOP_2);
+        wrong.set(1, "both");
+        Program residual = importParts(wrong);
+        wrong.set(1, "input");
+        wrong.set(5, "4");
+        Program tooMany = importParts(wrong);
+        Files.delete(parts.resolve("router.onnx"));
+        Program missing = importParts(TOP_2);
+
+        assertThat(residual.err()).contains("--residual is \"both\"; expected input or none");
+        assertThat(tooMany.err()).contains(parts + ": the gate: num_experts_per_tok is 4");
+        assertThat(missing.err()).contains("the router's file is 'router.onnx'; there is no file");
+        assertThat(residual.err() + tooMany.err() + missing.err()).doesNotContain("manifest");
     }
 
     @Test

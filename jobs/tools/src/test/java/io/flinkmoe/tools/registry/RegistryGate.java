@@ -16,7 +16,7 @@ import java.util.List;
  * Stands in front of a registry: hands requests on to it if they have the right authorization, or
  * answers all of them with a status.
  */
-final class RegistryGate implements AutoCloseable {
+public final class RegistryGate implements AutoCloseable {
 
     private final HttpServer server;
     private final String registry;
@@ -29,7 +29,7 @@ final class RegistryGate implements AutoCloseable {
      * @param server a server that is not started, with or without TLS
      * @param registry the URL of the registry
      */
-    RegistryGate(HttpServer server, String registry) throws IOException {
+    public RegistryGate(HttpServer server, String registry) throws IOException {
         this.server = server;
         this.registry = registry;
         server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
@@ -37,21 +37,21 @@ final class RegistryGate implements AutoCloseable {
         server.start();
     }
 
-    String hostAndPort() {
+    public String hostAndPort() {
         return "localhost:" + server.getAddress().getPort();
     }
 
     /** Wants this value of the header Authorization; null: any. */
-    void want(String value) {
+    public void want(String value) {
         authorization = value;
     }
 
     /** Answers with this status; 0: hands requests on. */
-    void answer(int with) {
+    public void answer(int with) {
         status = with;
     }
 
-    int requests() {
+    public int requests() {
         return requests;
     }
 

@@ -103,7 +103,7 @@ final class GoodAndBadRecords {
                 encoder.encode("s".repeat(1025), 1, START, values));
         kinds.put(
                 "not Avro single-object encoding: starts with 7B 22; looks like JSON (an object),"
-                        + " which is not supported",
+                        + " which moe.format: json reads",
                 "{\"stream\": \"s\"}".getBytes(UTF_8));
         kinds.put("ends in the middle of `values`", Arrays.copyOf(good, good.length - 6));
         kinds.put(

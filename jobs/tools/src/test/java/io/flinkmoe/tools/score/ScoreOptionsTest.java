@@ -9,6 +9,7 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeOptions.CapacityPolicy;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
+import io.flinkmoe.scoring.record.RecordOptions;
 import io.flinkmoe.tools.Home;
 import io.flinkmoe.tools.Moe;
 import io.flinkmoe.tools.Program;
@@ -110,7 +111,7 @@ class ScoreOptionsTest {
 
         assertThat(options.get(MoeOptions.BUNDLE)).isEqualTo("model");
         assertThat(options.get(MoeOptions.CAPACITY_SIZE)).isEqualTo(500);
-        assertThat(options.get(KafkaOptions.SCHEMAS)).containsExactly("one.avsc", "two.avsc");
+        assertThat(options.get(RecordOptions.SCHEMAS)).containsExactly("one.avsc", "two.avsc");
         assertThat(options.get(KafkaOptions.PROPERTIES))
                 .isEqualTo(Map.of("security.protocol", "SSL"));
         assertThat(options.get(CoreOptions.DEFAULT_PARALLELISM)).isEqualTo(4);

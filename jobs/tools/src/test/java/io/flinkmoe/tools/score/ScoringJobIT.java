@@ -14,12 +14,12 @@ import static org.assertj.core.api.InstanceOfAssertFactories.type;
 import io.flinkmoe.MoeResult;
 import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.schemas.DeadLetter;
 import io.flinkmoe.schemas.ScoredToken;
 import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
+import io.flinkmoe.scoring.record.RecordOptions;
 import io.flinkmoe.tools.flights.Flights;
 import io.flinkmoe.tools.flights.FlightsBundle;
 import io.flinkmoe.tools.flink.Backend;
@@ -96,7 +96,7 @@ class ScoringJobIT {
                 Files.writeString(
                         dir.resolve("nullable.avsc"), GoodAndBadRecords.NULLABLE.toString());
         Configuration options = options("mixed", 3);
-        options.set(KafkaOptions.SCHEMAS, List.of(schema.toString()));
+        options.set(RecordOptions.SCHEMAS, List.of(schema.toString()));
         options.set(KafkaOptions.SOURCE_STOP, KafkaOptions.Stop.NEVER);
         // Only with windows does a timestamp of the future do harm. This window takes all.
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
@@ -233,7 +233,7 @@ class ScoringJobIT {
     @Test
     void readsAndWritesRawAvro() throws Exception {
         Configuration options = options("raw", 1);
-        options.set(KafkaOptions.FORMAT, RecordFormat.RAW);
+        options.set(RecordOptions.FORMAT, RecordOptions.Format.TOKEN_RAW);
         options.set(KafkaOptions.SINK_DELIVERY, KafkaOptions.Delivery.AT_LEAST_ONCE);
         Random random = new Random(2);
         TokenEncoder encoder = TokenEncoder.raw();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.score;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.flinkmoe.model.huggingface.CheckpointImporter;
@@ -19,14 +21,19 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyStore;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.Base64;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -40,15 +47,19 @@ import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.LoggerFactory;
 
 /**
- * The scoring job against a broker that asks for a certificate (TLS) and a password (SASL): both
- * get there, and show nowhere else, not in the most talkative log either.
+ * The scoring job against a broker that asks for a certificate (TLS) and a password (SASL), and
+ * against a schema registry that asks for a password: all get there, and show nowhere else, not in
+ * the most talkative log either.
  */
 class SecretsIT {
 
     private static final String SASL = "sasl-geheim-4711";
     private static final String STORE = "store-geheim-0815";
     private static final String WRONG = "wrong-geheim-1234";
-    private static final String[] SECRETS = {SASL, STORE, WRONG};
+    private static final String REGISTRY = "registry-geheim-2222";
+    private static final String BASIC =
+            Base64.getEncoder().encodeToString(("moe:" + REGISTRY).getBytes(UTF_8));
+    private static final String[] SECRETS = {SASL, STORE, WRONG, REGISTRY, BASIC};
     private static final Duration TIMEOUT = Duration.ofSeconds(90);
 
     @TempDir static Path dir;
@@ -87,7 +98,7 @@ class SecretsIT {
                                 STORE,
                                 "listener.name.secure.ssl.client.auth",
                                 "required"));
-        for (String topic : List.of("in", "out", "dead")) {
+        for (String topic : List.of("in", "out", "dead", "own-in", "own-out", "own-dead")) {
             broker.createTopic(topic, 1, Map.of());
         }
         bundle = dir.resolve("bundle");
@@ -107,9 +118,67 @@ class SecretsIT {
 
     @Test
     void reachTheBrokerAndShowNowhere() throws Exception {
-        produce();
+        produce("in", TokenEncoder.singleObject().encode("JFK", 1, 2, new float[10]));
+        assertShowNowhere(job(SASL, STORE), "out");
+    }
+
+    @Test
+    void reachTheRegistryAndShowNowhere() throws Exception {
+        try (AuthenticatedRegistry registry = registry("Basic " + BASIC)) {
+            byte[] payment = Payments.avro(1, Payments.FIRST, 1);
+            produce("own-in", payment);
+            produce("own-in", Arrays.copyOf(payment, 9));
+            String password = "  registry.user: moe\n  registry.password: " + REGISTRY;
+
+            assertShowNowhere(ownRecords(registry.url(), password, STORE), "own-out");
+
+            assertThat(registry.requests()).isPositive();
+            await("own-dead", () -> false);
+            Program program =
+                    Program.run(
+                            "score",
+                            "--dry-run",
+                            "--config",
+                            ownRecords(registry.url(), password, STORE));
+            assertThat(program.out())
+                    .contains("moe.registry.password", "***")
+                    .doesNotContain(SECRETS);
+        }
+    }
+
+    @Test
+    void ofARegistryShowNotWhereTheyAreWrongEither() throws Exception {
+        try (AuthenticatedRegistry registry = registry("Bearer another");
+                LogWatch logs = LogWatch.forTexts(SECRETS)) {
+            String user = "  registry.user: moe\n  registry.password: ";
+            String token = "  registry.token: ";
+            String withUser = registry.url().replace("://", "://moe:" + WRONG + "@");
+            Map<Path, String> jobs =
+                    Map.of(
+                            ownRecords(registry.url(), user + WRONG, STORE),
+                            "status 401",
+                            ownRecords(registry.url(), token + REGISTRY, STORE),
+                            "moe.registry.token",
+                            ownRecords(registry.url(), user + REGISTRY, WRONG),
+                            "cannot read the trust store",
+                            ownRecords(withUser, token + REGISTRY, STORE),
+                            "contains credentials",
+                            ownRecords(
+                                    registry.url(), user + WRONG + "\n" + token + REGISTRY, STORE),
+                            "authenticates itself in one way");
+            for (Map.Entry<Path, String> job : jobs.entrySet()) {
+                Program program = Program.run("score", "--config", job.getKey(), "--verbose");
+                assertThat(program.exitCode()).as(program.err()).isBetween(1, 2);
+                assertThat(program.err()).contains(job.getValue());
+                assertThat(program.out() + program.err()).doesNotContain(SECRETS);
+            }
+            assertThat(logs.found()).isEmpty();
+        }
+    }
+
+    /** Runs a job until it has answered. */
+    private static void assertShowNowhere(Path file, String topic) throws Exception {
         int rest = FreePorts.find(1)[0];
-        Path file = job(SASL, STORE);
         ExecutorService executor = Executors.newSingleThreadExecutor();
         try (LogWatch logs = LogWatch.forTexts(SECRETS)) {
             Future<Program> run =
@@ -117,7 +186,7 @@ class SecretsIT {
                             () ->
                                     Program.run(
                                             "score", "--config", file, "-D", "rest.port=" + rest));
-            awaitAnswer(run);
+            await(topic, run::isDone);
             String job = jobId(rest);
             for (String page :
                     List.of(
@@ -201,19 +270,62 @@ class SecretsIT {
                                 storePassword));
     }
 
-    private static void produce() {
+    private static AuthenticatedRegistry registry(String authorization) throws Exception {
+        return AuthenticatedRegistry.start(
+                dir.resolve("key.p12"), STORE, authorization, Payments.FIRST);
+    }
+
+    /** A job with users' own records. */
+    private static Path ownRecords(String url, String credentials, String storePassword)
+            throws Exception {
+        Path schema = Files.writeString(dir.resolve("payment.avsc"), "" + Payments.FIRST);
+        return Files.writeString(
+                Files.createTempFile(dir, "own", ".yaml"),
+                """
+                moe:
+                  bundle: %s
+                  source.topic: own-in
+                  source.group-id: own
+                  source.start: earliest
+                  sink.topic: own-out
+                  dead-letter.topic: own-dead
+                  kafka.brokers: %s
+                  format: avro-registry
+                  record:
+                    stream: card.id
+                    features: {x: "%s"}
+                    schema: %s
+                  registry.url: %s
+                  registry.trust-store: %s
+                  registry.trust-store-password: %s
+                %s
+                execution.checkpointing.interval: 500 ms
+                parallelism.default: 1
+                restart-strategy.type: none
+                """
+                        .formatted(
+                                bundle,
+                                broker.bootstrapServers(),
+                                Payments.FEATURES,
+                                schema,
+                                url,
+                                trustStore,
+                                storePassword,
+                                credentials));
+    }
+
+    private static void produce(String topic, byte[] value) {
         try (KafkaProducer<byte[], byte[]> producer =
                 new KafkaProducer<>(
                         Map.of("bootstrap.servers", broker.bootstrapServers()),
                         new ByteArraySerializer(),
                         new ByteArraySerializer())) {
-            byte[] token = TokenEncoder.singleObject().encode("JFK", 1, 2, new float[10]);
-            producer.send(new ProducerRecord<>("in", token));
+            producer.send(new ProducerRecord<>(topic, value));
         }
     }
 
-    /** Until what went in as a token has come out. */
-    private static void awaitAnswer(Future<Program> run) throws Exception {
+    /** Until a topic has a record, which has no secret. */
+    private static void await(String topic, BooleanSupplier hasEnded) {
         try (KafkaConsumer<byte[], byte[]> consumer =
                 new KafkaConsumer<>(
                         Map.of(
@@ -222,11 +334,16 @@ class SecretsIT {
                                 "auto.offset.reset", "earliest"),
                         new ByteArrayDeserializer(),
                         new ByteArrayDeserializer())) {
-            consumer.assign(List.of(new TopicPartition("out", 0)));
+            consumer.assign(List.of(new TopicPartition(topic, 0)));
             long deadline = System.nanoTime() + TIMEOUT.toNanos();
-            while (consumer.poll(Duration.ofMillis(200)).isEmpty()) {
-                assertThat(run.isDone()).as("the job has ended").isFalse();
+            ConsumerRecords<byte[], byte[]> records = ConsumerRecords.empty();
+            while (records.isEmpty()) {
+                records = consumer.poll(Duration.ofMillis(200));
+                assertThat(hasEnded.getAsBoolean()).as("the job has ended").isFalse();
                 assertThat(System.nanoTime()).as("time for an answer").isLessThan(deadline);
+            }
+            for (ConsumerRecord<byte[], byte[]> record : records) {
+                assertThat(new String(record.value(), ISO_8859_1)).doesNotContain(SECRETS);
             }
         }
     }

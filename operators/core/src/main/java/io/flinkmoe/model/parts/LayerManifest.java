@@ -74,13 +74,12 @@ final class LayerManifest {
     }
 
     /**
-     * The width of the layer's input: what the manifest says, or the parts that read all of it;
+     * The width of the layer's input: what the parts say that read all of it, or the manifest;
      * {@link OnnxShapes#UNKNOWN} if none does.
      */
     int inputWidth() throws BundleException {
-        if (node.field("input_size").isPresent()) {
-            return node.field("input_size").integer();
-        }
+        ManifestNode given = node.field("input_size");
+        int other = given.isPresent() ? given.integer() : OnnxShapes.UNKNOWN;
         return Stream.concat(
                         Stream.concat(Stream.ofNullable(norm), shared.stream()),
                         Stream.concat(
@@ -92,11 +91,21 @@ final class LayerManifest {
                 .mapToInt(Part::inputWidth)
                 .filter(width -> width != OnnxShapes.UNKNOWN)
                 .findFirst()
-                .orElse(OnnxShapes.UNKNOWN);
+                .orElse(other);
     }
 
-    /** Writes the parts. */
+    /**
+     * Writes the parts.
+     *
+     * @param inputWidth the width of the vectors that the layer gets
+     */
     LayerSpec write(int inputWidth, PartWriter writer) throws IOException {
+        ManifestNode given = node.field("input_size");
+        if (given.isPresent() && given.integer() != inputWidth) {
+            throw given.wrong(
+                    "%d, the width of the vectors that the parts read or write"
+                            .formatted(inputWidth));
+        }
         boolean keepsWidth = residual() == ResidualKind.INPUT && gates.size() == 1;
         List<ExpertSpec> expertSpecs =
                 experts.write(folder, keepsWidth ? inputWidth : OnnxShapes.UNKNOWN, writer);

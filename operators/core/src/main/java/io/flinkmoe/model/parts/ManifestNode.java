@@ -14,23 +14,39 @@ import org.apache.flink.annotation.Internal;
  * A value of a manifest, and where it stands. All errors name the file, the field, what was found
  * and what is expected.
  *
- * @param file the manifest
- * @param path the field, such as {@code layers[0].gates[1].input}; empty for the whole manifest
+ * @param manifest the whole manifest
+ * @param place the field, such as {@code layers[0].gates[1].input}; empty for the whole manifest
  * @param json the value; a missing node if the field is not there
  */
 @Internal
-record ManifestNode(Path file, String path, JsonNode json) {
+record ManifestNode(Manifest manifest, String place, JsonNode json) {
+
+    /** The file to name in messages. */
+    Path file() {
+        return manifest.file();
+    }
+
+    /** The field as messages name it. */
+    String path() {
+        String longest = "";
+        for (String known : manifest.names().keySet()) {
+            longest =
+                    place.startsWith(known) && known.length() > longest.length() ? known : longest;
+        }
+        return manifest.names().getOrDefault(longest, longest) + place.substring(longest.length());
+    }
 
     /** A field of an object, which may be missing. */
     ManifestNode field(String name) {
-        return new ManifestNode(file, path.isEmpty() ? name : path + "." + name, json.path(name));
+        return new ManifestNode(
+                manifest, place.isEmpty() ? name : place + "." + name, json.path(name));
     }
 
     /** A field of an object, which must be there. */
     ManifestNode required(String name) throws BundleException {
         ManifestNode field = field(name);
         if (!field.isPresent()) {
-            throw new BundleException(file, "%s is missing; set it".formatted(field.path));
+            throw new BundleException(file(), "%s is missing; set it".formatted(field.path()));
         }
         return field;
     }
@@ -48,9 +64,9 @@ record ManifestNode(Path file, String path, JsonNode json) {
         for (String name : (Iterable<String>) json::fieldNames) {
             if (!known.contains(name)) {
                 throw new BundleException(
-                        file,
+                        file(),
                         "%s is not a known field; known fields are %s"
-                                .formatted(field(name).path, known));
+                                .formatted(field(name).path(), known));
             }
         }
         return this;
@@ -99,7 +115,7 @@ record ManifestNode(Path file, String path, JsonNode json) {
         }
         List<ManifestNode> items = new ArrayList<>();
         for (int i = 0; i < json.size(); i++) {
-            items.add(new ManifestNode(file, "%s[%d]".formatted(path, i), json.get(i)));
+            items.add(new ManifestNode(manifest, "%s[%d]".formatted(place, i), json.get(i)));
         }
         return items;
     }
@@ -107,12 +123,13 @@ record ManifestNode(Path file, String path, JsonNode json) {
     /** An error at this value. */
     BundleException wrong(String expected) {
         String found = isPresent() ? json.toString() : "missing";
-        return new BundleException(file, "%s is %s; expected %s".formatted(path, found, expected));
+        return new BundleException(
+                file(), "%s is %s; expected %s".formatted(path(), found, expected));
     }
 
     /** An error of a check that begins with the name of its field. */
     BundleException invalid(IllegalArgumentException e) {
-        String prefix = path.isEmpty() ? "" : path + ": ";
-        return new BundleException(file, prefix + e.getMessage(), e);
+        String prefix = path().isEmpty() ? "" : path() + ": ";
+        return new BundleException(file(), prefix + e.getMessage(), e);
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.model.parts;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import io.flinkmoe.column.InputSpec;
 import io.flinkmoe.column.OutputSpec;
 import io.flinkmoe.model.Bundle;
@@ -30,15 +29,6 @@ public final class PartsImporter {
     private static final String HEAD = "head.onnx";
 
     /**
-     * A manifest.
-     *
-     * @param content its content: name, encoder, head, layers
-     * @param file the file to name in messages
-     * @param folder the folder that holds the parts
-     */
-    public record Manifest(JsonNode content, Path file, Path folder) {}
-
-    /**
      * What an import made.
      *
      * @param unusedTensors the tensors of the state dicts that no part uses
@@ -58,16 +48,16 @@ public final class PartsImporter {
      */
     public static Result importBundle(Manifest manifest, Path output, BundleWriter.Inspection check)
             throws IOException {
-        ManifestNode root = new ManifestNode(manifest.file, "", manifest.content);
+        ManifestNode root = new ManifestNode(manifest, "", manifest.content());
         root.object("name", "inputs", "encoder", "head", "layers");
-        try (PartReader reader = new PartReader(manifest.folder);
+        try (PartReader reader = new PartReader(manifest.folder());
                 BundleWriter writer = new BundleWriter(output)) {
             PartWriter parts = new PartWriter(writer);
             String name =
                     root.field("name").isPresent()
                             ? root.field("name").text()
                             : output.toAbsolutePath().normalize().getFileName().toString();
-            ColumnsManifest columns = new ColumnsManifest(root);
+            InputsManifest columns = new InputsManifest(root);
             ManifestNode encoderNode = root.field("encoder");
             ManifestNode headNode = root.field("head");
             Part encoder = encoderNode.isPresent() ? reader.readEncoder(encoderNode) : null;
@@ -79,11 +69,11 @@ public final class PartsImporter {
             if (layers.isEmpty()) {
                 throw root.field("layers").wrong("at least one layer");
             }
-            int first = firstWidth(encoder, layers.get(0));
+            int first = firstWidth(encoder, layers.get(0), columns);
             if (first == OnnxShapes.UNKNOWN) {
                 throw new BundleException(
-                        manifest.file,
-                        "no part says the width of the input of layers[0]; set layers[0].input_size");
+                        manifest.file(),
+                        "no part says the width of the input of layers[0]; set layers[0].input_size, or the width of the column that it reads in inputs");
             }
             List<LayerSpec> specs = new ArrayList<>();
             for (LayerManifest layer : layers) {
@@ -98,7 +88,7 @@ public final class PartsImporter {
                             encoder == null || encoder instanceof GraphPart
                                     ? first
                                     : encoder.inputWidth());
-            List<OutputSpec> outputs = outputs(columns, head, specs);
+            List<OutputSpec> outputs = outputs(headNode, head, specs);
             try {
                 Bundle bundle =
                         writer.finish(
@@ -123,16 +113,19 @@ public final class PartsImporter {
         }
     }
 
-    private static int firstWidth(Part encoder, LayerManifest layer) throws BundleException {
-        return encoder == null || encoder.outputWidth() == OnnxShapes.UNKNOWN
-                ? layer.inputWidth()
-                : encoder.outputWidth();
+    private static int firstWidth(Part encoder, LayerManifest layer, InputsManifest columns)
+            throws BundleException {
+        if (encoder != null && encoder.outputWidth() != OnnxShapes.UNKNOWN) {
+            return encoder.outputWidth();
+        }
+        int width = layer.inputWidth();
+        return width == OnnxShapes.UNKNOWN && encoder == null ? columns.vectorWidth() : width;
     }
 
-    private static List<OutputSpec> outputs(
-            ColumnsManifest columns, Part head, List<LayerSpec> layers) throws BundleException {
+    private static List<OutputSpec> outputs(ManifestNode node, Part head, List<LayerSpec> layers)
+            throws BundleException {
         if (head instanceof GraphPart graph) {
-            return columns.outputs(graph);
+            return new OutputsManifest(node).outputs(graph);
         }
         int last = layers.get(layers.size() - 1).outputSize();
         return head == null

@@ -4,7 +4,6 @@ package io.flinkmoe.onnx.check;
 import ai.onnxruntime.OrtException;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.OpenedModels.Bits;
-import io.flinkmoe.onnx.BatchProbe;
 import io.flinkmoe.onnx.DirectRows;
 import io.flinkmoe.onnx.OnnxModel;
 import java.util.Arrays;
@@ -122,7 +121,8 @@ final class ModelProbe {
             throw wrongShape(
                     model,
                     found,
-                    "it must have a row for each of them; a model that mixes rows cannot be used, so export it again, or give each target a model of its own");
+                    "it must have a row for each of them; a model that mixes rows cannot be used,"
+                            + " so export it again, or give each target a model of its own");
         }
         if (!isVector && (found.length != 2 || found[1] != width)) {
             throw wrongShape(
@@ -143,7 +143,7 @@ final class ModelProbe {
 
     private static Finding measure(OnnxModel model, float[] x, int rows)
             throws BundleException, OrtException {
-        float[] together = BatchProbe.run(model, x, rows);
+        float[] together = RowBits.run(model, x, rows);
         double difference = 0;
         boolean differs = false;
         int[] worst = {0, 1};
@@ -152,7 +152,7 @@ final class ModelProbe {
             int last = rows - size;
             int step = isSmall ? size : Math.max(size, last / 3);
             for (int row = 0; row <= last; row += step) {
-                BatchProbe.Difference found = BatchProbe.compare(model, x, together, row, size);
+                RowBits.Difference found = RowBits.compare(model, x, together, row, size);
                 if (found.differs() && !(found.largest() <= difference)) {
                     difference = found.largest();
                     worst = new int[] {row, size};

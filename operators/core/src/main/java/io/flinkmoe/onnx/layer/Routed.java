@@ -273,7 +273,7 @@ public final class Routed {
 
     /** Whether a token is rejected: no encoding, or no rule for it. */
     public boolean isRejected(int token) {
-        return faults[token] == RoutingFault.ENCODING || faults[token] == RoutingFault.NO_MATCH;
+        return faults[token].isRejection();
     }
 
     /** The tokens of T with a fault, ascending. */

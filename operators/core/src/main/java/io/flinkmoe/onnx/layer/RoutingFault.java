@@ -22,5 +22,23 @@ public enum RoutingFault {
     /** A weight, or the scale that multiplies the weights. */
     WEIGHTS,
     /** The sum of the residual and the shared experts' outputs. */
-    SHARED_OUTPUT
+    SHARED_OUTPUT;
+
+    /** Whether a token with this fault is rejected. */
+    public boolean isRejection() {
+        return this == ENCODING || this == NO_MATCH;
+    }
+
+    /**
+     * Why a token is rejected; the fault must be a rejection.
+     *
+     * @param layer the MoE layer, counted from 0
+     */
+    public String reason(int layer, long position, String stream) {
+        String token = "position %d of stream %s".formatted(position, stream);
+        return this == ENCODING
+                ? "the encoder's output for %s is not finite".formatted(token)
+                : "layer %d has a rule without an expert for %s, and without a fallback"
+                        .formatted(layer, token);
+    }
 }

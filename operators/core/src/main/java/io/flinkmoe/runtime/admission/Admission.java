@@ -18,6 +18,8 @@ import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.TaskOutputs;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
+import java.util.HashSet;
+import java.util.Set;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
@@ -55,6 +57,7 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
     private transient Outbox outbox;
     private transient Slices slices;
     private transient TaskOutputs buffers;
+    private transient Set<Integer> lanes; // those that candidates have come from
     private transient AdmissionMetrics[] metrics; // by expert; null for experts of other subtasks
     private transient SummaryOutput summaries;
     private transient long forwarded;
@@ -96,6 +99,7 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
             metrics[expert] = new AdmissionMetrics(getMetricGroup(), expert);
         }
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.ADMISSION, round);
+        lanes = new HashSet<>();
         forwarded = Long.MIN_VALUE;
         buffers = new TaskOutputs(getContainingTask().getEnvironment());
         outbox = new Outbox(this, expertKeys, watermark.owned(), output);
@@ -120,6 +124,7 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
     }
 
     private void process(CandidateBlock block) throws Exception {
+        lanes.add(block.lane());
         AdmissionMetrics ofExpert = metrics[block.expert()];
         ofExpert.asked.inc(block.rows());
         Decisions decisions = new Decisions(counters, ofExpert);
@@ -195,6 +200,17 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
             runSlice();
         } else {
             slices.start();
+        }
+    }
+
+    /**
+     * Announces the barrier to the dispatch. Its other input, with the vectors, has more in front
+     * of the barrier.
+     */
+    @Override
+    public void prepareSnapshotPreBarrier(long checkpointId) {
+        for (int lane : lanes) {
+            output.collect(new StreamRecord<>(DecisionBlock.beforeBarrier(lane)));
         }
     }
 

@@ -25,6 +25,8 @@ import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.api.java.tuple.Tuple2;
+import org.apache.flink.runtime.execution.Environment;
+import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
@@ -41,7 +43,9 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  *
  * <p>Tokens leave in slices: one batch in each. A record of the input is only recorded, so that a
  * barrier never waits for the work that a closed window has set free. But while very many tokens
- * are ready, each arriving batch sends one slice, so that the state does not grow with the input.
+ * are ready, arriving batches send as many tokens as they have, so that the state does not grow
+ * with the input. In front of a barrier that an admission has announced, batches are only recorded,
+ * and send later: otherwise the barrier would wait until the experts have computed as many tokens.
  * Tokens that are not decided never stop the input: their decisions depend on it.
  */
 @Internal
@@ -73,6 +77,8 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     private transient ValueState<Long> nextNumber;
     private transient RowsByExpert rowsByExpert;
     private transient Slices slices;
+    private transient int owed; // tokens that have arrived, without those that were sent for them
+    private transient boolean barrierAhead;
     private transient DispatchMetrics metrics;
     private transient long inputWatermark;
     private transient long outputWatermark;
@@ -107,11 +113,10 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         metrics = new DispatchMetrics(getMetricGroup());
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
-        slices =
-                new Slices(
-                        getProcessingTimeService(),
-                        getContainingTask().getEnvironment(),
-                        this::runSlice);
+        Environment task = getContainingTask().getEnvironment();
+        slices = new Slices(getProcessingTimeService(), task, this::runSlice);
+        owed = 0;
+        barrierAhead = false;
         restore();
     }
 
@@ -137,7 +142,10 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         }
         progress.addTokens(block.batch(), tokens, null);
         activate(lane, progress);
-        if (progress.numReady() > MAX_READY && !active.isEmpty()) {
+        owed = progress.numReady() > MAX_READY ? owed + tokens.rows() : Math.min(owed, 0);
+        // What is owed when a barrier has passed is paid in parts: the next barrier may be near.
+        int mayOwe = barrierAhead ? MAX_READY : owed - 2 * tokens.rows();
+        while (owed > Math.max(0, mayOwe) && !active.isEmpty()) {
             runSlice(); // Sets another key.
         }
     }
@@ -155,6 +163,10 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     @Override
     public void processElement2(StreamRecord<DecisionBlock> element) throws Exception {
         DecisionBlock block = element.getValue();
+        if (block.isBeforeBarrier()) {
+            barrierAhead = true;
+            return;
+        }
         LaneProgress progress = lanes.of(block.lane());
         for (DecisionBlock.OfBatch decisions : block.batches()) {
             batches.add(decisions);
@@ -242,6 +254,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
             output.collect(ExpertRows.OUTPUT, new StreamRecord<>(ofExpert));
         }
         metrics.left(tokens.rows());
+        owed = Math.max(owed, 0) - tokens.rows(); // At most one slice is ahead.
     }
 
     private float[] select(float[] scales, int[] rows) {
@@ -251,6 +264,18 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
             selected[i] = scales[rows[i / gates] * gates + i % gates];
         }
         return selected;
+    }
+
+    @Override
+    public void snapshotState(StateSnapshotContext context) throws Exception {
+        barrierAhead = false;
+        super.snapshotState(context);
+    }
+
+    @Override
+    public void notifyCheckpointAborted(long checkpointId) throws Exception {
+        barrierAhead = false; // Perhaps no barrier comes.
+        super.notifyCheckpointAborted(checkpointId);
     }
 
     @Override

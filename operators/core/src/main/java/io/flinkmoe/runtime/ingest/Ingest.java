@@ -97,9 +97,24 @@ public final class Ingest extends AbstractStreamOperator<TokenBlock>
         if (pending[lane].isFull()) {
             flush(lane);
             forwardWatermark();
+        } else if (pendingTokens >= settings.pendingRows()) {
+            flush(fullest());
+            forwardWatermark();
         } else {
             linger.start();
         }
+    }
+
+    /** The lane with the most tokens. */
+    private int fullest() {
+        int fullest = -1;
+        for (int lane = 0; lane < pending.length; lane++) {
+            if (pending[lane] != null
+                    && (fullest < 0 || pending[lane].rows() > pending[fullest].rows())) {
+                fullest = lane;
+            }
+        }
+        return fullest;
     }
 
     @Override

@@ -96,6 +96,10 @@ final class TokenBlockBuilder {
         return rows == maxRows || chars >= MAX_CHARS || payloadBytes >= MAX_PAYLOAD_BYTES;
     }
 
+    int rows() {
+        return rows;
+    }
+
     boolean isEmpty() {
         return rows == 0;
     }

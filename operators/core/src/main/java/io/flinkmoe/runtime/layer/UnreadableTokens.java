@@ -6,6 +6,7 @@ import io.flinkmoe.api.DeadLetter;
 import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
 import io.flinkmoe.column.InputLayout;
+import io.flinkmoe.onnx.layer.RoutingFault;
 import io.flinkmoe.runtime.block.SingleToken;
 import io.flinkmoe.runtime.block.TokenBlock;
 import java.util.ArrayList;
@@ -73,6 +74,10 @@ final class UnreadableTokens {
         unreadable.add(DeadLetter.of(alone.origin(0), token, new Rejection(kind, reason)));
     }
 
+    private String reason(RoutingFault fault, TokenBlock alone) {
+        return fault.reason(layer, alone.positions()[0], alone.streams()[0]);
+    }
+
     private static String where(TokenBlock alone) {
         return "position %d of stream %s".formatted(alone.positions()[0], alone.streams()[0]);
     }
@@ -85,10 +90,7 @@ final class UnreadableTokens {
     void addNotFinite(TokenBlock tokens, int width) {
         markReadable(); // The models ran.
         for (TokenBlock alone : tokens.slices(1, width)) {
-            add(
-                    alone,
-                    Rejection.Kind.OUTPUT_NOT_FINITE,
-                    "the encoder's output for %s is not finite".formatted(where(alone)));
+            add(alone, Rejection.Kind.OUTPUT_NOT_FINITE, reason(RoutingFault.ENCODING, alone));
         }
     }
 
@@ -100,11 +102,7 @@ final class UnreadableTokens {
     void addWithoutExpert(TokenBlock tokens, int width) {
         markReadable(); // The models ran.
         for (TokenBlock alone : tokens.slices(1, width)) {
-            add(
-                    alone,
-                    Rejection.Kind.NO_EXPERT,
-                    "layer %d has a rule without an expert for %s, and without a fallback"
-                            .formatted(layer, where(alone)));
+            add(alone, Rejection.Kind.NO_EXPERT, reason(RoutingFault.NO_MATCH, alone));
         }
     }
 

@@ -255,6 +255,38 @@ class PartsImporterTest {
     }
 
     @Test
+    void theWidthOfAnInputFillsAnOpenOne() throws Exception {
+        Files.write(folder.resolve("open.onnx"), openIdentity());
+        String layer = openLayer("{'file': 'open.onnx', 'output_size': 2}", null);
+
+        Bundle bundle =
+                importParts(folder, "{'inputs': {'v': {'width': 2}}," + layer.substring(1))
+                        .bundle();
+
+        assertThat(bundle.spec().firstSize()).isEqualTo(2);
+        assertThat(bundle.spec().inputs().get(0).name()).isEqualTo("v");
+    }
+
+    @Test
+    void anInputSizeThatContradictsThePartsIsRefused() throws Exception {
+        linear("a.onnx", new float[] {1, 0, 0, 1}, 2, 2);
+
+        assertThatThrownBy(() -> importParts(folder, openLayer("'a.onnx'", "'input_size': 3,")))
+                .hasMessage(
+                        "%s: layers[0].input_size is 3; expected 2, the width of the vectors that the parts read or write"
+                                .formatted(folder.resolve("manifest.yaml")));
+        assertThatThrownBy(
+                        () ->
+                                importParts(
+                                        folder,
+                                        "{'inputs': {'v': {'width': 3}},"
+                                                + openLayer("'a.onnx'", null).substring(1)))
+                .hasMessageContaining("3")
+                .hasMessageContaining("2")
+                .hasMessageContaining("v");
+    }
+
+    @Test
     void anOpenWidthThatNothingSaysIsAskedFor() throws Exception {
         Files.write(folder.resolve("open.onnx"), openIdentity());
 
@@ -389,7 +421,7 @@ class PartsImporterTest {
     private PartsImporter.Result importParts(Path parts, String manifest) throws IOException {
         JsonNode json = JsonMapper.builder().build().readTree(manifest.replace('\'', '"'));
         return PartsImporter.importBundle(
-                new PartsImporter.Manifest(json, parts.resolve("manifest.yaml"), parts),
+                new Manifest(json, parts.resolve("manifest.yaml"), parts),
                 folder.resolve("bundle"),
                 bundle -> {});
     }

@@ -45,8 +45,7 @@ class TypedManifestTest {
         }
         Path file = PARTS.resolve("manifest.yaml");
         Path output = folder.resolve("bundle");
-        PartsImporter.importBundle(
-                new PartsImporter.Manifest(manifest, file, PARTS), output, bundle -> {});
+        PartsImporter.importBundle(new Manifest(manifest, file, PARTS), output, bundle -> {});
         return Bundle.read(output).spec();
     }
 
@@ -120,6 +119,8 @@ class TypedManifestTest {
                 "{'segment': {'tensor': 'none'}} | 'head.onnx' | inputs.segment.type is missing; expected one of [float",
                 "{'seats': {'missing': '?'}} | 'head.onnx' | inputs.seats: missing of seats is ?; allowed: reject, or an integer of the type",
                 "{'seats': {'missing': 'nan'}} | 'head.onnx' | inputs.seats: missing of seats is nan; allowed: reject, or an integer of the type",
+                "{'carrier': {'missing': 'nan'}} | 'head.onnx' | inputs.carrier: missing of carrier is nan; allowed: reject, or a text other than nan",
+                " | {'file': 'head.onnx', 'output': 'label', 'outputs': {'l': 'label'}} | head.output is \"label\"; expected nothing, as there are outputs",
                 " | {'file': 'head.onnx', 'outputs': {}} | head.outputs is {}; expected an object from names to tensors of the head",
                 " | {'file': 'head.onnx', 'outputs': {'p': 'probability'}} | there is no output 'probability' among them",
                 " | {'file': 'head.onnx', 'output': 'scores'} | there is no output 'scores' among them",

@@ -3,66 +3,67 @@ package io.flinkmoe.kafka.record;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.core.StreamWriteFeature;
+import com.fasterxml.jackson.core.io.SerializedString;
 import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.column.Column;
-import io.flinkmoe.column.ColumnLayout;
 import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.TopicSerializer;
+import io.flinkmoe.kafka.decode.RecordReader.Keeper;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.Array;
-import java.util.HashSet;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.Set;
 import org.apache.flink.annotation.PublicEvolving;
+import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
 
 /**
  * Writes answers in JSON: one flat object with the kept fields of the record, the outputs of the
- * model under their names (null if nothing ran), and {@code model_version}. Kept headers are
- * headers of the answer.
+ * model under their names (null if nothing ran), {@code model_version} and, on request, {@code
+ * choices}. Kept headers are headers of the answer.
  */
 @PublicEvolving
 public final class JsonAnswerSerializer extends TopicSerializer<ScoredToken> {
 
     private static final long serialVersionUID = 1L;
 
-    private static final String MODEL_VERSION = "model_version";
-    private static final JsonFactory JSON = new JsonFactory();
+    private static final JsonFactory JSON =
+            JsonFactory.builder().enable(StreamWriteFeature.USE_FAST_DOUBLE_WRITER).build();
 
-    private final ColumnLayout outputs;
+    private final AnswerFields fields;
     private final RecordKey recordKey;
+
+    private transient List<SerializedString> names;
+    private transient OwnFields own;
 
     /**
      * @param topic the topic to write to
-     * @param outputs the outputs of the model
-     * @param binding the binding with which the records were read
+     * @param fields what answers have, as the deserializer knows it
      * @param recordKey the key and the timestamp of answers
-     * @throws IllegalArgumentException if a kept field has the name of an output
      */
-    public JsonAnswerSerializer(
-            String topic, ColumnLayout outputs, RecordBinding binding, RecordKey recordKey) {
+    public JsonAnswerSerializer(String topic, AnswerFields fields, RecordKey recordKey) {
         super(topic);
-        this.outputs = outputs;
+        this.fields = fields;
         this.recordKey = recordKey;
-        Set<String> taken = new HashSet<>(Set.of(MODEL_VERSION));
-        outputs.columns().forEach(column -> taken.add(column.name()));
-        for (FieldPath kept : binding.kept()) {
-            if (taken.contains(kept.last())) {
-                throw new IllegalArgumentException(
-                        "the kept field %s has the name of another field of the answer; allowed: other names than %s"
-                                .formatted(kept, taken));
-            }
+    }
+
+    @Override
+    public void open(SerializationSchema.InitializationContext context, KafkaSinkContext sink) {
+        own = new OwnFields();
+        names = new ArrayList<>();
+        for (Column column : fields.outputs().columns()) {
+            names.add(new SerializedString(column.name()));
         }
     }
 
     @Override
     public ProducerRecord<byte[], byte[]> serialize(
             ScoredToken token, KafkaSinkContext context, Long timestamp) {
-        Payload payload = Payload.of(token.payload());
+        Payload payload = Payload.of(token.payload(), Keeper.JSON);
         ProducerRecord<byte[], byte[]> record =
                 recordKey.record(
                         topic, RecordKey.TokenId.of(token), value(token, payload), context);
@@ -73,43 +74,74 @@ public final class JsonAnswerSerializer extends TopicSerializer<ScoredToken> {
     }
 
     private byte[] value(ScoredToken token, Payload payload) {
-        ByteArrayOutputStream out = new ByteArrayOutputStream(256 + payload.fields().length);
-        out.write('{');
-        out.writeBytes(payload.fields());
-        ByteArrayOutputStream others = new ByteArrayOutputStream(256);
-        try (JsonGenerator json = JSON.createGenerator(others)) {
+        own.reset();
+        try (JsonGenerator json = JSON.createGenerator(own)) {
             json.writeStartObject();
-            Map<String, Object> named = token.outputs() == null ? null : token.outputs().toMap();
-            List<Column> columns = outputs.columns();
-            for (Column column : columns) {
-                json.writeFieldName(column.name());
-                write(json, column, named == null ? token.values() : named.get(column.name()));
+            List<Column> columns = fields.outputs().columns();
+            for (int i = 0; i < columns.size(); i++) {
+                json.writeFieldName(names.get(i));
+                write(json, AnswerOutputs.of(token, columns.get(i), i));
             }
-            json.writeStringField(MODEL_VERSION, token.modelVersion());
+            json.writeStringField(AnswerFields.MODEL_VERSION, token.modelVersion());
+            if (fields.choices().areWanted()) {
+                writeChoices(json, token);
+            }
             json.writeEndObject();
         } catch (IOException e) {
             throw new UncheckedIOException(e); // Not into memory.
         }
-        if (payload.fields().length > 0) {
-            out.write(',');
-        }
-        out.write(others.toByteArray(), 1, others.size() - 1);
-        return out.toByteArray();
+        byte[] kept = payload.fields();
+        return kept.length == 0 ? own.toByteArray() : own.after(kept);
     }
 
-    private static void write(JsonGenerator json, Column column, Object value) throws IOException {
-        boolean isVector = value != null && value.getClass().isArray();
-        if (!isVector) {
-            element(json, value);
-        } else if (column.width() == null) {
-            element(json, Array.get(value, 0));
-        } else {
+    /** The fields of an object that are not kept ones. */
+    private static final class OwnFields extends ByteArrayOutputStream {
+
+        /** Returns the object with other fields first. */
+        byte[] after(byte[] kept) {
+            byte[] object = new byte[kept.length + 1 + count];
+            object[0] = '{';
+            System.arraycopy(kept, 0, object, 1, kept.length);
+            System.arraycopy(buf, 0, object, kept.length + 1, count);
+            object[kept.length + 1] = ',';
+            return object;
+        }
+    }
+
+    private static void write(JsonGenerator json, Object value) throws IOException {
+        if (value instanceof float[] floats) {
+            json.writeStartArray();
+            for (float number : floats) {
+                json.writeNumber(number);
+            }
+            json.writeEndArray();
+        } else if (value != null && value.getClass().isArray()) {
             json.writeStartArray();
             for (int i = 0; i < Array.getLength(value); i++) {
                 element(json, Array.get(value, i));
             }
             json.writeEndArray();
+        } else {
+            element(json, value);
         }
+    }
+
+    private void writeChoices(JsonGenerator json, ScoredToken token) throws IOException {
+        json.writeArrayFieldStart(AnswerFields.CHOICES);
+        fields.choices()
+                .forEach(
+                        token.layers(),
+                        (layer, gate, expert, weight, outcome) -> {
+                            json.writeStartObject();
+                            json.writeNumberField("layer", layer);
+                            json.writeStringField("gate", gate);
+                            json.writeStringField("expert", expert);
+                            json.writeFieldName("weight");
+                            element(json, Float.isFinite(weight) ? weight : null);
+                            json.writeStringField("outcome", outcome);
+                            json.writeEndObject();
+                        });
+        json.writeEndArray();
     }
 
     private static void element(JsonGenerator json, Object value) throws IOException {

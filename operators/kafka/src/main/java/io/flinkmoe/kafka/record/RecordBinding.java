@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.record;
 
+import io.flinkmoe.kafka.decode.FieldPath;
 import java.io.Serializable;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -21,6 +21,7 @@ public final class RecordBinding implements Serializable {
     private static final long serialVersionUID = 1L;
 
     private static final String KEY = "key";
+    private static final String KEY_FIELD = "key.";
     private static final String HEADER = "header.";
 
     private final Stream stream;
@@ -28,8 +29,6 @@ public final class RecordBinding implements Serializable {
     private FieldPath timestamp;
     private TimeUnit unit;
     private FieldPath position;
-    private List<FieldPath> kept = List.of();
-    private List<String> keptHeaders = List.of();
 
     private RecordBinding(Stream stream) {
         this.stream = stream;
@@ -41,18 +40,23 @@ public final class RecordBinding implements Serializable {
         timestamp = other.timestamp;
         unit = other.unit;
         position = other.position;
-        kept = other.kept;
-        keptHeaders = other.keptHeaders;
     }
 
-    /**
-     * Where the stream of a record is: exactly one of these.
-     *
-     * @param field a field, or null
-     * @param header the name of a header, or null
-     * @param isKey whether it is the key of the Kafka record
-     */
-    record Stream(FieldPath field, String header, boolean isKey) implements Serializable {}
+    /** Where the stream of a record is. */
+    sealed interface Stream extends Serializable {
+
+        /** In a field of its value. */
+        record OfField(FieldPath path) implements Stream {}
+
+        /** Its key, as text. */
+        record OfKey() implements Stream {}
+
+        /** In a field of its key. */
+        record OfKeyField(FieldPath path) implements Stream {}
+
+        /** In a header. */
+        record OfHeader(String name) implements Stream {}
+    }
 
     /**
      * The fields of an input.
@@ -67,16 +71,27 @@ public final class RecordBinding implements Serializable {
      * Creates a binding.
      *
      * @param stream where the stream is: the path of a field, {@code key} for the text of the
-     *     record's key, or {@code header.NAME} for the text of a header
+     *     record's key, {@code key.} and the path of a field of the key, or {@code header.NAME} for
+     *     the text of a header
      * @throws IllegalArgumentException if it is none of these
      */
     public static RecordBinding ofStream(String stream) {
-        if (stream.equals(KEY)) {
-            return new RecordBinding(new Stream(null, null, true));
-        } else if (stream.startsWith(HEADER)) {
-            return new RecordBinding(new Stream(null, stream.substring(HEADER.length()), false));
+        return new RecordBinding(stream(stream.strip()));
+    }
+
+    private static Stream stream(String text) {
+        if (text.equals(KEY)) {
+            return new Stream.OfKey();
+        } else if (text.startsWith(KEY_FIELD)) {
+            return new Stream.OfKeyField(FieldPath.of(text.substring(KEY_FIELD.length())));
+        } else if (text.equals(HEADER)) {
+            throw new IllegalArgumentException(
+                    "the stream is '%s', which names no header; allowed: such as header.tenant"
+                            .formatted(text));
         }
-        return new RecordBinding(new Stream(FieldPath.of(stream), null, false));
+        return text.startsWith(HEADER)
+                ? new Stream.OfHeader(text.substring(HEADER.length()))
+                : new Stream.OfField(FieldPath.of(text));
     }
 
     /** Takes the timestamp from a field, in the unit of its logical type, or in milliseconds. */
@@ -118,31 +133,6 @@ public final class RecordBinding implements Serializable {
         return put(input, missing, field);
     }
 
-    /**
-     * Keeps fields: the answer has them under their names, one in another record under its last
-     * name. Only of JSON records.
-     *
-     * @throws IllegalArgumentException if two would have one name
-     */
-    public RecordBinding keep(String... fields) {
-        List<FieldPath> paths = Arrays.stream(fields).map(FieldPath::of).toList();
-        if (paths.stream().map(FieldPath::last).distinct().count() < paths.size()) {
-            throw new IllegalArgumentException(
-                    "of the kept fields %s, two would have one name in the answer"
-                            .formatted(paths));
-        }
-        RecordBinding changed = new RecordBinding(this);
-        changed.kept = new ArrayList<>(paths);
-        return changed;
-    }
-
-    /** Keeps headers: the answer has them, too. */
-    public RecordBinding keepHeaders(String... names) {
-        RecordBinding changed = new RecordBinding(this);
-        changed.keptHeaders = List.of(names);
-        return changed;
-    }
-
     private RecordBinding put(String input, String missing, String... fields) {
         if (fields.length == 0) {
             throw new IllegalArgumentException(
@@ -168,14 +158,6 @@ public final class RecordBinding implements Serializable {
 
     Optional<FieldPath> position() {
         return Optional.ofNullable(position);
-    }
-
-    List<FieldPath> kept() {
-        return kept;
-    }
-
-    List<String> keptHeaders() {
-        return keptHeaders;
     }
 
     /** The inputs that are bound to other fields than those of their names. */

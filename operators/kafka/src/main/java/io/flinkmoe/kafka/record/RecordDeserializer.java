@@ -7,12 +7,19 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.kafka.ArrivalCheck;
 import io.flinkmoe.kafka.TimestampRules;
+import io.flinkmoe.kafka.decode.BadRecordException;
+import io.flinkmoe.kafka.decode.RecordReader;
+import io.flinkmoe.kafka.decode.RecordReader.Part;
 import io.flinkmoe.kafka.registry.RegistrySettings;
 import io.flinkmoe.kafka.registry.RegistryUse;
+import io.flinkmoe.kafka.registry.WriterSchemas;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.UUID;
-import org.apache.avro.Schema;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.serialization.DeserializationSchema;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -32,12 +39,10 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  *                 .timestamp("at")
  *                 .feature("numeric", "amount", "geo.distance")
  *                 .featureOr("country", "??", "geo.country");
- * RecordDeserializer deserializer = RecordDeserializer.json(layers.inputs(), binding);
+ * AnswerFields answer = AnswerFields.of(layers.outputs()).keep("id", "merchant");
+ * RecordDeserializer deserializer =
+ *         RecordDeserializer.of(layers.inputs(), binding, RecordEncoding.json()).answers(answer);
  * }</pre>
- *
- * <p>With Avro, records are decoded with the reader's schema that is given here, whatever schema
- * they were written with. A field that it does not have is dropped. A field that a record does not
- * have gets its default, else null if the schema allows it, else the record is a dead letter.
  *
  * <p>With a registry, use it in a {@link io.flinkmoe.kafka.source.TokenSource}: while the registry
  * is away, the source waits, and checkpoints go on.
@@ -52,98 +57,86 @@ public final class RecordDeserializer
 
     private final InputLayout inputs;
     private final RecordBinding binding;
-    private final Format format;
+    private final RecordEncoding values;
+    private final RecordEncoding keys;
+    private final RegistryUse registry;
     private TimestampRules timestamps = TimestampRules.DEFAULT;
+    private AnswerFields answer;
+    private int maxKeptBytes = Integer.MAX_VALUE;
 
     private transient RecordReader reader;
+    private transient List<RecordReader> readers;
     private transient TokenBinder binder;
     private transient KeptParts kept;
     private transient ArrivalCheck check;
     private transient boolean isOpen;
 
-    /**
-     * The format of records.
-     *
-     * @param writerSchema the schema that Avro records without a header were written with, or null
-     * @param readerSchema the schema that they are decoded with; null: they are JSON
-     * @param registry where the schemas of records with Confluent's header are, or null
-     */
-    private record Format(String writerSchema, String readerSchema, RegistryUse registry)
-            implements java.io.Serializable {
-
-        RecordReader open() throws IOException {
-            if (readerSchema == null) {
-                return new JsonReader();
-            }
-            return new AvroReader(
-                    parse(readerSchema),
-                    registry == null
-                            ? AvroReader.WriterOf.always(parse(writerSchema))
-                            : new RegistryWriters(registry.acquire()));
-        }
-
-        /** A reader that finds fields, and decodes nothing. */
-        RecordReader ofFields() {
-            return readerSchema == null
-                    ? new JsonReader()
-                    : new AvroReader(parse(readerSchema), null);
-        }
-
-        private static Schema parse(String schema) {
-            return new Schema.Parser().setValidateDefaults(false).parse(schema);
-        }
-    }
-
-    private RecordDeserializer(InputLayout inputs, RecordBinding binding, Format format) {
+    private RecordDeserializer(
+            InputLayout inputs, RecordBinding binding, RecordEncoding values, RecordEncoding keys) {
         this.inputs = inputs;
         this.binding = binding;
-        this.format = format;
-        new TokenBinder(binding, inputs, format.ofFields());
-        if (format.readerSchema() != null && !binding.kept().isEmpty()) {
+        this.values = values;
+        this.keys = keys;
+        boolean readsKeys = binding.stream() instanceof RecordBinding.Stream.OfKeyField;
+        this.registry = registry(values, readsKeys ? keys : RecordEncoding.text()).orElse(null);
+        new TokenBinder(
+                binding, inputs, values.ofFields(Part.VALUE), () -> keys.ofFields(Part.KEY));
+    }
+
+    private static Optional<RegistryUse> registry(RecordEncoding values, RecordEncoding keys) {
+        Optional<RegistrySettings> ofValues = values.registry();
+        Optional<RegistrySettings> ofKeys = keys.registry();
+        if (ofValues.isPresent() && ofKeys.isPresent() && !ofValues.equals(ofKeys)) {
             throw new IllegalArgumentException(
-                    "the fields %s are kept; allowed with Avro: none, because only answers in JSON have kept fields"
-                            .formatted(binding.kept()));
+                    "values and keys have the registries %s and %s; allowed: one registry"
+                            .formatted(ofValues.get(), ofKeys.get()));
         }
+        RegistryUse.Parts parts = new RegistryUse.Parts(ofValues.isPresent(), ofKeys.isPresent());
+        return ofValues.or(() -> ofKeys)
+                .map(one -> new RegistryUse(UUID.randomUUID().toString(), one, parts));
     }
 
     /**
-     * Reads JSON objects.
+     * Reads records whose keys are text, or do not matter.
      *
      * @param inputs the inputs of the model
-     * @throws IllegalArgumentException if the binding does not fit the inputs
+     * @param values how values are encoded
+     * @throws IllegalArgumentException if the binding does not fit the inputs or the records
      */
-    public static RecordDeserializer json(InputLayout inputs, RecordBinding binding) {
-        return new RecordDeserializer(inputs, binding, new Format(null, null, null));
+    public static RecordDeserializer of(
+            InputLayout inputs, RecordBinding binding, RecordEncoding values) {
+        return of(inputs, binding, values, RecordEncoding.text());
     }
 
     /**
-     * Reads Avro records without a header, which were all written with one schema.
-     *
      * @param inputs the inputs of the model
-     * @param schema the schema
-     * @throws IllegalArgumentException if the binding does not fit the inputs or the schema
+     * @param values how values are encoded
+     * @param keys how keys are encoded; matters only if the stream is a field of the key
+     * @throws IllegalArgumentException if the binding does not fit the inputs or the records
      */
-    public static RecordDeserializer avro(
-            InputLayout inputs, RecordBinding binding, Schema schema) {
-        return new RecordDeserializer(
-                inputs, binding, new Format(schema.toString(), schema.toString(), null));
+    public static RecordDeserializer of(
+            InputLayout inputs, RecordBinding binding, RecordEncoding values, RecordEncoding keys) {
+        return new RecordDeserializer(inputs, binding, values, keys);
     }
 
     /**
-     * Reads Avro records in Confluent's wire format.
+     * Keeps parts of records for their answers. By default, nothing is kept.
      *
-     * @param inputs the inputs of the model
-     * @param readerSchema the schema that they are decoded with
-     * @throws IllegalArgumentException if the binding does not fit the inputs or the schema
+     * @throws IllegalArgumentException if the records do not have them, or not these names
      */
-    public static RecordDeserializer registry(
-            InputLayout inputs,
-            RecordBinding binding,
-            RegistrySettings registry,
-            Schema readerSchema) {
-        RegistryUse use = new RegistryUse(UUID.randomUUID().toString(), registry);
-        return new RecordDeserializer(
-                inputs, binding, new Format(null, readerSchema.toString(), use));
+    public RecordDeserializer answers(AnswerFields fields) {
+        new KeptParts(fields, values.ofFields(Part.VALUE), maxKeptBytes);
+        answer = fields.keepNothing() ? null : fields;
+        return this;
+    }
+
+    /**
+     * Sets how large the kept fields and headers of a record may be together. A larger record is a
+     * dead letter, so that its answer fits a message. By default, there is no limit.
+     */
+    public RecordDeserializer maxKeptBytes(int bytes) {
+        maxKeptBytes = bytes;
+        return this;
     }
 
     /** Sets which timestamps are accepted. */
@@ -154,21 +147,43 @@ public final class RecordDeserializer
 
     @Override
     public Optional<RegistryUse> registry() {
-        return Optional.ofNullable(format.registry());
+        return Optional.ofNullable(registry);
     }
 
     @Override
     public void open(DeserializationSchema.InitializationContext context) throws IOException {
-        reader = format.open();
+        Optional<WriterSchemas> schemas = Optional.empty();
+        if (registry != null) {
+            schemas = Optional.of(registry.acquire());
+        }
         isOpen = true;
-        binder = new TokenBinder(binding, inputs, reader);
-        kept = new KeptParts(binding);
+        reader = values.open(Part.VALUE, schemas);
+        readers = new ArrayList<>(List.of(reader));
+        binder = new TokenBinder(binding, inputs, reader, keyReader(schemas));
+        kept = answer == null ? null : new KeptParts(answer, reader, maxKeptBytes);
         check = new ArrivalCheck(inputs, timestamps);
-        if (context != null && reader instanceof AvroReader avro) {
+        if (context != null && values.readerSchema().isPresent()) {
             context.getMetricGroup()
                     .addGroup("moe")
-                    .gauge("numFieldsDropped", (Gauge<Integer>) avro::dropped);
+                    .gauge("numFieldsDropped", (Gauge<Integer>) () -> droppedFields().size());
         }
+    }
+
+    private StreamName.KeyReader keyReader(Optional<WriterSchemas> schemas) {
+        return () -> {
+            RecordReader ofKeys = keys.open(Part.KEY, schemas);
+            readers.add(ofKeys);
+            return ofKeys;
+        };
+    }
+
+    @Override
+    public Set<String> droppedFields() {
+        Set<String> dropped = new TreeSet<>();
+        for (RecordReader one : readers) {
+            dropped.addAll(one.dropped());
+        }
+        return dropped;
     }
 
     @Override
@@ -182,9 +197,11 @@ public final class RecordDeserializer
             return ArrivalCheck.rejected(record, noValue);
         }
         try {
-            Token token = binder.token(reader.decode(record.value()), record);
+            Object decoded = reader.decode(record.value());
+            Token token = binder.token(decoded, record);
             return check.arrival(
-                    kept.isEmpty() ? token : token.withPayload(kept.payload(record)), record);
+                    kept == null ? token : token.withPayload(kept.payload(decoded, record)),
+                    record);
         } catch (BadRecordException e) {
             return ArrivalCheck.rejected(record, e.rejection());
         }

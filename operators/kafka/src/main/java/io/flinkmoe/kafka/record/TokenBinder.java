@@ -6,24 +6,24 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.column.InputSpec;
 import io.flinkmoe.column.TypedValuesBuilder;
+import io.flinkmoe.kafka.decode.BadRecordException;
+import io.flinkmoe.kafka.decode.FieldPath;
+import io.flinkmoe.kafka.decode.RecordReader;
 import io.flinkmoe.kafka.record.RecordBinding.Feature;
 import java.math.BigDecimal;
-import java.math.BigInteger;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.apache.flink.annotation.Internal;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.common.header.Header;
 
 /** Makes tokens of decoded records, as a {@link RecordBinding} says. */
 @Internal
 final class TokenBinder {
 
-    private final RecordBinding.Stream stream;
-    private final RecordReader.Field streamField;
+    private final StreamName stream;
     private final TimeField timestamp;
     private final WholeField position;
     private final List<BoundInput> inputs;
@@ -32,15 +32,20 @@ final class TokenBinder {
     /**
      * Binds the inputs of a model to fields.
      *
+     * @param values the reader of the records' values
+     * @param keys the reader of their keys
      * @throws IllegalArgumentException if they do not fit; the message lists all errors
      */
-    TokenBinder(RecordBinding binding, InputLayout layout, RecordReader reader) {
+    TokenBinder(
+            RecordBinding binding,
+            InputLayout layout,
+            RecordReader values,
+            StreamName.KeyReader keys) {
         List<String> errors = new ArrayList<>();
-        stream = binding.stream();
-        streamField = stream.field() == null ? null : field(reader, stream.field(), errors);
-        WholeField time = whole(reader, binding.timestamp().orElse(null), errors);
+        stream = find(() -> StreamName.of(binding.stream(), values, keys), errors);
+        WholeField time = whole(values, binding.timestamp().orElse(null), errors);
         timestamp = time == null ? null : new TimeField(time, unit(binding, time, errors));
-        position = whole(reader, binding.position().orElse(null), errors);
+        position = whole(values, binding.position().orElse(null), errors);
         inputs = new ArrayList<>();
         for (InputSpec input : layout.inputs()) {
             Feature feature =
@@ -49,7 +54,7 @@ final class TokenBinder {
                                     input.name(),
                                     new Feature(
                                             List.of(new FieldPath(List.of(input.name()))), null));
-            bind(input, feature, reader, errors);
+            bind(input, feature, values, errors);
         }
         Set<String> known =
                 layout.inputs().stream().map(InputSpec::name).collect(Collectors.toSet());
@@ -78,7 +83,10 @@ final class TokenBinder {
         void set(TypedValuesBuilder builder, Object decoded) throws BadRecordException {
             Object first = get(0, decoded);
             if (width == null
-                    || fields.size() == 1 && (first == null || first instanceof List<?>)) {
+                    || fields.size() == 1
+                            && (first == null
+                                    || first instanceof List<?>
+                                    || first instanceof float[])) {
                 builder.set(column, first);
                 return;
             }
@@ -87,7 +95,7 @@ final class TokenBinder {
             }
             for (int element = 0; element < fields.size(); element++) {
                 Object value = element == 0 ? first : get(element, decoded);
-                if (value instanceof List<?>) {
+                if (value instanceof List<?> || value instanceof float[]) {
                     builder.refuse("a value of a vector of several fields is an array");
                 } else {
                     builder.set(column, element, value);
@@ -109,6 +117,9 @@ final class TokenBinder {
             Object value = field.get(decoded);
             if (value == null) {
                 return null;
+            }
+            if (value instanceof Integer || value instanceof Long) {
+                return ((Number) value).longValue();
             }
             try {
                 if (value instanceof Number number) {
@@ -139,18 +150,10 @@ final class TokenBinder {
         }
     }
 
-    private static void check(Runnable requirement, List<String> errors) {
+    /** Returns what is found; null if there is an error, which is added to the others. */
+    private static <T> T find(Supplier<T> finder, List<String> errors) {
         try {
-            requirement.run();
-        } catch (IllegalArgumentException e) {
-            errors.add(e.getMessage());
-        }
-    }
-
-    private static RecordReader.Field field(
-            RecordReader reader, FieldPath path, List<String> errors) {
-        try {
-            return reader.field(path);
+            return finder.get();
         } catch (IllegalArgumentException e) {
             errors.add(e.getMessage());
             return null;
@@ -158,17 +161,12 @@ final class TokenBinder {
     }
 
     private static WholeField whole(RecordReader reader, FieldPath path, List<String> errors) {
-        RecordReader.Field field = path == null ? null : field(reader, path, errors);
-        if (field == null) {
-            return null;
-        }
-        check(() -> field.requireWhole(), errors);
-        return new WholeField(path, field);
+        RecordReader.Field field = path == null ? null : find(() -> reader.whole(path), errors);
+        return field == null ? null : new WholeField(path, field);
     }
 
     private static TimeUnit unit(RecordBinding binding, WholeField time, List<String> errors) {
-        TimeUnit declared =
-                time.field() instanceof AvroField avro ? TimeUnit.of(avro.logicalType()) : null;
+        TimeUnit declared = TimeUnit.of(time.field().logicalType());
         TimeUnit given = binding.unit().orElse(null);
         if (declared != null && given != null && declared != given) {
             errors.add(
@@ -186,19 +184,10 @@ final class TokenBinder {
                     "%s has %d fields; allowed: 1%s"
                             .formatted(input.name(), fields, width > 1 ? ", or " + width : ""));
         }
-        Object missing = null;
-        try {
-            missing = missing(input, feature.missing());
-        } catch (IllegalArgumentException e) {
-            errors.add(e.getMessage());
-        }
+        Object missing = find(() -> missing(input, feature.missing()), errors);
         List<RecordReader.Field> readers = new ArrayList<>();
         for (FieldPath path : feature.paths()) {
-            RecordReader.Field field = field(reader, path, errors);
-            if (field != null) {
-                check(() -> field.require(input, fields == 1), errors);
-            }
-            readers.add(field);
+            readers.add(find(() -> reader.input(path, input, fields == 1), errors));
         }
         inputs.add(new BoundInput(inputs.size(), input.width(), readers, missing));
     }
@@ -225,7 +214,7 @@ final class TokenBinder {
 
     /** Makes a token of a decoded record. */
     Token token(Object decoded, ConsumerRecord<byte[], byte[]> record) throws BadRecordException {
-        String name = stream(decoded, record);
+        String name = stream.of(decoded, record);
         Long place = position == null ? null : position.get(decoded, Kind.INPUT);
         if (position != null && place == null) {
             throw new BadRecordException(Kind.INPUT, position.path() + " is missing");
@@ -239,39 +228,5 @@ final class TokenBinder {
             input.set(builder, decoded);
         }
         return Token.of(name, place == null ? record.offset() : place, time, builder.build());
-    }
-
-    private String stream(Object decoded, ConsumerRecord<byte[], byte[]> record)
-            throws BadRecordException {
-        if (streamField != null) {
-            return text(stream.field().toString(), streamField.get(decoded));
-        } else if (stream.isKey()) {
-            return text("the key of the record", text(record.key()));
-        }
-        Header header = record.headers().lastHeader(stream.header());
-        return text("the header " + stream.header(), header == null ? null : text(header.value()));
-    }
-
-    private static String text(byte[] bytes) {
-        return bytes == null ? null : new String(bytes, StandardCharsets.UTF_8);
-    }
-
-    /** A stream is a text or a whole number. */
-    private static String text(String what, Object value) throws BadRecordException {
-        if (value == null) {
-            throw new BadRecordException(Kind.STREAM, what + " is missing, so there is no stream");
-        }
-        boolean isName =
-                value instanceof String
-                        || value instanceof Integer
-                        || value instanceof Long
-                        || value instanceof BigInteger;
-        if (!isName) {
-            throw new BadRecordException(
-                    Kind.STREAM,
-                    "%s is %s, so there is no stream; allowed: a text or a whole number"
-                            .formatted(what, value));
-        }
-        return value.toString();
     }
 }

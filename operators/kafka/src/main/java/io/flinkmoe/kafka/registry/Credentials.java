@@ -4,6 +4,7 @@ package io.flinkmoe.kafka.registry;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.util.Base64;
+import java.util.Objects;
 import java.util.Optional;
 import org.apache.flink.annotation.PublicEvolving;
 
@@ -36,6 +37,16 @@ public final class Credentials implements Serializable {
 
     Optional<String> header() {
         return Optional.ofNullable(header);
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Credentials that && Objects.equals(header, that.header);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hashCode(header);
     }
 
     @Override

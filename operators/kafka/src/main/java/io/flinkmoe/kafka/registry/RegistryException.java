@@ -27,6 +27,11 @@ public final class RegistryException extends IOException {
         this.kind = kind;
     }
 
+    /** The same, with what was wanted first. */
+    RegistryException about(String wanted) {
+        return new RegistryException(kind, wanted + ": " + getMessage());
+    }
+
     public Kind kind() {
         return kind;
     }

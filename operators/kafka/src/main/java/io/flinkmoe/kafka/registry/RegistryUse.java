@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
+import java.util.Set;
 import org.apache.flink.annotation.Internal;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 
@@ -14,12 +15,19 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
  * How one source uses a registry. All its subtasks in a process share the schemas.
  *
  * @param id what identifies the source in a process
+ * @param parts the parts of Kafka's records that have the ids of schemas
  */
 @Internal
-public record RegistryUse(String id, RegistrySettings settings) implements Serializable {
+public record RegistryUse(String id, RegistrySettings settings, Parts parts)
+        implements Serializable {
 
     /** The consumer property with the id. It has no secret. */
     static final String ID_PROPERTY = "flink-moe.schemas";
+
+    /** The consumer properties that say whether values, and keys, have the ids of schemas. */
+    static final String VALUES_PROPERTY = "flink-moe.schemas.of-values";
+
+    static final String KEYS_PROPERTY = "flink-moe.schemas.of-keys";
 
     private static final Map<String, Shared> SHARED = new HashMap<>();
 
@@ -28,7 +36,13 @@ public record RegistryUse(String id, RegistrySettings settings) implements Seria
 
         /** The use of a registry; empty if it uses none. */
         Optional<RegistryUse> registry();
+
+        /** The fields of records so far that the job's schema does not have, by path. */
+        Set<String> droppedFields();
     }
+
+    /** Which parts of Kafka's records have the ids of schemas. */
+    public record Parts(boolean ofValues, boolean ofKeys) implements Serializable {}
 
     private static final class Shared {
         private final WriterSchemas schemas;
@@ -46,6 +60,8 @@ public record RegistryUse(String id, RegistrySettings settings) implements Seria
         String others = consumer.getProperty(key, "");
         consumer.setProperty(key, others.isBlank() ? own : own + "," + others);
         consumer.setProperty(ID_PROPERTY, id);
+        consumer.setProperty(VALUES_PROPERTY, String.valueOf(parts.ofValues));
+        consumer.setProperty(KEYS_PROPERTY, String.valueOf(parts.ofKeys));
     }
 
     /**

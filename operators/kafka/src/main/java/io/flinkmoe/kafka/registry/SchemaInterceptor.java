@@ -21,21 +21,29 @@ public final class SchemaInterceptor implements ConsumerInterceptor<byte[], byte
 
     private final Set<Integer> known = new HashSet<>();
     private String id;
+    private boolean ofValues;
+    private boolean ofKeys;
 
     @Override
     public void configure(Map<String, ?> configs) {
         id = (String) configs.get(RegistryUse.ID_PROPERTY);
+        ofValues = isTrue(configs, RegistryUse.VALUES_PROPERTY);
+        ofKeys = isTrue(configs, RegistryUse.KEYS_PROPERTY);
+    }
+
+    private static boolean isTrue(Map<String, ?> configs, String key) {
+        return Boolean.parseBoolean(String.valueOf(configs.get(key)));
     }
 
     @Override
     public ConsumerRecords<byte[], byte[]> onConsume(ConsumerRecords<byte[], byte[]> records) {
         Set<Integer> unknown = new LinkedHashSet<>();
         for (ConsumerRecord<byte[], byte[]> record : records) {
-            if (WireFormat.hasHeader(record.value())) {
-                int schema = WireFormat.schemaId(record.value());
-                if (!known.contains(schema)) {
-                    unknown.add(schema);
-                }
+            if (ofValues) {
+                addUnknown(record.value(), unknown);
+            }
+            if (ofKeys) {
+                addUnknown(record.key(), unknown);
             }
         }
         if (!unknown.isEmpty()) {
@@ -43,6 +51,15 @@ public final class SchemaInterceptor implements ConsumerInterceptor<byte[], byte
             RegistryUse.find(id).ifPresent(schemas -> await(schemas, unknown));
         }
         return records;
+    }
+
+    private void addUnknown(byte[] message, Set<Integer> unknown) {
+        if (WireFormat.hasHeader(message)) {
+            int schema = WireFormat.schemaId(message);
+            if (!known.contains(schema)) {
+                unknown.add(schema);
+            }
+        }
     }
 
     private void await(WriterSchemas schemas, Set<Integer> ids) {

@@ -47,22 +47,47 @@ public final class SchemaRegistry {
      */
     public Schema version(String subject, int version) throws RegistryException {
         Reference reference = new Reference(subject, version);
-        return parse(client.schema(reference), reference.toString());
+        try {
+            return parse(client.schema(reference), reference.toString());
+        } catch (RegistryException e) {
+            throw e.about("%s cannot be had".formatted(reference));
+        }
+    }
+
+    /** The number of the latest version of a subject. */
+    public int latestVersion(String subject) throws RegistryException {
+        try {
+            return client.latestVersion(subject);
+        } catch (RegistryException e) {
+            throw e.about("the latest version of subject %s cannot be had".formatted(subject));
+        }
     }
 
     /** The latest version of a subject. */
     public Schema latest(String subject) throws RegistryException {
-        return version(subject, client.latestVersion(subject));
+        return version(subject, latestVersion(subject));
     }
 
     /** Registers a schema under a subject, unless it is there, and returns its id. */
     public int register(String subject, Schema schema) throws RegistryException {
-        return client.register(subject, schema.toString());
+        try {
+            return client.register(subject, schema.toString());
+        } catch (RegistryException e) {
+            throw e.about(
+                    "the schema %s cannot be registered under subject %s"
+                            .formatted(schema.getFullName(), subject));
+        }
     }
 
     /** The id that a schema has under a subject. */
     public int find(String subject, Schema schema) throws RegistryException {
-        return client.find(subject, schema.toString());
+        try {
+            return client.find(subject, schema.toString());
+        } catch (RegistryException e) {
+            throw e.about(
+                    "the schema %s is not found under subject %s"
+                            .formatted(schema.getFullName(), subject));
+        }
     }
 
     private Schema parse(RegisteredSchema schema, String name) throws RegistryException {
@@ -93,7 +118,8 @@ public final class SchemaRegistry {
         }
         try {
             return parser.parse(schema.text());
-        } catch (AvroRuntimeException e) {
+        } catch (AvroRuntimeException | NullPointerException e) {
+            // Avro has the latter for the name of a type that it does not know.
             throw new RegistryException(
                     Kind.UNUSABLE, "%s cannot be parsed: %s".formatted(name, e.getMessage()));
         }

@@ -2,10 +2,12 @@
 package io.flinkmoe.kafka.source;
 
 import io.flinkmoe.api.Arrival;
+import io.flinkmoe.kafka.registry.RegistryUse;
 import java.io.IOException;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Set;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.serialization.DeserializationSchema;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -59,6 +61,13 @@ final class EventTimes implements KafkaRecordDeserializationSchema<Arrival> {
         if (schema instanceof AutoCloseable closeable) {
             closeable.close();
         }
+    }
+
+    /** The fields of records so far that the job's schema does not have. */
+    Set<String> droppedFields() {
+        return schema instanceof RegistryUse.ByDeserializer deserializer
+                ? deserializer.droppedFields()
+                : Set.of();
     }
 
     /** Notes that this reader now reads a partition. */

@@ -34,6 +34,7 @@ public final class SourceWatches implements SourceWatch {
 
     private final List<SourceWatch> watches;
     private final HeldBackPartitions heldBack;
+    private final DroppedFieldsWatch dropped = new DroppedFieldsWatch();
     private final MetricGroup metrics;
     private final LongSupplier clock;
     private final Map<String, Long> skipped = new LinkedHashMap<>();
@@ -52,6 +53,7 @@ public final class SourceWatches implements SourceWatch {
         this.watches = new ArrayList<>(owners);
         this.watches.add(transactions);
         this.watches.add(heldBack);
+        this.watches.add(dropped);
         this.heldBack = heldBack;
         this.clock = clock;
         metrics = operator.addGroup("moe").addGroup("source");
@@ -86,6 +88,11 @@ public final class SourceWatches implements SourceWatch {
     /** Takes a report of a reader. */
     void update(PartitionTimes times) {
         heldBack.update(times);
+    }
+
+    /** Takes a report of a reader. */
+    void update(DroppedFields fields) {
+        dropped.update(fields);
     }
 
     /** Takes a report of a reader. */

@@ -68,6 +68,8 @@ final class TokenEnumerator implements SplitEnumerator<KafkaPartitionSplit, Kafk
     public void handleSourceEvent(int subtask, SourceEvent event) {
         if (event instanceof PartitionTimes times) {
             watches.ifPresent(opened -> opened.update(times));
+        } else if (event instanceof DroppedFields fields) {
+            watches.ifPresent(opened -> opened.update(fields));
         } else if (event instanceof SkippedRecords records) {
             watches.ifPresent(opened -> opened.skipped(records));
         } else {

@@ -9,6 +9,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.connector.source.ReaderOutput;
@@ -26,7 +27,7 @@ import org.apache.kafka.common.Uuid;
 /**
  * Reads splits with the connector's reader. Fails the job if the records to read next are gone,
  * keeps the ids of topics in the state, and reports to the enumerator how far the partitions are in
- * event time.
+ * event time, and which fields of records are dropped.
  */
 @Internal
 @SuppressWarnings("try") // Flink's readers may be interrupted while they close.
@@ -46,6 +47,7 @@ final class TokenReader implements SourceReader<Arrival, KafkaPartitionSplit> {
     /** The ids that the topics of the splits had when the splits were added. */
     private final Map<TopicPartition, Uuid> topicIds = new HashMap<>();
 
+    private Set<String> droppedBefore = Set.of();
     private int calls;
     private long reportedAt = System.nanoTime();
 
@@ -111,6 +113,11 @@ final class TokenReader implements SourceReader<Arrival, KafkaPartitionSplit> {
         Map<Integer, Long> newest = times.take();
         if (!newest.isEmpty()) {
             context.sendSourceEventToCoordinator(new PartitionTimes(newest));
+        }
+        Set<String> dropped = times.droppedFields();
+        if (!dropped.equals(droppedBefore)) {
+            droppedBefore = dropped;
+            context.sendSourceEventToCoordinator(new DroppedFields(dropped));
         }
     }
 

@@ -2,6 +2,8 @@
 package io.flinkmoe.kafka.source;
 
 import io.flinkmoe.api.Arrival;
+import io.flinkmoe.kafka.pinned.PinnedSchemas;
+import io.flinkmoe.kafka.pinned.PinnedState;
 import io.flinkmoe.kafka.registry.RegistryUse;
 import java.io.IOException;
 import java.time.Duration;
@@ -63,6 +65,8 @@ public final class TokenSource
     private final Duration idleTimeout;
     private final EventTimes times;
 
+    private final PinnedSchemas schemas;
+
     /** The registry with the schemas of the records; null if there is none. */
     private final RegistryUse registry;
 
@@ -77,6 +81,7 @@ public final class TokenSource
         hasWindows = builder.hasWindows;
         idleTimeout = builder.idleTimeout;
         times = new EventTimes(builder.deserializer);
+        schemas = builder.schemas;
         registry =
                 builder.deserializer instanceof RegistryUse.ByDeserializer user
                         ? user.registry().orElse(null)
@@ -125,6 +130,7 @@ public final class TokenSource
         private Duration idleTimeout = Duration.ZERO;
         private boolean stopAtLatest;
         private boolean hasWindows = true;
+        private PinnedSchemas schemas = PinnedSchemas.NONE;
         private final List<Claim> claims = new ArrayList<>();
 
         private Builder(
@@ -188,6 +194,15 @@ public final class TokenSource
          */
         public Builder transactionalIds(String prefix) {
             claims.add(Claim.ofTransactionalIds(prefix));
+            return this;
+        }
+
+        /**
+         * Keeps the schemas that the job reads and writes with in the state of the source, where
+         * {@link io.flinkmoe.kafka.pinned.SavepointSchemas} finds them.
+         */
+        public Builder schemas(PinnedSchemas pinned) {
+            this.schemas = pinned;
             return this;
         }
 
@@ -264,6 +279,6 @@ public final class TokenSource
 
     @Override
     public SimpleVersionedSerializer<KafkaSourceEnumState> getEnumeratorCheckpointSerializer() {
-        return source.getEnumeratorCheckpointSerializer();
+        return new PinnedState<>(schemas, source.getEnumeratorCheckpointSerializer());
     }
 }

@@ -110,8 +110,6 @@ class AvroRecordsTest {
         assertThat(token.inputs().get(3)).as("null").isEqualTo(0L);
         assertThat(token.inputs().get(4)).as("its default").isEqualTo(8);
         assertThat(token.inputs().get(5)).as("null").isEqualTo("none");
-        assertThat(ReaderSchema.dropped(SCHEMA, writer)).containsExactly("day", "tags", "note");
-        assertThat(ReaderSchema.dropped(writer, SCHEMA)).isEmpty();
     }
 
     @Test
@@ -124,25 +122,6 @@ class AvroRecordsTest {
 
         assertThat(arrival.deadLetter().rejection().kind()).isEqualTo(Kind.MALFORMED);
         assertThat(arrival.deadLetter().rejection().reason()).contains("past");
-    }
-
-    @Test
-    void recursiveSchemasAreAdaptedOnce() {
-        Schema tree =
-                new Schema.Parser()
-                        .parse(
-                                """
-                                {"type": "record", "name": "Tree", "aliases": ["T"], "fields": [
-                                  {"name": "left", "type": ["Tree", "null"]},
-                                  {"name": "kept", "type": ["int", "null"], "default": 3}]}""");
-
-        Schema adapted = ReaderSchema.withNullDefaults(tree);
-
-        assertThat(adapted.getField("left").hasDefaultValue()).isTrue();
-        assertThat(adapted.getField("left").schema().getTypes().get(1)).isSameAs(adapted);
-        assertThat(adapted.getField("kept").defaultVal()).isEqualTo(3);
-        assertThat(adapted.getAliases()).contains("T");
-        assertThat(ReaderSchema.dropped(tree, adapted)).isEmpty();
     }
 
     @Test
@@ -185,7 +164,8 @@ class AvroRecordsTest {
                         .feature("country", "geo.country")
                         .feature("risk", risk);
 
-        assertThatThrownBy(() -> RecordDeserializer.avro(INPUTS, binding, SCHEMA))
+        assertThatThrownBy(
+                        () -> RecordDeserializer.of(INPUTS, binding, RecordEncoding.avro(SCHEMA)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith(message);
     }
@@ -200,7 +180,8 @@ class AvroRecordsTest {
                         .timestamp("at", TimeUnit.SECONDS)
                         .position("note");
 
-        assertThatThrownBy(() -> RecordDeserializer.avro(INPUTS, seconds, SCHEMA))
+        assertThatThrownBy(
+                        () -> RecordDeserializer.of(INPUTS, seconds, RecordEncoding.avro(SCHEMA)))
                 .hasMessage(
                         "the unit of at is seconds, but its schema says micros; leave the unit out;"
                                 + " note is of the type string; allowed: an int or a long");
@@ -254,15 +235,11 @@ class AvroRecordsTest {
 
     /** With another writer's schema, as from a registry. */
     private static Arrival arrival(Schema writer, Schema reader, byte[] message) throws Exception {
-        if (writer.equals(reader)) {
-            return RecordDeserializerTest.read(
-                    RecordDeserializer.avro(INPUTS, BINDING, reader)
-                            .timestamps(TimestampRules.NONE),
-                    message,
-                    new RecordHeaders());
-        }
-        AvroReader avro = new AvroReader(reader, AvroReader.WriterOf.always(writer));
-        return AvroArrivals.of(avro, BINDING, INPUTS, message);
+        return RecordDeserializerTest.read(
+                RecordDeserializer.of(INPUTS, BINDING, RecordEncoding.avro(writer, reader))
+                        .timestamps(TimestampRules.NONE),
+                message,
+                new RecordHeaders());
     }
 
     private static byte[] encode(GenericRecord record) throws IOException {

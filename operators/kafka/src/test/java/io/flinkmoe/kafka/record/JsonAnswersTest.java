@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.record;
 
+import static java.nio.charset.StandardCharsets.UTF_16;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.Decision;
+import io.flinkmoe.api.LayerNames;
 import io.flinkmoe.api.ScoredToken;
+import io.flinkmoe.capacity.Outcome;
 import io.flinkmoe.column.Column;
 import io.flinkmoe.column.ColumnLayout;
 import io.flinkmoe.column.ColumnType;
@@ -17,6 +20,7 @@ import io.flinkmoe.column.TypedValues;
 import io.flinkmoe.column.TypedValuesBuilder;
 import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.TimestampRules;
+import io.flinkmoe.kafka.decode.RecordReader.Keeper;
 import java.util.List;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Headers;
@@ -39,8 +43,8 @@ class JsonAnswersTest {
                             new Column("label", ColumnType.STRING, null),
                             new Column("count", ColumnType.INT64, null)));
 
-    private static final RecordBinding BINDING =
-            RecordBinding.ofStream("key")
+    private static final AnswerFields FIELDS =
+            AnswerFields.of(OUTPUTS)
                     .keep("id", "geo.country", "all", "no\"ne")
                     .keepHeaders("trace");
 
@@ -55,7 +59,7 @@ class JsonAnswersTest {
                         .add("trace", new byte[] {1})
                         .add("other", null)
                         .add("trace", null);
-        Arrival arrival = read(BINDING, record, headers);
+        Arrival arrival = read(FIELDS, record, headers);
         TypedValues outputs =
                 new TypedValuesBuilder(
                                 new InputLayout(
@@ -88,7 +92,7 @@ class JsonAnswersTest {
 
     @Test
     void outputsAreNullWhereNothingRan() throws Exception {
-        Arrival arrival = read(RecordBinding.ofStream("key"), "{\"x\": 1}", new RecordHeaders());
+        Arrival arrival = read(AnswerFields.of(OUTPUTS), "{\"x\": 1}", new RecordHeaders());
 
         assertThat(arrival.token().payload()).isNull();
         assertThat(answer(arrival, null, null).value())
@@ -113,7 +117,7 @@ class JsonAnswersTest {
                 "{\"x\": 1, \"no\\\"ne\": 1} | {\"no\\\"ne\":1",
             })
     void valuesAreCutOutWhereverTheyAre(String record, String kept) throws Exception {
-        assertThat(answer(read(BINDING, record, new RecordHeaders()), null, null).value())
+        assertThat(answer(read(FIELDS, record, new RecordHeaders()), null, null).value())
                 .asString(UTF_8)
                 .startsWith(kept + ",\"score\":null");
     }
@@ -121,39 +125,178 @@ class JsonAnswersTest {
     @Test
     void aVectorHasTheNameOfItsOutput() throws Exception {
         ColumnLayout vector = new ColumnLayout(List.of(new Column("y", ColumnType.FLOAT, 2)));
-        Arrival arrival = read(BINDING, "{\"x\": 1}", new RecordHeaders());
+        Arrival arrival = read(FIELDS, "{\"x\": 1}", new RecordHeaders());
 
-        assertThat(
-                        new JsonAnswerSerializer("out", vector, BINDING, RecordKey.STREAM)
-                                .serialize(scored(arrival, new float[] {1, 0.5f}, null), null, null)
-                                .value())
-                .asString(UTF_8)
+        assertThat(text(AnswerFields.of(vector), scored(arrival, new float[] {1, 0.5f}, null)))
                 .isEqualTo("{\"y\":[1.0,0.5],\"model_version\":\"v1\"}");
     }
 
     @Test
+    void allFieldsAreKeptAsTheyAreWritten() throws Exception {
+        AnswerFields all = AnswerFields.of(OUTPUTS).keepAll();
+        String fields = "\"x\" : 1 , \"n\": [1.10, {}],\t\"é\": \"\\u00e9\"";
+        for (String begin : List.of("{", "\uFEFF{ ")) {
+            Arrival arrival = read(all, begin + fields + "\n}", new RecordHeaders());
+
+            assertThat(text(all, scored(arrival, null, null)))
+                    .startsWith("{" + fields + ",\"score\":null");
+        }
+    }
+
+    @Test
+    void aRecordWhoseAnswerWouldBeTooLargeIsRejected() throws Exception {
+        String record = "{\"x\": 1, \"id\": \"%s\"}";
+        InputLayout x =
+                new InputLayout(
+                        List.of(new InputSpec("x", ColumnType.FLOAT, null, null, null)), List.of());
+        for (int length : new int[] {900, 1000}) {
+            Arrival arrival =
+                    RecordDeserializerTest.read(
+                            RecordDeserializer.of(
+                                            x, RecordBinding.ofStream("key"), RecordEncoding.json())
+                                    .answers(AnswerFields.of(OUTPUTS).keep("id"))
+                                    .maxKeptBytes(1000)
+                                    .timestamps(TimestampRules.NONE),
+                            record.formatted("a".repeat(length)).getBytes(UTF_8),
+                            new RecordHeaders());
+
+            if (length == 900) {
+                assertThat(arrival.deadLetter()).isNull();
+            } else {
+                assertThat(arrival.deadLetter().reason())
+                        .matches(
+                                "the kept fields and headers have 1,0\\d\\d bytes; allowed: 1,000");
+            }
+        }
+    }
+
+    @Test
+    void anObjectWithoutFieldsIsKept() throws Exception {
+        AnswerFields all = AnswerFields.of(OUTPUTS).keepAll();
+        InputLayout optional =
+                new InputLayout(
+                        List.of(new InputSpec("x", ColumnType.FLOAT, null, null, "0")), List.of());
+        Arrival arrival =
+                RecordDeserializerTest.read(
+                        RecordDeserializer.of(
+                                        optional,
+                                        RecordBinding.ofStream("key"),
+                                        RecordEncoding.json())
+                                .answers(all)
+                                .timestamps(TimestampRules.NONE),
+                        " { } ".getBytes(UTF_8),
+                        new RecordHeaders());
+
+        assertThat(text(all, scored(arrival, null, null))).startsWith("{\"score\":null");
+    }
+
+    @Test
+    void aRecordWithTheNameOfAnOutputIsADeadLetterIfAllFieldsAreKept() throws Exception {
+        AnswerFields all = AnswerFields.of(OUTPUTS).keepAll();
+
+        assertThat(arrival(all, "{\"x\": 1, \"sc\\u006fre\": 2}").deadLetter().reason())
+                .isEqualTo(
+                        "all fields are kept, but score is the name of another field of the answer");
+        assertThat(arrival(all, "{\"x\": 1, \"choices\": 2}").deadLetter()).isNull();
+        assertThat(
+                        arrival(all.choices(List.of()), "{\"x\": 1, \"choices\": 2}")
+                                .deadLetter()
+                                .reason())
+                .contains("choices");
+    }
+
+    @Test
+    void onlyUtf8IsKept() throws Exception {
+        Arrival arrival =
+                RecordDeserializerTest.read(
+                        deserializer(FIELDS),
+                        "{\"x\": 1, \"id\": 1}".getBytes(UTF_16),
+                        new RecordHeaders());
+
+        assertThat(arrival.deadLetter().reason())
+                .isEqualTo("the value is JSON in another encoding than UTF-8");
+    }
+
+    @Test
+    void choicesNameGatesAndExperts() throws Exception {
+        LayerNames names = new LayerNames(List.of("risk", "value"), List.of("a", "b", "c"));
+        AnswerFields choices =
+                AnswerFields.of(new ColumnLayout(List.of(new Column("y", ColumnType.FLOAT, null))))
+                        .choices(List.of(names));
+        Arrival arrival = read(choices, "{\"x\": 1}", new RecordHeaders());
+        Decision[] layers = {
+            new Decision(
+                    new int[] {2, 0},
+                    new float[] {0.75f, 0, 0.5f, 0},
+                    new Outcome[] {Outcome.EXECUTED, Outcome.OVERFLOWED}),
+            new Decision(new int[] {-1}, new float[] {Float.NaN}, new Outcome[] {Outcome.FAILED})
+        };
+
+        assertThat(text(choices, scored(arrival, new float[] {2}, null, layers)))
+                .isEqualTo(
+                        "{\"y\":2.0,\"model_version\":\"v1\",\"choices\":["
+                                + "{\"layer\":0,\"gate\":\"risk\",\"expert\":\"c\",\"weight\":0.75,\"outcome\":\"EXECUTED\"},"
+                                + "{\"layer\":0,\"gate\":\"value\",\"expert\":\"c\",\"weight\":0.5,\"outcome\":\"EXECUTED\"},"
+                                + "{\"layer\":0,\"gate\":null,\"expert\":\"a\",\"weight\":0.0,\"outcome\":\"OVERFLOWED\"},"
+                                + "{\"layer\":1,\"gate\":\"0\",\"expert\":null,\"weight\":null,\"outcome\":\"FAILED\"}]}");
+        assertThat(choices.choices().count(layers)).isEqualTo(4);
+    }
+
+    @Test
     void refusesNamesThatClash() {
-        assertThatThrownBy(() -> RecordBinding.ofStream("key").keep("a.id", "b.id"))
+        AnswerFields fields = AnswerFields.of(OUTPUTS);
+        assertThatThrownBy(() -> fields.keep("a.id", "b.id"))
                 .hasMessage(
                         "of the kept fields [a.id, b.id], two would have one name in the answer");
         for (String name : List.of("geo.score", "model_version")) {
-            RecordBinding binding = RecordBinding.ofStream("key").keep(name);
-            assertThatThrownBy(
-                            () ->
-                                    new JsonAnswerSerializer(
-                                            "out", OUTPUTS, binding, RecordKey.STREAM))
+            assertThatThrownBy(() -> fields.keep(name))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageStartingWith("the kept field " + name + " has the name of another");
         }
+        AnswerFields choices = fields.keep("choices");
+        assertThatThrownBy(() -> choices.choices(List.of()))
+                .hasMessageStartingWith("the kept field choices has the name of another");
+        assertThatThrownBy(
+                        () ->
+                                AnswerFields.of(
+                                        new ColumnLayout(
+                                                List.of(
+                                                        new Column(
+                                                                "model_version",
+                                                                ColumnType.STRING,
+                                                                null)))))
+                .hasMessageStartingWith("the output model_version of the model has the name");
+    }
+
+    @Test
+    void refusesWhatWasKeptInAnotherForm() {
+        byte[] other = new Payload(7, List.of(), new byte[] {1}).toBytes();
+
+        assertThatThrownBy(() -> Payload.of(other, Keeper.JSON))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("0000000000000007")
+                .hasMessageContaining("Restore it with the former ones");
     }
 
     private static ProducerRecord<byte[], byte[]> answer(
             Arrival arrival, float[] values, TypedValues outputs) {
-        return new JsonAnswerSerializer("out", OUTPUTS, BINDING, RecordKey.STREAM)
-                .serialize(scored(arrival, values, outputs), null, null);
+        JsonAnswerSerializer serializer = new JsonAnswerSerializer("out", FIELDS, RecordKey.STREAM);
+        serializer.open(null, null);
+        return serializer.serialize(scored(arrival, values, outputs), null, null);
+    }
+
+    private static String text(AnswerFields fields, ScoredToken token) {
+        JsonAnswerSerializer serializer = new JsonAnswerSerializer("out", fields, RecordKey.STREAM);
+        serializer.open(null, null);
+        return new String(serializer.serialize(token, null, null).value(), UTF_8);
     }
 
     private static ScoredToken scored(Arrival arrival, float[] values, TypedValues outputs) {
+        return scored(arrival, values, outputs, new Decision[0]);
+    }
+
+    static ScoredToken scored(
+            Arrival arrival, float[] values, TypedValues outputs, Decision[] layers) {
         return new ScoredToken(
                 arrival.token().stream(),
                 arrival.token().position(),
@@ -161,19 +304,27 @@ class JsonAnswersTest {
                 values,
                 outputs,
                 "v1",
-                new Decision[0],
+                layers,
                 arrival.partition(),
                 arrival.token().payload());
     }
 
-    private static Arrival read(RecordBinding binding, String record, Headers headers)
+    private static Arrival read(AnswerFields fields, String record, Headers headers)
             throws Exception {
         Arrival arrival =
-                RecordDeserializerTest.read(
-                        RecordDeserializer.json(INPUTS, binding).timestamps(TimestampRules.NONE),
-                        record.getBytes(UTF_8),
-                        headers);
+                RecordDeserializerTest.read(deserializer(fields), record.getBytes(UTF_8), headers);
         assertThat(arrival.deadLetter()).isNull();
         return arrival;
+    }
+
+    private static Arrival arrival(AnswerFields fields, String record) throws Exception {
+        return RecordDeserializerTest.read(
+                deserializer(fields), record.getBytes(UTF_8), new RecordHeaders());
+    }
+
+    private static RecordDeserializer deserializer(AnswerFields fields) {
+        return RecordDeserializer.of(INPUTS, RecordBinding.ofStream("key"), RecordEncoding.json())
+                .answers(fields)
+                .timestamps(TimestampRules.NONE);
     }
 }

@@ -144,7 +144,7 @@ class RecordDeserializerTest {
     void timestampsAreCheckedByTheRules() throws Exception {
         String late = GOOD.replace("\"at\": 5", "\"at\": 5000");
         RecordDeserializer strict =
-                RecordDeserializer.json(INPUTS, BINDING)
+                RecordDeserializer.of(INPUTS, BINDING, RecordEncoding.json())
                         .timestamps(TimestampRules.DEFAULT.withoutClock());
 
         assertThat(read(strict, late, new RecordHeaders()).deadLetter().rejection().kind())
@@ -160,7 +160,7 @@ class RecordDeserializerTest {
                         .featureOr("count", "many", "n")
                         .feature("nobody", "x");
 
-        assertThatThrownBy(() -> RecordDeserializer.json(INPUTS, binding))
+        assertThatThrownBy(() -> RecordDeserializer.of(INPUTS, binding, RecordEncoding.json()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith(
                         "numeric has 3 fields; allowed: 1, or 2; missing of count is many")
@@ -182,7 +182,8 @@ class RecordDeserializerTest {
     private static Arrival deserialize(RecordBinding binding, String record, Headers headers)
             throws Exception {
         RecordDeserializer deserializer =
-                RecordDeserializer.json(INPUTS, binding).timestamps(TimestampRules.NONE);
+                RecordDeserializer.of(INPUTS, binding, RecordEncoding.json())
+                        .timestamps(TimestampRules.NONE);
         return read(deserializer, record, headers);
     }
 

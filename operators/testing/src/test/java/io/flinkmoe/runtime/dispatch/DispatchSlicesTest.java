@@ -230,6 +230,75 @@ class DispatchSlicesTest {
     }
 
     @Test
+    void whatHasLeftBeforeABlockArrivesCountsForItButNoMoreThanOneSlice() throws Exception {
+        try (DispatchHarness harness = open()) {
+            for (int batch = 0; batch < 4; batch++) {
+                harness.send(late(0, batch, tokens(batch)));
+            }
+            runSlices(harness, 1);
+            harness.send(late(0, 4, tokens(4)), late(0, 5, tokens(5)));
+            assertThat(sent(harness)).hasSize(1);
+            runSlices(harness, 2);
+            harness.send(late(0, 6, tokens(6)), late(0, 7, tokens(7)));
+            assertThat(sent(harness)).hasSize(3);
+            harness.send(late(0, 8, tokens(8)));
+            assertThat(sent(harness)).hasSize(4);
+        }
+    }
+
+    @Test
+    void smallBlocksSendOneSliceTogether() throws Exception {
+        try (DispatchHarness harness = open()) {
+            for (int batch = 0; batch < 5; batch++) {
+                harness.send(late(0, batch, tokens(batch)));
+            }
+            assertThat(sent(harness)).hasSize(1);
+            String[] half = Arrays.copyOf(tokens(5), ROWS / 2);
+            harness.send(late(0, 5, half), late(0, 6, half));
+            assertThat(sent(harness)).hasSize(2);
+            harness.send(late(0, 7, half), late(0, 8, half));
+            assertThat(sent(harness)).hasSize(3);
+        }
+    }
+
+    @Test
+    void blocksInFrontOfAnAnnouncedBarrierSendAfterIt() throws Exception {
+        try (DispatchHarness harness = open()) {
+            for (int batch = 0; batch < 5; batch++) {
+                harness.send(late(0, batch, tokens(batch)));
+            }
+            assertThat(sent(harness)).hasSize(1);
+
+            harness.send(DecisionBlock.beforeBarrier(3));
+            harness.send(late(0, 5, tokens(5)), late(0, 6, tokens(6)));
+            assertThat(sent(harness)).hasSize(1);
+            harness.snapshot(1, 1);
+            harness.send(late(0, 7, tokens(7)));
+            assertThat(sent(harness)).as("its own and one of those before").hasSize(3);
+
+            harness.send(DecisionBlock.beforeBarrier(3));
+            harness.send(late(0, 8, tokens(8)));
+            assertThat(sent(harness)).hasSize(3);
+            harness.getOperator().notifyCheckpointAborted(2);
+            harness.send(late(0, 9, tokens(9)));
+            assertThat(sent(harness)).as("no barrier comes").hasSize(5);
+        }
+    }
+
+    @Test
+    void theStateDoesNotGrowWithoutBoundInFrontOfABarrier() throws Exception {
+        try (DispatchHarness harness = open()) {
+            harness.send(DecisionBlock.beforeBarrier(3));
+            for (int batch = 0; batch < 8; batch++) {
+                harness.send(late(0, batch, tokens(batch)));
+            }
+            assertThat(sent(harness)).isEmpty();
+            harness.send(late(0, 8, tokens(8)), late(0, 9, tokens(9)));
+            assertThat(sent(harness)).hasSize(2);
+        }
+    }
+
+    @Test
     void readyTokensOfOtherLanesDoNotCount() throws Exception {
         try (DispatchHarness harness = open()) {
             for (int lane = 0; lane < LANES; lane++) {

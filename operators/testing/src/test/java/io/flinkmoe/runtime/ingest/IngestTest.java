@@ -13,6 +13,8 @@ import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.Dropless;
 import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.capacity.TumblingWindows;
+import io.flinkmoe.column.InputLayout;
+import io.flinkmoe.config.IngestSettings;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.shared.Lanes;
@@ -61,6 +63,34 @@ class IngestTest {
             assertThat(block.lane()).isEqualTo(Lanes.of("a", LANES));
             assertThat(block.positions()).containsExactly(0, 1, 2);
             assertThat(block.streams()).containsOnly("a");
+        }
+    }
+
+    @Test
+    void emitsTheFullestBlockWhenAllTogetherHaveTooManyTokens() throws Exception {
+        IngestSettings settings =
+                new IngestSettings(
+                        LANES,
+                        100,
+                        5,
+                        Duration.ofMinutes(1),
+                        new Dropless().windows(),
+                        Duration.ZERO);
+        Ingest ingest = new Ingest(InputLayout.vector(2), settings);
+        try (var harness = new OneInputStreamOperatorTestHarness<Arrival, TokenBlock>(ingest)) {
+            harness.open();
+            send(harness, "a", 0);
+            send(harness, "b", 0, 1, 2);
+            assertThat(harness.extractOutputValues()).isEmpty();
+
+            send(harness, "a", 1);
+            assertThat(harness.extractOutputValues())
+                    .singleElement()
+                    .satisfies(block -> assertThat(block.streams()).containsOnly("b").hasSize(3));
+            send(harness, "a", 2, 3, 4);
+            assertThat(harness.extractOutputValues())
+                    .extracting(TokenBlock::rows)
+                    .containsExactly(3, 5);
         }
     }
 

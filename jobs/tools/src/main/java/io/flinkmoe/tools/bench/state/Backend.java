@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.state;
 
+import io.flinkmoe.capacity.Capacity;
+import io.flinkmoe.scoring.ChangesOfWindows;
 import io.flinkmoe.scoring.RocksDbForWindows;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import org.apache.flink.annotation.Internal;
-import org.apache.flink.changelog.fs.FsStateChangelogOptions;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ExecutionOptions;
+import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.configuration.StateChangelogOptions;
 import org.apache.flink.state.rocksdb.RocksDBConfigurableOptions;
@@ -18,9 +19,10 @@ import org.rocksdb.CompressionType;
 /** The state backends that are measured. */
 @Internal
 enum Backend {
-    HEAP("hashmap", false),
-    /** The heap, with checkpoints that contain only the log of changes since the last full one. */
-    CHANGELOG("hashmap", true),
+    /** The heap, as the ready job has it: with a log of what has changed. */
+    HEAP("hashmap", true),
+    /** The heap, with checkpoints that contain the whole state. */
+    SNAPSHOTS("hashmap", false),
     ROCKSDB("rocksdb", false);
 
     private final String option;
@@ -31,17 +33,13 @@ enum Backend {
         this.logsChanges = logsChanges;
     }
 
-    /** Sets the options of a cluster for the jobs that log changes. */
-    static void configureCluster(Configuration options, Path changes) {
-        options.set(StateChangelogOptions.STATE_CHANGE_LOG_STORAGE, "filesystem");
-        options.set(FsStateChangelogOptions.BASE_PATH, changes.toUri().toString());
-    }
-
     /** Sets Flink's options as the ready job does. */
-    void chooseIn(Configuration options) {
+    void chooseIn(Configuration options, ReadableConfig cluster, Capacity capacity) {
         options.set(StateBackendOptions.STATE_BACKEND, option);
-        options.set(StateChangelogOptions.ENABLE_STATE_CHANGE_LOG, logsChanges);
         RocksDbForWindows.setDefaults(options, options);
+        if (logsChanges) {
+            ChangesOfWindows.setDefaults(options, cluster, capacity, warning -> {});
+        }
     }
 
     /** Lets checkpoints contain the whole state as it was written, and not less. */

@@ -9,9 +9,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
@@ -47,6 +49,7 @@ import picocli.CommandLine.Spec;
             "  JVM_ARGS=-Xmx8g moe bench state   run everything, in about 40 minutes",
             "  moe bench state --quick           flights with 100,000 tokens, in under 2 minutes",
             "  moe bench state --shapes flights --backends rocksdb --tokens 1000000",
+            "  moe bench state --tokens 100000 --parts aligned,unaligned",
             "",
             "A setting that needs more heap than the JVM has is skipped. Nothing else should run"
                     + " meanwhile."
@@ -93,8 +96,9 @@ public final class BenchStateCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "NAME",
             description =
-                    "The state backends: ${COMPLETION-CANDIDATES}. 'changelog' is the heap with"
-                            + " Flink's changelog. Default: heap,rocksdb.")
+                    "The state backends: ${COMPLETION-CANDIDATES}. 'heap' logs changes, as the"
+                            + " ready job does; 'snapshots' is the heap without a log, whose"
+                            + " checkpoints contain all. Default: heap,rocksdb.")
     private List<Backend> backends = List.of(Backend.HEAP, Backend.ROCKSDB);
 
     @Option(
@@ -103,6 +107,16 @@ public final class BenchStateCommand implements Callable<Integer> {
             paramLabel = "N",
             description = "The tokens of a window: 1000 or more. Default: 100000,1000000.")
     private List<Integer> tokens;
+
+    @Option(
+            names = "--parts",
+            split = ",",
+            paramLabel = "NAME",
+            description =
+                    "What is measured: ${COMPLETION-CANDIDATES}. 'window' is an open window with its"
+                            + " checkpoints, restore and close; the others are the longest"
+                            + " checkpoint of each kind. Default: all.")
+    private Set<Part> parts = EnumSet.allOf(Part.class);
 
     @Option(
             names = "-D",
@@ -121,7 +135,7 @@ public final class BenchStateCommand implements Callable<Integer> {
         try (StateBench bench = new StateBench(folder, time, options, this::print)) {
             for (StateSetting setting : settings) {
                 if (setting.neededHeap() <= Runtime.getRuntime().maxMemory()) {
-                    bench.measure(setting, report);
+                    bench.measure(setting, EnumSet.copyOf(parts), report);
                 } else {
                     print(
                             "%s: skipped, because it needs more heap: JVM_ARGS=-Xmx%dg"

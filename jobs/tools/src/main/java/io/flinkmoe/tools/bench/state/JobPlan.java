@@ -5,6 +5,7 @@ import io.flinkmoe.MoeLayers;
 import io.flinkmoe.capacity.AdmissionMode;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.MoeOptions.CapacityPolicy;
+import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.tools.bench.contenders.Contenders;
 import io.flinkmoe.tools.flink.BenchCluster;
 import java.nio.file.Path;
@@ -55,7 +56,7 @@ record JobPlan(
 
     private Configuration checkpointsOnRequest() {
         Configuration flink = new Configuration();
-        setting.backend().chooseIn(flink);
+        setting.backend().chooseIn(flink, cluster.options(), MoeSettings.of(layers()).capacity());
         flink.set(CheckpointingOptions.CHECKPOINTS_DIRECTORY, checkpoints.toUri().toString());
         flink.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, NEVER);
         flink.set(CheckpointingOptions.TOLERABLE_FAILURE_NUMBER, Integer.MAX_VALUE);

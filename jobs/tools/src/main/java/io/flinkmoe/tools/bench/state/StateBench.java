@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench.state;
 
-import io.flinkmoe.model.Bundle;
+import io.flinkmoe.model.LayerSpec;
+import io.flinkmoe.scoring.ChangesOfWindows;
 import io.flinkmoe.tools.bench.contenders.Contender;
 import io.flinkmoe.tools.bench.contenders.Contenders;
 import io.flinkmoe.tools.bench.contenders.Shape;
@@ -13,6 +14,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
@@ -56,34 +58,44 @@ final class StateBench implements AutoCloseable {
         Configuration flink = new Configuration();
         flink.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MANAGED);
         flink.set(WebOptions.CHECKPOINTS_HISTORY_SIZE, HISTORY);
-        Backend.configureCluster(flink, folder.resolve("changes"));
+        ChangesOfWindows.store(flink, folder.resolve("changes").toUri().toString());
         flink.addAll(options);
         this.cluster = BenchCluster.start(Contenders.PARALLELISM, flink);
     }
 
-    /** Measures all figures of a setting. */
-    List<Figure> measure(StateSetting setting, StateReport report) throws Exception {
-        double limit = limit(setting.shape());
-        Bundle bundle = contenders(setting.shape()).bundle();
+    /** Measures parts of a setting, and reports each. */
+    void measure(StateSetting setting, Set<Part> parts, StateReport report) throws Exception {
         Path checkpoints = Files.createTempDirectory(folder, "checkpoints-");
-        JobPlan plan = new JobPlan(cluster, setting, bundle.directory(), checkpoints, options);
+        Path bundle = contenders(setting.shape()).bundle().directory();
+        JobPlan plan = new JobPlan(cluster, setting, bundle, checkpoints, options);
+        int warmUp = warmUpTokens(setting);
         try {
-            StateResult result = run(plan, warmUpTokens(setting, limit));
-            List<Figure> figures =
-                    result.figures(
-                            setting,
-                            setting.shape().layers(),
-                            StateSetting.maxBytesPerToken(
-                                    bundle.spec().layers().get(0), setting.shape().d()),
-                            limit);
-            report.add(setting, figures, result);
-            return figures;
+            for (Part part : parts) {
+                if (part == Part.WINDOW) {
+                    WindowResult result = window(plan, warmUp);
+                    report.add(setting, figures(setting, result), result);
+                } else {
+                    report(plan, "closing windows, %s checkpoints".formatted(part));
+                    report.add(setting, ClosingWindows.measure(plan, warmUp, time, part));
+                }
+                FileUtils.cleanDirectory(checkpoints.toFile());
+            }
         } finally {
             FileUtils.deleteDirectoryQuietly(checkpoints.toFile());
         }
     }
 
-    private StateResult run(JobPlan plan, int warmUp) throws Exception {
+    private List<Figure> figures(StateSetting setting, WindowResult result) throws Exception {
+        Shape shape = setting.shape();
+        LayerSpec layer = contenders(shape).bundle().spec().layers().get(0);
+        return result.figures(
+                setting,
+                shape.layers(),
+                StateSetting.maxBytesPerToken(layer, shape.d()),
+                limit(shape));
+    }
+
+    private WindowResult window(JobPlan plan, int warmUp) throws Exception {
         CpuShare.ofOthers(); // Counts from now.
         report(plan, "an open window");
         OpenWindow window = OpenWindow.measure(plan, warmUp);
@@ -91,12 +103,7 @@ final class StateBench implements AutoCloseable {
         GrowingWindow growing = GrowingWindow.measure(plan, warmUp);
         report(plan, "restore");
         Restore restore = Restore.measure(plan, growing);
-        FileUtils.cleanDirectory(plan.checkpoints().toFile());
-        report(plan, "closing windows, aligned checkpoints");
-        ClosingWindows aligned = ClosingWindows.measure(plan, warmUp, time, false);
-        report(plan, "closing windows, unaligned checkpoints");
-        ClosingWindows unaligned = ClosingWindows.measure(plan, warmUp, time, true);
-        return new StateResult(window, growing, restore, aligned, unaligned, CpuShare.ofOthers());
+        return new WindowResult(window, growing, restore, CpuShare.ofOthers());
     }
 
     private void report(JobPlan plan, String what) {
@@ -104,8 +111,8 @@ final class StateBench implements AutoCloseable {
     }
 
     /** As many tokens as are computed in the time of a measurement, but at most one window. */
-    private int warmUpTokens(StateSetting setting, double limit) {
-        double tokens = limit * time.toMillis() / 2000;
+    private int warmUpTokens(StateSetting setting) throws Exception {
+        double tokens = limit(setting.shape()) * time.toMillis() / 2000;
         return (int) Math.max(1, Math.min(setting.tokens(), tokens));
     }
 

@@ -32,8 +32,16 @@ final class StateReport {
         this.out = out;
     }
 
-    /** Adds a setting: its figures, and where bytes and time went. */
-    void add(StateSetting setting, List<Figure> figures, StateResult result) throws IOException {
+    /** Adds windows that close, and where the longest checkpoint spent its time. */
+    void add(StateSetting setting, ClosingWindows closing) throws IOException {
+        add(setting, closing.figures());
+        longest(setting, closing);
+        out.flush();
+        file.save();
+    }
+
+    /** Adds an open window: its figures, and where the bytes went. */
+    void add(StateSetting setting, List<Figure> figures, WindowResult result) throws IOException {
         add(setting, figures);
         Map<String, Double> bytes = result.window().bytesPerTokenByTask();
         TextTable table = new TextTable("checkpoint bytes per token", ">");
@@ -45,17 +53,14 @@ final class StateReport {
                 });
         print(table);
         parts(setting, result.growing());
-        longest(setting, "aligned", result.aligned());
-        longest(setting, "unaligned", result.unaligned());
         out.flush();
         file.save();
     }
 
-    /** Adds the figures of a setting. */
-    void add(StateSetting setting, List<Figure> figures) throws IOException {
+    private void add(StateSetting setting, List<Figure> figures) throws IOException {
         TextTable table = new TextTable(setting.toString(), ">measured", "mark");
         ObjectNode json = json(setting);
-        ArrayNode missed = json.putArray("missed");
+        ArrayNode missed = json.withArray("missed");
         for (Figure figure : figures) {
             table.row(figure.label(), figure.text(), figure.markText());
             if (!Double.isNaN(figure.value())) {
@@ -89,12 +94,11 @@ final class StateReport {
         print(table);
     }
 
-    /** Shows where the longest checkpoint spent its time. */
-    private void longest(StateSetting setting, String kind, ClosingWindows closing) {
+    private void longest(StateSetting setting, ClosingWindows closing) {
         CheckpointTimes longest = closing.longest();
         TextTable table =
                 new TextTable(
-                        "longest %s checkpoint, ms".formatted(kind),
+                        "longest %s checkpoint, ms".formatted(closing.part()),
                         ">start delay",
                         ">alignment",
                         ">sync",
@@ -102,7 +106,7 @@ final class StateReport {
                         ">total",
                         ">bytes",
                         ">in flight");
-        ObjectNode json = json(setting).putObject("longest_%s_by_task".formatted(kind));
+        ObjectNode json = json(setting).putObject("longest_%s_by_task".formatted(closing.part()));
         for (CheckpointTimes.Task task : longest.tasks()) {
             table.row(
                     task.name() + (task.acknowledged() ? "" : " (not ended)"),

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.scoring;
+
+import java.io.DataInputStream;
+import java.io.IOException;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.configuration.StateRecoveryOptions;
+import org.apache.flink.core.execution.RecoveryClaimMode;
+import org.apache.flink.runtime.checkpoint.Checkpoints;
+import org.apache.flink.runtime.checkpoint.metadata.CheckpointMetadata;
+import org.apache.flink.runtime.state.changelog.ChangelogStateBackendHandle;
+import org.apache.flink.runtime.state.storage.JobManagerCheckpointStorage;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Checks that a job can go on from the checkpoint or savepoint that it starts from. */
+@Internal
+final class RestoreRules {
+
+    private static final Logger LOG = LoggerFactory.getLogger(RestoreRules.class);
+
+    private RestoreRules() {}
+
+    /**
+     * Checks how the job starts. Flink would start it from a checkpoint with logged changes in any
+     * claim mode, but then each of its checkpoints would fail.
+     *
+     * @param options the Flink options of cluster and job
+     * @throws IllegalConfigurationException if the claim mode does not allow the checkpoint
+     */
+    static void check(ReadableConfig options) {
+        String path = options.get(StateRecoveryOptions.SAVEPOINT_PATH);
+        RecoveryClaimMode mode = options.get(StateRecoveryOptions.RESTORE_MODE);
+        if (path != null && mode == RecoveryClaimMode.NO_CLAIM && hasLoggedChanges(path)) {
+            throw new IllegalConfigurationException(
+                    ("%s is %s, but the checkpoint %s contains a log of changes; allowed: %s. The"
+                                    + " checkpoint then belongs to the job, which deletes it when it"
+                                    + " is no longer needed.")
+                            .formatted(
+                                    StateRecoveryOptions.RESTORE_MODE.key(),
+                                    mode,
+                                    path,
+                                    RecoveryClaimMode.CLAIM));
+        }
+    }
+
+    private static boolean hasLoggedChanges(String path) {
+        try (DataInputStream in =
+                new DataInputStream(
+                        new JobManagerCheckpointStorage()
+                                .resolveCheckpoint(path)
+                                .getMetadataHandle()
+                                .openInputStream())) {
+            CheckpointMetadata metadata =
+                    Checkpoints.loadCheckpointMetadata(
+                            in, RestoreRules.class.getClassLoader(), path);
+            return metadata.getOperatorStates().stream()
+                    .flatMap(operator -> operator.getStates().stream())
+                    .flatMap(subtask -> subtask.getManagedKeyedState().stream())
+                    .anyMatch(ChangelogStateBackendHandle.class::isInstance);
+        } catch (IOException e) {
+            LOG.debug("Cannot read {} here; the cluster reads it at the start", path, e);
+            return false;
+        }
+    }
+}

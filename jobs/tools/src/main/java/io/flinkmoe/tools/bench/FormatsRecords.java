@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.tools.bench;
+
+import io.flinkmoe.schemas.TokenEncoder;
+import io.flinkmoe.tools.bench.contenders.Pool;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.avro.Schema;
+import org.apache.avro.SchemaBuilder;
+import org.apache.avro.io.BinaryEncoder;
+import org.apache.avro.io.EncoderFactory;
+import org.apache.flink.annotation.Internal;
+
+/** The same vectors as tokens, in JSON and in Avro with Confluent's header. */
+@Internal
+final class FormatsRecords {
+
+    /** Makes the value of a record. */
+    interface Values {
+
+        byte[] of(String stream, long number);
+    }
+
+    private final int d;
+    private final float[][] pool;
+    private final long now = System.currentTimeMillis();
+
+    FormatsRecords(int d) {
+        this.d = d;
+        pool = Pool.of(d, 0);
+    }
+
+    Values of(String format) {
+        return switch (format) {
+            case "token" -> tokens();
+            case "json" -> this::json;
+            case "avro-registry" -> this::avro;
+            default -> throw new IllegalArgumentException(format + " is not measured");
+        };
+    }
+
+    /** The fields with the numbers. */
+    String features() {
+        return IntStream.range(0, d).mapToObj(i -> "f" + i).collect(Collectors.joining(";"));
+    }
+
+    Schema schema() {
+        SchemaBuilder.FieldAssembler<Schema> fields =
+                SchemaBuilder.record("Record")
+                        .namespace("bench")
+                        .fields()
+                        .requiredString("card")
+                        .requiredLong("id");
+        for (int i = 0; i < d; i++) {
+            fields.requiredFloat("f" + i);
+        }
+        return fields.endRecord();
+    }
+
+    private float[] vector(long number) {
+        return pool[(int) (number % pool.length)];
+    }
+
+    private Values tokens() {
+        TokenEncoder encoder = TokenEncoder.singleObject();
+        return (stream, number) -> encoder.encode(stream, number, now, vector(number));
+    }
+
+    private byte[] json(String stream, long number) {
+        StringBuilder json = new StringBuilder();
+        json.append("{\"card\":\"").append(stream).append("\",\"id\":").append(number);
+        float[] vector = vector(number);
+        for (int i = 0; i < d; i++) {
+            json.append(",\"f").append(i).append("\":").append(vector[i]);
+        }
+        return json.append('}').toString().getBytes(StandardCharsets.UTF_8);
+    }
+
+    private byte[] avro(String stream, long number) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        out.writeBytes(ByteBuffer.allocate(5).putInt(1, BenchRegistry.ID).array());
+        BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(out, null);
+        try {
+            encoder.writeString(stream);
+            encoder.writeLong(number);
+            for (float value : vector(number)) {
+                encoder.writeFloat(value);
+            }
+            encoder.flush();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e); // Not into memory.
+        }
+        return out.toByteArray();
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.column;
+
+import org.apache.flink.annotation.Internal;
+
+/** Says why a value is none that its column can have. */
+@Internal
+final class ColumnProblems {
+
+    private static final int MAX_SHOWN = 60;
+
+    private ColumnProblems() {}
+
+    static String unknown(String name, ColumnLayout layout) {
+        return "%s is not an input of the model; its inputs are %s"
+                .formatted(shorten(name), layout.describe());
+    }
+
+    /**
+     * @param length the number of values, or {@link TypedValuesBuilder#NO_VECTOR}
+     */
+    static String length(Column column, int length) {
+        String found =
+                length == TypedValuesBuilder.NO_VECTOR
+                        ? "one value"
+                        : "%d values".formatted(length);
+        return "%s has %s; the model takes %s".formatted(column.name(), found, takes(column));
+    }
+
+    static String missing(Column column, int element) {
+        return place(column, element) + " is missing";
+    }
+
+    static String notFinite(Column column, int element, double value) {
+        return "%s is %s; only finite values are allowed".formatted(place(column, element), value);
+    }
+
+    static String inexact(Column column, String value) {
+        return "%s is %s, which is not exactly %s"
+                .formatted(column.name(), shorten(value), takes(column));
+    }
+
+    /**
+     * @param kind what the value is instead
+     */
+    static String mismatch(Column column, Object value, String kind) {
+        return "%s is %s, %s; the model takes %s"
+                .formatted(column.name(), shorten(String.valueOf(value)), kind, takes(column));
+    }
+
+    private static String place(Column column, int element) {
+        return column.width() == null ? column.name() : "%s[%d]".formatted(column.name(), element);
+    }
+
+    private static String takes(Column column) {
+        return "the type " + column.describe();
+    }
+
+    private static String shorten(String text) {
+        return text.length() <= MAX_SHOWN ? text : text.substring(0, MAX_SHOWN) + "...";
+    }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.kafka.decode;
+
+import io.flinkmoe.api.Rejection;
+import org.apache.flink.annotation.Internal;
+
+/** A record that cannot be scored. */
+@Internal
+public final class BadRecordException extends Exception {
+
+    private static final long serialVersionUID = 1L;
+
+    private final Rejection.Kind kind;
+
+    /** Has no stack trace: bad records can be frequent, and the trace would always be the same. */
+    public BadRecordException(Rejection.Kind kind, String reason) {
+        super(reason, null, false, false);
+        this.kind = kind;
+    }
+
+    public Rejection rejection() {
+        return new Rejection(kind, getMessage());
+    }
+}

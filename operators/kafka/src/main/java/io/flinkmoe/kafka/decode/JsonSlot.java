@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.kafka.decode;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import io.flinkmoe.api.Rejection.Kind;
+import io.flinkmoe.column.ColumnType;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.annotation.Internal;
+
+/**
+ * A value of the present record in JSON. A number with a fraction is read as a float or double
+ * where one is wanted: the one nearest to its text. All others are exact.
+ */
+@Internal
+final class JsonSlot {
+
+    /** All smaller integers are floats. */
+    private static final int EXACT_FLOATS = 1 << 24;
+
+    private final FieldPath path;
+    private final ColumnType wanted;
+    private final float[] floats;
+    private Object value;
+
+    /**
+     * @param wanted the type of the values, or null
+     * @param width how many there are in an array; null if the value is no array
+     */
+    JsonSlot(FieldPath path, ColumnType wanted, Integer width) {
+        this.path = path;
+        this.wanted = wanted;
+        this.floats = width != null && wanted == ColumnType.FLOAT ? new float[width] : null;
+    }
+
+    FieldPath path() {
+        return path;
+    }
+
+    /** Returns the value; see {@link RecordReader.Field#get}. */
+    Object value() throws BadRecordException {
+        if (value instanceof BadRecordException e) {
+            throw e;
+        }
+        return value;
+    }
+
+    void clear() {
+        value = null;
+    }
+
+    /** Takes the value of another slot of the same place. */
+    void share(JsonSlot other) {
+        value = other.value;
+    }
+
+    /** Notes that the value cannot be used. */
+    void refuse(String reason) {
+        value = new BadRecordException(Kind.INPUT, reason);
+    }
+
+    /** Takes the value of the present token, which is no object and no array. */
+    void readScalar(JsonParser parser, JsonToken token) throws IOException {
+        value = scalar(parser, token);
+    }
+
+    private Object scalar(JsonParser parser, JsonToken token) throws IOException {
+        return switch (token) {
+            case VALUE_STRING -> parser.getText();
+            case VALUE_TRUE -> Boolean.TRUE;
+            case VALUE_FALSE -> Boolean.FALSE;
+            case VALUE_NUMBER_INT -> parser.getNumberValue();
+            case VALUE_NUMBER_FLOAT -> real(parser);
+            default -> null;
+        };
+    }
+
+    private Number real(JsonParser parser) throws IOException {
+        if (wanted == ColumnType.FLOAT) {
+            return parser.getFloatValue();
+        }
+        return wanted == ColumnType.DOUBLE ? parser.getDoubleValue() : parser.getDecimalValue();
+    }
+
+    /** Takes the array that begins at the present token. */
+    void readArray(JsonParser parser) throws IOException {
+        int count = 0;
+        JsonToken token = parser.nextToken();
+        while (floats != null && count < floats.length) {
+            if (token == JsonToken.VALUE_NUMBER_FLOAT) {
+                floats[count] = parser.getFloatValue();
+            } else if (token == JsonToken.VALUE_NUMBER_INT && isFloat(parser)) {
+                floats[count] = parser.getIntValue();
+            } else {
+                break;
+            }
+            count++;
+            token = parser.nextToken();
+        }
+        if (floats != null && count == floats.length && token == JsonToken.END_ARRAY) {
+            value = floats;
+        } else {
+            readRest(parser, token, count);
+        }
+    }
+
+    private static boolean isFloat(JsonParser parser) throws IOException {
+        return parser.getNumberType() == JsonParser.NumberType.INT
+                && Math.abs((long) parser.getIntValue()) <= EXACT_FLOATS;
+    }
+
+    /**
+     * Takes the rest of an array.
+     *
+     * @param count the number of floats that were read
+     */
+    private void readRest(JsonParser parser, JsonToken first, int count) throws IOException {
+        List<Object> values = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            values.add(floats[i]);
+        }
+        boolean isFlat = true;
+        for (JsonToken token = first; token != JsonToken.END_ARRAY; token = parser.nextToken()) {
+            if (token.isStructStart()) {
+                isFlat = false;
+                parser.skipChildren();
+            } else {
+                values.add(scalar(parser, token));
+            }
+        }
+        value = values;
+        if (!isFlat) {
+            refuse("%s has an element that is no single value".formatted(path));
+        }
+    }
+}
