@@ -116,8 +116,8 @@ public final class Bench implements AutoCloseable {
         return FormatsPart.measure(context, shape);
     }
 
-    /** Measures when answers are visible in Kafka, at half of the highest rate. */
-    Latency visible(Shape shape) throws Exception {
+    /** Measures when answers are visible in Kafka, in several settings of the job. */
+    List<VisibleLatency> visible(Shape shape) throws Exception {
         return VisibleLatency.measure(context, shape);
     }
 

@@ -44,8 +44,8 @@ import picocli.CommandLine.Spec;
             "",
             "For flink-moe it also measures the speed from Kafka to Kafka with exactly-once"
                     + " delivery, the latency below full speed, how soon answers are visible in"
-                    + " Kafka with idempotent delivery, the speed with records in JSON and Avro, the"
-                    + " cost of checkpoints, of hops"
+                    + " Kafka by placement, moe.latency and delivery, the speed with records in JSON"
+                    + " and Avro, the cost of checkpoints, of hops"
                     + " between operators, of several gates and of typed columns, and how the speed depends on N (experts), k (experts per"
                     + " token) and d (vector width). It takes up to 30 minutes. Nothing else should run"
                     + " meanwhile."

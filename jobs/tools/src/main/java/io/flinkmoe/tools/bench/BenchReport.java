@@ -117,35 +117,45 @@ final class BenchReport {
     }
 
     void latency(Shape shape, List<Latency> latencies) throws IOException {
-        latency("latency", shape.name(), latencies);
+        TextTable table = latencies(shape.name());
+        ObjectNode json = root.withObject("/latency").putObject(shape.name());
+        latencies.forEach(latency -> add(latency, "", table, json));
+        print(table);
+        save();
     }
 
-    /** From Kafka to a reader of Kafka, with idempotent delivery. */
-    void visible(Shape shape, Latency latency) throws IOException {
-        latency("visible", shape.name() + ", Kafka to Kafka", List.of(latency));
-    }
-
-    private void latency(String part, String name, List<Latency> latencies) throws IOException {
-        TextTable table =
-                new TextTable(name, ">load", ">tokens/s", ">p50 ms", ">p99 ms", ">p99.9 ms");
-        ObjectNode json = root.withObject("/" + part).putObject(name.replaceFirst(",.*", ""));
-        for (Latency latency : latencies) {
-            String load = "%.0f%%".formatted(100 * latency.load());
-            table.row(
-                    "",
-                    load,
-                    "%,.0f".formatted(latency.rate()),
-                    "%.1f".formatted(latency.p50()),
-                    "%.1f".formatted(latency.p99()),
-                    "%.1f".formatted(latency.p999()));
-            json.putObject(load)
-                    .put("tokens_per_second", Math.round(latency.rate()))
-                    .put("p50_ms", latency.p50())
-                    .put("p99_ms", latency.p99())
-                    .put("p999_ms", latency.p999());
+    /** From Kafka to a reader of Kafka. */
+    void visible(Shape shape, List<VisibleLatency> latencies) throws IOException {
+        TextTable table = latencies(shape.name() + ", Kafka to Kafka");
+        ObjectNode all = root.withObject("/visible").putObject(shape.name());
+        for (VisibleLatency latency : latencies) {
+            String setting = latency.setting().toString();
+            ObjectNode json = all.putObject(setting);
+            json.put("highest_tokens_per_second", Math.round(latency.highest()));
+            latency.loads().forEach(load -> add(load, setting, table, json));
         }
         print(table);
         save();
+    }
+
+    private static TextTable latencies(String name) {
+        return new TextTable(name, ">load", ">tokens/s", ">p50 ms", ">p99 ms", ">p99.9 ms");
+    }
+
+    private static void add(Latency latency, String name, TextTable table, ObjectNode json) {
+        String load = "%.0f%%".formatted(100 * latency.load());
+        table.row(
+                name,
+                load,
+                "%,.0f".formatted(latency.rate()),
+                "%.1f".formatted(latency.p50()),
+                "%.1f".formatted(latency.p99()),
+                "%.1f".formatted(latency.p999()));
+        json.putObject(load)
+                .put("tokens_per_second", Math.round(latency.rate()))
+                .put("p50_ms", latency.p50())
+                .put("p99_ms", latency.p99())
+                .put("p999_ms", latency.p999());
     }
 
     void checkpoints(Shape shape, CheckpointCost cost) throws IOException {

@@ -13,7 +13,7 @@ import org.HdrHistogram.Histogram;
 import org.apache.flink.annotation.Internal;
 
 /**
- * The latency of tokens from the moment that they are due, from memory to memory.
+ * The latency of tokens from the moment that they are due.
  *
  * @param load the rate as a share of the highest rate
  * @param rate the input rate in tokens per second
@@ -26,6 +26,12 @@ public record Latency(double load, double rate, double p50, double p99, double p
     private static final double[] LOADS = {0.5, 0.8};
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
+    static Latency of(double load, double rate, Histogram micros) {
+        return new Latency(
+                load, rate, millis(micros, 50), millis(micros, 99), millis(micros, 99.9));
+    }
+
+    /** From memory to memory. */
     static List<Latency> measure(BenchContext context, Shape shape) throws Exception {
         FlinkContender flinkMoe =
                 (FlinkContender) context.contenders(shape).of(Contenders.FLINK_MOE);
@@ -39,13 +45,7 @@ public record Latency(double load, double rate, double p50, double p99, double p
                 awaitFirst();
                 Thread.sleep(2 * context.time().toMillis());
                 Histogram micros = CountingSink.latencies();
-                all.add(
-                        new Latency(
-                                load,
-                                load * highest,
-                                millis(micros, 50),
-                                millis(micros, 99),
-                                millis(micros, 99.9)));
+                all.add(of(load, load * highest, micros));
                 run.requireAlive();
             }
         }

@@ -3,187 +3,125 @@ package io.flinkmoe.tools.bench;
 
 import io.flinkmoe.MoeResult;
 import io.flinkmoe.kafka.source.StartPosition;
-import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
 import io.flinkmoe.tools.bench.contenders.Contenders;
 import io.flinkmoe.tools.bench.contenders.CountingSink;
 import io.flinkmoe.tools.bench.contenders.FlinkRun;
-import io.flinkmoe.tools.bench.contenders.Pool;
 import io.flinkmoe.tools.bench.contenders.Shape;
 import io.flinkmoe.tools.kafka.KafkaBroker;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.locks.LockSupport;
+import java.util.UUID;
 import org.HdrHistogram.Histogram;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * How long after a token is due its answer is visible to a reader of Kafka: with idempotent
- * delivery, at half of the highest rate of the same delivery. Producer, broker, job and reader
- * share the cores of the machine. The position of a token is the microsecond at which it is due,
- * which the reader finds in the key of the answer.
+ * How long after a token is due its answer is visible to a reader of Kafka. Producer, broker, job
+ * and reader share the cores of the machine, also while the highest rate is measured.
+ *
+ * @param highest the highest rate of the setting in tokens per second
+ * @param loads the latencies at shares of it
  */
 @Internal
-final class VisibleLatency {
+record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads) {
 
-    private static final double LOAD = 0.5;
-    private static final int WARM_UP_ROUNDS = 4;
-    private static final int SPARE_SECONDS = 3;
+    private static final double[] LOADS = {0.5, 0.8};
+
+    /** Code is compiled while the first settings run; so the first one is warmed up. */
+    private static final int WARM_UPS = 8;
+
+    /** The time in which the tokens in front of the job are scored at full speed. */
+    private static final double AHEAD_SECONDS = 0.25;
+
     private static final Map<String, String> APPEND_TIME =
             Map.of("message.timestamp.type", "LogAppendTime");
 
-    private VisibleLatency() {}
-
-    static Latency measure(BenchContext context, Shape shape) throws Exception {
+    static List<VisibleLatency> measure(BenchContext context, Shape shape) throws Exception {
         Contenders contenders = context.contenders(shape);
-        Path folder = context.folder().resolve("visible-" + shape.name());
-        try (KafkaBroker broker = KafkaBroker.start(folder.resolve("broker"))) {
-            for (String topic : new String[] {"tokens", "scored", "rejected"}) {
-                broker.createTopic(topic, KafkaPart.PARTITIONS, APPEND_TIME);
+        double memory = contenders.of(Contenders.FLINK_MOE).rate(context.time());
+        try (KafkaBroker broker =
+                KafkaBroker.start(context.folder().resolve("visible-" + shape.name()))) {
+            broker.createTopic("scored", KafkaPart.PARTITIONS, APPEND_TIME);
+            broker.createTopic("rejected", KafkaPart.PARTITIONS, APPEND_TIME);
+            Run run = new Run(context, shape, broker, (long) (AHEAD_SECONDS * memory));
+            for (int i = 1; i <= WARM_UPS; i++) {
+                double rate = run.highest(KafkaSetting.ALL.get(0));
+                context.report(
+                        "%s: warm-up %d of %d: %,.0f tokens/s", shape.name(), i, WARM_UPS, rate);
             }
-            double memory = contenders.of(Contenders.FLINK_MOE).rate(context.time());
-            long tokens =
-                    (long) (memory * (SPARE_SECONDS + 2 * context.time().toMillis() / 1000.0));
-            context.report("%s: writing %,d tokens to Kafka", shape.name(), tokens);
-            KafkaPart.produce(broker.bootstrapServers(), shape.d(), tokens);
-            double highest = 0;
-            for (int round = 1; round <= WARM_UP_ROUNDS; round++) {
-                Configuration options = options(context, contenders, broker, "highest-" + round);
-                highest = KafkaPart.rate(context, options); // The last one is warm.
-            }
-            context.report(
-                    "%s: visible answers at %.0f %% of %,.0f", shape.name(), 100 * LOAD, highest);
-            Configuration options = options(context, contenders, broker, "latency");
-            options.set(KafkaOptions.SOURCE_START, StartPosition.LATEST);
-            return measure(context, options, new Load(broker, shape, LOAD * highest));
-        }
-    }
-
-    private static Configuration options(
-            BenchContext context, Contenders contenders, KafkaBroker broker, String group)
-            throws Exception {
-        Configuration options = KafkaPart.options(context, contenders, broker, group);
-        options.set(KafkaOptions.SINK_DELIVERY, KafkaOptions.Delivery.IDEMPOTENT);
-        return options;
-    }
-
-    private static Latency measure(BenchContext context, Configuration options, Load load)
-            throws Exception {
-        StreamExecutionEnvironment env = context.cluster().environment(Contenders.PARALLELISM);
-        MoeResult result = ScoringJob.build(env, options);
-        result.scored().sinkTo(new CountingSink()).uid("counting-sink");
-        Thread producer = new Thread(load, "bench-producer");
-        producer.start();
-        try (FlinkRun run = FlinkRun.start(context.cluster(), env)) {
-            Histogram micros = read(load, context.time());
-            run.requireAlive();
-            return new Latency(
-                    LOAD,
-                    load.rate,
-                    micros.getValueAtPercentile(50) / 1000.0,
-                    micros.getValueAtPercentile(99) / 1000.0,
-                    micros.getValueAtPercentile(99.9) / 1000.0);
-        } finally {
-            load.ended = true;
-            producer.join();
-        }
-    }
-
-    /** Reads what becomes visible, and counts it after a while. */
-    private static Histogram read(Load load, Duration time) {
-        Histogram micros = new Histogram(3);
-        try (KafkaConsumer<byte[], byte[]> consumer =
-                new KafkaConsumer<>(
-                        Map.of("bootstrap.servers", load.brokers),
-                        new ByteArrayDeserializer(),
-                        new ByteArrayDeserializer())) {
-            List<TopicPartition> partitions =
-                    consumer.partitionsFor("scored").stream()
-                            .map(info -> new TopicPartition("scored", info.partition()))
-                            .toList();
-            consumer.assign(partitions);
-            consumer.seekToEnd(partitions);
-            long start = System.nanoTime() + time.toNanos();
-            long end = start + 2 * time.toNanos();
-            for (long now = System.nanoTime(); now < end; now = System.nanoTime()) {
-                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(10))) {
-                    if (now >= start) {
-                        micros.recordValue(
-                                Math.max(0, System.nanoTime() / 1000 - position(record.key())));
-                    }
+            List<VisibleLatency> all = new ArrayList<>();
+            for (KafkaSetting setting : KafkaSetting.ALL) {
+                double highest = run.highest(setting);
+                List<Latency> loads = new ArrayList<>();
+                for (double load : LOADS) {
+                    context.report(
+                            "%s, %s: visible answers at %.0f %% of %,.0f",
+                            shape.name(), setting, 100 * load, highest);
+                    loads.add(run.latency(setting, load, load * highest));
                 }
+                all.add(new VisibleLatency(setting, highest, loads));
             }
+            return all;
         }
-        if (micros.getTotalCount() == 0) {
-            throw new IllegalStateException("no answer became visible in " + time.multipliedBy(2));
-        }
-        return micros;
     }
 
-    /** The number at the end of a key. */
-    private static long position(byte[] key) {
-        String text = new String(key, StandardCharsets.UTF_8);
-        return Long.parseLong(text.substring(text.lastIndexOf('/') + 1));
-    }
+    /**
+     * @param ahead the tokens in front of the job while its highest rate is measured
+     */
+    private record Run(BenchContext context, Shape shape, KafkaBroker broker, long ahead) {
 
-    /** Sends tokens at a steady rate until it is ended. */
-    private static final class Load implements Runnable {
-
-        private final String brokers;
-        private final Shape shape;
-        private final double rate;
-        private volatile boolean ended;
-
-        Load(KafkaBroker broker, Shape shape, double rate) {
-            this.brokers = broker.bootstrapServers();
-            this.shape = shape;
-            this.rate = rate;
+        double highest(KafkaSetting setting) throws Exception {
+            KafkaLoad.Target target = target();
+            try (AnswerReader answers = AnswerReader.start(target.brokers(), "scored");
+                    KafkaLoad load = KafkaLoad.ahead(target, shape.d(), ahead, answers);
+                    FlinkRun run = job(setting, target, StartPosition.EARLIEST)) {
+                Thread.sleep(context.time().toMillis());
+                double rate = answers.rate(context.time());
+                load.requireAlive();
+                run.requireAlive();
+                return rate;
+            }
         }
 
-        @Override
-        public void run() {
-            float[][] pool = Pool.of(shape.d(), 0);
-            TokenEncoder encoder = TokenEncoder.singleObject();
-            try (KafkaProducer<byte[], byte[]> producer =
-                    new KafkaProducer<>(
-                            Map.of(
-                                    "bootstrap.servers",
-                                    brokers,
-                                    "linger.ms",
-                                    1,
-                                    "batch.size",
-                                    1 << 16),
-                            new ByteArraySerializer(),
-                            new ByteArraySerializer())) {
-                long start = System.nanoTime();
-                for (long i = 0; !ended; i++) {
-                    long due = start + (long) (i * 1e9 / rate);
-                    LockSupport.parkNanos(due - System.nanoTime());
-                    String stream = "stream-" + i % KafkaPart.STREAMS;
-                    byte[] value =
-                            encoder.encode(
-                                    stream,
-                                    due / 1000,
-                                    System.currentTimeMillis(),
-                                    pool[(int) (i % pool.length)]);
-                    producer.send(
-                            new ProducerRecord<>(
-                                    "tokens", stream.getBytes(StandardCharsets.UTF_8), value));
-                }
+        Latency latency(KafkaSetting setting, double share, double rate) throws Exception {
+            KafkaLoad.Target target = target();
+            Duration time = context.time();
+            try (AnswerReader answers = AnswerReader.start(target.brokers(), "scored");
+                    KafkaLoad load = KafkaLoad.steady(target, shape.d(), rate);
+                    FlinkRun run = job(setting, target, StartPosition.LATEST)) {
+                Thread.sleep(time.toMillis());
+                Histogram micros = answers.latencies(time.multipliedBy(2));
+                load.requireAlive();
+                run.requireAlive();
+                return Latency.of(share, rate, micros);
             }
+        }
+
+        /** A topic of its own for each run, in which there are no other tokens. */
+        private KafkaLoad.Target target() throws Exception {
+            String topic = "tokens-" + UUID.randomUUID();
+            broker.createTopic(topic, KafkaPart.PARTITIONS, APPEND_TIME);
+            return new KafkaLoad.Target(broker.bootstrapServers(), topic);
+        }
+
+        private FlinkRun job(KafkaSetting setting, KafkaLoad.Target target, StartPosition start)
+                throws Exception {
+            Configuration options =
+                    KafkaPart.options(
+                            context, context.contenders(shape), broker, "bench-" + target.topic());
+            options.set(KafkaOptions.SOURCE_TOPIC, target.topic());
+            options.set(KafkaOptions.SOURCE_START, start);
+            setting.addTo(options);
+            options.addAll(context.options());
+            StreamExecutionEnvironment env = context.cluster().environment(Contenders.PARALLELISM);
+            MoeResult result = ScoringJob.build(env, options);
+            result.scored().sinkTo(new CountingSink()).uid("counting-sink");
+            return FlinkRun.start(context.cluster(), env);
         }
     }
 }
