@@ -33,7 +33,7 @@ public record Rejection(Kind kind, String reason) {
         /** A record whose header names a schema that is not known. */
         UNKNOWN_SCHEMA("an unknown schema"),
         /** Other bytes that are not a token. */
-        MALFORMED("not a token"),
+        MALFORMED("malformed records"),
         /** No stream, or one that is too long. */
         STREAM("no stream, or one that is too long"),
         /** A timestamp outside the range of event time. */

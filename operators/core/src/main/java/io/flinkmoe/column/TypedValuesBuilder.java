@@ -139,6 +139,16 @@ public final class TypedValuesBuilder {
         return mismatch(column, value, value.getClass().isArray() ? "a vector" : "of no type");
     }
 
+    /** Whether the row has a problem. */
+    public boolean isRefused() {
+        return problem != null;
+    }
+
+    /** Says more of the problem that the row has. */
+    public void explain(String more) {
+        problem += more;
+    }
+
     /** Sets a value of a column to missing; {@code element} is 0 if it is not a vector. */
     public TypedValuesBuilder setNull(int column, int element) {
         Column spec = columns.get(column);

@@ -70,6 +70,18 @@ final class AnswerReader implements AutoCloseable {
         Thread.sleep(time.toMillis());
         records = false;
         requireAlive();
+        if (micros.getTotalCount() == 0) {
+            throw new IllegalStateException("no answer became visible in " + time);
+        }
+        return micros.copy();
+    }
+
+    /** Returns the number of answers per second in some time. */
+    double rate(Duration time) throws Exception {
+        long start = System.nanoTime();
+        long before = count();
+        Thread.sleep(time.toMillis());
+        requireAlive();
         return (count() - before) * 1e9 / (System.nanoTime() - start);
     }
 

@@ -9,6 +9,7 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
@@ -57,16 +58,24 @@ public final class TempFolder {
         Thread removal = new Thread(() -> remove(folder), "temp-folder-removal");
         Runtime.getRuntime().addShutdownHook(removal);
         try {
-            lock =
-                    FileChannel.open(
-                            folder.resolve(LOCK),
-                            StandardOpenOption.CREATE,
-                            StandardOpenOption.WRITE);
-            lock.tryLock();
+            lock = lock(folder);
             sweep(folder);
         } catch (IOException | DirectoryIteratorException e) {
             log().info("Folders of killed processes beside {} remain", folder, e);
         }
+    }
+
+    /**
+     * Creates the lock file of a folder under another name and locks it there. Under its own name,
+     * the sweep of another process could find it before it is locked.
+     */
+    static FileChannel lock(Path folder) throws IOException {
+        Path unnamed = folder.resolve(LOCK + ".new");
+        FileChannel channel =
+                FileChannel.open(unnamed, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        channel.lock();
+        Files.move(unnamed, folder.resolve(LOCK), StandardCopyOption.ATOMIC_MOVE);
+        return channel;
     }
 
     /** The folder for files that outlive the process. */

@@ -46,6 +46,17 @@ class TempFolderTest {
     }
 
     @Test
+    void theLockOfAFolderHasItsNameOnlyWhenItIsHeld() throws Exception {
+        Path own = folder("flink-moe-aaaaaaaa", "file");
+        try (FileChannel channel = TempFolder.lock(own)) {
+            assertThat(own.resolve(TempFolder.LOCK)).exists();
+            assertThat(own).isDirectoryNotContaining("glob:**.new");
+            sweep();
+        }
+        assertThat(own.resolve("file")).exists();
+    }
+
+    @Test
     void anEmptyFolderIsRemovedWhenItsProcessCannotBeStartingAnyMore() throws Exception {
         Path starting = folder("flink-moe-aaaaaaaa");
         Path killed = folder("flink-moe-bbbbbbbb");

@@ -5,6 +5,8 @@ import io.flinkmoe.model.Bundle;
 import io.flinkmoe.model.BundleException;
 import io.flinkmoe.model.BundleSpec;
 import io.flinkmoe.model.OpenedModels.Bits;
+import io.flinkmoe.tensor.Sha256;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -33,7 +35,9 @@ record ColumnUse(String file, boolean isEncoder) {
     String key(Bundle bundle) {
         BundleSpec spec = bundle.spec();
         Object columns = isEncoder ? spec.inputs() : spec.outputs();
-        return "columns:%s:%08x".formatted(spec.checksums().get(file), columns.hashCode());
+        // Not the hash code, which differs from process to process.
+        String digest = Sha256.of(columns.toString().getBytes(StandardCharsets.UTF_8));
+        return "columns:%s:%s".formatted(spec.checksums().get(file), digest.substring(0, 16));
     }
 
     /** Opens the file and runs probe rows. */

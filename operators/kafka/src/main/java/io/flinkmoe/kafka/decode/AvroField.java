@@ -120,6 +120,17 @@ final class AvroField implements RecordReader.Field {
         return this;
     }
 
+    /** Requires a text or a whole number, which can be the name of a stream. */
+    AvroField requireName() {
+        return switch (type.getType()) {
+            case STRING, ENUM, INT, LONG -> this;
+            default ->
+                    throw new IllegalArgumentException(
+                            "%s is %s; allowed as a stream: a string, an enum, an int or a long"
+                                    .formatted(path.path(), AvroPath.describe(type)));
+        };
+    }
+
     @Override
     public LogicalType logicalType() {
         return type.getLogicalType();

@@ -176,7 +176,7 @@ public final class AvroReader implements RecordReader {
 
     @Override
     public Field name(FieldPath path) {
-        return AvroField.of(readerSchema, path);
+        return AvroField.of(readerSchema, path).requireName();
     }
 
     @Override

@@ -4,6 +4,8 @@ package io.flinkmoe.kafka.decode;
 import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import io.flinkmoe.api.Rejection.Kind;
 import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -34,6 +36,24 @@ abstract class JsonKeeper implements RecordReader.Keeper {
         return (int) at;
     }
 
+    /**
+     * Requires UTF-8, which the parser does not: it lets some bytes pass that are none, and which
+     * readers of the answer might refuse.
+     */
+    private static void requireUtf8(byte[] message, int from, int to) throws BadRecordException {
+        for (int i = from; i < to; i++) {
+            if (message[i] < 0) {
+                try {
+                    StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(message, i, to - i));
+                } catch (CharacterCodingException e) {
+                    throw new BadRecordException(
+                            Kind.MALFORMED, "the kept fields are no text in UTF-8");
+                }
+                return;
+            }
+        }
+    }
+
     /** Some fields, each under its last name. */
     static final class OfFields extends JsonKeeper {
 
@@ -62,7 +82,9 @@ abstract class JsonKeeper implements RecordReader.Keeper {
                     }
                     copy.writeBytes(names.get(i));
                     int from = offset(place.from());
-                    copy.write(message, from, offset(place.to()) - from);
+                    int to = offset(place.to());
+                    requireUtf8(message, from, to);
+                    copy.write(message, from, to - from);
                 }
             }
             return copy.toByteArray();
@@ -100,6 +122,7 @@ abstract class JsonKeeper implements RecordReader.Keeper {
             while (from < to && isSpace(message[to - 1])) {
                 to--;
             }
+            requireUtf8(message, from, to);
             return Arrays.copyOfRange(message, from, to);
         }
 

@@ -4,6 +4,7 @@ package io.flinkmoe.kafka.record;
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.api.Rejection;
 import io.flinkmoe.api.Token;
+import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.kafka.ArrivalCheck;
 import io.flinkmoe.kafka.TimestampRules;
@@ -62,7 +63,7 @@ public final class RecordDeserializer
     private final RegistryUse registry;
     private TimestampRules timestamps = TimestampRules.DEFAULT;
     private AnswerFields answer;
-    private int maxKeptBytes = Integer.MAX_VALUE;
+    private int maxKeptBytes = TokenCheck.MAX_PAYLOAD_BYTES;
 
     private transient RecordReader reader;
     private transient List<RecordReader> readers;
@@ -132,10 +133,11 @@ public final class RecordDeserializer
 
     /**
      * Sets how large the kept fields and headers of a record may be together. A larger record is a
-     * dead letter, so that its answer fits a message. By default, there is no limit.
+     * dead letter, so that its answer fits a message. By default, the limit is {@value
+     * TokenCheck#MAX_PAYLOAD_BYTES}; it cannot be larger.
      */
     public RecordDeserializer maxKeptBytes(int bytes) {
-        maxKeptBytes = bytes;
+        maxKeptBytes = Math.min(bytes, TokenCheck.MAX_PAYLOAD_BYTES);
         return this;
     }
 

@@ -76,11 +76,26 @@ final class TokenBinder {
      *
      * @param width the length of a vector; null if it is none
      * @param missing what stands for a missing value; null: the model decides
+     * @param places for each field, what messages add about it
      */
     private record BoundInput(
-            int column, Integer width, List<RecordReader.Field> fields, Object missing) {
+            int column,
+            Integer width,
+            List<RecordReader.Field> fields,
+            Object missing,
+            List<String> places) {
 
         void set(TypedValuesBuilder builder, Object decoded) throws BadRecordException {
+            boolean wasRefused = builder.isRefused();
+            int field = setFields(builder, decoded);
+            if (!wasRefused && builder.isRefused()) {
+                builder.explain(places.get(field));
+            }
+        }
+
+        /** Returns the field that has a problem, if one has. */
+        private int setFields(TypedValuesBuilder builder, Object decoded)
+                throws BadRecordException {
             Object first = get(0, decoded);
             if (width == null
                     || fields.size() == 1
@@ -88,10 +103,10 @@ final class TokenBinder {
                                     || first instanceof List<?>
                                     || first instanceof float[])) {
                 builder.set(column, first);
-                return;
+                return 0;
             }
             if (!builder.requireLength(column, fields.size())) {
-                return;
+                return 0;
             }
             for (int element = 0; element < fields.size(); element++) {
                 Object value = element == 0 ? first : get(element, decoded);
@@ -100,7 +115,11 @@ final class TokenBinder {
                 } else {
                     builder.set(column, element, value);
                 }
+                if (builder.isRefused()) {
+                    return element;
+                }
             }
+            return 0;
         }
 
         private Object get(int index, Object decoded) throws BadRecordException {
@@ -189,7 +208,12 @@ final class TokenBinder {
         for (FieldPath path : feature.paths()) {
             readers.add(find(() -> reader.input(path, input, fields == 1), errors));
         }
-        inputs.add(new BoundInput(inputs.size(), input.width(), readers, missing));
+        List<String> places = new ArrayList<>();
+        for (FieldPath path : feature.paths()) {
+            boolean isObvious = fields == 1 && path.toString().equals(input.name());
+            places.add(isObvious ? "" : " (field %s)".formatted(path));
+        }
+        inputs.add(new BoundInput(inputs.size(), input.width(), readers, missing, places));
     }
 
     /** Parses what stands for a missing value. */

@@ -156,6 +156,7 @@ class AvroRecordsTest {
                 "card | past | past is an array; the input risk takes a single value there",
                 "card | note | note is of the type string; the input risk takes int32",
                 "cart | day | cart is not in the schema",
+                "amount | day | amount is of the type ",
             })
     void refusesPathsThatTheSchemaDoesNotHave(String stream, String risk, String message) {
         RecordBinding binding =

@@ -21,6 +21,8 @@ import io.flinkmoe.column.TypedValuesBuilder;
 import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.TimestampRules;
 import io.flinkmoe.kafka.decode.RecordReader.Keeper;
+import java.io.ByteArrayOutputStream;
+import java.util.HexFormat;
 import java.util.List;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Headers;
@@ -28,6 +30,7 @@ import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What is kept of a JSON record comes back in the answer, as it was written. */
 class JsonAnswersTest {
@@ -140,6 +143,32 @@ class JsonAnswersTest {
 
             assertThat(text(all, scored(arrival, null, null)))
                     .startsWith("{" + fields + ",\"score\":null");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"c0af", "eda080"})
+    void keptBytesThatAreNoUtf8AreRejected(String hex) throws Exception {
+        byte[] wrong = HexFormat.of().parseHex(hex);
+        ByteArrayOutputStream record = new ByteArrayOutputStream();
+        record.writeBytes("{\"x\": 1, \"id\": \"".getBytes(UTF_8));
+        record.writeBytes(wrong);
+        record.writeBytes("\"}".getBytes(UTF_8));
+        InputLayout x =
+                new InputLayout(
+                        List.of(new InputSpec("x", ColumnType.FLOAT, null, null, null)), List.of());
+
+        for (AnswerFields fields : List.of(FIELDS, AnswerFields.of(OUTPUTS).keepAll())) {
+            Arrival arrival =
+                    RecordDeserializerTest.read(
+                            RecordDeserializer.of(
+                                            x, RecordBinding.ofStream("key"), RecordEncoding.json())
+                                    .answers(fields)
+                                    .timestamps(TimestampRules.NONE),
+                            record.toByteArray(),
+                            new RecordHeaders());
+
+            assertThat(arrival.deadLetter().reason()).contains("UTF-8");
         }
     }
 

@@ -60,9 +60,12 @@ class PrioritizedAdmissionTest {
     void decidesNothingBeforeTheWatermarkAndAllBeforeItIsForwarded() throws Exception {
         try (var harness = open(fixed(2, AdmissionOrder.POSITION))) {
             harness.send(block(1, 0, LATER_FIRST, EARLY_SECOND), block(1, 1, LAST_FIRST));
-            harness.prepareSnapshotPreBarrier(1);
             harness.processWatermark(59_998);
             assertThat(harness.extractOutputValues()).isEmpty();
+            harness.prepareSnapshotPreBarrier(1);
+            assertThat(harness.extractOutputValues())
+                    .singleElement()
+                    .matches(DecisionBlock::isBeforeBarrier);
 
             harness.processWatermark(59_999);
 
