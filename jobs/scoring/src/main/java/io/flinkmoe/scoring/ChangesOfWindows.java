@@ -23,7 +23,8 @@ import org.apache.flink.core.execution.RecoveryClaimMode;
  * background, so that a restore need not repeat all changes.
  *
  * <p>Where the log is stored is an option of the cluster. A job logs changes only on a cluster that
- * stores them in files.
+ * stores them in files. The scoring job does so only where {@code state.changelog.enabled} is set,
+ * because Flink then needs the claim mode {@code CLAIM} for each start from a savepoint.
  */
 @Internal
 public final class ChangesOfWindows {

@@ -19,10 +19,10 @@ import org.rocksdb.CompressionType;
 /** The state backends that are measured. */
 @Internal
 enum Backend {
-    /** The heap, as the ready job has it: with a log of what has changed. */
-    HEAP("hashmap", true),
-    /** The heap, with checkpoints that contain the whole state. */
-    SNAPSHOTS("hashmap", false),
+    /** The heap: each checkpoint contains the whole state. */
+    HEAP("hashmap", false),
+    /** The heap, with Flink's log of what has changed. */
+    CHANGELOG("hashmap", true),
     ROCKSDB("rocksdb", false);
 
     private final String option;
@@ -33,7 +33,7 @@ enum Backend {
         this.logsChanges = logsChanges;
     }
 
-    /** Sets Flink's options as the ready job does. */
+    /** Sets Flink's options. */
     void chooseIn(Configuration options, ReadableConfig cluster, Capacity capacity) {
         options.set(StateBackendOptions.STATE_BACKEND, option);
         RocksDbForWindows.setDefaults(options, options);
