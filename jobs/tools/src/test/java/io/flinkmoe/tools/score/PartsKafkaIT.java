@@ -43,6 +43,7 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -54,6 +55,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  * bit those of the reference. {@code -Dexports.dir=DIR} runs other folders of the same kinds, each
  * at the parallelism 1, 2 and 4.
  */
+@Tag("slow")
 class PartsKafkaIT {
 
     private static final Path RESOURCES = Home.ROOT.resolve("operators/core/src/test/resources");
