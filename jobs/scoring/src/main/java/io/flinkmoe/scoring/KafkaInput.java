@@ -64,7 +64,7 @@ final class KafkaInput {
         return properties;
     }
 
-    /** Which timestamps of users' own records are accepted. */
+    /** Which timestamps are accepted. */
     static TimestampRules timestamps(ReadableConfig options, boolean hasWindows) {
         if (!hasWindows) {
             return TimestampRules.NONE;

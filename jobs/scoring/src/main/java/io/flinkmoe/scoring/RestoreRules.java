@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
-import java.io.DataInputStream;
+import io.flinkmoe.kafka.pinned.SavepointMetadata;
 import java.io.IOException;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.core.execution.RecoveryClaimMode;
-import org.apache.flink.runtime.checkpoint.Checkpoints;
-import org.apache.flink.runtime.checkpoint.metadata.CheckpointMetadata;
 import org.apache.flink.runtime.state.changelog.ChangelogStateBackendHandle;
-import org.apache.flink.runtime.state.storage.JobManagerCheckpointStorage;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -47,16 +44,8 @@ final class RestoreRules {
     }
 
     private static boolean hasLoggedChanges(String path) {
-        try (DataInputStream in =
-                new DataInputStream(
-                        new JobManagerCheckpointStorage()
-                                .resolveCheckpoint(path)
-                                .getMetadataHandle()
-                                .openInputStream())) {
-            CheckpointMetadata metadata =
-                    Checkpoints.loadCheckpointMetadata(
-                            in, RestoreRules.class.getClassLoader(), path);
-            return metadata.getOperatorStates().stream()
+        try {
+            return SavepointMetadata.read(path).getOperatorStates().stream()
                     .flatMap(operator -> operator.getStates().stream())
                     .flatMap(subtask -> subtask.getManagedKeyedState().stream())
                     .anyMatch(ChangelogStateBackendHandle.class::isInstance);

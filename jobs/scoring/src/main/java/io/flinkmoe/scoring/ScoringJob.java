@@ -9,6 +9,7 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.kafka.DecisionSerializer;
 import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.kafka.RecordKey;
+import io.flinkmoe.kafka.TimestampRules;
 import io.flinkmoe.kafka.TokenSerializer;
 import io.flinkmoe.kafka.pinned.PinnedSchemas;
 import io.flinkmoe.scoring.record.JobRecords;
@@ -19,7 +20,6 @@ import io.flinkmoe.scoring.record.RecordOptions;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
@@ -50,9 +50,6 @@ public final class ScoringJob {
     static final String LATE_SINK_UID = "late-token-sink";
 
     private static final Logger LOG = LoggerFactory.getLogger(ScoringJob.class);
-
-    private static final List<String> PINNED =
-            List.of(PinnedSchemas.VALUE, PinnedSchemas.KEY, PinnedSchemas.ANSWER);
 
     private static final Duration CHECKPOINT_INTERVAL = Duration.ofSeconds(10);
 
@@ -139,7 +136,7 @@ public final class ScoringJob {
                         MessageSize.largestKept(
                                 options, footprint.spec(), topics.maxAnswerBytes()));
         PinnedSchemas schemas = records.pin(registers);
-        for (String name : PINNED) {
+        for (String name : PinnedSchemas.NAMES) {
             schemas.get(name).ifPresent(pinned -> LOG.info("The schema of {}s: {}", name, pinned));
         }
 
@@ -194,8 +191,9 @@ public final class ScoringJob {
     private static JobRecords records(
             StreamExecutionEnvironment env, ReadableConfig options, MoeLayers layers)
             throws IOException {
+        TimestampRules timestamps = KafkaInput.timestamps(options, layers.hasWindows());
         if (options.get(RecordOptions.FORMAT).isToken()) {
-            return new TokenRecords(options, layers.inputs(), layers.hasWindows());
+            return new TokenRecords(options, layers.inputs(), timestamps);
         }
         RecordContext job =
                 new RecordContext(
@@ -205,7 +203,7 @@ public final class ScoringJob {
                         env.getConfiguration()
                                 .getOptional(StateRecoveryOptions.SAVEPOINT_PATH)
                                 .map(path -> new Savepoint(path, KafkaInput.SOURCE_UID)));
-        return OwnRecords.of(job, layers, KafkaInput.timestamps(options, layers.hasWindows()));
+        return OwnRecords.of(job, layers, timestamps);
     }
 
     /**

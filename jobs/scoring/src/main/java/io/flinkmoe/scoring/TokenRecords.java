@@ -9,9 +9,9 @@ import io.flinkmoe.kafka.DeadLetterSerializer;
 import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.ScoredTokenSerializer;
+import io.flinkmoe.kafka.TimestampRules;
 import io.flinkmoe.kafka.TokenDeserializer;
 import io.flinkmoe.kafka.pinned.PinnedSchemas;
-import io.flinkmoe.scoring.KafkaOptions.Delivery;
 import io.flinkmoe.scoring.record.JobRecords;
 import io.flinkmoe.scoring.record.RecordOptions;
 import java.io.IOException;
@@ -31,28 +31,21 @@ final class TokenRecords implements JobRecords {
     private final TokenDeserializer deserializer;
 
     /**
-     * @param hasWindows whether timestamps matter
+     * @param timestamps which timestamps are accepted
      * @throws IllegalConfigurationException if a schema file cannot be read or does not contain a
      *     schema of tokens
      */
-    TokenRecords(ReadableConfig options, InputLayout inputs, boolean hasWindows) {
+    TokenRecords(ReadableConfig options, InputLayout inputs, TimestampRules timestamps) {
         format = RecordOptions.ofTokens(options);
-        deserializer = deserializer(options, inputs, hasWindows);
+        deserializer = deserializer(options, inputs, timestamps);
     }
 
     private static TokenDeserializer deserializer(
-            ReadableConfig options, InputLayout inputs, boolean hasWindows) {
+            ReadableConfig options, InputLayout inputs, TimestampRules timestamps) {
         TokenDeserializer.Builder builder =
                 TokenDeserializer.builder(inputs)
                         .format(RecordOptions.ofTokens(options))
-                        .maxAhead(options.get(KafkaOptions.SOURCE_MAX_AHEAD))
-                        .maxBehind(options.get(KafkaOptions.SOURCE_MAX_BEHIND));
-        if (!hasWindows) {
-            builder.acceptAllTimestamps();
-        }
-        if (options.get(KafkaOptions.SINK_DELIVERY) == Delivery.IDEMPOTENT) {
-            builder.ignoreClock();
-        }
+                        .timestamps(timestamps);
         for (String file : options.get(RecordOptions.SCHEMAS)) {
             try {
                 builder.writerSchema(Files.readString(Path.of(file)));

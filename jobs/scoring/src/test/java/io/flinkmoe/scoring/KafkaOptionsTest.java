@@ -285,7 +285,12 @@ class KafkaOptionsTest {
         for (String file : List.of(missing, broken, other)) {
             Configuration options = complete();
             options.set(RecordOptions.SCHEMAS, List.of(file));
-            assertThatThrownBy(() -> new TokenRecords(options, InputLayout.vector(2), true))
+            assertThatThrownBy(
+                            () ->
+                                    new TokenRecords(
+                                            options,
+                                            InputLayout.vector(2),
+                                            KafkaInput.timestamps(options, true)))
                     .isInstanceOf(IllegalConfigurationException.class)
                     .hasMessageStartingWith("moe.schema: cannot use " + file);
         }

@@ -171,6 +171,12 @@ public final class TokenDeserializer implements KafkaRecordDeserializationSchema
             return clock(TimestampCheck.END_OF_TIME);
         }
 
+        /** Sets all of these rules together. */
+        public Builder timestamps(TimestampRules rules) {
+            this.checkTimestamps = rules.areChecked();
+            return maxAhead(rules.maxAhead()).maxBehind(rules.maxBehind()).clock(rules.clock());
+        }
+
         /** Replaces this machine's clock. */
         @VisibleForTesting
         Builder clock(Clock machine) {

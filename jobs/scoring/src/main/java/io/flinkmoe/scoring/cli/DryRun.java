@@ -177,7 +177,7 @@ public final class DryRun {
 
     private TextTable schemas() {
         TextTable table = new TextTable("", "", "");
-        for (String name : List.of(PinnedSchemas.VALUE, PinnedSchemas.KEY, PinnedSchemas.ANSWER)) {
+        for (String name : PinnedSchemas.NAMES) {
             schemas.get(name)
                     .ifPresent(
                             pinned ->

@@ -20,6 +20,7 @@ final class JobSchemas {
 
     private final RecordContext job;
     private final Optional<RegistryAccess> registry;
+    private PinnedSchemas ofSavepoint; // null until it is read
 
     /**
      * @param registry empty if no option names a schema in it
@@ -73,10 +74,13 @@ final class JobSchemas {
         }
     }
 
-    private static PinnedSchemas ofSavepoint(
+    private PinnedSchemas ofSavepoint(
             ConfigOption<String> option, RecordContext.Savepoint savepoint) throws IOException {
         try {
-            return savepoint.schemas();
+            if (ofSavepoint == null) {
+                ofSavepoint = savepoint.schemas();
+            }
+            return ofSavepoint;
         } catch (IOException e) {
             throw new IOException(
                     "%s; set %s to a version or a file".formatted(e.getMessage(), option.key()), e);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench;
 
+import io.flinkmoe.kafka.registry.WireFormat;
 import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.tools.bench.contenders.Pool;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -83,7 +83,6 @@ final class FormatsRecords {
 
     private byte[] avro(String stream, long number) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
-        out.writeBytes(ByteBuffer.allocate(5).putInt(1, BenchRegistry.ID).array());
         BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(out, null);
         try {
             encoder.writeString(stream);
@@ -95,6 +94,6 @@ final class FormatsRecords {
         } catch (IOException e) {
             throw new UncheckedIOException(e); // Not into memory.
         }
-        return out.toByteArray();
+        return WireFormat.message(BenchRegistry.ID, out.toByteArray());
     }
 }

@@ -4,6 +4,7 @@ package io.flinkmoe.kafka.pinned;
 import java.io.IOException;
 import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -29,6 +30,9 @@ public final class PinnedSchemas implements Serializable {
 
     /** The schema that answers are written with. */
     public static final String ANSWER = "answer";
+
+    /** What schemas are for, in the order in which they are shown. */
+    public static final List<String> NAMES = List.of(VALUE, KEY, ANSWER);
 
     /** No schemas. */
     public static final PinnedSchemas NONE = new PinnedSchemas(Map.of());

@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.pinned;
 
-import java.io.DataInputStream;
 import java.io.IOException;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.core.memory.DataInputDeserializer;
-import org.apache.flink.runtime.checkpoint.Checkpoints;
 import org.apache.flink.runtime.checkpoint.OperatorState;
 import org.apache.flink.runtime.checkpoint.metadata.CheckpointMetadata;
 import org.apache.flink.runtime.jobgraph.OperatorID;
 import org.apache.flink.runtime.state.StreamStateHandle;
-import org.apache.flink.runtime.state.filesystem.AbstractFsCheckpointStorageAccess;
 import org.apache.flink.streaming.api.graph.StreamGraphHasherV2;
 
 /** Finds the pinned schemas in a savepoint or checkpoint. It reads the metadata only. */
@@ -29,24 +26,13 @@ public final class SavepointSchemas {
      */
     public static PinnedSchemas read(String path, String uid) throws IOException {
         try {
-            StreamStateHandle state = coordinatorState(metadata(path), uid);
+            StreamStateHandle state = coordinatorState(SavepointMetadata.read(path), uid);
             return state == null ? PinnedSchemas.NONE : read(state);
         } catch (IOException | RuntimeException e) {
             throw new IOException(
                     "the pinned schemas of %s cannot be read from the savepoint %s: %s"
                             .formatted(uid, path, e.getMessage()),
                     e);
-        }
-    }
-
-    private static CheckpointMetadata metadata(String path) throws IOException {
-        try (DataInputStream in =
-                new DataInputStream(
-                        AbstractFsCheckpointStorageAccess.resolveCheckpointPointer(path)
-                                .getMetadataHandle()
-                                .openInputStream())) {
-            return Checkpoints.loadCheckpointMetadata(
-                    in, SavepointSchemas.class.getClassLoader(), path);
         }
     }
 

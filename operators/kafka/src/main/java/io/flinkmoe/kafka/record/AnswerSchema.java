@@ -198,12 +198,12 @@ public final class AnswerSchema implements Serializable {
 
     /** The schema that answers are written with. */
     public Schema schema() {
-        return new Schema.Parser().setValidateDefaults(false).parse(written);
+        return RecordEncoding.parse(written);
     }
 
     /** The generated schema. */
     public Schema generated() {
-        return new Schema.Parser().setValidateDefaults(false).parse(generated);
+        return RecordEncoding.parse(generated);
     }
 
     AnswerFields fields() {

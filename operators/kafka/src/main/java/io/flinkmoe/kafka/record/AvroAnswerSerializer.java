@@ -22,7 +22,6 @@ import org.apache.avro.io.EncoderFactory;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.header.Header;
 
 /**
  * Writes answers in Avro, with an {@link AnswerSchema}, without a header or in Confluent's wire
@@ -115,13 +114,9 @@ public final class AvroAnswerSerializer extends TopicSerializer<ScoredToken> {
     public ProducerRecord<byte[], byte[]> serialize(
             ScoredToken token, KafkaSinkContext context, Long timestamp) {
         Payload payload = Payload.of(token.payload(), schema.form());
-        ProducerRecord<byte[], byte[]> record =
+        return payload.addHeaders(
                 recordKey.record(
-                        topic, RecordKey.TokenId.of(token), value(token, payload), context);
-        for (Header kept : payload.headers()) {
-            record.headers().add(kept);
-        }
-        return record;
+                        topic, RecordKey.TokenId.of(token), value(token, payload), context));
     }
 
     private byte[] value(ScoredToken token, Payload payload) {

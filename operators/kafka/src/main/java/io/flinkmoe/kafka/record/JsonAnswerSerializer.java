@@ -19,7 +19,6 @@ import java.util.List;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.serialization.SerializationSchema;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.header.Header;
 
 /**
  * Writes answers in JSON: one flat object with the kept fields of the record, the outputs of the
@@ -64,13 +63,9 @@ public final class JsonAnswerSerializer extends TopicSerializer<ScoredToken> {
     public ProducerRecord<byte[], byte[]> serialize(
             ScoredToken token, KafkaSinkContext context, Long timestamp) {
         Payload payload = Payload.of(token.payload(), Keeper.JSON);
-        ProducerRecord<byte[], byte[]> record =
+        return payload.addHeaders(
                 recordKey.record(
-                        topic, RecordKey.TokenId.of(token), value(token, payload), context);
-        for (Header header : payload.headers()) {
-            record.headers().add(header);
-        }
-        return record;
+                        topic, RecordKey.TokenId.of(token), value(token, payload), context));
     }
 
     private byte[] value(ScoredToken token, Payload payload) {

@@ -9,6 +9,7 @@ import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.core.memory.DataInputDeserializer;
 import org.apache.flink.core.memory.DataOutputSerializer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
 
@@ -42,6 +43,14 @@ record Payload(long form, List<Header> headers, byte[] fields) {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Adds the kept headers to an answer, and returns it. */
+    ProducerRecord<byte[], byte[]> addHeaders(ProducerRecord<byte[], byte[]> answer) {
+        for (Header header : headers) {
+            answer.headers().add(header);
+        }
+        return answer;
     }
 
     /**

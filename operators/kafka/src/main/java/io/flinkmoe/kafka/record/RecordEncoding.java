@@ -95,7 +95,8 @@ public abstract class RecordEncoding implements Serializable {
      */
     abstract RecordReader open(Part part, Optional<WriterSchemas> writers);
 
-    private static Schema parse(String schema) {
+    /** Whether a default fits its type is a matter of whoever wrote the schema. */
+    static Schema parse(String schema) {
         return new Schema.Parser().setValidateDefaults(false).parse(schema);
     }
 
@@ -130,7 +131,7 @@ public abstract class RecordEncoding implements Serializable {
         }
     }
 
-    private static final class Avro extends RecordEncoding {
+    private static class Avro extends RecordEncoding {
 
         private static final long serialVersionUID = 1L;
 
@@ -149,7 +150,11 @@ public abstract class RecordEncoding implements Serializable {
 
         @Override
         RecordReader ofFields(Part part) {
-            return new AvroReader(part, parse(reader), AvroReader.WriterOf.always(parse(writer)));
+            return reader(part, AvroReader.WriterOf.always(parse(writer)));
+        }
+
+        final RecordReader reader(Part part, AvroReader.WriterOf writers) {
+            return new AvroReader(part, parse(reader), writers);
         }
 
         @Override
@@ -158,21 +163,15 @@ public abstract class RecordEncoding implements Serializable {
         }
     }
 
-    private static final class Registry extends RecordEncoding {
+    private static final class Registry extends Avro {
 
         private static final long serialVersionUID = 1L;
 
         private final RegistrySettings settings;
-        private final String reader;
 
         Registry(RegistrySettings settings, String reader) {
+            super(reader, reader);
             this.settings = settings;
-            this.reader = reader;
-        }
-
-        @Override
-        public Optional<Schema> readerSchema() {
-            return Optional.of(parse(reader));
         }
 
         @Override
@@ -181,14 +180,8 @@ public abstract class RecordEncoding implements Serializable {
         }
 
         @Override
-        RecordReader ofFields(Part part) {
-            return new AvroReader(part, parse(reader), AvroReader.WriterOf.always(parse(reader)));
-        }
-
-        @Override
         RecordReader open(Part part, Optional<WriterSchemas> writers) {
-            return new AvroReader(
-                    part, parse(reader), new RegistryWriters(part, writers.orElseThrow()));
+            return reader(part, new RegistryWriters(part, writers.orElseThrow()));
         }
     }
 }

@@ -154,19 +154,10 @@ class JsonAnswersTest {
         record.writeBytes("{\"x\": 1, \"id\": \"".getBytes(UTF_8));
         record.writeBytes(wrong);
         record.writeBytes("\"}".getBytes(UTF_8));
-        InputLayout x =
-                new InputLayout(
-                        List.of(new InputSpec("x", ColumnType.FLOAT, null, null, null)), List.of());
-
         for (AnswerFields fields : List.of(FIELDS, AnswerFields.of(OUTPUTS).keepAll())) {
             Arrival arrival =
                     RecordDeserializerTest.read(
-                            RecordDeserializer.of(
-                                            x, RecordBinding.ofStream("key"), RecordEncoding.json())
-                                    .answers(fields)
-                                    .timestamps(TimestampRules.NONE),
-                            record.toByteArray(),
-                            new RecordHeaders());
+                            deserializer(fields), record.toByteArray(), new RecordHeaders());
 
             assertThat(arrival.deadLetter().reason()).contains("UTF-8");
         }
@@ -175,17 +166,12 @@ class JsonAnswersTest {
     @Test
     void aRecordWhoseAnswerWouldBeTooLargeIsRejected() throws Exception {
         String record = "{\"x\": 1, \"id\": \"%s\"}";
-        InputLayout x =
-                new InputLayout(
-                        List.of(new InputSpec("x", ColumnType.FLOAT, null, null, null)), List.of());
+        RecordDeserializer limited =
+                deserializer(AnswerFields.of(OUTPUTS).keep("id")).maxKeptBytes(1000);
         for (int length : new int[] {900, 1000}) {
             Arrival arrival =
                     RecordDeserializerTest.read(
-                            RecordDeserializer.of(
-                                            x, RecordBinding.ofStream("key"), RecordEncoding.json())
-                                    .answers(AnswerFields.of(OUTPUTS).keep("id"))
-                                    .maxKeptBytes(1000)
-                                    .timestamps(TimestampRules.NONE),
+                            limited,
                             record.formatted("a".repeat(length)).getBytes(UTF_8),
                             new RecordHeaders());
 
