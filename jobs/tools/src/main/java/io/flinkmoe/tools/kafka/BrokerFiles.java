@@ -77,7 +77,8 @@ final class BrokerFiles {
 
     /**
      * One node. The internal topics have few partitions, so that the broker starts fast. The
-     * session is short, because it must have ended before a killed broker can restart.
+     * session is short, because it must have ended before a killed broker can restart. Nothing
+     * expires: the timestamps of the demo's and the tests' records are old.
      */
     private static String serverProperties(
             Path data, int port, int controllerPort, String moreListeners) {
@@ -100,6 +101,7 @@ final class BrokerFiles {
         broker.heartbeat.interval.ms=200
         broker.session.timeout.ms=3000
         log.cleaner.dedupe.buffer.size=4194304
+        log.retention.ms=-1
         """
                 .formatted(
                         port,
