@@ -40,6 +40,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
@@ -133,6 +134,7 @@ class MissingOffsetsIT {
                                                         .formatted(topic, records)));
     }
 
+    @Tag("slow")
     @ParameterizedTest
     @CsvSource({"EARLIEST, 0", "LATEST, 40"})
     void ofATopicThatWasCreatedAnewAreSkippedIfAllowed(MissingOffsets policy, long first)
@@ -229,6 +231,7 @@ class MissingOffsetsIT {
     }
 
     /** The enumerator is created anew, and Flink keeps the group of its metrics. */
+    @Tag("slow")
     @Test
     void areNamedByProgressAfterARestartOfTheEnumerator() throws Exception {
         Configuration options = options("again");

@@ -260,6 +260,7 @@ class SourceWatchIT {
     }
 
     /** Kafka then reports a stable offset between the transaction and the first record. */
+    @Tag("slow")
     @Test
     void progressNamesAnOpenTransactionWhoseFirstRecordsAreGone() throws Exception {
         Configuration options = options("gone", 1);
