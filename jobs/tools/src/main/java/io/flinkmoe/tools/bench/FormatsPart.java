@@ -34,6 +34,9 @@ final class FormatsPart {
     private static final int WARM_UP_ROUNDS = 2;
     private static final int SPARE_SECONDS = 3;
 
+    /** More would not stay in memory, and the disk would be measured. */
+    private static final long MAX_NUMBERS = 50_000_000;
+
     private FormatsPart() {}
 
     static Rates measure(BenchContext context, Shape shape) throws Exception {
@@ -41,6 +44,7 @@ final class FormatsPart {
         Contender memory = contenders.of(Contenders.FLINK_MOE);
         double rate = memory.rate(context.time());
         long tokens = (long) (rate * (SPARE_SECONDS + 2 * context.time().toMillis() / 1000.0));
+        tokens = Math.min(tokens, MAX_NUMBERS / shape.d());
         Path folder = context.folder().resolve("formats-" + shape.name());
         Rates rates = new Rates();
         FormatsRecords records = new FormatsRecords(shape.d());

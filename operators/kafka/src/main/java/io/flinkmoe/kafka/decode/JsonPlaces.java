@@ -20,7 +20,8 @@ final class JsonPlaces {
     /** The offset of a place that the record does not have. */
     static final long NOWHERE = Long.MIN_VALUE;
 
-    private final Map<String, JsonPlaces> inside = new HashMap<>();
+    private final Map<String, JsonPlaces> byName = new HashMap<>();
+    private final List<JsonPlaces> inside = new ArrayList<>(); // The same.
     private final List<JsonSlot> slots = new ArrayList<>();
     private List<String> names;
     private boolean isKept;
@@ -32,9 +33,16 @@ final class JsonPlaces {
     JsonPlaces at(FieldPath path) {
         JsonPlaces node = this;
         for (String name : path.names()) {
-            node = node.inside.computeIfAbsent(name, n -> new JsonPlaces());
+            // The parser's names are interned, too, so that equal ones are the same.
+            node = node.byName.computeIfAbsent(name.intern(), node::newInside);
         }
         return node;
+    }
+
+    private JsonPlaces newInside(String name) {
+        JsonPlaces place = new JsonPlaces();
+        inside.add(place);
+        return place;
     }
 
     /** Reads the value at this place into a slot. */
@@ -74,11 +82,11 @@ final class JsonPlaces {
         }
         isFilled = false;
         from = NOWHERE;
-        for (JsonSlot slot : slots) {
-            slot.clear();
+        for (int i = 0; i < slots.size(); i++) {
+            slots.get(i).clear();
         }
-        for (JsonPlaces place : inside.values()) {
-            place.clear();
+        for (int i = 0; i < inside.size(); i++) {
+            inside.get(i).clear();
         }
     }
 
@@ -117,7 +125,7 @@ final class JsonPlaces {
                 names.add(name);
             }
             parser.nextToken();
-            JsonPlaces place = inside.get(name);
+            JsonPlaces place = byName.get(name);
             if (place == null) {
                 parser.skipChildren();
             } else {
@@ -145,7 +153,7 @@ final class JsonPlaces {
      * @param up how many names further inside they are
      */
     private void refuseInside(int up) {
-        for (JsonPlaces place : inside.values()) {
+        for (JsonPlaces place : inside) {
             place.isFilled = true;
             for (JsonSlot slot : place.slots) {
                 int depth = slot.path().names().size() - up;

@@ -20,10 +20,25 @@ final class JsonSlot {
     /** All smaller integers are floats. */
     private static final int EXACT_FLOATS = 1 << 24;
 
+    /**
+     * What there is. Numbers are no objects here: a slot is old and a new object in it would cost
+     * the garbage collector more than the parser needs to read it.
+     */
+    private enum Content {
+        NOTHING,
+        OBJECT,
+        LONG,
+        FLOAT,
+        DOUBLE
+    }
+
     private final FieldPath path;
     private final ColumnType wanted;
     private final float[] floats;
-    private Object value;
+    private Content content = Content.NOTHING;
+    private Object object;
+    private long whole;
+    private double real;
 
     /**
      * @param wanted the type of the values, or null
@@ -41,29 +56,55 @@ final class JsonSlot {
 
     /** Returns the value; see {@link RecordReader.Field#get}. */
     Object value() throws BadRecordException {
-        if (value instanceof BadRecordException e) {
-            throw e;
-        }
-        return value;
+        return switch (content) {
+            case NOTHING -> null;
+            case OBJECT -> {
+                if (object instanceof BadRecordException e) {
+                    throw e;
+                }
+                yield object;
+            }
+            case LONG -> whole;
+            case FLOAT -> (float) real;
+            case DOUBLE -> real;
+        };
     }
 
     void clear() {
-        value = null;
+        content = Content.NOTHING;
+        object = null;
+    }
+
+    private void set(Object value) {
+        content = value == null ? Content.NOTHING : Content.OBJECT;
+        object = value;
     }
 
     /** Takes the value of another slot of the same place. */
     void share(JsonSlot other) {
-        value = other.value;
+        set(other.object);
     }
 
     /** Notes that the value cannot be used. */
     void refuse(String reason) {
-        value = new BadRecordException(Kind.INPUT, reason);
+        set(new BadRecordException(Kind.INPUT, reason));
     }
 
     /** Takes the value of the present token, which is no object and no array. */
     void readScalar(JsonParser parser, JsonToken token) throws IOException {
-        value = scalar(parser, token);
+        if (token == JsonToken.VALUE_NUMBER_INT
+                && parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER) {
+            whole = parser.getLongValue();
+            content = Content.LONG;
+        } else if (token == JsonToken.VALUE_NUMBER_FLOAT && wanted == ColumnType.FLOAT) {
+            real = parser.getFloatValue();
+            content = Content.FLOAT;
+        } else if (token == JsonToken.VALUE_NUMBER_FLOAT && wanted == ColumnType.DOUBLE) {
+            real = parser.getDoubleValue();
+            content = Content.DOUBLE;
+        } else {
+            set(scalar(parser, token));
+        }
     }
 
     private Object scalar(JsonParser parser, JsonToken token) throws IOException {
@@ -100,7 +141,7 @@ final class JsonSlot {
             token = parser.nextToken();
         }
         if (floats != null && count == floats.length && token == JsonToken.END_ARRAY) {
-            value = floats;
+            set(floats);
         } else {
             readRest(parser, token, count);
         }
@@ -130,7 +171,7 @@ final class JsonSlot {
                 values.add(scalar(parser, token));
             }
         }
-        value = values;
+        set(values);
         if (!isFlat) {
             refuse("%s has an element that is no single value".formatted(path));
         }
