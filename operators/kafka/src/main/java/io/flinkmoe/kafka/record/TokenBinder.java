@@ -133,7 +133,12 @@ final class TokenBinder {
 
         /** Returns null if it is missing. */
         Long get(Object decoded, Kind kind) throws BadRecordException {
-            Object value = field.get(decoded);
+            Object value;
+            try {
+                value = field.get(decoded);
+            } catch (BadRecordException e) {
+                throw e.as(kind, "");
+            }
             if (value == null) {
                 return null;
             }
