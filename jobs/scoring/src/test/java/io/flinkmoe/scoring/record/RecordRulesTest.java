@@ -230,6 +230,14 @@ class RecordRulesTest {
                 "moe.key.schema is latest; allowed with moe.registry.subject-strategy: record-name: a file, because the subject of keys has the name of their record");
         assertErrors(
                 options(
+                        "moe.format", "json",
+                        "moe.record.stream", "key.id",
+                        "moe.key.format", "avro-registry",
+                        "moe.registry.url", "http://one",
+                        "moe.registry.subject-strategy", "topic-record-name"),
+                "moe.key.schema is latest; allowed with moe.registry.subject-strategy: topic-record-name: a file, because the subject of keys has the name of their record");
+        assertErrors(
+                options(
                         "moe.format", "avro-registry",
                         "moe.record.stream", "card",
                         "moe.record.schema", "a.avsc",
