@@ -3,6 +3,8 @@ package io.flinkmoe.schemas;
 
 import java.io.EOFException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.apache.avro.io.BinaryDecoder;
@@ -12,6 +14,9 @@ import org.apache.avro.io.BinaryDecoder;
  * BinaryDecoder#readString()}, which allocates before it checks the length. Not thread-safe.
  */
 final class BoundedReader {
+
+    /** What Java puts where bytes are no UTF-8. It is a character of its own, too. */
+    private static final char REPLACEMENT = '\ufffd';
 
     private byte[] scratch = new byte[64];
     private int length;
@@ -46,9 +51,25 @@ final class BoundedReader {
         return Arrays.copyOf(scratch, length);
     }
 
-    /** The text that was read last. */
-    String text() {
-        return new String(scratch, 0, length, StandardCharsets.UTF_8);
+    /**
+     * The text that was read last.
+     *
+     * @throws IOException if it is no UTF-8: replaced, two streams could become one
+     */
+    String text() throws IOException {
+        String text = new String(scratch, 0, length, StandardCharsets.UTF_8);
+        if (text.indexOf(REPLACEMENT) >= 0) {
+            requireUtf8();
+        }
+        return text;
+    }
+
+    private void requireUtf8() throws IOException {
+        try {
+            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(scratch, 0, length));
+        } catch (CharacterCodingException e) {
+            throw new IOException("it is no UTF-8", e);
+        }
     }
 
     /** Reads a text. */

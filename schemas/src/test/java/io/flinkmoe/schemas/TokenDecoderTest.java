@@ -271,6 +271,20 @@ class TokenDecoderTest {
                 .isExactlyInstanceOf(MalformedRecordException.class);
     }
 
+    /** The character that Java would put there is one. */
+    @Test
+    void refusesTextsThatAreNoUtf8() throws Exception {
+        TokenDecoder decoder = TokenDecoder.raw(Token.getClassSchema());
+        decoder.decode(TokenEncoder.raw().encode("\ufffd", 5, 6, vector(2, 4)));
+        assertThat(decoder.stream()).isEqualTo("\ufffd");
+        byte[] message = TokenEncoder.raw().encode("LAS", 5, 6, vector(2, 4));
+        message[2] = (byte) 0xff;
+
+        assertThatThrownBy(() -> decoder.decode(message))
+                .isExactlyInstanceOf(MalformedRecordException.class)
+                .hasMessage("`stream` is malformed: it is no UTF-8");
+    }
+
     @Test
     void refusesBranchesThatAUnionDoesNotHave() throws Exception {
         Schema schema =

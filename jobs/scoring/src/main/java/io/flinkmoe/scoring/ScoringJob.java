@@ -127,6 +127,7 @@ public final class ScoringJob {
         IdempotentRules.checkModel(options, layers.warning());
         layers.warning().ifPresent(warnings);
         JobRecords records = records(env, options, layers);
+        records.warnings().forEach(warnings);
         Footprint footprint = layers.footprint();
         Map<ConfigOption<String>, Long> largest = MessageSize.require(options, footprint.spec());
         KafkaPreflight.Topics topics = KafkaPreflight.check(options, largest, warnings);

@@ -12,6 +12,7 @@ import io.flinkmoe.kafka.ScoredTokenSerializer;
 import io.flinkmoe.kafka.TimestampRules;
 import io.flinkmoe.kafka.TokenDeserializer;
 import io.flinkmoe.kafka.pinned.PinnedSchemas;
+import io.flinkmoe.model.FileErrors;
 import io.flinkmoe.scoring.record.JobRecords;
 import io.flinkmoe.scoring.record.RecordOptions;
 import java.io.IOException;
@@ -55,7 +56,9 @@ final class TokenRecords implements JobRecords {
                                 .formatted(
                                         RecordOptions.SCHEMAS.key(),
                                         file,
-                                        e instanceof IOException ? e : e.getMessage()),
+                                        e instanceof IOException failure
+                                                ? FileErrors.reason(failure)
+                                                : e.getMessage()),
                         e);
             }
         }

@@ -283,6 +283,7 @@ class KafkaOptionsTest {
         String other = schemaFile("{\"type\": \"record\", \"name\": \"T\", \"fields\": []}");
 
         for (String file : List.of(missing, broken, other)) {
+            String reason = file.equals(missing) ? ": there is no such file or folder" : ": ";
             Configuration options = complete();
             options.set(RecordOptions.SCHEMAS, List.of(file));
             assertThatThrownBy(
@@ -292,7 +293,7 @@ class KafkaOptionsTest {
                                             InputLayout.vector(2),
                                             KafkaInput.timestamps(options, true)))
                     .isInstanceOf(IllegalConfigurationException.class)
-                    .hasMessageStartingWith("moe.schema: cannot use " + file);
+                    .hasMessageStartingWith("moe.schema: cannot use " + file + reason);
         }
     }
 

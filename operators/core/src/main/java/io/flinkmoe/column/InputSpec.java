@@ -61,6 +61,11 @@ public record InputSpec(String name, ColumnType type, Integer width, String tens
         return tensor == null ? name : tensor;
     }
 
+    /** Whether a record is rejected if the value is missing. */
+    public boolean isRequired() {
+        return missingValue().isRejected();
+    }
+
     MissingValue missingValue() {
         return MissingValue.of(name, type, missing);
     }

@@ -7,6 +7,7 @@ import io.flinkmoe.api.ScoredToken;
 import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.pinned.PinnedSchemas;
 import java.io.IOException;
+import java.util.List;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
@@ -14,6 +15,11 @@ import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDe
 /** How a job reads records, and writes answers and dead letters. */
 @Internal
 public interface JobRecords {
+
+    /** What works, but is perhaps not what the user wants. */
+    default List<String> warnings() {
+        return List.of();
+    }
 
     /**
      * Returns the schemas that the job keeps in its state, and registers that of the answers.

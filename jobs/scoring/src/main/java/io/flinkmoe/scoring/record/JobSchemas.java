@@ -6,6 +6,7 @@ import io.flinkmoe.kafka.pinned.PinnedSchemas.Pinned;
 import io.flinkmoe.kafka.registry.SchemaChoice;
 import java.io.IOException;
 import java.util.Optional;
+import org.apache.avro.Schema;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.IllegalConfigurationException;
@@ -35,6 +36,7 @@ final class JobSchemas {
      *
      * @param name the name of the schema in {@link PinnedSchemas}
      * @param subject its subject in the registry
+     * @throws IllegalConfigurationException if it is in a file that cannot be used
      * @throws IOException if it cannot be had; the message says why
      */
     Pinned get(ConfigOption<String> option, String name, String subject) throws IOException {
@@ -50,15 +52,36 @@ final class JobSchemas {
                         pinned.get().id());
             }
         }
+        SchemaChoice.Resolved resolved =
+                choice.needsRegistry() ? registered(option, choice, subject) : file(option, choice);
+        if (resolved.schema().getType() != Schema.Type.RECORD) {
+            throw new IllegalConfigurationException(
+                    "%s: %s has a schema of the type %s; allowed: a record"
+                            .formatted(
+                                    option.key(),
+                                    resolved.origin(),
+                                    resolved.schema().getFullName()));
+        }
+        return new Pinned(resolved.schema().toString(), resolved.origin(), Pinned.NO_ID);
+    }
+
+    private SchemaChoice.Resolved registered(
+            ConfigOption<String> option, SchemaChoice choice, String subject) throws IOException {
         try {
-            SchemaChoice.Resolved resolved =
-                    choice.needsRegistry()
-                            ? choice.resolve(registry.orElseThrow().schemas(), subject)
-                            : SchemaChoice.file(choice.toString());
-            return new Pinned(resolved.schema().toString(), resolved.origin(), Pinned.NO_ID);
+            return choice.resolve(registry.orElseThrow().schemas(), subject);
         } catch (IOException e) {
             throw new IOException(
                     "%s is %s: %s".formatted(option.key(), choice, e.getMessage()), e);
+        }
+    }
+
+    /** A file is named by an option, so one that cannot be used is an error in the options. */
+    private static SchemaChoice.Resolved file(ConfigOption<String> option, SchemaChoice choice) {
+        try {
+            return SchemaChoice.file(choice.toString());
+        } catch (IOException e) {
+            throw new IllegalConfigurationException(
+                    "%s: %s".formatted(option.key(), e.getMessage()), e);
         }
     }
 

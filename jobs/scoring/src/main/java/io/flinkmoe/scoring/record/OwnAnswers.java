@@ -66,7 +66,13 @@ interface OwnAnswers {
         String subject = AnswerSubject.name(job, generated.generated());
         Pinned given =
                 encodings.named().get(RecordOptions.ANSWER_SCHEMA, PinnedSchemas.ANSWER, subject);
-        return new NamedSchema(generated.writtenWith(OwnEncodings.parse(given)), given.origin());
+        try {
+            return new NamedSchema(
+                    generated.writtenWith(OwnEncodings.parse(given)), given.origin());
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                    "answer-schema is %s: %s".formatted(given.origin(), e.getMessage()), e);
+        }
     }
 
     /** A schema, and where it is from. */

@@ -9,12 +9,15 @@ import io.flinkmoe.kafka.DeadLetterSerializer;
 import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.TimestampRules;
 import io.flinkmoe.kafka.pinned.PinnedSchemas;
+import io.flinkmoe.kafka.record.AbsentField;
 import io.flinkmoe.kafka.record.AnswerFields;
 import io.flinkmoe.kafka.record.RecordBinding;
 import io.flinkmoe.kafka.record.RecordDeserializer;
 import io.flinkmoe.scoring.record.RecordOptions.Format;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
@@ -51,18 +54,56 @@ public final class OwnRecords implements JobRecords {
         ReadableConfig options = job.options();
         RecordBinding binding = RecordBindings.of(options, layers.inputs());
         OwnEncodings encodings = OwnEncodings.of(job);
-        try {
-            AnswerFields fields = fields(options, layers);
-            RecordDeserializer deserializer =
-                    RecordDeserializer.of(
-                                    layers.inputs(), binding, encodings.values(), encodings.keys())
-                            .answers(fields)
-                            .timestamps(timestamps);
-            OwnAnswers answers = OwnAnswers.of(job, fields, encodings);
-            return new OwnRecords(options, deserializer, answers, encodings.schemas());
-        } catch (IllegalArgumentException e) {
-            throw RecordBindings.refused(e);
+        List<String> errors = new ArrayList<>();
+        Optional<RecordDeserializer> deserializer =
+                tryTo(
+                        () ->
+                                RecordDeserializer.of(
+                                        layers.inputs(),
+                                        binding,
+                                        encodings.values(),
+                                        encodings.keys()),
+                        errors);
+        Optional<AnswerFields> fields = tryTo(() -> fields(options, layers), errors);
+        Optional<OwnAnswers> answers = Optional.empty();
+        if (fields.isPresent()) {
+            answers = tryTo(() -> OwnAnswers.of(job, fields.get(), encodings), errors);
         }
+        if (!errors.isEmpty()) {
+            throw RecordBindings.refused(errors);
+        }
+        deserializer.get().answers(fields.get()).timestamps(timestamps);
+        return new OwnRecords(options, deserializer.get(), answers.get(), encodings.schemas());
+    }
+
+    /** A step that needs files or the registry. */
+    private interface Step<T> {
+        T get() throws IOException;
+    }
+
+    /** Returns nothing if there is an error, which is added to the others. */
+    private static <T> Optional<T> tryTo(Step<T> step, List<String> errors) throws IOException {
+        try {
+            return Optional.of(step.get());
+        } catch (IllegalArgumentException e) {
+            errors.add(e.getMessage());
+            return Optional.empty();
+        }
+    }
+
+    @Override
+    public List<String> warnings() {
+        List<String> warnings = new ArrayList<>();
+        for (AbsentField field : deserializer.absentFields()) {
+            warnings.add(
+                    "the field %s is not in the schema of the records (%s), so the input %s has in each record what stands for a missing value; a schema with the field can be named in %s"
+                            .formatted(
+                                    field.path(),
+                                    schemas.get(PinnedSchemas.VALUE).orElseThrow().origin(),
+                                    field.input(),
+                                    RecordOptions.SCHEMA.key()));
+        }
+        return warnings;
     }
 
     private static AnswerFields fields(ReadableConfig options, MoeLayers layers) {

@@ -23,8 +23,8 @@ final class RecordBindings {
     static final String ALL = "all";
 
     private static final String FIELD = ".field";
-    private static final String MISSING = ".missing";
-    private static final String SEPARATOR = ";";
+    static final String MISSING = ".missing";
+    static final String SEPARATOR = ";";
 
     private RecordBindings() {}
 
@@ -33,29 +33,32 @@ final class RecordBindings {
      *     the message names the option
      */
     static RecordBinding of(ReadableConfig options, InputLayout inputs) {
-        try {
-            RecordBinding binding =
-                    RecordBinding.ofStream(options.get(RecordOptions.STREAM).strip());
-            String time = options.get(RecordOptions.TIMESTAMP_FIELD);
-            if (time != null) {
-                binding = binding.timestamp(time, options.get(RecordOptions.TIMESTAMP_UNIT));
-            }
-            String position = options.get(RecordOptions.POSITION);
-            if (position != null) {
-                binding = binding.position(position);
-            }
-            for (Map.Entry<String, Feature> entry : features(options, inputs).entrySet()) {
-                binding = entry.getValue().bind(binding, entry.getKey());
-            }
-            return binding;
-        } catch (IllegalArgumentException e) {
-            throw refused(e);
+        RecordBinding binding = RecordBinding.ofStream(options.get(RecordOptions.STREAM).strip());
+        String time = options.get(RecordOptions.TIMESTAMP_FIELD);
+        if (time != null) {
+            binding = binding.timestamp(time, options.get(RecordOptions.TIMESTAMP_UNIT));
         }
+        String position = options.get(RecordOptions.POSITION);
+        if (position != null) {
+            binding = binding.position(position);
+        }
+        List<String> errors = new ArrayList<>();
+        for (Map.Entry<String, Feature> entry : features(options, inputs, errors).entrySet()) {
+            try {
+                binding = entry.getValue().bind(binding, entry.getKey());
+            } catch (IllegalArgumentException e) {
+                errors.add(e.getMessage());
+            }
+        }
+        if (!errors.isEmpty()) {
+            throw refused(errors);
+        }
+        return binding;
     }
 
-    /** The error of a binding that does not fit the model or the schema. */
-    static IllegalConfigurationException refused(IllegalArgumentException e) {
-        return new IllegalConfigurationException("moe.record: " + e.getMessage(), e);
+    /** The errors of records that do not fit the model or the schema. */
+    static IllegalConfigurationException refused(List<String> errors) {
+        return new IllegalConfigurationException("moe.record: " + String.join("; ", errors));
     }
 
     /**
@@ -86,7 +89,8 @@ final class RecordBindings {
     }
 
     /** The features by the names of inputs, which can have dots. */
-    private static Map<String, Feature> features(ReadableConfig options, InputLayout inputs) {
+    private static Map<String, Feature> features(
+            ReadableConfig options, InputLayout inputs, List<String> errors) {
         Map<String, String> given = new TreeMap<>(options.get(RecordOptions.FEATURES));
         Map<String, Feature> features = new LinkedHashMap<>();
         for (InputSpec input : inputs.inputs()) {
@@ -95,7 +99,7 @@ final class RecordBindings {
             String fields = given.remove(name + FIELD);
             String missing = given.remove(name + MISSING);
             if (plain != null && fields != null) {
-                throw new IllegalArgumentException(
+                errors.add(
                         "features.%s and features.%s%s are both set; allowed: one of them"
                                 .formatted(name, name, FIELD));
             }
@@ -104,7 +108,7 @@ final class RecordBindings {
             }
         }
         if (!given.isEmpty()) {
-            throw new IllegalArgumentException(unknown(given.keySet(), inputs));
+            errors.add(unknown(given.keySet(), inputs));
         }
         return features;
     }

@@ -20,6 +20,12 @@ import org.apache.flink.configuration.ReadableConfig;
 @PublicEvolving
 public final class RecordOptions {
 
+    /** What a stream begins with that is a field of the message key. */
+    static final String KEY_FIELD = "key.";
+
+    /** What a stream begins with that is a header. */
+    static final String HEADER = "header.";
+
     private RecordOptions() {}
 
     public static final ConfigOption<Format> FORMAT =
@@ -203,10 +209,16 @@ public final class RecordOptions {
                 : RecordFormat.TOKEN;
     }
 
+    /** Whether the stream is a field of the message key. */
+    static boolean readsKeys(ReadableConfig options) {
+        return !options.get(FORMAT).isToken()
+                && options.getOptional(STREAM).orElse("").strip().startsWith(KEY_FIELD);
+    }
+
     /** Whether the job needs a registry. */
     static boolean usesRegistry(ReadableConfig options) {
         return options.get(FORMAT) == Format.AVRO_REGISTRY
-                || options.get(KEY_FORMAT) == KeyFormat.AVRO_REGISTRY;
+                || readsKeys(options) && options.get(KEY_FORMAT) == KeyFormat.AVRO_REGISTRY;
     }
 
     /** Flink parses enum options by {@code toString}, so users write {@code avro-registry}. */

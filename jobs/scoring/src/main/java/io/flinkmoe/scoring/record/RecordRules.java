@@ -16,9 +16,6 @@ import org.apache.flink.configuration.ReadableConfig;
 @Internal
 public final class RecordRules {
 
-    private static final String KEY_FIELD = "key.";
-    private static final String HEADER = "header.";
-
     /** The values of a schema's option that are no file. */
     static final Predicate<String> IN_REGISTRY =
             value -> value.equals("latest") || value.matches("\\d+");
@@ -43,9 +40,16 @@ public final class RecordRules {
             rules.checkTokens();
         } else {
             rules.checkRecords();
-            rules.checkKey();
+            PathRules.check(options, refusals);
+            if (rules.hasStream()) { // It says whether keys are read.
+                rules.checkKey();
+            }
         }
-        RegistryRules.check(options, refusals);
+        boolean isKeyRefused =
+                rules.keyFormat == KeyFormat.AVRO_REGISTRY && !RecordOptions.readsKeys(options);
+        if (rules.format == Format.AVRO_REGISTRY || !isKeyRefused) {
+            RegistryRules.check(options, refusals);
+        }
         return refusals.errors();
     }
 
@@ -83,8 +87,8 @@ public final class RecordRules {
                 RecordOptions.FORMAT,
                 format,
                 "it is for tokens; the schema of other records is " + RecordOptions.SCHEMA.key());
-        String stream = refusals.text(RecordOptions.STREAM);
-        if (stream.isEmpty() || stream.equals(HEADER) || stream.equals(KEY_FIELD)) {
+        if (!hasStream()) {
+            String stream = refusals.text(RecordOptions.STREAM);
             refusals.add(
                     "%s is %s; allowed with %s: %s: FIELD, key, key.FIELD, header.NAME",
                     RecordOptions.STREAM.key(),
@@ -124,22 +128,30 @@ public final class RecordRules {
         }
     }
 
-    private void checkKey() {
+    private boolean hasStream() {
         String stream = refusals.text(RecordOptions.STREAM);
-        if (!stream.startsWith(KEY_FIELD)) {
+        return !stream.isEmpty()
+                && !stream.equals(RecordOptions.HEADER)
+                && !stream.equals(RecordOptions.KEY_FIELD);
+    }
+
+    private void checkKey() {
+        if (!RecordOptions.readsKeys(options)) {
             String without = "unless %s is key.FIELD".formatted(RecordOptions.STREAM.key());
             String reason = "nothing else reads keys";
             refusals.refuse(RecordOptions.KEY_FORMAT, without, reason);
             refusals.refuse(RecordOptions.KEY_SCHEMA, without, reason);
-        } else if (keyFormat == KeyFormat.TEXT) {
-            refusals.add(
-                    "%s is text; allowed with %s: %s: json, avro, avro-registry, because a text has no fields",
-                    RecordOptions.KEY_FORMAT.key(), RecordOptions.STREAM.key(), stream);
             return;
         }
-        if (keyFormat == KeyFormat.AVRO) {
+        if (keyFormat == KeyFormat.TEXT) {
+            refusals.add(
+                    "%s is text; allowed with %s: %s: json, avro, avro-registry, because a text has no fields",
+                    RecordOptions.KEY_FORMAT.key(),
+                    RecordOptions.STREAM.key(),
+                    refusals.text(RecordOptions.STREAM));
+        } else if (keyFormat == KeyFormat.AVRO) {
             requireFile(RecordOptions.KEY_SCHEMA, RecordOptions.KEY_FORMAT, keyFormat);
-        } else if (!keyFormat.isAvro() && stream.startsWith(KEY_FIELD)) {
+        } else if (!keyFormat.isAvro()) {
             refusals.refuse(
                     RecordOptions.KEY_SCHEMA,
                     RecordOptions.KEY_FORMAT,

@@ -24,7 +24,8 @@ record RegistryAccess(RegistrySettings settings, SchemaRegistry schemas) {
     /**
      * Makes sure that the registry answers, if one is used.
      *
-     * @throws IllegalConfigurationException if a URL is unusable; the message has no secret
+     * @throws IllegalConfigurationException if a URL or the trust store is unusable; the message
+     *     has no secret
      * @throws IOException if the registry does not answer; the message names the remedy
      */
     static Optional<RegistryAccess> connect(ReadableConfig options) throws IOException {
@@ -36,7 +37,7 @@ record RegistryAccess(RegistrySettings settings, SchemaRegistry schemas) {
         try {
             schemas = new SchemaRegistry(settings);
         } catch (IOException e) {
-            throw new IOException(
+            throw new IllegalConfigurationException(
                     "%s, %s: %s"
                             .formatted(
                                     RegistryOptions.TRUST_STORE.key(),

@@ -59,7 +59,18 @@ final class RegistryRules {
                     "without " + RegistryOptions.TRUST_STORE.key(),
                     "there is no trust store");
         }
+        checkToken();
         checkSubject();
+        checkKeySubject();
+    }
+
+    /** The HTTP client would refuse other characters, and quote the token. */
+    private void checkToken() {
+        if (!options.getOptional(RegistryOptions.TOKEN).orElse("t").matches("[!-~]+")) {
+            refusals.add(
+                    "%s is not usable in an HTTP header; allowed: letters, digits and punctuation in ASCII, without blanks and line ends",
+                    RegistryOptions.TOKEN.key());
+        }
     }
 
     /** The subject of a schema whose record's name is not known before it has been read. */
@@ -88,7 +99,13 @@ final class RegistryRules {
                     RecordOptions.SCHEMA.key(),
                     schema);
         }
-        if (isNamed && options.get(RecordOptions.KEY_FORMAT) == KeyFormat.AVRO_REGISTRY) {
+    }
+
+    private void checkKeySubject() {
+        boolean isNamed = options.get(RegistryOptions.SUBJECT_STRATEGY).needsSchema();
+        if (isNamed
+                && RecordOptions.readsKeys(options)
+                && options.get(RecordOptions.KEY_FORMAT) == KeyFormat.AVRO_REGISTRY) {
             String key = options.getOptional(RecordOptions.KEY_SCHEMA).orElse("latest");
             if (RecordRules.IN_REGISTRY.test(key)) {
                 refusals.add(

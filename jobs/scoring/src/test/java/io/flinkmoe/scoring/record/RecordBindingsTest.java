@@ -57,6 +57,9 @@ class RecordBindingsTest {
                 Map.of("country.field", "c", "contry", "c", "numeric.missing.field", "c"),
                 "moe.record: features.contry, features.numeric.missing.field: no input of the model has this name; its inputs are numeric: float[2], country: string, input.1: float, amount.field: float, and each may also have .field and .missing");
         assertRefused(
+                Map.of("country", "a", "country.field", "b", "contry", "c", "numeric", "a;"),
+                "moe.record: features.country and features.country.field are both set; allowed: one of them; features.contry: no input of the model has this name; its inputs are numeric: float[2], country: string, input.1: float, amount.field: float, and each may also have .field and .missing; the path '' has an empty name; allowed: names separated by dots, such as geo.country");
+        assertRefused(
                 Map.of("country", "a", "country.field", "b"),
                 "moe.record: features.country and features.country.field are both set; allowed: one of them");
         assertRefused(

@@ -89,8 +89,82 @@ class RecordRulesTest {
                 "moe.record.timestamp.unit is micros; allowed without moe.record.timestamp.field: no value, because the timestamps of Kafka records are milliseconds",
                 "moe.record.keep is [a, all]; allowed: fields, or only all",
                 "moe.record.schema is 100%.avsc; allowed with moe.format: json: no value, because only Avro has schemas",
-                "moe.record.answer-schema is generated; allowed with moe.format: json: no value, because only Avro has schemas",
-                "moe.key.format is json; allowed unless moe.record.stream is key.FIELD: no value, because nothing else reads keys");
+                "moe.record.answer-schema is generated; allowed with moe.format: json: no value, because only Avro has schemas");
+    }
+
+    /** Nothing is said that follows from another error. */
+    @Test
+    void keysAreReadForAFieldOfThemOnly() {
+        String nothingElse =
+                "; allowed unless moe.record.stream is key.FIELD: no value, because nothing else reads keys";
+        assertErrors(
+                options(
+                        "moe.format", "json",
+                        "moe.record.stream", "card",
+                        "moe.key.format", "avro",
+                        "moe.key.schema", "k.avsc"),
+                "moe.key.format is avro" + nothingElse,
+                "moe.key.schema is k.avsc" + nothingElse);
+        assertErrors(
+                options(
+                        "moe.format", "json",
+                        "moe.record.stream", "card",
+                        "moe.key.format", "avro-registry"),
+                "moe.key.format is avro-registry" + nothingElse);
+        assertErrors(
+                options(
+                        "moe.format", "json",
+                        "moe.key.format", "avro-registry",
+                        "moe.registry.url", "http://one"),
+                "moe.record.stream is missing; allowed with moe.format: json: FIELD, key, key.FIELD, header.NAME");
+        assertErrors(
+                options("moe.format", "json", "moe.record.stream", "key."),
+                "moe.record.stream is 'key.'; allowed with moe.format: json: FIELD, key, key.FIELD, header.NAME");
+    }
+
+    @Test
+    void namesEachPathThatIsNone() {
+        String allowed =
+                "; allowed: names separated by dots, none of them empty, such as geo.country";
+        assertErrors(
+                options(
+                        "moe.format", "json",
+                        "moe.record.stream", "a..b",
+                        "moe.record.timestamp.field", ".at",
+                        "moe.record.position", "n.",
+                        "moe.record.features.x", "a;b..c;",
+                        "moe.record.features.y.field", "",
+                        "moe.record.features.y.missing", "..",
+                        "moe.record.keep", "id;geo."),
+                "moe.record.stream has the path 'a..b'" + allowed,
+                "moe.record.timestamp.field has the path '.at'" + allowed,
+                "moe.record.position has the path 'n.'" + allowed,
+                "moe.record.features.x has the path 'b..c'" + allowed,
+                "moe.record.features.x has the path ''" + allowed,
+                "moe.record.features.y.field has the path ''" + allowed,
+                "moe.record.keep has the path 'geo.'" + allowed);
+        assertErrors(
+                options("moe.format", "json", "moe.record.stream", "key.a..b"),
+                "moe.record.stream has the path 'a..b'" + allowed,
+                "moe.key.format is text; allowed with moe.record.stream: key.a..b: json, avro, avro-registry, because a text has no fields");
+        assertAccepted(
+                options(
+                        "moe.format", "json",
+                        "moe.record.stream", "header.a..b",
+                        "moe.record.keep", "all"));
+    }
+
+    @Test
+    void aTokenFitsAHeader() {
+        for (String token : new String[] {SECRET + "\n", SECRET + " x", "\u00e4" + SECRET, ""}) {
+            assertErrors(
+                    options(
+                            "moe.format", "avro-registry",
+                            "moe.record.stream", "card",
+                            "moe.registry.url", "http://one",
+                            "moe.registry.token", token),
+                    "moe.registry.token is not usable in an HTTP header; allowed: letters, digits and punctuation in ASCII, without blanks and line ends");
+        }
     }
 
     @ParameterizedTest
@@ -154,6 +228,14 @@ class RecordRulesTest {
                         "moe.registry.subject-strategy", "record-name"),
                 "moe.registry.subject is missing; with moe.registry.subject-strategy: record-name and moe.record.schema: latest it names the subject of the records, such as com.example.Payment",
                 "moe.key.schema is latest; allowed with moe.registry.subject-strategy: record-name: a file, because the subject of keys has the name of their record");
+        assertErrors(
+                options(
+                        "moe.format", "json",
+                        "moe.record.stream", "key.id",
+                        "moe.key.format", "avro-registry",
+                        "moe.registry.url", "http://one",
+                        "moe.registry.subject-strategy", "topic-record-name"),
+                "moe.key.schema is latest; allowed with moe.registry.subject-strategy: topic-record-name: a file, because the subject of keys has the name of their record");
         assertErrors(
                 options(
                         "moe.format", "avro-registry",

@@ -8,11 +8,13 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.avro.LogicalType;
 import org.apache.avro.LogicalTypes;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericFixed;
+import org.apache.avro.util.Utf8;
 import org.apache.flink.annotation.Internal;
 
 /**
@@ -23,6 +25,8 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 final class AvroField implements RecordReader.Field {
+
+    private static final char REPLACEMENT = '\ufffd';
 
     private final AvroPath path;
 
@@ -159,7 +163,21 @@ final class AvroField implements RecordReader.Field {
     private Object convert(Object value, Schema schema) throws BadRecordException {
         return schema.getLogicalType() instanceof LogicalTypes.Decimal decimal
                 ? decimal(value, decimal.getScale())
-                : value.toString();
+                : text(value);
+    }
+
+    /** Bytes that are no UTF-8 become U+FFFD, which is a valid character, too. */
+    private String text(Object value) throws BadRecordException {
+        String text = value.toString();
+        boolean isValid =
+                text.indexOf(REPLACEMENT) < 0
+                        || !(value instanceof Utf8 utf8)
+                        || Unicode.firstFault(Arrays.copyOf(utf8.getBytes(), utf8.getByteLength()))
+                                == Unicode.VALID;
+        if (!isValid) {
+            throw new BadRecordException(Kind.INPUT, "%s is no UTF-8".formatted(path.path()));
+        }
+        return text;
     }
 
     private BigDecimal decimal(Object value, int scale) throws BadRecordException {

@@ -23,7 +23,8 @@ record AvroPath(
     private static final int KEY = -1;
 
     /**
-     * @throws IllegalArgumentException if the schema has nothing there
+     * @throws AbsentFieldException if a record lacks the field
+     * @throws IllegalArgumentException if the path leads through a value without fields
      */
     static AvroPath of(Schema schema, FieldPath path) {
         int[] positions = new int[path.names().size()];
@@ -42,7 +43,7 @@ record AvroPath(
             } else if (outer != null && outer.getType() == Schema.Type.RECORD) {
                 field = outer.getField(name);
                 if (field == null) {
-                    throw new IllegalArgumentException(
+                    throw new AbsentFieldException(
                             "%s is not in the schema; %s has the fields %s"
                                     .formatted(path, outer.getFullName(), names(outer)));
                 }

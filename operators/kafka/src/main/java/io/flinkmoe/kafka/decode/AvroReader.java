@@ -34,7 +34,7 @@ public final class AvroReader implements RecordReader {
     /** The schema as it was given. */
     private final Schema given;
 
-    /** The same with a default null wherever null is allowed. */
+    /** What the records are decoded with. */
     private final Schema readerSchema;
 
     private final WriterOf writers;
@@ -85,7 +85,7 @@ public final class AvroReader implements RecordReader {
     public AvroReader(Part part, Schema schema, WriterOf writers) {
         this.part = part;
         this.given = schema;
-        this.readerSchema = ReaderSchema.withNullDefaults(schema);
+        this.readerSchema = ReaderSchema.of(schema);
         this.writers = writers;
     }
 

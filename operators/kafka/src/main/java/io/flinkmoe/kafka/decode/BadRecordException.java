@@ -18,6 +18,15 @@ public final class BadRecordException extends Exception {
         this.kind = kind;
     }
 
+    /**
+     * The same problem of another part of the record.
+     *
+     * @param prefix what the reason begins with
+     */
+    public BadRecordException as(Rejection.Kind other, String prefix) {
+        return new BadRecordException(other, prefix + getMessage());
+    }
+
     public Rejection rejection() {
         return new Rejection(kind, getMessage());
     }

@@ -26,13 +26,21 @@ public record FieldPath(List<String> names) implements Serializable {
      * @throws IllegalArgumentException if a name is empty
      */
     public static FieldPath of(String text) {
-        List<String> names = List.of(text.strip().split("\\.", -1));
-        if (names.contains("")) {
+        if (!isPath(text)) {
             throw new IllegalArgumentException(
                     "the path '%s' has an empty name; allowed: names separated by dots, such as geo.country"
                             .formatted(text));
         }
-        return new FieldPath(names);
+        return new FieldPath(names(text));
+    }
+
+    /** Whether no name in a path is empty. */
+    public static boolean isPath(String text) {
+        return !names(text).contains("");
+    }
+
+    private static List<String> names(String text) {
+        return List.of(text.strip().split("\\.", -1));
     }
 
     /** The name of the value itself. */

@@ -4,8 +4,6 @@ package io.flinkmoe.kafka.decode;
 import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import io.flinkmoe.api.Rejection.Kind;
 import java.io.ByteArrayOutputStream;
-import java.nio.ByteBuffer;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -25,33 +23,6 @@ abstract class JsonKeeper implements RecordReader.Keeper {
     @Override
     public long form() {
         return JSON;
-    }
-
-    /** Records in UTF-16 and UTF-32 have characters only. */
-    private static int offset(long at) throws BadRecordException {
-        if (at < 0) {
-            throw new BadRecordException(
-                    Kind.MALFORMED, "the value is JSON in another encoding than UTF-8");
-        }
-        return (int) at;
-    }
-
-    /**
-     * Requires UTF-8, which the parser does not: it lets some bytes pass that are none, and which
-     * readers of the answer might refuse.
-     */
-    private static void requireUtf8(byte[] message, int from, int to) throws BadRecordException {
-        for (int i = from; i < to; i++) {
-            if (message[i] < 0) {
-                try {
-                    StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(message, i, to - i));
-                } catch (CharacterCodingException e) {
-                    throw new BadRecordException(
-                            Kind.MALFORMED, "the kept fields are no text in UTF-8");
-                }
-                return;
-            }
-        }
     }
 
     /** Some fields, each under its last name. */
@@ -81,10 +52,8 @@ abstract class JsonKeeper implements RecordReader.Keeper {
                         copy.write(',');
                     }
                     copy.writeBytes(names.get(i));
-                    int from = offset(place.from());
-                    int to = offset(place.to());
-                    requireUtf8(message, from, to);
-                    copy.write(message, from, to - from);
+                    int from = (int) place.from();
+                    copy.write(message, from, (int) place.to() - from);
                 }
             }
             return copy.toByteArray();
@@ -114,15 +83,14 @@ abstract class JsonKeeper implements RecordReader.Keeper {
                                     .formatted(name));
                 }
             }
-            int from = offset(root.from()) + 1;
-            int to = offset(root.to()) - 1;
+            int from = (int) root.from() + 1;
+            int to = (int) root.to() - 1;
             while (from < to && isSpace(message[from])) {
                 from++;
             }
             while (from < to && isSpace(message[to - 1])) {
                 to--;
             }
-            requireUtf8(message, from, to);
             return Arrays.copyOfRange(message, from, to);
         }
 

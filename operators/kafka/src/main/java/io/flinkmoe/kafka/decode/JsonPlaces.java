@@ -65,7 +65,7 @@ final class JsonPlaces {
         return names;
     }
 
-    /** The first byte of the value; {@link #NOWHERE} without one, negative if bytes are unknown. */
+    /** The first byte of the value; {@link #NOWHERE} without one. */
     long from() {
         return from;
     }

@@ -35,34 +35,44 @@ public final class JsonReader implements RecordReader {
     @Override
     public Object decode(byte[] message) throws BadRecordException {
         root.clear();
+        requireUtf8(message);
         try (JsonParser parser = JSON.createParser(message)) {
             if (parser.nextToken() != JsonToken.START_OBJECT) {
                 throw malformed("the %s is no JSON object".formatted(part));
             }
             root.read(parser);
-            JsonToken trailing = parser.nextToken();
-            if (trailing != null) {
-                throw malformed(
-                        "the %s is no JSON: Trailing token (of type %s) found after the object"
-                                .formatted(part, trailing));
+            if (parser.nextToken() != null) {
+                throw refused(message);
             }
             return root;
         } catch (JsonProcessingException e) {
-            // The original message alone: the location quotes the source.
-            throw malformed(
-                    "the %s is no JSON: %s, at byte %d"
-                            .formatted(part, e.getOriginalMessage(), position(e)));
+            throw refused(message);
         } catch (IOException e) {
             throw new UncheckedIOException(e); // Not from bytes in memory.
         }
     }
 
-    private static BadRecordException malformed(String reason) {
-        return new BadRecordException(Kind.MALFORMED, reason);
+    /** The parser lets some bytes pass that are no UTF-8, and takes others for UTF-16 or UTF-32. */
+    private void requireUtf8(byte[] message) throws BadRecordException {
+        int fault = Unicode.firstFault(message);
+        if (fault != Unicode.VALID) {
+            throw malformed("the %s is no UTF-8, at byte %d".formatted(part, fault));
+        } else if (message.length > 1 && (message[0] == 0 || message[1] == 0)) {
+            throw malformed("the %s is no JSON object in UTF-8".formatted(part));
+        }
     }
 
-    private static long position(JsonProcessingException e) {
-        return e.getLocation() == null ? 0 : e.getLocation().getByteOffset();
+    private BadRecordException refused(byte[] message) {
+        return malformed(
+                "the %s is no JSON: %s"
+                        .formatted(
+                                part,
+                                JsonFault.find(message, JSON.streamReadConstraints())
+                                        .orElse("it cannot be read")));
+    }
+
+    private static BadRecordException malformed(String reason) {
+        return new BadRecordException(Kind.MALFORMED, reason);
     }
 
     @Override

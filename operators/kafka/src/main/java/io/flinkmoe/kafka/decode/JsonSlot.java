@@ -2,6 +2,7 @@
 package io.flinkmoe.kafka.decode;
 
 import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.column.ColumnType;
@@ -87,7 +88,7 @@ final class JsonSlot {
 
     /** Notes that the value cannot be used. */
     void refuse(String reason) {
-        set(new BadRecordException(Kind.INPUT, reason));
+        set(bad(reason));
     }
 
     /** Takes the value of the present token, which is no object and no array. */
@@ -107,9 +108,10 @@ final class JsonSlot {
         }
     }
 
+    /** Returns a BadRecordException if the value cannot be used. */
     private Object scalar(JsonParser parser, JsonToken token) throws IOException {
         return switch (token) {
-            case VALUE_STRING -> parser.getText();
+            case VALUE_STRING -> text(parser.getText());
             case VALUE_TRUE -> Boolean.TRUE;
             case VALUE_FALSE -> Boolean.FALSE;
             case VALUE_NUMBER_INT -> parser.getNumberValue();
@@ -118,11 +120,27 @@ final class JsonSlot {
         };
     }
 
-    private Number real(JsonParser parser) throws IOException {
+    private Object text(String text) {
+        return Unicode.isValid(text)
+                ? text
+                : bad("%s has half of a surrogate pair, which is no Unicode".formatted(path));
+    }
+
+    private Object real(JsonParser parser) throws IOException {
         if (wanted == ColumnType.FLOAT) {
             return parser.getFloatValue();
+        } else if (wanted == ColumnType.DOUBLE) {
+            return parser.getDoubleValue();
         }
-        return wanted == ColumnType.DOUBLE ? parser.getDoubleValue() : parser.getDecimalValue();
+        try {
+            return parser.getDecimalValue();
+        } catch (JsonProcessingException | ArithmeticException | NumberFormatException e) {
+            return bad("%s has an exponent that is out of range".formatted(path));
+        }
+    }
+
+    private static BadRecordException bad(String reason) {
+        return new BadRecordException(Kind.INPUT, reason);
     }
 
     /** Takes the array that begins at the present token. */
@@ -162,18 +180,19 @@ final class JsonSlot {
         for (int i = 0; i < count; i++) {
             values.add(floats[i]);
         }
-        boolean isFlat = true;
+        BadRecordException problem = null;
         for (JsonToken token = first; token != JsonToken.END_ARRAY; token = parser.nextToken()) {
             if (token.isStructStart()) {
-                isFlat = false;
+                problem = bad("%s has an element that is no single value".formatted(path));
                 parser.skipChildren();
-            } else {
-                values.add(scalar(parser, token));
+                continue;
             }
+            Object element = scalar(parser, token);
+            if (element instanceof BadRecordException e) {
+                problem = e;
+            }
+            values.add(element);
         }
-        set(values);
-        if (!isFlat) {
-            refuse("%s has an element that is no single value".formatted(path));
-        }
+        set(problem == null ? values : problem);
     }
 }

@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.apache.avro.Schema;
+import org.apache.avro.generic.GenericData;
 import org.apache.flink.annotation.Internal;
 
 /** What a reader's schema makes of records that were written with another one. */
@@ -18,9 +19,10 @@ final class ReaderSchema {
 
     /**
      * Returns a schema with the default null for each field without a default that may be null. A
-     * record that was written without such a field then has null there.
+     * record that was written without such a field then has null there. The schema asks for no
+     * strings of Java's, which would have lost the bytes that are no UTF-8.
      */
-    static Schema withNullDefaults(Schema schema) {
+    static Schema of(Schema schema) {
         return adapt(schema, new HashMap<>());
     }
 
@@ -30,6 +32,10 @@ final class ReaderSchema {
                 Schema known = records.get(schema.getFullName());
                 yield known != null ? known : record(schema, records);
             }
+            case STRING ->
+                    schema.getObjectProp(GenericData.STRING_PROP) == null
+                            ? schema
+                            : copyProps(schema, Schema.create(Schema.Type.STRING));
             case ARRAY ->
                     copyProps(schema, Schema.createArray(adapt(schema.getElementType(), records)));
             case MAP -> copyProps(schema, Schema.createMap(adapt(schema.getValueType(), records)));
@@ -41,7 +47,12 @@ final class ReaderSchema {
     }
 
     private static Schema copyProps(Schema from, Schema to) {
-        from.forEachProperty(to::addProp);
+        from.forEachProperty(
+                (name, value) -> {
+                    if (!name.equals(GenericData.STRING_PROP)) {
+                        to.addProp(name, value);
+                    }
+                });
         return to;
     }
 

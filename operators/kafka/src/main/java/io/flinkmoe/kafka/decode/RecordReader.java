@@ -32,6 +32,7 @@ public interface RecordReader {
      * Returns what finds the values of an input at a path.
      *
      * @param isAlone whether the input has no other fields
+     * @throws AbsentFieldException if the schema, if there is one, lacks the field
      * @throws IllegalArgumentException if the schema, if there is one, has no such value there; the
      *     message says why
      */

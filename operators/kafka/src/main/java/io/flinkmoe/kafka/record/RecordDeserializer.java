@@ -61,6 +61,7 @@ public final class RecordDeserializer
     private final RecordEncoding values;
     private final RecordEncoding keys;
     private final RegistryUse registry;
+    private final ArrayList<AbsentField> absent;
     private TimestampRules timestamps = TimestampRules.DEFAULT;
     private AnswerFields answer;
     private int maxKeptBytes = TokenCheck.MAX_PAYLOAD_BYTES;
@@ -80,8 +81,21 @@ public final class RecordDeserializer
         this.keys = keys;
         boolean readsKeys = binding.stream() instanceof RecordBinding.Stream.OfKeyField;
         this.registry = registry(values, readsKeys ? keys : RecordEncoding.text()).orElse(null);
-        new TokenBinder(
-                binding, inputs, values.ofFields(Part.VALUE), () -> keys.ofFields(Part.KEY));
+        TokenBinder check =
+                new TokenBinder(
+                        binding,
+                        inputs,
+                        values.ofFields(Part.VALUE),
+                        () -> keys.ofFields(Part.KEY));
+        this.absent = new ArrayList<>(check.absent());
+    }
+
+    /**
+     * The fields that inputs are read from, and that the schema of the records does not have. Each
+     * record has there what stands for a missing value.
+     */
+    public List<AbsentField> absentFields() {
+        return List.copyOf(absent);
     }
 
     private static Optional<RegistryUse> registry(RecordEncoding values, RecordEncoding keys) {

@@ -2,8 +2,11 @@
 package io.flinkmoe.kafka.record;
 
 import io.flinkmoe.api.Rejection.Kind;
+import io.flinkmoe.api.TokenCheck;
 import io.flinkmoe.kafka.decode.BadRecordException;
 import io.flinkmoe.kafka.decode.RecordReader;
+import io.flinkmoe.kafka.decode.Unicode;
+import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import org.apache.flink.annotation.Internal;
@@ -13,6 +16,9 @@ import org.apache.kafka.common.header.Header;
 /** Finds the streams of records. */
 @Internal
 interface StreamName {
+
+    /** What names of fields of a key begin with, in messages. */
+    String KEY = "key.";
 
     /**
      * Returns the stream of a record.
@@ -29,7 +35,7 @@ interface StreamName {
     static StreamName of(RecordBinding.Stream stream, RecordReader values, KeyReader keys) {
         if (stream instanceof RecordBinding.Stream.OfField field) {
             RecordReader.Field value = values.name(field.path());
-            return (decoded, record) -> name(field.path(), value.get(decoded));
+            return (decoded, record) -> name(field.path(), get(value, decoded, ""));
         } else if (stream instanceof RecordBinding.Stream.OfKeyField field) {
             RecordReader reader = keys.reader();
             RecordReader.Field value = reader.name(field.path());
@@ -38,7 +44,7 @@ interface StreamName {
                 if (key == null || key.length == 0) {
                     throw missing("the key of the record");
                 }
-                return name("key." + field.path(), ofKey(value, reader.decode(key)));
+                return name(KEY + field.path(), get(value, reader.decode(key), KEY));
             };
         } else if (stream instanceof RecordBinding.Stream.OfHeader header) {
             return (decoded, record) -> {
@@ -59,39 +65,56 @@ interface StreamName {
     }
 
     /** Messages about values begin with their paths. */
-    private static Object ofKey(RecordReader.Field field, Object decoded)
+    private static Object get(RecordReader.Field field, Object decoded, String prefix)
             throws BadRecordException {
         try {
             return field.get(decoded);
         } catch (BadRecordException e) {
-            throw new BadRecordException(Kind.STREAM, "key." + e.getMessage());
+            throw e.as(Kind.STREAM, prefix);
         }
     }
 
+    /** Invalid bytes are refused, and not replaced: two streams would become one. */
     private static String text(String what, byte[] bytes) throws BadRecordException {
         if (bytes == null) {
             throw missing(what);
         }
+        int fault = Unicode.firstFault(bytes);
+        if (fault != Unicode.VALID) {
+            throw new BadRecordException(
+                    Kind.STREAM,
+                    "%s is no UTF-8, at byte %d, so there is no stream".formatted(what, fault));
+        }
         return new String(bytes, StandardCharsets.UTF_8);
     }
 
-    /** A stream is a text or a whole number. */
+    /** A stream is a text or a whole number, which is named by its value: 7.0 is 7. */
     private static String name(Object what, Object value) throws BadRecordException {
         if (value == null) {
             throw missing(what);
         }
+        Object name = value instanceof BigDecimal decimal ? whole(decimal) : value;
         boolean isName =
-                value instanceof String
-                        || value instanceof Integer
-                        || value instanceof Long
-                        || value instanceof BigInteger;
+                name instanceof String
+                        || name instanceof Integer
+                        || name instanceof Long
+                        || name instanceof BigInteger;
         if (!isName) {
             throw new BadRecordException(
                     Kind.STREAM,
                     "%s is %s, so there is no stream; allowed: a text or a whole number"
                             .formatted(what, value));
         }
-        return value.toString();
+        return name.toString();
+    }
+
+    /** Returns an integer, or the decimal if it is none, or one that is too long for a name. */
+    private static Number whole(BigDecimal decimal) {
+        BigDecimal shortest = decimal.stripTrailingZeros();
+        boolean isWhole = shortest.scale() <= 0;
+        boolean isShort =
+                (long) shortest.precision() - shortest.scale() <= TokenCheck.MAX_STREAM_LENGTH;
+        return isWhole && isShort ? shortest.toBigIntegerExact() : decimal;
     }
 
     private static BadRecordException missing(Object what) {

@@ -6,6 +6,7 @@ import io.flinkmoe.api.Token;
 import io.flinkmoe.column.InputLayout;
 import io.flinkmoe.column.InputSpec;
 import io.flinkmoe.column.TypedValuesBuilder;
+import io.flinkmoe.kafka.decode.AbsentFieldException;
 import io.flinkmoe.kafka.decode.BadRecordException;
 import io.flinkmoe.kafka.decode.FieldPath;
 import io.flinkmoe.kafka.decode.RecordReader;
@@ -27,6 +28,7 @@ final class TokenBinder {
     private final TimeField timestamp;
     private final WholeField position;
     private final List<BoundInput> inputs;
+    private final List<AbsentField> absent = new ArrayList<>();
     private final TypedValuesBuilder builder;
 
     /**
@@ -69,6 +71,11 @@ final class TokenBinder {
             throw new IllegalArgumentException(String.join("; ", errors));
         }
         builder = new TypedValuesBuilder(layout);
+    }
+
+    /** The fields that inputs are read from, and that the schema does not have. */
+    List<AbsentField> absent() {
+        return absent;
     }
 
     /**
@@ -133,7 +140,12 @@ final class TokenBinder {
 
         /** Returns null if it is missing. */
         Long get(Object decoded, Kind kind) throws BadRecordException {
-            Object value = field.get(decoded);
+            Object value;
+            try {
+                value = field.get(decoded);
+            } catch (BadRecordException e) {
+                throw e.as(kind, "");
+            }
             if (value == null) {
                 return null;
             }
@@ -206,7 +218,7 @@ final class TokenBinder {
         Object missing = find(() -> missing(input, feature.missing()), errors);
         List<RecordReader.Field> readers = new ArrayList<>();
         for (FieldPath path : feature.paths()) {
-            readers.add(find(() -> reader.input(path, input, fields == 1), errors));
+            readers.add(find(() -> field(input, feature, path, reader), errors));
         }
         List<String> places = new ArrayList<>();
         for (FieldPath path : feature.paths()) {
@@ -214,6 +226,20 @@ final class TokenBinder {
             places.add(isObvious ? "" : " (field %s)".formatted(path));
         }
         inputs.add(new BoundInput(inputs.size(), input.width(), readers, missing, places));
+    }
+
+    /** A field that the schema lacks is missing in each record, if it may be. */
+    private RecordReader.Field field(
+            InputSpec input, Feature feature, FieldPath path, RecordReader reader) {
+        try {
+            return reader.input(path, input, feature.paths().size() == 1);
+        } catch (AbsentFieldException e) {
+            if (input.isRequired() && feature.missing() == null) {
+                throw e;
+            }
+            absent.add(new AbsentField(path.toString(), input.name()));
+            return decoded -> null;
+        }
     }
 
     /** Parses what stands for a missing value. */

@@ -3,10 +3,6 @@ package io.flinkmoe.kafka.registry;
 
 import java.io.IOException;
 import java.io.Serializable;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
-import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
 import org.apache.flink.annotation.PublicEvolving;
 
@@ -88,19 +84,10 @@ public abstract class SchemaChoice implements Serializable {
     /**
      * Returns the schema of a file.
      *
-     * @throws IOException if it cannot be read, or has no schema
+     * @throws IOException if it cannot be read, or has no schema; the message names the file once
      */
     public static Resolved file(String path) throws IOException {
-        try {
-            String text = Files.readString(Path.of(path));
-            return new Resolved(new Schema.Parser().parse(text), "the file " + path);
-        } catch (NoSuchFileException e) {
-            throw new IOException("the schema file %s does not exist".formatted(path), e);
-        } catch (AvroRuntimeException | NullPointerException e) {
-            // Avro has the latter for the name of a type that it does not know.
-            throw new IOException(
-                    "the file %s has no Avro schema: %s".formatted(path, e.getMessage()), e);
-        }
+        return new Resolved(SchemaFile.read(path), "the file " + path);
     }
 
     private static final class Latest extends SchemaChoice {

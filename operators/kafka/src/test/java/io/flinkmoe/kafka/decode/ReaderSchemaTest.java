@@ -19,7 +19,7 @@ class ReaderSchemaTest {
                                   {"name": "left", "type": ["Tree", "null"]},
                                   {"name": "kept", "type": ["int", "null"], "default": 3}]}""");
 
-        Schema adapted = ReaderSchema.withNullDefaults(tree);
+        Schema adapted = ReaderSchema.of(tree);
 
         assertThat(adapted.getField("left").hasDefaultValue()).isTrue();
         assertThat(adapted.getField("left").schema().getTypes().get(1)).isSameAs(adapted);

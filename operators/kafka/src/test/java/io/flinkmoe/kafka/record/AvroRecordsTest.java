@@ -149,8 +149,8 @@ class AvroRecordsTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "card | amounts | amounts is not in the schema; Payment has the fields card, at,",
-                "card | geo.city | geo.city is not in the schema; Geo has the fields distance, country",
+                "amounts | day | amounts is not in the schema; Payment has the fields card, at,",
+                "geo.city | day | geo.city is not in the schema; Geo has the fields distance, country",
                 "card | card.x | card.x is not in the schema: card is of the type string, no record",
                 "card | geo | geo is a union of null, Geo; allowed: a number, a text",
                 "card | past | past is an array; the input risk takes a single value there",
@@ -169,6 +169,76 @@ class AvroRecordsTest {
                         () -> RecordDeserializer.of(INPUTS, binding, RecordEncoding.avro(SCHEMA)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageStartingWith(message);
+    }
+
+    @Test
+    void aFieldThatTheSchemaLacksIsMissingIfItMayBe() throws Exception {
+        RecordBinding binding =
+                BINDING.feature("numeric", "amount", "geo.depth").feature("risk", "risks.all");
+        RecordDeserializer deserializer =
+                RecordDeserializer.of(INPUTS, binding, RecordEncoding.avro(SCHEMA))
+                        .timestamps(TimestampRules.NONE);
+
+        assertThat(deserializer.absentFields())
+                .containsExactly(
+                        new AbsentField("geo.depth", "numeric"),
+                        new AbsentField("risks.all", "risk"));
+        Token token =
+                RecordDeserializerTest.read(deserializer, encode(payment()), new RecordHeaders())
+                        .token();
+        assertThat(token.inputs().get(0)).isEqualTo(new float[] {12.34f, -1});
+        assertThat(token.inputs().get(4)).isEqualTo(9);
+
+        Schema without = without(SCHEMA, "past");
+        assertThatThrownBy(
+                        () -> RecordDeserializer.of(INPUTS, binding, RecordEncoding.avro(without)))
+                .hasMessageStartingWith("past is not in the schema; Payment has the fields card");
+        InputLayout one =
+                new InputLayout(List.of(new InputSpec("c", ColumnType.STRING, null)), List.of());
+        RecordBinding or = RecordBinding.ofStream("card").featureOr("c", "none", "c");
+        assertThat(RecordDeserializer.of(one, or, RecordEncoding.avro(SCHEMA)).absentFields())
+                .containsExactly(new AbsentField("c", "c"));
+        assertThat(
+                        RecordDeserializer.of(INPUTS, BINDING, RecordEncoding.avro(SCHEMA))
+                                .absentFields())
+                .isEmpty();
+    }
+
+    /** Also where a schema asks for Java's strings, which would replace the bytes. */
+    @Test
+    void aTextThatIsNoUtf8IsADeadLetter() throws Exception {
+        String javas = "{\"type\":\"string\",\"avro.java.string\":\"String\"}";
+        for (String type : List.of("\"string\"", javas)) {
+            Schema schema =
+                    new Schema.Parser()
+                            .parse(
+                                    """
+                                    {"type": "record", "name": "R", "fields": [
+                                      {"name": "card", "type": %s}, {"name": "note", "type": %s}]}"""
+                                            .formatted(type, type));
+            InputLayout inputs =
+                    new InputLayout(
+                            List.of(new InputSpec("note", ColumnType.STRING, null)), List.of());
+            RecordDeserializer deserializer =
+                    RecordDeserializer.of(
+                                    inputs,
+                                    RecordBinding.ofStream("card"),
+                                    RecordEncoding.avro(schema))
+                            .timestamps(TimestampRules.NONE);
+            byte[][] records = {
+                {4, 'c', -1, 2, 'n'}, {2, 'c', 4, 'n', -1}, {6, -17, -65, -67, 2, 'n'},
+            };
+            Arrival[] arrivals = new Arrival[records.length];
+            for (int i = 0; i < records.length; i++) {
+                arrivals[i] =
+                        RecordDeserializerTest.read(deserializer, records[i], new RecordHeaders());
+            }
+            assertThat(arrivals[0].deadLetter().reason()).isEqualTo("card is no UTF-8");
+            assertThat(arrivals[0].deadLetter().rejection().kind()).isEqualTo(Kind.STREAM);
+            assertThat(arrivals[1].deadLetter().reason()).isEqualTo("note is no UTF-8");
+            assertThat(arrivals[1].deadLetter().rejection().kind()).isEqualTo(Kind.INPUT);
+            assertThat(arrivals[2].token().stream()).isEqualTo("\ufffd");
+        }
     }
 
     @Test

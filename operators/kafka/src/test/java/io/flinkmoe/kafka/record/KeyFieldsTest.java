@@ -64,11 +64,12 @@ class KeyFieldsTest {
     @CsvSource(
             delimiter = '|',
             value = {
+                "{\"card\": {\"id\": \"\\ud800\"}} | STREAM | key.card.id has half of a surrogate pair",
                 "{} | STREAM | key.card.id is missing, so there is no stream",
                 "{\"card\": {\"id\": 1.5}} | STREAM | key.card.id is 1.5, so there is no stream; allowed: a text",
                 "{\"card\": 1} | STREAM | key.card is no object, so it has no id",
                 "\"c\" | MALFORMED | the key is no JSON object",
-                "{\"card\" | MALFORMED | the key is no JSON: Unexpected end-of-input",
+                "{\"card\" | MALFORMED | the key is no JSON: it ends within an object, at byte 7",
             })
     void aKeyWithoutItIsADeadLetter(String key, Kind kind, String reason) throws Exception {
         Arrival arrival = read(RecordEncoding.json(), key.getBytes(UTF_8));
@@ -88,6 +89,8 @@ class KeyFieldsTest {
                 assertThat(arrival.deadLetter().rejection().kind()).isEqualTo(Kind.STREAM);
             }
         }
+        assertThat(read(RecordEncoding.avro(KEY), new byte[] {4, 'a', -1}).deadLetter().reason())
+                .isEqualTo("key.card.id is no UTF-8");
         assertThat(read(RecordEncoding.avro(KEY), new byte[] {9, 1}).deadLetter().reason())
                 .startsWith("the key is no record of the schema Key: ");
     }

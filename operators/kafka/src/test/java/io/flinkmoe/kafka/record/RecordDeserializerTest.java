@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.record;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_16LE;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -111,13 +113,100 @@ class RecordDeserializerTest {
             delimiter = '|',
             value = {
                 "[1] | the value is no JSON object",
-                "{} {} | the value is no JSON: Trailing token (of type START_OBJECT) found",
-                "{\"a\": geheim} | the value is no JSON: Unrecognized token 'geheim'",
+                "{} {} | the value is no JSON: something follows the object, at byte 3",
+                "{\"a\": geheim} | the value is no JSON: a value is missing, at byte 6",
+                "geheim | the value is no JSON: an object is missing, at byte 0",
+                "'  ' | the value is no JSON object",
+                "{\"card\": \"c\", \"at\": {}} | at is an object, no single value",
                 "{\"card\": \"c\", \"at\": 5, \"geo\": {}} | numeric[0] is missing",
                 "{\"card\": \"c\", \"at\": 5, \"amount\": 1, \"geo\": 3} | geo is no object, so it has no distance",
             })
     void namesWhatIsNoRecord(String text, String reason) throws Exception {
         assertThat(json(text).deadLetter().rejection().reason()).startsWith(reason);
+    }
+
+    /** Replaced as Java does, two of these would be one stream. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "\\ud800 | STREAM | card has half of a surrogate pair, which is no Unicode",
+                "\\udc00\\ud800 | STREAM | card has half of a surrogate pair, which is no Unicode",
+                "a\\ud83dx | STREAM | card has half of a surrogate pair, which is no Unicode",
+            })
+    void halfOfASurrogatePairIsNoStreamAndNoInput(String text, Kind kind, String reason)
+            throws Exception {
+        Arrival arrival = json(GOOD.replace("c1", text));
+        assertThat(arrival.deadLetter().rejection().reason()).isEqualTo(reason);
+        assertThat(arrival.deadLetter().rejection().kind()).isEqualTo(kind);
+        Arrival input = json(GOOD.replace("DE", text));
+        assertThat(input.deadLetter().rejection().kind()).isEqualTo(Kind.INPUT);
+        assertThat(input.deadLetter().rejection().reason())
+                .isEqualTo("geo.country has half of a surrogate pair, which is no Unicode");
+
+        assertThat(token(GOOD.replace("c1", "\\ud83d\\ude00")).stream()).isEqualTo("\ud83d\ude00");
+    }
+
+    @Test
+    void whatIsNoUtf8IsADeadLetter() throws Exception {
+        byte[] overlong = GOOD.getBytes(ISO_8859_1);
+        overlong[10] = (byte) 0xc0; // With b1 another way to write the 1 of c1.
+        overlong[11] = (byte) 0xb1;
+        Arrival arrival = read(ofBinding(BINDING), overlong, new RecordHeaders());
+        assertThat(arrival.deadLetter().rejection().kind()).isEqualTo(Kind.MALFORMED);
+        assertThat(arrival.deadLetter().reason()).isEqualTo("the value is no UTF-8, at byte 10");
+        Arrival wide = read(ofBinding(BINDING), GOOD.getBytes(UTF_16LE), new RecordHeaders());
+        assertThat(wide.deadLetter().reason()).isEqualTo("the value is no JSON object in UTF-8");
+
+        Headers headers = new RecordHeaders().add("tenant", new byte[] {'t', (byte) 0xff});
+        Arrival header = deserialize(RecordBinding.ofStream("header.tenant"), GOOD, headers);
+        assertThat(header.deadLetter().rejection().kind()).isEqualTo(Kind.STREAM);
+        assertThat(header.deadLetter().reason())
+                .isEqualTo("the header tenant is no UTF-8, at byte 1, so there is no stream");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "7, 7",
+        "7.0, 7",
+        "70e-1, 7",
+        "7e2, 700",
+        "-0.0, 0",
+        "12345678901234567890123.00, 12345678901234567890123",
+        "'\"7.0\"', 7.0",
+        "'\"007\"', 007",
+    })
+    void aNumberThatIsWholeIsTheStreamOfItsValue(String card, String stream) throws Exception {
+        assertThat(token(GOOD.replace("\"c1\"", card)).stream()).isEqualTo(stream);
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "\"c1\" | 1e1024 | STREAM | card is 1E+1024, so there is no stream; allowed: a text or a whole number",
+                "\"c1\" | 1e-999999999 | STREAM | card is 1E-999999999, so there is no stream; allowed: a text or a whole number",
+                "\"c1\" | 1e99999999999 | STREAM | card has an exponent that is out of range",
+                "5 | 1e-99999999999 | TIMESTAMP | at has an exponent that is out of range",
+                "3 | 1e99999999999 | INPUT | count has an exponent that is out of range",
+            })
+    void anExponentMayHaveAnySize(String text, String instead, Kind kind, String reason)
+            throws Exception {
+        Arrival arrival = json(GOOD.replaceFirst(text, instead));
+        assertThat(arrival.deadLetter().rejection().reason()).isEqualTo(reason);
+        assertThat(arrival.deadLetter().rejection().kind()).isEqualTo(kind);
+    }
+
+    @Test
+    void aNumberIsTooLongFromItsFirstByteOn() throws Exception {
+        for (String number : List.of("9".repeat(1_001), "0." + "9".repeat(1_000))) {
+            for (String field : List.of("amount", "unread")) {
+                Arrival arrival = json("{\"%s\": %s}".formatted(field, number));
+                assertThat(arrival.deadLetter().reason())
+                        .isEqualTo(
+                                "the value is no JSON: a number has 1,001 digits; allowed: up to 1,000, at byte 11");
+            }
+        }
     }
 
     @Test
@@ -183,10 +272,12 @@ class RecordDeserializerTest {
 
     private static Arrival deserialize(RecordBinding binding, String record, Headers headers)
             throws Exception {
-        RecordDeserializer deserializer =
-                RecordDeserializer.of(INPUTS, binding, RecordEncoding.json())
-                        .timestamps(TimestampRules.NONE);
-        return read(deserializer, record, headers);
+        return read(ofBinding(binding), record, headers);
+    }
+
+    private static RecordDeserializer ofBinding(RecordBinding binding) {
+        return RecordDeserializer.of(INPUTS, binding, RecordEncoding.json())
+                .timestamps(TimestampRules.NONE);
     }
 
     private static Arrival read(RecordDeserializer deserializer, String value, Headers headers)

@@ -107,12 +107,40 @@ class SchemaChoiceTest {
     @Test
     void namesTheFileThatIsMissingOrHasNoSchema() throws Exception {
         Path file = dir.resolve("none.avsc");
-        assertThatThrownBy(() -> SchemaChoice.file(file.toString()))
-                .hasMessage("the schema file %s does not exist".formatted(file));
-        Files.writeString(file, "{\"type\": \"recor\"}");
+        assertUnusable(file, "there is no such file");
+        assertUnusable(dir, "it is a folder; expected a file");
+        Map<String, String> reasons =
+                Map.of(
+                        "",
+                        "it is empty",
+                        "{\"type\":\n  \"record\",}",
+                        "it is no JSON, at line 2, column 12",
+                        "{\"type\": \"recor\"}",
+                        "it has no Avro schema: ",
+                        "{\"type\": \"record\", \"name\": \"R\", \"fields\": [{\"name\": \"a\", \"type\": \"B\"}]}",
+                        "it has no Avro schema: ",
+                        "{\"type\": \"enum\", \"name\": \"E\", \"symbols\": 5}",
+                        "it has no Avro schema: ",
+                        "[]x",
+                        "it has no Avro schema: dangling content");
+        for (Map.Entry<String, String> reason : reasons.entrySet()) {
+            Files.writeString(file, reason.getKey());
+            assertUnusable(file, reason.getValue());
+        }
+        Files.write(file, new byte[] {'"', -1, '"'});
+        assertUnusable(file, "it is no text in UTF-8");
+    }
+
+    private static void assertUnusable(Path file, String reason) {
+        String start = "the schema file %s cannot be used: ".formatted(file);
         assertThatThrownBy(() -> SchemaChoice.file(file.toString()))
                 .isInstanceOf(IOException.class)
-                .hasMessageStartingWith("the file %s has no Avro schema: ".formatted(file));
+                .hasMessageStartingWith(start + reason)
+                .satisfies(
+                        e ->
+                                assertThat(e.getMessage().substring(start.length()))
+                                        .doesNotContain("\n")
+                                        .doesNotContain(file.toString()));
     }
 
     @Test
