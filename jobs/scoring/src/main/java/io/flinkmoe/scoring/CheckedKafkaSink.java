@@ -22,7 +22,7 @@ import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.lineage.LineageVertex;
 import org.apache.flink.streaming.api.lineage.LineageVertexProvider;
 
-/** Flink's {@link KafkaSink} with a {@link CheckedCommitter}. */
+/** Flink's {@link KafkaSink} with a {@link CheckedCommitter} and a {@link ClosingWriter}. */
 @Internal
 record CheckedKafkaSink<T>(KafkaSink<T> sink)
         implements Sink<T>,
@@ -33,13 +33,13 @@ record CheckedKafkaSink<T>(KafkaSink<T> sink)
 
     @Override
     public SinkWriter<T> createWriter(WriterInitContext context) throws IOException {
-        return sink.createWriter(context);
+        return ClosingWriter.of(sink.createWriter(context));
     }
 
     @Override
     public StatefulSinkWriter<T, KafkaWriterState> restoreWriter(
             WriterInitContext context, Collection<KafkaWriterState> state) {
-        return sink.restoreWriter(context, state);
+        return ClosingWriter.of(sink.restoreWriter(context, state));
     }
 
     @Override

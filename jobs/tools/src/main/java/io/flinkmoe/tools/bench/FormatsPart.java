@@ -12,6 +12,7 @@ import io.flinkmoe.tools.kafka.KafkaBroker;
 import io.flinkmoe.tools.statistics.Rates;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.annotation.Internal;
@@ -31,7 +32,6 @@ final class FormatsPart {
                     Format.JSON.toString(),
                     Format.AVRO_REGISTRY.toString());
 
-    private static final int WARM_UP_ROUNDS = 2;
     private static final int SPARE_SECONDS = 3;
 
     /** More would not stay in memory, and the disk would be measured. */
@@ -46,7 +46,6 @@ final class FormatsPart {
         long tokens = (long) (rate * (SPARE_SECONDS + 2 * context.time().toMillis() / 1000.0));
         tokens = Math.min(tokens, MAX_NUMBERS / shape.d());
         Path folder = context.folder().resolve("formats-" + shape.name());
-        Rates rates = new Rates();
         FormatsRecords records = new FormatsRecords(shape.d());
         try (KafkaBroker broker = KafkaBroker.start(folder.resolve("broker"));
                 BenchRegistry registry = new BenchRegistry(records.schema())) {
@@ -59,38 +58,60 @@ final class FormatsPart {
                 KafkaPart.produce(
                         broker.bootstrapServers(), format + "-in", tokens, records.of(format));
             }
-            for (int round = 1 - WARM_UP_ROUNDS; round <= context.rounds(); round++) {
-                for (String format : FORMATS) {
-                    Configuration options =
-                            KafkaPart.options(
-                                    context, contenders, broker, format + "-round-" + round);
-                    set(options, format);
-                    if (!options.get(RecordOptions.FORMAT).isToken()) {
-                        options.set(RecordOptions.STREAM, "card");
-                        options.setString(RecordOptions.FEATURES.key() + ".x", records.features());
-                        options.set(RecordOptions.KEEP, List.of("id"));
-                    }
-                    if (options.get(RecordOptions.FORMAT) == Format.AVRO_REGISTRY) {
-                        options.set(RecordOptions.SCHEMA, schema.toString());
-                        options.set(RegistryOptions.URL, List.of(registry.url()));
-                    }
-                    double found = KafkaPart.rate(context, options);
-                    if (round > 0) {
-                        rates.add(format, found);
-                        context.report(
-                                "%s: %s, round %d of %d: %,.0f records/s",
-                                shape.name(), format, round, context.rounds(), found);
-                    }
-                }
-            }
+            Run run = new Run(context, shape, broker, records.features(), schema, registry.url());
+            return run.rates();
         }
-        return rates;
     }
 
-    private static void set(Configuration options, String format) {
-        options.set(KafkaOptions.SOURCE_TOPIC, format + "-in");
-        options.set(KafkaOptions.SINK_TOPIC, format + "-out");
-        options.set(KafkaOptions.DEAD_LETTER_TOPIC, format + "-dead");
-        options.setString(RecordOptions.FORMAT.key(), format);
+    /**
+     * @param features the fields with the numbers
+     * @param schema the file with the schema of the records in Avro
+     */
+    private record Run(
+            BenchContext context,
+            Shape shape,
+            KafkaBroker broker,
+            String features,
+            Path schema,
+            String registry) {
+
+        Rates rates() throws Exception {
+            for (String format : FORMATS) {
+                WarmUp.run(context, shape.name() + ", " + format, time -> rate(format, time));
+            }
+            Rates rates = new Rates();
+            for (int round = 1; round <= context.rounds(); round++) {
+                for (String format : FORMATS) {
+                    double rate = rate(format, context.time());
+                    rates.add(format, rate);
+                    context.report(
+                            "%s: %s, round %d of %d: %,.0f records/s",
+                            shape.name(), format, round, context.rounds(), rate);
+                }
+            }
+            return rates;
+        }
+
+        private double rate(String format, Duration time) throws Exception {
+            return KafkaPart.rate(context, time, options(format));
+        }
+
+        private Configuration options(String format) throws Exception {
+            Configuration options = KafkaPart.options(context, context.contenders(shape), broker);
+            options.set(KafkaOptions.SOURCE_TOPIC, format + "-in");
+            options.set(KafkaOptions.SINK_TOPIC, format + "-out");
+            options.set(KafkaOptions.DEAD_LETTER_TOPIC, format + "-dead");
+            options.setString(RecordOptions.FORMAT.key(), format);
+            if (!options.get(RecordOptions.FORMAT).isToken()) {
+                options.set(RecordOptions.STREAM, "card");
+                options.setString(RecordOptions.FEATURES.key() + ".x", features);
+                options.set(RecordOptions.KEEP, List.of("id"));
+            }
+            if (options.get(RecordOptions.FORMAT) == Format.AVRO_REGISTRY) {
+                options.set(RecordOptions.SCHEMA, schema.toString());
+                options.set(RegistryOptions.URL, List.of(registry));
+            }
+            return options;
+        }
     }
 }

@@ -16,6 +16,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.CheckpointingOptions;
@@ -42,9 +43,6 @@ final class KafkaPart {
     private static final long MAX_BYTES = 1_500_000_000;
     private static final Duration CHECKPOINTS = Duration.ofSeconds(2);
 
-    /** The broker's JVM is new: in the first rounds it compiles code on the cores of the job. */
-    private static final int WARM_UP_ROUNDS = 4;
-
     /** The topic has tokens for this many more seconds than the measurement takes at full speed. */
     private static final int SPARE_SECONDS = 3;
 
@@ -64,13 +62,14 @@ final class KafkaPart {
             tokens = Math.min(tokens, MAX_BYTES / (Float.BYTES * shape.d()));
             context.report("%s: writing %,d tokens to Kafka", shape.name(), tokens);
             produce(broker.bootstrapServers(), shape.d(), tokens);
-            for (int round = 1; round <= WARM_UP_ROUNDS; round++) {
-                rate(context, options(context, contenders, broker, "bench-warm-up-" + round));
-            }
+            WarmUp.run(
+                    context,
+                    shape.name() + ", Kafka to Kafka",
+                    time -> rate(context, time, options(context, contenders, broker)));
             for (int round = 1; round <= context.rounds(); round++) {
-                Configuration options = options(context, contenders, broker, "bench-" + round);
                 rates.add(MEMORY, memory.rate(context.time()));
-                rates.add(KAFKA, rate(context, options));
+                Configuration options = options(context, contenders, broker);
+                rates.add(KAFKA, rate(context, context.time(), options));
                 context.report(
                         "%s: Kafka to Kafka, round %d of %d",
                         shape.name(), round, context.rounds());
@@ -79,18 +78,18 @@ final class KafkaPart {
         return rates;
     }
 
-    static double rate(BenchContext context, Configuration options) throws Exception {
+    static double rate(BenchContext context, Duration time, Configuration options)
+            throws Exception {
         StreamExecutionEnvironment env = context.cluster().environment(Contenders.PARALLELISM);
         MoeResult result = ScoringJob.build(env, options);
         result.scored().sinkTo(new CountingSink()).uid("counting-sink");
         try (FlinkRun run = FlinkRun.start(context.cluster(), env)) {
-            run.rate(context.time().dividedBy(2));
-            return run.rate(context.time());
+            run.rate(time.dividedBy(2));
+            return run.rate(time);
         }
     }
 
-    static Configuration options(
-            BenchContext context, Contenders contenders, KafkaBroker broker, String group)
+    static Configuration options(BenchContext context, Contenders contenders, KafkaBroker broker)
             throws Exception {
         Configuration options = new Configuration();
         options.set(MoeOptions.BUNDLE, contenders.bundle().directory().toString());
@@ -98,8 +97,8 @@ final class KafkaPart {
         options.set(KafkaOptions.SOURCE_TOPIC, "tokens");
         options.set(KafkaOptions.SINK_TOPIC, "scored");
         options.set(KafkaOptions.DEAD_LETTER_TOPIC, "rejected");
-        // A new group for each round, so that it reads from the start.
-        options.set(KafkaOptions.SOURCE_GROUP_ID, group);
+        // A new group, so that it reads from the start.
+        options.set(KafkaOptions.SOURCE_GROUP_ID, "bench-" + UUID.randomUUID());
         options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, CHECKPOINTS);
         options.addAll(context.options());
         return options;

@@ -32,9 +32,6 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
 
     private static final double[] LOADS = {0.5, 0.8};
 
-    /** Code is compiled while the first settings run; so the first one is warmed up. */
-    private static final int WARM_UPS = 8;
-
     /** The time in which the tokens in front of the job are scored at full speed. */
     private static final double AHEAD_SECONDS = 0.25;
 
@@ -49,14 +46,13 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
             broker.createTopic("scored", KafkaPart.PARTITIONS, APPEND_TIME);
             broker.createTopic("rejected", KafkaPart.PARTITIONS, APPEND_TIME);
             Run run = new Run(context, shape, broker, (long) (AHEAD_SECONDS * memory));
-            for (int i = 1; i <= WARM_UPS; i++) {
-                double rate = run.highest(KafkaSetting.ALL.get(0));
-                context.report(
-                        "%s: warm-up %d of %d: %,.0f tokens/s", shape.name(), i, WARM_UPS, rate);
-            }
             List<VisibleLatency> all = new ArrayList<>();
             for (KafkaSetting setting : KafkaSetting.ALL) {
-                double highest = run.highest(setting);
+                WarmUp.run(
+                        context,
+                        "%s, %s".formatted(shape.name(), setting),
+                        time -> run.highest(setting, time));
+                double highest = run.highest(setting, context.time());
                 List<Latency> loads = new ArrayList<>();
                 for (double load : LOADS) {
                     context.report(
@@ -75,13 +71,13 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
      */
     private record Run(BenchContext context, Shape shape, KafkaBroker broker, long ahead) {
 
-        double highest(KafkaSetting setting) throws Exception {
+        double highest(KafkaSetting setting, Duration time) throws Exception {
             KafkaLoad.Target target = target();
             try (AnswerReader answers = AnswerReader.start(target.brokers(), "scored");
                     KafkaLoad load = KafkaLoad.ahead(target, shape.d(), ahead, answers);
                     FlinkRun run = job(setting, target, StartPosition.EARLIEST)) {
-                Thread.sleep(context.time().toMillis());
-                double rate = answers.rate(context.time());
+                Thread.sleep(time.toMillis() / 2);
+                double rate = answers.rate(time);
                 load.requireAlive();
                 run.requireAlive();
                 return rate;
@@ -111,9 +107,7 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
 
         private FlinkRun job(KafkaSetting setting, KafkaLoad.Target target, StartPosition start)
                 throws Exception {
-            Configuration options =
-                    KafkaPart.options(
-                            context, context.contenders(shape), broker, "bench-" + target.topic());
+            Configuration options = KafkaPart.options(context, context.contenders(shape), broker);
             options.set(KafkaOptions.SOURCE_TOPIC, target.topic());
             options.set(KafkaOptions.SOURCE_START, start);
             setting.addTo(options);

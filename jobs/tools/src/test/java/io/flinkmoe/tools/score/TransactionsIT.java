@@ -96,6 +96,28 @@ class TransactionsIT {
                 .containsExactlyElementsOf(LongStream.range(first, 10).boxed().toList());
     }
 
+    /** A cluster runs many jobs, and a job may restart often. */
+    @Test
+    void noClientOutlivesItsJob() throws Exception {
+        Configuration options = options("clients");
+        send(options);
+        Set<Thread> before = clientThreads();
+
+        TestJob.start(options).getJobExecutionResult().get();
+
+        long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
+        while (!before.containsAll(clientThreads()) && System.nanoTime() < deadline) {
+            TimeUnit.MILLISECONDS.sleep(100);
+        }
+        assertThat(before).containsAll(clientThreads());
+    }
+
+    private static Set<Thread> clientThreads() {
+        return Thread.getAllStackTraces().keySet().stream()
+                .filter(thread -> thread.getName().startsWith("kafka-"))
+                .collect(Collectors.toSet());
+    }
+
     @Test
     void writesInTransactionsThatBeginWithGroupAndTopic() throws Exception {
         Configuration options = options("default");

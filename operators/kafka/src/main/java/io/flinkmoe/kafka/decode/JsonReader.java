@@ -92,7 +92,7 @@ public final class JsonReader implements RecordReader {
 
     private Field field(JsonSlot slot) {
         root.at(slot.path()).add(slot);
-        return decoded -> slot.value();
+        return slot;
     }
 
     @Override

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.column.ColumnType;
+import io.flinkmoe.column.TypedValuesBuilder;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,7 +17,7 @@ import org.apache.flink.annotation.Internal;
  * where one is wanted: the one nearest to its text. All others are exact.
  */
 @Internal
-final class JsonSlot {
+final class JsonSlot implements RecordReader.Field {
 
     /** All smaller integers are floats. */
     private static final int EXACT_FLOATS = 1 << 24;
@@ -55,8 +56,8 @@ final class JsonSlot {
         return path;
     }
 
-    /** Returns the value; see {@link RecordReader.Field#get}. */
-    Object value() throws BadRecordException {
+    @Override
+    public Object get(Object decoded) throws BadRecordException {
         return switch (content) {
             case NOTHING -> null;
             case OBJECT -> {
@@ -69,6 +70,18 @@ final class JsonSlot {
             case FLOAT -> (float) real;
             case DOUBLE -> real;
         };
+    }
+
+    @Override
+    public boolean setNumber(Object decoded, TypedValuesBuilder builder, int column, int element) {
+        switch (content) {
+            case LONG -> builder.setLong(column, element, whole);
+            case FLOAT, DOUBLE -> builder.setDouble(column, element, real);
+            default -> {
+                return false;
+            }
+        }
+        return true;
     }
 
     void clear() {

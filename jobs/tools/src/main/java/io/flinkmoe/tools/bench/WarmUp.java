@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.tools.bench;
+
+import java.time.Duration;
+import org.apache.flink.annotation.Internal;
+
+/**
+ * Runs a job again and again until it gets no faster. The JVMs of the job and of the broker compile
+ * their code meanwhile, on the cores that the job keeps busy, so they get some pauses for it.
+ */
+@Internal
+final class WarmUp {
+
+    private static final int MAX_ROUNDS = 16;
+
+    /** After so many rounds in a row that are not faster than the best one, the job is warm. */
+    private static final int ROUNDS_WITHOUT_GAIN = 2;
+
+    private static final double GAIN = 1.05;
+    private static final Duration PAUSE = Duration.ofSeconds(2);
+
+    private WarmUp() {}
+
+    /** Runs a job for some time, and returns its rate in tokens per second. */
+    interface Round {
+
+        double run(Duration time) throws Exception;
+    }
+
+    static void run(BenchContext context, String what, Round round) throws Exception {
+        Duration time = context.time().dividedBy(2);
+        double best = 0;
+        int withoutGain = 0;
+        for (int i = 1; i <= MAX_ROUNDS && withoutGain < ROUNDS_WITHOUT_GAIN; i++) {
+            double rate = round.run(time);
+            context.report("%s: warm-up %d: %,.0f tokens/s", what, i, rate);
+            withoutGain = rate > GAIN * best ? 0 : withoutGain + 1;
+            best = Math.max(best, rate);
+            Thread.sleep(PAUSE.toMillis());
+        }
+    }
+}
