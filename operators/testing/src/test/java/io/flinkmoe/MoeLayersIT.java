@@ -53,7 +53,6 @@ class MoeLayersIT {
 
     static Stream<Arguments> topologies() {
         return Stream.of(
-                Arguments.of(1, 1),
                 Arguments.of(1, 256),
                 Arguments.of(2, 7),
                 Arguments.of(3, 256),

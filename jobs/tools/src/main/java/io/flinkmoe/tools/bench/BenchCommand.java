@@ -45,10 +45,10 @@ import picocli.CommandLine.Spec;
             "For flink-moe it also measures the speed from Kafka to Kafka with exactly-once"
                     + " delivery, the latency below full speed, how soon answers are visible in"
                     + " Kafka by placement, moe.latency and delivery, the speed with records in JSON"
-                    + " and Avro, the cost of checkpoints, of hops"
-                    + " between operators, of several gates and of typed columns, and how the speed depends on N (experts), k (experts per"
-                    + " token) and d (vector width). It takes up to 30 minutes. Nothing else should run"
-                    + " meanwhile."
+                    + " and Avro, the cost of checkpoints, of hops between operators, of several"
+                    + " gates and of typed columns, and how the speed depends on N (experts), k"
+                    + " (experts per token) and d (vector width). It takes up to an hour. Nothing"
+                    + " else should run meanwhile."
         },
         subcommands = {
             BenchRoutingCommand.class,

@@ -103,8 +103,8 @@ final class BenchReport {
                         ">min",
                         ">max");
         ObjectNode json = root.withObject("/formats").putObject(shape.name());
-        String token = FormatsPart.FORMATS.get(0);
-        for (String format : FormatsPart.FORMATS) {
+        String token = FormatsPart.TOKEN;
+        for (String format : rates.contenders()) {
             Spread ratio = format.equals(token) ? null : rates.ratio(format, token);
             row(table, format, rates.of(format), ratio);
             json.set(format, rates.of(format).toJson());

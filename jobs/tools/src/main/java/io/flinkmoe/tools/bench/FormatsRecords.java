@@ -3,11 +3,13 @@ package io.flinkmoe.tools.bench;
 
 import io.flinkmoe.kafka.registry.WireFormat;
 import io.flinkmoe.schemas.TokenEncoder;
+import io.flinkmoe.scoring.record.RecordOptions.Format;
 import io.flinkmoe.tools.bench.contenders.Pool;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.avro.Schema;
@@ -16,7 +18,10 @@ import org.apache.avro.io.BinaryEncoder;
 import org.apache.avro.io.EncoderFactory;
 import org.apache.flink.annotation.Internal;
 
-/** The same vectors as tokens, in JSON and in Avro with Confluent's header. */
+/**
+ * The same vectors as tokens, in JSON and in Avro with Confluent's header: in one field, or in a
+ * field for each number.
+ */
 @Internal
 final class FormatsRecords {
 
@@ -27,26 +32,45 @@ final class FormatsRecords {
     }
 
     private final int d;
+    private final boolean hasVector;
     private final float[][] pool;
     private final long now = System.currentTimeMillis();
 
-    FormatsRecords(int d) {
+    private FormatsRecords(int d, boolean hasVector) {
         this.d = d;
+        this.hasVector = hasVector;
         pool = Pool.of(d, 0);
     }
 
-    Values of(String format) {
+    /** Records with all numbers in the field x. */
+    static FormatsRecords ofVector(int d) {
+        return new FormatsRecords(d, true);
+    }
+
+    /** Records with a field for each number. */
+    static FormatsRecords ofNumbers(int d) {
+        return new FormatsRecords(d, false);
+    }
+
+    /** What names of such records end with. */
+    String suffix() {
+        return hasVector ? "" : "-numbers";
+    }
+
+    Values of(Format format) {
         return switch (format) {
-            case "token" -> tokens();
-            case "json" -> this::json;
-            case "avro-registry" -> this::avro;
+            case TOKEN -> tokens();
+            case JSON -> this::json;
+            case AVRO_REGISTRY -> this::avro;
             default -> throw new IllegalArgumentException(format + " is not measured");
         };
     }
 
     /** The fields with the numbers. */
     String features() {
-        return IntStream.range(0, d).mapToObj(i -> "f" + i).collect(Collectors.joining(";"));
+        return hasVector
+                ? "x"
+                : IntStream.range(0, d).mapToObj(i -> "f" + i).collect(Collectors.joining(";"));
     }
 
     Schema schema() {
@@ -56,6 +80,9 @@ final class FormatsRecords {
                         .fields()
                         .requiredString("card")
                         .requiredLong("id");
+        if (hasVector) {
+            return fields.name("x").type().array().items().floatType().noDefault().endRecord();
+        }
         for (int i = 0; i < d; i++) {
             fields.requiredFloat("f" + i);
         }
@@ -75,7 +102,10 @@ final class FormatsRecords {
         StringBuilder json = new StringBuilder();
         json.append("{\"card\":\"").append(stream).append("\",\"id\":").append(number);
         float[] vector = vector(number);
-        for (int i = 0; i < d; i++) {
+        if (hasVector) {
+            json.append(",\"x\":").append(Arrays.toString(vector));
+        }
+        for (int i = 0; i < d && !hasVector; i++) {
             json.append(",\"f").append(i).append("\":").append(vector[i]);
         }
         return json.append('}').toString().getBytes(StandardCharsets.UTF_8);
@@ -87,8 +117,15 @@ final class FormatsRecords {
         try {
             encoder.writeString(stream);
             encoder.writeLong(number);
+            if (hasVector) {
+                encoder.writeArrayStart();
+                encoder.setItemCount(d);
+            }
             for (float value : vector(number)) {
                 encoder.writeFloat(value);
+            }
+            if (hasVector) {
+                encoder.writeArrayEnd();
             }
             encoder.flush();
         } catch (IOException e) {

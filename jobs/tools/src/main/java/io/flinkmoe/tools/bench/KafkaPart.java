@@ -5,6 +5,7 @@ import io.flinkmoe.MoeResult;
 import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
+import io.flinkmoe.scoring.record.RecordOptions;
 import io.flinkmoe.tools.bench.contenders.Contender;
 import io.flinkmoe.tools.bench.contenders.Contenders;
 import io.flinkmoe.tools.bench.contenders.CountingSink;
@@ -105,7 +106,11 @@ final class KafkaPart {
     }
 
     static void produce(String brokers, int d, long count) throws Exception {
-        produce(brokers, "tokens", count, new FormatsRecords(d).of("token"));
+        produce(
+                brokers,
+                "tokens",
+                count,
+                FormatsRecords.ofVector(d).of(RecordOptions.Format.TOKEN));
     }
 
     /** Writes records of {@link #STREAMS} streams. */
