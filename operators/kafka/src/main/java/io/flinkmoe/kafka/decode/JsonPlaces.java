@@ -20,12 +20,7 @@ final class JsonPlaces {
     /** The offset of a place that the record does not have. */
     static final long NOWHERE = Long.MIN_VALUE;
 
-    /** As many names of an object are remembered from record to record. */
-    private static final int MAX_REMEMBERED = 256;
-
     private final Map<String, JsonPlaces> byName = new HashMap<>();
-    private final List<String> lastNames = new ArrayList<>(); // Of the last object, in order.
-    private final List<JsonPlaces> lastPlaces = new ArrayList<>(); // Theirs; null if not wanted.
     private final List<JsonPlaces> inside = new ArrayList<>(); // The same.
     private final List<JsonSlot> slots = new ArrayList<>();
     private List<String> names;
@@ -125,35 +120,18 @@ final class JsonPlaces {
         if (names != null) {
             names.clear();
         }
-        int index = 0;
         for (String name = parser.nextFieldName(); name != null; name = parser.nextFieldName()) {
             if (names != null) {
                 names.add(name);
             }
             parser.nextToken();
-            JsonPlaces place = place(index++, name);
+            JsonPlaces place = byName.get(name);
             if (place == null) {
                 parser.skipChildren();
             } else {
                 place.read(parser);
             }
         }
-    }
-
-    /** Most objects have the names of the last one in the same order; so they are tried first. */
-    private JsonPlaces place(int index, String name) {
-        if (index < lastNames.size() && lastNames.get(index) == name) { // Both are interned.
-            return lastPlaces.get(index);
-        }
-        JsonPlaces place = byName.get(name);
-        if (index < lastNames.size()) {
-            lastNames.set(index, name);
-            lastPlaces.set(index, place);
-        } else if (index < MAX_REMEMBERED) {
-            lastNames.add(name);
-            lastPlaces.add(place);
-        }
-        return place;
     }
 
     private void readArray(JsonParser parser) throws IOException {

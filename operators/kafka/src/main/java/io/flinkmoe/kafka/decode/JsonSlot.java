@@ -6,7 +6,6 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.column.ColumnType;
-import io.flinkmoe.column.TypedValuesBuilder;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -70,18 +69,6 @@ final class JsonSlot implements RecordReader.Field {
             case FLOAT -> (float) real;
             case DOUBLE -> real;
         };
-    }
-
-    @Override
-    public boolean setNumber(Object decoded, TypedValuesBuilder builder, int column, int element) {
-        switch (content) {
-            case LONG -> builder.setLong(column, element, whole);
-            case FLOAT, DOUBLE -> builder.setDouble(column, element, real);
-            default -> {
-                return false;
-            }
-        }
-        return true;
     }
 
     void clear() {

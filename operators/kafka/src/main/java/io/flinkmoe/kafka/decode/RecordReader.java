@@ -2,7 +2,6 @@
 package io.flinkmoe.kafka.decode;
 
 import io.flinkmoe.column.InputSpec;
-import io.flinkmoe.column.TypedValuesBuilder;
 import java.util.Set;
 import org.apache.avro.LogicalType;
 import org.apache.flink.annotation.Internal;
@@ -74,16 +73,6 @@ public interface RecordReader {
          * if it is missing or null, or if it is in a record that is.
          */
         Object get(Object decoded) throws BadRecordException;
-
-        /**
-         * Sets an element of a column to the value, without an object for it.
-         *
-         * @return false if nothing was done, because the value is no number, or an object anyway
-         */
-        default boolean setNumber(
-                Object decoded, TypedValuesBuilder builder, int column, int element) {
-            return false;
-        }
 
         /** The logical type there in an Avro schema; null if there is none, or no schema. */
         default LogicalType logicalType() {

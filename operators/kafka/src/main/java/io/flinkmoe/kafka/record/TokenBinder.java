@@ -116,22 +116,17 @@ final class TokenBinder {
                 return 0;
             }
             for (int element = 0; element < fields.size(); element++) {
-                if (!fields.get(element).setNumber(decoded, builder, column, element)) {
-                    setElement(builder, element, get(element, decoded));
+                Object value = element == 0 ? first : get(element, decoded);
+                if (value instanceof List<?> || value instanceof float[]) {
+                    builder.refuse("a value of a vector of several fields is an array");
+                } else {
+                    builder.set(column, element, value);
                 }
                 if (builder.isRefused()) {
                     return element;
                 }
             }
             return 0;
-        }
-
-        private void setElement(TypedValuesBuilder builder, int element, Object value) {
-            if (value instanceof List<?> || value instanceof float[]) {
-                builder.refuse("a value of a vector of several fields is an array");
-            } else {
-                builder.set(column, element, value);
-            }
         }
 
         private Object get(int index, Object decoded) throws BadRecordException {
