@@ -19,6 +19,7 @@ import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.combine.Combine;
 import io.flinkmoe.runtime.dispatch.Dispatch;
+import io.flinkmoe.runtime.dispatch.DispatchFactory;
 import io.flinkmoe.runtime.expert.Expert;
 import io.flinkmoe.runtime.head.Head;
 import io.flinkmoe.runtime.ingest.Ingest;
@@ -223,7 +224,7 @@ public final class Topology {
                                 .transform(
                                         job.name() + "-dispatch-" + layer,
                                         RoutedBlock.TYPE,
-                                        dispatch));
+                                        new DispatchFactory(dispatch)));
         return executed(dispatched, dispatched.getSideOutput(ExpertRows.OUTPUT), layer);
     }
 

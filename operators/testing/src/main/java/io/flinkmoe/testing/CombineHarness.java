@@ -8,6 +8,7 @@ import io.flinkmoe.runtime.combine.Combine;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import org.apache.flink.annotation.Experimental;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
+import org.apache.flink.streaming.api.operators.SimpleOperatorFactory;
 
 /** The test harness of a combine. {@link OperatorHarnesses} creates it. */
 @Experimental
@@ -17,6 +18,7 @@ public final class CombineHarness
     CombineHarness(Combine combine, EvenKeys lanes, MockEnvironment environment) throws Exception {
         super(
                 combine,
+                SimpleOperatorFactory.of(combine),
                 new Inputs<>(
                         block -> lanes.keyOf(block.tokens().lane()),
                         block -> lanes.keyOf(block.lane())),

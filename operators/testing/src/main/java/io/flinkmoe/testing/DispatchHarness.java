@@ -5,6 +5,7 @@ import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.dispatch.Dispatch;
+import io.flinkmoe.runtime.dispatch.DispatchFactory;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import java.util.List;
 import org.apache.flink.annotation.Experimental;
@@ -23,6 +24,7 @@ public final class DispatchHarness
             throws Exception {
         super(
                 dispatch,
+                new DispatchFactory(dispatch),
                 new Inputs<>(
                         block -> lanes.keyOf(block.tokens().lane()),
                         block -> lanes.keyOf(block.lane())),

@@ -6,6 +6,7 @@ import org.apache.flink.api.common.typeutils.base.IntSerializer;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.SimpleOperatorFactory;
 import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -26,8 +27,12 @@ public abstract class TwoInputHarness<A, B, O> extends AbstractStreamOperatorTes
     private final TwoInputStreamOperator<A, B, O> inputs;
 
     <P extends AbstractStreamOperator<O> & TwoInputStreamOperator<A, B, O>> TwoInputHarness(
-            P operator, Inputs<A, B> keys, MockEnvironment environment) throws Exception {
-        super(operator, environment);
+            P operator,
+            SimpleOperatorFactory<O> factory,
+            Inputs<A, B> keys,
+            MockEnvironment environment)
+            throws Exception {
+        super(factory, environment);
         this.keyed = operator;
         this.inputs = operator;
         config.setStatePartitioner(0, keys.first);

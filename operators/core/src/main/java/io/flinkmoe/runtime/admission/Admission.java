@@ -18,8 +18,6 @@ import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.TaskOutputs;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
-import java.util.HashSet;
-import java.util.Set;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
@@ -57,7 +55,6 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
     private transient Outbox outbox;
     private transient Slices slices;
     private transient TaskOutputs buffers;
-    private transient Set<Integer> lanes; // those that candidates have come from
     private transient AdmissionMetrics[] metrics; // by expert; null for experts of other subtasks
     private transient SummaryOutput summaries;
     private transient long forwarded;
@@ -99,7 +96,6 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
             metrics[expert] = new AdmissionMetrics(getMetricGroup(), expert);
         }
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.ADMISSION, round);
-        lanes = new HashSet<>();
         forwarded = Long.MIN_VALUE;
         buffers = new TaskOutputs(getContainingTask().getEnvironment());
         outbox = new Outbox(this, expertKeys, watermark.owned(), output);
@@ -124,7 +120,6 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
     }
 
     private void process(CandidateBlock block) throws Exception {
-        lanes.add(block.lane());
         AdmissionMetrics ofExpert = metrics[block.expert()];
         ofExpert.asked.inc(block.rows());
         Decisions decisions = new Decisions(counters, ofExpert);
@@ -200,17 +195,6 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
             runSlice();
         } else {
             slices.start();
-        }
-    }
-
-    /**
-     * Announces the barrier to the dispatch. Its other input, with the vectors, has more in front
-     * of the barrier.
-     */
-    @Override
-    public void prepareSnapshotPreBarrier(long checkpointId) {
-        for (int lane : lanes) {
-            output.collect(new StreamRecord<>(DecisionBlock.beforeBarrier(lane)));
         }
     }
 

@@ -14,8 +14,7 @@ import org.apache.flink.core.memory.DataOutputView;
 
 /**
  * What one round of an expert's admission has decided about choices of one lane, on the way to the
- * dispatch. Choices that the round passes on to their next expert are not in it. A block without
- * decisions announces that a checkpoint barrier follows.
+ * dispatch. Choices that the round passes on to their next expert are not in it.
  *
  * @param lane the lane
  * @param batches the decisions, by batch
@@ -29,15 +28,6 @@ public record DecisionBlock(int lane, OfBatch[] batches) {
 
     /** The {@code weights} of decisions that leave the weights to the router. */
     public static final float[] NO_WEIGHTS = {};
-
-    /** A block without decisions, just before a barrier. */
-    public static DecisionBlock beforeBarrier(int lane) {
-        return new DecisionBlock(lane, new OfBatch[0]);
-    }
-
-    public boolean isBeforeBarrier() {
-        return batches.length == 0;
-    }
 
     /**
      * The decisions about choices of one batch.

@@ -26,6 +26,9 @@ import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.api.java.tuple.Tuple2;
 import org.apache.flink.runtime.execution.Environment;
+import org.apache.flink.runtime.operators.coordination.OperatorEvent;
+import org.apache.flink.runtime.operators.coordination.OperatorEventGateway;
+import org.apache.flink.runtime.operators.coordination.OperatorEventHandler;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
@@ -44,13 +47,14 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * <p>Tokens leave in slices: one batch in each. A record of the input is only recorded, so that a
  * barrier never waits for the work that a closed window has set free. But while very many tokens
  * are ready, arriving batches send as many tokens as they have, so that the state does not grow
- * with the input. In front of a barrier that an admission has announced, batches are only recorded,
- * and send later: otherwise the barrier would wait until the experts have computed as many tokens.
- * Tokens that are not decided never stop the input: their decisions depend on it.
+ * with the input. From the announcement of a checkpoint until its barrier, batches are only
+ * recorded, and send later: otherwise the barrier would wait until the experts have computed as
+ * many tokens. Tokens that are not decided never stop the input: their decisions depend on it.
  */
 @Internal
 public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
-        implements TwoInputStreamOperator<RoutedBlock, DecisionBlock, RoutedBlock> {
+        implements TwoInputStreamOperator<RoutedBlock, DecisionBlock, RoutedBlock>,
+                OperatorEventHandler {
 
     private static final long serialVersionUID = 1L;
 
@@ -78,7 +82,8 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     private transient RowsByExpert rowsByExpert;
     private transient Slices slices;
     private transient int owed; // tokens that have arrived, without those that were sent for them
-    private transient boolean barrierAhead;
+    private transient CheckpointPause pause;
+    private transient OperatorEventGateway coordinator;
     private transient DispatchMetrics metrics;
     private transient long inputWatermark;
     private transient long outputWatermark;
@@ -116,8 +121,20 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         Environment task = getContainingTask().getEnvironment();
         slices = new Slices(getProcessingTimeService(), task, this::runSlice);
         owed = 0;
-        barrierAhead = false;
+        pause = new CheckpointPause(getProcessingTimeService(), slices);
         restore();
+        coordinator.sendEventToCoordinator(SubtaskChange.OPENED);
+    }
+
+    /** Sets where to report that the subtask is ready for announcements. */
+    void connect(OperatorEventGateway gateway) {
+        coordinator = gateway;
+    }
+
+    /** Learns that a checkpoint starts. */
+    @Override
+    public void handleOperatorEvent(OperatorEvent event) {
+        pause.start(((CheckpointAhead) event).checkpointId());
     }
 
     private void restore() throws Exception {
@@ -144,7 +161,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         activate(lane, progress);
         owed = progress.numReady() > MAX_READY ? owed + tokens.rows() : Math.min(owed, 0);
         // What is owed when a barrier has passed is paid in parts: the next barrier may be near.
-        int mayOwe = barrierAhead ? MAX_READY : owed - 2 * tokens.rows();
+        int mayOwe = pause.isOn() ? MAX_READY : owed - 2 * tokens.rows();
         while (owed > Math.max(0, mayOwe) && !active.isEmpty()) {
             runSlice(); // Sets another key.
         }
@@ -163,10 +180,6 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     @Override
     public void processElement2(StreamRecord<DecisionBlock> element) throws Exception {
         DecisionBlock block = element.getValue();
-        if (block.isBeforeBarrier()) {
-            barrierAhead = true;
-            return;
-        }
         LaneProgress progress = lanes.of(block.lane());
         for (DecisionBlock.OfBatch decisions : block.batches()) {
             batches.add(decisions);
@@ -268,18 +281,19 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
 
     @Override
     public void snapshotState(StateSnapshotContext context) throws Exception {
-        barrierAhead = false;
+        pause.endFor(context.getCheckpointId());
         super.snapshotState(context);
     }
 
     @Override
     public void notifyCheckpointAborted(long checkpointId) throws Exception {
-        barrierAhead = false; // Perhaps no barrier comes.
+        pause.endFor(checkpointId); // Perhaps no barrier comes.
         super.notifyCheckpointAborted(checkpointId);
     }
 
     @Override
     public void finish() throws Exception {
+        coordinator.sendEventToCoordinator(SubtaskChange.FINISHED);
         slices.drain();
         lanes.checkEmpty("decisions");
         super.finish();

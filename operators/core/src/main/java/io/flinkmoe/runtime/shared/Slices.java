@@ -25,6 +25,8 @@ public final class Slices {
     private final TaskOutputs outputs;
     private final Work work;
     private boolean scheduled;
+    private boolean paused;
+    private boolean held; // A slice is due, but the work is paused.
 
     /** Work that is done in slices. It sets the current key itself. */
     @FunctionalInterface
@@ -54,6 +56,20 @@ public final class Slices {
         }
     }
 
+    /** Lets no slice run until {@link #resume}. */
+    public void pause() {
+        paused = true;
+    }
+
+    /** Lets slices run again. */
+    public void resume() {
+        paused = false;
+        if (held) {
+            held = false;
+            enqueue();
+        }
+    }
+
     /** Does all the work that can be done now. Call it when the input has ended. */
     public void drain() throws Exception {
         while (work.runSlice()) {
@@ -66,6 +82,10 @@ public final class Slices {
     }
 
     private void run() throws Exception {
+        if (paused) {
+            held = true;
+            return;
+        }
         CompletableFuture<?> available = outputs.available();
         if (!available.isDone()) {
             available.thenRun(this::enqueue);

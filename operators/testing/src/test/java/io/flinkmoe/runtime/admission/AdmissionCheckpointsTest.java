@@ -18,7 +18,6 @@ import io.flinkmoe.capacity.Capacity;
 import io.flinkmoe.capacity.CapacityFormula;
 import io.flinkmoe.capacity.FirstCome;
 import io.flinkmoe.runtime.block.AdmissionInput;
-import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.testing.AdmissionHarness;
 import io.flinkmoe.testing.Backend;
@@ -114,22 +113,6 @@ class AdmissionCheckpointsTest {
                 all.addAll(sent(harness));
             }
             assertThat(all).containsExactlyInAnyOrderElementsOf(expected);
-        }
-    }
-
-    @Test
-    void aBarrierIsAnnouncedToTheLanesOfTheCandidates() throws Exception {
-        try (var harness = restore(0, 1)) {
-            harness.getOneInputOperator().prepareSnapshotPreBarrier(1);
-            assertThat(harness.getOutput()).isEmpty();
-
-            harness.send(inputs(0, 1));
-            harness.getOneInputOperator().prepareSnapshotPreBarrier(2);
-            assertThat(harness.extractOutputValues())
-                    .isNotEmpty()
-                    .allMatch(DecisionBlock::isBeforeBarrier)
-                    .extracting(DecisionBlock::lane)
-                    .doesNotHaveDuplicates();
         }
     }
 

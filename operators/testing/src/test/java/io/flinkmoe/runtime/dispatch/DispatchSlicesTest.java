@@ -11,24 +11,17 @@ import static io.flinkmoe.runtime.dispatch.DispatchBlocks.sent;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.undecided;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.flinkmoe.config.MoeOptions;
-import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.block.RoutedBlock;
-import io.flinkmoe.runtime.shared.EvenKeys;
-import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.testing.Backend;
 import io.flinkmoe.testing.DispatchHarness;
 import io.flinkmoe.testing.OperatorHarnesses;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.io.AvailabilityProvider.AvailabilityHelper;
 import org.apache.flink.runtime.io.network.api.writer.ResultPartitionWriterWithAvailabilityHelper;
 import org.apache.flink.streaming.api.watermark.Watermark;
-import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
-import org.apache.flink.streaming.util.KeyedTwoInputStreamOperatorTestHarness;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -137,36 +130,21 @@ class DispatchSlicesTest {
 
     @Test
     void noSliceRunsWhileAnOutputHasNoBuffers() throws Exception {
-        EvenKeys lanes = new EvenKeys(LANES);
         AvailabilityHelper experts = new AvailabilityHelper();
         AvailabilityHelper combine = new AvailabilityHelper();
         experts.resetAvailable();
-        try (var harness =
-                new KeyedTwoInputStreamOperatorTestHarness<
-                        Integer, RoutedBlock, DecisionBlock, RoutedBlock>(
-                        new Dispatch(
-                                new LocalBundle(options.get(MoeOptions.BUNDLE), null), 0, lanes),
-                        block -> lanes.keyOf(block.tokens().lane()),
-                        block -> lanes.keyOf(block.lane()),
-                        Types.INT,
-                        lanes.maxParallelism(),
-                        1,
-                        0)) {
+        try (DispatchHarness harness = open()) {
             harness.getEnvironment()
                     .addOutputs(
                             List.of(
                                     new ResultPartitionWriterWithAvailabilityHelper(experts),
                                     new ResultPartitionWriterWithAvailabilityHelper(combine)));
-            harness.setStateBackend(backend.make());
-            harness.setup(new RoutedBlock.Serializer());
-            harness.open();
-            harness.processElement1(new StreamRecord<>(late(0, 0, "a@1")));
+            harness.send(late(0, 0, "a@1"));
             harness.processBothWatermarks(new Watermark(10));
-            harness.setProcessingTime(1);
             assertThat(harness.getOutput()).isEmpty();
 
             combine.getUnavailableToResetAvailable().complete(null);
-            harness.setProcessingTime(2);
+            harness.runSlices();
             assertThat(harness.extractOutputValues()).hasSize(1);
             assertThat(harness.getOutput()).endsWith(new Watermark(10));
         }
@@ -258,43 +236,6 @@ class DispatchSlicesTest {
             assertThat(sent(harness)).hasSize(2);
             harness.send(late(0, 7, half), late(0, 8, half));
             assertThat(sent(harness)).hasSize(3);
-        }
-    }
-
-    @Test
-    void blocksInFrontOfAnAnnouncedBarrierSendAfterIt() throws Exception {
-        try (DispatchHarness harness = open()) {
-            for (int batch = 0; batch < 5; batch++) {
-                harness.send(late(0, batch, tokens(batch)));
-            }
-            assertThat(sent(harness)).hasSize(1);
-
-            harness.send(DecisionBlock.beforeBarrier(3));
-            harness.send(late(0, 5, tokens(5)), late(0, 6, tokens(6)));
-            assertThat(sent(harness)).hasSize(1);
-            harness.snapshot(1, 1);
-            harness.send(late(0, 7, tokens(7)));
-            assertThat(sent(harness)).as("its own and one of those before").hasSize(3);
-
-            harness.send(DecisionBlock.beforeBarrier(3));
-            harness.send(late(0, 8, tokens(8)));
-            assertThat(sent(harness)).hasSize(3);
-            harness.getOperator().notifyCheckpointAborted(2);
-            harness.send(late(0, 9, tokens(9)));
-            assertThat(sent(harness)).as("no barrier comes").hasSize(5);
-        }
-    }
-
-    @Test
-    void theStateDoesNotGrowWithoutBoundInFrontOfABarrier() throws Exception {
-        try (DispatchHarness harness = open()) {
-            harness.send(DecisionBlock.beforeBarrier(3));
-            for (int batch = 0; batch < 8; batch++) {
-                harness.send(late(0, batch, tokens(batch)));
-            }
-            assertThat(sent(harness)).isEmpty();
-            harness.send(late(0, 8, tokens(8)), late(0, 9, tokens(9)));
-            assertThat(sent(harness)).hasSize(2);
         }
     }
 
