@@ -10,6 +10,7 @@ import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
 import io.flinkmoe.runtime.layer.RowList;
+import io.flinkmoe.runtime.shared.AsyncThreads;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.OpenWindows;
@@ -77,6 +78,7 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
     @Override
     public void open() throws Exception {
         super.open();
+        AsyncThreads.allow(getContainingTask().getEnvironment());
         FixedSettings.of(capacity)
                 .with("num_experts of layer " + layer, expertKeys.count())
                 .with("num_experts_per_tok of layer " + layer, topK)

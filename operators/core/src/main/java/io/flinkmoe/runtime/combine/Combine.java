@@ -14,6 +14,7 @@ import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.layer.CombineMetrics;
 import io.flinkmoe.runtime.layer.GateWeightedSum;
+import io.flinkmoe.runtime.shared.AsyncThreads;
 import io.flinkmoe.runtime.shared.ChoiceCounter;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
@@ -86,6 +87,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
     @Override
     public void open() throws Exception {
         super.open();
+        AsyncThreads.allow(getContainingTask().getEnvironment());
         sessions = bundle.sessions(getRuntimeContext(), Device.CPU);
         LayerSpec spec = sessions.spec().layers().get(layer);
         FixedSettings.of(capacity)

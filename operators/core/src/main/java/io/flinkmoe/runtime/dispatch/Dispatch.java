@@ -10,6 +10,7 @@ import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.runtime.layer.RowsByExpert;
+import io.flinkmoe.runtime.shared.AsyncThreads;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.LaneProgress;
@@ -101,6 +102,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     @Override
     public void open() throws Exception {
         super.open();
+        AsyncThreads.allow(getContainingTask().getEnvironment());
         spec = bundle.open(getRuntimeContext()).spec().layers().get(layer);
         new FixedSettings()
                 .with(MoeOptions.LANES.key(), laneKeys.count())

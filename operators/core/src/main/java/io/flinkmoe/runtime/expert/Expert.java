@@ -12,6 +12,7 @@ import io.flinkmoe.runtime.layer.CallBuffers;
 import io.flinkmoe.runtime.layer.CallFailures;
 import io.flinkmoe.runtime.layer.ExpertCalls;
 import io.flinkmoe.runtime.layer.ExpertMetrics;
+import io.flinkmoe.runtime.shared.AsyncThreads;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.Linger;
@@ -82,6 +83,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
     @Override
     public void open() throws Exception {
         super.open();
+        AsyncThreads.allow(getContainingTask().getEnvironment());
         sessions = bundle.sessions(getRuntimeContext(), settings.device().of(getRuntimeContext()));
         int width = sessions.spec().layers().get(layer).expertRowSize();
         rowBytes = width * Float.BYTES; // At most: an expert may read a slice.
