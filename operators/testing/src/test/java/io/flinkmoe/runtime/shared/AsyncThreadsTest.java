@@ -7,7 +7,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import org.apache.flink.api.common.JobID;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
+import org.apache.flink.util.MdcUtils;
 import org.apache.flink.util.concurrent.Executors;
 import org.junit.jupiter.api.Test;
 
@@ -20,7 +22,7 @@ class AsyncThreadsTest {
         ThreadPoolExecutor pool =
                 new ThreadPoolExecutor(0, 2, 60L, TimeUnit.SECONDS, new LinkedBlockingQueue<>());
         try (MockEnvironment task = MockEnvironment.builder().build()) {
-            task.setAsyncOperationsThreadPool(pool);
+            task.setAsyncOperationsThreadPool(MdcUtils.scopeToJob(new JobID(), pool));
             AsyncThreads.allow(task);
             CountDownLatch secondRan = new CountDownLatch(1);
             CountDownLatch firstEnded = new CountDownLatch(1);
