@@ -61,6 +61,7 @@ class ArchitectureTest {
                     "reference",
                     "runtime.block",
                     "runtime.shared",
+                    "runtime.slices",
                     "runtime.layer",
                     "runtime.ingest",
                     "runtime.router",

@@ -19,7 +19,6 @@ import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.combine.Combine;
 import io.flinkmoe.runtime.dispatch.Dispatch;
-import io.flinkmoe.runtime.dispatch.DispatchFactory;
 import io.flinkmoe.runtime.expert.Expert;
 import io.flinkmoe.runtime.head.Head;
 import io.flinkmoe.runtime.ingest.Ingest;
@@ -27,6 +26,7 @@ import io.flinkmoe.runtime.replicated.ReplicatedLayers;
 import io.flinkmoe.runtime.router.Router;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.LocalBundle;
+import io.flinkmoe.runtime.slices.SlicingOperatorFactory;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -224,7 +224,7 @@ public final class Topology {
                                 .transform(
                                         job.name() + "-dispatch-" + layer,
                                         RoutedBlock.TYPE,
-                                        new DispatchFactory(dispatch)));
+                                        new SlicingOperatorFactory<>(dispatch)));
         return executed(dispatched, dispatched.getSideOutput(ExpertRows.OUTPUT), layer);
     }
 
@@ -244,7 +244,7 @@ public final class Topology {
                                 .transform(
                                         round == 0 ? firstRound : firstRound + "-round-" + round,
                                         DecisionBlock.TYPE,
-                                        admission)));
+                                        new SlicingOperatorFactory<>(admission))));
     }
 
     /** Adds the experts and the combine. */

@@ -6,15 +6,17 @@ import io.flinkmoe.runtime.block.AdmissionInput;
 import io.flinkmoe.runtime.block.AdmissionInputSerializer;
 import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.shared.EvenKeys;
+import io.flinkmoe.runtime.slices.SlicingOperatorFactory;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.apache.flink.annotation.Experimental;
-import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.common.typeutils.base.IntSerializer;
+import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
-import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 
 /**
  * The test harness of one round of admission to the experts of a layer. {@link OperatorHarnesses}
@@ -23,11 +25,17 @@ import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
  */
 @Experimental
 public final class AdmissionHarness
-        extends KeyedOneInputStreamOperatorTestHarness<Integer, AdmissionInput, DecisionBlock> {
+        extends OneInputStreamOperatorTestHarness<AdmissionInput, DecisionBlock> {
 
     AdmissionHarness(Admission admission, EvenKeys experts, MockEnvironment environment)
             throws Exception {
-        super(admission, input -> experts.keyOf(input.expert()), Types.INT, environment);
+        super(
+                new SlicingOperatorFactory<AdmissionInput, Void, DecisionBlock>(admission),
+                environment);
+        KeySelector<AdmissionInput, Integer> keys = input -> experts.keyOf(input.expert());
+        config.setStatePartitioner(0, keys);
+        config.setStateKeySerializer(IntSerializer.INSTANCE);
+        config.serializeAllConfigs();
     }
 
     /** Sends candidates and window reports. */
@@ -90,7 +98,6 @@ public final class AdmissionHarness
     }
 
     /** Counts the entries of any state backend. */
-    @Override
     public int numKeyedStateEntries() {
         return Harnesses.keyedStateEntries(this);
     }

@@ -5,8 +5,8 @@ import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.block.ExpertRows;
 import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.dispatch.Dispatch;
-import io.flinkmoe.runtime.dispatch.DispatchFactory;
 import io.flinkmoe.runtime.shared.EvenKeys;
+import io.flinkmoe.runtime.slices.SlicingOperatorFactory;
 import java.util.List;
 import org.apache.flink.annotation.Experimental;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
@@ -24,7 +24,7 @@ public final class DispatchHarness
             throws Exception {
         super(
                 dispatch,
-                new DispatchFactory(dispatch),
+                new SlicingOperatorFactory<>(dispatch),
                 new Inputs<>(
                         block -> lanes.keyOf(block.tokens().lane()),
                         block -> lanes.keyOf(block.lane())),

@@ -10,18 +10,16 @@ import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.block.RemainingCapacity;
 import io.flinkmoe.runtime.block.WindowTokens;
 import io.flinkmoe.runtime.layer.RowList;
-import io.flinkmoe.runtime.shared.AsyncThreads;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.OpenWindows;
-import io.flinkmoe.runtime.shared.Slices;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.TaskOutputs;
 import io.flinkmoe.runtime.shared.WatermarkState;
 import io.flinkmoe.runtime.shared.WindowCounters;
+import io.flinkmoe.runtime.slices.SlicingOperator;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.state.StateSnapshotContext;
-import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -39,7 +37,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * window, decisions that are not sent yet, and the watermark.
  */
 @Internal
-public final class Admission extends AbstractStreamOperator<DecisionBlock>
+public final class Admission extends SlicingOperator<DecisionBlock>
         implements OneInputStreamOperator<AdmissionInput, DecisionBlock> {
 
     private static final long serialVersionUID = 1L;
@@ -54,7 +52,6 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
     private transient WindowCounters counters;
     private transient AdmissionRule rule;
     private transient Outbox outbox;
-    private transient Slices slices;
     private transient TaskOutputs buffers;
     private transient AdmissionMetrics[] metrics; // by expert; null for experts of other subtasks
     private transient SummaryOutput summaries;
@@ -78,7 +75,6 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
     @Override
     public void open() throws Exception {
         super.open();
-        AsyncThreads.allow(getContainingTask().getEnvironment());
         FixedSettings.of(capacity)
                 .with("num_experts of layer " + layer, expertKeys.count())
                 .with("num_experts_per_tok of layer " + layer, topK)
@@ -101,12 +97,7 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
         forwarded = Long.MIN_VALUE;
         buffers = new TaskOutputs(getContainingTask().getEnvironment());
         outbox = new Outbox(this, expertKeys, watermark.owned(), output);
-        slices =
-                new Slices(
-                        getProcessingTimeService(),
-                        getContainingTask().getEnvironment(),
-                        this::runSlice);
-        slices.start(); // Windows that were closed, and decisions that were not sent yet.
+        startSlices(); // Windows that were closed, and decisions that were not sent yet.
     }
 
     @Override
@@ -150,7 +141,8 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
     }
 
     /** Sends decisions that are made, or decides for the next expert and window. */
-    private boolean runSlice() throws Exception {
+    @Override
+    protected boolean runSlice() throws Exception {
         if (outbox.isEmpty()) {
             OpenWindows.Window window = closedWindow();
             if (window != null) {
@@ -196,7 +188,7 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
         if (outbox.isEmpty() && closedWindow() == null) {
             runSlice();
         } else {
-            slices.start();
+            startSlices();
         }
     }
 
@@ -209,12 +201,11 @@ public final class Admission extends AbstractStreamOperator<DecisionBlock>
 
     @Override
     public void finish() throws Exception {
-        slices.drain();
+        super.finish();
         boolean allClosed = watermark.current() == Long.MAX_VALUE;
         if (allClosed && (!outbox.isEmpty() || !counters.windows().isEmpty())) {
             throw new IllegalStateException(
                     "the input has ended, but choices still wait for the close of their window");
         }
-        super.finish();
     }
 }

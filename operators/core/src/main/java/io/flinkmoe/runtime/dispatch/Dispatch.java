@@ -10,14 +10,13 @@ import io.flinkmoe.runtime.block.RoutedBlock;
 import io.flinkmoe.runtime.block.TokenBlock;
 import io.flinkmoe.runtime.block.Vectors;
 import io.flinkmoe.runtime.layer.RowsByExpert;
-import io.flinkmoe.runtime.shared.AsyncThreads;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.LaneProgress;
 import io.flinkmoe.runtime.shared.LocalBundle;
-import io.flinkmoe.runtime.shared.Slices;
 import io.flinkmoe.runtime.shared.WaitingLanes;
 import io.flinkmoe.runtime.shared.WaitingTokens;
+import io.flinkmoe.runtime.slices.SlicingOperator;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.Set;
@@ -26,12 +25,6 @@ import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.api.java.tuple.Tuple2;
-import org.apache.flink.runtime.execution.Environment;
-import org.apache.flink.runtime.operators.coordination.OperatorEvent;
-import org.apache.flink.runtime.operators.coordination.OperatorEventGateway;
-import org.apache.flink.runtime.operators.coordination.OperatorEventHandler;
-import org.apache.flink.runtime.state.StateSnapshotContext;
-import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.TwoInputStreamOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -53,9 +46,8 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * many tokens. Tokens that are not decided never stop the input: their decisions depend on it.
  */
 @Internal
-public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
-        implements TwoInputStreamOperator<RoutedBlock, DecisionBlock, RoutedBlock>,
-                OperatorEventHandler {
+public final class Dispatch extends SlicingOperator<RoutedBlock>
+        implements TwoInputStreamOperator<RoutedBlock, DecisionBlock, RoutedBlock> {
 
     private static final long serialVersionUID = 1L;
 
@@ -81,10 +73,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     private transient ValueState<Long> nextToLeave;
     private transient ValueState<Long> nextNumber;
     private transient RowsByExpert rowsByExpert;
-    private transient Slices slices;
     private transient int owed; // tokens that have arrived, without those that were sent for them
-    private transient CheckpointPause pause;
-    private transient OperatorEventGateway coordinator;
     private transient DispatchMetrics metrics;
     private transient long inputWatermark;
     private transient long outputWatermark;
@@ -102,7 +91,6 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     @Override
     public void open() throws Exception {
         super.open();
-        AsyncThreads.allow(getContainingTask().getEnvironment());
         spec = bundle.open(getRuntimeContext()).spec().layers().get(layer);
         new FixedSettings()
                 .with(MoeOptions.LANES.key(), laneKeys.count())
@@ -120,23 +108,8 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         metrics = new DispatchMetrics(getMetricGroup());
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
-        Environment task = getContainingTask().getEnvironment();
-        slices = new Slices(getProcessingTimeService(), task, this::runSlice);
         owed = 0;
-        pause = new CheckpointPause(getProcessingTimeService(), slices);
         restore();
-        coordinator.sendEventToCoordinator(SubtaskChange.OPENED);
-    }
-
-    /** Sets where to report that the subtask is ready for announcements. */
-    void connect(OperatorEventGateway gateway) {
-        coordinator = gateway;
-    }
-
-    /** Learns that a checkpoint starts. */
-    @Override
-    public void handleOperatorEvent(OperatorEvent event) {
-        pause.start(((CheckpointAhead) event).checkpointId());
     }
 
     private void restore() throws Exception {
@@ -163,7 +136,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         activate(lane, progress);
         owed = progress.numReady() > MAX_READY ? owed + tokens.rows() : Math.min(owed, 0);
         // What is owed when a barrier has passed is paid in parts: the next barrier may be near.
-        int mayOwe = pause.isOn() ? MAX_READY : owed - 2 * tokens.rows();
+        int mayOwe = isBarrierAhead() ? MAX_READY : owed - 2 * tokens.rows();
         while (owed > Math.max(0, mayOwe) && !active.isEmpty()) {
             runSlice(); // Sets another key.
         }
@@ -193,7 +166,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     private void activate(int lane, LaneProgress progress) {
         if (progress.isFirstComplete()) {
             active.add(lane);
-            slices.start();
+            startSlices();
         }
     }
 
@@ -201,7 +174,7 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
         for (int lane : lanes.lanes()) {
             if (lanes.of(lane).scan()) {
                 active.add(lane);
-                slices.start();
+                startSlices();
             }
         }
     }
@@ -216,7 +189,8 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     }
 
     /** Sends the tokens of one batch that may leave, if there are any. */
-    private boolean runSlice() throws Exception {
+    @Override
+    protected boolean runSlice() throws Exception {
         boolean sent = false;
         while (!sent && !active.isEmpty()) {
             Iterator<Integer> first = active.iterator();
@@ -282,23 +256,9 @@ public final class Dispatch extends AbstractStreamOperator<RoutedBlock>
     }
 
     @Override
-    public void snapshotState(StateSnapshotContext context) throws Exception {
-        pause.endFor(context.getCheckpointId());
-        super.snapshotState(context);
-    }
-
-    @Override
-    public void notifyCheckpointAborted(long checkpointId) throws Exception {
-        pause.endFor(checkpointId); // Perhaps no barrier comes.
-        super.notifyCheckpointAborted(checkpointId);
-    }
-
-    @Override
     public void finish() throws Exception {
-        coordinator.sendEventToCoordinator(SubtaskChange.FINISHED);
-        slices.drain();
-        lanes.checkEmpty("decisions");
         super.finish();
+        lanes.checkEmpty("decisions");
     }
 
     /**

@@ -24,7 +24,7 @@ public final class TaskOutputs {
     }
 
     /** Is done when all outputs have free buffers. */
-    CompletableFuture<?> available() {
+    public CompletableFuture<?> available() {
         ResultPartitionWriter[] writers = task.getAllWriters();
         CompletableFuture<?>[] futures = new CompletableFuture<?>[writers.length];
         for (int i = 0; i < writers.length; i++) {

@@ -25,6 +25,7 @@ import io.flinkmoe.runtime.admission.AdmissionBlocks.Row;
 import io.flinkmoe.runtime.block.CandidateBlock;
 import io.flinkmoe.runtime.block.DecisionBlock;
 import io.flinkmoe.runtime.block.WindowTokens;
+import io.flinkmoe.runtime.slices.CheckpointAhead;
 import io.flinkmoe.testing.AdmissionHarness;
 import io.flinkmoe.testing.Backend;
 import io.flinkmoe.testing.OperatorHarnesses;
@@ -71,6 +72,21 @@ class PrioritizedAdmissionTest {
                     .startsWith(new Watermark(59_998))
                     .endsWith(new Watermark(59_999));
             assertThat(harness.numKeyedStateEntries()).isZero();
+        }
+    }
+
+    @Test
+    void decidesNothingFromTheAnnouncementOfACheckpointUntilItsBarrier() throws Exception {
+        try (var harness = open(fixed(2, AdmissionOrder.POSITION))) {
+            harness.send(block(1, 0, LATER_FIRST, EARLY_SECOND), block(1, 1, LAST_FIRST));
+            ((Admission) harness.getOperator()).handleOperatorEvent(new CheckpointAhead(1));
+            harness.processWatermark(59_999);
+            assertThat(harness.getOutput()).isEmpty();
+
+            harness.snapshot(1, 1);
+            harness.runSlices();
+            assertThat(harness.decided()).hasSize(3);
+            assertThat(harness.getOutput()).endsWith(new Watermark(59_999));
         }
     }
 

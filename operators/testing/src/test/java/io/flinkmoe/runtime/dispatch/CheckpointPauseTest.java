@@ -7,6 +7,7 @@ import static io.flinkmoe.runtime.dispatch.DispatchBlocks.sent;
 import static io.flinkmoe.runtime.dispatch.DispatchBlocks.undecided;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.flinkmoe.runtime.slices.CheckpointAhead;
 import io.flinkmoe.testing.DispatchHarness;
 import io.flinkmoe.testing.OperatorHarnesses;
 import java.nio.file.Path;
@@ -24,6 +25,9 @@ class CheckpointPauseTest {
 
     /** The tokens of a lane that may be ready before arriving blocks send some: 4 blocks. */
     private static final int ROWS = 4096 / 4;
+
+    /** In milliseconds. */
+    private static final long PAUSE = 5000;
 
     @TempDir private static Path directory;
     private static Configuration options;
@@ -119,9 +123,9 @@ class CheckpointPauseTest {
         harness.setProcessingTime(1000);
         harness.send(late(0, 0, "a@1"));
         announce(1);
-        harness.setProcessingTime(999 + CheckpointPause.MAX.toMillis());
+        harness.setProcessingTime(999 + PAUSE);
         assertThat(harness.getOutput()).isEmpty();
-        harness.setProcessingTime(1000 + CheckpointPause.MAX.toMillis());
+        harness.setProcessingTime(1000 + PAUSE);
         harness.runSlices();
         assertThat(sent(harness)).containsExactly("0/0: a@1");
     }
@@ -132,9 +136,9 @@ class CheckpointPauseTest {
         harness.setProcessingTime(1000);
         announce(2);
         harness.send(late(0, 0, "a@1"));
-        harness.setProcessingTime(999 + CheckpointPause.MAX.toMillis());
+        harness.setProcessingTime(999 + PAUSE);
         assertThat(harness.getOutput()).isEmpty();
-        harness.setProcessingTime(1000 + CheckpointPause.MAX.toMillis());
+        harness.setProcessingTime(1000 + PAUSE);
         harness.runSlices();
         assertThat(sent(harness)).hasSize(1);
     }

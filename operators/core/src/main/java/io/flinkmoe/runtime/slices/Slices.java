@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.shared;
+package io.flinkmoe.runtime.slices;
 
+import io.flinkmoe.runtime.shared.TaskOutputs;
 import java.util.concurrent.CompletableFuture;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.execution.Environment;
@@ -16,7 +17,7 @@ import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
  * it.
  */
 @Internal
-public final class Slices {
+final class Slices {
 
     /** A time that has always passed. */
     private static final long NOW = 0;

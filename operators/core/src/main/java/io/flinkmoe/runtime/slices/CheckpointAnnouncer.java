@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.dispatch;
+package io.flinkmoe.runtime.slices;
 
 import java.util.HashMap;
 import java.util.HashSet;
@@ -12,9 +12,9 @@ import org.apache.flink.runtime.operators.coordination.OperatorCoordinator;
 import org.apache.flink.runtime.operators.coordination.OperatorEvent;
 
 /**
- * Announces each checkpoint to the subtasks of a dispatch. Flink asks the coordinators of a job for
- * their checkpoints first. It lets the sources send barriers only when all subtasks have received
- * what their coordinators have sent. So no barrier is faster than its announcement.
+ * Announces each checkpoint to the subtasks of an operator. Flink asks the coordinators of a job
+ * for their checkpoints first. It lets the sources send barriers only when all subtasks have
+ * received what their coordinators have sent. So no barrier is faster than its announcement.
  *
  * <p>Only a subtask that processes records gets announcements. One that has finished, also before
  * the start from a checkpoint, cannot receive any, and the checkpoint would fail. It has no state.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.dispatch;
+package io.flinkmoe.runtime.slices;
 
-import io.flinkmoe.runtime.shared.Slices;
 import java.time.Duration;
 import java.util.concurrent.ScheduledFuture;
 import org.apache.flink.annotation.Internal;
@@ -10,13 +9,14 @@ import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 /**
  * Stops the slices from the announcement of a checkpoint until its barrier has passed. Flink reads
  * no input while an output of the task has no free buffers, and slices take what becomes free. So
- * records in front of the barrier, and the barrier, would wait for the experts.
+ * records in front of the barrier, and the barrier, would wait for the tasks that follow, such as
+ * experts that compute.
  */
 @Internal
 final class CheckpointPause {
 
-    /** If the barrier is held up elsewhere, tokens leave nevertheless. */
-    static final Duration MAX = Duration.ofSeconds(5);
+    /** If the barrier is held up elsewhere, the work goes on nevertheless. */
+    private static final Duration MAX = Duration.ofSeconds(5);
 
     private static final long NONE = -1;
 

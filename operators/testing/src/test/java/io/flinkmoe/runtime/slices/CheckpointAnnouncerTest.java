@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.dispatch;
+package io.flinkmoe.runtime.slices;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

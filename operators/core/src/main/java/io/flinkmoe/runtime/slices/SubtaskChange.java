@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.dispatch;
+package io.flinkmoe.runtime.slices;
 
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.runtime.operators.coordination.OperatorEvent;
 
-/** Tells the coordinator of a dispatch whether a subtask processes records. */
+/** Tells the coordinator whether a subtask processes records. */
 @Internal
 enum SubtaskChange implements OperatorEvent {
     OPENED,

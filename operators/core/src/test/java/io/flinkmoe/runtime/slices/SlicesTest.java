@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.flinkmoe.runtime.shared;
+package io.flinkmoe.runtime.slices;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -108,6 +108,38 @@ class SlicesTest {
         slices.start();
         mails.run();
         assertThat(mails.queue).hasSize(1);
+    }
+
+    @Test
+    void runsNoSliceWhileItIsPaused() throws Exception {
+        due = 2;
+        slices.start();
+        slices.pause();
+        mails.run();
+        slices.start();
+        assertThat(mails.queue).isEmpty();
+        assertThat(done).isZero();
+
+        slices.resume();
+        slices.resume();
+        assertThat(mails.queue).hasSize(1);
+        mails.run();
+        mails.run();
+        assertThat(done).isEqualTo(2);
+    }
+
+    @Test
+    void aPauseBeforeTheStartAndOneWithoutWorkChangeNothing() throws Exception {
+        slices.pause();
+        slices.resume();
+        assertThat(mails.queue).isEmpty();
+        due = 1;
+        slices.pause();
+        slices.start();
+        slices.resume();
+        mails.run();
+        assertThat(done).isEqualTo(1);
+        assertThat(mails.queue).isEmpty();
     }
 
     @Test

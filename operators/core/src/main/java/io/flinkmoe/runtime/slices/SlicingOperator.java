@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.flinkmoe.runtime.slices;
+
+import io.flinkmoe.runtime.shared.AsyncThreads;
+import org.apache.flink.annotation.Internal;
+import org.apache.flink.runtime.execution.Environment;
+import org.apache.flink.runtime.operators.coordination.OperatorEvent;
+import org.apache.flink.runtime.operators.coordination.OperatorEventGateway;
+import org.apache.flink.runtime.operators.coordination.OperatorEventHandler;
+import org.apache.flink.runtime.state.StateSnapshotContext;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+
+/**
+ * An operator whose input sets work free that takes long, such as the close of a window. It does
+ * the work in slices between the records of its input, and no slice from the announcement of a
+ * checkpoint until its barrier has passed. A {@link SlicingOperatorFactory} creates it in a job.
+ *
+ * @param <O> the records of the output
+ */
+@Internal
+public abstract class SlicingOperator<O> extends AbstractStreamOperator<O>
+        implements OperatorEventHandler {
+
+    private static final long serialVersionUID = 1L;
+
+    private transient OperatorEventGateway coordinator;
+    private transient Slices slices;
+    private transient CheckpointPause pause;
+
+    /** Sets where the operator reports that it is ready for announcements. */
+    void connect(OperatorEventGateway gateway) {
+        coordinator = gateway;
+    }
+
+    @Override
+    public void open() throws Exception {
+        super.open();
+        Environment task = getContainingTask().getEnvironment();
+        AsyncThreads.allow(task);
+        slices = new Slices(getProcessingTimeService(), task, this::runSlice);
+        pause = new CheckpointPause(getProcessingTimeService(), slices);
+        coordinator.sendEventToCoordinator(SubtaskChange.OPENED);
+    }
+
+    /**
+     * Does a little of the work. Sets the current key itself.
+     *
+     * @return whether more is left that can be done now
+     */
+    protected abstract boolean runSlice() throws Exception;
+
+    /** Makes sure that a slice runs soon. */
+    protected final void startSlices() {
+        slices.start();
+    }
+
+    /** Whether a checkpoint was announced, and its barrier has not passed. */
+    protected final boolean isBarrierAhead() {
+        return pause.isOn();
+    }
+
+    /** Learns that a checkpoint starts. */
+    @Override
+    public void handleOperatorEvent(OperatorEvent event) {
+        pause.start(((CheckpointAhead) event).checkpointId());
+    }
+
+    @Override
+    public void snapshotState(StateSnapshotContext context) throws Exception {
+        pause.endFor(context.getCheckpointId());
+        super.snapshotState(context);
+    }
+
+    @Override
+    public void notifyCheckpointAborted(long checkpointId) throws Exception {
+        pause.endFor(checkpointId); // Perhaps no barrier comes.
+        super.notifyCheckpointAborted(checkpointId);
+    }
+
+    /** Does all the work that is left. */
+    @Override
+    public void finish() throws Exception {
+        coordinator.sendEventToCoordinator(SubtaskChange.FINISHED);
+        slices.drain();
+        super.finish();
+    }
+}
