@@ -30,6 +30,11 @@ final class StateBench implements AutoCloseable {
     /** For RocksDB. */
     private static final MemorySize MANAGED = MemorySize.ofMebiBytes(512);
 
+    /**
+     * As recommended where windows are decided at their close: barriers wait for what is in them.
+     */
+    private static final MemorySize SEGMENT = MemorySize.parse("64kb");
+
     /** More checkpoints than a job takes while its windows close. */
     private static final int HISTORY = 10_000;
 
@@ -57,6 +62,7 @@ final class StateBench implements AutoCloseable {
         this.progress = progress;
         Configuration flink = new Configuration();
         flink.set(TaskManagerOptions.MANAGED_MEMORY_SIZE, MANAGED);
+        flink.set(TaskManagerOptions.MEMORY_SEGMENT_SIZE, SEGMENT);
         flink.set(WebOptions.CHECKPOINTS_HISTORY_SIZE, HISTORY);
         ChangesOfWindows.store(flink, folder.resolve("changes").toUri().toString());
         flink.addAll(options);
