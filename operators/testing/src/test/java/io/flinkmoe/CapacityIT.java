@@ -56,7 +56,6 @@ class CapacityIT {
 
     @ParameterizedTest(name = "parallelism {0}, capacity {1}, {2}, {3} rounds")
     @CsvSource({
-        "1, 150, FIRST_COME, 0",
         "3, 150, FIRST_COME, 0",
         "2, 0, FIRST_COME, 0",
         "2, 150, FIRST_COME, 2",

@@ -17,6 +17,8 @@ import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.runtime.OperatorIDPair;
+import org.apache.flink.runtime.jobgraph.JobVertex;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.sink.v2.DiscardingSink;
@@ -126,9 +128,32 @@ class MoeLayersTopologyTest {
         StreamGraph graph = graph(env);
 
         checkSpread(graph, "moe-ingest", 1, 1 << 15);
-        checkSpread(graph, "moe-layers", 8, 128);
-        checkSpread(graph, "moe-head", 8, 128);
+        checkSpread(graph, "moe-layers", 8, 1 << 15);
+        checkSpread(graph, "moe-head", 8, 1 << 15);
         assertThat(graph.getJobGraph().getNumberOfVertices()).as("tasks").isEqualTo(2);
+    }
+
+    /** Flink compares the maximum parallelism of the tasks that the state belongs to. */
+    @Test
+    void aSavepointOfReplicatedLayersFitsAtAnyParallelism() throws Exception {
+        options.set(PlacementOptions.PLACEMENT, PlacementOptions.Placement.REPLICATED);
+        assertThat(maxParallelismByOperator(env(1)))
+                .containsEntry("moe-head", 1 << 15)
+                .isEqualTo(maxParallelismByOperator(env(8)));
+    }
+
+    private Map<String, Integer> maxParallelismByOperator(StreamExecutionEnvironment env)
+            throws Exception {
+        env.setMaxParallelism(1 << 15); // Of the source.
+        Map<String, Integer> all = new TreeMap<>();
+        StreamGraph graph = graph(env);
+        for (JobVertex task : graph.getJobGraph().getVertices()) {
+            for (OperatorIDPair operator : task.getOperatorIDs()) {
+                String name = operator.getUserDefinedOperatorUid();
+                all.put(name, task.getMaxParallelism());
+            }
+        }
+        return all;
     }
 
     @Test

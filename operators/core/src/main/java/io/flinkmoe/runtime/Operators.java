@@ -6,7 +6,7 @@ import io.flinkmoe.runtime.shared.EvenKeys;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.ReadableConfig;
-import org.apache.flink.streaming.api.datastream.KeyedStream;
+import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.transformations.PartitionTransformation;
 
@@ -35,8 +35,8 @@ final class Operators {
      * The same holds for the inputs of a dispatch. Where all exchanges are aligned, what is ahead
      * of a barrier is always read.
      */
-    static <T> KeyedStream<T, Integer> aligned(KeyedStream<T, Integer> stream) {
-        ((PartitionTransformation<T>) stream.getTransformation())
+    static <S extends DataStream<?>> S aligned(S stream) {
+        ((PartitionTransformation<?>) stream.getTransformation())
                 .getPartitioner()
                 .disableUnalignedCheckpoints();
         return stream;

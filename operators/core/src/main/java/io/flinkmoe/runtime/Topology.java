@@ -111,7 +111,8 @@ public final class Topology {
 
     /**
      * Adds all layers as one operator. It is chained to ingest and head, unless the source has
-     * fewer subtasks than the job: then an exchange by lane spreads the work.
+     * fewer subtasks than the job: then an exchange by lane spreads the work. It has no keys in
+     * either case: a savepoint at one parallelism must fit the job at any other.
      */
     private Streams replicated(DataStream<Arrival> arrivals) {
         int parallelism = arrivals.getExecutionEnvironment().getParallelism();
@@ -130,15 +131,16 @@ public final class Topology {
                             .setParallelism(ingest.getParallelism())
                             .setMaxParallelism(ANY_PARALLELISM);
         } else {
-            EvenKeys keys = laneKeys;
             layers =
-                    operators.spread(
-                            keys,
-                            0,
-                            Operators.aligned(
-                                            ingest.keyBy(
-                                                    block -> keys.keyOf(block.lane()), Types.INT))
-                                    .transform(name, TokenBlock.TYPE, operator));
+                    operators
+                            .identified(
+                                    Operators.aligned(
+                                                    ingest.partitionCustom(
+                                                            (lane, subtasks) -> lane % subtasks,
+                                                            TokenBlock::lane))
+                                            .transform(name, TokenBlock.TYPE, operator))
+                            .setParallelism(Math.min(parallelism, laneKeys.count()))
+                            .setMaxParallelism(ANY_PARALLELISM);
         }
         SingleOutputStreamOperator<ScoredToken> head =
                 head(layers, rows)
