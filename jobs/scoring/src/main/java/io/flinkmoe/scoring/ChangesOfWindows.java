@@ -6,6 +6,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.ConfigOptions;
 import org.apache.flink.configuration.Configuration;
@@ -23,8 +24,8 @@ import org.apache.flink.core.execution.RecoveryClaimMode;
  * background, so that a restore need not repeat all changes.
  *
  * <p>Where the log is stored is an option of the cluster. A job logs changes only on a cluster that
- * stores them in files, and not if it starts from a savepoint that it does not claim, since Flink
- * logs no changes of such a job.
+ * stores them in files, and not if it starts from a savepoint that it does not claim, since its
+ * first checkpoint would fail.
  */
 @Internal
 public final class ChangesOfWindows {
@@ -88,7 +89,10 @@ public final class ChangesOfWindows {
             Capacity capacity,
             Consumer<String> warnings) {
         ChangesOfWindows changes = new ChangesOfWindows(job, cluster);
-        if (!capacity.decidesAtClose() || !changes.areOnHeap() || !changes.canBeStored()) {
+        if (!capacity.decidesAtClose()
+                || !changes.areOnHeap()
+                || !changes.canBeStored()
+                || changes.get(CheckpointingOptions.MAX_CONCURRENT_CHECKPOINTS) > 1) {
             return;
         }
         if (changes.find(StateChangelogOptions.ENABLE_STATE_CHANGE_LOG).isEmpty()) {

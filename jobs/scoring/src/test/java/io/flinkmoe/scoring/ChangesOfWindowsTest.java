@@ -13,6 +13,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.changelog.fs.FsStateChangelogOptions;
+import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.configuration.StateChangelogOptions;
@@ -60,6 +61,13 @@ class ChangesOfWindowsTest {
         cluster.set(StateChangelogOptions.STATE_CHANGE_LOG_STORAGE, "memory");
         setDefaults(PRIORITIZED);
         assertThat(job.keySet()).isEmpty();
+    }
+
+    @Test
+    void aJobWithSeveralCheckpointsAtATimeLogsNone() {
+        job.set(CheckpointingOptions.MAX_CONCURRENT_CHECKPOINTS, 2);
+        setDefaults(PRIORITIZED);
+        assertThat(job.contains(StateChangelogOptions.ENABLE_STATE_CHANGE_LOG)).isFalse();
     }
 
     @Test

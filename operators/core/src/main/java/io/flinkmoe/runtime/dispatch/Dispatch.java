@@ -41,7 +41,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * <p>Tokens leave in slices: one batch in each. A record of the input is only recorded, so that a
  * barrier never waits for the work that a closed window has set free. But while very many tokens
  * are ready, arriving batches send as many tokens as they have, so that the state does not grow
- * with the input. From the announcement of a checkpoint until its barrier, batches are only
+ * with the input. While slices are paused for the barrier of a checkpoint, batches are only
  * recorded, and send later: otherwise the barrier would wait until the experts have computed as
  * many tokens. Tokens that are not decided never stop the input: their decisions depend on it.
  */
@@ -136,7 +136,7 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
         activate(lane, progress);
         owed = progress.numReady() > MAX_READY ? owed + tokens.rows() : Math.min(owed, 0);
         // What is owed when a barrier has passed is paid in parts: the next barrier may be near.
-        int mayOwe = isBarrierAhead() ? MAX_READY : owed - 2 * tokens.rows();
+        int mayOwe = isPaused() ? MAX_READY : owed - 2 * tokens.rows();
         while (owed > Math.max(0, mayOwe) && !active.isEmpty()) {
             runSlice(); // Sets another key.
         }

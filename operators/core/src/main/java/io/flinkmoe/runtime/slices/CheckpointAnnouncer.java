@@ -16,8 +16,9 @@ import org.apache.flink.runtime.operators.coordination.OperatorEvent;
  * for their checkpoints first. It lets the sources send barriers only when all subtasks have
  * received what their coordinators have sent. So no barrier is faster than its announcement.
  *
- * <p>Only a subtask that processes records gets announcements. One that has finished, also before
- * the start from a checkpoint, cannot receive any, and the checkpoint would fail. It has no state.
+ * <p>Only a subtask that processes records gets announcements. One that has finished, or was
+ * already finished in the checkpoint that the job starts from, cannot receive any, and the
+ * checkpoint would fail. The coordinator has no state.
  */
 @Internal
 final class CheckpointAnnouncer implements OperatorCoordinator {
@@ -73,10 +74,16 @@ final class CheckpointAnnouncer implements OperatorCoordinator {
     public void notifyCheckpointComplete(long checkpointId) {}
 
     @Override
-    public void resetToCheckpoint(long checkpointId, byte[] checkpoint) {}
+    public void resetToCheckpoint(long checkpointId, byte[] checkpoint) {
+        running.clear();
+        open.clear();
+    }
 
     @Override
-    public void subtaskReset(int subtask, long checkpointId) {}
+    public void subtaskReset(int subtask, long checkpointId) {
+        running.remove(subtask);
+        open.remove(subtask);
+    }
 
     @Override
     public void close() {}

@@ -11,45 +11,90 @@ import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
  * no input while an output of the task has no free buffers, and slices take what becomes free. So
  * records in front of the barrier, and the barrier, would wait for the tasks that follow, such as
  * experts that compute.
+ *
+ * <p>A barrier may be slow for other reasons, and checkpoints may follow each other closely. So a
+ * pause has a maximum length, and before the next one slices run for as long as the last one took.
  */
 @Internal
 final class CheckpointPause {
 
-    /** If the barrier is held up elsewhere, the work goes on nevertheless. */
-    private static final Duration MAX = Duration.ofSeconds(5);
+    private static final long MAX_MILLIS = Duration.ofSeconds(5).toMillis();
 
     private static final long NONE = -1;
 
     private final ProcessingTimeService time;
     private final Slices slices;
-    private long checkpoint = NONE;
-    private ScheduledFuture<?> end;
+    private long announced = NONE; // The checkpoint whose barrier is ahead.
+    private long over = NONE; // The last checkpoint whose barrier has passed, or that was aborted.
+    private boolean on;
+    private long start;
+    private long earliest = Long.MIN_VALUE; // The earliest start of the next pause.
+    private ScheduledFuture<?> timer;
 
     CheckpointPause(ProcessingTimeService time, Slices slices) {
         this.time = time;
         this.slices = slices;
     }
 
+    /** Whether slices are paused. */
     boolean isOn() {
-        return checkpoint != NONE;
+        return on;
     }
 
-    void start(long announced) {
-        if (isOn()) {
-            end.cancel(false);
+    /** Starts a pause, now or when slices have run for long enough. */
+    void announce(long checkpoint) {
+        if (checkpoint <= over) {
+            return; // An announcement can arrive late.
         }
-        checkpoint = announced;
-        slices.pause();
-        long latest = time.getCurrentProcessingTime() + MAX.toMillis();
-        end = time.registerTimer(latest, timestamp -> endFor(announced));
+        announced = checkpoint;
+        if (!on) {
+            cancelTimer();
+            if (time.getCurrentProcessingTime() >= earliest) {
+                begin();
+            } else {
+                timer = time.registerTimer(earliest, timestamp -> begin());
+            }
+        }
     }
 
-    /** Lets slices run again after a barrier, or when a checkpoint was aborted. */
-    void endFor(long passed) {
-        if (isOn() && passed >= checkpoint) {
-            end.cancel(false);
-            checkpoint = NONE;
+    private void begin() {
+        on = true;
+        start = time.getCurrentProcessingTime();
+        slices.pause();
+        timer = time.registerTimer(start + MAX_MILLIS, timestamp -> end());
+    }
+
+    /** Lets slices run after a barrier. */
+    void pass(long checkpoint) {
+        over = Math.max(over, checkpoint);
+        if (announced <= checkpoint) {
+            end();
+        }
+    }
+
+    /** Lets slices run if the barrier that is ahead may not come. */
+    void abort(long checkpoint) {
+        over = Math.max(over, checkpoint);
+        if (announced == checkpoint) {
+            end();
+        }
+    }
+
+    private void end() {
+        announced = NONE;
+        cancelTimer();
+        if (on) {
+            on = false;
+            long now = time.getCurrentProcessingTime();
+            earliest = now + (now - start);
             slices.resume();
+        }
+    }
+
+    private void cancelTimer() {
+        if (timer != null) {
+            timer.cancel(false);
+            timer = null;
         }
     }
 }

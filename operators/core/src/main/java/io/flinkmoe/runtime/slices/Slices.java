@@ -31,7 +31,7 @@ final class Slices {
 
     /** Work that is done in slices. It sets the current key itself. */
     @FunctionalInterface
-    public interface Work {
+    interface Work {
         /**
          * Does a little of the work.
          *
@@ -43,14 +43,14 @@ final class Slices {
     /**
      * @param task the task of the operator
      */
-    public Slices(ProcessingTimeService time, Environment task, Work work) {
+    Slices(ProcessingTimeService time, Environment task, Work work) {
         this.time = time;
         this.outputs = new TaskOutputs(task);
         this.work = work;
     }
 
     /** Makes sure that a slice runs soon. */
-    public void start() {
+    void start() {
         if (!scheduled) {
             scheduled = true;
             enqueue();
@@ -58,12 +58,12 @@ final class Slices {
     }
 
     /** Lets no slice run until {@link #resume}. */
-    public void pause() {
+    void pause() {
         paused = true;
     }
 
     /** Lets slices run again. */
-    public void resume() {
+    void resume() {
         paused = false;
         if (held) {
             held = false;
@@ -72,7 +72,7 @@ final class Slices {
     }
 
     /** Does all the work that can be done now. Call it when the input has ended. */
-    public void drain() throws Exception {
+    void drain() throws Exception {
         while (work.runSlice()) {
             // The next slice follows.
         }

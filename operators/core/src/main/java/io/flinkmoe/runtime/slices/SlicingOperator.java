@@ -11,9 +11,10 @@ import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 
 /**
- * An operator whose input sets work free that takes long, such as the close of a window. It does
- * the work in slices between the records of its input, and no slice from the announcement of a
- * checkpoint until its barrier has passed. A {@link SlicingOperatorFactory} creates it in a job.
+ * An operator whose input triggers long work, such as the close of a window. It does the work in
+ * slices between the records of its input. When a checkpoint is announced, it runs no slice until
+ * the barrier has passed, as {@link CheckpointPause} has it. A {@link SlicingOperatorFactory}
+ * creates it in a job.
  *
  * @param <O> the records of the output
  */
@@ -54,26 +55,26 @@ public abstract class SlicingOperator<O> extends AbstractStreamOperator<O>
         slices.start();
     }
 
-    /** Whether a checkpoint was announced, and its barrier has not passed. */
-    protected final boolean isBarrierAhead() {
+    /** Whether slices are paused until a barrier has passed. */
+    protected final boolean isPaused() {
         return pause.isOn();
     }
 
     /** Learns that a checkpoint starts. */
     @Override
     public void handleOperatorEvent(OperatorEvent event) {
-        pause.start(((CheckpointAhead) event).checkpointId());
+        pause.announce(((CheckpointAhead) event).checkpointId());
     }
 
     @Override
     public void snapshotState(StateSnapshotContext context) throws Exception {
-        pause.endFor(context.getCheckpointId());
+        pause.pass(context.getCheckpointId());
         super.snapshotState(context);
     }
 
     @Override
     public void notifyCheckpointAborted(long checkpointId) throws Exception {
-        pause.endFor(checkpointId); // Perhaps no barrier comes.
+        pause.abort(checkpointId);
         super.notifyCheckpointAborted(checkpointId);
     }
 

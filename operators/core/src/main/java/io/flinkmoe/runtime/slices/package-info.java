@@ -1,2 +1,2 @@
-/** Operators that do long work in slices, and let checkpoints pass in front of it. */
+/** Operators that do long work in slices, and let checkpoint barriers pass before that work. */
 package io.flinkmoe.runtime.slices;

@@ -98,8 +98,9 @@ class CheckpointPauseTest {
         harness.send(late(0, 0, "a@1"));
         announce(2);
         harness.getOperator().notifyCheckpointAborted(1);
+        harness.getOperator().notifyCheckpointAborted(3);
         harness.runSlices();
-        assertThat(sent(harness)).as("an earlier one").isEmpty();
+        assertThat(sent(harness)).as("another one").isEmpty();
         harness.getOperator().notifyCheckpointAborted(2);
         harness.runSlices();
         assertThat(sent(harness)).containsExactly("0/0: a@1");
@@ -119,11 +120,25 @@ class CheckpointPauseTest {
     }
 
     @Test
+    void anAnnouncementThatArrivesTooLatePausesNothing() throws Exception {
+        harness.send(late(0, 0, "a@1"), late(0, 1, "a@2"));
+        harness.getOperator().notifyCheckpointAborted(2);
+        announce(2);
+        harness.runSlice();
+        assertThat(sent(harness)).containsExactly("0/0: a@1");
+        harness.snapshot(3, 3);
+        announce(3);
+        harness.runSlices();
+        assertThat(sent(harness)).hasSize(2);
+    }
+
+    @Test
     void aBarrierThatDoesNotComeHoldsNothingUpForLong() throws Exception {
         harness.setProcessingTime(1000);
         harness.send(late(0, 0, "a@1"));
         announce(1);
         harness.setProcessingTime(999 + PAUSE);
+        announce(2);
         assertThat(harness.getOutput()).isEmpty();
         harness.setProcessingTime(1000 + PAUSE);
         harness.runSlices();
@@ -131,16 +146,35 @@ class CheckpointPauseTest {
     }
 
     @Test
-    void theLastPauseDecidesWhenNoBarrierComes() throws Exception {
+    void betweenTwoPausesSlicesRunAsLongAsTheFirstOneTook() throws Exception {
         announce(1);
-        harness.setProcessingTime(1000);
+        harness.setProcessingTime(300);
+        harness.snapshot(1, 300);
         announce(2);
         harness.send(late(0, 0, "a@1"));
-        harness.setProcessingTime(999 + PAUSE);
-        assertThat(harness.getOutput()).isEmpty();
-        harness.setProcessingTime(1000 + PAUSE);
+        harness.setProcessingTime(599);
+        assertThat(sent(harness)).containsExactly("0/0: a@1");
+
+        harness.setProcessingTime(600);
+        harness.send(late(0, 1, "a@2"));
+        harness.setProcessingTime(700);
+        assertThat(sent(harness)).as("paused").hasSize(1);
+        harness.snapshot(2, 700);
         harness.runSlices();
-        assertThat(sent(harness)).hasSize(1);
+        assertThat(sent(harness)).hasSize(2);
+    }
+
+    @Test
+    void aBarrierThatComesBeforeThePauseMayStartPreventsIt() throws Exception {
+        announce(1);
+        harness.setProcessingTime(300);
+        harness.snapshot(1, 300);
+        announce(2);
+        harness.snapshot(2, 400);
+        harness.setProcessingTime(600);
+        harness.send(late(0, 0, "a@1"));
+        harness.runSlices();
+        assertThat(sent(harness)).containsExactly("0/0: a@1");
     }
 
     @Test

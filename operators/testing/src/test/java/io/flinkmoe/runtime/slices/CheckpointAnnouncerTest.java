@@ -92,4 +92,14 @@ class CheckpointAnnouncerTest {
         announcer.executionAttemptReady(0, 1, gateway(0));
         assertThat(checkpoint(1)).isEmpty();
     }
+
+    @Test
+    void noneOfAnAttemptBeforeTheResetOfTheJob() {
+        start(0, 0);
+        start(1, 0);
+        announcer.subtaskReset(0, 1);
+        assertThat(checkpoint(2)).containsExactly("1: 2");
+        announcer.resetToCheckpoint(1, null);
+        assertThat(checkpoint(3)).isEmpty();
+    }
 }
