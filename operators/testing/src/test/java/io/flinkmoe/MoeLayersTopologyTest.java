@@ -8,6 +8,7 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.config.PlacementOptions;
 import io.flinkmoe.testing.NumberedBundle;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -15,6 +16,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
+import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.runtime.OperatorIDPair;
@@ -137,6 +139,8 @@ class MoeLayersTopologyTest {
     @Test
     void aSavepointOfReplicatedLayersFitsAtAnyParallelism() throws Exception {
         options.set(PlacementOptions.PLACEMENT, PlacementOptions.Placement.REPLICATED);
+        options.set(CheckpointingOptions.ENABLE_UNALIGNED, true);
+        options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, Duration.ofSeconds(1));
         assertThat(maxParallelismByOperator(env(1)))
                 .containsEntry("moe-head", 1 << 15)
                 .isEqualTo(maxParallelismByOperator(env(8)));

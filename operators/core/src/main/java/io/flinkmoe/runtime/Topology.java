@@ -34,6 +34,7 @@ import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.streaming.api.datastream.DataStream;
 import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
+import org.apache.flink.streaming.api.transformations.PartitionTransformation;
 
 /** Adds the operators of all layers to a job, with their keys, parallelism and uids. */
 @Internal
@@ -134,10 +135,7 @@ public final class Topology {
             layers =
                     operators
                             .identified(
-                                    Operators.aligned(
-                                                    ingest.partitionCustom(
-                                                            (lane, subtasks) -> lane % subtasks,
-                                                            TokenBlock::lane))
+                                    Operators.aligned(byLane(ingest))
                                             .transform(name, TokenBlock.TYPE, operator))
                             .setParallelism(Math.min(parallelism, laneKeys.count()))
                             .setMaxParallelism(ANY_PARALLELISM);
@@ -146,6 +144,12 @@ public final class Topology {
                 head(layers, rows)
                         .setMaxParallelism(layers.getTransformation().getMaxParallelism());
         return new Streams(head, List.of(layers, ingest, head), List.of(layers), List.of(layers));
+    }
+
+    private static DataStream<TokenBlock> byLane(DataStream<TokenBlock> tokens) {
+        return new DataStream<>(
+                tokens.getExecutionEnvironment(),
+                new PartitionTransformation<>(tokens.getTransformation(), new LanePartitioner()));
     }
 
     /**
