@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.scoring;
 
+import java.io.File;
 import java.util.Collection;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigOption;
@@ -22,6 +23,8 @@ import org.rocksdb.DBOptions;
  *
  * <p>The task waits while a checkpoint flushes. Without the atomic flush, RocksDB flushes the
  * states of an operator one after another, and waits for the disk several times for each.
+ *
+ * <p>RocksDB's own log stays in the folder of the database, unless an option moves it.
  */
 @Internal
 public final class RocksDbForWindows implements RocksDBOptionsFactory {
@@ -71,7 +74,20 @@ public final class RocksDbForWindows implements RocksDBOptionsFactory {
 
     @Override
     public DBOptions createDBOptions(DBOptions options, Collection<AutoCloseable> toClose) {
+        if (isInFlinksLogFolder(options.dbLogDir())) {
+            options.setDbLogDir("");
+        }
         return options.setAtomicFlush(true).setBytesPerSync(BYTES_PER_SYNC);
+    }
+
+    /**
+     * Whether Flink has moved RocksDB's log to its own. RocksDB then names the file after the whole
+     * path of the database. Flink checks that this name is not too long, but not for the longer
+     * paths of the databases that a restart at another parallelism reads, and the restart fails.
+     */
+    private static boolean isInFlinksLogFolder(String folder) {
+        String log = System.getProperty("log.file");
+        return log != null && folder.equals(new File(log).getParent());
     }
 
     @Override

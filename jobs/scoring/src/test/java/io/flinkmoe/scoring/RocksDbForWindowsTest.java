@@ -43,6 +43,26 @@ class RocksDbForWindowsTest {
     }
 
     @Test
+    void theLogStaysWithTheDatabaseUnlessTheUserMovesIt() {
+        String before = System.getProperty("log.file");
+        RocksDB.loadLibrary();
+        System.setProperty("log.file", "/logs/taskmanager-1.log");
+        try (DBOptions moved = new DBOptions().setDbLogDir("/logs");
+                DBOptions mine = new DBOptions().setDbLogDir("/mine")) {
+            RocksDbForWindows factory = new RocksDbForWindows();
+            assertThat(factory.createDBOptions(moved, new ArrayList<>()).dbLogDir()).isEmpty();
+            assertThat(factory.createDBOptions(mine, new ArrayList<>()).dbLogDir())
+                    .isEqualTo("/mine");
+        } finally {
+            if (before == null) {
+                System.clearProperty("log.file");
+            } else {
+                System.setProperty("log.file", before);
+            }
+        }
+    }
+
+    @Test
     void leavesOptionsOfTheJobAndTheClusterAlone() {
         job.set(StateBackendOptions.STATE_BACKEND, "rocksdb");
         job.set(RocksDBConfigurableOptions.MAX_BACKGROUND_THREADS, 3);
