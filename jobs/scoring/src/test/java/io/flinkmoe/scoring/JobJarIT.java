@@ -118,6 +118,7 @@ class JobJarIT {
                         "io/flinkmoe/runtime/replicated",
                         "io/flinkmoe/runtime/router",
                         "io/flinkmoe/runtime/shared",
+                        "io/flinkmoe/runtime/slices",
                         "io/flinkmoe/schemas",
                         "io/flinkmoe/scoring",
                         "io/flinkmoe/scoring/cli",
