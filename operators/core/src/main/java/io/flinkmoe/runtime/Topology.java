@@ -124,25 +124,17 @@ public final class Topology {
         ReplicatedLayers operator =
                 new ReplicatedLayers(bundle, rows, routerSettings(), expertSettings());
         String name = job.name() + "-layers";
-        SingleOutputStreamOperator<TokenBlock> layers;
-        if (chained) {
-            layers =
-                    operators
-                            .identified(ingest.transform(name, TokenBlock.TYPE, operator))
-                            .setParallelism(ingest.getParallelism())
-                            .setMaxParallelism(ANY_PARALLELISM);
-        } else {
-            layers =
-                    operators
-                            .identified(
-                                    Operators.aligned(byLane(ingest))
-                                            .transform(name, TokenBlock.TYPE, operator))
-                            .setParallelism(Math.min(parallelism, laneKeys.count()))
-                            .setMaxParallelism(ANY_PARALLELISM);
-        }
+        DataStream<TokenBlock> tokens = chained ? ingest : Operators.aligned(byLane(ingest));
+        SingleOutputStreamOperator<TokenBlock> layers =
+                operators
+                        .identified(tokens.transform(name, TokenBlock.TYPE, operator))
+                        .setParallelism(
+                                chained
+                                        ? ingest.getParallelism()
+                                        : Math.min(parallelism, laneKeys.count()))
+                        .setMaxParallelism(ANY_PARALLELISM);
         SingleOutputStreamOperator<ScoredToken> head =
-                head(layers, rows)
-                        .setMaxParallelism(layers.getTransformation().getMaxParallelism());
+                head(layers, rows).setMaxParallelism(ANY_PARALLELISM);
         return new Streams(head, List.of(layers, ingest, head), List.of(layers), List.of(layers));
     }
 

@@ -55,8 +55,7 @@ final class CheckpointAnnouncer implements OperatorCoordinator {
 
     @Override
     public void executionAttemptFailed(int subtask, int attempt, Throwable reason) {
-        running.remove(subtask);
-        open.remove(subtask);
+        forget(subtask);
     }
 
     @Override
@@ -81,6 +80,10 @@ final class CheckpointAnnouncer implements OperatorCoordinator {
 
     @Override
     public void subtaskReset(int subtask, long checkpointId) {
+        forget(subtask);
+    }
+
+    private void forget(int subtask) {
         running.remove(subtask);
         open.remove(subtask);
     }
