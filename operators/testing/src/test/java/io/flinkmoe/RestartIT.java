@@ -40,9 +40,11 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ExternalizedCheckpointRetention;
 import org.apache.flink.configuration.PipelineOptions;
 import org.apache.flink.configuration.RestartStrategyOptions;
+import org.apache.flink.configuration.StateChangelogOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.core.execution.CheckpointType;
 import org.apache.flink.core.execution.JobClient;
+import org.apache.flink.core.execution.RecoveryClaimMode;
 import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.core.memory.DataOutputSerializer;
 import org.apache.flink.runtime.client.JobStatusMessage;
@@ -188,20 +190,43 @@ class RestartIT {
             throws Exception {
         Configuration options = options(backend);
         options.set(CheckpointingOptions.ENABLE_UNALIGNED, true);
-        options.set(
-                CheckpointingOptions.EXTERNALIZED_CHECKPOINT_RETENTION,
-                ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION);
         JobClient job = start(options, parallelism);
         awaitFirstPart(job, cluster);
-        String checkpoint = cluster.triggerCheckpoint(job.getJobID()).get();
-        job.cancel().get();
-        CommonTestUtils.waitForJobStatus(job, List.of(JobStatus.CANCELED));
+        String checkpoint = cancelWithCheckpoint(job, cluster);
 
         GatedTokens.open();
         options.set(StateRecoveryOptions.SAVEPOINT_PATH, checkpoint);
         await(start(options, nextParallelism));
 
         checkResults();
+    }
+
+    /** A subtask takes over logs that also have changes of keys that it does not own. */
+    @Test
+    void goesOnAtOtherParallelismsWithALogOfChanges(@InjectMiniCluster MiniCluster cluster)
+            throws Exception {
+        Configuration options = options(Backend.HEAP);
+        options.set(StateChangelogOptions.ENABLE_STATE_CHANGE_LOG, true);
+        options.set(StateRecoveryOptions.RESTORE_MODE, RecoveryClaimMode.CLAIM);
+        for (int parallelism : new int[] {1, 3, 1, 2}) {
+            prepareNext();
+            GatedTokens.use(tokens, TOKENS / 5);
+            JobClient job = start(options, parallelism);
+            awaitFirstPart(job, cluster);
+            options.set(StateRecoveryOptions.SAVEPOINT_PATH, cancelWithCheckpoint(job, cluster));
+        }
+        GatedTokens.open();
+        await(start(options, 3));
+
+        checkResults();
+    }
+
+    private static String cancelWithCheckpoint(JobClient job, MiniCluster cluster)
+            throws Exception {
+        String checkpoint = cluster.triggerCheckpoint(job.getJobID()).get();
+        job.cancel().get();
+        CommonTestUtils.waitForJobStatus(job, List.of(JobStatus.CANCELED));
+        return checkpoint;
     }
 
     @Test
@@ -325,6 +350,9 @@ class RestartIT {
         options.set(
                 CheckpointingOptions.CHECKPOINTS_DIRECTORY,
                 directory.resolve("checkpoints").toUri().toString());
+        options.set(
+                CheckpointingOptions.EXTERNALIZED_CHECKPOINT_RETENTION,
+                ExternalizedCheckpointRetention.RETAIN_ON_CANCELLATION);
         options.set(RestartStrategyOptions.RESTART_STRATEGY, "fixed-delay");
         options.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_ATTEMPTS, 1);
         options.set(RestartStrategyOptions.RESTART_STRATEGY_FIXED_DELAY_DELAY, Duration.ZERO);

@@ -24,9 +24,8 @@ import org.apache.flink.core.execution.RecoveryClaimMode;
  * background, so that a restore need not repeat all changes.
  *
  * <p>Where the log is stored is an option of the cluster. A job logs changes only on a cluster that
- * stores them in files. The scoring job does so only where {@code state.changelog.enabled} is set:
- * Flink then needs the claim mode {@code CLAIM} for each start from a savepoint, and a job that
- * continued from a checkpoint at another parallelism has lost state.
+ * stores them in files, and not if it starts from a savepoint that it does not claim, since Flink
+ * logs no changes of such a job.
  */
 @Internal
 public final class ChangesOfWindows {

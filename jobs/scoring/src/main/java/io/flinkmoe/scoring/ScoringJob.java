@@ -6,6 +6,7 @@ import io.flinkmoe.MoeResult;
 import io.flinkmoe.api.Arrival;
 import io.flinkmoe.config.Footprint;
 import io.flinkmoe.config.MoeOptions;
+import io.flinkmoe.config.MoeSettings;
 import io.flinkmoe.kafka.DecisionSerializer;
 import io.flinkmoe.kafka.RecordFormat;
 import io.flinkmoe.kafka.RecordKey;
@@ -113,7 +114,7 @@ public final class ScoringJob {
             boolean registers)
             throws IOException {
         KafkaOptionsCheck.check(options);
-        configure(env, options);
+        configure(env, options, warnings);
         MoeLayers.Builder builder =
                 MoeLayers.builder(options)
                         .maxOutOfOrderness(options.get(KafkaOptions.SOURCE_MAX_OUT_OF_ORDERNESS));
@@ -235,12 +236,15 @@ public final class ScoringJob {
         return absolute;
     }
 
-    private static void configure(StreamExecutionEnvironment env, Configuration options) {
+    private static void configure(
+            StreamExecutionEnvironment env, Configuration options, Consumer<String> warnings) {
         Configuration job = flinkOptions(options);
         job.set(PipelineOptions.OBJECT_REUSE, true);
         job.set(PipelineOptions.GENERIC_TYPES, false);
         job.set(PipelineOptions.AUTO_GENERATE_UIDS, false);
         RocksDbForWindows.setDefaults(job, env.getConfiguration());
+        ChangesOfWindows.setDefaults(
+                job, env.getConfiguration(), MoeSettings.of(options).capacity(), warnings);
         env.configure(job);
         RestoreRules.check(env.getConfiguration());
 

@@ -17,6 +17,7 @@ import io.flinkmoe.config.MoeOptions;
 import io.flinkmoe.schemas.DeadLetter;
 import io.flinkmoe.schemas.ScoredToken;
 import io.flinkmoe.schemas.TokenEncoder;
+import io.flinkmoe.scoring.ChangesOfWindows;
 import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
 import io.flinkmoe.scoring.record.RecordOptions;
@@ -49,6 +50,7 @@ import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.ExecutionOptions;
 import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.StateChangelogOptions;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.streaming.api.functions.ProcessFunction;
@@ -228,6 +230,22 @@ class ScoringJobIT {
                 .get(2, TimeUnit.MINUTES);
 
         assertThat(read(name + "-out")).hasSize(20);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Backend.class)
+    void windowsOnTheHeapThatAreDecidedAtTheirCloseAreLogged(Backend backend) throws Exception {
+        Configuration options = options("logged-" + backend, 1);
+        backend.configure(options);
+        ChangesOfWindows.store(options, dir.resolve("changes").toUri().toString());
+        options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
+        options.set(MoeOptions.CAPACITY_SIZE, 5);
+        options.set(MoeOptions.CAPACITY_ADMISSION, AdmissionMode.PRIORITIZED);
+        StreamExecutionEnvironment env = TestJob.environment(1);
+        ScoringJob.build(env, options);
+
+        assertThat(env.getConfiguration().get(StateChangelogOptions.ENABLE_STATE_CHANGE_LOG))
+                .isEqualTo(backend == Backend.HEAP);
     }
 
     @Test

@@ -13,6 +13,7 @@ import io.flinkmoe.runtime.layer.RowList;
 import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.OpenWindows;
+import io.flinkmoe.runtime.shared.RescaledLog;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.TaskOutputs;
 import io.flinkmoe.runtime.shared.WatermarkState;
@@ -79,6 +80,7 @@ public final class Admission extends SlicingOperator<DecisionBlock>
                 .with("num_experts of layer " + layer, expertKeys.count())
                 .with("num_experts_per_tok of layer " + layer, topK)
                 .keep(getOperatorStateBackend());
+        RescaledLog.startAnew(this);
         watermark = new WatermarkState(this, expertKeys);
         counters = new WindowCounters(this, expertKeys, capacity.windows());
         rule =

@@ -21,6 +21,7 @@ import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.LaneProgress;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.runtime.shared.OpenWindows;
+import io.flinkmoe.runtime.shared.RescaledLog;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.WaitingLanes;
 import io.flinkmoe.runtime.shared.WaitingTokens;
@@ -96,6 +97,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
                 .with("carried values of layer " + layer, spec.carriedSize())
                 .with("num_experts_per_tok of the gates of layer " + layer, spec.choicesOfGates())
                 .keep(getOperatorStateBackend());
+        RescaledLog.startAnew(this);
         sum = new GateWeightedSum(spec, capacity.weightRule(), LayerOutput.of(sessions, layer));
         metrics = new CombineMetrics(getMetricGroup());
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);

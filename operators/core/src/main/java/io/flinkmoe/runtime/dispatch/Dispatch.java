@@ -14,6 +14,7 @@ import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.LaneProgress;
 import io.flinkmoe.runtime.shared.LocalBundle;
+import io.flinkmoe.runtime.shared.RescaledLog;
 import io.flinkmoe.runtime.shared.WaitingLanes;
 import io.flinkmoe.runtime.shared.WaitingTokens;
 import io.flinkmoe.runtime.slices.SlicingOperator;
@@ -99,6 +100,7 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
                 .with("carried values of layer " + layer, spec.carriedSize())
                 .with("num_experts_per_tok of the gates of layer " + layer, spec.choicesOfGates())
                 .keep(getOperatorStateBackend());
+        RescaledLog.startAnew(this);
         active = new LinkedHashSet<>();
         batches = new WaitingBatches(this);
         nextToLeave = getRuntimeContext().getState(NEXT_TO_LEAVE);

@@ -19,6 +19,7 @@ import io.flinkmoe.runtime.shared.Linger;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.runtime.shared.MoeMetrics;
 import io.flinkmoe.runtime.shared.QueuedInput;
+import io.flinkmoe.runtime.shared.RescaledLog;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -91,6 +92,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                 .with("num_experts of layer " + layer, expertKeys.count())
                 .with("input_size of layer " + layer, width)
                 .keep(getOperatorStateBackend());
+        RescaledLog.startAnew(this);
         openCalls();
         List<ExpertCalls> ownCalls = new ArrayList<>();
         for (int expert : ownExperts) {

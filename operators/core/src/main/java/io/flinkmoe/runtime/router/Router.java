@@ -22,6 +22,7 @@ import io.flinkmoe.runtime.shared.EvenKeys;
 import io.flinkmoe.runtime.shared.FixedSettings;
 import io.flinkmoe.runtime.shared.LocalBundle;
 import io.flinkmoe.runtime.shared.OpenWindows;
+import io.flinkmoe.runtime.shared.RescaledLog;
 import io.flinkmoe.runtime.shared.SummaryOutput;
 import io.flinkmoe.runtime.shared.TaskOutputs;
 import io.flinkmoe.runtime.shared.WatermarkState;
@@ -116,6 +117,7 @@ public final class Router extends AbstractStreamOperator<RoutedBlock>
                 .with(MoeOptions.LANES.key(), laneKeys.count())
                 .with("num_experts_per_tok of layer " + layer, spec.choices())
                 .keep(getOperatorStateBackend());
+        RescaledLog.startAnew(this);
         routedOutput =
                 capacity.windows().areBounded()
                         ? new ToAdmission(

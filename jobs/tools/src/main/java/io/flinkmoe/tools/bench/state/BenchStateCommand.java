@@ -96,8 +96,9 @@ public final class BenchStateCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "NAME",
             description =
-                    "The state backends: ${COMPLETION-CANDIDATES}. 'changelog' is the heap with"
-                            + " Flink's log of changes. Default: heap,rocksdb.")
+                    "The state backends: ${COMPLETION-CANDIDATES}. 'heap' logs changes, as the"
+                            + " scoring job does; 'unlogged' is the heap without the log. Default:"
+                            + " heap,rocksdb.")
     private List<Backend> backends = List.of(Backend.HEAP, Backend.ROCKSDB);
 
     @Option(

@@ -28,7 +28,7 @@ class BenchStateIT {
                         "--tokens",
                         4000,
                         "--backends",
-                        "heap,changelog,rocksdb",
+                        "heap,unlogged,rocksdb",
                         "--output",
                         output);
 
@@ -64,7 +64,7 @@ class BenchStateIT {
         Program tokens = Program.run("bench", "state", "--tokens", 10);
 
         assertThat(backend.exitCode()).isEqualTo(ExitCode.USAGE);
-        assertThat(backend.err()).contains("disk", "HEAP, CHANGELOG, ROCKSDB");
+        assertThat(backend.err()).contains("disk", "HEAP, UNLOGGED, ROCKSDB");
         assertThat(shape.exitCode()).isEqualTo(ExitCode.USAGE);
         assertThat(shape.err()).contains("--shapes has 'huge'; allowed: flights, medium");
         assertThat(tokens.exitCode()).isEqualTo(ExitCode.USAGE);
