@@ -101,7 +101,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
         sum = new GateWeightedSum(spec, capacity.weightRule(), LayerOutput.of(sessions, layer));
         metrics = new CombineMetrics(getMetricGroup());
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
-        lanes = new WaitingLanes(nextBatch, 0);
+        lanes = new WaitingLanes(nextBatch, 0, Integer.MAX_VALUE);
         inputWatermark = Long.MIN_VALUE;
         outputWatermark = Long.MIN_VALUE;
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.COMBINE, 0);

@@ -39,12 +39,13 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * without gaps, by which the combine keeps the order. No watermark overtakes a token that waits
  * here, unless the token is late.
  *
- * <p>Tokens leave in slices: one batch in each. A record of the input is only recorded, so that a
- * barrier never waits for the work that a closed window has set free. But while very many tokens
- * are ready, arriving batches send as many tokens as they have, so that the state does not grow
- * with the input. While slices are paused for the barrier of a checkpoint, batches are only
- * recorded, and send later: otherwise the barrier would wait until the experts have computed as
- * many tokens. Tokens that are not decided never stop the input: their decisions depend on it.
+ * <p>Tokens leave in slices: those of one batch in each, up to {@link #SLICE_BYTES}. A record of
+ * the input is only recorded, so that a barrier never waits for the work that a closed window has
+ * set free. But while very many tokens are ready, arriving batches send as many tokens as they
+ * have, so that the state does not grow with the input. While slices are paused for the barrier of
+ * a checkpoint, batches are only recorded, and send later: otherwise the barrier would wait until
+ * the experts have computed as many tokens. Tokens that are not decided never stop the input: their
+ * decisions depend on it.
  */
 @Internal
 public final class Dispatch extends SlicingOperator<RoutedBlock>
@@ -54,6 +55,12 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
 
     /** The first batch of a lane that has received none. */
     private static final long UNKNOWN = -1;
+
+    /**
+     * How much a slice sends to the experts. While it sends, a barrier waits for as many network
+     * buffers, which become free only when the experts have computed what was in them.
+     */
+    private static final int SLICE_BYTES = 512 * 1024;
 
     /** How many tokens of a lane may be ready before arriving batches send some of them. */
     private static final int MAX_READY = 4096;
@@ -104,7 +111,7 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
         active = new LinkedHashSet<>();
         batches = new WaitingBatches(this);
         nextToLeave = getRuntimeContext().getState(NEXT_TO_LEAVE);
-        lanes = new WaitingLanes(nextToLeave, UNKNOWN);
+        lanes = new WaitingLanes(nextToLeave, UNKNOWN, maxRowsOfSlice());
         nextNumber = getRuntimeContext().getState(NEXT_NUMBER);
         rowsByExpert = new RowsByExpert(spec);
         metrics = new DispatchMetrics(getMetricGroup());
@@ -112,6 +119,11 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
         outputWatermark = Long.MIN_VALUE;
         owed = 0;
         restore();
+    }
+
+    private int maxRowsOfSlice() {
+        long rowBytes = (long) spec.choices() * spec.expertRowSize() * Float.BYTES;
+        return (int) Math.max(1, SLICE_BYTES / rowBytes);
     }
 
     private void restore() throws Exception {
@@ -190,7 +202,7 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
         }
     }
 
-    /** Sends the tokens of one batch that may leave, if there are any. */
+    /** Sends tokens of one batch that may leave, if there are any. */
     @Override
     protected boolean runSlice() throws Exception {
         boolean sent = false;

@@ -32,9 +32,15 @@ final class WaitingBatches {
     private static final ListStateDescriptor<BatchChange> CHOICES =
             new ListStateDescriptor<>("choices", new BatchChange.Serializer());
 
+    private final AbstractStreamOperator<?> operator;
     private final NumberedState state;
 
+    // A batch that leaves in parts is read once.
+    private RoutedBlock last;
+    private Object keyOfLast;
+
     WaitingBatches(AbstractStreamOperator<?> operator) {
+        this.operator = operator;
         this.state = new NumberedState(operator);
     }
 
@@ -83,10 +89,20 @@ final class WaitingBatches {
     /** Adds decisions, which may come before the vectors. */
     void add(DecisionBlock.OfBatch decisions) throws Exception {
         choices(decisions.batch()).add(new Decided(decisions));
+        last = null;
     }
 
     /** Returns a batch with all that is decided about its choices. */
     RoutedBlock get(long batch) throws Exception {
+        Object key = operator.getCurrentKey();
+        if (last == null || last.batch() != batch || !key.equals(keyOfLast)) {
+            last = read(batch);
+            keyOfLast = key;
+        }
+        return last;
+    }
+
+    private RoutedBlock read(long batch) throws Exception {
         RoutedBlock block = vectors(batch).value();
         Choices routed = block.choices();
         byte[] outcomes = routed.outcomes().clone();
@@ -123,6 +139,7 @@ final class WaitingBatches {
             choices(batch).add(new Left(leaving.rows()));
             return;
         }
+        last = null;
         vectors(batch).clear();
         choices(batch).clear();
         if (!leaving.first()) {

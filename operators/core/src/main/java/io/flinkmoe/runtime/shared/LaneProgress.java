@@ -39,11 +39,15 @@ public final class LaneProgress {
     /** The waiting tokens all of whose choices have results. */
     private int ready;
 
+    private final int maxRows;
+
     /**
      * @param next the first batch that is not completely emitted
+     * @param maxRows the maximum number of rows that are emitted together
      */
-    public LaneProgress(long next) {
+    public LaneProgress(long next, int maxRows) {
         this.next = next;
+        this.maxRows = maxRows;
     }
 
     /**
@@ -112,16 +116,23 @@ public final class LaneProgress {
         return batch != null && batch.isComplete();
     }
 
-    /** Returns and removes the first batch of the lane if all its tokens are ready; else null. */
+    /**
+     * Returns rows of the first batch of the lane if all its tokens are ready, and marks them as
+     * emitted; else null. Removes the batch with its last row.
+     */
     public ReadyRows pollFirst() {
         if (!isFirstComplete()) {
             return null;
         }
-        Batch batch = batches.get(next);
-        batches.remove(next);
-        moveOldest(batch.minTimestamp, Long.MAX_VALUE);
-        ready -= batch.numReady();
-        return new ReadyRows(next++, batch.takeAll(), batch.emitted, true);
+        long number = next;
+        Batch batch = batches.get(number);
+        int[] rows = take(batch, Set.of());
+        boolean isLast = batch.numReady() == 0;
+        if (isLast) {
+            batches.remove(number);
+            next++;
+        }
+        return new ReadyRows(number, rows, batch.emitted.clone(), isLast);
     }
 
     /**
@@ -139,9 +150,9 @@ public final class LaneProgress {
     }
 
     /**
-     * Returns the ready rows of the next batch that has some, and marks them as emitted; null at
-     * the end of the scan. A token that becomes ready behind the place that the scan has reached
-     * waits for the next scan.
+     * Returns ready rows of the next batch that has some, and marks them as emitted; null at the
+     * end of the scan. A token that becomes ready behind the place that the scan has reached waits
+     * for the next scan.
      */
     public ReadyRows pollScanned() {
         if (scanned == Long.MAX_VALUE) {
@@ -149,12 +160,10 @@ public final class LaneProgress {
         }
         scanned = Math.max(scanned, next);
         for (Batch batch; (batch = batches.get(scanned)) != null && batch.hasArrived(); scanned++) {
-            long before = batch.minTimestamp;
-            int[] rows = batch.takeReady(blocked);
-            ready -= rows.length;
-            moveOldest(before, batch.minTimestamp);
+            int[] rows = take(batch, blocked);
             if (rows.length > 0) {
-                return new ReadyRows(scanned++, rows, batch.emitted.clone(), false);
+                long number = rows.length < maxRows ? scanned++ : scanned;
+                return new ReadyRows(number, rows, batch.emitted.clone(), false);
             }
         }
         scanned = Long.MAX_VALUE;
@@ -169,6 +178,14 @@ public final class LaneProgress {
      */
     public long minTimestamp() {
         return oldest.isEmpty() ? Long.MAX_VALUE : oldest.firstKey();
+    }
+
+    private int[] take(Batch batch, Set<Long> blockedStreams) {
+        long before = batch.minTimestamp;
+        int[] rows = batch.takeReady(blockedStreams, maxRows);
+        ready -= rows.length;
+        moveOldest(before, batch.minTimestamp);
+        return rows;
     }
 
     /** Replaces the oldest timestamp of a batch; {@code Long.MAX_VALUE} stands for none. */
@@ -243,26 +260,14 @@ public final class LaneProgress {
             return hasArrived() && allMissing == 0;
         }
 
-        int[] takeAll() {
-            int[] rows = new int[numReady];
-            int count = 0;
-            for (int row = 0; row < emitted.length; row++) {
-                if (!emitted[row]) {
-                    rows[count++] = row;
-                    emitted[row] = true;
-                }
-            }
-            return rows;
-        }
-
         /**
-         * Marks the ready rows as emitted and returns them. Adds the streams of the other rows to
-         * {@code blocked}.
+         * Marks the first ready rows as emitted and returns them. Adds the streams of the other
+         * rows to {@code blocked}.
          */
-        int[] takeReady(Set<Long> blocked) {
-            int[] rows = new int[numReady];
+        int[] takeReady(Set<Long> blocked, int max) {
+            int[] rows = new int[Math.min(numReady, max)];
             int count = 0;
-            for (int row = 0; row < emitted.length; row++) {
+            for (int row = 0; row < emitted.length && count < max; row++) {
                 if (emitted[row]) {
                     continue;
                 }

@@ -14,14 +14,17 @@ public final class WaitingLanes {
     private final Map<Integer, LaneProgress> lanes = new HashMap<>();
     private final ValueState<Long> first;
     private final long firstOfNewLane;
+    private final int maxRows;
 
     /**
      * @param first the first batch that is not completely emitted
      * @param firstOfNewLane the same for a lane that has no state
+     * @param maxRows the maximum number of rows that are emitted together
      */
-    public WaitingLanes(ValueState<Long> first, long firstOfNewLane) {
+    public WaitingLanes(ValueState<Long> first, long firstOfNewLane, int maxRows) {
         this.first = first;
         this.firstOfNewLane = firstOfNewLane;
+        this.maxRows = maxRows;
     }
 
     /** The lanes that have had tokens or results. */
@@ -34,7 +37,7 @@ public final class WaitingLanes {
         LaneProgress progress = lanes.get(lane);
         if (progress == null) {
             Long inState = first.value();
-            progress = new LaneProgress(inState == null ? firstOfNewLane : inState);
+            progress = new LaneProgress(inState == null ? firstOfNewLane : inState, maxRows);
             lanes.put(lane, progress);
         }
         return progress;

@@ -135,7 +135,7 @@ class CombineTest {
         RoutedBlock block =
                 new RoutedBlock(1, tokens(0, new float[] {0, 0, 0, 0}, "a", 1, "b", 1), none);
         boolean[] inState = {true, false};
-        LaneProgress progress = new LaneProgress(1);
+        LaneProgress progress = new LaneProgress(1, Integer.MAX_VALUE);
         progress.addTokens(1, WaitingTokens.of(block), inState);
         progress.scan();
         assertThat(progress.pollScanned().rows()).containsExactly(1);
