@@ -151,7 +151,7 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
         owed = progress.numReady() > MAX_READY ? owed + tokens.rows() : Math.min(owed, 0);
         // What is owed when a barrier has passed is paid in parts: the next barrier may be near.
         int mayOwe = isPaused() ? MAX_READY : owed - 2 * tokens.rows();
-        while (owed > Math.max(0, mayOwe) && !active.isEmpty()) {
+        while (owed > Math.max(0, mayOwe) && !active.isEmpty() && !mustReturn()) {
             runSlice(); // Sets another key.
         }
     }

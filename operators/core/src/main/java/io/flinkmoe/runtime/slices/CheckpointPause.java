@@ -13,12 +13,15 @@ import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
  * experts that compute.
  *
  * <p>A barrier may be slow for other reasons, and checkpoints may follow each other closely. So a
- * pause has a maximum length, and before the next one slices run for as long as the last one took.
+ * pause has a maximum length, and slices run for a while before the next one: as long as a short
+ * pause took, and a quarter of a long one, since a barrier may wait meanwhile.
  */
 @Internal
 final class CheckpointPause {
 
     private static final long MAX_MILLIS = Duration.ofSeconds(5).toMillis();
+
+    private static final long SHORT_MILLIS = 100;
 
     private static final long NONE = -1;
 
@@ -86,7 +89,8 @@ final class CheckpointPause {
         if (on) {
             on = false;
             long now = time.getCurrentProcessingTime();
-            earliest = now + (now - start);
+            long length = now - start;
+            earliest = now + Math.max(Math.min(length, SHORT_MILLIS), length / 4);
             slices.resume();
         }
     }

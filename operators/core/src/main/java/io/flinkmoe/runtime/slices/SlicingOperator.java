@@ -3,12 +3,15 @@ package io.flinkmoe.runtime.slices;
 
 import io.flinkmoe.runtime.shared.AsyncThreads;
 import org.apache.flink.annotation.Internal;
+import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.runtime.execution.Environment;
 import org.apache.flink.runtime.operators.coordination.OperatorEvent;
 import org.apache.flink.runtime.operators.coordination.OperatorEventGateway;
 import org.apache.flink.runtime.operators.coordination.OperatorEventHandler;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.runtime.tasks.mailbox.MailboxExecutorFactory;
+import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
 
 /**
  * An operator whose input triggers long work, such as the close of a window. It does the work in
@@ -27,6 +30,8 @@ public abstract class SlicingOperator<O> extends AbstractStreamOperator<O>
     private transient OperatorEventGateway coordinator;
     private transient Slices slices;
     private transient CheckpointPause pause;
+    private transient MailboxExecutor ofOperator;
+    private transient MailboxExecutor ofTask;
 
     /** Sets where the operator reports that it is ready for announcements. */
     void connect(OperatorEventGateway gateway) {
@@ -40,6 +45,9 @@ public abstract class SlicingOperator<O> extends AbstractStreamOperator<O>
         AsyncThreads.allow(task);
         slices = new Slices(getProcessingTimeService(), task, this::runSlice);
         pause = new CheckpointPause(getProcessingTimeService(), slices);
+        MailboxExecutorFactory mailbox = getContainingTask().getMailboxExecutorFactory();
+        ofOperator = mailbox.createExecutor(getOperatorConfig().getChainIndex());
+        ofTask = mailbox.createExecutor(TaskMailbox.MIN_PRIORITY);
         coordinator.sendEventToCoordinator(SubtaskChange.OPENED);
     }
 
@@ -58,6 +66,16 @@ public abstract class SlicingOperator<O> extends AbstractStreamOperator<O>
     /** Whether slices are paused until a barrier has passed. */
     protected final boolean isPaused() {
         return pause.isOn();
+    }
+
+    /**
+     * Whether more slices must wait until the operator returns: the task has received something,
+     * which may be the announcement of a checkpoint. A slice that is due runs first, and sets
+     * another key.
+     */
+    protected final boolean mustReturn() {
+        ofOperator.tryYield();
+        return ofTask.shouldInterrupt();
     }
 
     /** Learns that a checkpoint starts. */
