@@ -65,6 +65,9 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
     /** How many tokens of a lane may be ready before arriving batches send some of them. */
     private static final int MAX_READY = 4096;
 
+    /** The vectors that may arrive in a pause before arriving batches send some of them. */
+    private static final int PAUSE_BYTES = 64 * 1024 * 1024;
+
     private static final ValueStateDescriptor<Long> NEXT_TO_LEAVE =
             new ValueStateDescriptor<>("next-batch-to-leave", LongSerializer.INSTANCE);
     private static final ValueStateDescriptor<Long> NEXT_NUMBER =
@@ -81,6 +84,7 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
     private transient ValueState<Long> nextToLeave;
     private transient ValueState<Long> nextNumber;
     private transient RowsByExpert rowsByExpert;
+    private transient int maxOwedInPause;
     private transient int owed; // tokens that have arrived, without those that were sent for them
     private transient DispatchMetrics metrics;
     private transient long inputWatermark;
@@ -111,7 +115,11 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
         active = new LinkedHashSet<>();
         batches = new WaitingBatches(this);
         nextToLeave = getRuntimeContext().getState(NEXT_TO_LEAVE);
-        lanes = new WaitingLanes(nextToLeave, UNKNOWN, maxRowsOfSlice());
+        long rowBytes = (long) spec.expertRowSize() * Float.BYTES;
+        maxOwedInPause = rowsOf(PAUSE_BYTES, rowBytes);
+        lanes =
+                new WaitingLanes(
+                        nextToLeave, UNKNOWN, rowsOf(SLICE_BYTES, spec.choices() * rowBytes));
         nextNumber = getRuntimeContext().getState(NEXT_NUMBER);
         rowsByExpert = new RowsByExpert(spec);
         metrics = new DispatchMetrics(getMetricGroup());
@@ -121,9 +129,8 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
         restore();
     }
 
-    private int maxRowsOfSlice() {
-        long rowBytes = (long) spec.choices() * spec.expertRowSize() * Float.BYTES;
-        return (int) Math.max(1, SLICE_BYTES / rowBytes);
+    private static int rowsOf(int bytes, long rowBytes) {
+        return (int) Math.max(1, bytes / rowBytes);
     }
 
     private void restore() throws Exception {
@@ -150,7 +157,7 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
         activate(lane, progress);
         owed = progress.numReady() > MAX_READY ? owed + tokens.rows() : Math.min(owed, 0);
         // What is owed when a barrier has passed is paid in parts: the next barrier may be near.
-        int mayOwe = isPaused() ? MAX_READY : owed - 2 * tokens.rows();
+        int mayOwe = isPaused() ? maxOwedInPause : owed - 2 * tokens.rows();
         while (owed > Math.max(0, mayOwe) && !active.isEmpty() && !mustReturn()) {
             runSlice(); // Sets another key.
         }
