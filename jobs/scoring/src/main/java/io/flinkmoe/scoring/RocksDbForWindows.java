@@ -6,6 +6,7 @@ import java.util.Collection;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.ConfigOption;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.MemorySize;
 import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.configuration.StateBackendOptions;
 import org.apache.flink.state.rocksdb.RocksDBConfigurableOptions;
@@ -40,6 +41,14 @@ public final class RocksDbForWindows implements RocksDBOptionsFactory {
     /** Otherwise the end of a flush waits until the disk has all of the file. */
     private static final long BYTES_PER_SYNC = 1 << 20;
 
+    /**
+     * A checkpoint copies what compactions have written since the last one. A compaction of level 0
+     * writes all of level 1, one of level 1 a file and what overlaps it in level 2.
+     */
+    private static final MemorySize LEVEL_1 = MemorySize.ofMebiBytes(32);
+
+    private static final MemorySize FILE = MemorySize.ofMebiBytes(4);
+
     /** RocksDB uses a quarter of them for flushes, for all operators of a process together. */
     private static final int BACKGROUND_THREADS = 8;
 
@@ -62,6 +71,8 @@ public final class RocksDbForWindows implements RocksDBOptionsFactory {
                     RocksDBConfigurableOptions.MAX_BACKGROUND_THREADS,
                     BACKGROUND_THREADS);
             setDefault(job, cluster, RocksDBConfigurableOptions.USE_BLOOM_FILTER, true);
+            setDefault(job, cluster, RocksDBConfigurableOptions.MAX_SIZE_LEVEL_BASE, LEVEL_1);
+            setDefault(job, cluster, RocksDBConfigurableOptions.TARGET_FILE_SIZE_BASE, FILE);
         }
     }
 

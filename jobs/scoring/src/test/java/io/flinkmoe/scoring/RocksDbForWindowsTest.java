@@ -71,6 +71,8 @@ class RocksDbForWindowsTest {
         assertThat(job.get(RocksDBConfigurableOptions.MAX_BACKGROUND_THREADS)).isEqualTo(3);
         assertThat(job.contains(RocksDBOptions.OPTIONS_FACTORY)).isFalse();
         assertThat(job.get(RocksDBConfigurableOptions.USE_BLOOM_FILTER)).isTrue();
+        assertThat(job.get(RocksDBConfigurableOptions.MAX_SIZE_LEVEL_BASE).getMebiBytes())
+                .isEqualTo(32);
     }
 
     @Test

@@ -36,10 +36,14 @@ final class DispatchBlocks {
     private DispatchBlocks() {}
 
     static Configuration options(Path folder) {
+        return options(folder, D);
+    }
+
+    static Configuration options(Path folder, int width) {
         return TinyBundle.builder()
                 .numExperts(N)
                 .topK(K)
-                .hiddenSize(D)
+                .hiddenSize(width)
                 .writeTo(folder)
                 .options()
                 .set(MoeOptions.LANES, LANES);
@@ -51,25 +55,29 @@ final class DispatchBlocks {
      * @param tokens stream and timestamp, such as a@5
      */
     static RoutedBlock undecided(int lane, long batch, String... tokens) {
-        return block(lane, batch, Choices.PENDING, TokenBlock.NONE_LATE, tokens);
+        return block(lane, batch, D, Choices.PENDING, TokenBlock.NONE_LATE, tokens);
     }
 
     /** Late tokens, which wait for no decision. */
     static RoutedBlock late(int lane, long batch, String... tokens) {
+        return late(lane, batch, D, tokens);
+    }
+
+    static RoutedBlock late(int lane, long batch, int width, String... tokens) {
         boolean[] late = new boolean[tokens.length];
         Arrays.fill(late, true);
-        return block(lane, batch, Outcome.LATE.code(), late, tokens);
+        return block(lane, batch, width, Outcome.LATE.code(), late, tokens);
     }
 
     private static RoutedBlock block(
-            int lane, long batch, byte outcome, boolean[] late, String... tokens) {
+            int lane, long batch, int width, byte outcome, boolean[] late, String... tokens) {
         int rows = tokens.length;
         String[] streams = new String[rows];
         long[] timestamps = new long[rows];
         long[] positions = new long[rows];
         int[] experts = new int[rows * RANKS];
         float[] weights = new float[rows * RANKS];
-        float[] vectors = new float[rows * D];
+        float[] vectors = new float[rows * width];
         byte[] outcomes = new byte[rows * K];
         Arrays.fill(outcomes, outcome);
         for (int row = 0; row < rows; row++) {
@@ -81,8 +89,8 @@ final class DispatchBlocks {
                 experts[row * RANKS + rank] = (row + rank) % N;
                 weights[row * RANKS + rank] = 10 * row + rank;
             }
-            float[] vector = vector(batch, row);
-            System.arraycopy(vector, 0, vectors, row * D, D);
+            float[] vector = vector(batch, row, width);
+            System.arraycopy(vector, 0, vectors, row * width, width);
         }
         return new RoutedBlock(
                 batch,
@@ -102,8 +110,12 @@ final class DispatchBlocks {
 
     /** The residual of a token. */
     static float[] vector(long batch, int row) {
-        float[] vector = new float[D];
-        for (int i = 0; i < D; i++) {
+        return vector(batch, row, D);
+    }
+
+    private static float[] vector(long batch, int row, int width) {
+        float[] vector = new float[width];
+        for (int i = 0; i < width; i++) {
             vector[i] = 1_000 * batch + 10 * row + i;
         }
         return vector;
