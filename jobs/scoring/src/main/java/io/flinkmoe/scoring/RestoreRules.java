@@ -6,6 +6,7 @@ import java.io.IOException;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.IllegalConfigurationException;
 import org.apache.flink.configuration.ReadableConfig;
+import org.apache.flink.configuration.StateChangelogOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.core.execution.RecoveryClaimMode;
 import org.apache.flink.runtime.state.changelog.ChangelogStateBackendHandle;
@@ -21,8 +22,8 @@ final class RestoreRules {
     private RestoreRules() {}
 
     /**
-     * Checks how the job starts. Flink would start it from a checkpoint with logged changes in any
-     * claim mode, but then each of its checkpoints would fail.
+     * Checks how the job starts. In the claim mode {@code NO_CLAIM}, Flink starts a job with a log
+     * of changes, and a job from a checkpoint with one, but then their checkpoints fail.
      *
      * @param options the Flink options of cluster and job
      * @throws IllegalConfigurationException if the claim mode does not allow the checkpoint
@@ -30,17 +31,27 @@ final class RestoreRules {
     static void check(ReadableConfig options) {
         String path = options.get(StateRecoveryOptions.SAVEPOINT_PATH);
         RecoveryClaimMode mode = options.get(StateRecoveryOptions.RESTORE_MODE);
-        if (path != null && mode == RecoveryClaimMode.NO_CLAIM && hasLoggedChanges(path)) {
-            throw new IllegalConfigurationException(
-                    ("%s is %s, but the checkpoint %s contains a log of changes; allowed: %s. The"
-                                    + " checkpoint then belongs to the job, which deletes it when it"
-                                    + " is no longer needed.")
-                            .formatted(
-                                    StateRecoveryOptions.RESTORE_MODE.key(),
-                                    mode,
-                                    path,
-                                    RecoveryClaimMode.CLAIM));
+        if (path == null || mode != RecoveryClaimMode.NO_CLAIM) {
+            return;
         }
+        if (options.get(StateChangelogOptions.ENABLE_STATE_CHANGE_LOG)) {
+            throw mustClaim(StateChangelogOptions.ENABLE_STATE_CHANGE_LOG.key() + " is true");
+        }
+        if (hasLoggedChanges(path)) {
+            throw mustClaim("the checkpoint %s contains a log of changes".formatted(path));
+        }
+    }
+
+    private static IllegalConfigurationException mustClaim(String why) {
+        return new IllegalConfigurationException(
+                ("%s is %s, but %s; allowed: %s. The checkpoint or savepoint that the job starts from"
+                                + " then belongs to the job, which deletes it when it is no longer"
+                                + " needed.")
+                        .formatted(
+                                StateRecoveryOptions.RESTORE_MODE.key(),
+                                RecoveryClaimMode.NO_CLAIM,
+                                why,
+                                RecoveryClaimMode.CLAIM));
     }
 
     private static boolean hasLoggedChanges(String path) {

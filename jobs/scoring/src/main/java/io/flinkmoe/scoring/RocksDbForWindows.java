@@ -71,16 +71,23 @@ public final class RocksDbForWindows implements RocksDBOptionsFactory {
                     RocksDBConfigurableOptions.MAX_BACKGROUND_THREADS,
                     BACKGROUND_THREADS);
             setDefault(job, cluster, RocksDBConfigurableOptions.USE_BLOOM_FILTER, true);
-            setDefault(job, cluster, RocksDBConfigurableOptions.MAX_SIZE_LEVEL_BASE, LEVEL_1);
-            setDefault(job, cluster, RocksDBConfigurableOptions.TARGET_FILE_SIZE_BASE, FILE);
+            if (!isSet(job, cluster, RocksDBOptions.PREDEFINED_OPTIONS)) { // They have sizes.
+                setDefault(job, cluster, RocksDBConfigurableOptions.MAX_SIZE_LEVEL_BASE, LEVEL_1);
+                setDefault(job, cluster, RocksDBConfigurableOptions.TARGET_FILE_SIZE_BASE, FILE);
+            }
         }
     }
 
     private static <T> void setDefault(
             Configuration job, ReadableConfig cluster, ConfigOption<T> option, T value) {
-        if (!job.contains(option) && cluster.getOptional(option).isEmpty()) {
+        if (!isSet(job, cluster, option)) {
             job.set(option, value);
         }
+    }
+
+    private static boolean isSet(
+            Configuration job, ReadableConfig cluster, ConfigOption<?> option) {
+        return job.contains(option) || cluster.getOptional(option).isPresent();
     }
 
     @Override

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.IllegalConfigurationException;
+import org.apache.flink.configuration.StateChangelogOptions;
 import org.apache.flink.configuration.StateRecoveryOptions;
 import org.apache.flink.core.execution.RecoveryClaimMode;
 import org.apache.flink.runtime.checkpoint.Checkpoints;
@@ -44,6 +45,18 @@ class RestoreRulesTest {
 
         options.set(StateRecoveryOptions.RESTORE_MODE, RecoveryClaimMode.CLAIM);
         assertThatNoException().isThrownBy(() -> RestoreRules.check(options));
+    }
+
+    @Test
+    void aJobWithALogMustClaimWhatItStartsFrom() {
+        Configuration options = new Configuration();
+        options.set(StateChangelogOptions.ENABLE_STATE_CHANGE_LOG, true);
+        assertThatNoException().isThrownBy(() -> RestoreRules.check(options));
+        options.set(StateRecoveryOptions.SAVEPOINT_PATH, folder.resolve("none").toString());
+        assertThatExceptionOfType(IllegalConfigurationException.class)
+                .isThrownBy(() -> RestoreRules.check(options))
+                .withMessageContaining("NO_CLAIM, but state.changelog.enabled is true")
+                .withMessageContaining("allowed: CLAIM");
     }
 
     @Test

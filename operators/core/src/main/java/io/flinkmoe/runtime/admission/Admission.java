@@ -80,7 +80,6 @@ public final class Admission extends SlicingOperator<DecisionBlock>
                 .with("num_experts of layer " + layer, expertKeys.count())
                 .with("num_experts_per_tok of layer " + layer, topK)
                 .keep(getOperatorStateBackend());
-        RescaledLog.startAnew(this);
         watermark = new WatermarkState(this, expertKeys);
         counters = new WindowCounters(this, expertKeys, capacity.windows());
         rule =
@@ -100,6 +99,7 @@ public final class Admission extends SlicingOperator<DecisionBlock>
         buffers = new TaskOutputs(getContainingTask().getEnvironment());
         outbox = new Outbox(this, expertKeys, watermark.owned(), output);
         startSlices(); // Windows that were closed, and decisions that were not sent yet.
+        RescaledLog.startAnew(this);
     }
 
     @Override

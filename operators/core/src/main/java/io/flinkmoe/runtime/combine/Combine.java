@@ -97,7 +97,6 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
                 .with("carried values of layer " + layer, spec.carriedSize())
                 .with("num_experts_per_tok of the gates of layer " + layer, spec.choicesOfGates())
                 .keep(getOperatorStateBackend());
-        RescaledLog.startAnew(this);
         sum = new GateWeightedSum(spec, capacity.weightRule(), LayerOutput.of(sessions, layer));
         metrics = new CombineMetrics(getMetricGroup());
         nextBatch = getRuntimeContext().getState(NEXT_BATCH);
@@ -124,6 +123,7 @@ public final class Combine extends AbstractStreamOperator<TokenBlock>
                         : WindowOutcomes.NONE;
         batches = new WaitingBatches(this);
         restore();
+        RescaledLog.startAnew(this);
     }
 
     /** Closes the windows that a watermark ends. */

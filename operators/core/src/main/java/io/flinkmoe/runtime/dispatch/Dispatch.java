@@ -18,7 +18,6 @@ import io.flinkmoe.runtime.shared.RescaledLog;
 import io.flinkmoe.runtime.shared.WaitingLanes;
 import io.flinkmoe.runtime.shared.WaitingTokens;
 import io.flinkmoe.runtime.slices.SlicingOperator;
-import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.Set;
 import org.apache.flink.annotation.Internal;
@@ -65,8 +64,13 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
     /** How many tokens of a lane may be ready before arriving batches send some of them. */
     private static final int MAX_READY = 4096;
 
-    /** The vectors that may arrive in a pause before arriving batches send some of them. */
+    /** The tokens that may arrive in a pause before arriving batches send some of them. */
+    private static final int PAUSE_TOKENS = 65_536;
+
+    /** Likewise, the bytes of their vectors. */
     private static final int PAUSE_BYTES = 64 * 1024 * 1024;
+
+    private static final int NO_LANE = -1;
 
     private static final ValueStateDescriptor<Long> NEXT_TO_LEAVE =
             new ValueStateDescriptor<>("next-batch-to-leave", LongSerializer.INSTANCE);
@@ -85,6 +89,8 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
     private transient ValueState<Long> nextNumber;
     private transient RowsByExpert rowsByExpert;
     private transient int maxOwedInPause;
+    private transient int maxRows; // in a slice
+    private transient int inParts; // the lane that has perhaps sent only a part of a batch
     private transient int owed; // tokens that have arrived, without those that were sent for them
     private transient DispatchMetrics metrics;
     private transient long inputWatermark;
@@ -111,15 +117,14 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
                 .with("carried values of layer " + layer, spec.carriedSize())
                 .with("num_experts_per_tok of the gates of layer " + layer, spec.choicesOfGates())
                 .keep(getOperatorStateBackend());
-        RescaledLog.startAnew(this);
         active = new LinkedHashSet<>();
         batches = new WaitingBatches(this);
         nextToLeave = getRuntimeContext().getState(NEXT_TO_LEAVE);
         long rowBytes = (long) spec.expertRowSize() * Float.BYTES;
-        maxOwedInPause = rowsOf(PAUSE_BYTES, rowBytes);
-        lanes =
-                new WaitingLanes(
-                        nextToLeave, UNKNOWN, rowsOf(SLICE_BYTES, spec.choices() * rowBytes));
+        maxOwedInPause = Math.min(PAUSE_TOKENS, rowsOf(PAUSE_BYTES, rowBytes));
+        maxRows = rowsOf(SLICE_BYTES, spec.choices() * rowBytes);
+        lanes = new WaitingLanes(nextToLeave, UNKNOWN, maxRows);
+        inParts = NO_LANE;
         nextNumber = getRuntimeContext().getState(NEXT_NUMBER);
         rowsByExpert = new RowsByExpert(spec);
         metrics = new DispatchMetrics(getMetricGroup());
@@ -127,6 +132,7 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
         outputWatermark = Long.MIN_VALUE;
         owed = 0;
         restore();
+        RescaledLog.startAnew(this);
     }
 
     private static int rowsOf(int bytes, long rowBytes) {
@@ -155,10 +161,10 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
         }
         progress.addTokens(block.batch(), tokens, null);
         activate(lane, progress);
-        owed = progress.numReady() > MAX_READY ? owed + tokens.rows() : Math.min(owed, 0);
+        owed = lanes.mostReady() > MAX_READY ? owed + tokens.rows() : Math.min(owed, 0);
         // What is owed when a barrier has passed is paid in parts: the next barrier may be near.
         int mayOwe = isPaused() ? maxOwedInPause : owed - 2 * tokens.rows();
-        while (owed > Math.max(0, mayOwe) && !active.isEmpty() && !mustReturn()) {
+        while (owed > Math.max(0, mayOwe) && !active.isEmpty() && !yieldsToTask()) {
             runSlice(); // Sets another key.
         }
     }
@@ -214,9 +220,9 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
     protected boolean runSlice() throws Exception {
         boolean sent = false;
         while (!sent && !active.isEmpty()) {
-            Iterator<Integer> first = active.iterator();
-            int lane = first.next();
-            first.remove();
+            int lane = inParts == NO_LANE ? active.iterator().next() : inParts;
+            active.remove(lane);
+            inParts = NO_LANE;
             setCurrentKey(laneKeys.keyOf(lane));
             LaneProgress progress = lanes.of(lane);
             LaneProgress.ReadyRows leaving = progress.pollFirst();
@@ -226,6 +232,7 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
             if (leaving != null) {
                 active.add(lane); // Behind the other lanes.
                 sent = leaving.rows().length > 0;
+                inParts = leaving.rows().length == maxRows ? lane : NO_LANE;
                 leave(lane, progress, leaving);
             }
         }

@@ -89,17 +89,22 @@ final class WaitingBatches {
     /** Adds decisions, which may come before the vectors. */
     void add(DecisionBlock.OfBatch decisions) throws Exception {
         choices(decisions.batch()).add(new Decided(decisions));
-        last = null;
+        if (isLast(decisions.batch())) {
+            last = null;
+        }
     }
 
     /** Returns a batch with all that is decided about its choices. */
     RoutedBlock get(long batch) throws Exception {
-        Object key = operator.getCurrentKey();
-        if (last == null || last.batch() != batch || !key.equals(keyOfLast)) {
+        if (!isLast(batch)) {
             last = read(batch);
-            keyOfLast = key;
+            keyOfLast = operator.getCurrentKey();
         }
         return last;
+    }
+
+    private boolean isLast(long batch) {
+        return last != null && last.batch() == batch && operator.getCurrentKey().equals(keyOfLast);
     }
 
     private RoutedBlock read(long batch) throws Exception {

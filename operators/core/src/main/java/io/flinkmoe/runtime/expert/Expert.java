@@ -92,7 +92,6 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                 .with("num_experts of layer " + layer, expertKeys.count())
                 .with("input_size of layer " + layer, width)
                 .keep(getOperatorStateBackend());
-        RescaledLog.startAnew(this);
         openCalls();
         List<ExpertCalls> ownCalls = new ArrayList<>();
         for (int expert : ownExperts) {
@@ -106,6 +105,7 @@ public final class Expert extends AbstractStreamOperator<ContributionBlock>
                         settings.batching().linger().toMillis(),
                         time -> runWaiting());
         restore();
+        RescaledLog.startAnew(this);
     }
 
     private void openCalls() throws BundleException {

@@ -117,7 +117,6 @@ public final class Router extends AbstractStreamOperator<RoutedBlock>
                 .with(MoeOptions.LANES.key(), laneKeys.count())
                 .with("num_experts_per_tok of layer " + layer, spec.choices())
                 .keep(getOperatorStateBackend());
-        RescaledLog.startAnew(this);
         routedOutput =
                 capacity.windows().areBounded()
                         ? new ToAdmission(
@@ -132,6 +131,7 @@ public final class Router extends AbstractStreamOperator<RoutedBlock>
                         ? new LateTokens.Divert(output, router.outcomes(), router.inputs())
                         : LateTokens.KEEP;
         summaries = new SummaryOutput(output, layer, WindowSummary.Source.ROUTER, 0);
+        RescaledLog.startAnew(this);
     }
 
     @Override

@@ -7,6 +7,7 @@ import org.apache.flink.annotation.Internal;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.api.common.state.OperatorStateStore;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.base.BooleanSerializer;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
@@ -48,30 +49,45 @@ public final class RescaledLog {
 
     /**
      * Writes the state of an operator if it is logged and was restored at another parallelism. Call
-     * it from {@code open}. The operator's keys are integers.
+     * it at the end of {@code open}: what is written by an attempt that fails later is not deleted.
+     * The operator's keys are integers.
      */
     public static void startAnew(AbstractStreamOperator<?> operator) throws Exception {
         KeyedStateBackend<Integer> backend = operator.getKeyedStateBackend();
-        if (backend.getClass().getName().equals(LOGGING_BACKEND) && isRescaled(operator)) {
-            Log.startAnew(backend, operator.getRuntimeContext().getTaskInfo());
+        OperatorStateStore store = operator.getOperatorStateBackend();
+        if (backend.getClass().getName().equals(LOGGING_BACKEND)) {
+            if (isRescaled(operator, store.getUnionListState(PARALLELISM))) {
+                Log.startAnew(backend, operator.getRuntimeContext().getTaskInfo());
+            }
+        } else if (store.getRegisteredStateNames().contains(PARALLELISM.getName())) {
+            // Otherwise each restart would multiply what Flink keeps for a job without a log.
+            store.getUnionListState(PARALLELISM).clear();
         }
     }
 
     /** Compares the parallelism with that of the checkpoint, and keeps it. */
-    private static boolean isRescaled(AbstractStreamOperator<?> operator) throws Exception {
+    private static boolean isRescaled(
+            AbstractStreamOperator<?> operator, ListState<Integer> parallelism) throws Exception {
         TaskInfo task = operator.getRuntimeContext().getTaskInfo();
-        int parallelism = task.getNumberOfParallelSubtasks();
-        ListState<Integer> written =
-                operator.getOperatorStateBackend().getUnionListState(PARALLELISM);
-        boolean isRescaled = false;
-        for (int before : written.get()) {
-            isRescaled |= before != parallelism;
+        boolean isKnown = false;
+        boolean isSame = true;
+        for (int before : parallelism.get()) {
+            isKnown = true;
+            isSame &= before == task.getNumberOfParallelSubtasks();
         }
-        written.clear();
+        parallelism.clear();
         if (task.getIndexOfThisSubtask() == 0) {
-            written.add(parallelism);
+            parallelism.add(task.getNumberOfParallelSubtasks());
         }
-        return isRescaled;
+        return isRestored(operator) && !(isKnown && isSame);
+    }
+
+    private static boolean isRestored(AbstractStreamOperator<?> operator) {
+        return operator.getContainingTask()
+                .getEnvironment()
+                .getTaskStateManager()
+                .getRestoreCheckpointId()
+                .isPresent();
     }
 
     /** Uses the classes of the log. */

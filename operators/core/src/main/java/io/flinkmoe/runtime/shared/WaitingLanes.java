@@ -43,6 +43,15 @@ public final class WaitingLanes {
         return progress;
     }
 
+    /** The most tokens of one lane all of whose choices have results. */
+    public int mostReady() {
+        int most = 0;
+        for (LaneProgress progress : lanes.values()) {
+            most = Math.max(most, progress.numReady());
+        }
+        return most;
+    }
+
     /**
      * The watermark that may be forwarded: it is held just below the oldest waiting token that is
      * not late.

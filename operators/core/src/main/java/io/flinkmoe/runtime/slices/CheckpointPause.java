@@ -12,9 +12,10 @@ import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
  * records in front of the barrier, and the barrier, would wait for the tasks that follow, such as
  * experts that compute.
  *
- * <p>A barrier may be slow for other reasons, and checkpoints may follow each other closely. So a
- * pause has a maximum length, and slices run for a while before the next one: as long as a short
- * pause took, and a quarter of a long one, since a barrier may wait meanwhile.
+ * <p>A barrier may be slow for other reasons. So a pause has a maximum length. Checkpoints may also
+ * follow each other closely. So slices run for a while between two pauses: for a quarter of the
+ * first pause, or for 100 ms if that is more, but not longer than the pause. A pause that had to be
+ * ended is followed by slices for as long as it took.
  */
 @Internal
 final class CheckpointPause {
@@ -64,14 +65,14 @@ final class CheckpointPause {
         on = true;
         start = time.getCurrentProcessingTime();
         slices.pause();
-        timer = time.registerTimer(start + MAX_MILLIS, timestamp -> end());
+        timer = time.registerTimer(start + MAX_MILLIS, timestamp -> end(MAX_MILLIS));
     }
 
     /** Lets slices run after a barrier. */
     void pass(long checkpoint) {
         over = Math.max(over, checkpoint);
         if (announced <= checkpoint) {
-            end();
+            end(SHORT_MILLIS);
         }
     }
 
@@ -79,18 +80,22 @@ final class CheckpointPause {
     void abort(long checkpoint) {
         over = Math.max(over, checkpoint);
         if (announced == checkpoint) {
-            end();
+            end(SHORT_MILLIS);
         }
     }
 
-    private void end() {
+    /**
+     * @param millis how long slices run before the next pause, unless this one was shorter, or a
+     *     quarter of it is longer
+     */
+    private void end(long millis) {
         announced = NONE;
         cancelTimer();
         if (on) {
             on = false;
             long now = time.getCurrentProcessingTime();
             long length = now - start;
-            earliest = now + Math.max(Math.min(length, SHORT_MILLIS), length / 4);
+            earliest = now + Math.max(Math.min(length, millis), length / 4);
             slices.resume();
         }
     }

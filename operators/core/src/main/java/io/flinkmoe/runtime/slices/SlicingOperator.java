@@ -69,11 +69,10 @@ public abstract class SlicingOperator<O> extends AbstractStreamOperator<O>
     }
 
     /**
-     * Whether more slices must wait until the operator returns: the task has received something,
-     * which may be the announcement of a checkpoint. A slice that is due runs first, and sets
-     * another key.
+     * Runs a slice that is due, which sets another key. Then tells whether the operator must
+     * return. It must if the task has received something, such as the announcement of a checkpoint.
      */
-    protected final boolean mustReturn() {
+    protected final boolean yieldsToTask() {
         ofOperator.tryYield();
         return ofTask.shouldInterrupt();
     }

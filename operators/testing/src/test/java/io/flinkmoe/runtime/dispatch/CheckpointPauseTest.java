@@ -160,6 +160,21 @@ class CheckpointPauseTest {
     }
 
     @Test
+    void afterAPauseThatHadToBeEndedSlicesRunAsLongAsItTook() throws Exception {
+        announce(1);
+        harness.setProcessingTime(PAUSE);
+        announce(2);
+        harness.setProcessingTime(2 * PAUSE - 1);
+        harness.send(late(0, 0, "a@1"));
+        harness.runSlices();
+        assertThat(sent(harness)).containsExactly("0/0: a@1");
+        harness.setProcessingTime(2 * PAUSE);
+        harness.send(late(0, 1, "a@2"));
+        harness.runSlices();
+        assertThat(sent(harness)).as("paused").hasSize(1);
+    }
+
+    @Test
     void aBarrierThatComesBeforeThePauseMayStartPreventsIt() throws Exception {
         announce(1);
         harness.setProcessingTime(300);

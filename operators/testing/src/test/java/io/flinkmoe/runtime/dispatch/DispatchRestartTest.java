@@ -26,6 +26,9 @@ import io.flinkmoe.testing.OperatorHarnesses;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.apache.flink.api.common.state.ListStateDescriptor;
+import org.apache.flink.api.common.state.OperatorStateStore;
+import org.apache.flink.api.common.typeutils.base.IntSerializer;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.api.watermark.Watermark;
@@ -117,6 +120,21 @@ class DispatchRestartTest {
         harness.send(admitted(3, 0, 0, 1));
         assertThatThrownBy(() -> harness.getOperator().finish()).hasMessageContaining("lane 3");
         kill(harness);
+    }
+
+    /** Flink gives each subtask the entries of all of them. */
+    @Test
+    void aJobWithoutALogForgetsTheParallelismOfTheLog() throws Exception {
+        ListStateDescriptor<Integer> parallelism =
+                new ListStateDescriptor<>("parallelism-of-log", IntSerializer.INSTANCE);
+        DispatchHarness killed = open();
+        OperatorStateStore logged = killed.getOperator().getOperatorStateBackend();
+        logged.getUnionListState(parallelism).addAll(List.of(2, 2));
+        try (DispatchHarness harness = open(snapshotAndKill(killed))) {
+            OperatorStateStore store = harness.getOperator().getOperatorStateBackend();
+            assertThat(store.getRegisteredStateNames()).contains("parallelism-of-log");
+            assertThat(store.getUnionListState(parallelism).get()).isEmpty();
+        }
     }
 
     @Test
