@@ -33,7 +33,7 @@ final class FormatsPart {
     private static final int SPARE_SECONDS = 3;
 
     /** More bytes in a topic would not stay in memory, and the disk would be measured. */
-    private static final long MAX_BYTES = 400_000_000;
+    private static final long MAX_BYTES = 800_000_000;
 
     private final BenchContext context;
     private final Shape shape;
