@@ -237,6 +237,9 @@ class ScoringJobIT {
     void windowsOnTheHeapThatAreDecidedAtTheirCloseAreLogged(Backend backend) throws Exception {
         Configuration options = options("logged-" + backend, 1);
         backend.configure(options);
+        options.set(
+                CheckpointingOptions.CHECKPOINTS_DIRECTORY,
+                dir.resolve("checkpoints").toUri().toString());
         ChangesOfWindows.store(options, dir.resolve("changes").toUri().toString());
         options.set(MoeOptions.CAPACITY, MoeOptions.CapacityPolicy.FIXED);
         options.set(MoeOptions.CAPACITY_SIZE, 5);
