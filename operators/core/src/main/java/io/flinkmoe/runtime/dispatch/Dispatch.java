@@ -38,13 +38,13 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
  * without gaps, by which the combine keeps the order. No watermark overtakes a token that waits
  * here, unless the token is late.
  *
- * <p>Tokens leave in slices: those of one batch in each, up to {@link #SLICE_BYTES}. A record of
- * the input is only recorded, so that a barrier never waits for the work that a closed window has
- * set free. But while very many tokens are ready, arriving batches send as many tokens as they
- * have, so that the state does not grow with the input. While slices are paused for the barrier of
- * a checkpoint, batches are only recorded, and send later: otherwise the barrier would wait until
- * the experts have computed as many tokens. Tokens that are not decided never stop the input: their
- * decisions depend on it.
+ * <p>Tokens leave in slices: those of one batch in each, or some of them. A record of the input is
+ * only recorded, so that a barrier never waits for the work that a closed window has set free. But
+ * while very many tokens are ready, arriving batches send as many tokens as they have, so that the
+ * state does not grow with the input. While slices are paused for the barrier of a checkpoint,
+ * batches are only recorded, and send later: otherwise the barrier would wait until the experts
+ * have computed as many tokens. Tokens that are not decided never stop the input: their decisions
+ * depend on it.
  */
 @Internal
 public final class Dispatch extends SlicingOperator<RoutedBlock>
@@ -56,10 +56,14 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
     private static final long UNKNOWN = -1;
 
     /**
-     * How much a slice sends to the experts. While it sends, a barrier waits for as many network
-     * buffers, which become free only when the experts have computed what was in them.
+     * How much a slice sends to the experts, unless that is less than {@link #SLICE_TOKENS}. While
+     * it sends, a barrier waits for as many network buffers, which become free only when the
+     * experts have computed what was in them.
      */
     private static final int SLICE_BYTES = 512 * 1024;
+
+    /** With fewer tokens in a slice, each expert would receive only a few rows at once. */
+    private static final int SLICE_TOKENS = 128;
 
     /** How many tokens of a lane may be ready before arriving batches send some of them. */
     private static final int MAX_READY = 4096;
@@ -122,7 +126,7 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
         nextToLeave = getRuntimeContext().getState(NEXT_TO_LEAVE);
         long rowBytes = (long) spec.expertRowSize() * Float.BYTES;
         maxOwedInPause = Math.min(PAUSE_TOKENS, rowsOf(PAUSE_BYTES, rowBytes));
-        maxRows = rowsOf(SLICE_BYTES, spec.choices() * rowBytes);
+        maxRows = Math.max(SLICE_TOKENS, rowsOf(SLICE_BYTES, spec.choices() * rowBytes));
         lanes = new WaitingLanes(nextToLeave, UNKNOWN, maxRows);
         inParts = NO_LANE;
         nextNumber = getRuntimeContext().getState(NEXT_NUMBER);

@@ -29,8 +29,8 @@ class WideTokensTest {
 
     private static final int WIDTH = 2048; // 8 KiB
 
-    /** The tokens of a slice, whose rows for {@link DispatchBlocks#K} experts have 512 KiB. */
-    private static final int SLICE = 32;
+    /** The tokens of a slice. */
+    private static final int SLICE = 128;
 
     /** The tokens of a lane that may be ready before arriving blocks send some. */
     private static final int READY = 4096;
