@@ -125,8 +125,8 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
         batches = new WaitingBatches(this);
         nextToLeave = getRuntimeContext().getState(NEXT_TO_LEAVE);
         long rowBytes = (long) spec.expertRowSize() * Float.BYTES;
-        maxOwedInPause = Math.min(PAUSE_TOKENS, rowsOf(PAUSE_BYTES, rowBytes));
-        maxRows = Math.max(SLICE_TOKENS, rowsOf(SLICE_BYTES, spec.choices() * rowBytes));
+        maxOwedInPause = (int) Math.min(PAUSE_TOKENS, PAUSE_BYTES / rowBytes);
+        maxRows = (int) Math.max(SLICE_TOKENS, SLICE_BYTES / (spec.choices() * rowBytes));
         lanes = new WaitingLanes(nextToLeave, UNKNOWN, maxRows);
         inParts = NO_LANE;
         nextNumber = getRuntimeContext().getState(NEXT_NUMBER);
@@ -137,10 +137,6 @@ public final class Dispatch extends SlicingOperator<RoutedBlock>
         owed = 0;
         restore();
         RescaledLog.startAnew(this);
-    }
-
-    private static int rowsOf(int bytes, long rowBytes) {
-        return (int) Math.max(1, bytes / rowBytes);
     }
 
     private void restore() throws Exception {
