@@ -14,6 +14,7 @@ import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
 import org.apache.flink.configuration.JobManagerOptions;
 import org.apache.flink.configuration.PipelineOptions;
+import org.apache.flink.configuration.ResourceManagerOptions;
 import org.apache.flink.configuration.RestOptions;
 import org.apache.flink.configuration.RestartStrategyOptions;
 import org.apache.flink.configuration.TaskManagerOptions;
@@ -61,6 +62,8 @@ public final class BenchCluster implements AutoCloseable {
                 CheckpointingOptions.CHECKPOINTS_DIRECTORY,
                 Path.of(System.getProperty("java.io.tmpdir"), "checkpoints").toUri().toString());
         all.set(RestartStrategyOptions.RESTART_STRATEGY, "none");
+        // Slots of the last job may still be in use; until then, the next one is not refused.
+        all.set(ResourceManagerOptions.STANDALONE_CLUSTER_STARTUP_PERIOD_TIME, Duration.ofDays(1));
         all.addAll(options);
         MiniCluster cluster =
                 new MiniCluster(

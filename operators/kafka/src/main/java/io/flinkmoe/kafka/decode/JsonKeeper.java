@@ -3,7 +3,6 @@ package io.flinkmoe.kafka.decode;
 
 import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import io.flinkmoe.api.Rejection.Kind;
-import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -44,19 +43,31 @@ abstract class JsonKeeper implements RecordReader.Keeper {
 
         @Override
         public byte[] kept(Object decoded, byte[] message) throws BadRecordException {
-            ByteArrayOutputStream copy = new ByteArrayOutputStream(message.length);
+            int length = 0;
             for (int i = 0; i < places.size(); i++) {
                 JsonPlaces place = places.get(i);
                 if (place.from() != JsonPlaces.NOWHERE) {
-                    if (copy.size() > 0) {
-                        copy.write(',');
-                    }
-                    copy.writeBytes(names.get(i));
-                    int from = (int) place.from();
-                    copy.write(message, from, (int) place.to() - from);
+                    length += names.get(i).length + place.to() - place.from() + 1;
                 }
             }
-            return copy.toByteArray();
+            byte[] copy = new byte[Math.max(0, length - 1)]; // The last has no comma.
+            int at = 0;
+            for (int i = 0; i < places.size(); i++) {
+                JsonPlaces place = places.get(i);
+                if (place.from() != JsonPlaces.NOWHERE) {
+                    if (at > 0) {
+                        copy[at++] = ',';
+                    }
+                    at = append(names.get(i), 0, names.get(i).length, copy, at);
+                    at = append(message, place.from(), place.to(), copy, at);
+                }
+            }
+            return copy;
+        }
+
+        private static int append(byte[] bytes, int from, int to, byte[] copy, int at) {
+            System.arraycopy(bytes, from, copy, at, to - from);
+            return at + to - from;
         }
     }
 
@@ -83,19 +94,15 @@ abstract class JsonKeeper implements RecordReader.Keeper {
                                     .formatted(name));
                 }
             }
-            int from = (int) root.from() + 1;
-            int to = (int) root.to() - 1;
-            while (from < to && isSpace(message[from])) {
+            int from = root.from() + 1;
+            int to = root.to() - 1;
+            while (from < to && JsonCursor.isSpace(message[from])) {
                 from++;
             }
-            while (from < to && isSpace(message[to - 1])) {
+            while (from < to && JsonCursor.isSpace(message[to - 1])) {
                 to--;
             }
             return Arrays.copyOfRange(message, from, to);
-        }
-
-        private static boolean isSpace(byte character) {
-            return character == ' ' || character == '\t' || character == '\n' || character == '\r';
         }
     }
 }

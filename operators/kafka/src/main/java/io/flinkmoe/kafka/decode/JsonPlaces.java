@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.decode;
 
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonToken;
-import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -18,29 +16,39 @@ import org.apache.flink.annotation.Internal;
 final class JsonPlaces {
 
     /** The offset of a place that the record does not have. */
-    static final long NOWHERE = Long.MIN_VALUE;
+    static final int NOWHERE = -1;
 
+    private final byte[] name;
     private final Map<String, JsonPlaces> byName = new HashMap<>();
     private final List<JsonPlaces> inside = new ArrayList<>(); // The same.
     private final List<JsonSlot> slots = new ArrayList<>();
     private List<String> names;
     private boolean isKept;
     private boolean isFilled;
-    private long from = NOWHERE;
-    private long to = NOWHERE;
+    private int from = NOWHERE;
+    private int to = NOWHERE;
+    private JsonPlaces first; // The one inside that was first in the last record, and
+    private JsonPlaces follower; // the one that followed this one.
+
+    private JsonPlaces(String name) {
+        this.name = name.getBytes(StandardCharsets.UTF_8);
+    }
+
+    static JsonPlaces ofRecord() {
+        return new JsonPlaces("");
+    }
 
     /** Returns the node of a path, and makes it if there is none. */
     JsonPlaces at(FieldPath path) {
         JsonPlaces node = this;
         for (String name : path.names()) {
-            // The parser's names are interned, too, so that equal ones are the same.
-            node = node.byName.computeIfAbsent(name.intern(), node::newInside);
+            node = node.byName.computeIfAbsent(name, node::newInside);
         }
         return node;
     }
 
     private JsonPlaces newInside(String name) {
-        JsonPlaces place = new JsonPlaces();
+        JsonPlaces place = new JsonPlaces(name);
         inside.add(place);
         return place;
     }
@@ -66,12 +74,12 @@ final class JsonPlaces {
     }
 
     /** The first byte of the value; {@link #NOWHERE} without one. */
-    long from() {
+    int from() {
         return from;
     }
 
     /** The byte after the value. */
-    long to() {
+    int to() {
         return to;
     }
 
@@ -90,58 +98,82 @@ final class JsonPlaces {
         }
     }
 
-    /** Reads the value that begins at the present token. */
-    void read(JsonParser parser) throws IOException {
+    /** Reads the value that is next. */
+    void read(JsonScanner scanner) throws JsonFault {
         clear();
         isFilled = true;
-        JsonToken token = parser.currentToken();
-        long begin = isKept ? parser.currentTokenLocation().getByteOffset() : NOWHERE;
-        if (token == JsonToken.START_OBJECT) {
-            readObject(parser);
-        } else if (token == JsonToken.START_ARRAY) {
-            readArray(parser);
-        } else if (token != JsonToken.VALUE_NULL) {
-            for (JsonSlot slot : slots) {
-                slot.readScalar(parser, token);
-            }
-            refuseInside(1);
+        int begin = scanner.at();
+        switch (scanner.next()) {
+            case OBJECT -> readObject(scanner);
+            case ARRAY -> readArray(scanner);
+            case NULL -> scanner.skipValue();
+            default -> readScalar(scanner);
         }
         if (isKept) {
-            parser.finishToken();
             from = begin;
-            to = parser.currentLocation().getByteOffset();
+            to = scanner.at();
         }
     }
 
-    private void readObject(JsonParser parser) throws IOException {
+    private void readScalar(JsonScanner scanner) throws JsonFault {
+        JsonScanner.Kind kind = scanner.readScalar();
+        for (int i = 0; i < slots.size(); i++) {
+            slots.get(i).setScalar(scanner, kind);
+        }
+        refuseInside(1);
+    }
+
+    private void readObject(JsonScanner scanner) throws JsonFault {
         for (JsonSlot slot : slots) {
             slot.refuse("%s is an object, no single value".formatted(slot.path()));
         }
-        if (names != null) {
+        if (names == null && inside.isEmpty()) {
+            scanner.skipValue();
+            return;
+        } else if (names != null) {
             names.clear();
         }
-        for (String name = parser.nextFieldName(); name != null; name = parser.nextFieldName()) {
+        JsonPlaces last = null;
+        for (boolean more = scanner.enterObject(); more; more = scanner.nextName()) {
             if (names != null) {
-                names.add(name);
+                names.add(scanner.text());
             }
-            parser.nextToken();
-            JsonPlaces place = byName.get(name);
+            JsonPlaces place = after(last, scanner);
             if (place == null) {
-                parser.skipChildren();
+                scanner.skipValue();
             } else {
-                place.read(parser);
+                place.read(scanner);
+                last = place;
             }
         }
     }
 
-    private void readArray(JsonParser parser) throws IOException {
+    /**
+     * Returns the place of the name that was read last, or null. Most records of a topic have the
+     * same names in the same order, so that it is known without a search.
+     */
+    private JsonPlaces after(JsonPlaces last, JsonScanner scanner) {
+        JsonPlaces guess = last == null ? first : last.follower;
+        if (guess != null && scanner.isName(guess.name)) {
+            return guess;
+        }
+        JsonPlaces place = byName.get(scanner.text());
+        if (place != null && last == null) {
+            first = place;
+        } else if (place != null) {
+            last.follower = place;
+        }
+        return place;
+    }
+
+    private void readArray(JsonScanner scanner) throws JsonFault {
         if (slots.isEmpty()) {
-            parser.skipChildren();
+            scanner.skipValue();
         } else if (slots.size() == 1) {
-            slots.get(0).readArray(parser);
+            slots.get(0).readArray(scanner);
         } else {
             JsonSlot all = new JsonSlot(slots.get(0).path(), null, null);
-            all.readArray(parser);
+            all.readArray(scanner);
             slots.forEach(slot -> slot.share(all));
         }
         refuseInside(1);

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.decode;
 
-import com.fasterxml.jackson.core.JsonParser;
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.core.JsonToken;
 import io.flinkmoe.api.Rejection.Kind;
 import io.flinkmoe.column.ColumnType;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.annotation.Internal;
@@ -17,9 +13,6 @@ import org.apache.flink.annotation.Internal;
  */
 @Internal
 final class JsonSlot implements RecordReader.Field {
-
-    /** All smaller integers are floats. */
-    private static final int EXACT_FLOATS = 1 << 24;
 
     /**
      * What there is. Numbers are no objects here: a slot is old and a new object in it would cost
@@ -91,31 +84,32 @@ final class JsonSlot implements RecordReader.Field {
         set(bad(reason));
     }
 
-    /** Takes the value of the present token, which is no object and no array. */
-    void readScalar(JsonParser parser, JsonToken token) throws IOException {
-        if (token == JsonToken.VALUE_NUMBER_INT
-                && parser.getNumberType() != JsonParser.NumberType.BIG_INTEGER) {
-            whole = parser.getLongValue();
+    /** Takes the value that was read last, which is no object and no array. */
+    void setScalar(JsonScanner scanner, JsonScanner.Kind kind) {
+        JsonNumber number = scanner.number();
+        if (kind != JsonScanner.Kind.NUMBER) {
+            set(scalar(scanner, kind));
+        } else if (number.isLong()) {
+            whole = number.longValue();
             content = Content.LONG;
-        } else if (token == JsonToken.VALUE_NUMBER_FLOAT && wanted == ColumnType.FLOAT) {
-            real = parser.getFloatValue();
+        } else if (!number.isWhole() && wanted == ColumnType.FLOAT) {
+            real = number.floatValue();
             content = Content.FLOAT;
-        } else if (token == JsonToken.VALUE_NUMBER_FLOAT && wanted == ColumnType.DOUBLE) {
-            real = parser.getDoubleValue();
+        } else if (!number.isWhole() && wanted == ColumnType.DOUBLE) {
+            real = number.doubleValue();
             content = Content.DOUBLE;
         } else {
-            set(scalar(parser, token));
+            set(number(number));
         }
     }
 
     /** Returns a BadRecordException if the value cannot be used. */
-    private Object scalar(JsonParser parser, JsonToken token) throws IOException {
-        return switch (token) {
-            case VALUE_STRING -> text(parser.getText());
-            case VALUE_TRUE -> Boolean.TRUE;
-            case VALUE_FALSE -> Boolean.FALSE;
-            case VALUE_NUMBER_INT -> parser.getNumberValue();
-            case VALUE_NUMBER_FLOAT -> real(parser);
+    private Object scalar(JsonScanner scanner, JsonScanner.Kind kind) {
+        return switch (kind) {
+            case TEXT -> text(scanner.text());
+            case TRUE -> Boolean.TRUE;
+            case FALSE -> Boolean.FALSE;
+            case NUMBER -> number(scanner.number());
             default -> null;
         };
     }
@@ -126,15 +120,17 @@ final class JsonSlot implements RecordReader.Field {
                 : bad("%s has half of a surrogate pair, which is no Unicode".formatted(path));
     }
 
-    private Object real(JsonParser parser) throws IOException {
-        if (wanted == ColumnType.FLOAT) {
-            return parser.getFloatValue();
+    private Object number(JsonNumber number) {
+        if (number.isWhole()) {
+            return number.isLong() ? (Object) number.longValue() : number.bigInteger();
+        } else if (wanted == ColumnType.FLOAT) {
+            return number.floatValue();
         } else if (wanted == ColumnType.DOUBLE) {
-            return parser.getDoubleValue();
+            return number.doubleValue();
         }
         try {
-            return parser.getDecimalValue();
-        } catch (JsonProcessingException | ArithmeticException | NumberFormatException e) {
+            return number.decimal();
+        } catch (ArithmeticException | NumberFormatException e) {
             return bad("%s has an exponent that is out of range".formatted(path));
         }
     }
@@ -143,55 +139,50 @@ final class JsonSlot implements RecordReader.Field {
         return new BadRecordException(Kind.INPUT, reason);
     }
 
-    /** Takes the array that begins at the present token. */
-    void readArray(JsonParser parser) throws IOException {
+    /** Reads the array that is next. */
+    void readArray(JsonScanner scanner) throws JsonFault {
         int count = 0;
-        JsonToken token = parser.nextToken();
-        while (floats != null && count < floats.length) {
-            if (token == JsonToken.VALUE_NUMBER_FLOAT) {
-                floats[count] = parser.getFloatValue();
-            } else if (token == JsonToken.VALUE_NUMBER_INT && isFloat(parser)) {
-                floats[count] = parser.getIntValue();
-            } else {
+        boolean more = scanner.enterArray();
+        while (more && floats != null && count < floats.length && scanner.isNumber()) {
+            int begin = scanner.at();
+            JsonNumber number = scanner.readNumber();
+            if (!number.isFloat()) {
+                scanner.returnTo(begin);
                 break;
             }
-            count++;
-            token = parser.nextToken();
+            floats[count++] = number.floatValue();
+            more = scanner.nextElement();
         }
-        if (floats != null && count == floats.length && token == JsonToken.END_ARRAY) {
+        if (floats != null && count == floats.length && !more) {
             set(floats);
         } else {
-            readRest(parser, token, count);
+            readRest(scanner, more, count);
         }
-    }
-
-    private static boolean isFloat(JsonParser parser) throws IOException {
-        return parser.getNumberType() == JsonParser.NumberType.INT
-                && Math.abs((long) parser.getIntValue()) <= EXACT_FLOATS;
     }
 
     /**
-     * Takes the rest of an array.
+     * Reads the rest of an array.
      *
+     * @param hasMore whether an element is next
      * @param count the number of floats that were read
      */
-    private void readRest(JsonParser parser, JsonToken first, int count) throws IOException {
+    private void readRest(JsonScanner scanner, boolean hasMore, int count) throws JsonFault {
         List<Object> values = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             values.add(floats[i]);
         }
         BadRecordException problem = null;
-        for (JsonToken token = first; token != JsonToken.END_ARRAY; token = parser.nextToken()) {
-            if (token.isStructStart()) {
+        for (boolean more = hasMore; more; more = scanner.nextElement()) {
+            if (scanner.next().isScalar()) {
+                Object element = scalar(scanner, scanner.readScalar());
+                if (element instanceof BadRecordException e) {
+                    problem = e;
+                }
+                values.add(element);
+            } else {
                 problem = bad("%s has an element that is no single value".formatted(path));
-                parser.skipChildren();
-                continue;
+                scanner.skipValue();
             }
-            Object element = scalar(parser, token);
-            if (element instanceof BadRecordException e) {
-                problem = e;
-            }
-            values.add(element);
         }
         set(problem == null ? values : problem);
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.record;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.StreamWriteFeature;
@@ -15,6 +17,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.lang.reflect.Array;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.annotation.PublicEvolving;
 import org.apache.flink.api.common.serialization.SerializationSchema;
@@ -92,6 +95,32 @@ public final class JsonAnswerSerializer extends TopicSerializer<ScoredToken> {
     /** The fields of an object that are not kept ones. */
     private static final class OwnFields extends ByteArrayOutputStream {
 
+        /** Writes the elements of an array. Those that are not finite are texts. */
+        void write(float[] numbers) {
+            int most = numbers.length * (FloatText.MAX_BYTES + 1);
+            if (buf.length - count < most) {
+                buf = Arrays.copyOf(buf, Math.max(2 * buf.length, count + most));
+            }
+            byte[] to = buf;
+            int at = count;
+            for (int i = 0; i < numbers.length; i++) {
+                if (i > 0) {
+                    to[at++] = ',';
+                }
+                at =
+                        Float.isFinite(numbers[i])
+                                ? FloatText.write(numbers[i], to, at)
+                                : writeText(Float.toString(numbers[i]), to, at);
+            }
+            count = at;
+        }
+
+        private static int writeText(String text, byte[] to, int at) {
+            byte[] quoted = ('"' + text + '"').getBytes(US_ASCII);
+            System.arraycopy(quoted, 0, to, at, quoted.length);
+            return at + quoted.length;
+        }
+
         /** Returns the object with other fields first. */
         byte[] after(byte[] kept) {
             byte[] object = new byte[kept.length + 1 + count];
@@ -103,13 +132,12 @@ public final class JsonAnswerSerializer extends TopicSerializer<ScoredToken> {
         }
     }
 
-    private static void write(JsonGenerator json, Object value) throws IOException {
+    private void write(JsonGenerator json, Object value) throws IOException {
         if (value instanceof float[] floats) {
-            json.writeStartArray();
-            for (float number : floats) {
-                json.writeNumber(number);
-            }
-            json.writeEndArray();
+            json.writeRawValue("[");
+            json.flush();
+            own.write(floats);
+            json.writeRaw(']');
         } else if (value != null && value.getClass().isArray()) {
             json.writeStartArray();
             for (int i = 0; i < Array.getLength(value); i++) {

@@ -22,6 +22,7 @@ import io.flinkmoe.kafka.RecordKey;
 import io.flinkmoe.kafka.TimestampRules;
 import io.flinkmoe.kafka.decode.RecordReader.Keeper;
 import java.io.ByteArrayOutputStream;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -132,6 +133,20 @@ class JsonAnswersTest {
 
         assertThat(text(AnswerFields.of(vector), scored(arrival, new float[] {1, 0.5f}, null)))
                 .isEqualTo("{\"y\":[1.0,0.5],\"model_version\":\"v1\"}");
+    }
+
+    @Test
+    void floatsThatAreNotFiniteAreTexts() throws Exception {
+        ColumnLayout vector = new ColumnLayout(List.of(new Column("y", ColumnType.FLOAT, 40)));
+        Arrival arrival = read(FIELDS, "{\"x\": 1}", new RecordHeaders());
+        float[] values = new float[40];
+        Arrays.fill(values, Float.NEGATIVE_INFINITY);
+        values[0] = Float.NaN;
+
+        assertThat(text(AnswerFields.of(vector), scored(arrival, values, null)))
+                .isEqualTo(
+                        "{\"y\":[\"NaN\"%s],\"model_version\":\"v1\"}"
+                                .formatted(",\"-Infinity\"".repeat(39)));
     }
 
     @Test

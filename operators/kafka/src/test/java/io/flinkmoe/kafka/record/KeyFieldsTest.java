@@ -69,7 +69,7 @@ class KeyFieldsTest {
                 "{\"card\": {\"id\": 1.5}} | STREAM | key.card.id is 1.5, so there is no stream; allowed: a text",
                 "{\"card\": 1} | STREAM | key.card is no object, so it has no id",
                 "\"c\" | MALFORMED | the key is no JSON object",
-                "{\"card\" | MALFORMED | the key is no JSON: it ends within an object, at byte 7",
+                "{\"card\" | MALFORMED | the key is no JSON object: it ends within an object, at byte 7",
             })
     void aKeyWithoutItIsADeadLetter(String key, Kind kind, String reason) throws Exception {
         Arrival arrival = read(RecordEncoding.json(), key.getBytes(UTF_8));

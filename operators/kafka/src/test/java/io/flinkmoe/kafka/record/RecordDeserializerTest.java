@@ -113,9 +113,9 @@ class RecordDeserializerTest {
             delimiter = '|',
             value = {
                 "[1] | the value is no JSON object",
-                "{} {} | the value is no JSON: something follows the object, at byte 3",
-                "{\"a\": geheim} | the value is no JSON: a value is missing, at byte 6",
-                "geheim | the value is no JSON: an object is missing, at byte 0",
+                "{} {} | the value is no JSON object: something follows the object, at byte 3",
+                "{\"a\": geheim} | the value is no JSON object: a value is missing, at byte 6",
+                "geheim | the value is no JSON object: { is missing, at byte 0",
                 "'  ' | the value is no JSON object",
                 "{\"card\": \"c\", \"at\": {}} | at is an object, no single value",
                 "{\"card\": \"c\", \"at\": 5, \"geo\": {}} | numeric[0] is missing",
@@ -156,7 +156,9 @@ class RecordDeserializerTest {
         assertThat(arrival.deadLetter().rejection().kind()).isEqualTo(Kind.MALFORMED);
         assertThat(arrival.deadLetter().reason()).isEqualTo("the value is no UTF-8, at byte 10");
         Arrival wide = read(ofBinding(BINDING), GOOD.getBytes(UTF_16LE), new RecordHeaders());
-        assertThat(wide.deadLetter().reason()).isEqualTo("the value is no JSON object in UTF-8");
+        assertThat(wide.deadLetter().reason())
+                .isEqualTo(
+                        "the value is no JSON object: a name in double quotes is missing, at byte 1");
 
         Headers headers = new RecordHeaders().add("tenant", new byte[] {'t', (byte) 0xff});
         Arrival header = deserialize(RecordBinding.ofStream("header.tenant"), GOOD, headers);
@@ -204,7 +206,7 @@ class RecordDeserializerTest {
                 Arrival arrival = json("{\"%s\": %s}".formatted(field, number));
                 assertThat(arrival.deadLetter().reason())
                         .isEqualTo(
-                                "the value is no JSON: a number has 1,001 digits; allowed: up to 1,000, at byte 11");
+                                "the value is no JSON object: a number has 1,001 digits; allowed: up to 1,000, at byte 11");
             }
         }
     }
