@@ -23,9 +23,13 @@ public record FieldPath(List<String> names) implements Serializable {
      * Reads a path.
      *
      * @param text names separated by dots, such as {@code geo.country}
-     * @throws IllegalArgumentException if a name is empty
+     * @throws IllegalArgumentException if a name is empty or no Unicode
      */
     public static FieldPath of(String text) {
+        if (!Unicode.isValid(text)) {
+            throw new IllegalArgumentException(
+                    "the path '%s' has half of a surrogate pair; allowed: Unicode".formatted(text));
+        }
         if (!isPath(text)) {
             throw new IllegalArgumentException(
                     "the path '%s' has an empty name; allowed: names separated by dots, such as geo.country"

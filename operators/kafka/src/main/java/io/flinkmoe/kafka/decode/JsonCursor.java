@@ -91,7 +91,7 @@ final class JsonCursor {
         return is;
     }
 
-    boolean isAt(String word) {
+    private boolean isAt(String word) {
         for (int i = 0; i < word.length(); i++) {
             if (at + i >= bytes.length || bytes[at + i] != word.charAt(i)) {
                 return false;
@@ -111,6 +111,11 @@ final class JsonCursor {
             }
         }
         return true;
+    }
+
+    /** Whether a word is next that other writers of JSON use for a number. */
+    boolean isAtNoNumber() {
+        return isAt("NaN") || isAt("Infinity");
     }
 
     String text(int from, int to) {

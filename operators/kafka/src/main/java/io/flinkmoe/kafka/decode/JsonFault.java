@@ -10,6 +10,8 @@ import org.apache.flink.annotation.Internal;
 @Internal
 final class JsonFault extends Exception {
 
+    static final String NO_NUMBER = "NaN and Infinity are no JSON";
+
     private static final long serialVersionUID = 1L;
 
     JsonFault(String what, int byteNumber) {

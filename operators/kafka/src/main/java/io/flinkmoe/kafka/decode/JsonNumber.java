@@ -22,6 +22,9 @@ final class JsonNumber {
     /** So many digits fit a long, whatever they are. */
     private static final int MAX_SHORT = 18;
 
+    /** The number of digits of the largest long. */
+    private static final int MAX_LONG = 19;
+
     /** The powers of ten that are doubles. */
     private static final double[] POWERS = {
         1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
@@ -143,7 +146,9 @@ final class JsonNumber {
     private void requireDigits(int begin, int end) throws JsonFault {
         if (begin == end) {
             cursor.goTo(end);
-            throw cursor.wrong("a number", "a number lacks a digit");
+            throw cursor.wrong(
+                    "a number",
+                    cursor.isAtNoNumber() ? JsonFault.NO_NUMBER : "a number lacks a digit");
         }
     }
 
@@ -160,7 +165,7 @@ final class JsonNumber {
 
     /**
      * The value of the first digits of a chunk: first of pairs, then of all (D. Lemire, Number
-     * Parsing at a Gigabyte per Second, 2021, section 4). A chunk without digits has any value.
+     * Parsing at a Gigabyte per Second, 2021, section 4). Without digits, the result means nothing.
      */
     private static long value(long chunk, int count) {
         long ofDigits = chunk - 0x3030_3030_3030_3030L << Long.SIZE - Byte.SIZE * count;
@@ -182,13 +187,15 @@ final class JsonNumber {
 
     /** Whether it is an integer that {@link #longValue()} has. */
     boolean isLong() {
-        return isWhole && (count <= MAX_SHORT || bigInteger().bitLength() < Long.SIZE);
+        return isWhole && (count <= MAX_SHORT || count == MAX_LONG && isLongOf19());
+    }
+
+    /** Whether 19 digits are a long; they are one without a sign, whatever they are. */
+    private boolean isLongOf19() {
+        return Long.compareUnsigned(digits, Long.MAX_VALUE + minus) <= 0;
     }
 
     long longValue() {
-        if (count > MAX_SHORT) {
-            return bigInteger().longValue();
-        }
         return minus == 1 ? -digits : digits;
     }
 
@@ -198,8 +205,9 @@ final class JsonNumber {
             return longValue();
         }
         if (isShort()) {
-            // At most two units in the last place from the exact value, on the same side of all
-            // that is halfway between two floats, unless it is close to that itself.
+            // Rounded twice, so at most two units in the last place from the exact value. Both
+            // are on the same side of each number halfway between two floats, unless this one is
+            // as close to such a number.
             double value = scaled();
             long off = (Double.doubleToRawLongBits(value) & BELOW_FLOAT) - HALFWAY;
             if (Math.abs(off) > 2) {

@@ -18,6 +18,8 @@ final class JsonPlaces {
     /** The offset of a place that the record does not have. */
     static final int NOWHERE = -1;
 
+    private static final int FEW = 8;
+
     private final byte[] name;
     private final Map<String, JsonPlaces> byName = new HashMap<>();
     private final List<JsonPlaces> inside = new ArrayList<>(); // The same.
@@ -27,8 +29,8 @@ final class JsonPlaces {
     private boolean isFilled;
     private int from = NOWHERE;
     private int to = NOWHERE;
-    private JsonPlaces first; // The one inside that was first in the last record, and
-    private JsonPlaces follower; // the one that followed this one.
+    private JsonPlaces first; // The one inside that was first in an earlier record.
+    private JsonPlaces follower; // The one that followed this one in an earlier record.
 
     private JsonPlaces(String name) {
         this.name = name.getBytes(StandardCharsets.UTF_8);
@@ -150,20 +152,33 @@ final class JsonPlaces {
 
     /**
      * Returns the place of the name that was read last, or null. Most records of a topic have the
-     * same names in the same order, so that it is known without a search.
+     * same names in the same order, so that a wanted one is known without a search.
      */
     private JsonPlaces after(JsonPlaces last, JsonScanner scanner) {
         JsonPlaces guess = last == null ? first : last.follower;
         if (guess != null && scanner.isName(guess.name)) {
             return guess;
         }
-        JsonPlaces place = byName.get(scanner.text());
+        JsonPlaces place = find(scanner);
         if (place != null && last == null) {
             first = place;
         } else if (place != null) {
             last.follower = place;
         }
         return place;
+    }
+
+    /** If few names are wanted, looks at the bytes of a name before it becomes a text. */
+    private JsonPlaces find(JsonScanner scanner) {
+        if (scanner.hasEscapes() || inside.size() > FEW) {
+            return byName.get(scanner.text());
+        }
+        for (int i = 0; i < inside.size(); i++) {
+            if (scanner.isName(inside.get(i).name)) {
+                return inside.get(i);
+            }
+        }
+        return null;
     }
 
     private void readArray(JsonScanner scanner) throws JsonFault {

@@ -96,8 +96,7 @@ final class JsonScanner {
     }
 
     private JsonFault noValue() {
-        boolean isNoNumber = cursor.isAt("NaN") || cursor.isAt("Infinity");
-        return wrong(isNoNumber ? "NaN and Infinity are no JSON" : "a value is missing");
+        return wrong(cursor.isAtNoNumber() ? JsonFault.NO_NUMBER : "a value is missing");
     }
 
     /**
@@ -173,6 +172,11 @@ final class JsonScanner {
     /** Whether the last name is this one, in UTF-8, written without escapes. */
     boolean isName(byte[] name) {
         return !hasEscapes && cursor.has(name, textFrom, textTo);
+    }
+
+    /** Whether the last name, or text, has escapes. */
+    boolean hasEscapes() {
+        return hasEscapes;
     }
 
     /** The text, or the name, that was read last. */

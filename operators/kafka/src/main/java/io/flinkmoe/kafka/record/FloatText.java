@@ -28,12 +28,12 @@ final class FloatText {
     /** Smaller subnormal floats are scaled by ten, so that they have two digits. */
     private static final int TINY = 8;
 
-    /** From 10^-3 to 10^7, that is with a point from here to there, no exponent is written. */
+    /** Floats from 10^-3, which is 0.1 * 10^-2, to 10^7 are written without an exponent. */
     private static final int MIN_PLAIN = -2;
 
     private static final int MAX_PLAIN = 7;
 
-    /** Powers of ten with their 63 highest bits, rounded up: POWERS[i] is for 10^(i + FIRST). */
+    /** POWERS[i] has the 63 highest bits of 10^(i + FIRST_POWER), plus one, as in the paper. */
     private static final int FIRST_POWER = -31;
 
     private static final int LAST_POWER = 45;
@@ -44,10 +44,12 @@ final class FloatText {
         1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000
     };
 
-    /** No shortest decimal of a float has more digits than nine: one, and eight in a long. */
+    /** No shortest decimal of a float has more digits. */
     private static final int DIGITS = 9;
 
-    private static final int EIGHT = 8;
+    /** The value of the first of nine digits. The texts of the others are the bytes of a long. */
+    private static final int FIRST_DIGIT = TENS[DIGITS - 1];
+
     private static final long ZEROS = 0x3030_3030_3030_3030L;
 
     private static final VarHandle EIGHT_BYTES =
@@ -62,7 +64,7 @@ final class FloatText {
     private FloatText() {}
 
     private static long highestBits(int power) {
-        // More bits than any of the powers has, so that the division does not matter.
+        // With 512 more bits, the division leaves more than the 63 that count.
         BigInteger ten = BigInteger.TEN.pow(Math.abs(power));
         BigInteger scaled =
                 power < 0 ? BigInteger.ONE.shiftLeft(512).divide(ten) : ten.shiftLeft(512);
@@ -116,16 +118,16 @@ final class FloatText {
         int vbr = round(g, (4L * c + 2) << h) - odd;
         int s = vb >> 2;
         int tenth = s / 10;
-        int isIn = isAtMost(vbl, 40 * tenth);
-        int nextIsIn = isAtMost(40 * tenth + 40, vbr);
-        if (s >= 100 && isIn != nextIsIn) {
-            return decimal(tenth + nextIsIn, k + power + 1, to, at);
+        int in = isAtMost(vbl, 40 * tenth);
+        int nextIn = isAtMost(40 * tenth + 40, vbr);
+        if (s >= 100 && in != nextIn) {
+            return decimal(tenth + nextIn, k + power + 1, to, at);
         }
-        isIn = isAtMost(vbl, 4 * s);
-        nextIsIn = isAtMost(4 * s + 4, vbr);
+        in = isAtMost(vbl, 4 * s);
+        nextIn = isAtMost(4 * s + 4, vbr);
         int side = vb - (4 * s + 2);
         boolean isLower = side < 0 || side == 0 && (s & 1) == 0;
-        int nearest = isIn != nextIsIn ? nextIsIn : isLower ? 0 : 1;
+        int nearest = in != nextIn ? nextIn : isLower ? 0 : 1;
         return decimal(s + nearest, k + power, to, at);
     }
 
@@ -179,7 +181,7 @@ final class FloatText {
     private static int withPoint(int nine, int length, int point, byte[] to, int at) {
         int zeros = Math.max(0, 1 - point);
         int before = Math.max(1, point);
-        long first = '0' + nine / TENS[EIGHT];
+        long first = '0' + nine / FIRST_DIGIT;
         long others = lastEight(nine);
         long start = (first | others << Byte.SIZE) << Byte.SIZE * zeros | ZEROS & lowest(zeros);
         long head = start & lowest(before);
@@ -209,7 +211,7 @@ final class FloatText {
 
     /** The texts of the last eight digits, side by side. */
     private static long lastEight(int nine) {
-        int eight = nine % TENS[EIGHT];
+        int eight = nine % FIRST_DIGIT;
         // Two numbers with four digits each, then four with two, and eight with one.
         long fours = eight / 10_000 | (long) (eight % 10_000) << 32;
         long hundreds = (fours * 10_486 >>> 20) & 0x7f_0000_007fL;

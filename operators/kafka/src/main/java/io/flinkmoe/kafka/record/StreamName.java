@@ -110,11 +110,12 @@ interface StreamName {
 
     /** Returns an integer, or the decimal if it is none, or one that is too long for a name. */
     private static Number whole(BigDecimal decimal) {
+        long length = (long) decimal.precision() - decimal.scale();
+        if (decimal.signum() != 0 && length > TokenCheck.MAX_STREAM_LENGTH) {
+            return decimal;
+        }
         BigDecimal shortest = decimal.stripTrailingZeros();
-        boolean isWhole = shortest.scale() <= 0;
-        boolean isShort =
-                (long) shortest.precision() - shortest.scale() <= TokenCheck.MAX_STREAM_LENGTH;
-        return isWhole && isShort ? shortest.toBigIntegerExact() : decimal;
+        return shortest.scale() <= 0 ? shortest.toBigIntegerExact() : decimal;
     }
 
     private static BadRecordException missing(Object what) {

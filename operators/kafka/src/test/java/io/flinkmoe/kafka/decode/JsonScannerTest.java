@@ -36,6 +36,7 @@ class JsonScannerTest {
                 "{\"a\": | it ends within an object, at byte 5",
                 "{\"a\": nul} | a value is missing, at byte 6",
                 "{\"a\": NaN} | NaN and Infinity are no JSON, at byte 6",
+                "{\"a\": [1, -Infinity]} | NaN and Infinity are no JSON, at byte 11",
                 "{\"a\": 1 \"b\": 2} | a comma or } is missing after a value, at byte 8",
                 "{\"a\": 1] | a comma or } is missing after a value, at byte 7",
                 "{\"a\": truex} | a comma or } is missing after a value, at byte 10",

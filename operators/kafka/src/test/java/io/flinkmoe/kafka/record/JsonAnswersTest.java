@@ -136,6 +136,19 @@ class JsonAnswersTest {
     }
 
     @Test
+    void vectorsMayBeLong() throws Exception {
+        ColumnLayout vector = new ColumnLayout(List.of(new Column("y", ColumnType.FLOAT, 3000)));
+        Arrival arrival = read(FIELDS, "{\"x\": 1}", new RecordHeaders());
+        float[] values = new float[3000];
+        Arrays.fill(values, -1.2345679E-38f);
+
+        assertThat(text(AnswerFields.of(vector), scored(arrival, values, null)))
+                .isEqualTo(
+                        "{\"y\":[%s-1.2345679E-38],\"model_version\":\"v1\"}"
+                                .formatted("-1.2345679E-38,".repeat(2999)));
+    }
+
+    @Test
     void floatsThatAreNotFiniteAreTexts() throws Exception {
         ColumnLayout vector = new ColumnLayout(List.of(new Column("y", ColumnType.FLOAT, 40)));
         Arrival arrival = read(FIELDS, "{\"x\": 1}", new RecordHeaders());

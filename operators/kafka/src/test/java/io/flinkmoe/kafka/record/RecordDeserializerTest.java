@@ -174,6 +174,7 @@ class RecordDeserializerTest {
         "70e-1, 7",
         "7e2, 700",
         "-0.0, 0",
+        "0e2147483647, 0",
         "12345678901234567890123.00, 12345678901234567890123",
         "'\"7.0\"', 7.0",
         "'\"007\"', 007",
@@ -187,6 +188,7 @@ class RecordDeserializerTest {
             delimiter = '|',
             value = {
                 "\"c1\" | 1e1024 | STREAM | card is 1E+1024, so there is no stream; allowed: a text or a whole number",
+                "\"c1\" | 100e2147483647 | STREAM | card is 1.00E+2147483649, so there is no stream; allowed: a text or a whole number",
                 "\"c1\" | 1e-999999999 | STREAM | card is 1E-999999999, so there is no stream; allowed: a text or a whole number",
                 "\"c1\" | 1e99999999999 | STREAM | card has an exponent that is out of range",
                 "5 | 1e-99999999999 | TIMESTAMP | at has an exponent that is out of range",
