@@ -17,6 +17,12 @@ import org.apache.flink.types.StringValue;
 @Internal
 public final class Wire {
 
+    /** So many different strings are remembered while strings are read. */
+    private static final int MAX_SEEN = 128;
+
+    /** Strings mostly differ in their last characters. */
+    private static final int HASHED = 4;
+
     private Wire() {}
 
     public static void writeBytes(byte[] bytes, DataOutputView out) throws IOException {
@@ -138,14 +144,50 @@ public final class Wire {
         out.write(buffer.array(), 0, buffer.position());
     }
 
+    /**
+     * Reads strings. Most that are equal become one object: the tokens of a block have few streams,
+     * and a window with a string for each token would keep the garbage collector busy.
+     */
     public static String[] readStrings(DataInputView in) throws IOException {
         String[] strings = new String[in.readInt()];
         ByteBuffer buffer = ByteBuffer.wrap(readBytes(in));
+        int slots = Integer.highestOneBit(Math.max(1, Math.min(strings.length, MAX_SEEN)));
+        String[] seen = new String[slots];
         for (int i = 0; i < strings.length; i++) {
             int length = getSize(buffer) - 1;
-            strings[i] = length < 0 ? null : getChars(length, getSize(buffer), buffer);
+            strings[i] = length < 0 ? null : getString(length, getSize(buffer), buffer, seen);
         }
         return strings;
+    }
+
+    private static String getString(int length, int extra, ByteBuffer buffer, String[] seen) {
+        if (extra > 0) {
+            return getChars(length, extra, buffer);
+        }
+        byte[] bytes = buffer.array();
+        int from = buffer.position();
+        int hash = length;
+        for (int i = Math.max(0, length - HASHED); i < length; i++) {
+            hash = 31 * hash + bytes[from + i];
+        }
+        int slot = hash & seen.length - 1;
+        if (seen[slot] == null || !isAt(seen[slot], length, bytes, from)) {
+            seen[slot] = getChars(length, extra, buffer);
+        }
+        buffer.position(from + length);
+        return seen[slot];
+    }
+
+    private static boolean isAt(String string, int length, byte[] bytes, int from) {
+        if (string.length() != length) {
+            return false;
+        }
+        for (int i = 0; i < length; i++) {
+            if (string.charAt(i) != bytes[from + i]) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** An upper bound of the bytes of strings, with five bytes for each of their sizes. */

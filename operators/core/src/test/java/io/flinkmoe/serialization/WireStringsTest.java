@@ -3,7 +3,10 @@ package io.flinkmoe.serialization;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.Random;
+import java.util.Set;
 import org.apache.flink.core.memory.DataInputDeserializer;
 import org.apache.flink.core.memory.DataOutputSerializer;
 import org.junit.jupiter.api.Test;
@@ -43,6 +46,33 @@ class WireStringsTest {
                     chars[c] = (char) random.nextInt(1 << bits);
                 }
                 strings[i] = new String(chars);
+            }
+            assertThat(sent(strings)).containsExactly(strings);
+        }
+    }
+
+    @Test
+    void comeBackAsOneObjectIfTheyAreEqual() throws Exception {
+        String[] strings = new String[256];
+        for (int i = 0; i < strings.length; i++) {
+            strings[i] = "card-" + i % 8;
+        }
+
+        Set<String> objects = Collections.newSetFromMap(new IdentityHashMap<>());
+        Collections.addAll(objects, sent(strings));
+
+        assertThat(objects).hasSize(8);
+    }
+
+    /** Many have the same length and the same last characters. */
+    @Test
+    void comeBackIfTheyAreSimilar() throws Exception {
+        Random random = new Random(2);
+        for (int run = 0; run < 500; run++) {
+            String[] strings = new String[random.nextInt(300)];
+            for (int i = 0; i < strings.length; i++) {
+                String head = "ab".repeat(random.nextInt(3)) + (char) ('a' + random.nextInt(3));
+                strings[i] = random.nextInt(9) == 0 ? null : head + random.nextInt(2);
             }
             assertThat(sent(strings)).containsExactly(strings);
         }
