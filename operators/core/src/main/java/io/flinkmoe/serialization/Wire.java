@@ -194,7 +194,7 @@ public final class Wire {
     private static int size(String[] strings) {
         long bytes = 0;
         for (String string : strings) {
-            bytes += string == null ? 5 : 10L + string.length() + extraBytes(string);
+            bytes += string == null ? 5 : 10L + 3L * string.length();
         }
         return Math.toIntExact(bytes);
     }
