@@ -2,6 +2,7 @@
 package io.flinkmoe.kafka.decode;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import org.apache.flink.annotation.Internal;
 
 /** A place in the bytes of a JSON record. */
@@ -102,15 +103,7 @@ final class JsonCursor {
 
     /** Whether these bytes are at a place. */
     boolean has(byte[] expected, int from, int to) {
-        if (expected.length != to - from) {
-            return false;
-        }
-        for (int i = 0; i < expected.length; i++) {
-            if (bytes[from + i] != expected[i]) {
-                return false;
-            }
-        }
-        return true;
+        return Arrays.equals(bytes, from, to, expected, 0, expected.length);
     }
 
     /** Whether a word is next that other writers of JSON use for a number. */

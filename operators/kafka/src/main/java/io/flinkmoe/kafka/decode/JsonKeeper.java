@@ -3,6 +3,7 @@ package io.flinkmoe.kafka.decode;
 
 import com.fasterxml.jackson.core.io.JsonStringEncoder;
 import io.flinkmoe.api.Rejection.Kind;
+import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,6 +30,7 @@ abstract class JsonKeeper implements RecordReader.Keeper {
 
         private final List<JsonPlaces> places = new ArrayList<>();
         private final List<byte[]> names = new ArrayList<>();
+        private final ByteArrayOutputStream copy = new ByteArrayOutputStream();
 
         OfFields(JsonPlaces root, List<FieldPath> paths) {
             for (FieldPath path : paths) {
@@ -43,31 +45,18 @@ abstract class JsonKeeper implements RecordReader.Keeper {
 
         @Override
         public byte[] kept(Object decoded, byte[] message) throws BadRecordException {
-            int length = 0;
+            copy.reset();
             for (int i = 0; i < places.size(); i++) {
                 JsonPlaces place = places.get(i);
                 if (place.from() != JsonPlaces.NOWHERE) {
-                    length += names.get(i).length + place.to() - place.from() + 1;
-                }
-            }
-            byte[] copy = new byte[Math.max(0, length - 1)]; // The last has no comma.
-            int at = 0;
-            for (int i = 0; i < places.size(); i++) {
-                JsonPlaces place = places.get(i);
-                if (place.from() != JsonPlaces.NOWHERE) {
-                    if (at > 0) {
-                        copy[at++] = ',';
+                    if (copy.size() > 0) {
+                        copy.write(',');
                     }
-                    at = append(names.get(i), 0, names.get(i).length, copy, at);
-                    at = append(message, place.from(), place.to(), copy, at);
+                    copy.writeBytes(names.get(i));
+                    copy.write(message, place.from(), place.to() - place.from());
                 }
             }
-            return copy;
-        }
-
-        private static int append(byte[] bytes, int from, int to, byte[] copy, int at) {
-            System.arraycopy(bytes, from, copy, at, to - from);
-            return at + to - from;
+            return copy.toByteArray();
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.decode;
 
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.io.NumberInput;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -17,7 +18,7 @@ import org.apache.flink.annotation.Internal;
 final class JsonNumber {
 
     /** More digits would take long to read: the time grows faster than their number. */
-    static final int MAX_DIGITS = 1_000;
+    private static final int MAX_DIGITS = StreamReadConstraints.DEFAULT_MAX_NUM_LEN;
 
     /** So many digits fit a long, whatever they are. */
     private static final int MAX_SHORT = 18;
@@ -61,7 +62,7 @@ final class JsonNumber {
     private int minus; // 1 if the number has one.
     private boolean isWhole;
     private int count; // Of the digits, without those of the exponent.
-    private long digits; // Without the point; valid if there are at most MAX_SHORT.
+    private long digits; // Without the point, as an unsigned long; of up to MAX_LONG.
     private int exponent; // The value is digits * 10^exponent.
 
     JsonNumber(JsonCursor cursor) {

@@ -18,6 +18,7 @@ final class JsonPlaces {
     /** The offset of a place that the record does not have. */
     static final int NOWHERE = -1;
 
+    /** So many names are compared with a name sooner than it becomes a text. */
     private static final int FEW = 8;
 
     private final byte[] name;
@@ -168,7 +169,6 @@ final class JsonPlaces {
         return place;
     }
 
-    /** If few names are wanted, looks at the bytes of a name before it becomes a text. */
     private JsonPlaces find(JsonScanner scanner) {
         if (scanner.hasEscapes() || inside.size() > FEW) {
             return byName.get(scanner.text());

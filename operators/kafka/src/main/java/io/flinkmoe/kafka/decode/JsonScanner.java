@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.kafka.decode;
 
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import org.apache.flink.annotation.Internal;
 
 /**
  * Reads one JSON object (RFC 8259) from its bytes, value by value, and makes nothing of values that
  * are not wanted. Jackson's parser does the same for texts in general; this one needs a fraction of
- * its time for arrays of numbers, and says in plain words what is wrong.
+ * its time for arrays of numbers, and says in plain words what is wrong. The limits are Jackson's.
  */
 @Internal
 final class JsonScanner {
 
     /** A deeper record would need too large a stack. */
-    static final int MAX_DEPTH = 1_000;
+    private static final int MAX_DEPTH = StreamReadConstraints.DEFAULT_MAX_DEPTH;
 
     /** What kind of value is next, or was read. */
     enum Kind {
@@ -105,6 +106,7 @@ final class JsonScanner {
      */
     boolean enterObject() throws JsonFault {
         enter();
+        isInArray = false;
         return !leaves('}') && readName();
     }
 
@@ -120,11 +122,10 @@ final class JsonScanner {
     }
 
     private boolean readName() throws JsonFault {
-        isInArray = false;
         if (cursor.next() != '"') {
             throw wrong("a name in double quotes is missing");
         }
-        skipText("name");
+        skipText("name", StreamReadConstraints.DEFAULT_MAX_NAME_LEN);
         if (!cursor.skipSpaceAnd(':')) {
             throw wrong("a colon is missing after a name");
         }
@@ -194,7 +195,7 @@ final class JsonScanner {
     Kind readScalar() throws JsonFault {
         Kind kind = next();
         switch (kind) {
-            case TEXT -> skipText("text");
+            case TEXT -> skipText("text", StreamReadConstraints.DEFAULT_MAX_STRING_LEN);
             case NUMBER -> number.read();
             case TRUE -> skipWord("true");
             case FALSE -> skipWord("false");
@@ -231,7 +232,7 @@ final class JsonScanner {
         }
     }
 
-    private void skipText(String kind) throws JsonFault {
+    private void skipText(String kind, int limit) throws JsonFault {
         cursor.skip();
         textFrom = cursor.at();
         hasEscapes = false;
@@ -246,6 +247,11 @@ final class JsonScanner {
             }
         }
         textTo = cursor.at();
+        if (textTo - textFrom > limit && text().length() > limit) {
+            throw new JsonFault(
+                    "a %s has more than %,d characters, which is the limit".formatted(kind, limit),
+                    textFrom - 1);
+        }
         cursor.skip();
     }
 

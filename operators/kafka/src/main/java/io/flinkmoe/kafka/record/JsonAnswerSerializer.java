@@ -135,7 +135,7 @@ public final class JsonAnswerSerializer extends TopicSerializer<ScoredToken> {
     private void write(JsonGenerator json, Object value) throws IOException {
         if (value instanceof float[] floats) {
             json.writeRawValue("[");
-            json.flush();
+            json.flush(); // What follows does not go through the generator.
             own.write(floats);
             json.writeRaw(']');
         } else if (value != null && value.getClass().isArray()) {

@@ -8,6 +8,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
 import java.io.IOException;
 import java.util.Optional;
 import java.util.Random;
@@ -17,6 +18,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class JsonScannerTest {
+
+    private static final StreamReadConstraints LIMITS = StreamReadConstraints.defaults();
 
     @ParameterizedTest
     @CsvSource(
@@ -108,8 +111,8 @@ class JsonScannerTest {
     }
 
     @Test
-    void nestingHasALimit() throws IOException {
-        int depth = JsonScanner.MAX_DEPTH;
+    void nestingNamesAndTextsHaveLimits() throws IOException {
+        int depth = LIMITS.getMaxNestingDepth();
         String deep = "{\"a\":" + "[".repeat(depth - 1) + "]".repeat(depth - 1) + "}";
         assertThat(find(deep)).isEmpty();
         assertThat(parses(deep.getBytes(UTF_8))).isTrue();
@@ -118,6 +121,12 @@ class JsonScannerTest {
                 .hasValue(
                         "objects and arrays are nested deeper than 1,000, which is the limit, at byte 1004");
         assertThat(parses(deeper.getBytes(UTF_8))).isFalse();
+        String name = "{\"" + "n".repeat(LIMITS.getMaxNameLength() + 1) + "\": 1}";
+        assertThat(find(name))
+                .hasValue("a name has more than 50,000 characters, which is the limit, at byte 1");
+        assertThat(parses(name.getBytes(UTF_8))).isFalse();
+        String wide = "{\"" + "ä\\n".repeat(LIMITS.getMaxNameLength() / 2) + "\": 1}";
+        assertThat(find(wide)).isEmpty();
     }
 
     /** The parser is the oracle. */
