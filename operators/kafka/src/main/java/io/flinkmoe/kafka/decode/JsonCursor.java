@@ -62,22 +62,20 @@ final class JsonCursor {
     }
 
     void skipSpace() {
-        at = afterSpace(at);
-    }
-
-    private int afterSpace(int begin) {
-        int end = begin;
-        while (end < bytes.length && bytes[end] <= ' ' && isSpace(bytes[end])) {
-            end++;
+        while (at < bytes.length && bytes[at] <= ' ' && isSpace(bytes[at])) {
+            at++;
         }
-        return end;
     }
 
     /** Skips white space, and this character with more white space if it is next. */
     boolean skipSpaceAnd(char character) {
-        int next = afterSpace(at);
-        boolean is = next < bytes.length && bytes[next] == character;
-        at = is ? afterSpace(next + 1) : next;
+        if (next() != character) { // There rarely is space in front of it.
+            skipSpace();
+        }
+        boolean is = skip(character);
+        if (is) {
+            skipSpace();
+        }
         return is;
     }
 

@@ -32,6 +32,7 @@ final class JsonScanner {
 
     private final JsonCursor cursor = new JsonCursor();
     private final JsonNumber number = new JsonNumber(cursor);
+    private final JsonFloats floats = new JsonFloats(cursor);
     private boolean isInArray; // A text here would cost more, as it is set for each element.
     private int depth;
     private int textFrom;
@@ -75,6 +76,15 @@ final class JsonScanner {
     JsonNumber readNumber() throws JsonFault {
         number.read();
         return number;
+    }
+
+    /**
+     * Reads elements of an array, but not all that are numbers: as many as are there at once.
+     *
+     * @return how many are there in all
+     */
+    int readFloats(float[] to, int count) {
+        return floats.read(to, count);
     }
 
     /** Goes back to the beginning of a value in the present array. */

@@ -143,8 +143,12 @@ final class JsonSlot implements RecordReader.Field {
     void readArray(JsonScanner scanner) throws JsonFault {
         int count = 0;
         boolean more = scanner.enterArray();
-        while (more && floats != null && count < floats.length && scanner.isNumber()) {
+        while (more && floats != null && count < floats.length) {
+            count = scanner.readFloats(floats, count);
             int begin = scanner.at();
+            if (count == floats.length || !scanner.isNumber()) {
+                break;
+            }
             JsonNumber number = scanner.readNumber();
             if (!number.isFloat()) {
                 scanner.returnTo(begin);

@@ -4,6 +4,7 @@ package io.flinkmoe.kafka.record;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonFactoryBuilder;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.StreamWriteFeature;
 import com.fasterxml.jackson.core.io.SerializedString;
@@ -14,6 +15,7 @@ import io.flinkmoe.kafka.TopicSerializer;
 import io.flinkmoe.kafka.decode.RecordReader.Keeper;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.lang.reflect.Array;
 import java.util.ArrayList;
@@ -34,13 +36,17 @@ public final class JsonAnswerSerializer extends TopicSerializer<ScoredToken> {
     private static final long serialVersionUID = 1L;
 
     private static final JsonFactory JSON =
-            JsonFactory.builder().enable(StreamWriteFeature.USE_FAST_DOUBLE_WRITER).build();
+            new JsonFactoryBuilder()
+                    .enable(StreamWriteFeature.USE_FAST_DOUBLE_WRITER)
+                    .rootValueSeparator("") // Each object is a value of its own.
+                    .build();
 
     private final AnswerFields fields;
     private final RecordKey recordKey;
 
     private transient List<SerializedString> names;
     private transient OwnFields own;
+    private transient JsonGenerator json;
 
     /**
      * @param topic the topic to write to
@@ -56,9 +62,18 @@ public final class JsonAnswerSerializer extends TopicSerializer<ScoredToken> {
     @Override
     public void open(SerializationSchema.InitializationContext context, KafkaSinkContext sink) {
         own = new OwnFields();
+        json = generator(own);
         names = new ArrayList<>();
         for (Column column : fields.outputs().columns()) {
             names.add(new SerializedString(column.name()));
+        }
+    }
+
+    private static JsonGenerator generator(OutputStream out) {
+        try {
+            return JSON.createGenerator(out);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e); // Not into memory.
         }
     }
 
@@ -73,18 +88,19 @@ public final class JsonAnswerSerializer extends TopicSerializer<ScoredToken> {
 
     private byte[] value(ScoredToken token, Payload payload) {
         own.reset();
-        try (JsonGenerator json = JSON.createGenerator(own)) {
+        try {
             json.writeStartObject();
             List<Column> columns = fields.outputs().columns();
             for (int i = 0; i < columns.size(); i++) {
                 json.writeFieldName(names.get(i));
-                write(json, AnswerOutputs.of(token, columns.get(i), i));
+                write(AnswerOutputs.of(token, columns.get(i), i));
             }
             json.writeStringField(AnswerFields.MODEL_VERSION, token.modelVersion());
             if (fields.choices().areWanted()) {
-                writeChoices(json, token);
+                writeChoices(token);
             }
             json.writeEndObject();
+            json.flush();
         } catch (IOException e) {
             throw new UncheckedIOException(e); // Not into memory.
         }
@@ -132,7 +148,7 @@ public final class JsonAnswerSerializer extends TopicSerializer<ScoredToken> {
         }
     }
 
-    private void write(JsonGenerator json, Object value) throws IOException {
+    private void write(Object value) throws IOException {
         if (value instanceof float[] floats) {
             json.writeRawValue("[");
             json.flush(); // What follows does not go through the generator.
@@ -141,15 +157,15 @@ public final class JsonAnswerSerializer extends TopicSerializer<ScoredToken> {
         } else if (value != null && value.getClass().isArray()) {
             json.writeStartArray();
             for (int i = 0; i < Array.getLength(value); i++) {
-                element(json, Array.get(value, i));
+                element(Array.get(value, i));
             }
             json.writeEndArray();
         } else {
-            element(json, value);
+            element(value);
         }
     }
 
-    private void writeChoices(JsonGenerator json, ScoredToken token) throws IOException {
+    private void writeChoices(ScoredToken token) throws IOException {
         json.writeArrayFieldStart(AnswerFields.CHOICES);
         fields.choices()
                 .forEach(
@@ -160,14 +176,14 @@ public final class JsonAnswerSerializer extends TopicSerializer<ScoredToken> {
                             json.writeStringField("gate", gate);
                             json.writeStringField("expert", expert);
                             json.writeFieldName("weight");
-                            element(json, Float.isFinite(weight) ? weight : null);
+                            element(Float.isFinite(weight) ? weight : null);
                             json.writeStringField("outcome", outcome);
                             json.writeEndObject();
                         });
         json.writeEndArray();
     }
 
-    private static void element(JsonGenerator json, Object value) throws IOException {
+    private void element(Object value) throws IOException {
         if (value == null) {
             json.writeNull();
         } else if (value instanceof Float number) {

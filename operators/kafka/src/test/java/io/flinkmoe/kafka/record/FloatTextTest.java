@@ -50,6 +50,7 @@ class FloatTextTest {
                 check(any);
             }
             check((float) random.nextGaussian());
+            check(Math.scalb(1 + random.nextFloat(), random.nextInt(36) - 12));
         }
     }
 
