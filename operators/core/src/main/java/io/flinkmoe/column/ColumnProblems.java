@@ -35,21 +35,34 @@ final class ColumnProblems {
         return "%s is %s; only finite values are allowed".formatted(place(column, element), value);
     }
 
-    static String inexact(Column column, String value) {
+    /**
+     * @param value finite, but not as the column's type
+     */
+    static String tooLarge(Column column, int element, Number value) {
+        return "%s is %s, which is too large for %s"
+                .formatted(place(column, element), shorten(value.toString()), type(column));
+    }
+
+    static String inexact(Column column, int element, Number value) {
         return "%s is %s, which is not exactly %s"
-                .formatted(column.name(), shorten(value), takes(column));
+                .formatted(place(column, element), shorten(value.toString()), type(column));
     }
 
     /**
      * @param kind what the value is instead
      */
-    static String mismatch(Column column, Object value, String kind) {
+    static String mismatch(Column column, int element, Object value, String kind) {
         return "%s is %s, %s; the model takes %s"
-                .formatted(column.name(), shorten(String.valueOf(value)), kind, takes(column));
+                .formatted(place(column, element), shorten(value.toString()), kind, type(column));
     }
 
     private static String place(Column column, int element) {
         return column.width() == null ? column.name() : "%s[%d]".formatted(column.name(), element);
+    }
+
+    /** The type of one value. */
+    private static String type(Column column) {
+        return "the type " + new Column(column.name(), column.type(), null).describe();
     }
 
     private static String takes(Column column) {

@@ -136,7 +136,8 @@ public final class TypedValuesBuilder {
         } else if (value instanceof Number number) {
             return setLong(column, element, number.longValue());
         }
-        return mismatch(column, value, value.getClass().isArray() ? "a vector" : "of no type");
+        return mismatch(
+                column, element, value, value.getClass().isArray() ? "a vector" : "of no type");
     }
 
     /** Whether the row has a problem. */
@@ -187,8 +188,8 @@ public final class TypedValuesBuilder {
         boolean isExact = Exact.isWhole(spec.type(), value);
         if (!isExact) {
             return spec.type().isNumber()
-                    ? inexact(column, String.valueOf(value))
-                    : mismatch(column, value, "a number");
+                    ? inexact(column, element, value)
+                    : mismatch(column, element, value, "a number");
         }
         switch (spec.type()) {
             case FLOAT -> PackedNumbers.putFloat(numbers, at, value);
@@ -204,13 +205,13 @@ public final class TypedValuesBuilder {
         Column spec = columns.get(column);
         isSet[column] = true;
         if (!spec.type().isNumber()) {
-            return mismatch(column, value, "a number");
+            return mismatch(column, element, value, "a number");
         }
         if (!spec.type().isReal()) {
             // 2^63 is not a long; all smaller integers of a double are.
             return value == Math.rint(value) && Math.abs(value) < 0x1p63
                     ? setLong(column, element, (long) value)
-                    : inexact(column, String.valueOf(value));
+                    : inexact(column, element, value);
         }
         boolean isFloat = spec.type() == ColumnType.FLOAT;
         double stored = isFloat ? (float) value : value;
@@ -218,7 +219,10 @@ public final class TypedValuesBuilder {
                 Double.isFinite(stored)
                         || Double.isNaN(stored) && Double.isNaN(missing[column].real());
         if (!isAllowed) {
-            return refuse(ColumnProblems.notFinite(spec, element, value));
+            return refuse(
+                    Double.isFinite(value)
+                            ? ColumnProblems.tooLarge(spec, element, value)
+                            : ColumnProblems.notFinite(spec, element, value));
         }
         int at = layout.offset(column) + element * spec.type().stride();
         if (isFloat) {
@@ -232,15 +236,21 @@ public final class TypedValuesBuilder {
     /** Sets a value of a column to a decimal; {@code element} is 0 if it is not a vector. */
     public TypedValuesBuilder setDecimal(int column, int element, BigDecimal value) {
         Column spec = columns.get(column);
-        if (spec.type() == ColumnType.FLOAT) {
-            return setDouble(column, element, value.floatValue());
-        } else if (spec.type() == ColumnType.DOUBLE || !spec.type().isNumber()) {
-            return setDouble(column, element, value.doubleValue());
+        isSet[column] = true;
+        if (!spec.type().isNumber()) {
+            return mismatch(column, element, value, "a number");
+        } else if (spec.type().isReal()) {
+            // By way of a double, a float would be rounded twice.
+            double real =
+                    spec.type() == ColumnType.FLOAT ? value.floatValue() : value.doubleValue();
+            return Double.isFinite(real)
+                    ? setDouble(column, element, real)
+                    : refuse(ColumnProblems.tooLarge(spec, element, value));
         }
         try {
             return setLong(column, element, value.longValueExact());
         } catch (ArithmeticException e) {
-            return inexact(column, value.toString());
+            return inexact(column, element, value);
         }
     }
 
@@ -251,14 +261,14 @@ public final class TypedValuesBuilder {
         }
         return Exact.isReal(type, value)
                 ? setDouble(column, element, value.doubleValue())
-                : inexact(column, value.toString());
+                : inexact(column, element, value);
     }
 
     /** Sets a value of a column to true or false; {@code element} is 0 if it is not a vector. */
     public TypedValuesBuilder setBoolean(int column, int element, boolean value) {
         isSet[column] = true;
         if (columns.get(column).type() != ColumnType.BOOL) {
-            return mismatch(column, value, "a bool");
+            return mismatch(column, element, value, "a bool");
         }
         int at = layout.offset(column) + element * Integer.BYTES;
         PackedNumbers.putInt(numbers, at, value ? 1 : 0);
@@ -269,7 +279,7 @@ public final class TypedValuesBuilder {
     public TypedValuesBuilder setString(int column, int element, String value) {
         isSet[column] = true;
         if (columns.get(column).type() != ColumnType.STRING) {
-            return mismatch(column, value, "a text");
+            return mismatch(column, element, value, "a text");
         }
         strings[layout.offset(column) + element] = value;
         return this;
@@ -301,12 +311,12 @@ public final class TypedValuesBuilder {
         return values;
     }
 
-    private TypedValuesBuilder inexact(int column, String value) {
+    private TypedValuesBuilder inexact(int column, int element, Number value) {
         isSet[column] = true;
-        return refuse(ColumnProblems.inexact(columns.get(column), value));
+        return refuse(ColumnProblems.inexact(columns.get(column), element, value));
     }
 
-    private TypedValuesBuilder mismatch(int column, Object value, String kind) {
-        return refuse(ColumnProblems.mismatch(columns.get(column), value, kind));
+    private TypedValuesBuilder mismatch(int column, int element, Object value, String kind) {
+        return refuse(ColumnProblems.mismatch(columns.get(column), element, value, kind));
     }
 }

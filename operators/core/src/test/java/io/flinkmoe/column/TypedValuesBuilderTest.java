@@ -62,7 +62,6 @@ class TypedValuesBuilderTest {
                         ColumnType.FLOAT,
                         16_777_217,
                         "c is 16777217, which is not exactly the type float"),
-                Arguments.of(ColumnType.FLOAT, 1e39, "c is 1.0E39; only finite values are allowed"),
                 Arguments.of(
                         ColumnType.FLOAT, Float.NaN, "c is NaN; only finite values are allowed"),
                 Arguments.of(
@@ -93,6 +92,18 @@ class TypedValuesBuilderTest {
                         ColumnType.STRING,
                         1.5,
                         "c is 1.5, a number; the model takes the type string"),
+                Arguments.of(
+                        ColumnType.FLOAT,
+                        1e39,
+                        "c is 1.0E39, which is too large for the type float"),
+                Arguments.of(
+                        ColumnType.DOUBLE,
+                        new BigDecimal("-1e400"),
+                        "c is -1E+400, which is too large for the type double"),
+                Arguments.of(
+                        ColumnType.STRING,
+                        new BigDecimal("1e400"),
+                        "c is 1E+400, a number; the model takes the type string"),
                 Arguments.of(ColumnType.STRING, null, "c is missing"),
                 Arguments.of(ColumnType.FLOAT, List.of(1f), "c is [1.0]"));
     }
@@ -160,7 +171,7 @@ class TypedValuesBuilderTest {
         assertThat(one(ColumnType.FLOAT, 1, "nan", null).get("c"))
                 .isEqualTo(new float[] {Float.NaN});
         assertThat(one(ColumnType.INT32, 1, null, "a").problem())
-                .isEqualTo("c is a, a text; the model takes the type int32[1]");
+                .isEqualTo("c[0] is a, a text; the model takes the type int32");
         assertThat(one(ColumnType.FLOAT, 1, null, List.of(1, 2)).problem())
                 .isEqualTo("c has 2 values; the model takes the type float[1]");
     }

@@ -61,7 +61,7 @@ class ForwardInputTest {
             quoteCharacter = '`',
             value = {
                 "{\"recent\": [1, 2], \"country\": {\"a\": 1}} | line 1: country is {\"a\":1}, of no type; the model takes the type string",
-                "{\"recent\": [1, \"x\"]} | line 1: recent is x, a text; the model takes the type int64[2]",
+                "{\"recent\": [1, \"x\"]} | line 1: recent[1] is x, a text; the model takes the type int64",
                 "{\"recent\": [1]} | line 1: recent has 1 values; the model takes the type int64[2]",
                 "{\"recent\": null} | line 1: recent is missing",
                 "{\"recent\": [1, 2], \"age\": 3} | line 1: age is not an input of the model; its inputs are amount float, recent int64[2], country string",

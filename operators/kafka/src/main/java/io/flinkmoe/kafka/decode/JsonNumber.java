@@ -135,9 +135,13 @@ final class JsonNumber {
         return isWhole;
     }
 
-    /** Whether a vector of floats takes it: all but integers that are no floats. */
+    /** Whether a float takes it: all numbers but those too large, and inexact integers. */
     boolean isFloat() {
-        return !isWhole || count <= Digits.MAX_SHORT && digits <= EXACT_FLOATS;
+        return isWhole ? isExactFloat() : Float.isFinite(floatValue());
+    }
+
+    private boolean isExactFloat() {
+        return count <= Digits.MAX_SHORT && digits <= EXACT_FLOATS;
     }
 
     /** Whether it is an integer that {@link #longValue()} has. */
@@ -156,7 +160,7 @@ final class JsonNumber {
 
     /** The float nearest to the text. */
     float floatValue() {
-        if (isWhole && isFloat()) {
+        if (isWhole && isExactFloat()) {
             return longValue();
         }
         if (isShort()) {

@@ -86,21 +86,28 @@ final class JsonSlot implements RecordReader.Field {
 
     /** Takes the value that was read last, which is no object and no array. */
     void setScalar(JsonScanner scanner, JsonScanner.Kind kind) {
-        JsonNumber number = scanner.number();
-        if (kind != JsonScanner.Kind.NUMBER) {
-            set(scalar(scanner, kind));
-        } else if (number.isLong()) {
-            whole = number.longValue();
+        boolean isNumber = kind == JsonScanner.Kind.NUMBER;
+        if (isNumber && scanner.number().isLong()) {
+            whole = scanner.number().longValue();
             content = Content.LONG;
-        } else if (!number.isWhole() && wanted == ColumnType.FLOAT) {
-            real = number.floatValue();
-            content = Content.FLOAT;
-        } else if (!number.isWhole() && wanted == ColumnType.DOUBLE) {
-            real = number.doubleValue();
-            content = Content.DOUBLE;
-        } else {
-            set(number(number));
+            return;
         }
+        real = isNumber ? real(scanner.number()) : Double.NaN;
+        if (Double.isFinite(real)) {
+            content = wanted == ColumnType.FLOAT ? Content.FLOAT : Content.DOUBLE;
+        } else {
+            set(scalar(scanner, kind));
+        }
+    }
+
+    /** Returns NaN if no float or double is wanted, or infinity if the number is too large. */
+    private double real(JsonNumber number) {
+        if (number.isWhole()) {
+            return Double.NaN;
+        }
+        return wanted == ColumnType.FLOAT
+                ? number.floatValue()
+                : wanted == ColumnType.DOUBLE ? number.doubleValue() : Double.NaN;
     }
 
     /** Returns a BadRecordException if the value cannot be used. */
@@ -123,10 +130,10 @@ final class JsonSlot implements RecordReader.Field {
     private Object number(JsonNumber number) {
         if (number.isWhole()) {
             return number.isLong() ? (Object) number.longValue() : number.bigInteger();
-        } else if (wanted == ColumnType.FLOAT) {
-            return number.floatValue();
-        } else if (wanted == ColumnType.DOUBLE) {
-            return number.doubleValue();
+        }
+        double real = real(number);
+        if (Double.isFinite(real)) {
+            return wanted == ColumnType.FLOAT ? (Object) (float) real : (Object) real;
         }
         try {
             return number.decimal();
