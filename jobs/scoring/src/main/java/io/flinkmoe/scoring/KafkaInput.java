@@ -24,6 +24,12 @@ final class KafkaInput {
     /** The uids and names of the operators. Savepoints depend on the uids, so they never change. */
     static final String SOURCE_UID = "token-source";
 
+    /**
+     * Kafka's default of 64 KiB is one packet on the loopback interface: once it is full, the
+     * connection can wait for 200 ms.
+     */
+    private static final String SIZED_BY_SYSTEM = "-1";
+
     private KafkaInput() {}
 
     /**
@@ -61,6 +67,7 @@ final class KafkaInput {
     private static Properties consumerProperties(ReadableConfig options) {
         Properties properties = KafkaOptions.clientProperties(options);
         properties.put(ConsumerConfig.GROUP_ID_CONFIG, options.get(KafkaOptions.SOURCE_GROUP_ID));
+        properties.putIfAbsent(ConsumerConfig.RECEIVE_BUFFER_CONFIG, SIZED_BY_SYSTEM);
         return properties;
     }
 

@@ -43,7 +43,7 @@ final class AnswerReader implements AutoCloseable {
     static AnswerReader start(String brokers, String topic) {
         KafkaConsumer<byte[], byte[]> consumer =
                 new KafkaConsumer<>(
-                        Map.of("bootstrap.servers", brokers),
+                        Map.of("bootstrap.servers", brokers, "receive.buffer.bytes", -1),
                         new ByteArrayDeserializer(),
                         new ByteArrayDeserializer());
         List<TopicPartition> partitions =

@@ -65,6 +65,8 @@ final class KafkaLoad implements AutoCloseable {
                 Map.of(
                         "bootstrap.servers",
                         target.brokers(),
+                        "receive.buffer.bytes",
+                        -1,
                         "linger.ms",
                         1,
                         "batch.size",

@@ -35,6 +35,9 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
     /** The time in which the tokens in front of the job are scored at full speed. */
     private static final double AHEAD_SECONDS = 0.25;
 
+    /** Below full speed, a job runs code that is not compiled yet, and compiling takes cores. */
+    private static final Duration COMPILING = Duration.ofSeconds(12);
+
     private static final Map<String, String> APPEND_TIME =
             Map.of("message.timestamp.type", "LogAppendTime");
 
@@ -92,7 +95,7 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
             try (AnswerReader answers = AnswerReader.start(target.brokers(), "scored");
                     KafkaLoad load = KafkaLoad.steady(target, shape.d(), rate);
                     FlinkRun run = job(setting, target, StartPosition.LATEST)) {
-                Thread.sleep(time.toMillis());
+                Thread.sleep(COMPILING.toMillis());
                 Histogram micros = answers.latencies(time.multipliedBy(2));
                 load.requireAlive();
                 run.requireAlive();

@@ -100,6 +100,7 @@ final class BrokerFiles {
         group.initial.rebalance.delay.ms=0
         broker.heartbeat.interval.ms=200
         broker.session.timeout.ms=3000
+        socket.receive.buffer.bytes=-1
         log.cleaner.dedupe.buffer.size=4194304
         log.retention.ms=-1
         """
