@@ -2,7 +2,6 @@
 package io.flinkmoe.column;
 
 import java.io.Serializable;
-import java.util.Locale;
 import org.apache.flink.annotation.PublicEvolving;
 
 /**
@@ -49,7 +48,6 @@ public record Column(String name, ColumnType type, Integer width) implements Ser
 
     /** The type in words, such as {@code float[12]}. */
     public String describe() {
-        String text = type.name().toLowerCase(Locale.ROOT);
-        return width == null ? text : "%s[%d]".formatted(text, width);
+        return width == null ? type.describe() : "%s[%d]".formatted(type.describe(), width);
     }
 }

@@ -62,7 +62,7 @@ final class ColumnProblems {
 
     /** The type of one value. */
     private static String type(Column column) {
-        return "the type " + new Column(column.name(), column.type(), null).describe();
+        return "the type " + column.type().describe();
     }
 
     private static String takes(Column column) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.column;
 
+import java.util.Locale;
 import org.apache.flink.annotation.PublicEvolving;
 
 /** The type of a column's values. */
@@ -28,6 +29,11 @@ public enum ColumnType {
     /** The 4-byte words of a number in a packed row; 0 for strings, which stand beside it. */
     public int words() {
         return words;
+    }
+
+    /** The type in words, such as {@code float}. */
+    String describe() {
+        return name().toLowerCase(Locale.ROOT);
     }
 
     /** Whether values have a fraction. */

@@ -36,7 +36,7 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
     private static final double AHEAD_SECONDS = 0.25;
 
     /** Below full speed, a job runs code that is not compiled yet, and compiling takes cores. */
-    private static final Duration COMPILING = Duration.ofSeconds(12);
+    private static final int ROUNDS_OF_COMPILING = 4;
 
     private static final Map<String, String> APPEND_TIME =
             Map.of("message.timestamp.type", "LogAppendTime");
@@ -95,7 +95,7 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
             try (AnswerReader answers = AnswerReader.start(target.brokers(), "scored");
                     KafkaLoad load = KafkaLoad.steady(target, shape.d(), rate);
                     FlinkRun run = job(setting, target, StartPosition.LATEST)) {
-                Thread.sleep(COMPILING.toMillis());
+                Thread.sleep(ROUNDS_OF_COMPILING * time.toMillis());
                 Histogram micros = answers.latencies(time.multipliedBy(2));
                 load.requireAlive();
                 run.requireAlive();

@@ -57,7 +57,11 @@ final class Digits {
         return Long.numberOfTrailingZeros(others) / Byte.SIZE;
     }
 
-    /** Adds the first digits of a chunk, all if there are none, to those that were read. */
+    /**
+     * Adds the first digits of a chunk to those that were read.
+     *
+     * @param count how many; at least one
+     */
     static long append(long digits, long chunk, int count) {
         return SHORT_POWERS[count] * digits + value(chunk, count);
     }

@@ -135,9 +135,9 @@ final class JsonNumber {
         return isWhole;
     }
 
-    /** Whether a float takes it: all numbers but those too large, and inexact integers. */
-    boolean isFloat() {
-        return isWhole ? isExactFloat() : Float.isFinite(floatValue());
+    /** The float that stands for it; not finite if it is too large, or an integer that is none. */
+    float floatOrNotFinite() {
+        return isWhole && !isExactFloat() ? Float.NaN : floatValue();
     }
 
     private boolean isExactFloat() {

@@ -156,12 +156,12 @@ final class JsonSlot implements RecordReader.Field {
             if (count == floats.length || !scanner.isNumber()) {
                 break;
             }
-            JsonNumber number = scanner.readNumber();
-            if (!number.isFloat()) {
+            float number = scanner.readNumber().floatOrNotFinite();
+            if (!Float.isFinite(number)) {
                 scanner.returnTo(begin);
                 break;
             }
-            floats[count++] = number.floatValue();
+            floats[count++] = number;
             more = scanner.nextElement();
         }
         if (floats != null && count == floats.length && !more) {

@@ -3,7 +3,7 @@ package io.flinkmoe.kafka.record;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
-import com.fasterxml.jackson.core.io.schubfach.FloatToDecimal;
+import com.fasterxml.jackson.core.io.NumberOutput;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteOrder;
@@ -88,7 +88,7 @@ final class FloatText {
     }
 
     private static int writeRare(float value, byte[] to, int at) {
-        byte[] text = FloatToDecimal.toString(value).getBytes(US_ASCII);
+        byte[] text = NumberOutput.toString(value, true).getBytes(US_ASCII);
         System.arraycopy(text, 0, to, at, text.length);
         return at + text.length;
     }
