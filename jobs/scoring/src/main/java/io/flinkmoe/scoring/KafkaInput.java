@@ -26,9 +26,10 @@ final class KafkaInput {
 
     /**
      * Kafka's default of 64 KiB is one packet on the loopback interface: once it is full, the
-     * connection can wait for 200 ms.
+     * connection can wait for 200 ms. With -1, Linux sizes the buffer, and Linux 6.18 was seen to
+     * drop packets while it does.
      */
-    private static final String SIZED_BY_SYSTEM = "-1";
+    private static final String RECEIVE_BUFFER_BYTES = "1048576";
 
     private KafkaInput() {}
 
@@ -67,7 +68,7 @@ final class KafkaInput {
     private static Properties consumerProperties(ReadableConfig options) {
         Properties properties = KafkaOptions.clientProperties(options);
         properties.put(ConsumerConfig.GROUP_ID_CONFIG, options.get(KafkaOptions.SOURCE_GROUP_ID));
-        properties.putIfAbsent(ConsumerConfig.RECEIVE_BUFFER_CONFIG, SIZED_BY_SYSTEM);
+        properties.putIfAbsent(ConsumerConfig.RECEIVE_BUFFER_CONFIG, RECEIVE_BUFFER_BYTES);
         return properties;
     }
 

@@ -12,7 +12,7 @@ import org.apache.flink.annotation.PublicEvolving;
 @PublicEvolving
 public enum LatencyProfile {
     /** For answers within milliseconds. */
-    LOW(1, 0, 1, 0),
+    LOW(2, 0, 1, 1),
     /** The default. */
     BALANCED(5, 2, 20, 5),
     /** For the highest rate. */

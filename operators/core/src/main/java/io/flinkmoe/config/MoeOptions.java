@@ -53,10 +53,10 @@ public final class MoeOptions {
                     .withDescription(
                             "How long data may wait for more of it: 'low' for answers within"
                                     + " milliseconds, 'throughput' for the highest rate, or"
-                                    + " 'balanced'. Sets the defaults of moe.batch.linger (1, 5 or 20"
+                                    + " 'balanced'. Sets the defaults of moe.batch.linger (2, 5 or 20"
                                     + " ms), moe.expert.batch.linger (0, 2 or 10 ms),"
                                     + " execution.buffer-timeout.interval (1, 20 or 100 ms) and, in"
-                                    + " the scoring job, linger.ms of the Kafka producers (0, 5 or"
+                                    + " the scoring job, linger.ms of the Kafka producers (1, 5 or"
                                     + " 20).");
 
     public static final ConfigOption<Duration> BATCH_LINGER =

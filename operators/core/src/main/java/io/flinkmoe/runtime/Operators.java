@@ -14,6 +14,8 @@ import org.apache.flink.streaming.api.transformations.PartitionTransformation;
 @Internal
 final class Operators {
 
+    private static final long JOBS_TIMEOUT = -1;
+
     private final LatencyProfile latency;
 
     Operators(LatencyProfile latency) {
@@ -64,5 +66,16 @@ final class Operators {
             operator.setBufferTimeout(latency.bufferTimeout().toMillis());
         }
         return operator.uid(operator.getName());
+    }
+
+    /**
+     * Gives an operator the job's buffer timeout, because the next operator gets its main output in
+     * the same task. Only side outputs are in buffers then, and a short timeout would wake up a
+     * thread for each of them up to a thousand times a second.
+     */
+    static void chained(SingleOutputStreamOperator<?> operator) {
+        if (operator.getExecutionEnvironment().isChainingEnabled()) {
+            operator.setBufferTimeout(JOBS_TIMEOUT);
+        }
     }
 }

@@ -133,6 +133,10 @@ public final class Topology {
                                         ? ingest.getParallelism()
                                         : Math.min(parallelism, laneKeys.count()))
                         .setMaxParallelism(ANY_PARALLELISM);
+        Operators.chained(layers);
+        if (chained) {
+            Operators.chained(ingest);
+        }
         SingleOutputStreamOperator<ScoredToken> head =
                 head(layers, rows).setMaxParallelism(ANY_PARALLELISM);
         return new Streams(head, List.of(layers, ingest, head), List.of(layers), List.of(layers));

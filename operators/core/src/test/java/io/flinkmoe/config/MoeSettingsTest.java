@@ -255,7 +255,7 @@ class MoeSettingsTest {
     @Test
     void setsAllWaitingTimesTogetherUnlessOneIsGiven() {
         MoeSettings low = settings("moe.latency", "low");
-        assertThat(low.batchLinger()).isEqualTo(Duration.ofMillis(1));
+        assertThat(low.batchLinger()).isEqualTo(Duration.ofMillis(2));
         assertThat(low.expertBatching().linger()).isZero();
         assertThat(low.latency().bufferTimeout()).isEqualTo(Duration.ofMillis(1));
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench;
 
+import io.flinkmoe.tools.kafka.KafkaBroker;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
@@ -43,7 +44,11 @@ final class AnswerReader implements AutoCloseable {
     static AnswerReader start(String brokers, String topic) {
         KafkaConsumer<byte[], byte[]> consumer =
                 new KafkaConsumer<>(
-                        Map.of("bootstrap.servers", brokers, "receive.buffer.bytes", -1),
+                        Map.of(
+                                "bootstrap.servers",
+                                brokers,
+                                "receive.buffer.bytes",
+                                KafkaBroker.RECEIVE_BUFFER_BYTES),
                         new ByteArrayDeserializer(),
                         new ByteArrayDeserializer());
         List<TopicPartition> partitions =

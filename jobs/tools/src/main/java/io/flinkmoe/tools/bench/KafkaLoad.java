@@ -3,6 +3,7 @@ package io.flinkmoe.tools.bench;
 
 import io.flinkmoe.schemas.TokenEncoder;
 import io.flinkmoe.tools.bench.contenders.Pool;
+import io.flinkmoe.tools.kafka.KafkaBroker;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
@@ -19,32 +20,28 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 @Internal
 final class KafkaLoad implements AutoCloseable {
 
-    private static final long LONGEST_PAUSE_NANOS = 1_000_000;
+    /** A thread that woke up for each token would keep a core busy. */
+    private static final long PAUSE_NANOS = 500_000;
 
     private final Target target;
     private final float[][] pool;
-    private final LongUnaryOperator dueTimes;
     private final AtomicReference<Exception> failure = new AtomicReference<>();
     private final Thread thread = new Thread(this::send, "bench-producer");
+
+    /** The {@link System#nanoTime} at which a token is due, by its number. */
+    private volatile LongUnaryOperator dueTimes;
+
+    private volatile long sent;
     private volatile boolean closed;
 
     /** A topic of a broker. */
     record Target(String brokers, String topic) {}
 
-    /**
-     * @param dueTimes the {@link System#nanoTime} at which a token is due, by its number
-     */
     private KafkaLoad(Target target, int d, LongUnaryOperator dueTimes) {
         this.target = target;
         this.pool = Pool.of(d, 0);
         this.dueTimes = dueTimes;
         thread.start();
-    }
-
-    /** Sends at a steady rate. */
-    static KafkaLoad steady(Target target, int d, double tokensPerSecond) {
-        long start = System.nanoTime();
-        return new KafkaLoad(target, d, i -> start + (long) (i * 1e9 / tokensPerSecond));
     }
 
     /** Sends as fast as answers come, so that a number of tokens has no answer yet. */
@@ -55,8 +52,15 @@ final class KafkaLoad implements AutoCloseable {
                 d,
                 i -> {
                     boolean isDue = i - (answers.count() - before) < tokens;
-                    return System.nanoTime() + (isDue ? 0 : LONGEST_PAUSE_NANOS);
+                    return System.nanoTime() + (isDue ? 0 : PAUSE_NANOS);
                 });
+    }
+
+    /** From now on, sends at a steady rate. */
+    void steady(double tokensPerSecond) {
+        long start = System.nanoTime();
+        long first = sent;
+        dueTimes = i -> start + (long) ((i - first) * 1e9 / tokensPerSecond);
     }
 
     private void send() {
@@ -66,7 +70,7 @@ final class KafkaLoad implements AutoCloseable {
                         "bootstrap.servers",
                         target.brokers(),
                         "receive.buffer.bytes",
-                        -1,
+                        KafkaBroker.RECEIVE_BUFFER_BYTES,
                         "linger.ms",
                         1,
                         "batch.size",
@@ -74,22 +78,22 @@ final class KafkaLoad implements AutoCloseable {
         try (KafkaProducer<byte[], byte[]> producer =
                 new KafkaProducer<>(
                         properties, new ByteArraySerializer(), new ByteArraySerializer())) {
-            long next = 0;
             while (!closed) {
+                long next = sent;
                 long due = dueTimes.applyAsLong(next);
-                long wait = due - System.nanoTime();
-                if (wait > 0) {
-                    LockSupport.parkNanos(Math.min(wait, LONGEST_PAUSE_NANOS));
+                if (due > System.nanoTime()) {
+                    LockSupport.parkNanos(PAUSE_NANOS);
                     continue;
                 }
                 String stream = "stream-" + next % KafkaPart.STREAMS;
-                float[] vector = pool[(int) (next++ % pool.length)];
+                float[] vector = pool[(int) (next % pool.length)];
                 byte[] value =
                         encoder.encode(stream, due / 1000, System.currentTimeMillis(), vector);
                 producer.send(
                         new ProducerRecord<>(
                                 target.topic(), stream.getBytes(StandardCharsets.UTF_8), value),
                         (metadata, exception) -> failure.compareAndSet(null, exception));
+                sent = next + 1;
             }
         }
     }

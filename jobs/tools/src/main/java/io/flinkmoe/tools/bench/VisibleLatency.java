@@ -10,12 +10,10 @@ import io.flinkmoe.tools.bench.contenders.CountingSink;
 import io.flinkmoe.tools.bench.contenders.FlinkRun;
 import io.flinkmoe.tools.bench.contenders.Shape;
 import io.flinkmoe.tools.kafka.KafkaBroker;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
-import org.HdrHistogram.Histogram;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -35,9 +33,6 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
     /** The time in which the tokens in front of the job are scored at full speed. */
     private static final double AHEAD_SECONDS = 0.25;
 
-    /** Below full speed, a job runs code that is not compiled yet, and compiling takes cores. */
-    private static final int ROUNDS_OF_COMPILING = 4;
-
     private static final Map<String, String> APPEND_TIME =
             Map.of("message.timestamp.type", "LogAppendTime");
 
@@ -49,23 +44,9 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
             broker.createTopic("scored", KafkaPart.PARTITIONS, APPEND_TIME);
             broker.createTopic("rejected", KafkaPart.PARTITIONS, APPEND_TIME);
             Run run = new Run(context, shape, broker, (long) (AHEAD_SECONDS * memory));
-            for (KafkaSetting setting : KafkaSetting.ALL) {
-                WarmUp.run(
-                        context,
-                        "%s, %s".formatted(shape.name(), setting),
-                        time -> run.highest(setting, time));
-            }
             List<VisibleLatency> all = new ArrayList<>();
             for (KafkaSetting setting : KafkaSetting.ALL) {
-                double highest = run.highest(setting, context.time());
-                List<Latency> loads = new ArrayList<>();
-                for (double load : LOADS) {
-                    context.report(
-                            "%s, %s: visible answers at %.0f %% of %,.0f",
-                            shape.name(), setting, 100 * load, highest);
-                    loads.add(run.latency(setting, load, load * highest));
-                }
-                all.add(new VisibleLatency(setting, highest, loads));
+                all.add(run.of(setting));
             }
             return all;
         }
@@ -76,30 +57,33 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
      */
     private record Run(BenchContext context, Shape shape, KafkaBroker broker, long ahead) {
 
-        double highest(KafkaSetting setting, Duration time) throws Exception {
+        /** Measures a setting in one job, because a new one would run code not yet compiled. */
+        VisibleLatency of(KafkaSetting setting) throws Exception {
             KafkaLoad.Target target = target();
+            String what = "%s, %s".formatted(shape.name(), setting);
             try (AnswerReader answers = AnswerReader.start(target.brokers(), "scored");
                     KafkaLoad load = KafkaLoad.ahead(target, shape.d(), ahead, answers);
-                    FlinkRun run = job(setting, target, StartPosition.EARLIEST)) {
-                Thread.sleep(time.toMillis() / 2);
-                double rate = answers.rate(time);
+                    FlinkRun run = job(setting, target)) {
+                WarmUp.run(context, what, answers::rate);
+                WarmUp.awaitCompiled(context, what);
+                double highest = answers.rate(context.time());
+                List<Latency> loads = new ArrayList<>();
+                for (double share : LOADS) {
+                    double rate = share * highest;
+                    context.report(
+                            "%s: visible answers at %.0f %% of %,.0f", what, 100 * share, highest);
+                    load.steady(rate);
+                    Thread.sleep(context.time().toMillis());
+                    WarmUp.awaitCompiled(context, what);
+                    loads.add(
+                            Latency.of(
+                                    share,
+                                    rate,
+                                    answers.latencies(context.time().multipliedBy(2))));
+                }
                 load.requireAlive();
                 run.requireAlive();
-                return rate;
-            }
-        }
-
-        Latency latency(KafkaSetting setting, double share, double rate) throws Exception {
-            KafkaLoad.Target target = target();
-            Duration time = context.time();
-            try (AnswerReader answers = AnswerReader.start(target.brokers(), "scored");
-                    KafkaLoad load = KafkaLoad.steady(target, shape.d(), rate);
-                    FlinkRun run = job(setting, target, StartPosition.LATEST)) {
-                Thread.sleep(ROUNDS_OF_COMPILING * time.toMillis());
-                Histogram micros = answers.latencies(time.multipliedBy(2));
-                load.requireAlive();
-                run.requireAlive();
-                return Latency.of(share, rate, micros);
+                return new VisibleLatency(setting, highest, loads);
             }
         }
 
@@ -110,11 +94,10 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
             return new KafkaLoad.Target(broker.bootstrapServers(), topic);
         }
 
-        private FlinkRun job(KafkaSetting setting, KafkaLoad.Target target, StartPosition start)
-                throws Exception {
+        private FlinkRun job(KafkaSetting setting, KafkaLoad.Target target) throws Exception {
             Configuration options = KafkaPart.options(context, context.contenders(shape), broker);
             options.set(KafkaOptions.SOURCE_TOPIC, target.topic());
-            options.set(KafkaOptions.SOURCE_START, start);
+            options.set(KafkaOptions.SOURCE_START, StartPosition.EARLIEST);
             setting.addTo(options);
             options.addAll(context.options());
             StreamExecutionEnvironment env = context.cluster().environment(Contenders.PARALLELISM);

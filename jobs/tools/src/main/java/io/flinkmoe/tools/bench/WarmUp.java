@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.flinkmoe.tools.bench;
 
+import java.lang.management.CompilationMXBean;
+import java.lang.management.ManagementFactory;
 import java.time.Duration;
 import org.apache.flink.annotation.Internal;
 
@@ -18,6 +20,9 @@ final class WarmUp {
 
     private static final double GAIN = 1.05;
     private static final Duration PAUSE = Duration.ofSeconds(2);
+
+    /** Compiling takes cores from a job, but with this share of one core it is close to its end. */
+    private static final double COMPILING = 0.1;
 
     private WarmUp() {}
 
@@ -38,5 +43,18 @@ final class WarmUp {
             best = Math.max(best, rate);
             Thread.sleep(PAUSE.toMillis());
         }
+    }
+
+    /** Waits until this JVM has compiled nearly all code of the job that is running. */
+    static void awaitCompiled(BenchContext context, String what) throws InterruptedException {
+        CompilationMXBean compiler = ManagementFactory.getCompilationMXBean();
+        long millis = context.time().toMillis();
+        double share = 1;
+        for (int i = 0; i < MAX_ROUNDS && share > COMPILING; i++) {
+            long before = compiler.getTotalCompilationTime();
+            Thread.sleep(millis);
+            share = (compiler.getTotalCompilationTime() - before) / (double) millis;
+        }
+        context.report("%s: compiling takes %.2f cores", what, share);
     }
 }

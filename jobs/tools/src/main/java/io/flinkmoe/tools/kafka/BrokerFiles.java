@@ -100,7 +100,7 @@ final class BrokerFiles {
         group.initial.rebalance.delay.ms=0
         broker.heartbeat.interval.ms=200
         broker.session.timeout.ms=3000
-        socket.receive.buffer.bytes=-1
+        socket.receive.buffer.bytes=%5$d
         log.cleaner.dedupe.buffer.size=4194304
         log.retention.ms=-1
         """
@@ -108,6 +108,7 @@ final class BrokerFiles {
                         port,
                         controllerPort,
                         PropertiesText.escape(data.toString()),
-                        moreListeners);
+                        moreListeners,
+                        KafkaBroker.RECEIVE_BUFFER_BYTES);
     }
 }

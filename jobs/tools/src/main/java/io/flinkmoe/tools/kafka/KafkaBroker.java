@@ -11,6 +11,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -21,8 +22,9 @@ import org.apache.flink.annotation.Internal;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.KafkaFuture;
-import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.apache.kafka.common.TopicPartition;
 
 /**
  * A single-node Kafka broker (KRaft) on 127.0.0.1, in a separate JVM, for the demo and for tests.
@@ -31,6 +33,12 @@ import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
  */
 @Internal
 public final class KafkaBroker implements AutoCloseable {
+
+    /**
+     * Kafka's own 64 and 100 KiB are one packet of the loopback interface, after which a connection
+     * can wait for 200 ms.
+     */
+    public static final int RECEIVE_BUFFER_BYTES = 1 << 20;
 
     private static final Duration START_TIMEOUT = Duration.ofSeconds(60);
     private static final Duration TOPIC_TIMEOUT = Duration.ofSeconds(30);
@@ -150,9 +158,7 @@ public final class KafkaBroker implements AutoCloseable {
         NewTopic topic = new NewTopic(name, partitions, (short) 1).configs(configs);
         try (Admin admin = admin()) {
             get(admin.createTopics(List.of(topic)).all(), deadline);
-            while (!hasLeaders(admin, name, deadline)) {
-                pause();
-            }
+            awaitLeaders(admin, topic, deadline);
         } catch (ExecutionException | TimeoutException | InterruptedException e) {
             throw new IOException(
                     "cannot create the topic %s at %s: %s"
@@ -228,21 +234,18 @@ public final class KafkaBroker implements AutoCloseable {
                 Map.of(AdminClientConfig.BOOTSTRAP_SERVERS_CONFIG, (Object) bootstrapServers));
     }
 
-    /** The controller knows a new topic slightly earlier than the broker. */
-    private static boolean hasLeaders(Admin admin, String topic, long deadline)
+    /**
+     * Waits until the broker answers for all partitions. The controller knows a new topic earlier
+     * than the broker, and an idempotent producer that writes meanwhile can need seconds until all
+     * its batches are in order again.
+     */
+    private static void awaitLeaders(Admin admin, NewTopic topic, long deadline)
             throws InterruptedException, ExecutionException, TimeoutException {
-        try {
-            return get(admin.describeTopics(List.of(topic)).allTopicNames(), deadline)
-                    .get(topic)
-                    .partitions()
-                    .stream()
-                    .allMatch(partition -> partition.leader() != null);
-        } catch (ExecutionException e) {
-            if (e.getCause() instanceof UnknownTopicOrPartitionException) {
-                return false;
-            }
-            throw e;
+        Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+        for (int i = 0; i < topic.numPartitions(); i++) {
+            ends.put(new TopicPartition(topic.name(), i), OffsetSpec.latest());
         }
+        get(admin.listOffsets(ends).all(), deadline);
     }
 
     private static <T> T get(KafkaFuture<T> future, long deadline)
