@@ -13,7 +13,6 @@ import io.flinkmoe.tools.kafka.KafkaBroker;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.UUID;
 import org.apache.flink.annotation.Internal;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -28,22 +27,24 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 @Internal
 record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads) {
 
+    private static final String TOKENS = "tokens";
+    private static final String SCORED = "scored";
     private static final double[] LOADS = {0.5, 0.8};
 
     /** The time in which the tokens in front of the job are scored at full speed. */
     private static final double AHEAD_SECONDS = 0.25;
 
-    private static final Map<String, String> APPEND_TIME =
-            Map.of("message.timestamp.type", "LogAppendTime");
+    private static final Map<String, String> TOPIC =
+            Map.of("message.timestamp.type", "LogAppendTime", "file.delete.delay.ms", "0");
 
     static List<VisibleLatency> measure(BenchContext context, Shape shape) throws Exception {
         Contenders contenders = context.contenders(shape);
         double memory = contenders.of(Contenders.FLINK_MOE).rate(context.time());
         try (KafkaBroker broker =
                 KafkaBroker.start(context.folder().resolve("visible-" + shape.name()))) {
-            broker.createTopic("scored", KafkaPart.PARTITIONS, APPEND_TIME);
-            broker.createTopic("rejected", KafkaPart.PARTITIONS, APPEND_TIME);
+            broker.createTopic("rejected", KafkaPart.PARTITIONS, TOPIC);
             Run run = new Run(context, shape, broker, (long) (AHEAD_SECONDS * memory));
+            run.of(KafkaSetting.ALL.get(0)); // Job and broker compile their code.
             List<VisibleLatency> all = new ArrayList<>();
             for (KafkaSetting setting : KafkaSetting.ALL) {
                 all.add(run.of(setting));
@@ -57,13 +58,27 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
      */
     private record Run(BenchContext context, Shape shape, KafkaBroker broker, long ahead) {
 
-        /** Measures a setting in one job, because a new one would run code not yet compiled. */
+        /**
+         * Measures a setting in topics of its own. They are deleted, so that their memory is used
+         * again: a virtual machine gets memory that it never used slowly, page by page.
+         */
         VisibleLatency of(KafkaSetting setting) throws Exception {
-            KafkaLoad.Target target = target();
+            broker.createTopic(TOKENS, KafkaPart.PARTITIONS, TOPIC);
+            broker.createTopic(SCORED, KafkaPart.PARTITIONS, TOPIC);
+            try {
+                return inOneJob(setting);
+            } finally {
+                broker.deleteTopics(List.of(TOKENS, SCORED));
+            }
+        }
+
+        /** A second job would run code that is not compiled yet. */
+        private VisibleLatency inOneJob(KafkaSetting setting) throws Exception {
+            KafkaLoad.Target target = new KafkaLoad.Target(broker.bootstrapServers(), TOKENS);
             String what = "%s, %s".formatted(shape.name(), setting);
-            try (AnswerReader answers = AnswerReader.start(target.brokers(), "scored");
+            try (AnswerReader answers = AnswerReader.start(target.brokers(), SCORED);
                     KafkaLoad load = KafkaLoad.ahead(target, shape.d(), ahead, answers);
-                    FlinkRun run = job(setting, target)) {
+                    FlinkRun run = job(setting)) {
                 WarmUp.run(context, what, answers::rate);
                 WarmUp.awaitCompiled(context, what);
                 double highest = answers.rate(context.time());
@@ -87,16 +102,8 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
             }
         }
 
-        /** A topic of its own for each run, in which there are no other tokens. */
-        private KafkaLoad.Target target() throws Exception {
-            String topic = "tokens-" + UUID.randomUUID();
-            broker.createTopic(topic, KafkaPart.PARTITIONS, APPEND_TIME);
-            return new KafkaLoad.Target(broker.bootstrapServers(), topic);
-        }
-
-        private FlinkRun job(KafkaSetting setting, KafkaLoad.Target target) throws Exception {
+        private FlinkRun job(KafkaSetting setting) throws Exception {
             Configuration options = KafkaPart.options(context, context.contenders(shape), broker);
-            options.set(KafkaOptions.SOURCE_TOPIC, target.topic());
             options.set(KafkaOptions.SOURCE_START, StartPosition.EARLIEST);
             setting.addTo(options);
             options.addAll(context.options());

@@ -25,6 +25,7 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 
 /**
  * A single-node Kafka broker (KRaft) on 127.0.0.1, in a separate JVM, for the demo and for tests.
@@ -154,16 +155,36 @@ public final class KafkaBroker implements AutoCloseable {
      */
     public void createTopic(String name, int partitions, Map<String, String> configs)
             throws IOException {
-        long deadline = System.nanoTime() + TOPIC_TIMEOUT.toNanos();
         NewTopic topic = new NewTopic(name, partitions, (short) 1).configs(configs);
+        administer(
+                "create the topic " + name,
+                (admin, deadline) -> {
+                    get(admin.createTopics(List.of(topic)).all(), deadline);
+                    while (!hasLeaders(admin, topic, deadline)) {
+                        pause();
+                    }
+                });
+    }
+
+    /** Deletes topics and their records. */
+    public void deleteTopics(List<String> names) throws IOException {
+        administer(
+                "delete the topics " + names,
+                (admin, deadline) -> get(admin.deleteTopics(names).all(), deadline));
+    }
+
+    private interface Administration {
+
+        void run(Admin admin, long deadline)
+                throws IOException, InterruptedException, ExecutionException, TimeoutException;
+    }
+
+    private void administer(String what, Administration administration) throws IOException {
         try (Admin admin = admin()) {
-            get(admin.createTopics(List.of(topic)).all(), deadline);
-            awaitLeaders(admin, topic, deadline);
+            administration.run(admin, System.nanoTime() + TOPIC_TIMEOUT.toNanos());
         } catch (ExecutionException | TimeoutException | InterruptedException e) {
             throw new IOException(
-                    "cannot create the topic %s at %s: %s"
-                            .formatted(name, bootstrapServers, cause(e)),
-                    cause(e));
+                    "cannot %s at %s: %s".formatted(what, bootstrapServers, cause(e)), cause(e));
         }
     }
 
@@ -235,17 +256,24 @@ public final class KafkaBroker implements AutoCloseable {
     }
 
     /**
-     * Waits until the broker answers for all partitions. The controller knows a new topic earlier
-     * than the broker, and an idempotent producer that writes meanwhile can need seconds until all
-     * its batches are in order again.
+     * Whether the broker answers for all partitions. The controller knows a new topic earlier, and
+     * an idempotent producer that writes meanwhile can need seconds to get its batches in order.
      */
-    private static void awaitLeaders(Admin admin, NewTopic topic, long deadline)
+    private static boolean hasLeaders(Admin admin, NewTopic topic, long deadline)
             throws InterruptedException, ExecutionException, TimeoutException {
         Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
         for (int i = 0; i < topic.numPartitions(); i++) {
             ends.put(new TopicPartition(topic.name(), i), OffsetSpec.latest());
         }
-        get(admin.listOffsets(ends).all(), deadline);
+        try {
+            get(admin.listOffsets(ends).all(), deadline);
+            return true;
+        } catch (ExecutionException e) {
+            if (e.getCause() instanceof UnknownTopicOrPartitionException) {
+                return false;
+            }
+            throw e;
+        }
     }
 
     private static <T> T get(KafkaFuture<T> future, long deadline)
