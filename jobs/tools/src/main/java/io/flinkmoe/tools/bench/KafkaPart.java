@@ -39,6 +39,9 @@ final class KafkaPart {
     static final String MEMORY = "memory";
     static final String KAFKA = "kafka";
 
+    static final String TOKENS = "tokens";
+    static final String SCORED = "scored";
+    static final String REJECTED = "rejected";
     static final int PARTITIONS = 4;
     static final int STREAMS = 128;
     private static final long MAX_BYTES = 1_500_000_000;
@@ -56,7 +59,7 @@ final class KafkaPart {
         Path folder = context.folder().resolve("kafka-" + shape.name());
         Rates rates = new Rates();
         try (KafkaBroker broker = KafkaBroker.start(folder.resolve("broker"))) {
-            for (String topic : new String[] {"tokens", "scored", "rejected"}) {
+            for (String topic : new String[] {TOKENS, SCORED, REJECTED}) {
                 broker.createTopic(topic, PARTITIONS, Map.of());
             }
             long tokens = (long) (rate * (SPARE_SECONDS + 2 * context.time().toMillis() / 1000.0));
@@ -95,9 +98,9 @@ final class KafkaPart {
         Configuration options = new Configuration();
         options.set(MoeOptions.BUNDLE, contenders.bundle().directory().toString());
         options.set(KafkaOptions.BROKERS, broker.bootstrapServers());
-        options.set(KafkaOptions.SOURCE_TOPIC, "tokens");
-        options.set(KafkaOptions.SINK_TOPIC, "scored");
-        options.set(KafkaOptions.DEAD_LETTER_TOPIC, "rejected");
+        options.set(KafkaOptions.SOURCE_TOPIC, TOKENS);
+        options.set(KafkaOptions.SINK_TOPIC, SCORED);
+        options.set(KafkaOptions.DEAD_LETTER_TOPIC, REJECTED);
         // A new group, so that it reads from the start.
         options.set(KafkaOptions.SOURCE_GROUP_ID, "bench-" + UUID.randomUUID());
         options.set(CheckpointingOptions.CHECKPOINTING_INTERVAL, CHECKPOINTS);
@@ -106,11 +109,7 @@ final class KafkaPart {
     }
 
     static void produce(String brokers, int d, long count) throws Exception {
-        produce(
-                brokers,
-                "tokens",
-                count,
-                FormatsRecords.ofVector(d).of(RecordOptions.Format.TOKEN));
+        produce(brokers, TOKENS, count, FormatsRecords.ofVector(d).of(RecordOptions.Format.TOKEN));
     }
 
     /** Writes records of {@link #STREAMS} streams. */

@@ -23,7 +23,9 @@ import org.apache.flink.annotation.Internal;
 @Internal
 public record Latency(double load, double rate, double p50, double p99, double p999) {
 
-    private static final double[] LOADS = {0.5, 0.8};
+    /** The shares of the highest rate at which latencies are measured. */
+    static final double[] LOADS = {0.5, 0.8};
+
     private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
     static Latency of(double load, double rate, Histogram micros) {

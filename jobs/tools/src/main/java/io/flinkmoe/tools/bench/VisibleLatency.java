@@ -2,14 +2,13 @@
 package io.flinkmoe.tools.bench;
 
 import io.flinkmoe.MoeResult;
-import io.flinkmoe.kafka.source.StartPosition;
-import io.flinkmoe.scoring.KafkaOptions;
 import io.flinkmoe.scoring.ScoringJob;
 import io.flinkmoe.tools.bench.contenders.Contenders;
 import io.flinkmoe.tools.bench.contenders.CountingSink;
 import io.flinkmoe.tools.bench.contenders.FlinkRun;
 import io.flinkmoe.tools.bench.contenders.Shape;
 import io.flinkmoe.tools.kafka.KafkaBroker;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -27,12 +26,11 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 @Internal
 record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads) {
 
-    private static final String TOKENS = "tokens";
-    private static final String SCORED = "scored";
-    private static final double[] LOADS = {0.5, 0.8};
-
     /** The time in which the tokens in front of the job are scored at full speed. */
     private static final double AHEAD_SECONDS = 0.25;
+
+    /** At half of the highest rate, the job scores the tokens in front of it in about 2 s. */
+    private static final Duration DRAIN = Duration.ofSeconds(3);
 
     private static final Map<String, String> TOPIC =
             Map.of("message.timestamp.type", "LogAppendTime", "file.delete.delay.ms", "0");
@@ -42,7 +40,7 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
         double memory = contenders.of(Contenders.FLINK_MOE).rate(context.time());
         try (KafkaBroker broker =
                 KafkaBroker.start(context.folder().resolve("visible-" + shape.name()))) {
-            broker.createTopic("rejected", KafkaPart.PARTITIONS, TOPIC);
+            broker.createTopic(KafkaPart.REJECTED, KafkaPart.PARTITIONS, TOPIC);
             Run run = new Run(context, shape, broker, (long) (AHEAD_SECONDS * memory));
             run.of(KafkaSetting.ALL.get(0)); // Job and broker compile their code.
             List<VisibleLatency> all = new ArrayList<>();
@@ -63,32 +61,33 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
          * again: a virtual machine gets memory that it never used slowly, page by page.
          */
         VisibleLatency of(KafkaSetting setting) throws Exception {
-            broker.createTopic(TOKENS, KafkaPart.PARTITIONS, TOPIC);
-            broker.createTopic(SCORED, KafkaPart.PARTITIONS, TOPIC);
-            try {
-                return inOneJob(setting);
-            } finally {
-                broker.deleteTopics(List.of(TOKENS, SCORED));
+            List<String> topics = List.of(KafkaPart.TOKENS, KafkaPart.SCORED);
+            for (String topic : topics) {
+                broker.createTopic(topic, KafkaPart.PARTITIONS, TOPIC);
             }
+            VisibleLatency latency = inOneJob(setting);
+            broker.deleteTopics(topics);
+            return latency;
         }
 
         /** A second job would run code that is not compiled yet. */
         private VisibleLatency inOneJob(KafkaSetting setting) throws Exception {
-            KafkaLoad.Target target = new KafkaLoad.Target(broker.bootstrapServers(), TOKENS);
+            KafkaLoad.Target target =
+                    new KafkaLoad.Target(broker.bootstrapServers(), KafkaPart.TOKENS);
             String what = "%s, %s".formatted(shape.name(), setting);
-            try (AnswerReader answers = AnswerReader.start(target.brokers(), SCORED);
+            try (AnswerReader answers = AnswerReader.start(target.brokers(), KafkaPart.SCORED);
                     KafkaLoad load = KafkaLoad.ahead(target, shape.d(), ahead, answers);
                     FlinkRun run = job(setting)) {
                 WarmUp.run(context, what, answers::rate);
                 WarmUp.awaitCompiled(context, what);
                 double highest = answers.rate(context.time());
                 List<Latency> loads = new ArrayList<>();
-                for (double share : LOADS) {
+                for (double share : Latency.LOADS) {
                     double rate = share * highest;
                     context.report(
                             "%s: visible answers at %.0f %% of %,.0f", what, 100 * share, highest);
                     load.steady(rate);
-                    Thread.sleep(context.time().toMillis());
+                    Thread.sleep(DRAIN.toMillis());
                     WarmUp.awaitCompiled(context, what);
                     loads.add(
                             Latency.of(
@@ -104,7 +103,6 @@ record VisibleLatency(KafkaSetting setting, double highest, List<Latency> loads)
 
         private FlinkRun job(KafkaSetting setting) throws Exception {
             Configuration options = KafkaPart.options(context, context.contenders(shape), broker);
-            options.set(KafkaOptions.SOURCE_START, StartPosition.EARLIEST);
             setting.addTo(options);
             options.addAll(context.options());
             StreamExecutionEnvironment env = context.cluster().environment(Contenders.PARALLELISM);

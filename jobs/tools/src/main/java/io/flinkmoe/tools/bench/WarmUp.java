@@ -7,8 +7,9 @@ import java.time.Duration;
 import org.apache.flink.annotation.Internal;
 
 /**
- * Runs a job again and again until it gets no faster. The JVMs of the job and of the broker compile
- * their code meanwhile, on the cores that the job keeps busy, so they get some pauses for it.
+ * Runs a job again and again, or watches one that goes on, until it gets no faster. The JVMs of the
+ * job and of the broker compile their code meanwhile, on the cores that the job keeps busy; between
+ * two runs, they get a pause for it.
  */
 @Internal
 final class WarmUp {
